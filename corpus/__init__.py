@@ -1,0 +1,1 @@
+"""The shared vocabulary: configuration, camera catalogue, records and their Arrow schemas, storage."""

@@ -1,0 +1,143 @@
+"""The camera catalogue: many EXIF Make/Model strings in, one camera (the label) out.
+
+Read from a YAML file (`corpus/cameras.yaml` is the built-in one). Patterns are shell-style (`*`, `?`, `[0-9]`),
+compared with the whole string, case ignored and runs of blanks taken as one: `iPhone 6` does not take
+`iPhone 6s`. A string no pattern takes belongs to no camera; one that two cameras take is refused at reading.
+"""
+
+import fnmatch
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+
+from corpus.errors import ConfigurationError
+from corpus.validation import sentences
+
+BUILT_IN = Path(__file__).with_name("cameras.yaml")
+
+
+def _check_size(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", text):
+        raise ValueError("is not a size like 4032x3024")
+    return text
+
+
+class Camera(BaseModel):
+    """One camera model: the label a photograph gets, and what its genuine photographs look like."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    name: str
+    make: tuple[str, ...]
+    model: tuple[str, ...]
+    sizes: tuple[Annotated[str, AfterValidator(_check_size)], ...]
+    """Native sizes `WIDTHxHEIGHT` in pixels; the turned ones count as well."""
+    software: tuple[str, ...] = ()
+    """Patterns of what its firmware writes into EXIF Software."""
+    flickr: str | None = None
+    """Camera path of the site, e.g. `apple/iphone_6`."""
+    commons: str | None = None
+    """Category without its `Category:`, e.g. `Taken with Apple iPhone 6`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.key):
+            raise ValueError("key: is not lower-case words joined by '-'")
+        for field, values in (("make", self.make), ("model", self.model), ("sizes", self.sizes)):
+            if not values:
+                raise ValueError(f"{field}: needs at least one entry")
+        return self
+
+    def takes(self, make: str | None, model: str | None) -> bool:
+        """Whether EXIF Make and Model name this camera."""
+        return _matches(self.make, make) and _matches(self.model, model)
+
+    def writes_software(self, software: str) -> bool:
+        """Whether the camera's own firmware writes this Software string."""
+        return _matches(self.software, software)
+
+    def is_native_size(self, width_px: int, height_px: int) -> bool:
+        """Whether the camera itself makes pictures of this size, in either orientation."""
+        return f"{width_px}x{height_px}" in self.sizes or f"{height_px}x{width_px}" in self.sizes
+
+
+class Catalogue(BaseModel):
+    """All known cameras, in the order of their keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cameras: tuple[Camera, ...]
+
+    def __getitem__(self, key: str) -> Camera:
+        for camera in self.cameras:
+            if camera.key == key:
+                return camera
+        raise KeyError(key)
+
+    def __contains__(self, key: str) -> bool:
+        return any(camera.key == key for camera in self.cameras)
+
+    def identify(self, make: str | None, model: str | None) -> Camera | None:
+        """Return the camera that EXIF Make and Model name; None for an unknown, missing or garbage string.
+
+        Raises ConfigurationError where two cameras take the same strings.
+        """
+        if not model:
+            return None
+        return _identify(self.cameras, make or "", model)
+
+    def only(self, keys: tuple[str, ...]) -> "Catalogue":
+        """Return the catalogue of the named cameras alone; raises ConfigurationError for an unknown name."""
+        for key in keys:
+            if key not in self:
+                known = ", ".join(camera.key for camera in self.cameras)
+                raise ConfigurationError(f"cameras: {key!r} is not in the catalogue; it has {known}")
+        return Catalogue(cameras=tuple(camera for camera in self.cameras if camera.key in keys))
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """Read a catalogue file: a mapping of camera keys to their entries.
+
+    Raises ConfigurationError naming file, camera and what is wrong.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path}: no such catalogue; set `catalogue` to a file of cameras") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not YAML: {error}") from error
+    if not isinstance(tree, Mapping) or not tree:
+        raise ConfigurationError(f"{path}: holds no cameras; it must map camera keys to entries")
+    cameras = [_camera(path, str(key), entry) for key, entry in tree.items()]
+    return Catalogue(cameras=tuple(sorted(cameras, key=lambda camera: camera.key)))
+
+
+def _camera(path: Path, key: str, entry: Any) -> Camera:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(f"{path}: {key}: is not a mapping of make, model, sizes …")
+    try:
+        return Camera.model_validate({"key": key, **entry})
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(sentences(f"{path.name}: {key}", error, Camera))) from error
+
+
+@functools.lru_cache(maxsize=65536)  # a crawl asks for the same few strings a million times
+def _identify(cameras: tuple[Camera, ...], make: str, model: str) -> Camera | None:
+    found = [camera for camera in cameras if camera.takes(make, model)]
+    if len(found) > 1:
+        keys = ", ".join(camera.key for camera in found)
+        raise ConfigurationError(f"catalogue: {make!r} {model!r} is taken by {keys}; narrow their model patterns")
+    return found[0] if found else None
+
+
+def _matches(patterns: tuple[str, ...], text: str | None) -> bool:
+    if text is None:
+        return False
+    plain = " ".join(text.split()).casefold()
+    return any(fnmatch.fnmatchcase(plain, pattern.casefold()) for pattern in patterns)

@@ -1,0 +1,47 @@
+"""What all commands share: `--config` and `--set`, and errors as sentences instead of tracebacks."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
+from corpus.errors import ShutterprintError
+
+
+def command_parser(program: str, description: str, *, overridable: bool = True) -> argparse.ArgumentParser:
+    """Return a parser that has `--config` and, where `overridable`, `--set`; the description is shown as written."""
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"the configuration (default: ${CONFIGURATION_VARIABLE}, else pipelines.yaml here)",
+    )
+    parser.set_defaults(overrides=[])
+    if overridable:
+        parser.add_argument(
+            "--set",
+            dest="overrides",
+            metavar="KEY=VALUE",
+            action="append",
+            help="set one key for this run, e.g. --set rules.quality_factor_min=90; may be repeated",
+        )
+    return parser
+
+
+def configuration_of(arguments: argparse.Namespace) -> Configuration:
+    """Return the configuration that parsed `--config` and `--set` name; raises ConfigurationError."""
+    return read_configuration(arguments.config, arguments.overrides)
+
+
+def exit_with(main: Callable[[], int]) -> None:
+    """Run a command and exit: its own code, 2 with the sentence of a user's mistake, 130 when interrupted."""
+    try:
+        sys.exit(main())
+    except ShutterprintError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,148 @@
+"""Records: the tables the stages hand to each other, as Arrow schemas.
+
+`FACTS` is the Arrow type of `forensics.photo_facts.PhotoFacts` (floor 0 rooms do not import each other; a
+test holds the two together). A photo is known everywhere by its key `photo`, e.g. `flickr:4711`, and each
+upload of it by `version`, so that a replaced original is a new row and the old one stays.
+"""
+
+import hashlib
+import re
+
+import pyarrow as pa
+
+_TEXTS = pa.list_(pa.string())
+
+FACTS = pa.struct(
+    [
+        ("width_px", pa.int32()),
+        ("height_px", pa.int32()),
+        ("coding", pa.string()),
+        ("precision_bits", pa.int32()),
+        ("components", pa.int32()),
+        ("subsampling", pa.string()),
+        ("mcu_width_px", pa.int32()),
+        ("mcu_height_px", pa.int32()),
+        ("quantisation_tables", pa.list_(pa.list_(pa.uint16()))),
+        ("huffman", pa.string()),
+        ("segments", _TEXTS),
+        ("scan_offset_bytes", pa.int64()),
+        ("is_complete", pa.bool_()),
+        ("trailing_bytes", pa.int64()),
+        ("quality_factor", pa.int32()),
+        ("quality_residual", pa.float64()),
+        ("make", pa.string()),
+        ("model", pa.string()),
+        ("software", pa.string()),
+        ("processing_software", pa.string()),
+        ("serial_number", pa.string()),
+        ("taken_at", pa.string()),
+        ("modified_at", pa.string()),
+        ("exif_width_px", pa.int32()),
+        ("exif_height_px", pa.int32()),
+        ("orientation", pa.int32()),
+        ("exif_error", pa.string()),
+        ("xmp_creator_tool", pa.string()),
+        ("xmp_history_agents", _TEXTS),
+        ("comments", _TEXTS),
+        ("editor_marks", _TEXTS),
+    ]
+)
+"""What one file's bytes say."""
+
+RECORD = pa.schema(
+    [
+        ("photo", pa.string()),  # "<source>:<id at the site>"
+        ("version", pa.string()),  # of the upload: 10 hex digits, see `version_of`
+        ("source", pa.string()),  # flickr, wikimedia, folder
+        ("state", pa.string()),  # stored, refused (at the door), failed
+        ("original", pa.string()),  # path in the store, where stored
+        ("sha256", pa.string()),  # of the stored bytes
+        ("size_bytes", pa.int64()),  # of the whole file, as announced or as stored
+        ("site_sha1", pa.string()),  # as the site states it
+        ("page_url", pa.string()),  # for people and for attribution
+        ("original_url", pa.string()),  # where the bytes came from
+        ("title", pa.string()),
+        ("owner_id", pa.string()),
+        ("owner_name", pa.string()),
+        ("licence", pa.string()),
+        ("licence_url", pa.string()),
+        ("uploaded_at", pa.string()),  # ISO 8601, UTC
+        ("claimed_camera", pa.string()),  # catalogue key of the query that found it
+        ("reasons", _TEXTS),  # of a refusal at the door
+        ("error", pa.string()),  # of a failure, or why the bytes are not a readable JPEG
+        ("http_status", pa.int32()),  # of a failure, where there was an answer
+        ("facts", FACTS),  # of a photo refused at the door: its bytes are not kept
+    ]
+)
+"""One row a photo found by a crawl: `crawl/<source>/<window>/records.parquet`."""
+
+EXAMINED = pa.schema(
+    [
+        ("photo", pa.string()),
+        ("version", pa.string()),
+        ("original", pa.string()),
+        ("sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("error", pa.string()),  # why the bytes are not a readable JPEG
+        ("pixel_error", pa.string()),  # why the picture does not decode cleanly
+        ("facts", FACTS),
+    ]
+)
+"""One row an original examined: `facts/<batch>.parquet`."""
+
+CURATED = pa.schema(
+    [
+        ("photo", pa.string()),
+        ("version", pa.string()),
+        ("source", pa.string()),
+        ("kept", pa.bool_()),
+        ("reasons", _TEXTS),  # every reason that applies, in the order of the funnel
+        ("camera", pa.string()),  # catalogue key by EXIF, also of refused photos where it is known
+        ("group", pa.string()),  # device or owner, hashed
+        ("split", pa.string()),  # train, validation, test; null where refused
+        ("original", pa.string()),
+        ("sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("make", pa.string()),
+        ("model", pa.string()),
+        ("software", pa.string()),
+        ("width_px", pa.int32()),
+        ("height_px", pa.int32()),
+        ("coding", pa.string()),
+        ("subsampling", pa.string()),
+        ("mcu_width_px", pa.int32()),
+        ("mcu_height_px", pa.int32()),
+        ("quality_factor", pa.int32()),
+        ("quality_residual", pa.float64()),
+        ("taken_at", pa.string()),
+        ("editor_marks", _TEXTS),
+        ("error", pa.string()),
+        ("claimed_camera", pa.string()),
+        ("page_url", pa.string()),
+        ("title", pa.string()),
+        ("owner_id", pa.string()),
+        ("owner_name", pa.string()),
+        ("licence", pa.string()),
+        ("licence_url", pa.string()),
+        ("uploaded_at", pa.string()),
+    ]
+)
+"""One row a photo, kept or not: `curated/<generation>/photos.parquet`."""
+
+
+def version_of(identity: str) -> str:
+    """Return the version of an upload: 10 hex digits of what tells it from a later one (site's SHA-1, or its URL)."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:10]
+
+
+def original_path(photo: str, version: str) -> str:
+    """Return where the original of a photo is stored: `originals/<source>/<xx>/<id>-<version>.jpg`.
+
+    Ids are the site's, so anything but letters, digits, `_` and `-` is replaced; a digest of the whole key
+    keeps two ids apart that are then alike.
+    """
+    source, _, site_id = photo.partition(":")
+    digest = hashlib.sha256(photo.encode()).hexdigest()
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", site_id)[-80:].strip("-")
+    name = safe if safe == site_id else f"{safe}-{digest[:8]}".lstrip("-")
+    return f"originals/{re.sub('[^a-z0-9]', '', source)}/{digest[:2]}/{name}-{version}.jpg"

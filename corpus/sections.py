@@ -1,0 +1,186 @@
+"""The sections of `pipelines.yaml`: every key with its type, its range and what it means.
+
+Defaults are those of the shipped file; a key left out has its default.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Crawl(Section):
+    """How every spider behaves towards every host."""
+
+    contact: str = ""
+    """Address or page of the operator for the User-Agent; Wikimedia demands one."""
+    requests_per_host: Annotated[int, Field(ge=1, le=64)] = 2
+    """Requests in parallel to one host, at most."""
+    delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Pause between two requests to one host."""
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
+    retries: Annotated[int, Field(ge=0, le=20)] = 5
+    header_bytes: Annotated[int, Field(ge=1024, le=4 << 20)] = 65536
+    """First range asked of an original: 64 KiB hold the header of 78.5 % of photographs; others need more."""
+    original_max_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
+    """Largest original taken."""
+
+
+class Flickr(Section):
+    """The Flickr API; its key comes from the environment's FLICKR_API_KEY."""
+
+    api_url: str = "https://api.flickr.com/services/rest/"
+    hosts: tuple[str, ...] = ("api.flickr.com", "*.staticflickr.com")
+    """The only hosts contacted, shell-style patterns."""
+    since: str = "2010-01-01"
+    """Upload time from which photos are asked for, ISO date or time, UTC."""
+    until: str | None = None
+    """Upload time up to which; none: up to the start of the crawl."""
+    licences: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16")
+    """Ids of the licences taken: every one but 0, all rights reserved."""
+
+
+class Wikimedia(Section):
+    """The MediaWiki API of Wikimedia Commons, or of another wiki."""
+
+    api_url: str = "https://commons.wikimedia.org/w/api.php"
+    hosts: tuple[str, ...] = ("commons.wikimedia.org", "upload.wikimedia.org")
+    since: str = "2004-09-01"
+    until: str | None = None
+    categories: tuple[str, ...] = ()
+    """Categories crawled besides those of the cameras, without `Category:`."""
+    depth: Annotated[int, Field(ge=0, le=10)] = 3
+    """Levels of subcategories followed."""
+
+
+class Folder(Section):
+    """A tree of existing files."""
+
+    path: str = ""
+    """The tree's root; relative ones from the configuration file's folder."""
+    pattern: str = "**/*"
+    """Glob of the files below it."""
+
+
+class Sources(Section):
+    """The photo sites."""
+
+    flickr: Flickr = Flickr()
+    wikimedia: Wikimedia = Wikimedia()
+    folder: Folder = Folder()
+
+
+class Rules(Section):
+    """Thresholds of the rules; the rules themselves are in `curation.rules`."""
+
+    quality_factor_min: Annotated[int, Field(ge=1, le=100)] = 95
+    """Lowest estimated IJG quality factor kept."""
+    native_size: bool = True
+    """Whether a photograph must have one of its camera's native sizes."""
+
+
+class Curation(Section):
+    """The Dask job."""
+
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    """Processes of the embedded cluster; without meaning where `clusters.dask_scheduler` is set."""
+    batch_photos: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Photographs a task examines."""
+    decode: bool = True
+    """Whether every original is decoded once, so that a damaged picture is refused."""
+    test: Fraction = 0.2
+    """Share of a camera's photographs whose devices are kept for testing."""
+    validation: Fraction = 0.1
+    """Share kept for choosing among checkpoints."""
+
+
+class Shards(Section):
+    """The training files."""
+
+    tile_px: Annotated[int, Field(ge=64, le=8192)] = 1024
+    """Edge of a tile; rounded down to the photograph's MCU grid where that does not divide it."""
+    tiles_per_photo: Annotated[int, Field(ge=1, le=64)] = 4
+    shard_photos: Count = 500
+    """Photographs a shard, at most."""
+
+
+class Training(Section):
+    """The network, its input and its schedule."""
+
+    network: str = "convnext_tiny"
+    """A timm model's name."""
+    pretrained: bool = False
+    """Whether to start from timm's published weights (needs network access to their hub)."""
+    front: Literal["rgb", "residual", "both"] = "both"
+    """What the network sees: the pixels, their high-pass residuals, or both side by side."""
+    outer_crop_px: Annotated[int, Field(ge=32)] = 960
+    """Random crop the manipulation is applied to."""
+    crop_px: Annotated[int, Field(ge=32)] = 480
+    """Random crop of the result that the network sees."""
+    manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+    flips: Literal["none", "turns", "d4"] = "d4"
+    batch: Count = 32
+    """Crops a step and worker."""
+    epochs: Count = 30
+    steps_per_epoch: Count = 1000
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
+    warm_up_steps: Annotated[int, Field(ge=0)] = 500
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the running average of the weights that is evaluated and kept; 0 switches it off."""
+    seed: int = 0
+    workers: Count = 1
+    """Ray Train workers, one GPU each where `gpus` is set."""
+    gpus: bool = False
+    loaders: Annotated[int, Field(ge=0, le=64)] = 2
+    """Processes a worker that decode and manipulate crops; 0: in the worker itself."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """CPU threads of a worker's network; 0: torch decides."""
+    shuffle_labels: bool = False
+    """Train on shuffled labels: the result must stay near chance, else something leaks."""
+    test_crops: Annotated[int, Field(ge=1, le=64)] = 5
+    """Crops a photograph in evaluation and prediction, geometric mean of their probabilities."""
+    test_photos: Annotated[int, Field(ge=0)] = 0
+    """Photographs evaluated, at most, spread evenly over the cameras; 0: all of the split."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.crop_px > self.outer_crop_px:
+            raise ValueError(f"crop_px: {self.crop_px} is larger than outer_crop_px {self.outer_crop_px}")
+        return self
+
+
+class Clusters(Section):
+    """Where work runs."""
+
+    dask_scheduler: str | None = None
+    """Address of a Dask scheduler, e.g. `tcp://10.0.0.5:8786`; none: an embedded cluster."""
+    ray_dashboard: str = "http://127.0.0.1:8265"
+    """Address `ray job submit` talks to."""
+
+
+class Pipeline(Section):
+    """A named chain of stages."""
+
+    schedule: Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")] | None = None
+    """Five fields of cron, UTC or the machine's own time; none: run by hand."""
+    stages: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Commands as a person would type them, in order."""
+
+
+class Demo(Section):
+    """The simulated world of `make demo`, and the keys it changes in a copy of this configuration."""
+
+    photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
+    seed: int = 2018
+    overrides: dict[str, str | int | float | bool | list[str] | None] = Field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""Validation messages: pydantic's errors in, sentences a person can act on out.
+
+`pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100`
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+_BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+
+
+def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """Yield one sentence for each fault: where, the key's path, the value, and what would be right.
+
+    `model` is the class that was validated; its fields tell the range a value must be in.
+    """
+    for details in error.errors():
+        path = ".".join(str(part) for part in details["loc"])
+        fault = _fault(details, model)
+        yield f"{where}: {path}: {fault}" if path else f"{where}: {fault}"
+
+
+def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, shown = details["type"], _shown(details["input"])
+    if kind == "missing":
+        return "is missing; the key must be given"
+    if kind == "extra_forbidden":
+        return "is not a known key; look for a misspelling"
+    if kind in _BOUND_FAULTS:
+        return f"{shown} is not {_range(model, details['loc']) or details['msg']}"
+    if kind == "value_error":
+        text = details["msg"].removeprefix("Value error, ")
+        return f"{shown} {text}" if text.startswith("is not") else text
+    return f"{shown}: {details['msg'][0].lower()}{details['msg'][1:]}"
+
+
+def _range(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Return the range of the field at `location` as `within 1..100`, `above 0` …; empty where it is nested deeper."""
+    here: Any = model
+    bounds: dict[str, Any] = {}
+    for part in location:
+        if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
+            return ""
+        field = here.model_fields[str(part)]
+        here = field.annotation
+        bounds = {
+            name: getattr(constraint, name)
+            for constraint in field.metadata
+            for name in ("ge", "gt", "le", "lt")
+            if hasattr(constraint, name)
+        }
+    if "ge" in bounds and "le" in bounds:
+        return f"within {bounds['ge']}..{bounds['le']}"
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    return " and ".join(f"{words[name]} {bound}" for name, bound in bounds.items())
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,62 @@
+"""PhotoFacts: what the bytes of one JPEG file say, as plain data.
+
+Made by `forensics.header.read_facts`; `corpus.records` holds the Arrow type of the same fields.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """Facts of one JPEG header; None and empty where the file does not say.
+
+    Sizes are in pixels, offsets and lengths in bytes. Strings come from the file, cut to 256 characters,
+    control characters and surrounding blanks taken out.
+    """
+
+    width_px: int
+    height_px: int
+    coding: str
+    """Process of the frame: `baseline`, `extended`, `progressive`, `lossless`, or `arithmetic`."""
+    precision_bits: int
+    components: int
+    subsampling: str
+    """`4:4:4`, `4:2:2`, `4:2:0`, `4:4:0`, `4:1:1`, `grey`, or the factors as `2x2,1x1,1x1`."""
+    mcu_width_px: int
+    mcu_height_px: int
+    quantisation_tables: tuple[tuple[int, ...], ...]
+    """64 entries each, natural order, luma first, in order of first use by a component."""
+    huffman: str
+    """`standard` (the tables of ITU-T T.81 Annex K), `optimised`, or `none`."""
+    segments: tuple[str, ...]
+    """Names of the segments in file order up to the scan, e.g. `APP1:Exif`, `DQT`, `SOF0`, `DHT`, `SOS`."""
+    scan_offset_bytes: int
+    """Where the entropy-coded data of the first scan begins."""
+    is_complete: bool | None
+    """Whether an end-of-image marker follows the scans; None where only the header was given."""
+    trailing_bytes: int | None
+    """Bytes behind the end-of-image marker; None where only the header was given."""
+    quality_factor: int | None
+    """Estimated IJG factor 1..100, the nearest by least squares; None for tables that are not 8-bit."""
+    quality_residual: float | None
+    """RMS difference of table entries to that factor's tables: 0.0 where they are IJG's own."""
+    make: str | None
+    model: str | None
+    software: str | None
+    processing_software: str | None
+    serial_number: str | None
+    taken_at: str | None
+    """EXIF DateTimeOriginal as written: `YYYY:MM:DD HH:MM:SS`."""
+    modified_at: str | None
+    """EXIF (IFD0) DateTime as written."""
+    exif_width_px: int | None
+    exif_height_px: int | None
+    orientation: int | None
+    exif_error: str | None
+    """Why the EXIF segment could not be read (whole), if so."""
+    xmp_creator_tool: str | None
+    xmp_history_agents: tuple[str, ...]
+    comments: tuple[str, ...]
+    """Texts of the COM segments."""
+    editor_marks: tuple[str, ...]
+    """Marks of editing software as `where: what`, e.g. `exif:Software: Adobe Photoshop CS5`, `app13: Photoshop 3.0`."""

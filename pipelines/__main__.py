@@ -1,0 +1,44 @@
+"""`python -m pipelines`: run a named pipeline of pipelines.yaml, list them, print crontab lines."""
+
+import signal
+from pathlib import Path
+
+from corpus.command_line import command_parser, configuration_of, exit_with
+from pipelines.crontab import crontab_lines
+from pipelines.run import run_pipeline, stages_of
+
+_DESCRIPTION = """Run the named pipelines of pipelines.yaml.
+
+  python -m pipelines run refresh     crawl what is new, curate it, write its shards
+  python -m pipelines list            every pipeline with its schedule and stages
+  python -m pipelines crontab         lines for `crontab -`
+
+A run holds a lock, stops at the first stage that fails, says why, and goes on from there when run again."""
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    parser = command_parser("python -m pipelines", _DESCRIPTION, overridable=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run a pipeline, or go on with the run that failed")
+    run.add_argument("name", help="its name in pipelines.yaml")
+    commands.add_parser("list", help="show every pipeline")
+    commands.add_parser("crontab", help="print the crontab lines of all that have a schedule")
+    arguments = parser.parse_args()
+    configuration = configuration_of(arguments)
+    if arguments.command == "run":
+        # a stopped pipeline stops its stage: SIGTERM is handled like ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        run_pipeline(configuration, arguments.name, lambda line: print(line, flush=True))
+    elif arguments.command == "crontab":
+        print("\n".join(crontab_lines(configuration, Path.cwd())))
+    else:
+        for name, pipeline in configuration.pipelines.items():
+            print(f"{name}  ({pipeline.schedule or 'run by hand'})")
+            for stage in stages_of(configuration, name):
+                print(f"  {stage.command}")
+    return 0
+
+
+if __name__ == "__main__":
+    exit_with(main)

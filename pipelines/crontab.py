@@ -1,0 +1,32 @@
+"""Crontab lines of the pipelines that have a schedule: text in the form cron reads, to be installed by a person."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from corpus.configuration import Configuration
+
+
+def crontab_lines(configuration: Configuration, folder: Path) -> list[str]:
+    """Return the crontab of all scheduled pipelines, run from `folder`.
+
+    Paths are absolute, since cron's PATH is `/usr/bin:/bin`; `%` is escaped, since cron reads it as a line's end.
+    """
+    lines = [
+        "# Shutterprint. Install with: python -m pipelines crontab | crontab -",
+        "# Secrets such as FLICKR_API_KEY=… belong above the lines, or into the environment cron starts with.",
+    ]
+    for name, pipeline in configuration.pipelines.items():
+        if pipeline.schedule is None:
+            continue
+        log = configuration.file.parent / "logs" / f"{name}.log"
+        command = (
+            f"mkdir -p {_quoted(log.parent)} && cd {_quoted(folder)} && {_quoted(sys.executable)} -m pipelines"
+            f" --config {_quoted(configuration.file)} run {shlex.quote(name)} >> {_quoted(log)} 2>&1"
+        )
+        lines.append(f"{pipeline.schedule} {command}".replace("%", r"\%"))
+    return lines
+
+
+def _quoted(path: Path | str) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,44 @@
+"""The lock of a pipeline: one run of a name at a time, freed by the system when its holder dies."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from corpus.errors import StageError
+from corpus.storage import Store
+
+
+@contextlib.contextmanager
+def pipeline_lock(store: Store, name: str) -> Iterator[int]:
+    """Hold the lock of pipeline `name` on `store`; raises StageError where another process of this machine has it.
+
+    Yields the lock's file descriptor for the stages to inherit: a stage that outlives a killed pipeline keeps the
+    lock until it ends. `flock` goes with its processes, so a crash leaves nothing to clean up. The file of an
+    object store's lock is in the temporary folder: pipelines of one store are meant to be scheduled on one machine.
+    """
+    path = _lock_path(store, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StageError(
+                f"pipeline {name} is already running (process {holder}); wait for it, or stop it and run again"
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield file.fileno()
+
+
+def _lock_path(store: Store, name: str) -> Path:
+    if store.is_local:
+        return Path(store.path(f"receipts/{name}.lock"))
+    digest = hashlib.sha256(store.url.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"shutterprint-{os.getuid()}" / f"{digest}-{name}.lock"

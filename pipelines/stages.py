@@ -1,0 +1,59 @@
+"""Stages: a command as a person would type it in, its argument list and the receipt that proves its success out.
+
+Refuses, before anything runs, a command that is none of this product's.
+"""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.errors import ConfigurationError
+
+_SCRIPTS = {"train/main.py": "train"}
+_MODULES = {"curation.run": "curation"}
+_KNOWN = "`scrapy crawl SPIDER`, `python -m curation.run` or `ray job submit … -- python train/main.py`"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a pipeline."""
+
+    command: str
+    """As written in the configuration."""
+    arguments: tuple[str, ...]
+    """The argument list, `{config}` put in; never run through a shell."""
+    receipt: str
+    """Name of the receipt the stage writes last."""
+
+
+def parse_stage(command: str, configuration_file: Path) -> Stage:
+    """Return the stage a command stands for; `{config}` in it becomes the configuration file's path.
+
+    Raises ConfigurationError for a command that is not one of the product's stages.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigurationError(f"pipelines: stage {command!r}: {error}") from error
+    arguments = tuple(word.replace("{config}", str(configuration_file)) for word in words)
+    return Stage(command, arguments, _receipt(command, words))
+
+
+def executable(name: str) -> str:
+    """Return the program of this environment (cron's PATH has none of them), or the bare name where it has none."""
+    # not resolved: an environment's python is a link out of the environment
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else name
+
+
+def _receipt(command: str, words: list[str]) -> str:
+    if words[:3] == ["ray", "job", "submit"] and "--" in words:
+        words = words[words.index("--") + 1 :]
+    if words[:2] == ["scrapy", "crawl"] and len(words) > 2:
+        return f"crawl-{words[2]}"
+    if words[:2] == ["python", "-m"] and len(words) > 2 and words[2] in _MODULES:
+        return _MODULES[words[2]]
+    if words[:1] == ["python"] and len(words) > 1 and words[1] in _SCRIPTS:
+        return _SCRIPTS[words[1]]
+    raise ConfigurationError(f"pipelines: stage {command!r} is not one of {_KNOWN}")

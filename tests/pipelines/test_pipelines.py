@@ -1,0 +1,174 @@
+"""Pipelines: order, receipts, resuming, the lock, crontab lines; stages are real processes."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from corpus.configuration import Configuration, read_configuration
+from corpus.errors import ConfigurationError, StageError
+from pipelines.crontab import crontab_lines
+from pipelines.run import run_pipeline, stages_of
+
+# Stands beside the interpreter's own programs as `scrapy`: it notes that it ran, fails when told to, and writes
+# its receipt like a spider whose crawl is whole.
+_SPIDER = """#!{python}
+import os, pathlib, sys, time
+from corpus.configuration import read_configuration
+from corpus.receipts import publish_receipt
+spider = sys.argv[2]
+folder = pathlib.Path({folder!r})
+with (folder / "ran").open("a") as file:
+    file.write(spider + "\\n")
+if (folder / f"sleep-{{spider}}").exists():
+    time.sleep(60)
+if (folder / f"fail-{{spider}}").exists():
+    sys.exit(3)
+if not (folder / f"lie-{{spider}}").exists():
+    publish_receipt(read_configuration().store, "crawl-" + spider, {{"stored": 5}})
+"""
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = programs / "python"
+    python.symlink_to(sys.executable)
+    scrapy = programs / "scrapy"
+    scrapy.write_text(_SPIDER.format(python=sys.executable, folder=str(tmp_path)))
+    scrapy.chmod(scrapy.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(sys, "executable", str(python))
+    file = tmp_path / "pipelines.yaml"
+    file.write_text(
+        "storage: data\npipelines:\n"
+        "  refresh:\n    schedule: '17 2 * * *'\n"
+        "    stages: [scrapy crawl flickr, scrapy crawl wikimedia, scrapy crawl folder]\n"
+        "  odd:\n    stages: [rm -rf /]\n"
+    )
+    return read_configuration(file)
+
+
+def ran(configuration: Configuration) -> list[str]:
+    return (configuration.file.parent / "ran").read_text().split()
+
+
+def test_stages_run_in_order_and_their_receipts_come_back(configuration: Configuration) -> None:
+    receipts = run_pipeline(configuration, "refresh", lambda _: None)
+    assert ran(configuration) == ["flickr", "wikimedia", "folder"]
+    assert [receipt["stored"] for receipt in receipts] == [5, 5, 5]
+
+
+@pytest.mark.parametrize("fault", ["fail", "lie"])
+def test_a_stage_that_fails_or_leaves_no_receipt_stops_the_run_and_the_next_goes_on_from_it(
+    configuration: Configuration, fault: str
+) -> None:
+    trouble = configuration.file.parent / f"{fault}-wikimedia"
+    trouble.touch()
+    with pytest.raises(StageError, match="scrapy crawl wikimedia"):
+        run_pipeline(configuration, "refresh", lambda _: None)
+    assert ran(configuration) == ["flickr", "wikimedia"]
+    trouble.unlink()
+    run_pipeline(configuration, "refresh", lambda _: None)
+    assert ran(configuration) == ["flickr", "wikimedia", "wikimedia", "folder"]
+
+
+def test_a_finished_pipeline_starts_anew(configuration: Configuration) -> None:
+    run_pipeline(configuration, "refresh", lambda _: None)
+    run_pipeline(configuration, "refresh", lambda _: None)
+    assert len(ran(configuration)) == 6
+
+
+def test_an_old_receipt_is_no_proof(configuration: Configuration) -> None:
+    run_pipeline(configuration, "refresh", lambda _: None)
+    (configuration.file.parent / "lie-flickr").touch()
+    with pytest.raises(StageError, match="without its receipt"):
+        run_pipeline(configuration, "refresh", lambda _: None)
+
+
+def test_a_foreign_command_or_an_unknown_name_is_refused_before_anything_runs(configuration: Configuration) -> None:
+    with pytest.raises(ConfigurationError, match="'rm -rf /' is not one of"):
+        run_pipeline(configuration, "odd", lambda _: None)
+    with pytest.raises(ConfigurationError, match="there is no 'nothing'; it has refresh, odd"):
+        run_pipeline(configuration, "nothing", lambda _: None)
+
+
+def test_a_second_run_is_turned_away_while_the_first_or_its_orphaned_stage_works(
+    configuration: Configuration,
+) -> None:
+    folder = configuration.file.parent
+    (folder / "sleep-flickr").touch()
+    code = (
+        f"import sys; sys.executable = {sys.executable!r}\n"
+        "from corpus.configuration import read_configuration; from pipelines.run import run_pipeline\n"
+        f"run_pipeline(read_configuration({str(configuration.file)!r}), 'refresh', print)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        wait_for(lambda: (folder / "ran").exists())
+        with pytest.raises(StageError, match=rf"already running \(process {first.pid}\)"):
+            run_pipeline(configuration, "refresh", lambda _: None)
+        first.kill()
+        first.wait()
+        with pytest.raises(StageError, match="already running"):
+            run_pipeline(configuration, "refresh", lambda _: None)
+    finally:
+        first.kill()
+        subprocess.run(["pkill", "-9", "-f", str(folder / "bin" / "scrapy")], check=False)
+    (folder / "sleep-flickr").unlink()
+    wait_for(lambda: not_locked(configuration))
+
+
+def not_locked(configuration: Configuration) -> bool:
+    try:
+        run_pipeline(configuration, "refresh", lambda _: None)
+    except StageError:
+        return False
+    return True
+
+
+def test_an_interrupted_pipeline_stops_its_stage(configuration: Configuration) -> None:
+    folder = configuration.file.parent
+    (folder / "sleep-flickr").touch()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines", "--config", str(configuration.file), "run", "refresh"],
+        env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: (folder / "ran").exists())
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "goes on from here" in errors
+    listing = subprocess.run(["pgrep", "-f", str(folder / "bin" / "scrapy")], capture_output=True, check=False)
+    assert listing.stdout == b""
+
+
+def wait_for(condition: object, timeout_s: float = 20) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def test_crontab_lines_are_absolute_quoted_and_only_for_scheduled_pipelines(configuration: Configuration) -> None:
+    lines = [line for line in crontab_lines(configuration, Path("/a folder/100%")) if not line.startswith("#")]
+    assert len(lines) == 1
+    assert lines[0].startswith("17 2 * * * ")
+    assert r"cd '/a folder/100\%'" in lines[0]
+    assert f"--config {configuration.file} run refresh" in lines[0]
+
+
+def test_the_shipped_pipelines_are_all_stages_of_this_product(repository: Path) -> None:
+    shipped = read_configuration(repository / "pipelines.yaml")
+    for name in ("refresh", "retrain", "demo"):
+        assert stages_of(shipped, name)
+    retrain = stages_of(shipped, "retrain")[0]
+    assert retrain.receipt == "train"
+    assert retrain.arguments[-1] == str(repository / "pipelines.yaml")

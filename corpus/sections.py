@@ -3,7 +3,7 @@
 Defaults are those of the shipped file; a key left out has its default.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -183,4 +183,5 @@ class Demo(Section):
 
     photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
     seed: int = 2018
-    overrides: dict[str, str | int | float | bool | list[str] | None] = Field(default_factory=dict)
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    """Sections and keys as in this file; read whole, and refused like any other fault, when the demo starts."""

@@ -1,6 +1,5 @@
 """Pipelines: order, receipts, resuming, the lock, crontab lines; stages are real processes."""
 
-import os
 import signal
 import stat
 import subprocess
@@ -14,6 +13,8 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, StageError
 from pipelines.crontab import crontab_lines
 from pipelines.run import run_pipeline, stages_of
+
+_PYTHON = sys.executable
 
 # Stands beside the interpreter's own programs as `scrapy`: it notes that it ran, fails when told to, and writes
 # its receipt like a spider whose crawl is whole.
@@ -39,9 +40,9 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configurat
     programs = tmp_path / "bin"
     programs.mkdir()
     python = programs / "python"
-    python.symlink_to(sys.executable)
+    python.symlink_to(_PYTHON)
     scrapy = programs / "scrapy"
-    scrapy.write_text(_SPIDER.format(python=sys.executable, folder=str(tmp_path)))
+    scrapy.write_text(_SPIDER.format(python=_PYTHON, folder=str(tmp_path)))
     scrapy.chmod(scrapy.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(sys, "executable", str(python))
     file = tmp_path / "pipelines.yaml"
@@ -103,12 +104,7 @@ def test_a_second_run_is_turned_away_while_the_first_or_its_orphaned_stage_works
 ) -> None:
     folder = configuration.file.parent
     (folder / "sleep-flickr").touch()
-    code = (
-        f"import sys; sys.executable = {sys.executable!r}\n"
-        "from corpus.configuration import read_configuration; from pipelines.run import run_pipeline\n"
-        f"run_pipeline(read_configuration({str(configuration.file)!r}), 'refresh', print)"
-    )
-    first = subprocess.Popen([sys.executable, "-c", code])
+    first = start_pipeline(configuration)
     try:
         wait_for(lambda: (folder / "ran").exists())
         with pytest.raises(StageError, match=rf"already running \(process {first.pid}\)"):
@@ -135,12 +131,7 @@ def not_locked(configuration: Configuration) -> bool:
 def test_an_interrupted_pipeline_stops_its_stage(configuration: Configuration) -> None:
     folder = configuration.file.parent
     (folder / "sleep-flickr").touch()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines", "--config", str(configuration.file), "run", "refresh"],
-        env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_pipeline(configuration)
     wait_for(lambda: (folder / "ran").exists())
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=30)
@@ -148,6 +139,16 @@ def test_an_interrupted_pipeline_stops_its_stage(configuration: Configuration) -
     assert "goes on from here" in errors
     listing = subprocess.run(["pgrep", "-f", str(folder / "bin" / "scrapy")], capture_output=True, check=False)
     assert listing.stdout == b""
+
+
+def start_pipeline(configuration: Configuration) -> "subprocess.Popen[str]":
+    """Start the command in a process of its own, with the test's programs beside its interpreter."""
+    code = (
+        f"import runpy, sys; sys.executable = {sys.executable!r}\n"
+        f"sys.argv = ['pipelines', '--config', {str(configuration.file)!r}, 'run', 'refresh']\n"
+        "runpy.run_module('pipelines', run_name='__main__')"
+    )
+    return subprocess.Popen([_PYTHON, "-c", code], stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(condition: object, timeout_s: float = 20) -> None:

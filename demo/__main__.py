@@ -1,0 +1,109 @@
+"""`python -m demo`: the whole product on one machine, from a make-believe photo site to a camera model's name.
+
+In: pipelines.yaml. Out: everything below the demo's folder: a whole copy of that configuration with the keys of
+its `demo.overrides` changed, the uploads, the store. Run again, it goes on from what is there.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.compute as pc
+from rich.console import Console
+
+from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.configuration import Configuration, read_configuration
+from corpus.errors import StageError
+from demo.ray_head import ray_head
+from demo.site import PhotoSite
+from demo.upload import Upload
+from demo.uploads import make_uploads
+from demo.local_configuration import read_simulated_cameras, write_configuration
+from pipelines.run import run_pipeline
+
+_KEY = "d" * 32
+"""The make-believe site takes any key of the right form; a real one from the environment is not sent to it."""
+
+_DESCRIPTION = """Show the whole product at work, with nothing but this machine.
+
+Simulated cameras take photographs and upload them, with what photo sites really hold mixed in, to a photo site
+on this machine; the pipeline `demo` of pipelines.yaml crawls it, curates, packs and trains; then the network names
+the camera of a photograph it never saw. Takes about a quarter of an hour on two cores. Run again, it goes on from
+what is there; delete the folder to begin anew."""
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    parser = command_parser("python -m demo", _DESCRIPTION)
+    parser.add_argument("--folder", default="demo-data", help="where everything is written (default: demo-data)")
+    arguments = parser.parse_args()
+    # stopped from outside, it stops all it started, as with ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run_demo(configuration_of(arguments), Path(arguments.folder).resolve(), Console())
+    return 0
+
+
+def run_demo(real: Configuration, folder: Path, console: Console) -> None:
+    """Run the demo on a copy of the configuration `real`, below `folder`; raises ShutterprintError where it fails."""
+    began_s = time.monotonic()
+    os.environ["FLICKR_API_KEY"] = _KEY
+    folder.mkdir(parents=True, exist_ok=True)
+    console.rule("photographs")
+    uploads = _uploads(folder / "uploads", real, console)
+    with (
+        PhotoSite(folder / "uploads", read_simulated_cameras()) as site,
+        ray_head(folder / "ray.log") as dashboard,
+    ):
+        file = write_configuration(real, folder, site.flickr_api_url, site.wikimedia_api_url, dashboard, uploads)
+        configuration = read_configuration(file)
+        console.print(f"photo site {site.url}, Ray {dashboard}, configuration {file}", soft_wrap=True, highlight=False)
+        console.rule("pipeline")
+        receipts = run_pipeline(configuration, "demo", lambda line: console.print(line, style="bold", markup=False))
+        run = str(receipts[-1]["run"])
+        generation = str(receipts[-2]["generation"])
+    console.rule("answer")
+    photo = _held_out_photo(configuration, generation)
+    console.print(f"a photograph of a device that nobody trained on: {photo}", soft_wrap=True, highlight=False)
+    _predict(configuration, run, photo)
+    console.rule("reports")
+    for name, path in (
+        ("curation", f"curated/{generation}/report.html"),
+        ("evaluation", f"runs/{run}/evaluation.html"),
+        ("figures", f"runs/{run}/evaluation.json"),
+    ):
+        console.print(f"{name:<12}{configuration.store.path(path)}", soft_wrap=True, highlight=False)
+    console.print(f"{(time.monotonic() - began_s) / 60:.1f} minutes in all")
+
+
+def _uploads(folder: Path, real: Configuration, console: Console) -> list[Upload]:
+    began_s = time.monotonic()
+    with console.status("simulated cameras take and upload photographs …"):
+        uploads = make_uploads(folder, real.demo.photos_per_device, real.demo.seed, real.curation.workers)
+    genuine = sum(upload.kind == "genuine" for upload in uploads)
+    console.print(
+        f"{len(uploads)} uploads, {genuine} of them genuine and {len(uploads) - genuine} spoilt or copied, "
+        f"in {time.monotonic() - began_s:.0f} s"
+    )
+    return uploads
+
+
+def _held_out_photo(configuration: Configuration, generation: str) -> str:
+    """Return the path of the first kept photograph of the test split, in the order of its digest."""
+    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", ["split", "original", "sha256"])
+    held_out = photos.filter(pc.equal(photos["split"], "test")).sort_by("sha256")
+    if held_out.num_rows == 0:
+        raise StageError(f"curated/{generation}: no photograph is held out for testing; raise demo.photos_per_device")
+    return configuration.store.path(held_out["original"][0].as_py())
+
+
+def _predict(configuration: Configuration, run: str, photo: str) -> None:
+    command = [sys.executable, "-m", "train.predict", "--config", str(configuration.file), run, photo]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise StageError("the prediction failed, see above")
+
+
+if __name__ == "__main__":
+    exit_with(main)

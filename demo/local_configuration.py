@@ -1,0 +1,59 @@
+"""The demo's world as configuration: a whole copy of pipelines.yaml in which the sites are those of this machine."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from corpus.catalogue import Catalogue, read_catalogue
+from corpus.configuration import Configuration
+from demo.upload import Upload
+
+CAMERAS = Path(__file__).with_name("cameras.yaml")
+
+
+def read_simulated_cameras() -> Catalogue:
+    """Return the catalogue of the simulated cameras."""
+    return read_catalogue(CAMERAS)
+
+
+def write_configuration(
+    real: Configuration, folder: Path, flickr_url: str, wikimedia_url: str, ray_url: str, uploads: list[Upload]
+) -> Path:
+    """Write the demo's configuration into `folder` and return its path.
+
+    It is `real` with the keys of `demo.overrides`, the addresses of the local site and of Ray, and a crawl that
+    ends with the last upload, so that a second run finds every window done.
+    """
+    last = max(upload.uploaded_at_s for upload in uploads)
+    local = {
+        "storage": str(folder / "store"),
+        "catalogue": str(CAMERAS),
+        "sources": {
+            "flickr": {"api_url": flickr_url, "hosts": ["127.0.0.1"], "until": _iso(last + 1)},
+            "wikimedia": {"api_url": wikimedia_url, "hosts": ["127.0.0.1"], "until": _iso(last + 1)},
+        },
+        "clusters": {"ray_dashboard": ray_url},
+    }
+    tree = _merged(_merged(real.model_dump(mode="json"), real.demo.overrides), local)
+    file = folder / "pipelines.yaml"
+    temporary = folder / ".pipelines.yaml"
+    head = "# Made by the demo from the real pipelines.yaml; changed keys are those of its demo.overrides.\n"
+    temporary.write_text(head + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    temporary.replace(file)
+    return file
+
+
+def _merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `tree` with the keys of `changes` put in, section by section."""
+    merged = dict(tree)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _iso(time_s: int) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,108 @@
+"""A Ray head of its own for the demo: started on free ports of this machine, stopped with all it started.
+
+Its temporary folder and ports are its own, so that it disturbs no other Ray and `ray stop`, which would stop
+every Ray of the machine, is not needed.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from corpus.errors import StageError
+from pipelines.stages import executable
+
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 45.0  # ray drains its node for up to 30 s
+_OBJECT_STORE_BYTES = 256 << 20  # training hands nothing large through it
+
+
+@contextlib.contextmanager
+def ray_head(log: Path) -> Iterator[str]:
+    """Start a head, yield its dashboard's URL, stop it; raises StageError where it does not come up.
+
+    Commands that talk to it need this process's environment: it is protected by a token, put there for the while.
+    """
+    # short: Ray puts Unix sockets below it, whose paths may have 107 characters
+    folder = Path(tempfile.mkdtemp(prefix="shutterprint-"))
+    dashboard, agent, client = _free_ports(3)
+    url = f"http://127.0.0.1:{dashboard}"
+    options = {
+        "port": 0,
+        "dashboard-host": "127.0.0.1",
+        "dashboard-port": dashboard,
+        "dashboard-agent-listen-port": agent,
+        "ray-client-server-port": client,
+        "min-worker-port": 0,
+        "max-worker-port": 0,
+        "node-ip-address": "127.0.0.1",
+        "temp-dir": folder,
+        "num-cpus": os.cpu_count(),
+        "object-store-memory": _OBJECT_STORE_BYTES,
+    }
+    command = [executable("ray"), "start", "--head", "--block", "--disable-usage-stats"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    before = dict(os.environ)
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        _wait_until_up(url, process, log)
+        yield url
+    finally:
+        if process is not None:
+            _stop(process)
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < end_s:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{url}/api/version", timeout=5).close()  # noqa: S310  http://127.0.0.1 above
+        except urllib.error.HTTPError:  # it answers: without the token it says 401
+            return
+        except OSError:
+            time.sleep(0.3)
+        else:
+            return
+    raise StageError(f"Ray did not come up within {START_TIMEOUT_S:.0f} s; its output is in {log}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            # the first to the head alone, which ends its processes in order; the second to whatever is left
+            if number == signal.SIGTERM:
+                process.terminate()
+            else:
+                os.killpg(process.pid, number)
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            return
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

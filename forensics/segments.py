@@ -1,0 +1,170 @@
+"""Segments: the bytes of a JPEG in, its marker segments up to the first scan out.
+
+Segments are walked by their lengths (ITU-T T.81, B.1.1): the bytes of a thumbnail inside one are never taken
+for markers. Refuses what is no JPEG, a header that breaks off, and bytes where a marker must stand.
+"""
+
+import re
+from typing import NamedTuple
+
+from forensics.errors import HeaderIncomplete, JpegError
+
+SEGMENTS_MAX = 4096
+"""Segments allowed before the first scan; 16 MiB of colour profile or extended XMP need 256."""
+
+TEM, SOF0, SOF15, DHT, JPG, DAC, RST0, RST7 = 0x01, 0xC0, 0xCF, 0xC4, 0xC8, 0xCC, 0xD0, 0xD7
+SOI, EOI, SOS, DQT, DNL, DRI, DHP, EXP, APP0, APP15, COM = (
+    0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xE0, 0xEF, 0xFE,
+)  # fmt: skip
+
+NAMES = {
+    DHT: "DHT", DAC: "DAC", SOS: "SOS", DQT: "DQT", DNL: "DNL", DRI: "DRI", DHP: "DHP", EXP: "EXP", COM: "COM",
+}  # fmt: skip
+
+EXIF_IDENTIFIER = b"Exif\0"  # one more byte follows: NUL by the standard, 0xFF by a few writers
+XMP_IDENTIFIER = b"http://ns.adobe.com/xap/1.0/\0"
+XMP_EXTENSION_IDENTIFIER = b"http://ns.adobe.com/xmp/extension/\0"
+
+_KNOWN_IDENTIFIERS = (
+    (0xE1, EXIF_IDENTIFIER, "APP1:Exif"),
+    (0xE1, XMP_IDENTIFIER, "APP1:XMP"),
+    (0xE1, XMP_EXTENSION_IDENTIFIER, "APP1:XMP-extension"),
+    (0xE2, b"ICC_PROFILE\0", "APP2:ICC"),
+    (0xED, b"Photoshop 3.0\0", "APP13:Photoshop"),
+    (0xEE, b"Adobe", "APP14:Adobe"),
+)
+_IDENTIFIER = re.compile(rb"([A-Za-z][A-Za-z0-9 ._-]{1,23})\0")
+_FILL = re.compile(rb"\xff+")
+
+_OTHER_FORMATS = (
+    (b"\x89PNG", "PNG"),
+    (b"GIF8", "GIF"),
+    (b"RIFF", "RIFF (WebP)"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"BM", "BMP"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+)
+
+
+class Segment(NamedTuple):
+    """One marker segment: its payload is `data[payload_start:end]` (offsets in bytes of the file)."""
+
+    marker: int
+    name: str
+    offset: int
+    """Of the marker's 0xFF."""
+    payload_start: int
+    end: int
+
+
+def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
+    """Return the segments behind the start of image up to and with the first SOS.
+
+    `whole` says that `data` is the complete file. Raises JpegError; HeaderIncomplete where a prefix ends too early.
+    """
+    _check_start(data, whole)
+    segments: list[Segment] = []
+    position = 2
+    while True:
+        offset = position
+        filled = _FILL.match(data, position)
+        if filled is None and position < len(data):
+            raise JpegError(f"byte 0x{data[position]:02X} where a marker must stand", position)
+        marker_at = position + 1 if filled is None else filled.end()
+        if marker_at >= len(data):
+            raise _ended("before the first scan", offset, marker_at + 3, whole)
+        marker = data[marker_at]
+        position = marker_at + 1
+        if marker == TEM or RST0 <= marker <= RST7:  # these stand alone and mean nothing here; decoders skip them
+            segments.append(Segment(marker, f"0x{marker:02X}", marker_at - 1, position, position))
+        else:
+            segments.append(_segment(data, marker, marker_at, whole))
+            position = segments[-1].end
+            if marker == SOS:
+                return segments
+        if len(segments) > SEGMENTS_MAX:
+            raise JpegError(f"more than {SEGMENTS_MAX} segments before the first scan", offset)
+
+
+def describe_foreign(data: bytes) -> str:
+    """Return what bytes that are no JPEG seem to be, in words."""
+    if not data:
+        return "empty file"
+    for magic, name in _OTHER_FORMATS:
+        if data.startswith(magic):
+            return f"{name} bytes"
+    if data[4:8] == b"ftyp":
+        return "HEIF or MP4 bytes"
+    text = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "an HTML page"
+    if text.startswith(b"<"):
+        return "XML or HTML text"
+    if text.startswith((b"{", b"[")):
+        return "JSON text"
+    return f"it begins with {data[:4].hex(' ')}"
+
+
+def _check_start(data: bytes, whole: bool) -> None:
+    if data[:2] == b"\xff\xd8":
+        return
+    if data == b"\xff":
+        raise _ended("after one byte", 0, 4, whole)
+    raise JpegError(f"not a JPEG: {describe_foreign(data)}", 0)
+
+
+def _segment(data: bytes, marker: int, marker_at: int, whole: bool) -> Segment:
+    """Return the segment whose marker byte stands at `marker_at`; all of its payload is there."""
+    offset = marker_at - 1
+    if marker in (0x00, SOI, EOI) or marker < SOF0:
+        what = {0x00: "stuffed zero byte", SOI: "second start of image", EOI: "end of image"}.get(
+            marker, f"reserved marker 0x{marker:02X}"
+        )
+        raise JpegError(f"{what} before the first scan", offset)
+    start = marker_at + 3
+    name = _marker_name(marker)
+    if start > len(data):
+        raise _ended(f"in the length of {name}", offset, start, whole)
+    end = marker_at + 1 + (data[marker_at + 1] << 8 | data[marker_at + 2])
+    if end < start:
+        raise JpegError(f"{name} of impossible length {end - start + 2}", offset)
+    if end > len(data):
+        # behind any segment but the scan's own another one must come: its marker and length are wanted too
+        raise _ended(f"inside {name}", offset, end if marker == SOS else end + 4, whole)
+    if APP0 <= marker <= APP15:
+        name = _application_name(marker, data[start : min(end, start + 40)])
+    return Segment(marker, name, offset, start, end)
+
+
+def _ended(where: str, offset: int, needed_bytes: int, whole: bool) -> JpegError:
+    if whole:
+        return JpegError(f"truncated {where}", offset)
+    return HeaderIncomplete(f"the bytes given end {where}", offset, needed_bytes)
+
+
+def _marker_name(marker: int) -> str:
+    if marker in NAMES:
+        return NAMES[marker]
+    if SOF0 <= marker <= SOF15 and marker != JPG:
+        return f"SOF{marker - SOF0}"
+    if APP0 <= marker <= APP15:
+        return f"APP{marker - APP0}"
+    return f"0x{marker:02X}"
+
+
+def _application_name(marker: int, head: bytes) -> str:
+    """Return an application segment's name with its identifier, where it has a readable one: `APP0:JFIF`."""
+    for known_marker, identifier, name in _KNOWN_IDENTIFIERS:
+        if marker == known_marker and head.startswith(identifier):
+            return name
+    plain = _marker_name(marker)
+    readable = _IDENTIFIER.match(head)
+    if marker == 0xEC and head.startswith(b"Ducky"):  # no NUL behind this one
+        return "APP12:Ducky"
+    return f"{plain}:{readable[1].decode('ascii').strip()}" if readable else plain

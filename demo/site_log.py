@@ -1,0 +1,99 @@
+"""The log of served requests: what was asked, what was sent, how many at a time; read by tests and benchmarks.
+
+A request counts as over just before its last bytes leave, and its bytes count when they are handed to the
+socket: so a client that has its answer finds it here, and never meets a former request of its own still counted.
+"""
+
+import dataclasses
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+
+
+@dataclass
+class ServedRequest:
+    """One request and its answer."""
+
+    at_s: float
+    """Arrival, seconds since 1970."""
+    method: str
+    path: str
+    """Without the query, as sent."""
+    query: str
+    range_header: str | None
+    user_agent: str | None
+    status: int = 0
+    """0 while no answer has begun."""
+    sent_bytes: int = 0
+    """Of the body."""
+    file: str | None = None
+    """Name in the uploads' folder, where the answer is such a file or a part of it."""
+    file_bytes: int = 0
+    """Size of that whole file."""
+
+
+@dataclass
+class Downloads:
+    """How often one file was sent."""
+
+    whole: int = 0
+    partial: int = 0
+    """A range, or a whole file broken off."""
+    sent_bytes: int = 0
+
+
+class RequestLog:
+    """All requests since the start, safe to write and read from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._served: list[ServedRequest] = []
+        self._open: set[int] = set()
+        self._peak = 0
+
+    def begin(
+        self, method: str, path: str, query: str, range_header: str | None, user_agent: str | None
+    ) -> ServedRequest:
+        """Note a request that has arrived; `add` and `end` go on with what is returned."""
+        served = ServedRequest(time.time(), method, path, query, range_header, user_agent)
+        with self._lock:
+            self._served.append(served)
+            self._open.add(id(served))
+            self._peak = max(self._peak, len(self._open))
+        return served
+
+    def add(self, served: ServedRequest, sent_bytes: int) -> None:
+        """Add bytes to what was sent; a negative number takes back what the socket refused."""
+        with self._lock:
+            served.sent_bytes += sent_bytes
+
+    def end(self, served: ServedRequest) -> None:
+        """Count a request as over; twice does no harm."""
+        with self._lock:
+            self._open.discard(id(served))
+
+    @property
+    def peak(self) -> int:
+        """Most requests that were open at once."""
+        with self._lock:
+            return self._peak
+
+    def requests(self) -> list[ServedRequest]:
+        """Return a copy of all requests, in order of arrival."""
+        with self._lock:
+            return [dataclasses.replace(served) for served in self._served]
+
+    def downloads(self) -> dict[str, Downloads]:
+        """Return how often each file was sent whole and in part; files never sent are left out."""
+        downloads: dict[str, Downloads] = defaultdict(Downloads)
+        for served in self.requests():
+            if served.file is None or served.method != "GET" or served.status not in (200, 206):
+                continue
+            entry = downloads[served.file]
+            entry.sent_bytes += served.sent_bytes
+            if served.status == 200 and served.sent_bytes == served.file_bytes:
+                entry.whole += 1
+            else:
+                entry.partial += 1
+        return dict(downloads)

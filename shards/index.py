@@ -1,0 +1,193 @@
+"""Index: the entries of a generation's shards in, `shards/<generation>/` out; and the way back for its readers.
+
+`samples.parquet` has a row a tile, `index.json` the classes, tars and failures, `_info.json` the same tars as timm's
+WebDataset reader wants them. Readers refuse a generation without its marker.
+"""
+
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.errors import StageError, StorageError
+from corpus.storage import Store
+from shards.entries import Failure, ShardEntry, read_entry
+from shards.plan import SPLITS, ShardPlan
+
+ROOT = "shards"
+
+SAMPLES = pa.schema(
+    [
+        ("split", pa.string()),
+        ("shard", pa.string()),  # file name in shards/tars/
+        ("key", pa.string()),
+        ("photo", pa.string()),  # hash of key and version, as shards.plan.photo_digest makes it
+        ("tile", pa.int32()),
+        ("camera", pa.string()),
+        ("label", pa.int32()),
+        ("group", pa.string()),
+        ("quality_factor", pa.int32()),
+        ("offset_bytes", pa.int64()),
+        ("length_bytes", pa.int64()),
+        ("x_px", pa.int32()),
+        ("y_px", pa.int32()),
+        ("width_px", pa.int32()),
+        ("height_px", pa.int32()),
+    ]
+)
+"""One row a tile: `shards/<generation>/samples.parquet`, by split, then shard, then place in the tar."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """One published generation of shards."""
+
+    generation: str
+    classes: tuple[str, ...]
+    """Camera keys; a label is a place here."""
+    tars: tuple[str, ...]
+    """File names in `shards/tars/`."""
+    failures: tuple[Failure, ...]
+    samples: pa.Table
+    """Of schema SAMPLES."""
+
+    def split(self, name: str) -> pa.Table:
+        """Return the samples of one split (train, validation, test), in the order they lie in the tars."""
+        if name not in SPLITS:
+            raise ValueError(f"split {name!r} is not one of {', '.join(SPLITS)}")
+        return self.samples.filter(pc.equal(self.samples["split"], name))
+
+    def photos(self, name: str, most: int = 0) -> list[str]:
+        """Return the photographs (digests) of a split, `most` of them at most, spread evenly over the cameras; 0: all.
+
+        The same ones whenever it is asked: of each camera those first by digest, in turn.
+        """
+        split = self.split(name)
+        by_label: dict[int, set[str]] = {}
+        for photo, label in zip(split["photo"].to_pylist(), split["label"].to_pylist(), strict=True):
+            by_label.setdefault(label, set()).add(photo)
+        queues = [sorted(by_label[label]) for label in sorted(by_label)]
+        rounds = max((len(queue) for queue in queues), default=0)
+        turns = [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
+        return turns[:most] if most else turns
+
+
+def publish_index(store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry]) -> Index:
+    """Publish the index of a generation, its marker last; a generation that is whole already is left as it is.
+
+    An entry without samples adds its failures only. Raises StageError where a photograph is in two shards or a label is
+    not its camera's place in `classes`.
+    """
+    if store.done(f"{ROOT}/{generation}") is not None:
+        return read_index(store, generation)
+    full = {entry.plan.name: entry for entry in entries if entry.samples}
+    ordered = sorted(full.values(), key=lambda entry: (SPLITS.index(entry.plan.split), entry.plan.name))
+    _check(ordered, classes)
+    failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
+    samples = _table(ordered)
+    directory = f"{ROOT}/{generation}"
+    counts = {
+        split: {
+            "shards": [entry.plan.name for entry in ordered if entry.plan.split == split],
+            "photos": sum(len(entry.plan.photos) for entry in ordered if entry.plan.split == split),
+            "tiles": sum(len(entry.samples) for entry in ordered if entry.plan.split == split),
+            "size_bytes": sum(entry.size_bytes for entry in ordered if entry.plan.split == split),
+        }
+        for split in SPLITS
+    }
+    store.publish_table(f"{directory}/samples.parquet", samples)
+    store.publish_json(f"{directory}/_info.json", _timm_info(ordered))
+    store.publish_json(
+        f"{directory}/index.json",
+        {
+            "generation": generation,
+            "classes": list(classes),
+            "splits": counts,
+            "failures": [asdict(failure) for failure in failures],
+        },
+    )
+    store.mark_done(directory, {"tiles": samples.num_rows, "shards": len(ordered), "failures": len(failures)})
+    tars = tuple(entry.plan.name for entry in ordered)
+    return Index(generation, classes, tars, tuple(failures), samples)
+
+
+def latest_generation(store: Store) -> str:
+    """Return the newest whole generation, that of the highest number; raises StorageError where there is none."""
+    newest = _newest(store)
+    if newest is None:
+        raise StorageError(f"{store.url}: {ROOT}/ holds no whole generation; run the curation first")
+    return newest
+
+
+def read_index(store: Store, generation: str) -> Index:
+    """Return a whole generation's index; raises StorageError for one that is missing or not whole."""
+    directory = f"{ROOT}/{generation}"
+    if store.done(directory) is None:
+        raise StorageError(f"{store.url}: {directory} is missing or not whole; run the curation (again)")
+    value = store.read_json(f"{directory}/index.json")
+    samples = store.read_table(f"{directory}/samples.parquet")
+    if samples.schema != SAMPLES:
+        raise StorageError(f"{store.url}: {directory}/samples.parquet has other columns than this version reads")
+    return Index(
+        generation=generation,
+        classes=tuple(value["classes"]),
+        tars=tuple(tar for split in SPLITS for tar in value["splits"][split]["shards"]),
+        failures=tuple(Failure(**failure) for failure in value["failures"]),
+        samples=samples,
+    )
+
+
+def previous_plans(store: Store, generation: str | None = None) -> list[ShardPlan]:
+    """Return the plans of a generation's shards, by default the newest one's; none where there is none yet."""
+    generation = generation or _newest(store)
+    if generation is None:
+        return []
+    return [read_entry(store, tar).plan for tar in read_index(store, generation).tars]
+
+
+def _newest(store: Store) -> str | None:
+    """Return the generation of the highest number; names are `<number>-<digest>`, and 10000 follows 9999."""
+    return max(store.done_names(ROOT), key=lambda name: (len(name.partition("-")[0]), name), default=None)
+
+
+def _check(entries: list[ShardEntry], classes: tuple[str, ...]) -> None:
+    seen: dict[str, str] = {}
+    for entry in entries:
+        for photo in entry.plan.photos:
+            if photo.photo in seen:
+                raise StageError(f"photo {photo.photo} is in {seen[photo.photo]} and in {entry.plan.name}")
+            seen[photo.photo] = entry.plan.name
+            if classes[photo.label : photo.label + 1] != (photo.camera,):
+                raise StageError(
+                    f"{entry.plan.name}: label {photo.label} is not camera {photo.camera} in the classes "
+                    f"{', '.join(classes)}; plan the shards again"
+                )
+
+
+def _table(entries: list[ShardEntry]) -> pa.Table:
+    rows = []
+    for entry in entries:
+        photos = {photo.photo: photo for photo in entry.plan.photos}
+        for sample in entry.samples:
+            photo = photos[sample.photo]
+            rows.append(
+                asdict(sample)
+                | {"split": entry.plan.split, "shard": entry.plan.name, "camera": photo.camera, "group": photo.group}
+                | {"quality_factor": photo.quality_factor}
+            )
+    return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def _timm_info(entries: list[ShardEntry]) -> dict[str, object]:
+    """Return what timm's `ReaderWds` reads from `_info.json`; tars are named from the generation's folder."""
+    return {
+        "splits": {
+            split: {
+                "name": split,
+                "filenames": [f"../tars/{entry.plan.name}" for entry in entries if entry.plan.split == split],
+                "shard_lengths": [len(entry.samples) for entry in entries if entry.plan.split == split],
+                "num_samples": sum(len(entry.samples) for entry in entries if entry.plan.split == split),
+            }
+            for split in SPLITS
+        }
+    }

@@ -1,0 +1,94 @@
+"""Members: places in the pool's tars in, their bytes out, in the order asked for.
+
+On a local store each tar is opened once and read at its offsets; on an object store the next few dozen places are
+fetched at once, since each request waits tens of milliseconds. Refuses a tar that is missing or shorter than its index
+says.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+from corpus.errors import StorageError
+from corpus.storage import Store
+from shards.entries import POOL
+
+OPEN_TARS_MAX = 128
+"""File handles kept; Linux allows a process 1,024 by default, and a machine runs many loaders."""
+AHEAD = 32
+"""Places fetched at once from an object store."""
+
+Tag = TypeVar("Tag")
+Place = tuple[str, int, int]
+"""File name of a tar in the pool, offset and length in bytes."""
+
+
+class Members:
+    """A reader of one process and thread; close it, or use it in a `with`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._handles: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the tars opened so far."""
+        while self._handles:
+            os.close(self._handles.popitem()[1])
+
+    def read(self, places: Iterable[tuple[Tag, Place]]) -> Iterator[tuple[Tag, bytes]]:
+        """Yield the bytes at each place with the tag it came with; raises StorageError where they are not there."""
+        if self._store.is_local:
+            for tag, place in places:
+                yield tag, self._checked(place, self._read_local(place))
+            return
+        rest = iter(places)
+        while batch := list(islice(rest, AHEAD)):
+            for (tag, place), data in zip(batch, self._fetch([place for _, place in batch]), strict=True):
+                yield tag, self._checked(place, data)
+
+    def _read_local(self, place: Place) -> bytes:
+        tar, offset_bytes, length_bytes = place
+        handle = self._handles.get(tar)
+        if handle is None:
+            if len(self._handles) >= OPEN_TARS_MAX:
+                os.close(self._handles.pop(next(iter(self._handles))))
+            try:
+                handle = os.open(self._store.path(f"{POOL}/{tar}"), os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise self._missing(tar) from error
+            self._handles[tar] = handle
+        return os.pread(handle, length_bytes, offset_bytes)
+
+    def _fetch(self, places: list[Place]) -> list[bytes]:
+        paths = [self._store.path(f"{POOL}/{tar}") for tar, _, _ in places]
+        starts = [offset_bytes for _, offset_bytes, _ in places]
+        ends = [offset_bytes + length_bytes for _, offset_bytes, length_bytes in places]
+        answers: list[bytes | BaseException] = self._store.filesystem.cat_ranges(paths, starts, ends, on_error="return")
+        for (tar, _, _), answer in zip(places, answers, strict=True):
+            if isinstance(answer, FileNotFoundError):
+                raise self._missing(tar) from answer
+            if isinstance(answer, BaseException):
+                raise StorageError(f"{self._store.url}: {POOL}/{tar} cannot be read: {answer}") from answer
+        return [answer for answer in answers if isinstance(answer, bytes)]
+
+    def _checked(self, place: Place, data: bytes) -> bytes:
+        tar, offset_bytes, length_bytes = place
+        if len(data) != length_bytes:
+            raise StorageError(
+                f"{self._store.url}: {POOL}/{tar} has {len(data)} bytes at {offset_bytes}, not {length_bytes}; "
+                "delete the tar and its entry, and curate again"
+            )
+        return data
+
+    def _missing(self, tar: str) -> StorageError:
+        return StorageError(f"{self._store.url}: no file {POOL}/{tar}; delete its entry, if any, and curate again")

@@ -1,0 +1,43 @@
+"""Tiles: the bytes of one photograph in, lossless cuts on its MCU grid out.
+
+A tile has the photograph's own tables and coefficients, so every trace survives; its pixels equal the photograph's,
+but for those within 8 px of an edge where chroma is subsampled. Nothing else of the file is carried over: no EXIF, XMP,
+colour profile, comment or thumbnail. Refuses what `shards.coefficients` does, and photographs smaller than one MCU.
+"""
+
+from dataclasses import dataclass
+
+from shards.coefficients import read_coefficients, write_rectangle
+from shards.placement import place_tiles, tile_size
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One tile: a whole baseline JPEG, and where it lay in the photograph, in pixels."""
+
+    jpeg: bytes
+    x_px: int
+    y_px: int
+    width_px: int
+    height_px: int
+
+
+def cut_tiles(jpeg: bytes, *, tile_px: int, tiles_per_photo: int) -> list[Cut]:
+    """Return up to `tiles_per_photo` tiles, the central one first, the others spread as `shards.placement` says.
+
+    An edge is `tile_px`, or the photograph's where that is shorter, rounded down to the MCU grid. Equal bytes give
+    equal tiles. Raises ValueError that names what is wrong for bytes that are not a whole baseline JPEG.
+    """
+    photo = read_coefficients(jpeg)
+    mcu_px = photo.frame.mcu_size_px
+    photo_px = (photo.frame.width_px, photo.frame.height_px)
+    width_px, height_px = (tile_size(edge, tile_px, mcu) for edge, mcu in zip(photo_px, mcu_px, strict=True))
+    if width_px == 0 or height_px == 0:
+        raise ValueError(
+            f"photograph of {photo_px[0]}x{photo_px[1]} px or tile of {tile_px} px is smaller than "
+            f"one {mcu_px[0]}x{mcu_px[1]} MCU"
+        )
+    return [
+        Cut(write_rectangle(photo, x_px, y_px, width_px, height_px), x_px, y_px, width_px, height_px)
+        for x_px, y_px in place_tiles(photo_px, (width_px, height_px), mcu_px, tiles_per_photo)
+    ]

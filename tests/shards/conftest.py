@@ -1,0 +1,113 @@
+"""Photographs with everything that must not reach a shard in them, and stores that hold some."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from corpus.sections import Shards
+from corpus.storage import Store, open_store
+from shards.index import Index, publish_index
+from shards.plan import plan_shards
+from shards.write import write_shard
+
+SECRETS = (b"Jane Owner", b"SN-4711-0815", b"a comment", b"xmp-secret", b"icc-secret", b"Exif")
+
+
+def make_jpeg(
+    width_px: int = 200, height_px: int = 152, subsampling: str = "4:2:0", seed: int = 0, **options: Any
+) -> bytes:
+    """Return a photograph of smooth and noisy parts with EXIF (owner, serial number, GPS), XMP, ICC and a comment."""
+    generator = np.random.default_rng([seed, width_px, height_px])
+    coarse = generator.integers(0, 256, (height_px // 8 + 2, width_px // 8 + 2, 3)).repeat(8, 0).repeat(8, 1)
+    pixels = coarse[:height_px, :width_px] * 0.8 + generator.integers(0, 50, (height_px, width_px, 3))
+    image = Image.fromarray(pixels.astype(np.uint8))
+    if subsampling == "grey":
+        image = image.convert("L")
+    else:
+        options["subsampling"] = subsampling
+    exif = Image.Exif()
+    exif[0x010F], exif[0x013B] = "Maker", "Jane Owner"
+    exif.get_ifd(0x8769)[0xA431] = "SN-4711-0815"
+    exif.get_ifd(0x8825)[1] = "N"
+    stream = io.BytesIO()
+    metadata = {"exif": exif, "xmp": b"xmp-secret", "icc_profile": b"icc-secret", "comment": "a comment"}
+    image.save(stream, "JPEG", **{"quality": 95, **metadata, **options})
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Callable[..., bytes]:
+    return make_jpeg
+
+
+@pytest.fixture(scope="session")
+def secrets() -> tuple[bytes, ...]:
+    return SECRETS
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "data"))
+
+
+class Collection:
+    """Originals in a store and the rows curation would judge them to be; camera `a` has most photographs."""
+
+    def __init__(self, store: Store, classes: tuple[str, ...] = ("a", "b", "c")) -> None:
+        self.store, self.classes = store, classes
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, count: int, *, split: str = "train", camera: str | None = None, **options: Any) -> None:
+        for _ in range(count):
+            number = len(self.rows)
+            data = make_jpeg(**{"seed": number, "width_px": 200, "height_px": 72, **options})
+            own = camera or ("a", "a", "a", "b", "c")[number % 5]
+            original = f"originals/folder/{number:03d}.jpg"
+            self.store.publish(original, data)
+            self.rows.append(
+                {
+                    "photo": f"folder:{number}",
+                    "version": "0123456789",
+                    "kept": True,
+                    "camera": own,
+                    "split": split,
+                    "group": f"device-{own}-{number % 2}",
+                    "original": original,
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "quality_factor": 95,
+                }
+            )
+
+    def publish(self, settings: Shards, generation: str = "0001-aa", previous: Any = ()) -> Index:
+        plans = plan_shards(self.rows, settings, self.classes, previous)
+        entries = [write_shard(self.store, plan, settings) for plan in plans]
+        return publish_index(self.store, generation, self.classes, entries)
+
+
+@pytest.fixture
+def collection(store: Store) -> Collection:
+    return Collection(store)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Store, Index]]:
+    """A function from a number of train shards to a store and its index: 20 photos of 2 tiles, 2 test photos."""
+    made: dict[int, tuple[Store, Index]] = {}
+
+    def get(shards: int) -> tuple[Store, Index]:
+        if shards not in made:
+            store = open_store(str(tmp_path_factory.mktemp(f"shards-{shards}")))
+            collection = Collection(store)
+            collection.add(20)
+            collection.add(2, split="test")
+            settings = Shards(tile_px=64, tiles_per_photo=2, shard_photos=-(-20 // shards))
+            made[shards] = store, collection.publish(settings)
+        return made[shards]
+
+    return get

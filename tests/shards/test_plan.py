@@ -1,0 +1,124 @@
+import hashlib
+
+import pytest
+
+from corpus.errors import StageError
+from corpus.sections import Shards
+from shards.plan import photo_digest, plan_shards
+
+CLASSES = ("a", "b")
+SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4)
+
+
+def row(number, **changes):
+    return {
+        "photo": f"flickr:{number}",
+        "version": "0123456789",
+        "kept": True,
+        "camera": CLASSES[number % 2],
+        "split": "train",
+        "group": "device",
+        "original": f"originals/flickr/{number}.jpg",
+        "sha256": f"{number:064x}",
+        "quality_factor": 96,
+    } | changes
+
+
+def plan(rows, previous=(), settings=SETTINGS, classes=CLASSES):
+    return plan_shards(rows, settings, classes, previous)
+
+
+def photos(plans):
+    return sorted(photo.photo for shard in plans for photo in shard.photos)
+
+
+def test_every_kept_photo_is_in_one_shard_of_its_split_and_no_other_photo_is():
+    rows = [row(n, split=("train", "validation", "test")[n % 3], kept=n < 20) for n in range(30)]
+    plans = plan(rows)
+    for split in ("train", "validation", "test"):
+        wanted = sorted(photo_digest(r["photo"], r["version"]) for r in rows if r["kept"] and r["split"] == split)
+        assert photos(shard for shard in plans if shard.split == split) == wanted
+
+
+def test_shards_are_even_no_larger_than_allowed_and_mix_the_classes():
+    plans = plan([row(n) for n in range(90)], settings=Shards(tile_px=64, tiles_per_photo=2, shard_photos=40))
+    assert [len(shard.photos) for shard in plans] == [30, 30, 30]
+    assert all({photo.label for photo in shard.photos} == {0, 1} for shard in plans)
+
+
+def test_the_order_of_the_rows_makes_no_difference():
+    rows = [row(n) for n in range(10)]
+    assert plan(rows) == plan(rows[::-1])
+
+
+def test_the_name_tells_split_and_content():
+    (shard,) = plan([row(1)])
+    assert shard.name == f"train-{shard.digest[:12]}.tar"
+    changes = [{"sha256": "f" * 64}, {"camera": "a"}, {"version": "new"}, {"split": "test"}, {"quality_factor": 90}]
+    others = [plan([row(1, **change)])[0] for change in changes]
+    others += [plan([row(1)], settings=Shards(tile_px=96, tiles_per_photo=2, shard_photos=4))[0]]
+    others += [plan([row(1)], classes=("0", "a", "b"))[0]]
+    assert len({shard.name, *(other.name for other in others)}) == 8
+
+
+def test_a_photo_is_named_by_the_hash_of_key_and_version():
+    (shard,) = plan([row(1)])
+    assert shard.photos[0].photo == hashlib.sha256(b"flickr:1|0123456789").hexdigest()[:16]
+
+
+def test_new_photos_leave_full_shards_as_they_were():
+    before = plan([row(n) for n in range(8)])
+    after = plan([row(n) for n in range(11)], before)
+    assert set(before) < set(after)
+    assert photos(after) == photos(plan([row(n) for n in range(11)]))
+
+
+@pytest.mark.parametrize("change", [{"kept": False}, {"sha256": "f" * 64}, {"split": "test"}, {"camera": "a"}])
+def test_a_photo_that_is_gone_or_changed_changes_its_own_shard_only(change):
+    rows = [row(n) for n in range(12)]
+    before = plan(rows)
+    rows[5] |= change
+    after = plan(rows, before)
+    digest = photo_digest("flickr:5", "0123456789")
+    assert set(before) - set(after) == {s for s in before if digest in {photo.photo for photo in s.photos}}
+    assert photos(after) == photos(plan(rows))
+
+
+def test_small_shards_are_joined_when_new_photos_come_and_only_then():
+    plans = []
+    for night in range(1, 40):
+        rows = [row(n) for n in range(night)]
+        plans = plan(rows, plans)
+        assert photos(plans) == photos(plan(rows))
+        assert sum(2 * len(shard.photos) < SETTINGS.shard_photos for shard in plans) <= 1
+        assert plan(rows, plans) == plans
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Shards(tile_px=128, tiles_per_photo=2, shard_photos=4),
+        Shards(tile_px=64, tiles_per_photo=3, shard_photos=4),
+        Shards(tile_px=64, tiles_per_photo=2, shard_photos=3),
+    ],
+)
+def test_other_settings_reuse_nothing_that_does_not_obey_them(settings):
+    rows = [row(n) for n in range(8)]
+    assert not set(plan(rows)) & set(plan(rows, plan(rows), settings))
+
+
+def test_a_photo_that_two_previous_shards_hold_is_planned_once():
+    one = plan([row(n) for n in range(4)])
+    other = plan([row(n) for n in range(3)])
+    assert len(photos(plan([row(n) for n in range(4)], [*one, *other]))) == 4
+
+
+@pytest.mark.parametrize("change", [{"camera": "z"}, {"camera": None}, {"split": None}, {"original": None}])
+def test_a_kept_row_no_shard_can_be_made_of_stops_the_stage(change):
+    with pytest.raises(StageError, match="flickr:1 is kept"):
+        plan([row(1, **change)])
+
+
+def test_two_rows_of_one_version_stop_the_stage():
+    with pytest.raises(StageError, match="listed twice"):
+        plan([row(1), row(1, split="test")])

@@ -1,0 +1,136 @@
+"""Windows: slices of time in, the slices still to be asked for out. Pure.
+
+A query's time is covered by spans, one for each stretch a crawl sets out to cover; a span is halved until a
+slice fits into what the site will list, and each such slice is a window. Windows and their span are written into
+the store, so a crawl that was cut off halves the same spans at the same points and leaves the same windows behind
+as one that was not.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from corpus.errors import ConfigurationError
+
+
+class Slice(NamedTuple):
+    """A stretch of time, seconds since 1970; the end does not belong to it."""
+
+    start_s: int
+    end_s: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A window that is whole, and the span it was halved from."""
+
+    window: Slice
+    span: Slice
+
+
+def gaps(whole: Slice, done: Iterable[Slice]) -> list[Slice]:
+    """Return what `done` leaves open of `whole`, in order; `done` may overlap and reach beyond."""
+    open_from_s, found = whole.start_s, []
+    for part in sorted(done):
+        if part.start_s >= whole.end_s:
+            break
+        if part.start_s > open_from_s:
+            found.append(Slice(open_from_s, part.start_s))
+        open_from_s = max(open_from_s, part.end_s)
+    if open_from_s < whole.end_s:
+        found.append(Slice(open_from_s, whole.end_s))
+    return found
+
+
+def spans(whole: Slice, done: Iterable[Done]) -> list[Slice]:
+    """Return the spans to work on, in order: those begun and not ended, and what no span has covered yet."""
+    done = list(done)
+    windows = [each.window for each in done]
+    begun = {each.span for each in done if each.span.start_s >= whole.start_s and each.span.end_s <= whole.end_s}
+    unfinished = [span for span in begun if gaps(span, windows)]
+    return sorted(unfinished + gaps(whole, windows + unfinished))
+
+
+def halves(part: Slice, shortest_s: int) -> tuple[Slice, Slice] | None:
+    """Return both halves of a slice, None where they would be shorter than `shortest_s`."""
+    if part.end_s - part.start_s < 2 * shortest_s:
+        return None
+    middle_s = (part.start_s + part.end_s) // 2
+    return Slice(part.start_s, middle_s), Slice(middle_s, part.end_s)
+
+
+class Walk:
+    """A walk through the open time of one query: take a step, then either halve it or finish it.
+
+    `done` are the windows that are whole already; a step shorter than twice `shortest_s` cannot be halved.
+    """
+
+    def __init__(self, whole: Slice, done: Iterable[Done], shortest_s: int) -> None:
+        done = list(done)
+        self.windows = [each.window for each in done]
+        self.pending = [Done(span, span) for span in spans(whole, done)]
+        self.shortest_s = shortest_s
+
+    def step(self) -> Done | None:
+        """Return the next slice to ask for, wholly open, with its span; None at the end."""
+        while self.pending:
+            step = self.pending.pop(0)
+            if not gaps(step.window, self.windows):
+                continue
+            if gaps(step.window, self.windows) == [step.window]:
+                return step
+            # open in parts only: it was halved by a crawl that was cut off, and is halved again without a question
+            if not self.halve(step):
+                self.pending[:0] = [Done(gap, step.span) for gap in gaps(step.window, self.windows)]
+        return None
+
+    def halve(self, step: Done) -> bool:
+        """Take a slice's halves as the next steps; False where they would be too short."""
+        two = halves(step.window, self.shortest_s)
+        if two is not None:
+            self.pending[:0] = [Done(half, step.span) for half in two]
+        return two is not None
+
+    def finish(self, step: Done) -> None:
+        """Count a slice as a whole window."""
+        self.windows.append(step.window)
+
+
+def window_name(part: Slice, query: str) -> str:
+    """Return a window's name: it sorts by time, is safe as a path, and no other query or slice has it."""
+    digest = sha256(query.encode()).hexdigest()[:8]
+    return f"{_stamp(part.start_s)}_{_stamp(part.end_s)}_{window_slug(query)}-{digest}"
+
+
+def window_slug(text: str) -> str:
+    """Return what of a text may stand in a path: lower-case letters, digits and hyphens, 60 at most."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")
+
+
+def parse_time(key: str, text: str) -> int:
+    """Return an ISO date or time (UTC unless it says otherwise) as seconds since 1970.
+
+    Raises ConfigurationError naming `key`, the path in `pipelines.yaml`.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{key}: {text!r} is not an ISO date or time such as 2010-01-31") from error
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+
+
+def iso_time(time_s: int) -> str:
+    """Return seconds since 1970 as ISO 8601 in UTC, e.g. `2014-10-02T08:00:00Z`."""
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def start_of_hour(time_s: float) -> int:
+    """Return the last full hour: a second crawl within it finds nothing new to ask for."""
+    return int(time_s) // 3600 * 3600
+
+
+def _stamp(time_s: int) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,0 +1,287 @@
+"""Fixtures: a small photo site with photographs of every kind, and `scrapy crawl` as a person runs it."""
+
+import dataclasses
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from corpus.catalogue import Catalogue, read_catalogue
+from corpus.storage import TEMPORARY_PREFIX, Store, open_store
+from demo.site import API_KEY, PhotoSite
+from demo.upload import Upload, write_listing
+
+CAMERAS = {
+    "acme-one": {
+        "name": "Acme One",
+        "make": ["Acme"],
+        "model": ["One"],
+        "sizes": ["320x240"],
+        "software": ["Fw*"],
+        "flickr": "acme/one",
+        "commons": "Taken with Acme One",
+    },
+    "acme-two": {
+        "name": "Acme Two",
+        "make": ["Acme"],
+        "model": ["Two"],
+        "sizes": ["400x300"],
+        "flickr": "acme/two",
+        "commons": "Taken with Acme Two",
+    },
+}
+SINCE, UNTIL = "2020-01-01", "2020-02-01"
+SINCE_S = 1577836800
+HEADER_BYTES = 4096
+
+
+def jpeg(
+    seed: int, *, size: tuple[int, int] = (320, 240), model: str = "One", software: str = "Fw 1", quality: int = 97
+) -> bytes:
+    """Return a JPEG of noise with EXIF; distinct for every seed."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    exif = Image.Exif()
+    for tag, text in ((271, "Acme"), (272, model), (305, software)):
+        if text:
+            exif[tag] = text
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, exif=exif if model else b"")
+    return file.getvalue()
+
+
+def with_long_header(data: bytes, segment_bytes: int = 30_000, segments: int = 3) -> bytes:
+    """Return a JPEG whose scan begins far behind the first range."""
+    segment = b"\xff\xe9" + segment_bytes.to_bytes(2, "big") + bytes(segment_bytes - 2)
+    return data[:2] + segment * segments + data[2:]
+
+
+def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
+    """Return file name → (bytes, camera it is listed under, reasons that must refuse it at the door)."""
+    photos: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
+        f"genuine-{number}.jpg": (jpeg(number), "acme-one", ()) for number in range(4)
+    }
+    photos |= {
+        "two.jpg": (jpeg(10, size=(400, 300), model="Two", software=""), "acme-two", ()),
+        "turned.jpg": (jpeg(11, size=(300, 400), model="Two", software=""), "acme-two", ()),
+        "long-header.jpg": (with_long_header(jpeg(12)), "acme-one", ()),
+        "edited.jpg": (jpeg(13, software="Adobe Photoshop CS5 Windows"), "acme-one", ("edited_by_software",)),
+        "resized.jpg": (jpeg(14, size=(288, 216)), "acme-one", ("not_native_size",)),
+        "edited-and-resized.jpg": (
+            jpeg(15, size=(400, 310), software="GIMP 2.10"),
+            "acme-one",
+            ("edited_by_software", "not_native_size"),
+        ),
+        "bare.jpg": (jpeg(16, model=""), "acme-one", ("no_camera_model",)),
+        "stranger.jpg": (jpeg(17, model="Three"), "acme-two", ("camera_unknown",)),
+        "broken.jpg": (b"\xff\xd8\xff\xe0" + bytes(20_000), "acme-one", ("unreadable",)),
+    }
+    return photos
+
+
+def upload(number: int, site: str, file: str, camera: str, data: bytes, reasons: tuple[str, ...] = ()) -> Upload:
+    """Return an upload of a file, one an hour."""
+    return Upload(
+        id=str(1000 + number + (5000 if site == "wikimedia" else 0)),
+        site=site,
+        file=file,
+        title=f"Photo {number} of {camera}",
+        owner_id=f"{number % 3}@N00",
+        owner_name=f"Owner <{number % 3}>",
+        licence="4",
+        uploaded_at_s=SINCE_S + 3600 * number,
+        taken_at="2019-12-24 18:00:00",
+        claimed_camera=camera,
+        kind="genuine" if not reasons else reasons[0],
+        camera=camera,
+        device=None,
+        expected_reasons=reasons,
+        width_px=1,
+        height_px=1,
+        size_bytes=len(data),
+        sha1=hashlib.sha1(data).hexdigest(),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Uploads:
+    """A folder that a site can serve, and what is in it."""
+
+    folder: Path
+    listed: list[Upload]
+
+    def data(self, upload: Upload) -> bytes:
+        """Return the bytes of an upload."""
+        return (self.folder / upload.file).read_bytes()
+
+    def write_again(self) -> "Uploads":
+        """Return the same in a folder beside, with this listing."""
+        folder = self.folder.with_name(f"{self.folder.name}-{len(list(self.folder.parent.iterdir()))}")
+        return write_uploads(folder, self.listed, {path.name: path.read_bytes() for path in self.folder.glob("*.jpg")})
+
+    def of(self, site: str) -> list[Upload]:
+        """Return the uploads of one site."""
+        return [each for each in self.listed if each.site == site]
+
+
+def write_uploads(folder: Path, listed: list[Upload], files: dict[str, bytes]) -> Uploads:
+    """Write files and their listing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    write_listing(folder, listed, {})
+    return Uploads(folder, listed)
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Uploads:
+    """Return the photographs of every kind, on both sites."""
+    photos = photographs()
+    listed = [
+        upload(number, site, name, camera, data, reasons)
+        for site in ("flickr", "wikimedia")
+        for number, (name, (data, camera, reasons)) in enumerate(photos.items())
+    ]
+    files = {name: data for name, (data, _, _) in photos.items()}
+    return write_uploads(tmp_path_factory.mktemp("uploads"), listed, files)
+
+
+@pytest.fixture(scope="session")
+def cameras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a catalogue of two cameras."""
+    file = tmp_path_factory.mktemp("catalogue") / "cameras.yaml"
+    file.write_text(yaml.safe_dump(CAMERAS))
+    return file
+
+
+@pytest.fixture(scope="session")
+def cameras(cameras_file: Path) -> Catalogue:
+    """Return the catalogue of two cameras."""
+    return read_catalogue(cameras_file)
+
+
+@pytest.fixture(scope="session")
+def start_site(uploads: Uploads, cameras: Catalogue) -> Iterator[Callable[..., PhotoSite]]:
+    """Return what starts a site; all are stopped at the end."""
+    sites: list[PhotoSite] = []
+
+    def start(of: Uploads = uploads, **behaviour: Any) -> PhotoSite:
+        sites.append(PhotoSite(of.folder, cameras, **behaviour))
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        site.stop()
+
+
+@dataclasses.dataclass(frozen=True)
+class Crawl:
+    """One run of `scrapy crawl` that has ended."""
+
+    exit_code: int
+    log: str
+
+
+@dataclasses.dataclass
+class Crawler:
+    """A configuration in a folder of its own, and `scrapy crawl` with it."""
+
+    folder: Path
+    repository: Path
+    tree: dict[str, Any]
+
+    @property
+    def store(self) -> Store:
+        """What the crawl has written."""
+        return open_store(str(self.folder / "data"))
+
+    def command(self, spider: str, *settings: str) -> list[str]:
+        """Return the command line."""
+        (self.folder / "pipelines.yaml").write_text(yaml.safe_dump(self.tree))
+        overrides = [part for setting in settings for part in ("-a", f"set={setting}")]
+        return [sys.executable, "-m", "scrapy", "crawl", spider, *overrides]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment: the configuration's place and a key."""
+        inherited = {name: value for name, value in os.environ.items() if name != "FLICKR_API_KEY"}
+        own = {"SHUTTERPRINT_CONFIG": str(self.folder / "pipelines.yaml"), "OMP_NUM_THREADS": "1"}
+        return {**inherited, **own, "FLICKR_API_KEY": API_KEY, **more}
+
+    def run(self, spider: str, *settings: str, log_level: str = "INFO", **environment: str) -> Crawl:
+        """Crawl to the end."""
+        done = subprocess.run(
+            [*self.command(spider, *settings), "-L", log_level],
+            cwd=self.repository,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Crawl(done.returncode, done.stdout + done.stderr)
+
+    def kill_when(self, spider: str, is_time: Callable[[], bool], with_signal: int = signal.SIGKILL) -> int:
+        """Crawl and send a signal once `is_time`; return the exit code."""
+        process = subprocess.Popen(
+            self.command(spider),
+            cwd=self.repository,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while process.poll() is None and not is_time():
+            time.sleep(0.002)
+        process.send_signal(with_signal)
+        return process.wait(60)
+
+    def rows(self, source: str) -> list[dict[str, Any]]:
+        """Return the rows of all whole windows."""
+        return [
+            row
+            for window in self.store.done_names(f"crawl/{source}")
+            for row in self.store.read_table(f"crawl/{source}/{window}/records.parquet").to_pylist()
+        ]
+
+    def tree_of_bytes(self) -> dict[str, bytes]:
+        """Return every file of the store but receipts, and temporary files that a kill has left behind."""
+        root = self.folder / "data"
+        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        return {
+            name: data
+            for name, data in files.items()
+            if not name.startswith("receipts/") and TEMPORARY_PREFIX not in name
+        }
+
+
+@pytest.fixture(scope="session")
+def make_crawler(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, cameras_file: Path
+) -> Callable[[PhotoSite | None], Crawler]:
+    """Return what makes a crawler, with an empty store of its own, for a site."""
+
+    def make(site: PhotoSite | None = None) -> Crawler:
+        folder = tmp_path_factory.mktemp("crawl")
+        times = {"since": SINCE, "until": UNTIL, "hosts": ["127.0.0.1"]}
+        tree: dict[str, Any] = {
+            "storage": "data",
+            "catalogue": str(cameras_file),
+            "crawl": {"contact": "tests@example.org", "retries": 2, "header_bytes": HEADER_BYTES, "timeout_s": 20},
+        }
+        if site is not None:
+            tree["sources"] = {
+                "flickr": times | {"api_url": site.flickr_api_url},
+                "wikimedia": times | {"api_url": site.wikimedia_api_url},
+            }
+        return Crawler(folder, repository, tree)
+
+    return make

@@ -1,0 +1,106 @@
+"""`scrapy crawl wikimedia` against a real MediaWiki on this machine, where its parts are installed."""
+
+import csv
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+
+def _two_free_ports() -> int:
+    """Return a port that is free together with the one above it, which the wiki's PHP takes."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return int(port)
+
+
+@pytest.fixture(scope="module")
+def api_url(shared):
+    """Start the wiki with two photographs of each camera; stop all of it at the end."""
+    serve = shared / "mediawiki" / "serve"
+    parts = [shutil.which("nginx"), shutil.which("php"), Path("/usr/share/mediawiki").is_dir(), serve.is_file()]
+    if not all(parts):
+        pytest.skip("no MediaWiki, PHP or nginx on this machine")
+    port = _two_free_ports()
+    with tempfile.TemporaryDirectory(prefix="wiki-") as folder:
+        Path(folder).chmod(0o755)  # nginx reads the originals under another user
+        process = subprocess.Popen(
+            ["bash", str(serve), folder, str(port)],
+            env=os.environ | {"PHOTOS": "2"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            ready = next((line for line in process.stdout if line.startswith("ready:")), None)
+            assert ready is not None, "the wiki did not come up"
+            yield ready.partition(" ")[2].strip()
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def _asked(api_url, **parameters):
+    """Return the wiki's own answer to a query that is not the crawler's."""
+    return requests.get(
+        api_url, {"action": "query", "format": "json", "formatversion": "2", **parameters}, timeout=30
+    ).json()["query"]
+
+
+@pytest.mark.photos
+def test_every_original_of_a_real_wiki_arrives_with_its_sha1(api_url, shared_photos, make_crawler):
+    with (shared_photos / "index.csv").open(newline="") as file:
+        listed = list(csv.DictReader(file))
+    models = sorted({(row["make"], row["model"]) for row in listed if row["kind"] == "original"})
+    categories = [each["category"] for each in _asked(api_url, list="allcategories", aclimit="500")["allcategories"]]
+    files = _asked(api_url, list="allimages", ailimit="500", aiprop="sha1|size")["allimages"]
+    crawler = make_crawler()
+    catalogue = {
+        f"camera-{number}": {"name": model, "make": [make], "model": [model], "sizes": ["10x10"], "software": ["*"]}
+        for number, (make, model) in enumerate(models)
+    }
+    (crawler.folder / "cameras.yaml").write_text(yaml.safe_dump(catalogue))
+    wiki = {"api_url": api_url, "hosts": ["127.0.0.1"], "depth": 1}
+    # the files have been added a moment ago, later than the last full hour
+    wiki |= {"categories": categories, "until": datetime.now(UTC).isoformat(timespec="seconds")}
+    crawler.tree |= {
+        "catalogue": str(crawler.folder / "cameras.yaml"),
+        "rules": {"quality_factor_min": 1, "native_size": False},
+        "sources": {"wikimedia": wiki},
+    }
+    crawl = crawler.run("wikimedia")
+    assert crawl.exit_code == 0, crawl.log
+    rows = crawler.rows("wikimedia")
+    assert {row["site_sha1"] for row in rows} == {each["sha1"] for each in files}
+    assert {row["state"] for row in rows} == {"stored", "refused"}
+    stored = [row for row in rows if row["state"] == "stored"]
+    originals = {row["blob"][:10] for row in listed if row["kind"] == "original"}
+    expected = {row["title"] for row in rows if row["title"].removesuffix(".jpg")[-10:] in originals}
+    assert len(expected) >= 30
+    assert expected <= {row["title"] for row in stored}
+    for row in stored:
+        data = crawler.store.read(row["original"])
+        assert hashlib.sha1(data).hexdigest() == row["site_sha1"]
+        assert row["sha256"] == hashlib.sha256(data).hexdigest()
+    assert {row["owner_id"] for row in rows} == {"Admin"}
+    assert {row["licence"] for row in rows} == {None}
+    requested = len(crawler.tree_of_bytes())
+    assert crawler.run("wikimedia").exit_code == 0
+    assert len(crawler.tree_of_bytes()) == requested

@@ -1,0 +1,135 @@
+"""Crawls of sites in trouble: each photo still ends as one row, and the limits hold."""
+
+import itertools
+import time
+
+import pytest
+
+
+@pytest.fixture
+def stored_of(uploads):
+    """Return the uploads to keep that the rows say are stored, checking their bytes."""
+
+    def stored(crawler, source):
+        by_photo = {f"{source}:{each.id}": each for each in uploads.of(source)}
+        rows = [row for row in crawler.rows(source) if row["state"] == "stored"]
+        for row in rows:
+            assert crawler.store.read(row["original"]) == uploads.data(by_photo[row["photo"]])
+        return {by_photo[row["photo"]].file for row in rows}
+
+    return stored
+
+
+@pytest.fixture(scope="module")
+def to_keep(uploads):
+    return {each.file for each in uploads.of("flickr") if not each.expected_reasons}
+
+
+def test_a_busy_server_is_left_alone_as_long_as_it_asks(start_site, make_crawler, stored_of, to_keep):
+    site = start_site(fail_first={"_o.jpg": (429, 2)}, retry_after_s=2)
+    crawler = make_crawler(site)
+    crawl = crawler.run("flickr")
+    assert crawl.exit_code == 0, crawl.log
+    assert stored_of(crawler, "flickr") == to_keep
+    refused = [request for request in site.requests if request.status == 429]
+    after = [request for request in site.requests if request.at_s > max(each.at_s for each in refused)]
+    assert len(refused) == 2
+    # at most the one request already on its way came before the pause was over; no upper bound: clocks are patient
+    early = [each for each in after if each.at_s < max(request.at_s for request in refused) + 1.9]
+    assert early == []
+
+
+def test_broken_answers_and_cut_connections_are_asked_for_again(start_site, make_crawler, stored_of, to_keep):
+    site = start_site(
+        fail_first={"/1001_": (500, 1), "rest": (503, 1)}, retry_after_s=0, cut_after_bytes={"/1002_": (2000, 1)}
+    )
+    crawler = make_crawler(site)
+    crawl = crawler.run("flickr")
+    assert crawl.exit_code == 0, crawl.log
+    assert stored_of(crawler, "flickr") == to_keep
+
+
+def test_a_server_that_ignores_ranges_is_stopped_once_a_header_is_refused(
+    start_site, make_crawler, stored_of, to_keep, uploads
+):
+    site = start_site(honour_range=False, bytes_per_s=400_000)
+    crawler = make_crawler(site)
+    crawl = crawler.run("flickr", "crawl.requests_per_host=8")
+    assert crawl.exit_code == 0, crawl.log
+    assert stored_of(crawler, "flickr") == to_keep
+    reasons = {row["photo"]: tuple(row["reasons"]) for row in crawler.rows("flickr")}
+    assert reasons == {f"flickr:{each.id}": each.expected_reasons for each in uploads.of("flickr")}
+    edited = site.downloads["edited.jpg"]
+    assert edited.whole == 0
+    assert edited.sent_bytes < 0.8 * len((uploads.folder / "edited.jpg").read_bytes())
+
+
+def test_originals_above_the_limit_are_refused_without_being_downloaded(start_site, make_crawler, uploads):
+    big = b"\xff\xd8" + bytes(1_200_000)
+    folder = uploads.write_again()
+    (folder.folder / "genuine-0.jpg").write_bytes(big)
+    for behaviour in ({}, {"honour_range": False, "bytes_per_s": 400_000}):
+        site = start_site(folder, **behaviour)
+        crawler = make_crawler(site)
+        assert crawler.run("flickr", "crawl.original_max_bytes=1048576", "cameras=[acme-one]").exit_code == 0
+        row = next(row for row in crawler.rows("flickr") if row["photo"] == "flickr:1000")
+        assert row["reasons"] == ["too_large"]
+        assert row["size_bytes"] == len(big)
+        assert site.downloads["genuine-0.jpg"].sent_bytes < 200_000
+
+
+def test_photos_that_failed_for_a_passing_reason_are_tried_again_by_the_next_crawl(
+    start_site, make_crawler, stored_of, to_keep
+):
+    site = start_site(fail_first={"/1000_": (500, 2), "/1001_": (404, 1)})
+    crawler = make_crawler(site)
+    assert crawler.run("flickr", "crawl.retries=1").exit_code == 0
+    rows = {row["photo"]: row for row in crawler.rows("flickr")}
+    assert (rows["flickr:1000"]["state"], rows["flickr:1000"]["http_status"]) == ("failed", 500)
+    assert (rows["flickr:1001"]["state"], rows["flickr:1001"]["http_status"]) == ("failed", 404)
+    before = len(site.requests)
+    assert crawler.run("flickr").exit_code == 0
+    after = {row["photo"]: row for row in crawler.rows("flickr")}
+    assert after["flickr:1000"]["state"] == "stored"
+    assert {photo: row for photo, row in after.items() if photo != "flickr:1000"} == {
+        photo: row for photo, row in rows.items() if photo != "flickr:1000"
+    }
+    asked = [request.path for request in site.requests[before:]]
+    assert not [path for path in asked if "/services/" not in path and "/1000_" not in path]
+    assert stored_of(crawler, "flickr") == to_keep - {"genuine-1.jpg"}
+
+
+def test_files_on_other_hosts_are_never_asked_for(start_site, make_crawler, uploads):
+    """The API is reached by one name, and its files lie on another that is not allowed."""
+    site = start_site()
+    crawler = make_crawler(site)
+    here = crawler.tree["sources"]["flickr"]
+    here["api_url"] = here["api_url"].replace("127.0.0.1", "localhost")
+    here["hosts"] = ["localhost"]
+    crawl = crawler.run("flickr")
+    assert crawl.exit_code == 0, crawl.log
+    rows = crawler.rows("flickr")
+    assert len(rows) == len(uploads.of("flickr"))
+    assert {row["state"] for row in rows} == {"failed"}
+    assert all("127.0.0.1 is not one of the source's hosts" in row["error"] for row in rows)
+    assert not site.downloads
+
+
+def test_a_listing_that_cannot_be_had_leaves_its_query_open_and_no_receipt(start_site, make_crawler):
+    site = start_site(fail_first={"camera=acme%2Fone": (500, 2)})
+    crawler = make_crawler(site)
+    crawl = crawler.run("flickr", "crawl.retries=1")
+    assert crawl.exit_code == 1
+    assert "acme/one: stays open" in crawl.log
+    assert not crawler.store.exists("receipts/crawl-flickr.json")
+    assert {row["claimed_camera"] for row in crawler.rows("flickr")} == {"acme-two"}
+    assert crawler.run("flickr").exit_code == 0
+    assert {row["claimed_camera"] for row in crawler.rows("flickr")} == {"acme-one", "acme-two"}
+
+
+def test_a_pause_between_requests_is_kept(start_site, make_crawler):
+    site = start_site()
+    began = time.time()
+    assert make_crawler(site).run("flickr", "crawl.delay_s=0.1", "cameras=[acme-two]").exit_code == 0
+    times = [request.at_s for request in site.requests if request.at_s > began]
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) > 0.05

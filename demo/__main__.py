@@ -17,11 +17,11 @@ from rich.console import Console
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
+from demo.local_configuration import read_simulated_cameras, write_configuration
+from demo.photo_site.server import PhotoSite
 from demo.ray_head import ray_head
-from demo.site import PhotoSite
 from demo.upload import Upload
 from demo.uploads import make_uploads
-from demo.local_configuration import read_simulated_cameras, write_configuration
 from pipelines.run import run_pipeline
 
 _KEY = "d" * 32

@@ -1,6 +1,6 @@
 """Upload: one file on the make-believe photo site, with the truth about it.
 
-`demo.uploads` makes them, `demo.site` serves them; `uploads.json` in their folder lists them and is written last.
+`demo.uploads` makes them, `demo.photo_site` serves them; `uploads.json` in their folder lists them and is written last.
 """
 
 import dataclasses

@@ -75,6 +75,8 @@ def _environment(configuration: Configuration) -> dict[str, str]:
         CONFIGURATION_VARIABLE: str(configuration.file),
         "RAY_API_SERVER_ADDRESS": configuration.clusters.ray_dashboard,
         "PYTHONUNBUFFERED": "1",
+        # at its usual level Ray's packaging of the working directory hides the lines of the training
+        "RAY_LOGGER_LEVEL": os.environ.get("RAY_LOGGER_LEVEL", "warning"),
     }
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from corpus.catalogue import Catalogue, read_catalogue
 from corpus.storage import TEMPORARY_PREFIX, Store, open_store
-from demo.site import API_KEY, PhotoSite
+from demo.photo_site.server import API_KEY, PhotoSite
 from demo.upload import Upload, write_listing
 
 CAMERAS = {

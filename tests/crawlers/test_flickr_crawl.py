@@ -6,7 +6,7 @@ import re
 import pytest
 
 from corpus.records import RECORD
-from demo.site import API_KEY
+from demo.photo_site.server import API_KEY
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import requests
 from PIL import Image, TiffImagePlugin
 
 from corpus.catalogue import Camera, Catalogue
-from demo.site import API_KEY, PhotoSite
+from demo.photo_site.server import API_KEY, PhotoSite
 from demo.upload import Upload, write_listing
 
 FIRST_S = 1_600_000_000

@@ -1,4 +1,4 @@
-"""`python -m demo.site` serves a folder until it is stopped."""
+"""`python -m demo.photo_site` serves a folder until it is stopped."""
 
 import re
 import signal
@@ -22,7 +22,7 @@ ash-one:
 def command(tmp_path):
     cameras = tmp_path / "cameras.yaml"
     cameras.write_text(CAMERAS)
-    return [sys.executable, "-m", "demo.site", "--port", "0", "--cameras", str(cameras)]
+    return [sys.executable, "-m", "demo.photo_site", "--port", "0", "--cameras", str(cameras)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

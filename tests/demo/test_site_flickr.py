@@ -5,7 +5,7 @@ import json
 import pytest
 import requests
 
-from demo.site import API_KEY
+from demo.photo_site.server import API_KEY
 
 FIRST_S = 1_600_000_000
 ALL_EXTRAS = "license,date_upload,date_taken,owner_name,original_format,o_dims,url_o,media,path_alias,can_download"

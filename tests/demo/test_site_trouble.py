@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from demo.site_log import RequestLog
+from demo.photo_site.log import RequestLog
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import re
 from email.message import Message
 from pathlib import Path
 
-from demo.site_answers import Answer, text_answer
+from demo.photo_site.answers import Answer, text_answer
 from demo.upload import Upload
 
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"GIF8", "image/gif"))

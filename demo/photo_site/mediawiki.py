@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.site_answers import Answer, json_answer
-from demo.site_behaviour import Behaviour, Countdown
-from demo.site_imageinfo import image_info
-from demo.site_wiki_pages import FILE, Member, Wiki, WikiPage, wiki_time
+from demo.photo_site.answers import Answer, json_answer
+from demo.photo_site.behaviour import Behaviour, Countdown
+from demo.photo_site.imageinfo import image_info
+from demo.photo_site.wiki_pages import FILE, Member, Wiki, WikiPage, wiki_time
 
 API_PATH = "/w/api.php"
 LIMIT_DEFAULT, LIMIT_MAX = 10, 500

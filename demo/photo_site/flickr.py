@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.catalogue import Catalogue
-from demo.site_answers import Answer, json_answer
-from demo.site_behaviour import Behaviour, Countdown
-from demo.site_licences import LICENCES
+from demo.photo_site.answers import Answer, json_answer
+from demo.photo_site.behaviour import Behaviour, Countdown
+from demo.photo_site.licences import LICENCES
 from demo.upload import Upload
 
 API_PATH = "/services/rest/"

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from demo.site_answers import Answer, text_answer
-from demo.site_log import ServedRequest
+from demo.photo_site.answers import Answer, text_answer
+from demo.photo_site.log import ServedRequest
 
 if TYPE_CHECKING:
-    from demo.site import Server
+    from demo.photo_site.server import Server
 
 _CHUNK_BYTES = 1 << 16
 _CHUNKS_PER_S = 20

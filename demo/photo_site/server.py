@@ -1,15 +1,11 @@
 """A photo site on this machine: a folder of uploads in, a Flickr and a Wikimedia Commons to crawl out.
 
-    python -m demo.site FOLDER --port 8090
-
 `PhotoSite` runs it in a thread, for tests and for the demo. It listens on the loopback address alone. API keys are
 any 32 hexadecimal digits; the wiki and its files refuse clients whose User-Agent names nobody to write to.
 """
 
-import argparse
 import contextlib
 import re
-import signal
 import socket
 import sys
 import threading
@@ -20,20 +16,18 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
-from corpus.catalogue import Catalogue, read_catalogue
-from corpus.command_line import exit_with
+from corpus.catalogue import Catalogue
 from corpus.errors import StorageError
-from demo import site_flickr, site_mediawiki
-from demo.site_answers import Answer, photo_page, text_answer
-from demo.site_behaviour import Behaviour, Countdown
-from demo.site_connection import Connection
-from demo.site_files import file_answer
-from demo.site_licences import licence_of
-from demo.site_log import Downloads, RequestLog, ServedRequest
-from demo.site_wiki_pages import Wiki
+from demo.photo_site import flickr, mediawiki
+from demo.photo_site.answers import Answer, photo_page, text_answer
+from demo.photo_site.behaviour import Behaviour, Countdown
+from demo.photo_site.connection import Connection
+from demo.photo_site.files import file_answer
+from demo.photo_site.licences import licence_of
+from demo.photo_site.log import Downloads, RequestLog, ServedRequest
+from demo.photo_site.wiki_pages import Wiki
 from demo.upload import LISTING, read_listing
 
-CAMERAS = Path(__file__).with_name("cameras.yaml")
 API_KEY = "0123456789abcdef0123456789abcdef"
 """One of the keys the Flickr API takes."""
 _CONTACT = re.compile(r"\S@\S|https?://\S", re.IGNORECASE)
@@ -58,9 +52,9 @@ class Server(ThreadingHTTPServer):
         self.failures = Countdown({fragment: times for fragment, (_, times) in behaviour.fail_first.items()})
         self.cuts = Countdown({fragment: times for fragment, (_, times) in behaviour.cut_after_bytes.items()})
         self._folder = folder
-        self._flickr = site_flickr.FlickrApi(uploads, cameras, behaviour, self.url)
+        self._flickr = flickr.FlickrApi(uploads, cameras, behaviour, self.url)
         wiki = Wiki(uploads, cameras)
-        self._mediawiki = site_mediawiki.MediaWikiApi(wiki, folder, behaviour, self.url)
+        self._mediawiki = mediawiki.MediaWikiApi(wiki, folder, behaviour, self.url)
         self._wiki_files = {unquote(page.file_path): page for page in wiki.files}
         self._wiki_pages = {unquote(page.description_path): page for page in wiki.files}
         self._open: set[socket.socket] = set()
@@ -69,12 +63,12 @@ class Server(ThreadingHTTPServer):
         """Return the answer to a request for a path."""
         plain = unquote(path)
         parameters = dict(parse_qsl(query, keep_blank_values=True))
-        if plain.rstrip("/") == site_flickr.API_PATH.rstrip("/"):
+        if plain.rstrip("/") == flickr.API_PATH.rstrip("/"):
             return self._flickr.answer(parameters)
-        if plain == site_mediawiki.API_PATH or plain.startswith("/images/"):
+        if plain == mediawiki.API_PATH or plain.startswith("/images/"):
             if not _CONTACT.search(headers.get("User-Agent", "")):
                 return text_answer(403, _ROBOT_POLICY)
-            if plain == site_mediawiki.API_PATH:
+            if plain == mediawiki.API_PATH:
                 return self._mediawiki.answer(parameters)
         upload = self._flickr.files.get(plain)
         if page := self._wiki_files.get(plain):
@@ -82,7 +76,7 @@ class Server(ThreadingHTTPServer):
         if upload is not None:
             return file_answer(self._folder, upload, headers, self.behaviour.honour_range)
         if upload := self._flickr.pages.get(plain.rstrip("/")):
-            return photo_page(upload, licence_of(upload.licence).name, self.url + site_flickr.file_path(upload))
+            return photo_page(upload, licence_of(upload.licence).name, self.url + flickr.file_path(upload))
         if (page := self._wiki_pages.get(plain)) and page.upload:
             return photo_page(page.upload, licence_of(page.upload.licence).short_name, self.url + page.file_path)
         return text_answer(404, f"{path}: nothing here\n")
@@ -145,12 +139,12 @@ class PhotoSite:
     @property
     def flickr_api_url(self) -> str:
         """Address of the Flickr API."""
-        return self.url + site_flickr.API_PATH
+        return self.url + flickr.API_PATH
 
     @property
     def wikimedia_api_url(self) -> str:
         """Address of the MediaWiki API."""
-        return self.url + site_mediawiki.API_PATH
+        return self.url + mediawiki.API_PATH
 
     @property
     def requests(self) -> list[ServedRequest]:
@@ -166,25 +160,3 @@ class PhotoSite:
     def downloads(self) -> dict[str, Downloads]:
         """How often each file, by its name in the folder, was sent whole and in part."""
         return self._server.log.downloads()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Serve a folder until interrupted or terminated; return 0."""
-    parser = argparse.ArgumentParser(
-        prog="python -m demo.site", description="Serve a folder of uploads as a photo site."
-    )
-    parser.add_argument("folder", type=Path, help=f"the folder that holds {LISTING}")
-    parser.add_argument("--port", type=int, default=8090, help="port on the loopback address, 0 for a free one")
-    parser.add_argument("--cameras", type=Path, default=CAMERAS, help="catalogue of the cameras (default: the demo's)")
-    options = parser.parse_args(arguments)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    with PhotoSite(options.folder, read_catalogue(options.cameras), port=options.port) as site:
-        print(f"ready: {site.url}", flush=True)
-        stopped.wait()
-    return 0
-
-
-if __name__ == "__main__":
-    exit_with(main)

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from demo.site_files import mime_of
-from demo.site_licences import licence_of
-from demo.site_wiki_pages import WikiPage, wiki_time
+from demo.photo_site.files import mime_of
+from demo.photo_site.licences import licence_of
+from demo.photo_site.wiki_pages import WikiPage, wiki_time
 from demo.upload import Upload
 
 _EXIF_IFD = 0x8769

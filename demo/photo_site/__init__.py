@@ -1,0 +1,1 @@
+"""A make-believe photo site on this machine, answering as Flickr and Wikimedia Commons do."""

@@ -1,0 +1,157 @@
+"""The demo, small, and the commands of the README: what a newcomer types works."""
+
+import hashlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from corpus.configuration import read_configuration
+from demo.upload import read_listing
+
+SMALL = {
+    "demo.photos_per_device": 2,
+    "demo.overrides.train.epochs": 1,
+    "demo.overrides.train.steps_per_epoch": 4,
+    "demo.overrides.train.batch": 8,
+    "demo.overrides.train.loaders": 0,
+    "demo.overrides.train.test_photos": 5,
+    "demo.overrides.train.test_crops": 1,
+}
+NEEDS = ("# needs a key", "# needs a cluster")
+
+
+def demo_command(folder: Path) -> list[str]:
+    settings = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    return [sys.executable, "-m", "demo", "--folder", str(folder), *settings]
+
+
+def files_of(store: Path) -> dict[str, tuple[int, int]]:
+    """Return inode and time of change of every file of a store; receipts are written anew by every run."""
+    found = (path for path in store.rglob("*") if path.is_file() and "receipts" not in path.parts)
+    return {str(path.relative_to(store)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the folder and the output of a small demo."""
+    folder = tmp_path_factory.mktemp("demo")
+    result = subprocess.run(
+        demo_command(folder), cwd=repository, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    yield folder, result.stdout
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_shows_funnel_training_evaluation_answer_and_reports(demo: tuple[Path, str]) -> None:
+    folder, output = demo
+    for expected in ("refused by it", "duplicate", "epoch", "unaltered", "jpeg_70", "agrees", "report.html"):
+        assert expected in output, output
+    for name in ("report.html", "evaluation.html", "evaluation.json"):
+        path = Path(next(line.split()[-1] for line in output.splitlines() if line.rstrip().endswith(f"/{name}")))
+        assert path.is_relative_to(folder)
+        assert path.is_file()
+
+
+@pytest.mark.timeout(400)
+def test_curation_of_the_demo_keeps_every_genuine_photograph_and_nothing_else(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    store = read_configuration(folder / "pipelines.yaml").store
+    (generation,) = store.done_names("curated")
+    rows = store.read_table(f"curated/{generation}/photos.parquet").to_pylist()
+    uploads, _ = read_listing(folder / "uploads")
+    assert len(rows) == len(uploads)
+    kept = {row["sha256"] for row in rows if row["kept"]}
+    genuine = {
+        hashlib.sha256((folder / "uploads" / upload.file).read_bytes()).hexdigest()
+        for upload in uploads
+        if upload.kind == "genuine"
+    }
+    assert kept == genuine
+    sides: dict[str, set[str]] = {}
+    for row in rows:
+        if row["kept"]:
+            sides.setdefault(row["group"], set()).add(row["split"])
+    assert all(len(splits) == 1 for splits in sides.values())
+
+
+@pytest.mark.timeout(400)
+def test_run_again_it_crawls_nothing_twice_and_rewrites_no_shard(demo: tuple[Path, str], repository: Path) -> None:
+    folder, _ = demo
+    before = files_of(folder / "store")
+    result = subprocess.run(
+        demo_command(folder), cwd=repository, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert files_of(folder / "store") == before
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_stops_all_it_started(number: signal.Signals, tmp_path: Path, repository: Path) -> None:
+    with (tmp_path / "output").open("w") as output:
+        process = subprocess.Popen(demo_command(tmp_path / "demo"), cwd=repository, stdout=output, stderr=output)
+    started: set[psutil.Process] = set()
+    while "[2/4]" not in (tmp_path / "output").read_text():
+        assert process.poll() is None, (tmp_path / "output").read_text()
+        started |= set(psutil.Process(process.pid).children(recursive=True))
+        time.sleep(0.2)
+    started |= set(psutil.Process(process.pid).children(recursive=True))
+    process.send_signal(number)
+    assert process.wait(timeout=120) == 130
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def readme_commands(repository: Path) -> list[tuple[str, str]]:
+    """Return the commands of the README's bash blocks, each with the first line of its block."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", (repository / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    return [
+        (block.splitlines()[0], line.split("#")[0].strip())
+        for block in blocks
+        for line in block.splitlines()
+        if line.split("#")[0].strip()
+    ]
+
+
+@pytest.mark.timeout(400)
+def test_every_command_of_the_readme_works_or_says_what_it_needs(
+    demo: tuple[Path, str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = demo
+    photo = next(path for path in sorted((folder / "store" / "originals").rglob("*.jpg")))
+    (tmp_path / "photos").mkdir()
+    shutil.copy(photo, tmp_path / "photos" / "one.jpg")
+    shutil.copy(repository / "pipelines.yaml", tmp_path / "pipelines.yaml")
+    monkeypatch.setenv("SHUTTERPRINT_CONFIG", str(tmp_path / "pipelines.yaml"))
+    commands = readme_commands(repository)
+    assert len(commands) >= 10
+    for head, command in commands:
+        if head.startswith(NEEDS):
+            continue
+        if command.startswith("make "):  # this very run, and the demo above: only that the target is there
+            subprocess.run([*shlex.split(command), "--dry-run"], cwd=repository, check=True, capture_output=True)
+            continue
+        for name, real in (
+            ("demo-data/pipelines.yaml", str(folder / "pipelines.yaml")),
+            ("PHOTO.jpg", str(photo)),
+            ("PHOTOS", str(tmp_path / "photos")),
+            (".venv/bin/", str(Path(sys.executable).parent) + "/"),
+        ):
+            command = command.replace(name, real)
+        result = subprocess.run(
+            shlex.split(command), cwd=repository, capture_output=True, text=True, check=False, timeout=120
+        )
+        # one photograph of a simulated camera is of no camera in the built-in catalogue: nothing to keep, and said so
+        nothing_kept = "curation.run" in command and "explain" not in command
+        assert result.returncode == (2 if nothing_kept else 0), f"{command}\n{result.stdout}{result.stderr}"

@@ -108,5 +108,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _summary(receipt: dict[str, Any]) -> str:
-    plain = {key: value for key, value in receipt.items() if key not in ("stage", "finished_at_s")}
-    return ", ".join(f"{key} {value}" for key, value in plain.items() if isinstance(value, str | int | float))
+    shown = {key: value for key, value in receipt.items() if key not in ("stage", "finished_at_s")}
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in shown.items()
+        if isinstance(value, str | int | float)
+    )

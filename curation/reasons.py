@@ -1,0 +1,43 @@
+"""Reasons: the slug of every refusal and a sentence for people, in the order of the funnel.
+
+The funnel reads from the site to the pixels: first what the site did not give, then what a header tells, then
+what only the whole file or all photos together tell. A slug that is not listed here is shown last, as it is.
+"""
+
+from collections.abc import Iterable
+
+REASONS: dict[str, str] = {
+    "not_a_photo": "The site calls it a video or a drawing.",
+    "no_original": "The site offers no original, only resized copies.",
+    "licence_not_allowed": "Its licence is not among those taken.",
+    "download_forbidden": "Its owner forbids downloads.",
+    "not_jpeg": "It is no JPEG file.",
+    "too_large": "It is larger than crawl.original_max_bytes.",
+    "download_failed": "Its download failed; the record says how.",
+    "not_downloaded": "It was refused at the door under other rules than today's and its original was never fetched.",
+    "original_missing": "Its record says it is stored, but the store does not give its original.",
+    "original_damaged": "Its original is not the bytes its record names; curation looks again at every run.",
+    "not_examined": "Examining it ended the worker process again and again; curation tries again at every run.",
+    "unreadable": "Its bytes are not a readable JPEG.",
+    "no_camera_model": "Its EXIF names no camera model, or cannot be read.",
+    "camera_unknown": "Its EXIF names a camera that is not in the catalogue.",
+    "camera_not_chosen": "Its camera is in the catalogue but not among `cameras`.",
+    "edited_by_software": "It carries the mark of editing software.",
+    "software_not_firmware": "Its Software is not what this camera's firmware writes.",
+    "changed_later": "Its EXIF says that the file was changed after the photograph was taken.",
+    "not_baseline": "It is not coded as baseline JPEG, as cameras do.",
+    "not_colour": "It does not have three colour components.",
+    "size_disagrees": "Its EXIF states another size than the picture has.",
+    "not_native_size": "Its size is none that this camera makes.",
+    "low_quality_factor": "It is compressed harder than rules.quality_factor_min.",
+    "truncated": "The file ends before its picture does.",
+    "undecodable": "Its picture does not decode without errors.",
+    "duplicate": "The same bytes are kept under another photo.",
+}
+"""Slug to sentence, in the order of the funnel."""
+
+
+def in_funnel_order(reasons: Iterable[str]) -> tuple[str, ...]:
+    """Return reasons once each, in the order of the funnel; unknown ones last, by name."""
+    order = {slug: place for place, slug in enumerate(REASONS)}
+    return tuple(sorted(set(reasons), key=lambda slug: (order.get(slug, len(order)), slug)))

@@ -1,0 +1,168 @@
+"""Rules: facts about one photo in, reasons to refuse it out.
+
+Each rule is a pure function (facts, camera, limits) -> reason slug or None, listed in RULES in the order of
+the funnel. All rules are asked; a photo is kept when none objects. A rule that needs the whole file holds its
+peace while only the header is known, so the crawlers ask this very list at the door. `camera` is the catalogue's
+entry that EXIF names, whether chosen for the data set or not; None where it names none.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from corpus.catalogue import Camera, Catalogue
+from corpus.sections import Rules
+from forensics.photo_facts import PhotoFacts
+from forensics.quality import scaled_tables
+
+Rule = Callable[[PhotoFacts, Camera | None, Rules], str | None]
+
+CHANGED_LATER_S = 600
+"""Cameras finish a file within seconds; a quarter hour would let in quick edits on a phone, and long exposures
+with noise reduction take minutes. All originals at hand differ by one second at most, edits by 45 minutes up."""
+
+_SOFTWARE = "exif:Software"
+
+
+def no_camera_model(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos whose EXIF names no model: there is no label, and a camera would have written one."""
+    return None if facts.model else "no_camera_model"
+
+
+def camera_unknown(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos whose EXIF names a model that the catalogue does not know."""
+    return "camera_unknown" if facts.model and camera is None else None
+
+
+def edited_by_software(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos that carry a mark of editing software.
+
+    A mark in EXIF Software that the camera's own firmware is known to write is none: some makers' firmware
+    is named like an editor.
+    """
+    return "edited_by_software" if any(not _is_firmware(mark, camera) for mark in facts.editor_marks) else None
+
+
+def software_not_firmware(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos whose Software is neither the camera's firmware nor an editor known by name.
+
+    Asked only where the camera is known: firmware of others cannot be told from programs.
+    """
+    if camera is None or not facts.software or camera.writes_software(facts.software):
+        return None
+    is_editor = any(_where(mark) == _SOFTWARE for mark in facts.editor_marks)
+    return None if is_editor else "software_not_firmware"
+
+
+def changed_later(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos whose EXIF says that the file was changed more than CHANGED_LATER_S after it was taken."""
+    if facts.taken_at == facts.modified_at:  # nearly every photo: reading dates is the slowest part of all rules
+        return None
+    taken, modified = _moment(facts.taken_at), _moment(facts.modified_at)
+    if taken is None or modified is None:
+        return None
+    return "changed_later" if (modified - taken).total_seconds() > CHANGED_LATER_S else None
+
+
+def not_baseline(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse every coding but baseline: cameras write no other, programs that save for the web do."""
+    return None if facts.coding == "baseline" else "not_baseline"
+
+
+def not_colour(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos without three components: the colour traces the network reads are not in them."""
+    return None if facts.components == 3 else "not_colour"
+
+
+def size_disagrees(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos whose EXIF states another size than the picture has; a turned one agrees."""
+    stated = (facts.exif_width_px or 0, facts.exif_height_px or 0)
+    if min(stated) <= 0 or sorted(stated) == sorted((facts.width_px, facts.height_px)):
+        return None
+    return "size_disagrees"
+
+
+def not_native_size(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse sizes the camera itself does not make, where `limits.native_size` asks for it."""
+    if camera is None or not limits.native_size or camera.is_native_size(facts.width_px, facts.height_px):
+        return None
+    return "not_native_size"
+
+
+def low_quality_factor(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse photos compressed harder than `limits.quality_factor_min` (IJG scale), or by an unknown amount.
+
+    Tables of a camera's own lie between two factors: `facts.quality_factor` is the nearest by least squares. They
+    get the upper one where they are finer on the whole than the lower one's, as ImageMagick and ExifTool count:
+    iPhone 11 and Pixel 5 write such tables between 94 and 95, the IJG's own of factor 94 stay below 95.
+    """
+    factor = facts.quality_factor
+    if factor is None or factor < limits.quality_factor_min - 1:
+        return "low_quality_factor"
+    if factor >= limits.quality_factor_min or _is_finer(facts.quantisation_tables, factor):
+        return None
+    return "low_quality_factor"
+
+
+def truncated(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
+    """Refuse files that end before their picture does; asked only of whole files."""
+    return "truncated" if facts.is_complete is False else None
+
+
+RULES: tuple[Rule, ...] = (
+    no_camera_model,
+    camera_unknown,
+    edited_by_software,
+    software_not_firmware,
+    changed_later,
+    not_baseline,
+    not_colour,
+    size_disagrees,
+    not_native_size,
+    low_quality_factor,
+    truncated,
+)
+"""Every rule, in the order of the funnel."""
+
+
+def refusals(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> tuple[str, ...]:
+    """Return every rule's reason against a photo, in the order of the funnel; none: it is kept."""
+    return tuple(reason for rule in RULES if (reason := rule(facts, camera, limits)) is not None)
+
+
+def judge_facts(
+    facts: PhotoFacts, catalogue: Catalogue, chosen: Catalogue, limits: Rules
+) -> tuple[Camera | None, tuple[str, ...]]:
+    """Return the camera that EXIF names and every reason against the photo.
+
+    The one call for the door and for the judgement later. `catalogue`: all cameras known
+    (`Configuration.whole_catalogue`); `chosen`: those that enter the data set (`Configuration.chosen`);
+    a photo by another one gets `camera_not_chosen` besides what the rules say.
+    """
+    camera = catalogue.identify(facts.make, facts.model)
+    reasons = refusals(facts, camera, limits)
+    if camera is not None and camera.key not in chosen:
+        reasons = ("camera_not_chosen", *reasons)
+    return camera, reasons
+
+
+def _where(mark: str) -> str:
+    return mark.partition(": ")[0]
+
+
+def _is_firmware(mark: str, camera: Camera | None) -> bool:
+    where, _, what = mark.partition(": ")
+    return where == _SOFTWARE and camera is not None and camera.writes_software(what)
+
+
+def _is_finer(tables: tuple[tuple[int, ...], ...], quality_factor: int) -> bool:
+    """Whether the entries of `tables` (luma first, 64 each) are smaller in sum than the IJG's of a factor."""
+    luma, chroma = scaled_tables(quality_factor)
+    return sum(map(sum, tables)) < sum(luma) + sum(chroma) * (len(tables) - 1)
+
+
+def _moment(exif: str | None) -> datetime | None:
+    """Return an EXIF date as a moment; None for the many that are blank, zero or garbage."""
+    try:
+        return datetime.strptime(exif or "", "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None

@@ -1,0 +1,173 @@
+"""The rules as a specification: what is kept, and what is refused for which reason."""
+
+import subprocess
+import sys
+
+import pytest
+
+from corpus.sections import Rules
+from curation.reasons import REASONS, in_funnel_order
+from curation.rules import RULES, judge_facts, refusals
+from forensics.quality import scaled_tables
+
+LIMITS = Rules()
+
+
+@pytest.fixture
+def ask(photo, catalogue):
+    """Return what asks all rules about a photo that differs from a genuine one in what is given."""
+
+    def asked(limits=LIMITS, **changes):
+        facts = photo(**changes)
+        return refusals(facts, catalogue.identify(facts.make, facts.model), limits)
+
+    return asked
+
+
+def test_genuine_photo_is_kept(ask):
+    assert ask() == ()
+
+
+def test_photo_without_a_camera_model_is_refused_and_nothing_else_is_said_about_its_camera(ask):
+    assert ask(model=None) == ("no_camera_model",)
+    assert ask(model="", make=None) == ("no_camera_model",)
+
+
+def test_photo_by_a_camera_that_is_not_in_the_catalogue_is_refused(ask):
+    assert ask(make="Sony", model="DSC-W800", width_px=5152, height_px=3864, exif_width_px=None) == ("camera_unknown",)
+
+
+def test_photo_by_a_camera_of_the_catalogue_that_is_not_chosen_says_so(photo, catalogue):
+    camera, reasons = judge_facts(photo(), catalogue, catalogue.only(("iphone-6",)), LIMITS)
+    assert (camera.key, reasons) == ("nexus-5x", ("camera_not_chosen",))
+
+
+def test_photo_by_a_chosen_camera_is_kept(photo, catalogue):
+    camera, reasons = judge_facts(photo(), catalogue, catalogue.only(("nexus-5x",)), LIMITS)
+    assert (camera.key, reasons) == ("nexus-5x", ())
+
+
+def test_photo_saved_by_photoshop_is_refused_as_edited_by_software_alone(ask):
+    marks = ("exif:Software: Adobe Photoshop CS5 Windows",)
+    assert ask(software="Adobe Photoshop CS5 Windows", editor_marks=marks) == ("edited_by_software",)
+
+
+def test_firmware_named_like_an_editor_is_kept(ask):
+    assert ask(software="HDR+ 1.0.126161355r", editor_marks=("exif:Software: HDR+ 1.0.126161355r",)) == ()
+
+
+def test_firmware_does_not_excuse_a_mark_found_elsewhere(ask):
+    marks = ("exif:Software: HDR+ 1.0", "app13: Photoshop 3.0")
+    assert ask(software="HDR+ 1.0", editor_marks=marks) == ("edited_by_software",)
+    assert ask(editor_marks=("xmp:CreatorTool: HDR+ 1.0",)) == ("edited_by_software",)
+
+
+def test_another_cameras_firmware_is_refused(ask):
+    assert ask(software="9.3.1") == ("software_not_firmware",)
+
+
+def test_photo_without_software_is_kept(ask):
+    assert ask(software=None) == ()
+
+
+def test_software_of_an_unknown_camera_is_not_judged(ask):
+    assert "software_not_firmware" not in ask(make="Sony", model="DSC-W800", software="DSC-W800 v1.0")
+
+
+def test_photo_changed_days_after_it_was_taken_is_refused(ask):
+    assert ask(modified_at="2016:05:03 09:00:00") == ("changed_later",)
+
+
+@pytest.mark.parametrize("modified_at", ["2016:05:01 10:11:14", "2016:05:01 10:20:00", "2016:04:30 10:00:00"])
+def test_photo_finished_within_minutes_or_dated_before_is_kept(ask, modified_at):
+    assert ask(modified_at=modified_at) == ()
+
+
+@pytest.mark.parametrize(
+    "date", [None, "", "0000:00:00 00:00:00", "    :  :     :  :  ", "2016-05-01", "\x00", "9" * 80]
+)
+def test_dates_that_are_none_are_not_judged(ask, date):
+    assert ask(modified_at=date) == ()
+    assert ask(taken_at=date) == ()
+
+
+@pytest.mark.parametrize("coding", ["progressive", "arithmetic", "extended", "lossless"])
+def test_coding_no_camera_writes_is_refused(ask, coding):
+    assert ask(coding=coding) == ("not_baseline",)
+
+
+@pytest.mark.parametrize("components", [1, 4])
+def test_photo_without_three_components_is_refused(ask, components):
+    assert ask(components=components) == ("not_colour",)
+
+
+def test_exif_that_states_another_size_is_refused(ask):
+    assert ask(exif_width_px=4000, exif_height_px=3000) == ("size_disagrees",)
+
+
+def test_turned_photo_is_kept(ask):
+    assert ask(width_px=3024, height_px=4032) == ()
+
+
+@pytest.mark.parametrize("stated", [(None, None), (4000, None), (0, 0), (-1, 3000)])
+def test_size_that_exif_does_not_state_is_not_judged(ask, stated):
+    assert ask(exif_width_px=stated[0], exif_height_px=stated[1]) == ()
+
+
+def test_size_the_camera_does_not_make_is_refused(ask):
+    assert ask(width_px=2048, height_px=1536, exif_width_px=2048, exif_height_px=1536) == ("not_native_size",)
+
+
+def test_any_size_is_kept_where_native_sizes_are_not_asked_for(ask):
+    limits = Rules(native_size=False)
+    assert ask(limits, width_px=2048, height_px=1536, exif_width_px=2048, exif_height_px=1536) == ()
+
+
+def test_quality_factor_below_the_limit_is_refused_and_at_the_limit_kept(ask):
+    assert ask(quality_factor=94, quantisation_tables=scaled_tables(94)) == ("low_quality_factor",)
+    assert ask(quality_factor=95, quantisation_tables=scaled_tables(95)) == ()
+    assert ask(Rules(quality_factor_min=90), quality_factor=90, quantisation_tables=scaled_tables(90)) == ()
+
+
+def test_unknown_quality_factor_is_refused(ask):
+    assert ask(quality_factor=None, quality_residual=None) == ("low_quality_factor",)
+
+
+def test_tables_between_two_factors_count_as_the_upper_one(ask):
+    luma, chroma = scaled_tables(94)
+    finer = ((1, *luma[1:]), chroma)
+    coarser = ((luma[0] + 1, *luma[1:]), chroma)
+    assert ask(quality_factor=94, quality_residual=0.1, quantisation_tables=finer) == ()
+    assert ask(quality_factor=94, quality_residual=0.1, quantisation_tables=coarser) == ("low_quality_factor",)
+    assert ask(quality_factor=93, quality_residual=5.0, quantisation_tables=finer) == ("low_quality_factor",)
+
+
+def test_truncated_file_is_refused_but_a_header_alone_is_not_called_truncated(ask):
+    assert ask(is_complete=False) == ("truncated",)
+    assert ask(is_complete=None, trailing_bytes=None) == ()
+
+
+def test_all_rules_are_asked_and_answer_in_the_order_of_the_funnel(ask):
+    reasons = ask(
+        software="Picasa", editor_marks=("exif:Software: Picasa",), width_px=800, height_px=600, quality_factor=70,
+        quantisation_tables=scaled_tables(70), coding="progressive",
+    )  # fmt: skip
+    assert reasons == ("edited_by_software", "not_baseline", "size_disagrees", "not_native_size", "low_quality_factor")
+
+
+def test_every_rule_is_named_by_its_reason_and_explained_in_funnel_order():
+    names = [rule.__name__ for rule in RULES]
+    assert list(in_funnel_order(names)) == names
+    assert set(names) <= REASONS.keys()
+
+
+def test_unknown_reasons_come_last_and_none_twice():
+    assert in_funnel_order(["zzz", "duplicate", "no_original", "duplicate", "aaa"]) == (
+        "no_original", "duplicate", "aaa", "zzz",
+    )  # fmt: skip
+
+
+def test_the_door_imports_the_rules_without_dask():
+    code = "import curation.rules, sys; print({'dask', 'pandas', 'simplejpeg', 'matplotlib'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"

@@ -1,0 +1,97 @@
+"""The job over real photographs: camera originals are kept, edited ones never, and nothing is lost."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.photos
+
+EDITORS = re.compile(
+    r"photoshop|lightroom|gimp|photo editor|photo gallery|nikon transfer|pmb|photopro|libformat|camera raw",
+    re.IGNORECASE,
+)
+ORACLE_TAGS = (
+    "IFD0:Software", "ExifIFD:Software", "IFD0:ProcessingSoftware", "XMP-xmp:CreatorTool", "XMP-xmp:Creatortool",
+    "XMP-xmpMM:HistorySoftwareAgent", "XMP-tiff:Software", "XMP-exif:Software",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged(shared_photos, tmp_path_factory, empty_world):
+    """Return the row of every photograph of the collection by its path, and what the job printed."""
+    world = empty_world(tmp_path_factory.mktemp("shared"))
+    world.configure(
+        catalogue="built-in",
+        curation={"workers": 2, "batch_photos": 16},
+        shards={"tile_px": 256, "tiles_per_photo": 1, "shard_photos": 100},
+    )
+    rows = []
+    for file in sorted(shared_photos.glob("*/*/*")):
+        path = str(file.relative_to(shared_photos))
+        record = world.record(
+            path, file.read_bytes(), photo=f"folder:{path}", source="folder", owner_id=str(Path(path).parent)
+        )
+        rows.append(record)
+    world.window("w1", rows, source="folder")
+    result = world.curate()
+    assert result.returncode == 0, result.stderr
+    return {photo.removeprefix("folder:"): row for photo, row in world.rows().items()}, result.stdout
+
+
+@pytest.fixture(scope="module")
+def oracle(shared_photos):
+    """Return ExifTool's tags by path."""
+    return {tags["SourceFile"]: tags for tags in json.loads((shared_photos / "exiftool.json").read_text())}
+
+
+@pytest.fixture(scope="module")
+def imagemagick(shared_photos):
+    """Return ImageMagick's quality by path, where it is one."""
+    import csv
+
+    with (shared_photos / "index.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    return {line["file"]: int(line["imagemagick_quality"]) for line in lines if line["imagemagick_quality"].isdigit()}
+
+
+def test_every_file_has_its_row_and_every_refused_one_its_reasons(judged, oracle):
+    rows, output = judged
+    assert rows.keys() == oracle.keys()
+    assert len(rows) == 297
+    for path, row in sorted(rows.items()):
+        if path.startswith("messy/"):
+            print(path, row["camera"], *row["reasons"])
+    assert all(row["kept"] == (not row["reasons"]) for row in rows.values())
+    assert "of 297 photos kept" in output
+
+
+def test_every_original_is_kept_but_for_those_compressed_too_hard(judged, imagemagick):
+    rows, _ = judged
+    originals = {path: row for path, row in rows.items() if path.startswith("originals/")}
+    assert len({row["camera"] for row in originals.values()}) == 17
+    refused = {path: row["reasons"] for path, row in originals.items() if not row["kept"]}
+    assert set(map(tuple, refused.values())) == {("low_quality_factor",)}
+    # ImageMagick answers 92 where it cannot tell, so its word counts from 95 up alone
+    assert {path for path in originals if imagemagick[path] >= 95} == originals.keys() - refused.keys()
+
+
+def test_nothing_messy_and_nothing_the_oracle_calls_edited_is_kept(judged, oracle):
+    rows, _ = judged
+    edited = {
+        path for path, tags in oracle.items() if any(EDITORS.search(str(tags.get(tag, ""))) for tag in ORACLE_TAGS)
+    }
+    assert len(edited) > 60
+    assert not [path for path in edited if rows[path]["kept"]]
+    assert not [path for path, row in rows.items() if row["kept"] and not path.startswith("originals/")]
+
+
+def test_edited_photos_of_catalogue_cameras_are_refused_for_being_edited(judged, oracle):
+    rows, _ = judged
+    known = [
+        path for path, tags in oracle.items()
+        if rows[path]["camera"] and EDITORS.search(str(tags.get("IFD0:Software", "")))
+    ]  # fmt: skip
+    assert len(known) >= 5
+    assert all("edited_by_software" in rows[path]["reasons"] for path in known)

@@ -145,7 +145,7 @@ class Training(Section):
     loaders: Annotated[int, Field(ge=0, le=64)] = 2
     """Processes a worker that decode and manipulate crops; 0: in the worker itself."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """CPU threads of a worker's network; 0: torch decides."""
+    """CPU threads of a worker's network; 0: its share of the cores, less those its loaders keep busy."""
     shuffle_labels: bool = False
     """Train on shuffled labels: the result must stay near chance, else something leaks."""
     test_crops: Annotated[int, Field(ge=1, le=64)] = 5

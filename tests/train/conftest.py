@@ -1,0 +1,123 @@
+"""A store of small photographs whose cameras differ in their noise alone: a tiny network learns them at once."""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import simplejpeg
+import yaml
+
+from corpus.sections import Shards, Training
+from corpus.storage import Store, open_store
+from shards.index import Index, publish_index
+from shards.plan import plan_shards
+from shards.write import write_shard
+
+CAMERAS = ("grainy", "smooth", "striped")
+SETTINGS = {
+    "network": "shutter_tiny",
+    "front": "residual",
+    "outer_crop_px": 64,
+    "crop_px": 32,
+    "manipulation_probability": 0.25,
+    "batch": 8,
+    "epochs": 3,
+    "steps_per_epoch": 4,
+    "learning_rate": 0.01,
+    "warm_up_steps": 2,
+    "loaders": 0,
+    "threads": 1,
+    "test_crops": 2,
+}
+
+
+def photograph(camera: str, seed: int, edge_px: int = 96) -> bytes:
+    """Return a photograph: any scene, and the noise of its camera over it."""
+    rng = np.random.default_rng([zlib.crc32(camera.encode()), seed])
+    scene = cv2.resize(rng.integers(60, 200, (4, 4, 3)).astype(np.float32), (edge_px, edge_px))
+    noise = rng.normal(0, 1, (edge_px, edge_px, 1))
+    if camera == "grainy":
+        scene = scene + 12 * noise
+    elif camera == "striped":
+        scene = scene + 10 * (np.arange(edge_px)[:, None, None] % 2) - 5
+    else:
+        scene = scene + 0.5 * noise
+    pixels = np.clip(scene, 0, 255).astype(np.uint8)
+    return simplejpeg.encode_jpeg(pixels, quality=97, colorsubsampling="444")
+
+
+def fill_store(
+    store: Store, photos: dict[str, int], cameras: tuple[str, ...] = CAMERAS, edge_px: int = 96, number: int = 1
+) -> Index:
+    """Publish a generation of shards: `photos` of each camera by split."""
+    rows: list[dict[str, Any]] = []
+    for split, count in photos.items():
+        for camera in cameras:
+            for place in range(count):
+                name = f"{split}-{camera}-{place}"
+                data = photograph(camera, zlib.crc32(name.encode()), edge_px)
+                original = f"originals/folder/{name}.jpg"
+                store.publish(original, data)
+                rows.append(
+                    {
+                        "photo": f"folder:{name}",
+                        "version": "0123456789",
+                        "kept": True,
+                        "camera": camera,
+                        "split": split,
+                        "group": f"{split}-{camera}-{place % 2}",
+                        "original": original,
+                        "sha256": hashlib.sha256(data).hexdigest(),
+                        "quality_factor": 97,
+                    }
+                )
+    settings = Shards(tile_px=max(edge_px, 64), tiles_per_photo=1, shard_photos=10)
+    entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, cameras)]
+    return publish_index(store, f"{number:04d}-abcdef", cameras, entries)
+
+
+@pytest.fixture(scope="session")
+def settings() -> Callable[..., Training]:
+    """Return the settings of a tiny training, with changes."""
+    return lambda **changes: Training.model_validate({**SETTINGS, **changes})
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Store:
+    """Return a store with a generation of three cameras."""
+    store = open_store(str(tmp_path / "data"))
+    fill_store(store, {"train": 6, "validation": 2, "test": 4})
+    return store
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[..., Index]:
+    return fill_store
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., bytes]:
+    return photograph
+
+
+@pytest.fixture(scope="session")
+def configure() -> Callable[..., Path]:
+    """Write a configuration of the tiny training into a folder, its store `data` beside it, and return its path."""
+
+    def write(folder: Path, **changes: Any) -> Path:
+        path = folder / "pipelines.yaml"
+        path.write_text(yaml.safe_dump({"storage": "data", "train": {**SETTINGS, **changes}}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, configure: Callable[..., Path]) -> Callable[..., Path]:
+    """Write a configuration beside the store of `filled`."""
+    return lambda **changes: configure(tmp_path, **changes)

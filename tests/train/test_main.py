@@ -1,0 +1,176 @@
+"""The training command, by hand: one run from shards to evaluation, killed and gone on with, repeated, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from corpus.configuration import read_configuration
+from corpus.errors import ConfigurationError, StorageError
+from corpus.receipts import receipt_since
+from corpus.storage import Store
+from shards.index import Index
+from train.main import train
+from train.training_run import threads_of
+
+FEW = {"epochs": 5, "steps_per_epoch": 12}
+Configure = Callable[..., Path]
+
+
+def runs_of(store: Store) -> list[str]:
+    return store.names("runs")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_a_run_ends_whole_with_a_score_far_above_chance(filled: Store, configuration: Configure) -> None:
+    began_s = time.time()
+    train(
+        read_configuration(configuration(epochs=4, steps_per_epoch=12, manipulation_probability=0.5)), without_ray=True
+    )
+    [name] = runs_of(filled)
+    assert filled.names(f"runs/{name}") == [
+        "_done.json",
+        "checkpoints",
+        "config.json",
+        "evaluation.html",
+        "evaluation.json",
+        "metrics.jsonl",
+        "weights.safetensors",
+    ]
+    evaluation = filled.read_json(f"runs/{name}/evaluation.json")
+    assert (evaluation["split"], evaluation["photos"], evaluation["devices"]) == ("test", 12, 6)
+    assert evaluation["chance"] == pytest.approx(1 / 3)
+    assert evaluation["unaltered"] > 0.9
+    assert evaluation["weighted_accuracy"] > 0.7
+    receipt = receipt_since(filled, "train", began_s)
+    assert receipt is not None
+    assert (receipt["run"], receipt["weighted_accuracy"]) == (name, evaluation["weighted_accuracy"])
+    lines = filled.read(f"runs/{name}/metrics.jsonl").decode().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
+
+
+def test_shuffled_labels_stay_near_chance(filled: Store, fill: Callable[..., Index], configuration: Configure) -> None:
+    fill(filled, {"train": 12, "test": 10}, number=2)
+    file = configuration(shuffle_labels=True, epochs=4, steps_per_epoch=12)
+    train(read_configuration(file), without_ray=True)
+    evaluation = filled.read_json(f"runs/{runs_of(filled)[0]}/evaluation.json")
+    assert evaluation["weighted_accuracy"] < 0.67
+    assert any("shuffled labels" in note for note in evaluation["notes"])
+
+
+def test_killed_at_once_and_started_again_equals_uninterrupted(
+    filled: Store, configuration: Configure, repository: Path, tmp_path: Path
+) -> None:
+    file = configuration(**FEW)
+    process = subprocess.Popen(
+        [sys.executable, repository / "train/main.py", "--config", file, "--without-ray", "--run", "killed"],
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(12_000):
+            if filled.done_names("runs/killed/checkpoints") or process.poll() is not None:
+                break
+            time.sleep(0.01)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert filled.done_names("runs/killed/checkpoints")
+    assert filled.done("runs/killed") is None
+    train(read_configuration(file), "killed", without_ray=True)
+    train(read_configuration(file), "straight", without_ray=True)
+    assert filled.read("runs/killed/weights.safetensors") == filled.read("runs/straight/weights.safetensors")
+    killed, straight = (filled.read_json(f"runs/{name}/evaluation.json") for name in ("killed", "straight"))
+    assert killed | {"run": ""} == straight | {"run": ""}
+    lines = [json.loads(line) for line in filled.read("runs/killed/metrics.jsonl").decode().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5]
+    assert sum(line.get("resumed", False) for line in lines) == 1
+
+
+def test_a_finished_run_is_not_repeated_and_still_succeeds(
+    filled: Store, configuration: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = configuration(epochs=1, steps_per_epoch=1)
+    train(read_configuration(file), without_ray=True)
+    [name] = runs_of(filled)
+    before = filled.read_json(f"runs/{name}/_done.json")
+    page = Path(filled.path(f"runs/{name}/evaluation.html"))
+    written_ns = page.stat().st_mtime_ns
+    began_s = time.time()
+    capsys.readouterr()
+    train(read_configuration(file), without_ray=True)
+    assert "is finished already" in capsys.readouterr().out
+    assert (runs_of(filled), page.stat().st_mtime_ns) == ([name], written_ns)
+    assert filled.read_json(f"runs/{name}/_done.json") == before
+    assert receipt_since(filled, "train", began_s) is not None
+
+
+def test_new_shards_are_a_new_run(filled: Store, fill: Callable[..., Index], configuration: Configure) -> None:
+    file = configuration(epochs=1, steps_per_epoch=1)
+    train(read_configuration(file), without_ray=True)
+    fill(filled, {"train": 3, "test": 2}, number=2)
+    train(read_configuration(file), without_ray=True)
+    assert [name[:9] for name in runs_of(filled)] == ["0001-0001", "0002-0002"]
+
+
+def test_an_empty_test_split_is_said_and_the_next_best_evaluated(
+    filled: Store, fill: Callable[..., Index], configuration: Configure
+) -> None:
+    fill(filled, {"train": 3}, number=2)
+    train(read_configuration(configuration(epochs=1, steps_per_epoch=1)), without_ray=True)
+    evaluation = filled.read_json(f"runs/{runs_of(filled)[0]}/evaluation.json")
+    assert evaluation["split"] == "train"
+    assert any("they say nothing of new photographs" in note for note in evaluation["notes"])
+
+
+def test_fewer_photographs_are_spread_over_the_cameras_and_said(filled: Store, configuration: Configure) -> None:
+    train(read_configuration(configuration(epochs=1, steps_per_epoch=1, test_photos=6)), without_ray=True)
+    evaluation = filled.read_json(f"runs/{runs_of(filled)[0]}/evaluation.json")
+    assert [camera["photos"] for camera in evaluation["cameras"]] == [2, 2, 2]
+    assert any("6 of 12 photographs" in note for note in evaluation["notes"])
+
+
+def test_without_shards_the_cure_is_named(configuration: Configure) -> None:
+    with pytest.raises(StorageError, match="run the curation first"):
+        train(read_configuration(configuration()), without_ray=True)
+
+
+def test_several_workers_need_ray(filled: Store, configuration: Configure) -> None:
+    with pytest.raises(ConfigurationError, match="need Ray"):
+        train(read_configuration(configuration(workers=2)), without_ray=True)
+
+
+def test_a_wrong_network_is_refused_before_a_run_is_begun(filled: Store, configuration: Configure) -> None:
+    with pytest.raises(ConfigurationError, match="is neither a model of timm"):
+        train(read_configuration(configuration(network="nothing_like_it")), without_ray=True)
+    assert runs_of(filled) == []
+
+
+def test_a_mistake_is_one_sentence_and_exit_code_2(configuration: Configure, repository: Path, tmp_path: Path) -> None:
+    command = [sys.executable, repository / "train/main.py", "--config", configuration(), "--without-ray"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "run the curation first" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("cores", "loaders", "ranks", "threads"), [(2, 0, 1, 2), (2, 1, 1, 1), (2, 2, 1, 1), (16, 3, 2, 5)]
+)
+def test_threads_leave_cores_to_the_loaders(
+    monkeypatch: pytest.MonkeyPatch, cores: int, loaders: int, ranks: int, threads: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert threads_of(loaders, ranks) == threads

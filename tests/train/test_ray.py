@@ -1,0 +1,77 @@
+"""One real training on an embedded Ray cluster: two workers, one of them killed on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from corpus.storage import Store
+
+SECONDS = 240
+
+
+def workers_below(parent: int) -> list[int]:
+    """Return the Ray Train workers among the descendants of a process."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            names[int(folder.name)] = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # gone meanwhile
+
+    def descends(process: int) -> bool:
+        while process > 1:
+            process = parents.get(process, 0)
+            if process == parent:
+                return True
+        return False
+
+    return [process for process, name in names.items() if "RayTrainWorker" in name and descends(process)]
+
+
+@pytest.mark.timeout(300)
+def test_two_workers_train_together_and_a_killed_one_comes_back(
+    filled: Store, configuration: Callable[..., Path], repository: Path, tmp_path: Path
+) -> None:
+    file = configuration(workers=2, epochs=6, steps_per_epoch=60, loaders=1)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, repository / "train/main.py", "--config", file, "--run", "both"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        deadline_s = time.monotonic() + SECONDS
+        while not filled.done_names("runs/both/checkpoints") and process.poll() is None:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        workers = workers_below(process.pid)
+        assert len(workers) == 2, (tmp_path / "log").read_text()
+        os.kill(workers[-1], signal.SIGKILL)
+        assert process.wait(SECONDS) == 0, (tmp_path / "log").read_text()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        log.close()
+    history = [json.loads(line) for line in filled.read("runs/both/metrics.jsonl").decode().splitlines()]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
+    assert sum(entry.get("resumed", False) for entry in history) == 1
+    assert filled.read_json("runs/both/evaluation.json")["unaltered"] > 0.9
+    output = (tmp_path / "log").read_text()
+    assert "(resumed)" in output
+    assert "weighted accuracy" in output
+    assert not [path for path in Path(filled.path("runs")).rglob("*") if path.suffix in (".pt", ".pth", ".pkl")]

@@ -1,0 +1,80 @@
+"""The training stage: the newest generation of shards in, a run with its evaluation out.
+
+Runs as `ray job submit --working-dir . -- python train/main.py` and by hand as `python train/main.py`. The same
+command goes on with what it began; a run that is finished is not repeated. Exit codes: 0 done, 2 cannot be done (with a
+sentence), 130 interrupted.
+"""
+
+from pathlib import Path
+
+import torch
+
+from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.configuration import Configuration
+from corpus.errors import ConfigurationError
+from shards.index import latest_generation, read_index
+from train.batches import TrainingBatches
+from train.evaluation_table import evaluation_table
+from train.network import build_network
+from train.runs import RunConfig, open_run
+from train.training_run import carry_out, publish_score, score_sentence
+
+_DESCRIPTION = """Train a network on the newest shards and evaluate it on the devices held out.
+
+The run's folder is runs/<number>-<generation>-<digest> of the store: evaluation.html is what to look at first.
+Stopped at any moment, the same command goes on from the last epoch."""
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    parser = command_parser("python train/main.py", _DESCRIPTION)
+    parser.add_argument("--run", metavar="NAME", help="name of the run's folder (default: made of what decides it)")
+    parser.add_argument("--without-ray", action="store_true", help="train in this process, without a Ray cluster")
+    arguments = parser.parse_args()
+    train(configuration_of(arguments), arguments.run, arguments.without_ray)
+    return 0
+
+
+def train(configuration: Configuration, name: str | None = None, without_ray: bool = False) -> None:
+    """Train on the newest generation; raises ShutterprintError where that cannot be done."""
+    store, settings = configuration.store, configuration.train
+    if without_ray and settings.workers > 1:
+        raise ConfigurationError(f"train.workers: {settings.workers} need Ray; drop --without-ray or set it to 1")
+    if settings.gpus and without_ray and not torch.cuda.is_available():
+        raise ConfigurationError("train.gpus: is true and this machine has no GPU that torch sees; set it to false")
+    _check_storage(configuration)
+    index = read_index(store, latest_generation(store))
+    for note in TrainingBatches(store, index, settings).check():
+        print(f"note: {note}", flush=True)
+    build_network(settings, len(index.classes))  # a wrong name is found here, not in a worker minutes later
+    run = open_run(store, RunConfig(index.generation, index.classes, settings), name)
+    score = run.finished
+    if score is not None:
+        print(f"{run.name} is finished already; nothing to do until there are new shards or settings", flush=True)
+    else:
+        print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
+        if without_ray:
+            carry_out(run, torch.device("cuda", 0) if settings.gpus else torch.device("cpu"))
+        else:
+            from train.cluster import carry_out_on_ray
+
+            carry_out_on_ray(run, settings)
+        score = run.finished
+    if score is None:
+        raise ConfigurationError(f"{run.name}: the workers ended and left no marker; see their log")
+    publish_score(run, score)
+    evaluation = store.read_json(f"{run.directory}/evaluation.json")
+    print(f"\n{evaluation_table(evaluation)}\n\n{score_sentence(run, score)}", flush=True)
+
+
+def _check_storage(configuration: Configuration) -> None:
+    """Refuse a relative storage folder in the copy of the working directory that Ray makes for a job."""
+    if configuration.store.is_local and "working_dir_files" in Path(configuration.store.url).parts:
+        raise ConfigurationError(
+            f"storage: {configuration.storage} is relative, and this Ray job runs in a copy of the working directory; "
+            "name a URL or an absolute path, or the real configuration: train/main.py --config /absolute/pipelines.yaml"
+        )
+
+
+if __name__ == "__main__":
+    exit_with(main)

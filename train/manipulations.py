@@ -1,0 +1,123 @@
+"""Manipulations: what befalls a genuine photograph on its way; RGB pixels in, manipulated RGB pixels out.
+
+`MANIPULATIONS` are the eight of the IEEE Signal Processing Cup / Kaggle challenge of 2018: JPEG at quality
+factor 70 and 90, bicubic resizing by 0.5, 0.8, 1.5 and 2.0, gamma 0.8 and 1.2. `random_manipulation` draws one
+for training. Pictures are uint8 arrays, height × width × 3, RGB; the input is never changed.
+
+JPEG is 4:2:0 baseline with the Annex K tables, as PIL, OpenCV and Matlab write by default. Resizing is plain
+bicubic (Keys' kernel at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC, which the
+challenge's second place trained with (report arXiv 1810.02981).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+
+Picture = npt.NDArray[np.uint8]
+
+_MCU_PX = 16  # of 4:2:0: a window needs this much around it to be coded as in the whole
+_KERNEL_PX = 4  # pixels of the input that a bicubic value rests on
+
+
+@dataclass(frozen=True)
+class Manipulation:
+    """One manipulation: its kind and its strength (JPEG quality factor, scale, or gamma)."""
+
+    kind: Literal["jpeg", "scale", "gamma"]
+    strength: float
+
+    @property
+    def name(self) -> str:
+        """The name shown in reports, e.g. `jpeg_70`."""
+        return f"{self.kind}_{self.strength:g}"
+
+    def apply(self, picture: Picture) -> Picture:
+        """Return the manipulated picture; resizing rounds its sizes to whole pixels, at least one."""
+        match self.kind:
+            case "jpeg":
+                return compress(picture, round(self.strength))
+            case "scale":
+                return resize(picture, self.strength)
+            case "gamma":
+                return correct_gamma(picture, self.strength)
+
+    def window_px(self, crop_px: int) -> int:
+        """Return the edge of the window that, manipulated alone, holds a crop of `crop_px` free of border effects.
+
+        For JPEG the window is larger by two MCUs, so that a crop can start anywhere on the 8×8 grid.
+        """
+        match self.kind:
+            case "jpeg":
+                return crop_px + 2 * _MCU_PX
+            case "scale":
+                return math.ceil(crop_px / self.strength) + 2 * _KERNEL_PX
+            case "gamma":
+                return crop_px
+
+
+MANIPULATIONS: Mapping[str, Manipulation] = MappingProxyType(
+    {
+        manipulation.name: manipulation
+        for manipulation in (
+            Manipulation("jpeg", 70),
+            Manipulation("jpeg", 90),
+            Manipulation("scale", 0.5),
+            Manipulation("scale", 0.8),
+            Manipulation("scale", 1.5),
+            Manipulation("scale", 2.0),
+            Manipulation("gamma", 0.8),
+            Manipulation("gamma", 1.2),
+        )
+    }
+)
+"""The challenge's eight, by name."""
+
+
+def random_manipulation(rng: np.random.Generator) -> Manipulation:
+    """Draw a manipulation for training: in half of the draws one of the eight, else one from their ranges.
+
+    The ranges are those of the second place's later report (gamma 0.8–1.2, quality factor 70–90, scale 0.5–2,
+    its logarithm drawn evenly): they teach the neighbourhood, the eight keep the weight on what is asked.
+    The kinds keep the challenge's shares: a quarter JPEG, half resizing, a quarter gamma.
+    """
+    eight = tuple(MANIPULATIONS.values())
+    drawn = eight[rng.integers(len(eight))]
+    if rng.random() < 0.5:
+        return drawn
+    match drawn.kind:
+        case "jpeg":
+            return Manipulation("jpeg", int(rng.integers(70, 91)))
+        case "scale":
+            return Manipulation("scale", 2.0 ** rng.uniform(-1.0, 1.0))
+        case "gamma":
+            return Manipulation("gamma", rng.uniform(0.8, 1.2))
+
+
+def compress(picture: Picture, quality_factor: int) -> Picture:
+    """Return the picture after JPEG compression at an IJG quality factor, 4:2:0."""
+    data = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(picture), quality=quality_factor, colorspace="RGB", colorsubsampling="420", fastdct=False
+    )
+    decoded: Picture = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
+    return decoded
+
+
+def resize(picture: Picture, scale: float) -> Picture:
+    """Return the picture resized by a factor with plain bicubic interpolation."""
+    height_px, width_px = picture.shape[:2]
+    size = (max(1, round(width_px * scale)), max(1, round(height_px * scale)))
+    resized: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    return resized
+
+
+def correct_gamma(picture: Picture, gamma: float) -> Picture:
+    """Return the picture with every value v of 0..1 replaced by v to the power of gamma: below 1 brightens."""
+    table = np.rint((np.arange(256) / 255.0) ** gamma * 255.0).astype(np.uint8)
+    return table[picture]

@@ -121,6 +121,15 @@ def join_crops(samples: Sequence[tuple[Picture, int]]) -> tuple[torch.Tensor, to
     return to_tensor(crops), torch.tensor(labels)
 
 
+def use_one_opencv_thread() -> None:
+    """Keep OpenCV from threads of its own: the loaders are the parallelism.
+
+    Called before loaders are forked as well as in them: a fork inherits the pool's locks without its threads, and
+    OpenCV waits for those for ever when the pool is shut in the fork.
+    """
+    cv2.setNumThreads(1)
+
+
 class CropStream(IterableDataset[tuple[Picture, int]]):
     """Training crops (uint8 H×W×3) and labels of a stream of tiles, in the order of the stream.
 
@@ -137,12 +146,13 @@ class CropStream(IterableDataset[tuple[Picture, int]]):
         rank: int = 0,
         labels: Mapping[str, int] | None = None,
     ) -> None:
+        use_one_opencv_thread()
         self.tiles, self.geometry, self.labels = tiles, geometry, labels
         self.seed, self.epoch, self.rank = seed, epoch, rank
 
     def __iter__(self) -> Iterator[tuple[Picture, int]]:
         """Yield crops; within a DataLoader each of its processes draws for itself."""
-        cv2.setNumThreads(1)  # the loaders are the parallelism
+        use_one_opencv_thread()
         worker = get_worker_info()
         loader = worker.id if worker else 0
         for number, tile in enumerate(self.tiles):

@@ -7,7 +7,6 @@ manipulation, crops at fixed places; their probabilities are joined by the geome
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
@@ -19,7 +18,15 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
 from shards.reader import read_tiles
-from train.crops import Geometry, central_square, decode_tile, fixed_crops, geometry_of, to_tensor
+from train.crops import (
+    Geometry,
+    central_square,
+    decode_tile,
+    fixed_crops,
+    geometry_of,
+    to_tensor,
+    use_one_opencv_thread,
+)
 from train.manipulations import MANIPULATIONS, Manipulation
 from train.network import mixed_precision
 
@@ -103,13 +110,14 @@ class _Pictures(IterableDataset[tuple[int, list[Tensor]]]):
         conditions: tuple[str, ...],
         crops: int,
     ) -> None:
+        use_one_opencv_thread()
         self.store, self.photos, self.geometry = store, photos, geometry
         self.conditions, self.crops = conditions, crops
         samples = index.split(split)
         self.samples = samples.filter(pc.equal(samples["tile"], 0))
 
     def __iter__(self) -> Iterator[tuple[int, list[Tensor]]]:
-        cv2.setNumThreads(1)  # the loaders are the parallelism
+        use_one_opencv_thread()
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
         row_of = {photo: row for row, photo in enumerate(self.samples["photo"].to_pylist())}

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -111,6 +113,24 @@ def test_loader_processes_never_share_random_numbers(photo: Callable[..., bytes]
     crops = [np.asarray(crop).tobytes() for crop, _ in DataLoader(stream, batch_size=None, num_workers=2)]
     assert len(crops) == 12
     assert len(set(crops)) == 12
+
+
+@pytest.mark.timeout(60)
+def test_loaders_work_in_a_process_whose_opencv_has_threads() -> None:
+    """A fork has the locks of OpenCV's pool and not its threads: shutting the pool there waits for ever."""
+    code = (
+        "import cv2, numpy, sys\n"
+        "from torch.utils.data import DataLoader\n"
+        "from train.crops import CropStream\n"
+        "cv2.setNumThreads(4)\n"
+        "cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (9, 9), 0)\n"
+        "class Nothing:\n"
+        "    def __iter__(self): return iter([])\n"
+        "stream = CropStream(Nothing(), None, seed=0, epoch=0)\n"
+        "print(len(list(DataLoader(stream, batch_size=None, num_workers=2))))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
+    assert result.stdout.split() == ["0"]
 
 
 @pytest.mark.parametrize("loaders", [0, 2])

@@ -1,4 +1,4 @@
-# make demo     the whole product on this machine: crawl, curate, train, answer (about 15 minutes)
+# make demo     the whole product on this machine: crawl, curate, train, answer (about ten minutes)
 # make test     the tests
 # make check    lint, types, floors
 # make install  what the three need, once, into .venv

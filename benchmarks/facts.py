@@ -86,7 +86,7 @@ def main() -> None:
     ]
     ours_s = float(rows[0][1])
     size_mb = sum(path.stat().st_size for path in paths) / 1e6
-    print(f"{len(paths)} photographs, {size_mb:.0f} MB, of {folder}\n")
+    print(f"{len(paths)} photographs, {size_mb:.0f} MB, of {folder.name}/\n")
     print(f"{'reader':<24}{'ms a photo':>12}{'photos/s/core':>15}{'to ours':>10}")
     for name, cpu_s in rows:
         if isinstance(cpu_s, str):

@@ -31,7 +31,7 @@ _DESCRIPTION = """Show the whole product at work, with nothing but this machine.
 
 Simulated cameras take photographs and upload them, with what photo sites really hold mixed in, to a photo site
 on this machine; the pipeline `demo` of pipelines.yaml crawls it, curates, packs and trains; then the network names
-the camera of a photograph it never saw. Takes about a quarter of an hour on two cores. Run again, it goes on from
+the camera of a photograph it never saw. Takes about ten minutes on two cores. Run again, it goes on from
 what is there; delete the folder to begin anew."""
 
 

@@ -98,11 +98,22 @@ def test_run_again_it_crawls_nothing_twice_and_rewrites_no_shard(demo: tuple[Pat
     assert files_of(folder / "store") == before
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_all_it_started(number: signal.Signals, tmp_path: Path, repository: Path) -> None:
     with (tmp_path / "output").open("w") as output:
-        process = subprocess.Popen(demo_command(tmp_path / "demo"), cwd=repository, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            demo_command(tmp_path / "demo"),
+            cwd=repository,
+            stdout=output,
+            stderr=output,
+            # a shell that runs the tests in the background has them ignore ctrl-C, which children inherit
+            preexec_fn=_heed_interrupts,
+        )
     started: set[psutil.Process] = set()
     while "[2/4]" not in (tmp_path / "output").read_text():
         assert process.poll() is None, (tmp_path / "output").read_text()

@@ -5,8 +5,10 @@
 # make clean    the demo's data and all caches, .venv left alone
 
 PYTHON ?= python3
-# Neither a proxy nor a foreign environment may change what these commands do.
+# A foreign environment may not change what these commands do; what they serve on this machine needs no proxy.
 export SHUTTERPRINT_CONFIG :=
+export no_proxy := 127.0.0.1,localhost
+export NO_PROXY := 127.0.0.1,localhost
 export RAY_USAGE_STATS_ENABLED := 0
 BIN := .venv/bin
 INSTALLED := .venv/installed

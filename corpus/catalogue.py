@@ -2,7 +2,7 @@
 
 Read from a YAML file (`corpus/cameras.yaml` is the built-in one). Patterns are shell-style (`*`, `?`, `[0-9]`),
 compared with the whole string, case ignored and runs of blanks taken as one: `iPhone 6` does not take
-`iPhone 6s`. A string no pattern takes belongs to no camera; one that two cameras take is refused at reading.
+`iPhone 6s`. A string no pattern takes belongs to no camera; one that two cameras take is refused when it is met.
 """
 
 import fnmatch

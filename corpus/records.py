@@ -88,7 +88,7 @@ EXAMINED = pa.schema(
         ("facts", FACTS),
     ]
 )
-"""One row an original examined: `facts/<batch>.parquet`."""
+"""One row an original examined: `facts/v1-…/<batch>.parquet`."""
 
 CURATED = pa.schema(
     [

@@ -102,6 +102,12 @@ class Curation(Section):
     validation: Fraction = 0.1
     """Share kept for choosing among checkpoints."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.test + self.validation >= 1:
+            raise ValueError(f"test {self.test} and validation {self.validation} leave nothing to train on")
+        return self
+
 
 class Shards(Section):
     """The training files."""
@@ -184,4 +190,4 @@ class Demo(Section):
     photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
     seed: int = 2018
     overrides: dict[str, Any] = Field(default_factory=dict)
-    """Sections and keys as in this file; read whole, and refused like any other fault, when the demo starts."""
+    """Sections and keys as in this file; refused like any other fault when the demo's own copy is read."""

@@ -149,7 +149,11 @@ class Store:
             raise StorageError(f"{self.url}: {relative} is not Parquet: {error}") from error
 
     def mark_done(self, directory: str, details: dict[str, Any]) -> None:
-        """Publish the marker that says `directory` is whole; nothing may be written there afterwards."""
+        """Publish the marker that says `directory` is whole; write it last.
+
+        What is marked stays as it is, but for a crawl's window in which failed photos were tried again: its records
+        are replaced as one file, and the marker after them.
+        """
         self.publish_json(f"{directory}/{MARKER}", details)
 
     def done(self, directory: str) -> dict[str, Any] | None:

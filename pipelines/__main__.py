@@ -11,7 +11,7 @@ _DESCRIPTION = """Run the named pipelines of pipelines.yaml.
 
   python -m pipelines run refresh     crawl what is new, curate it, write its shards
   python -m pipelines list            every pipeline with its schedule and stages
-  python -m pipelines crontab         lines for `crontab -`
+  python -m pipelines crontab         lines for `crontab -e`
 
 A run holds a lock, stops at the first stage that fails, says why, and goes on from there when run again."""
 

@@ -13,8 +13,8 @@ def crontab_lines(configuration: Configuration, folder: Path) -> list[str]:
     Paths are absolute, since cron's PATH is `/usr/bin:/bin`; `%` is escaped, since cron reads it as a line's end.
     """
     lines = [
-        "# Shutterprint. Install with: python -m pipelines crontab | crontab -",
-        "# Secrets such as FLICKR_API_KEY=… belong above the lines, or into the environment cron starts with.",
+        "# Shutterprint. Put these lines into the crontab with `crontab -e`; `crontab -` would replace what is there.",
+        "# Secrets such as FLICKR_API_KEY=… belong above them.",
     ]
     for name, pipeline in configuration.pipelines.items():
         if pipeline.schedule is None:

@@ -91,7 +91,7 @@ def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: in
     )
     try:
         return process.wait()
-    except BaseException:  # an interrupt, of whatever kind: no stage may outlive its pipeline
+    except BaseException:  # an interrupt, of whatever kind: no process of a stage may outlive its pipeline
         _stop(process)
         raise
 

@@ -12,6 +12,7 @@ from corpus.errors import ConfigurationError
 
 _SCRIPTS = {"train/main.py": "train"}
 _MODULES = {"curation.run": "curation"}
+_SPIDERS = ("flickr", "wikimedia", "folder")
 _KNOWN = "`scrapy crawl SPIDER`, `python -m curation.run` or `ray job submit … -- python train/main.py`"
 
 
@@ -50,7 +51,7 @@ def executable(name: str) -> str:
 def _receipt(command: str, words: list[str]) -> str:
     if words[:3] == ["ray", "job", "submit"] and "--" in words:
         words = words[words.index("--") + 1 :]
-    if words[:2] == ["scrapy", "crawl"] and len(words) > 2:
+    if words[:2] == ["scrapy", "crawl"] and len(words) > 2 and words[2] in _SPIDERS:
         return f"crawl-{words[2]}"
     if words[:2] == ["python", "-m"] and len(words) > 2 and words[2] in _MODULES:
         return _MODULES[words[2]]

@@ -132,8 +132,7 @@ def _restore(state: TrainingState, tensors: dict[str, Tensor], where: str) -> No
 
 def _remove(store: Store, path: str) -> None:
     """Remove a checkpoint, its marker first: a half removed one must not look whole."""
-    for name in (MARKER, "state.json", "state.safetensors"):
-        if store.exists(f"{path}/{name}"):
-            store.filesystem.rm_file(store.path(f"{path}/{name}"))
-    if store.is_local:
-        store.filesystem.rmdir(store.path(path))
+    if store.exists(f"{path}/{MARKER}"):
+        store.filesystem.rm_file(store.path(f"{path}/{MARKER}"))
+    # with all that is there: a writer that was killed may have left a temporary file
+    store.filesystem.rm(store.path(path), recursive=True)

@@ -20,7 +20,7 @@ from corpus.sections import Training
 from corpus.storage import Store
 from train.checkpoints import Metrics
 from train.runs import Run
-from train.training_run import carry_out, progress_line, read_history
+from train.training_run import carry_out, cores_here, progress_line, read_history
 
 MAX_FAILURES = 3
 """Times a group of workers is started again after one of them died."""
@@ -47,7 +47,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     if embedded:
-        cores = len(os.sched_getaffinity(0))
+        cores = cores_here()
         options: dict[str, Any] = {"num_cpus": max(cores, settings.workers), "include_dashboard": False}
     else:
         options = {}

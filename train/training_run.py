@@ -111,7 +111,12 @@ def threads_of(loaders: int, ranks: int) -> int:
     Threads wait for each other at every operation, so one core too few costs far more than it is worth: on two
     cores, two threads and one loader make 25 crops/s, one and one 220, two without a loader 278.
     """
-    return max(1, len(os.sched_getaffinity(0)) // ranks - loaders)
+    return max(1, cores_here() // ranks - loaders)
+
+
+def cores_here() -> int:
+    """Return the cores this process may use; all of the machine's where the system, as macOS, cannot say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _validation(run: Run, index: Index, settings: Training, average: nn.Module, device: torch.device) -> Metrics:
@@ -144,6 +149,8 @@ def _finish(
         **figures(table, config.classes),
     }
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
+    # again: a run killed between its last checkpoint and this file comes here without another epoch
+    store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
     store.publish_json(f"{run.directory}/evaluation.json", evaluation)
     store.publish(f"{run.directory}/evaluation.html", page.encode())
     keys = ("split", "photos", "weighted_accuracy", "unaltered", "manipulated", "chance")

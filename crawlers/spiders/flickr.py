@@ -73,7 +73,8 @@ class FlickrSpider(SlicedSpider):
             for entry in flickr_api.page_photos(answer):
                 found = flickr_api.found(entry, query.claimed_camera, self.licences, section.licences)
                 photos.setdefault(found.photo, found)
-            if len(photos) == known or page * flickr_api.PER_PAGE >= flickr_api.total(probe.answer):
+            # totals are estimates, so only the pages themselves say where the end is
+            if len(photos) == known or len(flickr_api.page_photos(answer)) < flickr_api.PER_PAGE:
                 break
             page += 1
             answer = await self.call(flickr_api.search_parameters(self.key, query.text, part, page))

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from crawlers import mediawiki_api
-from crawlers.asking import Answer, Api
+from crawlers.asking import Answer, Api, ListingFailed, QuerySkipped
 from crawlers.rows import Found
 from crawlers.sliced import Probe, Query, SlicedSpider
 from crawlers.windows import Slice
@@ -36,8 +36,14 @@ class WikimediaSpider(SlicedSpider):
             seen.add(category)
             yield Query(category, camera)
             if level < section.depth:
-                async for answer in self.answers(mediawiki_api.subcategories_parameters(category)):
-                    pending.extend((title, camera, level + 1) for title in mediawiki_api.subcategories(answer))
+                try:
+                    async for answer in self.answers(mediawiki_api.subcategories_parameters(category)):
+                        pending.extend((title, camera, level + 1) for title in mediawiki_api.subcategories(answer))
+                except QuerySkipped as skipped:  # counted with the category itself
+                    self.logger.warning("%s: its subcategories are skipped: %s", category, skipped)
+                except ListingFailed as failure:  # the other categories go on; the crawl ends without a receipt
+                    self.problems.append(f"subcategories of {category}: {failure}")
+                    self.logger.error("%s: its subcategories could not be listed: %s", category, failure)
 
     async def answers(self, parameters: dict[str, str]) -> AsyncIterator[Answer]:
         """Yield an answer and all its continuations; the `continue` object goes back whole, or properties are lost."""

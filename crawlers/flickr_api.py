@@ -14,8 +14,7 @@ from crawlers.rows import Found
 from crawlers.windows import Slice, iso_time
 
 PER_PAGE = 500  # the most the API gives
-RESULTS_MAX = 4000  # distinct results of one query; later pages repeat
-SLICE_TOTAL_MAX = 3000  # totals are estimates: this far below the cap, none is lost
+SLICE_TOTAL_MAX = 3000  # totals are estimates: this far below the cap of 4,000 distinct results, none is lost
 SHORTEST_SLICE_S = 300  # totals of shorter slices lie, and halving would never end
 CALLS_PER_HOUR = 3600  # of one key
 EXTRAS = "license,date_upload,date_taken,owner_name,original_format,o_dims,url_o,media,path_alias,can_download"

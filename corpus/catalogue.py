@@ -27,6 +27,12 @@ def _check_size(text: str) -> str:
     return text
 
 
+def _check_item(text: str) -> str:
+    if not re.fullmatch(r"Q[1-9][0-9]{0,11}", text):
+        raise ValueError("is not an item of Wikidata like Q42")
+    return text
+
+
 class Camera(BaseModel):
     """One camera model: the label a photograph gets, and what its genuine photographs look like."""
 
@@ -44,6 +50,8 @@ class Camera(BaseModel):
     """Camera path of the site, e.g. `apple/iphone_6`."""
     commons: str | None = None
     """Category without its `Category:`, e.g. `Taken with Apple iPhone 6`."""
+    wikidata: Annotated[str, AfterValidator(_check_item)] | None = None
+    """Item of Wikidata, e.g. `Q42`, that the structured data of Wikimedia Commons name as what captured a file."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -54,7 +54,7 @@ RECORD = pa.schema(
         ("photo", pa.string()),  # "<source>:<id at the site>"
         ("version", pa.string()),  # of the upload: 10 hex digits, see `version_of`
         ("source", pa.string()),  # flickr, wikimedia, folder
-        ("state", pa.string()),  # stored, refused (at the door), failed
+        ("state", pa.string()),  # stored, refused (at the door), failed, deleted (at the site, after it was stored)
         ("original", pa.string()),  # path in the store, where stored
         ("sha256", pa.string()),  # of the stored bytes
         ("size_bytes", pa.int64()),  # of the whole file, as announced or as stored
@@ -68,9 +68,15 @@ RECORD = pa.schema(
         ("licence_url", pa.string()),
         ("uploaded_at", pa.string()),  # ISO 8601, UTC
         ("claimed_camera", pa.string()),  # catalogue key of the query that found it
+        ("labelled_camera", pa.string()),  # catalogue key where the collection's folders, not EXIF, are the label
+        ("site_width_px", pa.int32()),  # as the site states it
+        ("site_height_px", pa.int32()),
         ("reasons", _TEXTS),  # of a refusal at the door
         ("error", pa.string()),  # of a failure, or why the bytes are not a readable JPEG
         ("http_status", pa.int32()),  # of a failure, where there was an answer
+        ("is_transient", pa.bool_()),  # of a failure: whether a later crawl tries again
+        ("attempts", pa.int32()),  # of a failure: how many crawls have tried
+        ("failed_at", pa.string()),  # of a failure: when the last one did, ISO 8601, UTC
         ("facts", FACTS),  # of a photo refused at the door: its bytes are not kept
     ]
 )
@@ -97,7 +103,7 @@ CURATED = pa.schema(
         ("source", pa.string()),
         ("kept", pa.bool_()),
         ("reasons", _TEXTS),  # every reason that applies, in the order of the funnel
-        ("camera", pa.string()),  # catalogue key by EXIF, also of refused photos where it is known
+        ("camera", pa.string()),  # catalogue key by EXIF or label, also of refused photos where it is known
         ("group", pa.string()),  # device or owner, hashed
         ("split", pa.string()),  # train, validation, test; null where refused
         ("original", pa.string()),
@@ -128,6 +134,18 @@ CURATED = pa.schema(
     ]
 )
 """One row a photo, kept or not: `curated/<generation>/photos.parquet`."""
+
+
+def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of `schema`, those that it was written without as nulls.
+
+    Columns are only ever added, so tables of earlier versions of this program stay readable. Raises ValueError
+    (Arrow's) where a column is of another type.
+    """
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(schema.names).cast(schema)
 
 
 def version_of(identity: str) -> str:

@@ -3,9 +3,14 @@
 Defaults are those of the shipped file; a key left out has its default.
 """
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+WIKIMEDIA_LIMITS = (3, 2, 25.0)
+"""API requests at once, downloads at once and megabits a second that Wikimedia grants robots."""
 
 
 class Section(BaseModel):
@@ -23,43 +28,88 @@ class Crawl(Section):
 
     contact: str = ""
     """Address or page of the operator for the User-Agent; Wikimedia demands one."""
-    requests_per_host: Annotated[int, Field(ge=1, le=64)] = 2
-    """Requests in parallel to one host, at most."""
     delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
-    """Pause between two requests to one host."""
+    """Pause between the starts of two requests to one host."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
+    """Longest time for one answer, its body included."""
     retries: Annotated[int, Field(ge=0, le=20)] = 5
-    header_bytes: Annotated[int, Field(ge=1024, le=4 << 20)] = 65536
-    """First range asked of an original: 64 KiB hold the header of 78.5 % of photographs; others need more."""
+    header_bytes: Annotated[int, Field(ge=1024, le=4 << 20)] = 32768
+    """First range asked of an original: 32 KiB hold the header of 73 % of photographs; others need more."""
     original_max_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
     """Largest original taken."""
+    limits_folder: str = ""
+    """Folder in which the crawls of this machine keep the limits they share: turns at a host, its pauses, the hourly
+    calls of a key. Empty: `shutterprint/limits` below $XDG_STATE_HOME, else below ~/.local/state."""
 
 
-class Flickr(Section):
+class Site(Section):
+    """What photo sites that are asked through an API have in common."""
+
+    api_url: str
+    hosts: tuple[str, ...]
+    """The only hosts contacted, shell-style patterns. A name that leads to an address that is not public is not
+    contacted either, unless that address stands here too."""
+    api_requests: Annotated[int, Field(ge=1, le=64)] = 2
+    """API requests to one host in parallel, at most, of all crawls of this machine together."""
+    file_requests: Annotated[int, Field(ge=1, le=64)] = 2
+    """Downloads from one host in parallel, at most, of all crawls of this machine together."""
+    megabits_per_s: Annotated[float, Field(gt=0)] | None = None
+    """Mean pace of all downloads from one host together, at most; none: as fast as they come."""
+    since: str
+    """Time from which photographs are asked for, ISO date or time, UTC."""
+    until: str | None = None
+    """Time up to which; none: up to the start of the crawl."""
+    look_back_days: Annotated[int, Field(ge=0, le=366)] = 7
+    """Every crawl lists the last days anew: photographs are published, described or sorted in days late."""
+    revisit_days: Annotated[int, Field(ge=0)] = 90
+    """After so many days a window is listed anew, for what was changed or deleted at the site; 0: never."""
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        # YAML reads an unquoted 2010-01-31 as a date
+        return value.isoformat() if isinstance(value, date) else value
+
+
+class Flickr(Site):
     """The Flickr API; its key comes from the environment's FLICKR_API_KEY."""
 
     api_url: str = "https://api.flickr.com/services/rest/"
     hosts: tuple[str, ...] = ("api.flickr.com", "*.staticflickr.com")
-    """The only hosts contacted, shell-style patterns."""
     since: str = "2010-01-01"
-    """Upload time from which photos are asked for, ISO date or time, UTC."""
-    until: str | None = None
-    """Upload time up to which; none: up to the start of the crawl."""
     licences: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16")
     """Ids of the licences taken: every one but 0, all rights reserved."""
 
 
-class Wikimedia(Section):
+class Wikimedia(Site):
     """The MediaWiki API of Wikimedia Commons, or of another wiki."""
 
     api_url: str = "https://commons.wikimedia.org/w/api.php"
     hosts: tuple[str, ...] = ("commons.wikimedia.org", "upload.wikimedia.org")
+    api_requests: Annotated[int, Field(ge=1, le=64)] = 3
+    file_requests: Annotated[int, Field(ge=1, le=64)] = 2
+    megabits_per_s: Annotated[float, Field(gt=0)] | None = 25.0
     since: str = "2004-09-01"
-    until: str | None = None
     categories: tuple[str, ...] = ()
     """Categories crawled besides those of the cameras, without `Category:`."""
     depth: Annotated[int, Field(ge=0, le=10)] = 3
     """Levels of subcategories followed."""
+    structured_search: bool = False
+    """Whether files are also searched by the camera of their structured data (P4082) where the catalogue has the
+    camera's Wikidata id."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        # https://www.mediawiki.org/wiki/API:Etiquette and Wikimedia's robot policy
+        asked = (self.api_requests, self.file_requests, self.megabits_per_s or float("inf"))
+        if (urlsplit(self.api_url).hostname or "").endswith(".wikimedia.org") and any(
+            more > most for more, most in zip(asked, WIKIMEDIA_LIMITS, strict=True)
+        ):
+            raise ValueError(
+                "api_requests, file_requests, megabits_per_s: {}, {}, {} are more than Wikimedia's robot policy "
+                "grants: {}, {}, {}".format(*asked, *WIKIMEDIA_LIMITS)
+            )
+        return self
 
 
 class Folder(Section):
@@ -67,8 +117,11 @@ class Folder(Section):
 
     path: str = ""
     """The tree's root; relative ones from the configuration file's folder."""
-    pattern: str = "**/*"
-    """Glob of the files below it."""
+    pattern: str | None = None
+    """Glob of the files below it; none: the layout's own."""
+    layout: Literal["exif", "folders", "challenge", "vision", "fodb", "dresden"] = "exif"
+    """How the collection is laid out. `exif`: any tree, EXIF names the cameras; `folders`: each file's folder names its
+    camera, by the catalogue's key or name; the others are published collections as their authors lay them out."""
 
 
 class Sources(Section):

@@ -2,6 +2,7 @@
 
 In: paths relative to the root, with `/`. Out: bytes, Arrow tables, markers. Everything is published last:
 written under a temporary name, flushed, renamed (an object store's single PUT is atomic by itself).
+Several processes may work in one store at a time: what is asked is asked of the store, never of a cache.
 A directory is whole when its marker `_done.json` stands in it. Refuses paths that leave the root.
 """
 
@@ -10,6 +11,9 @@ import os
 import posixpath
 import secrets
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -36,7 +40,8 @@ class Store:
     @property
     def filesystem(self) -> Any:
         """The fsspec file system of the root (fsspec keeps one instance a process)."""
-        return fsspec.core.url_to_fs(self.url)[0]
+        # no listings kept: what stands in one now, another process may have removed since, or put there
+        return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
 
     @property
     def is_local(self) -> bool:
@@ -68,12 +73,18 @@ class Store:
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a directory, temporary ones left out; none if it is missing."""
         try:
-            # refresh: another process (a crawler) may have written since this one last looked
-            entries = self.filesystem.ls(self.path(relative), detail=False, refresh=True)
+            entries = self.filesystem.ls(self.path(relative), detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
         names = {posixpath.basename(str(entry).rstrip("/")) for entry in entries}
         return sorted(name for name in names if name and not name.startswith(TEMPORARY_PREFIX))
+
+    def modified_at_s(self, relative: str) -> float:
+        """Return when a file was last written, in seconds since 1970; raises StorageError where there is none."""
+        try:
+            return float(self.filesystem.modified(self.path(relative)).timestamp())
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise StorageError(f"{self.url}: no file {relative}") from error
 
     def read(self, relative: str, start: int | None = None, end: int | None = None) -> bytes:
         """Return the bytes `start:end` of a file; raises StorageError where there is none."""
@@ -89,39 +100,104 @@ class Store:
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
-    def publish(self, relative: str, data: bytes) -> None:
-        """Write a whole file or nothing."""
+    def publish(self, relative: str, data: bytes, *, keep_cached: bool = True) -> None:
+        """Write a whole file or nothing.
+
+        `keep_cached`: leave it in the machine's memory, for whoever reads it next. A crawl of terabytes would push
+        everything else out, and filling memory costs more than writing: 2.9 CPU seconds a GB against 0.7.
+        """
         if not self.is_local:
             self.filesystem.pipe_file(self.path(relative), data)
             return
-        target = Path(self.path(relative))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary_beside(target)
-        try:
+        with _temporary_beside(Path(self.path(relative))) as (target, temporary):
             with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                if not keep_cached and hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+
+    def create(self, relative: str, data: bytes) -> bool:
+        """Write a whole new file and return True, or return False where one stands; of several processes one wins.
+
+        An object store must know conditional PUTs (`If-None-Match: *`, as Amazon's S3 does), a folder's file system
+        hard links; raises StorageError where it has none.
+        """
+        if not self.is_local:
+            try:
+                self.filesystem.pipe_file(self.path(relative), data, mode="create")
+            except OSError:  # which one a refused PUT becomes differs between object stores
+                if self.exists(relative):
+                    return False
+                raise
+            return True
+        with _temporary_beside(Path(self.path(relative))) as (target, temporary):
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(temporary, target)  # unlike a rename, it never takes the place of a file that stands there
+            except FileExistsError:
+                return False
+            except OSError as error:
+                raise StorageError(
+                    f"{self.url}: {relative} cannot be linked ({error.strerror}); put the storage on a file system "
+                    "that knows hard links"
+                ) from error
+        return True
+
+    def remove(self, relative: str) -> None:
+        """Remove a file or a whole directory, its marker first; one that is not there is none the worse.
+
+        Cut off in between it leaves a directory that is not whole. Raises StorageError for the root.
+        """
+        path = self.path(relative)
+        if path == self.path("."):
+            raise StorageError(f"{self.url}: the root of the storage is not removed")
+        # not the file system's own `rm`: to that one, a path with * or [ in it is a pattern
+        if not self.is_local:
+            files = [str(file) for file in self.filesystem.find(path)]
+            for file in sorted(files, key=lambda file: not file.endswith(f"/{MARKER}")):
+                with suppress(FileNotFoundError):  # another process removes the same
+                    self.filesystem.rm_file(file)
+            return
+        target = Path(path)
+        if target.is_dir() and not target.is_symlink():
+            (target / MARKER).unlink(missing_ok=True)
+            while target.exists():
+                with suppress(FileNotFoundError):  # as above
+                    shutil.rmtree(target)
+        else:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                target.unlink()
+
+    def sweep_temporary(self, directory: str, older_than_s: float) -> int:
+        """Remove what killed writers left directly below a directory, if older; return how many files that were.
+
+        An object store has none. `older_than_s` must be more than any write takes.
+        """
+        swept = 0
+        if self.is_local:
+            for leftover in Path(self.path(directory)).glob(f"{TEMPORARY_PREFIX}*"):
+                with suppress(FileNotFoundError):  # another process sweeps, too, or the writer has just ended
+                    if leftover.is_file() and time.time() - leftover.stat().st_mtime > older_than_s:
+                        leftover.unlink()
+                        swept += 1
+        return swept
 
     def publish_file(self, relative: str, local: Path) -> None:
         """Publish a copy of a finished local file, whole or not at all."""
         if not self.is_local:
             self.filesystem.put_file(str(local), self.path(relative))
             return
-        target = Path(self.path(relative))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary_beside(target)
-        try:
+        with _temporary_beside(Path(self.path(relative))) as (target, temporary):
             with local.open("rb") as source, temporary.open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def publish_json(self, relative: str, value: Any) -> None:
         """Publish a value as readable JSON with sorted keys: equal values give equal bytes."""
@@ -174,6 +250,15 @@ def open_store(url: str, base: Path | None = None) -> Store:
     return Store(str((base or Path.cwd()).joinpath(Path(url).expanduser()).resolve()))
 
 
-def _temporary_beside(target: Path) -> Path:
-    """Return a name no other writer has; short, since the target's own name may be as long as a name can be."""
-    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+@contextmanager
+def _temporary_beside(target: Path) -> Iterator[tuple[Path, Path]]:
+    """Make the target's folder and lend a name no other writer has; nothing is left under that name afterwards.
+
+    The name is short, since the target's own may be as long as a name can be.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    try:
+        yield target, temporary
+    finally:
+        temporary.unlink(missing_ok=True)

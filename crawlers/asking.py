@@ -3,7 +3,6 @@
 Both APIs report their errors with HTTP status 200; `Fault` is what such an answer means for the crawl.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +10,26 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from scrapy import Request
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 
 from corpus.errors import StageError
 from crawlers.hosts import HostRefused
-from crawlers.politeness import TRANSIENT_ERRORS, TRANSIENT_STATUSES, pause_s
+from crawlers.politeness import (
+    FIRST_PAUSE_S,
+    KIND,
+    PATIENCE_S,
+    PATIENCE_TIMES,
+    TRANSIENT_ERRORS,
+    TRANSIENT_STATUSES,
+    pause_s,
+)
+from crawlers.waiting import sleep
 
 Answer = dict[str, Any]
+
+ANSWER_MAX_BYTES = 16 << 20
+"""The longest answers, 500 photos with all they have, are below 2 MiB; also the most that a packed one unpacks to."""
 
 
 class CrawlStopped(StageError):  # noqa: N818 - it says what happened to the crawl
@@ -53,9 +65,8 @@ class Api:
     async def ask(self, parameters: Mapping[str, str]) -> Answer:
         """Return the answer to one call; raises CrawlStopped, ListingFailed or QuerySkipped."""
         host = urlsplit(self.url).hostname
-        attempt = 0
+        attempt, times, waited_s = 0, 0, 0.0
         while True:
-            attempt += 1
             answer, retry_after = await self._answer(f"{self.url}?{urlencode(parameters)}")
             fault = self.fault(answer, retry_after) if answer is not None else Fault("retry", "no JSON")
             if fault is None and answer is not None:
@@ -65,18 +76,30 @@ class Api:
                 raise CrawlStopped(f"{host}: {fault.text}")
             if fault.meaning == "skip":
                 raise QuerySkipped(f"{host}: {fault.text}")
-            if attempt > self.retries:
-                raise ListingFailed(f"{host}: {fault.text} ({attempt} times)")
-            await asyncio.sleep(pause_s(attempt) if fault.wait_s is None else fault.wait_s)
+            if fault.wait_s is None:
+                attempt += 1
+                wait_s = pause_s(attempt)
+            else:  # it asks for patience, and gets it: a wiki lags for minutes
+                times, wait_s = times + 1, max(fault.wait_s, FIRST_PAUSE_S)
+                waited_s += wait_s
+            if attempt > self.retries or times > PATIENCE_TIMES or waited_s > PATIENCE_S:
+                raise ListingFailed(f"{host}: {fault.text} ({attempt + times} times)")
+            await sleep(wait_s)
 
     async def _answer(self, url: str) -> tuple[Answer | None, str | None]:
         host = urlsplit(url).hostname
         try:
-            response = await self.download(Request(url, headers={"Accept": "application/json"}, dont_filter=True))
+            meta = {KIND: "api", "download_maxsize": ANSWER_MAX_BYTES}
+            response = await self.download(
+                Request(url, headers={"Accept": "application/json"}, meta=meta, dont_filter=True)
+            )
         except HostRefused as error:
             raise CrawlStopped(f"{host}: {error}") from error
         except TRANSIENT_ERRORS as error:
             raise ListingFailed(f"{host}: {type(error).__name__}") from error
+        except (DownloadCancelledError, IgnoreRequest):  # what they say holds the address, and that the key
+            text = f"the answer is longer than {ANSWER_MAX_BYTES} bytes, or leads nowhere"
+            raise ListingFailed(f"{host}: {text}") from None
         if response.status in TRANSIENT_STATUSES:
             raise ListingFailed(f"{host}: HTTP {response.status} again and again")
         if response.status != 200:
@@ -85,6 +108,6 @@ class Api:
         header = response.headers.get(b"Retry-After")
         try:
             answer = json.loads(response.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or brackets without end
             return None, None
         return (answer if isinstance(answer, dict) else None), header.decode("latin-1") if header else None

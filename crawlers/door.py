@@ -1,10 +1,11 @@
 """The door: the first bytes of an original in, "come in", "no, because" or "show me more" out. Pure.
 
 The rules are those that judge the photo later, asked of what its header says: what they refuse here is not
-downloaded any further. `Transfer` holds the same against a server that sends the whole file whatever was asked for.
+downloaded any further.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 
 from corpus.catalogue import Catalogue
 from corpus.sections import Rules
@@ -12,6 +13,7 @@ from curation.rules import judge_facts
 from forensics.errors import HeaderIncomplete, JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
+from forensics.scans import find_end_of_image
 
 JPEG_START = b"\xff\xd8"
 
@@ -19,6 +21,8 @@ JPEG_START = b"\xff\xd8"
 @dataclass(frozen=True)
 class Accepted:
     """No rule objects to what is known so far."""
+
+    facts: PhotoFacts
 
 
 @dataclass(frozen=True)
@@ -49,55 +53,34 @@ class Door:
     rules: Rules
     original_max_bytes: int
 
-    def decide(self, data: bytes, *, whole: bool) -> Verdict:
-        """Judge an original by its first bytes, or by all of them where `whole`."""
+    def decide(self, data: bytes, *, whole: bool, labelled_camera: str | None = None) -> Verdict:
+        """Judge an original by its first bytes, or by all of them where `whole`.
+
+        `labelled_camera`: the catalogue's key where not EXIF but its collection is the label. Raises
+        ConfigurationError where the catalogue gives its EXIF to two cameras.
+        """
         try:
             facts = read_facts(data, whole=whole)
         except HeaderIncomplete as incomplete:
             return MoreNeeded(max(incomplete.needed_bytes, len(data) + 1))
         except JpegError as error:
-            return Refused(("unreadable",), error=str(error))
-        _, reasons = judge_facts(facts, self.catalogue, self.chosen, self.rules)
-        return Refused(reasons, facts) if reasons else Accepted()
+            return Refused(("unreadable" if data.startswith(JPEG_START) else "not_jpeg",), error=str(error))
+        return self.judge(facts, labelled_camera) or Accepted(facts)
+
+    def decide_end(self, accepted: Accepted, data: bytes) -> Accepted | Refused:
+        """Judge a whole file whose header was let in, as `decide` would, without reading the header once more."""
+        end = find_end_of_image(data, accepted.facts.scan_offset_bytes)
+        trailing_bytes = len(data) - end if end is not None else 0
+        facts = dataclasses.replace(accepted.facts, is_complete=end is not None, trailing_bytes=trailing_bytes)
+        return self.judge(facts) or Accepted(facts)
+
+    def judge(self, facts: PhotoFacts, labelled_camera: str | None = None) -> Refused | None:
+        """Judge what is known of an original; raises ConfigurationError as `decide` does."""
+        _, reasons = judge_facts(facts, self.catalogue, self.chosen, self.rules, labelled_camera)
+        return Refused(reasons, facts) if reasons else None
 
     def too_large(self, size_bytes: int | None) -> Refused | None:
         """Refuse a file larger than `crawl.original_max_bytes`, of a size that is known."""
         if size_bytes is None or size_bytes <= self.original_max_bytes:
             return None
         return Refused(("too_large",), error=f"{size_bytes} bytes are more than {self.original_max_bytes}")
-
-
-@dataclass
-class Transfer:
-    """An answer that arrives piece by piece; says when enough of it has come to refuse the photo."""
-
-    door: Door
-    received: bytearray = field(default_factory=bytearray)
-    verdict: Verdict | None = None
-    is_range: bool = False
-
-    def begin(self, *, is_range: bool, size_bytes: int | None) -> bool:
-        """Note an answer's header, forgetting an earlier attempt's bytes; True: stop it here.
-
-        An answer that is the range asked for is left alone: it is as long as it should be.
-        """
-        self.received.clear()
-        self.is_range = is_range
-        self.verdict = None if is_range else self.door.too_large(size_bytes)
-        return self.verdict is not None
-
-    def receive(self, data: bytes) -> bool:
-        """Take in the next bytes; True: stop here, the photo is refused."""
-        if self.is_range:
-            return False
-        self.received += data
-        if refused := self.door.too_large(len(self.received)):
-            self.verdict = refused
-        elif not self.received.startswith(JPEG_START):
-            return False  # an error page, or no JPEG: short, or judged when it is there
-        elif self.verdict is None or self._has_what_was_needed():
-            self.verdict = self.door.decide(bytes(self.received), whole=False)
-        return isinstance(self.verdict, Refused)
-
-    def _has_what_was_needed(self) -> bool:
-        return isinstance(self.verdict, MoreNeeded) and len(self.received) >= self.verdict.needed_bytes

@@ -1,13 +1,15 @@
-"""Identity: the configuration's section `crawl` in, the Scrapy settings that follow from it out."""
+"""Identity: the configuration in, the Scrapy settings that follow from it out: who crawls, whom, and how fast."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from corpus.configuration import Configuration
+from corpus.sections import Site
+from crawlers.asking import ANSWER_MAX_BYTES
 from crawlers.hosts import ALLOWED_HOSTS_SETTING
-from crawlers.politeness import REQUESTS_SETTING, RETRIES_SETTING
-
-API_ANSWER_MAX_BYTES = 64 << 20
+from crawlers.limits import limits_folder
+from crawlers.politeness import LIMITS_SETTING
 
 
 def user_agent(contact: str) -> str:
@@ -19,18 +21,32 @@ def user_agent(contact: str) -> str:
     return f"Shutterprint/{number} ({contact.strip()})" if contact.strip() else f"Shutterprint/{number}"
 
 
-def scrapy_settings(configuration: Configuration, hosts: tuple[str, ...]) -> dict[str, Any]:
-    """Return Scrapy's settings for a crawl that may contact `hosts` only."""
+def scrapy_settings(configuration: Configuration, site: Site | None, quota: tuple[str, int] | None) -> dict[str, Any]:
+    """Return Scrapy's settings for a crawl that may contact the hosts of `site` only, none where that is None.
+
+    `quota`: the name of a key and its calls an hour, where the site counts them.
+    """
     crawl = configuration.crawl
-    return {
+    settings: dict[str, Any] = {
         "USER_AGENT": user_agent(crawl.contact),
-        "CONCURRENT_REQUESTS": crawl.requests_per_host,
-        "CONCURRENT_REQUESTS_PER_DOMAIN": crawl.requests_per_host,
-        "DOWNLOAD_DELAY": crawl.delay_s,
         "DOWNLOAD_TIMEOUT": crawl.timeout_s,
         # originals that are too large are refused by the door, which sees the size first; this is the last resort
-        "DOWNLOAD_MAXSIZE": max(2 * crawl.original_max_bytes, API_ANSWER_MAX_BYTES),
-        ALLOWED_HOSTS_SETTING: list(hosts),
-        REQUESTS_SETTING: crawl.requests_per_host,
-        RETRIES_SETTING: crawl.retries,
+        "DOWNLOAD_MAXSIZE": max(2 * crawl.original_max_bytes, ANSWER_MAX_BYTES),
+        ALLOWED_HOSTS_SETTING: list(site.hosts) if site else [],
     }
+    if site is not None:
+        at_once = site.api_requests + site.file_requests  # held by crawlers.politeness; Scrapy may not be stricter
+        settings |= {
+            "CONCURRENT_REQUESTS": at_once,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": at_once,
+            LIMITS_SETTING: {
+                "folder": str(limits_folder(crawl.limits_folder, os.environ)),
+                "delay_s": crawl.delay_s,
+                "retries": crawl.retries,
+                "api_requests": site.api_requests,
+                "file_requests": site.file_requests,
+                "megabits_per_s": site.megabits_per_s,
+                "quota": quota,
+            },
+        }
+    return settings

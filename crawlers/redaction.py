@@ -8,6 +8,11 @@ import logging
 REPLACEMENT = "[key]"
 
 
+def redacted(text: str, secret: str) -> str:
+    """Return a text without the secret."""
+    return text.replace(secret, REPLACEMENT) if secret else text
+
+
 class Redaction(logging.Filter):
     """Replaces a secret in whatever a handler is about to write."""
 
@@ -18,11 +23,11 @@ class Redaction(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place and let it pass."""
         message = record.getMessage()
-        record.msg, record.args = message.replace(self.secret, REPLACEMENT), ()
+        record.msg, record.args = redacted(message, self.secret), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = record.exc_text.replace(self.secret, REPLACEMENT)
+            record.exc_text = redacted(record.exc_text, self.secret)
         record.exc_info = None  # its text stands in exc_text now
         return True
 

@@ -45,13 +45,28 @@ def gaps(whole: Slice, done: Iterable[Slice]) -> list[Slice]:
     return found
 
 
-def spans(whole: Slice, done: Iterable[Done]) -> list[Slice]:
-    """Return the spans to work on, in order: those begun and not ended, and what no span has covered yet."""
+def spans(whole: Slice, done: Iterable[Done], begun: Iterable[Slice] = ()) -> list[Slice]:
+    """Return the spans to work on, in order: those begun and not ended, and what no span has covered yet.
+
+    `begun`: spans of which no window is whole yet.
+    """
     done = list(done)
     windows = [each.window for each in done]
-    begun = {each.span for each in done if each.span.start_s >= whole.start_s and each.span.end_s <= whole.end_s}
+    known = {each.span for each in done} | set(begun)
+    begun = {span for span in known if span.start_s >= whole.start_s and span.end_s <= whole.end_s}
     unfinished = [span for span in begun if gaps(span, windows)]
     return sorted(unfinished + gaps(whole, windows + unfinished))
+
+
+def years(whole: Slice) -> list[Slice]:
+    """Return a slice cut at the turns of years, UTC: pieces that do not move when the slice grows."""
+    found, start_s = [], whole.start_s
+    while start_s < whole.end_s:
+        new_year = datetime(datetime.fromtimestamp(start_s, UTC).year + 1, 1, 1, tzinfo=UTC)
+        end_s = min(int(new_year.timestamp()), whole.end_s)
+        found.append(Slice(start_s, end_s))
+        start_s = end_s
+    return found
 
 
 def halves(part: Slice, shortest_s: int) -> tuple[Slice, Slice] | None:
@@ -65,13 +80,14 @@ def halves(part: Slice, shortest_s: int) -> tuple[Slice, Slice] | None:
 class Walk:
     """A walk through the open time of one query: take a step, then either halve it or finish it.
 
-    `done` are the windows that are whole already; a step shorter than twice `shortest_s` cannot be halved.
+    `done` are the windows that are whole already, `begun` spans that have none; a step shorter than twice `shortest_s`
+    cannot be halved.
     """
 
-    def __init__(self, whole: Slice, done: Iterable[Done], shortest_s: int) -> None:
+    def __init__(self, whole: Slice, done: Iterable[Done], shortest_s: int, begun: Iterable[Slice] = ()) -> None:
         done = list(done)
         self.windows = [each.window for each in done]
-        self.pending = [Done(span, span) for span in spans(whole, done)]
+        self.pending = [Done(span, span) for span in spans(whole, done, begun)]
         self.shortest_s = shortest_s
 
     def step(self) -> Done | None:
@@ -101,8 +117,12 @@ class Walk:
 
 def window_name(part: Slice, query: str) -> str:
     """Return a window's name: it sorts by time, is safe as a path, and no other query or slice has it."""
-    digest = sha256(query.encode()).hexdigest()[:8]
-    return f"{_stamp(part.start_s)}_{_stamp(part.end_s)}_{window_slug(query)}-{digest}"
+    return f"{_stamp(part.start_s)}_{_stamp(part.end_s)}{query_ending(query)}"
+
+
+def query_ending(query: str) -> str:
+    """Return what the names of all windows of a query end with."""
+    return f"_{window_slug(query)}-{sha256(query.encode()).hexdigest()[:8]}"
 
 
 def window_slug(text: str) -> str:

@@ -154,12 +154,3 @@ def pixel_error(data: bytes, facts: PhotoFacts) -> str | None:
 def facts_row(facts: PhotoFacts) -> dict[str, Any]:
     """Return facts as a row of the Arrow type FACTS."""
     return {field.name: getattr(facts, field.name) for field in fields(facts)}
-
-
-def facts_of_row(row: dict[str, Any]) -> PhotoFacts:
-    """Return the facts of a row of the Arrow type FACTS."""
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    values["quantisation_tables"] = tuple(tuple(table) for table in values["quantisation_tables"] or ())
-    for name in ("segments", "xmp_history_agents", "comments", "editor_marks"):
-        values[name] = values[name] or ()
-    return PhotoFacts(**values)

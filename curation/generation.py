@@ -111,4 +111,4 @@ def _remove_unfinished(store: Store) -> None:
     whole = set(store.done_names(FOLDER))
     for name in store.names(FOLDER):
         if name not in whole:
-            store.filesystem.rm(store.path(f"{FOLDER}/{name}"), recursive=True)
+            store.remove(f"{FOLDER}/{name}")

@@ -1,8 +1,9 @@
 """Inputs: whole windows of all crawls in, one record an upload out; and the facts examined so far.
 
-An upload may stand in many windows (a retry, a second query, an album found twice). The best word counts: stored
-before refused before failed, and of equals the latest window by name. Windows and facts without their end are not
-there. Refuses (StorageError) tables whose columns are not today's.
+An upload may stand in many windows (a retry, a second query, an album found twice). The best word counts: deleted
+before stored before refused before failed, and of equals the latest window by name. Of a photo on the takedown list
+nothing but its key comes in, whatever a table still says. Windows and facts without their end are not there. Refuses
+(StorageError) tables whose columns are not today's.
 """
 
 from collections.abc import Iterable
@@ -11,13 +12,15 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.errors import StorageError
-from corpus.records import EXAMINED, RECORD
+from corpus.records import EXAMINED, RECORD, with_schema
 from corpus.storage import Store
+from corpus.takedowns import heed, taken_down
 from curation.examine import Original, PhotoKey, facts_folder
 
 Row = dict[str, Any]
 
-_STATES = {"stored": 2, "refused": 1, "failed": 0}
+_STATES = {"deleted": 3, "stored": 2, "refused": 1, "failed": 0}
+"""Deleted first: another query's window may not have heard yet that the site has it no more."""
 
 
 def window_paths(store: Store) -> list[str]:
@@ -31,7 +34,10 @@ def window_paths(store: Store) -> list[str]:
 
 def read_records(store: Store) -> dict[PhotoKey, Row]:
     """Return one record (a row of RECORD) an upload, ordered by key."""
-    return best_records((path.split("/")[2], _rows(store, path, RECORD)) for path in window_paths(store))
+    forgotten = taken_down(store)
+    return best_records(
+        (path.split("/")[2], heed(_rows(store, path, RECORD), forgotten)) for path in window_paths(store)
+    )
 
 
 def best_records(windows: Iterable[tuple[str, Iterable[Row]]]) -> dict[PhotoKey, Row]:
@@ -47,13 +53,14 @@ def best_records(windows: Iterable[tuple[str, Iterable[Row]]]) -> dict[PhotoKey,
 
 
 def read_examined(store: Store, *, decode: bool) -> dict[PhotoKey, Row]:
-    """Return the facts of every original examined so far: rows of EXAMINED."""
-    folder = facts_folder(decode=decode)
+    """Return the facts of every original examined so far but those of the takedown list: rows of EXAMINED."""
+    folder, forgotten = facts_folder(decode=decode), taken_down(store)
     names = [name for name in store.names(folder) if name.endswith(".parquet")]
     return {
         PhotoKey(row["photo"], row["version"]): row
         for name in names
         for row in _rows(store, f"{folder}/{name}", EXAMINED)
+        if row["photo"] not in forgotten
     }
 
 
@@ -69,8 +76,8 @@ def waiting(records: dict[PhotoKey, Row], examined: dict[PhotoKey, Row]) -> list
 def _rows(store: Store, path: str, schema: pa.Schema) -> list[Row]:
     table = store.read_table(path)
     try:
-        rows: list[Row] = table.select(schema.names).cast(schema).to_pylist()
-    except (KeyError, ValueError) as error:
+        rows: list[Row] = with_schema(table, schema).to_pylist()
+    except ValueError as error:
         raise StorageError(
             f"{store.url}: {path} was written by another version of this program ({error}); remove its folder's "
             "marker and run the stage that made it again"

@@ -12,11 +12,11 @@ from corpus.catalogue import Catalogue
 from corpus.records import CURATED
 from corpus.sections import Curation, Rules
 from curation.duplicates import Candidate, duplicates
-from curation.examine import PhotoKey, Trouble, facts_of_row
+from curation.examine import PhotoKey, Trouble
 from curation.reasons import in_funnel_order
 from curation.rules import RULES, judge_facts
 from curation.splitting import assign_splits, group_of
-from forensics.photo_facts import PhotoFacts
+from forensics.photo_facts import PhotoFacts, facts_of_row
 
 Row = dict[str, Any]
 
@@ -28,7 +28,7 @@ _FROM_FACTS = (
     *("make", "model", "software", "width_px", "height_px", "coding", "subsampling", "mcu_width_px"),
     *("mcu_height_px", "quality_factor", "quality_residual", "taken_at", "editor_marks"),
 )
-_BY_FACTS = frozenset(rule.__name__ for rule in RULES) | {"camera_not_chosen"}
+_BY_FACTS = frozenset(rule.__name__ for rule in RULES) | {"camera_not_chosen", "label_disagrees"}
 """Reasons that facts give: asked anew, so what the door said then does not count."""
 
 
@@ -90,7 +90,7 @@ def _verdict(record: Row, examined: Row | None, trouble: Trouble | None, law: La
     else:
         facts, reasons, error = _of_absent(record)
     if facts is not None:
-        camera, objections = judge_facts(facts, law.catalogue, law.chosen, law.rules)
+        camera, objections = judge_facts(facts, law.catalogue, law.chosen, law.rules, record["labelled_camera"])
         reasons |= set(objections)
         row["camera"] = camera.key if camera else None
         row.update({name: getattr(facts, name) for name in _FROM_FACTS})
@@ -128,6 +128,8 @@ def _of_absent(record: Row) -> tuple[PhotoFacts | None, set[str], str | None]:
     reasons = set(record["reasons"] or ())
     if facts is not None:
         reasons -= _BY_FACTS
-    if record["state"] != "refused" and not reasons:
+    if record["state"] == "deleted":
+        reasons = {"deleted_at_source"}
+    elif record["state"] != "refused" and not reasons:
         reasons = {"download_failed"}
     return facts, reasons, record["error"]

@@ -7,6 +7,8 @@ what only the whole file or all photos together tell. A slug that is not listed 
 from collections.abc import Iterable
 
 REASONS: dict[str, str] = {
+    "forgotten": "Its removal was asked for; see python -m crawlers.forget.",
+    "deleted_at_source": "It was taken off its site after it was crawled.",
     "not_a_photo": "The site calls it a video or a drawing.",
     "no_original": "The site offers no original, only resized copies.",
     "licence_not_allowed": "Its licence is not among those taken.",
@@ -20,7 +22,8 @@ REASONS: dict[str, str] = {
     "not_examined": "Examining it ended the worker process again and again; curation tries again at every run.",
     "unreadable": "Its bytes are not a readable JPEG.",
     "no_camera_model": "Its EXIF names no camera model, or cannot be read.",
-    "camera_unknown": "Its EXIF names a camera that is not in the catalogue.",
+    "camera_unknown": "Its EXIF, or its collection's folder, names a camera that is not in the catalogue.",
+    "label_disagrees": "Its EXIF names another camera than its collection's folders.",
     "camera_not_chosen": "Its camera is in the catalogue but not among `cameras`.",
     "edited_by_software": "It carries the mark of editing software.",
     "software_not_firmware": "Its Software is not what this camera's firmware writes.",

@@ -3,7 +3,8 @@
 Each rule is a pure function (facts, camera, limits) -> reason slug or None, listed in RULES in the order of
 the funnel. All rules are asked; a photo is kept when none objects. A rule that needs the whole file holds its
 peace while only the header is known, so the crawlers ask this very list at the door. `camera` is the catalogue's
-entry that EXIF names, whether chosen for the data set or not; None where it names none.
+entry that EXIF names, or the label of a collection that has its own, whether chosen for the data set or not; None
+where there is none.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from datetime import datetime
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
+from curation.reasons import in_funnel_order
 from forensics.photo_facts import PhotoFacts
 from forensics.quality import scaled_tables
 
@@ -21,6 +23,9 @@ CHANGED_LATER_S = 600
 with noise reduction take minutes. All originals at hand differ by one second at most, edits by 45 minutes up."""
 
 _SOFTWARE = "exif:Software"
+
+_OF_EXIF_NAMES = frozenset({"no_camera_model", "camera_unknown"})
+"""Reasons of rules that are asked only where EXIF is the label."""
 
 
 def no_camera_model(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
@@ -130,19 +135,28 @@ def refusals(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> tuple[s
 
 
 def judge_facts(
-    facts: PhotoFacts, catalogue: Catalogue, chosen: Catalogue, limits: Rules
+    facts: PhotoFacts, catalogue: Catalogue, chosen: Catalogue, limits: Rules, labelled_camera: str | None = None
 ) -> tuple[Camera | None, tuple[str, ...]]:
-    """Return the camera that EXIF names and every reason against the photo.
+    """Return a photo's camera and every reason against it.
 
     The one call for the door and for the judgement later. `catalogue`: all cameras known
     (`Configuration.whole_catalogue`); `chosen`: those that enter the data set (`Configuration.chosen`);
-    a photo by another one gets `camera_not_chosen` besides what the rules say.
+    a photo by another one gets `camera_not_chosen` besides what the rules say. The camera is the one EXIF names;
+    with `labelled_camera`, a catalogue key, it is that one: EXIF need not name it, but may name no other.
     """
-    camera = catalogue.identify(facts.make, facts.model)
-    reasons = refusals(facts, camera, limits)
+    camera = named = catalogue.identify(facts.make, facts.model)
+    if labelled_camera is None:
+        reasons = set(refusals(facts, camera, limits))
+    else:
+        camera = next((each for each in catalogue.cameras if each.key == labelled_camera), None)
+        reasons = set(refusals(facts, camera, limits)) - _OF_EXIF_NAMES
+        if camera is None:  # the catalogue has lost it since
+            reasons.add("camera_unknown")
+        elif named not in (None, camera):
+            reasons.add("label_disagrees")
     if camera is not None and camera.key not in chosen:
-        reasons = ("camera_not_chosen", *reasons)
-    return camera, reasons
+        reasons.add("camera_not_chosen")
+    return camera, in_funnel_order(reasons)
 
 
 def _where(mark: str) -> str:

@@ -24,16 +24,19 @@ def write_configuration(
 ) -> Path:
     """Write the demo's configuration into `folder` and return its path.
 
-    It is `real` with the keys of `demo.overrides`, the addresses of the local site and of Ray, and a crawl that
-    ends with the last upload, so that a second run finds every window done.
+    It is `real` with the keys of `demo.overrides`, the addresses of the local site and of Ray, and a crawl from the
+    first upload to the last, so that a second run finds every window done.
     """
+    first = min(upload.uploaded_at_s for upload in uploads)
     last = max(upload.uploaded_at_s for upload in uploads)
+    period = {"since": _iso(first), "until": _iso(last + 1)}
     local = {
         "storage": str(folder / "store"),
         "catalogue": str(CAMERAS),
+        "crawl": {"limits_folder": str(folder / "limits")},
         "sources": {
-            "flickr": {"api_url": flickr_url, "hosts": ["127.0.0.1"], "until": _iso(last + 1)},
-            "wikimedia": {"api_url": wikimedia_url, "hosts": ["127.0.0.1"], "until": _iso(last + 1)},
+            "flickr": {"api_url": flickr_url, "hosts": ["127.0.0.1"], **period},
+            "wikimedia": {"api_url": wikimedia_url, "hosts": ["127.0.0.1"], **period},
         },
         "clusters": {"ray_dashboard": ray_url},
     }

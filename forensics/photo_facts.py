@@ -3,7 +3,9 @@
 Made by `forensics.header.read_facts`; `corpus.records` holds the Arrow type of the same fields.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,12 @@ class PhotoFacts:
     """Texts of the COM segments."""
     editor_marks: tuple[str, ...]
     """Marks of editing software as `where: what`, e.g. `exif:Software: Adobe Photoshop CS5`, `app13: Photoshop 3.0`."""
+
+
+def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:
+    """Return facts from a row of the Arrow type of the same fields (`corpus.records.FACTS`)."""
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    values["quantisation_tables"] = tuple(tuple(table) for table in values["quantisation_tables"] or ())
+    for name in ("segments", "xmp_history_agents", "comments", "editor_marks"):
+        values[name] = values[name] or ()
+    return PhotoFacts(**values)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from corpus.errors import StorageError
 from corpus.sections import Training
-from corpus.storage import MARKER, Store
+from corpus.storage import Store
 from train.optimisation import make_optimizer
 
 Metrics = dict[str, Any]
@@ -132,7 +132,4 @@ def _restore(state: TrainingState, tensors: dict[str, Tensor], where: str) -> No
 
 def _remove(store: Store, path: str) -> None:
     """Remove a checkpoint, its marker first: a half removed one must not look whole."""
-    if store.exists(f"{path}/{MARKER}"):
-        store.filesystem.rm_file(store.path(f"{path}/{MARKER}"))
-    # with all that is there: a writer that was killed may have left a temporary file
-    store.filesystem.rm(store.path(path), recursive=True)
+    store.remove(path)

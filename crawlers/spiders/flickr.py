@@ -4,16 +4,18 @@ The key comes from the environment's FLICKR_API_KEY and is taken out of everythi
 leave to download, without an original, of other licences, and videos get their row from the listing alone.
 """
 
-import asyncio
 import os
 import time
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from corpus.errors import ConfigurationError
 from crawlers import flickr_api
-from crawlers.asking import Answer, Api
+from crawlers.asking import Answer, Fault, ListingFailed, QuerySkipped
+from crawlers.fingerprint import fingerprint
+from crawlers.limits import limits_folder
+from crawlers.listing import WrongShape
+from crawlers.quota import Quota, quota_name
 from crawlers.redaction import redact_logs
 from crawlers.rows import Found
 from crawlers.sliced import Probe, Query, SlicedSpider
@@ -37,46 +39,67 @@ class FlickrSpider(SlicedSpider):
                 f"{KEY_VARIABLE}: is not set; put your Flickr API key into the environment "
                 "(keys: https://www.flickr.com/services/apps/create/)"
             )
-        self.calls_s: deque[float] = deque(maxlen=flickr_api.CALLS_PER_HOUR)
+        if not self.key.isalnum() or not self.key.isascii():  # escaped in an address it would not be found in logs
+            raise ConfigurationError(f"{KEY_VARIABLE}: is not a key; it has letters and digits only, without quotes")
+        self.section = self.configuration.sources.flickr
+        self.fingerprint = fingerprint(self.configuration, self.section.licences)
+        self.calls = Quota(limits_folder(self.configuration.crawl.limits_folder, os.environ), *self.quota())
+
+    def quota(self) -> tuple[str, int]:
+        """Return the key's name, which is a digest of it, and its calls an hour."""
+        return quota_name(self.key), flickr_api.CALLS_PER_HOUR
+
+    def calls_left(self) -> int:
+        """Return how many calls the key may make at once."""
+        return self.calls.left(time.time())
+
+    def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
+        """Return what an answer's error means."""
+        return flickr_api.fault(answer, retry_after)
 
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the cameras' paths; first of all the key is tried, and the licences are asked for."""
         redact_logs(self.key)  # now, since Scrapy has set up its log handlers anew a moment ago
-        crawl, section = self.configuration.crawl, self.configuration.sources.flickr
-        self.api = Api(section.api_url, self.crawler.engine.download_async, flickr_api.fault, crawl.retries)
-        self.licences = flickr_api.licence_names(await self.call(flickr_api.licences_parameters(self.key)))
-        for camera in self.configuration.chosen.cameras:
-            if camera.flickr:
-                yield Query(camera.flickr, camera.key)
-
-    async def call(self, parameters: dict[str, str]) -> Answer:
-        """Call the API, within the key's hourly quota."""
-        wait_s = flickr_api.wait_for_quota_s(self.calls_s, time.monotonic())
-        if wait_s > 0:
-            self.logger.info("the key's quota is spent; going on in %.0f s", wait_s)
-            await asyncio.sleep(wait_s)
-        self.calls_s.append(time.monotonic())
-        return await self.api.ask(parameters)
+        answer = await self.api.ask(flickr_api.licences_parameters(self.key))
+        try:
+            self.licences = flickr_api.licence_names(answer)
+        except WrongShape as wrong:
+            raise ListingFailed(f"the licences of Flickr: {wrong}") from wrong
+        cameras = [camera for camera in self.configuration.chosen.cameras if camera.flickr]
+        self.queries_all = len(cameras)
+        for camera in cameras:
+            yield Query(str(camera.flickr), camera.key)
 
     async def probe(self, query: Query, part: Slice) -> Probe:
         """Ask for a slice's first page, which says how many photos there are."""
-        answer = await self.call(flickr_api.search_parameters(self.key, query.text, part, 1))
+        answer = await self.api.ask(flickr_api.search_parameters(self.key, query.text, part, 1))
         return Probe(flickr_api.total(answer) < flickr_api.SLICE_TOTAL_MAX, answer)
 
     async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
         """Ask for the further pages until one brings nothing new; a slice beyond the API's cap is marked `capped`."""
-        section = self.configuration.sources.flickr
         photos: dict[str, Found] = {}
         answer, page = probe.answer, 1
         while True:
             known = len(photos)
-            for entry in flickr_api.page_photos(answer):
-                found = flickr_api.found(entry, query.claimed_camera, self.licences, section.licences)
+            entries = flickr_api.page_photos(answer)
+            for entry in entries:
+                found = flickr_api.found(entry, query.claimed_camera, self.licences, self.section.licences, self.judge)
                 photos.setdefault(found.photo, found)
-            # totals are estimates, so only the pages themselves say where the end is
-            if len(photos) == known or len(flickr_api.page_photos(answer)) < flickr_api.PER_PAGE:
+            # totals are estimates, and pages have fewer photos than asked for where some may not be shown
+            is_short = len(entries) < flickr_api.PER_PAGE
+            if len(photos) == known or (is_short and page * flickr_api.PER_PAGE >= flickr_api.total(answer)):
                 break
             page += 1
-            answer = await self.call(flickr_api.search_parameters(self.key, query.text, part, page))
+            answer = await self.api.ask(flickr_api.search_parameters(self.key, query.text, part, page))
         total = flickr_api.total(probe.answer)
-        return list(photos.values()), {"total": total, "capped": total > len(photos)}
+        return list(photos.values()), {"total": total, "capped": not probe.fits and total > len(photos)}
+
+    async def gone(self, photos: Collection[str]) -> set[str]:
+        """Ask for each photo by itself: searches overlook some now and then."""
+        lost = set()
+        for photo in sorted(photos):
+            try:
+                await self.api.ask(flickr_api.info_parameters(self.key, photo.partition(":")[2]))
+            except QuerySkipped:  # not found, or no permission: it was deleted or made private
+                lost.add(photo)
+        return lost

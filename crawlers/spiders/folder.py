@@ -1,35 +1,31 @@
 """`scrapy crawl folder`: a tree of existing files, each of them a photo `folder:<path below the tree>`.
 
 A window holds the files of one directory that no earlier window has (name, size and time of change); so new files
-make a new window and the others are not read again. The door judges whole files here, since their bytes are at
-hand; what it refuses is not copied. What it lets in is linked into the store where both are on one file system,
-else copied: a program that rewrites such a file in place would change the original too, and curation, which
-checks every original's SHA-256, would say so.
+make a new window and the others are not read again, unless the collection's layout is said to be another. What becomes
+of a file, `crawlers.taking` says. Refuses a folder in which no file is found: a disk that is not mounted looks like it.
 """
 
-import asyncio
-import dataclasses
 import hashlib
 import json
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
-from corpus.errors import ConfigurationError
-from corpus.records import original_path, version_of
-from corpus.storage import TEMPORARY_PREFIX
-from crawlers.door import JPEG_START, Refused
-from crawlers.rows import Found, Outcome, failed, refused, stored
+from corpus.errors import ConfigurationError, StageError
+from crawlers.existing_files import State, fits, walk
+from crawlers.layouts import LAYOUTS
 from crawlers.spider import PhotoSpider
+from crawlers.taking import FileTaking, found_at, readable
+from crawlers.waiting import in_thread
 from crawlers.windows import window_slug
 
 FILES_PER_WINDOW = 1000
-"""Files lost to a crash, at most: those of the window in work are read again."""
-
-State = list[int]
-"""Size in bytes and time of change in nanoseconds: what tells a file that is known."""
+"""A window's records are written, and its files known, in one go."""
 
 
 class FolderSpider(PhotoSpider):
@@ -46,100 +42,91 @@ class FolderSpider(PhotoSpider):
         self.root = (self.configuration.file.parent / Path(section.path).expanduser()).resolve()
         if not self.root.is_dir():
             raise ConfigurationError(f"sources.folder.path: {self.root} is not a folder")
+        self.own = Path(self.store.url) if self.store.is_local else None
+        if self.own is not None and self.root.is_relative_to(self.own):
+            raise ConfigurationError(f"sources.folder.path: {self.root} lies in the store, which crawls write into")
+        self.layout, self.pattern = section.layout, section.pattern or LAYOUTS[section.layout].pattern
+        self.known: defaultdict[str, set[tuple[str, int, int]]] = defaultdict(set)
+        self.others: defaultdict[str, list[str]] = defaultdict(list)
+        self.markers_seen = 0
+
+    def obtaining(self) -> "FileTaking":
+        """Return what reads and judges a file."""
+        return FileTaking(
+            self.root, self.store, self.door, self.configuration.whole_catalogue, self.layout, self.counts
+        )
 
     async def crawl(self) -> AsyncIterator[None]:
         """Read every file that no window has."""
-        known: defaultdict[str, dict[str, State]] = defaultdict(dict)
-        for marker in self.done_windows().values():
-            details = marker["details"]
-            known[details["directory"]] |= details["files"]
-        for directory, files in sorted((await asyncio.to_thread(self._files)).items()):
-            new = {name: state for name, state in sorted(files.items()) if known[directory].get(name) != state}
-            for names in _batches(list(new)):
-                part = {name: new[name] for name in names}
-                digest = hashlib.sha256(json.dumps([directory, part]).encode()).hexdigest()
-                details = {"directory": directory, "files": part}
-                photos = [_found(f"{directory}/{name}" if directory else name) for name in names]
-                await self.crawl_window(f"{window_slug(directory) or 'top'}-{digest[:12]}", photos, details)
-                yield
+        directories = await in_thread(self._directories)
+        for directory, files in sorted(directories.items()):
+            if self._new(directory, files) or self._outdated(directory):
+                await self.sharing.do(directory, partial(self._see_to, directory, files))
+            yield
 
-    def _files(self) -> dict[str, dict[str, State]]:
-        """Return the states of all files of the tree by directory and name, both as in an address (`%20`)."""
-        files: defaultdict[str, dict[str, State]] = defaultdict(dict)
-        own = Path(self.store.url) if self.store.is_local else None
-        for path in self.root.glob(self.configuration.sources.folder.pattern):
-            if own is not None and path.is_relative_to(own):
-                continue  # the store itself, where it lies below the folder
-            if path.is_file():
-                stat = path.stat()
-                below = path.relative_to(self.root)
-                directory = _address(below.parent) if below.parent != Path() else ""
-                files[directory][_address(Path(below.name))] = [stat.st_size, stat.st_mtime_ns]
-        return files
+    def receipt_details(self) -> dict[str, Any]:
+        """Return how many files the pattern left out."""
+        return {"unmatched": self.counts["unmatched"]}
 
-    async def obtain(self, found: Found) -> Outcome:
-        """Return what becomes of one file."""
-        return await asyncio.to_thread(self._obtain, found)
-
-    def _obtain(self, found: Found) -> Outcome:
-        path = self.root / os.fsdecode(unquote_to_bytes(found.original_url or ""))
+    def _directories(self) -> dict[str, dict[str, State]]:
+        """Return the states of the files that fit the pattern by directory and name, both as in an address (`%20`)."""
+        found: defaultdict[str, dict[str, State]] = defaultdict(dict)
         try:
-            before = path.stat()
-            if too_large := self.door.too_large(before.st_size):
-                return refused(found, too_large, before.st_size)
-            data = path.read_bytes()
+            for entry in walk(self.root, self.own):
+                if entry.name.endswith("/") or fits(self.pattern, os.fsdecode(unquote_to_bytes(entry.address))):
+                    found[entry.directory][entry.name] = entry.state
+                else:
+                    self.counts["unmatched"] += 1
         except OSError as error:
-            # tried again by every crawl: leave to read is given without changing the file
-            return failed(found, f"cannot be read: {error.strerror}", is_transient=True)
-        found = dataclasses.replace(found, version=version_of(hashlib.sha256(data).hexdigest()))
-        if not data.startswith(JPEG_START):
-            return refused(found, Refused(("not_jpeg",)), len(data))
-        verdict = self.door.decide(data, whole=True)
-        if isinstance(verdict, Refused):
-            return refused(found, verdict, len(data))
-        original = original_path(found.photo, str(found.version))
-        if not self.store.exists(original):
-            if not self._link(path, before, original):
-                self.store.publish(original, data)
-            self.counts["bytes"] += len(data)
-        return stored(found, original, data)
+            raise StageError(f"sources.folder.path: {self.root} cannot be read: {error.strerror}") from error
+        if not found:
+            raise StageError(
+                f"sources.folder: none of {self.counts['unmatched']} files below {self.root} fits the pattern "
+                f"{self.pattern}; look whether the disk is mounted, and at path, pattern and layout"
+            )
+        return found
 
-    def _link(self, path: Path, before: os.stat_result, original: str) -> bool:
-        """Publish a file as a hard link to itself; False where that cannot be, or the file has changed meanwhile."""
-        if not self.store.is_local:
-            return False
-        target = Path(self.store.path(original))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{target.name[-40:]}"
-        try:
-            temporary.hardlink_to(path.resolve())
-            now = temporary.stat()
-            if (now.st_size, now.st_mtime_ns, now.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
-                return False
-            temporary.replace(target)
-        except OSError:  # another file system, or one without links, or another's file: it is copied
-            return False
-        finally:
-            temporary.unlink(missing_ok=True)
-        return True
+    async def _see_to(self, directory: str, files: dict[str, State]) -> None:
+        """Make windows of a directory's files that are new now that it is its turn."""
+        ending = hashlib.sha256(directory.encode()).hexdigest()[:8]
+        await in_thread(self.markers.refresh, ending)  # another process may have been here meanwhile
+        new = self._new(directory, files)
+        for names in _batches(list(new)):
+            details = {"directory": directory, "files": {name: new[name] for name in names}, "layout": self.layout}
+            digest = hashlib.sha256(json.dumps(details).encode()).hexdigest()[:12]
+            photos = [found_at(f"{directory}/{name}" if directory else name) for name in names]
+            await self.crawl_window(f"{window_slug(readable(directory)) or 'top'}-{digest}-{ending}", photos, details)
+        if not self._new(directory, files):
+            await self._supersede(directory)
 
+    async def _supersede(self, directory: str) -> None:
+        """Take the files that were read by another layout before, and by this one now, out of the former windows."""
+        known = self.known[directory]
+        for window in self._outdated(directory):
+            details = self.markers.all[window]["details"]
+            left = {name: state for name, state in details["files"].items() if (name, *state) not in known}
+            superseded = details["files"].keys() - left.keys()
+            again = {found_at(f"{directory}/{name}" if directory else name).photo for name in superseded}
+            rows = [row for row in await in_thread(self.work.read, window) if row["photo"] not in again]
+            await self.do_window(window, [], {**details, "files": left}, rows)
 
-def _found(address: str) -> Found:
-    path = os.fsdecode(unquote_to_bytes(address))
-    readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    directory, _, name = readable.rpartition("/")
-    return Found(
-        photo=f"folder:{readable}",
-        source="folder",
-        original_url=address,
-        title=name,
-        owner_id=directory or ".",
-    )
+    def _outdated(self, directory: str) -> list[str]:
+        """Return a directory's windows of other layouts that hold files which this layout has read as well."""
+        known = self.known[directory]
+        files = {window: self.markers.all[window]["details"]["files"] for window in self.others[directory]}
+        return [window for window, of in files.items() if any((name, *state) in known for name, state in of.items())]
 
-
-def _address(path: Path) -> str:
-    """Return a path as it stands in an address: any bytes a file's name may have survive in it."""
-    return quote_from_bytes(os.fsencode(path.as_posix()))
+    def _new(self, directory: str, files: dict[str, State]) -> dict[str, State]:
+        """Return the files of a directory that no known window has that was read by the same layout, by name."""
+        for window, marker in islice(self.markers.all.items(), self.markers_seen, None):
+            details = marker["details"]
+            if details.get("layout", "exif") == self.layout:
+                self.known[details["directory"]] |= {(name, *state) for name, state in details["files"].items()}
+            else:
+                self.others[details["directory"]].append(window)
+        self.markers_seen = len(self.markers.all)
+        known = self.known[directory]
+        return {name: state for name, state in sorted(files.items()) if (name, *state) not in known}
 
 
 def _batches(names: list[str]) -> Iterator[list[str]]:

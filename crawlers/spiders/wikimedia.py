@@ -3,17 +3,25 @@
 A window is one category and one slice of the time at which files were *added to it*: that is what MediaWiki can
 sort and bound a category by, and a file that joins an old category today is then new today. A slice fits when one
 answer lists all its members. A file in two categories is in two windows; its original is downloaded once.
+
+With `structured_search`, files are also found by the camera of their structured data. A search cannot be bounded by
+time, so its results are asked for once a crawl and dealt out to the slices by the time of their upload.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime
 from typing import Any
 
 from crawlers import mediawiki_api
-from crawlers.asking import Answer, Api, ListingFailed, QuerySkipped
+from crawlers.asking import Answer, Fault, ListingFailed, QuerySkipped
+from crawlers.listing import WrongShape
 from crawlers.rows import Found
 from crawlers.sliced import Probe, Query, SlicedSpider
 from crawlers.windows import Slice
+
+SEARCH = "haswbstatement:P4082="
+"""What the text of a query by structured data begins with; the camera's Wikidata id follows."""
 
 
 class WikimediaSpider(SlicedSpider):
@@ -21,27 +29,40 @@ class WikimediaSpider(SlicedSpider):
 
     name = source = "wikimedia"
     shortest_slice_s = mediawiki_api.SHORTEST_SLICE_S
+    queries_overlap = True
+
+    def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
+        """Return what an answer's error means."""
+        return mediawiki_api.fault(answer, retry_after)
 
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the categories, level by level, each once: on Commons categories contain each other."""
-        crawl, section = self.configuration.crawl, self.configuration.sources.wikimedia
-        self.api = Api(section.api_url, self.crawler.engine.download_async, mediawiki_api.fault, crawl.retries)
-        roots = [(camera.commons, camera.key) for camera in self.configuration.chosen.cameras if camera.commons]
-        pending = deque((f"Category:{name}", camera, 0) for name, camera in [*roots, *_unclaimed(section.categories)])
+        section, cameras = self.configuration.sources.wikimedia, self.configuration.chosen.cameras
+        self.searched: dict[str, tuple[list[Found], bool]] = {}
+        if section.structured_search:
+            for camera in cameras:
+                if camera.wikidata:
+                    yield Query(f"{SEARCH}{camera.wikidata}", camera.key)
+        roots = [(camera.commons, camera.key) for camera in cameras if camera.commons]
+        named = [*roots, *_unclaimed(section.categories)]
+        pending = deque((f"Category:{name}", claimed, 0) for name, claimed in named)
         seen = set()
         while pending:
-            category, camera, level = pending.popleft()
+            category, claimed, level = pending.popleft()
             if category in seen:
                 continue
             seen.add(category)
-            yield Query(category, camera)
+            yield Query(category, claimed)
             if level < section.depth:
                 try:
                     async for answer in self.answers(mediawiki_api.subcategories_parameters(category)):
-                        pending.extend((title, camera, level + 1) for title in mediawiki_api.subcategories(answer))
+                        pending.extend((title, claimed, level + 1) for title in mediawiki_api.subcategories(answer))
                 except QuerySkipped as skipped:  # counted with the category itself
                     self.logger.warning("%s: its subcategories are skipped: %s", category, skipped)
-                except ListingFailed as failure:  # the other categories go on; the crawl ends without a receipt
+                except (
+                    ListingFailed,
+                    WrongShape,
+                ) as failure:  # the other categories go on; the crawl ends without a receipt
                     self.problems.append(f"subcategories of {category}: {failure}")
                     self.logger.error("%s: its subcategories could not be listed: %s", category, failure)
 
@@ -51,23 +72,58 @@ class WikimediaSpider(SlicedSpider):
         while True:
             answer = await self.api.ask(parameters | onward)
             yield answer
-            if not answer.get("continue"):
+            onward = mediawiki_api.onward(answer)
+            if not onward:
                 return
-            onward = {name: str(value) for name, value in answer["continue"].items()}
 
     async def probe(self, query: Query, part: Slice) -> Probe:
         """Ask for a slice's members alone; it fits when there is no continuation."""
+        if query.text.startswith(SEARCH):
+            return Probe(True, {})
         answer = await self.api.ask(mediawiki_api.members_parameters(query.text, part))
         return Probe("continue" not in answer, answer)
 
     async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
         """Ask for all that is wanted of a slice's files; none are asked for where the probe has found none."""
+        if query.text.startswith(SEARCH):
+            return await self._search(query, part)
         pages: dict[int, dict[str, Any]] = {}
         mediawiki_api.merge_pages(pages, probe.answer)
         if pages:
             async for answer in self.answers(mediawiki_api.described_parameters(query.text, part)):
                 mediawiki_api.merge_pages(pages, answer)
-        return [mediawiki_api.found(page, query.claimed_camera) for page in pages.values()], {}
+        return [mediawiki_api.found(page, query.claimed_camera, self.judge) for page in pages.values()], {}
+
+    async def gone(self, photos: Collection[str]) -> set[str]:
+        """Ask for the files' pages: one may have left its category and be well."""
+        lost: set[str] = set()
+        numbers = [photo.partition(":")[2] for photo in sorted(photos)]
+        for first in range(0, len(numbers), mediawiki_api.DESCRIBED_MAX):
+            some = [
+                int(number) for number in numbers[first : first + mediawiki_api.DESCRIBED_MAX] if number.isdecimal()
+            ]
+            async for answer in self.answers(mediawiki_api.pages_parameters(some)):
+                lost |= {f"wikimedia:{number}" for number in mediawiki_api.gone(answer)}
+        return lost
+
+    async def _search(self, query: Query, part: Slice) -> tuple[list[Found], dict[str, Any]]:
+        if query.text not in self.searched:
+            pages: dict[int, dict[str, Any]] = {}
+            async for answer in self.answers(mediawiki_api.search_parameters(query.text.removeprefix(SEARCH))):
+                mediawiki_api.merge_pages(pages, answer)
+            found = [mediawiki_api.found(page, query.claimed_camera, self.judge) for page in pages.values()]
+            self.searched[query.text] = found, len(pages) >= mediawiki_api.SEARCH_MAX
+        found, is_capped = self.searched[query.text]
+        within = [each for each in found if part.start_s <= _uploaded_s(each, self.period) < part.end_s]
+        return within, {"capped": True} if is_capped else {}
+
+
+def _uploaded_s(found: Found, period: Slice) -> float:
+    """Return when a file was uploaded; one without a time counts as the oldest, so that it is in one slice."""
+    try:
+        return datetime.fromisoformat(found.uploaded_at or "").timestamp()
+    except ValueError:
+        return period.start_s
 
 
 def _unclaimed(categories: tuple[str, ...]) -> list[tuple[str, None]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 FLICKR_RESULTS_MAX = 4000
 """Distinct results a query of flickr.photos.search gives at most, by its documentation."""
+SEARCH_RESULTS_MAX = 10_000
+"""Results a search of Wikimedia Commons gives at most, however many there are."""
 IMAGEINFO_PER_ANSWER = 20
 """Files described in one answer. MediaWiki stops at a size in bytes; this is small so that a demo's categories
 need a continuation as the large ones of Wikimedia Commons do."""
@@ -28,10 +30,14 @@ class Behaviour:
     """Retry-After of answers with status 429 and 503 and of maxlag."""
     fail_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Part of a path with its query → (status, times): so many requests for such paths are refused first."""
+    refuse_every: int | None = None
+    """Every so-manieth request of all is refused with status 429 and Retry-After; None refuses none so."""
     cut_after_bytes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Part of a path → (bytes, times): so many bodies end there, and with them the connection."""
     download_forbidden: Collection[str] = ()
     """Flickr ids whose owners forbid downloads."""
+    hidden: Collection[str] = ()
+    """Flickr ids that a search counts, and leaves out of the page they would be on."""
     missing_files: Collection[str] = ()
     """Wikimedia ids whose page is there and whose file is not."""
     numbers_as_text: bool = False
@@ -42,6 +48,7 @@ class Behaviour:
     maxlag_answers: int = 0
     """MediaWiki requests with `maxlag` that are told to wait before the first good one."""
     imageinfo_per_answer: int = IMAGEINFO_PER_ANSWER
+    search_results_max: int = SEARCH_RESULTS_MAX
 
 
 class Countdown:
@@ -59,3 +66,17 @@ class Countdown:
                     self._left[key] = left - 1
                     return key
         return None
+
+
+class Turns:
+    """Requests counted from 1, safe to ask from many threads; says whose turn it is to be refused."""
+
+    def __init__(self, every: int | None) -> None:
+        self._every, self._count = every, 0
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Count a request; True for every `every`-th."""
+        with self._lock:
+            self._count += 1
+            return self._every is not None and self._count % self._every == 0

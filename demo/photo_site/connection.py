@@ -52,7 +52,12 @@ class Connection(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         served = self.server.log.begin(
-            self.command, parts.path, parts.query, self.headers.get("Range"), self.headers.get("User-Agent")
+            self.command,
+            parts.path,
+            parts.query,
+            self.headers.get("Range"),
+            self.headers.get("User-Agent"),
+            kind=self.server.kind_of(parts.path),
         )
         try:
             self.server.closing.wait(self.server.behaviour.delay_s)
@@ -63,11 +68,15 @@ class Connection(BaseHTTPRequestHandler):
             self.server.log.end(served)
 
     def _failure(self) -> Answer | None:
-        """Return the refusal that is due for this path, if one is."""
+        """Return the refusal that is due for this path or to this request, if one is."""
+        is_turn = self.server.turns.take()
         fragment = self.server.failures.take(self.path)
-        if fragment is None:
+        if fragment is not None:
+            status, _ = self.server.behaviour.fail_first[fragment]
+        elif is_turn:
+            status = 429
+        else:
             return None
-        status, _ = self.server.behaviour.fail_first[fragment]
         headers = {"Retry-After": str(self.server.behaviour.retry_after_s)} if status in _WITH_RETRY_AFTER else {}
         return text_answer(status, f"status {status} on purpose\n", headers)
 

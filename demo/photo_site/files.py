@@ -25,8 +25,8 @@ def mime_of(path: Path) -> str:
     return next((mime for signature, mime in _SIGNATURES if start.startswith(signature)), "unknown/unknown")
 
 
-def file_answer(folder: Path, upload: Upload, headers: Message, honour_range: bool) -> Answer:
-    """Return the answer to a request for an upload's bytes.
+def file_answer(folder: Path, upload: Upload, file_at_s: int, headers: Message, honour_range: bool) -> Answer:
+    """Return the answer to a request for an upload's bytes, which came to the site at `file_at_s`.
 
     Status 200 whole, 206 a range, 416 a range behind the end, 404 where the folder has no such file.
     """
@@ -36,7 +36,7 @@ def file_answer(folder: Path, upload: Upload, headers: Message, honour_range: bo
     except FileNotFoundError:
         return text_answer(404, f"{upload.file}: no such file\n")
     etag = f'"{upload.sha1[:20]}"'
-    modified = email.utils.formatdate(upload.uploaded_at_s, usegmt=True)
+    modified = email.utils.formatdate(file_at_s, usegmt=True)
     mime = mime_of(path)
     common = {
         "Content-Type": mime if mime.startswith("image/") else "application/octet-stream",

@@ -1,7 +1,8 @@
 """The Flickr half of the site: parameters of an API call in, the answer of the real API's shape out.
 
-Knows `flickr.photos.search` and `flickr.photos.licenses.getInfo` in JSON. Refuses, as the real one and with its
-codes and status 200: bad keys (100), unknown methods (112), other formats (111), searches without any limit (3).
+Knows `flickr.photos.search`, `flickr.photos.getInfo` and `flickr.photos.licenses.getInfo` in JSON. Refuses, as the
+real one and with its codes and status 200: bad keys (100), unknown methods (112), other formats (111), searches
+without any limit (3), photographs that are not there (1).
 Misspelt parameters are ignored in silence, as there. Fields and extras are those of the API's documentation and of
 recorded answers; the parameter `camera` is undocumented and takes the path of flickr.com/cameras.
 """
@@ -34,11 +35,13 @@ _LIMITS = ("camera", "min_upload_date", "max_upload_date", "license", "user_id",
 class FlickrApi:
     """The photographs of one site behind the API's methods."""
 
-    def __init__(self, uploads: Sequence[Upload], cameras: Catalogue, behaviour: Behaviour, url: str) -> None:
+    def __init__(
+        self, uploads: Sequence[Upload], cameras: Catalogue, behaviour: Behaviour, unavailable: Countdown, url: str
+    ) -> None:
         self._uploads = [upload for upload in uploads if upload.site == "flickr"]
         self._paths = {camera.key: camera.flickr for camera in cameras.cameras if camera.flickr}
         self._behaviour = behaviour
-        self._unavailable = Countdown({"": behaviour.unavailable_answers})
+        self._unavailable = unavailable
         self._url = url
         self.files = {
             file_path(upload): upload for upload in self._uploads if upload.id not in behaviour.download_forbidden
@@ -57,6 +60,8 @@ class FlickrApi:
             tree = self._failure(105, "Service currently unavailable")
         elif query.get("method") == "flickr.photos.search":
             tree = self._search(query)
+        elif query.get("method") == "flickr.photos.getInfo":
+            tree = self._info(query.get("photo_id", ""))
         elif query.get("method") == "flickr.photos.licenses.getInfo":
             rows = [{"id": licence.id, "name": licence.name, "url": licence.url} for licence in LICENCES]
             tree = {"licenses": {"license": rows}, "stat": "ok"}
@@ -89,10 +94,30 @@ class FlickrApi:
             "perpage": per_page,
             "total": self._number(len(found)),
             "photo": [
-                self._photo(upload, query) for upload in found[:results_max][(shown - 1) * per_page : shown * per_page]
+                self._photo(upload, query)
+                for upload in found[:results_max][(shown - 1) * per_page : shown * per_page]
+                if upload.id not in self._behaviour.hidden
             ],
         }
         return {"photos": photos, "stat": "ok"}
+
+    def _info(self, photo_id: str) -> dict[str, Any]:
+        upload = next((upload for upload in self._uploads if upload.id == photo_id), None)
+        if upload is None:
+            return self._failure(1, f'Photo "{photo_id}" not found (invalid ID)')
+        photo = {
+            "id": upload.id,
+            "secret": _secret(upload, "shown"),
+            "server": _SERVER,
+            "farm": _FARM,
+            "dateuploaded": str(upload.uploaded_at_s),
+            "license": upload.licence,
+            "owner": {"nsid": upload.owner_id, "username": upload.owner_name, "path_alias": None},
+            "title": {"_content": upload.title},
+            "visibility": {"ispublic": 1, "isfriend": 0, "isfamily": 0},
+            "media": "photo",
+        }
+        return {"photo": photo, "stat": "ok"}
 
     def _matches(self, upload: Upload, query: Mapping[str, str]) -> bool:
         camera, licences = query.get("camera"), query.get("license")
@@ -126,7 +151,8 @@ class FlickrApi:
         if may_download:
             width, height = self._number(upload.width_px), self._number(upload.height_px)
             extras["original_format"] = {"originalsecret": _secret(upload, "original"), "originalformat": "jpg"}
-            extras["o_dims"] = {"o_width": width, "o_height": height}
+            if upload.width_px:
+                extras["o_dims"] = {"o_width": width, "o_height": height}
             url = self._url + file_path(upload)
             extras["url_o"] = {"url_o": url, "height_o": height, "width_o": width}
         photo: dict[str, Any] = {
@@ -157,8 +183,8 @@ def file_path(upload: Upload) -> str:
 
 
 def _secret(upload: Upload, purpose: str) -> str:
-    """Return the ten hexadecimal digits that make an address one cannot guess; not a secret here."""
-    return hashlib.sha256(f"{purpose} {upload.id}".encode()).hexdigest()[:10]
+    """Return the ten hexadecimal digits that make an address one cannot guess, others for another file."""
+    return hashlib.sha256(f"{purpose} {upload.id} {upload.sha1}".encode()).hexdigest()[:10]
 
 
 def _positive(text: str | None, default: int) -> int:

@@ -1,6 +1,7 @@
 """`imageinfo`: what MediaWiki tells of one file, for the properties asked for.
 
 Values of `extmetadata` are HTML, as on Wikimedia Commons; a file that is gone has `filemissing` and little else.
+Sizes are those of the picture turned upright by its EXIF, and EXIF is told as it stands in the file, blanks and all.
 """
 
 import html
@@ -20,6 +21,8 @@ _EXIF_TOLD = (
     *("ExposureTime", "FNumber", "ISOSpeedRatings", "FocalLength"),
 )
 """EXIF fields that are told; serial numbers and places are not."""
+_LYING = (5, 6, 7, 8)
+"""Orientations of pictures that are shown turned by a quarter."""
 
 
 def image_info(page: WikiPage, properties: str, folder: Path, url: str, is_missing: bool) -> dict[str, Any]:
@@ -33,11 +36,14 @@ def image_info(page: WikiPage, properties: str, folder: Path, url: str, is_missi
     if is_missing or upload is None:
         return {**info, "filemissing": True}
     if "timestamp" in asked:
-        info["timestamp"] = wiki_time(upload.uploaded_at_s)
+        info["timestamp"] = wiki_time(page.file_at_s)
     if "user" in asked:
         info["user"] = upload.owner_name
+    exif = _exif_of(folder / upload.file) if {"size", "dimensions", "commonmetadata"} & set(asked) else {}
     if "size" in asked or "dimensions" in asked:
-        info |= {"size": upload.size_bytes, "width": upload.width_px, "height": upload.height_px}
+        sizes_px = (upload.width_px, upload.height_px)
+        width_px, height_px = reversed(sizes_px) if exif.get("Orientation") in _LYING else sizes_px
+        info |= {"size": upload.size_bytes, "width": width_px, "height": height_px}
     if "url" in asked:
         info["url"] = url + page.file_path
     if "sha1" in asked:
@@ -45,7 +51,7 @@ def image_info(page: WikiPage, properties: str, folder: Path, url: str, is_missi
     if "mime" in asked:
         info["mime"] = mime_of(folder / upload.file)
     if "commonmetadata" in asked:
-        info["commonmetadata"] = _exif_of(folder / upload.file)
+        info["commonmetadata"] = [{"name": name, "value": exif[name]} for name in _EXIF_TOLD if name in exif]
     if "extmetadata" in asked:
         info["extmetadata"] = _extended(page, upload)
     return info
@@ -64,15 +70,14 @@ def _extended(page: WikiPage, upload: Upload) -> dict[str, Any]:
     return {"ObjectName": name, **described}
 
 
-def _exif_of(path: Path) -> list[dict[str, Any]]:
+def _exif_of(path: Path) -> dict[str, int | str]:
     try:
         with Image.open(path) as image:
             block = image.getexif()
             fields = {**block, **block.get_ifd(_EXIF_IFD)}
     except Exception:  # noqa: BLE001  Pillow raises anything on spoilt files; MediaWiki then tells nothing
-        return []
-    named = {ExifTags.TAGS.get(tag, ""): value for tag, value in fields.items()}
-    return [{"name": name, "value": _plain(named[name])} for name in _EXIF_TOLD if name in named]
+        return {}
+    return {ExifTags.TAGS.get(tag, ""): _plain(value) for tag, value in fields.items()}
 
 
 def _plain(value: Any) -> int | str:

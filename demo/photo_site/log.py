@@ -9,6 +9,10 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["api", "file", "page"]
+"""What a request is for: an answer of an API, a file, or anything else."""
 
 
 @dataclass
@@ -23,6 +27,9 @@ class ServedRequest:
     query: str
     range_header: str | None
     user_agent: str | None
+    kind: Kind
+    in_work: int
+    """Requests in work at its arrival, itself among them."""
     status: int = 0
     """0 while no answer has begun."""
     sent_bytes: int = 0
@@ -49,18 +56,21 @@ class RequestLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._served: list[ServedRequest] = []
-        self._open: set[int] = set()
+        self._open: dict[int, Kind] = {}
         self._peak = 0
+        self._peaks: defaultdict[Kind, int] = defaultdict(int)
 
     def begin(
-        self, method: str, path: str, query: str, range_header: str | None, user_agent: str | None
+        self, method: str, path: str, query: str, range_header: str | None, user_agent: str | None, *, kind: Kind
     ) -> ServedRequest:
         """Note a request that has arrived; `add` and `end` go on with what is returned."""
-        served = ServedRequest(time.time(), method, path, query, range_header, user_agent)
         with self._lock:
+            in_work = len(self._open) + 1
+            served = ServedRequest(time.time(), method, path, query, range_header, user_agent, kind, in_work)
             self._served.append(served)
-            self._open.add(id(served))
-            self._peak = max(self._peak, len(self._open))
+            self._open[id(served)] = kind
+            self._peak = max(self._peak, in_work)
+            self._peaks[kind] = max(self._peaks[kind], list(self._open.values()).count(kind))
         return served
 
     def add(self, served: ServedRequest, sent_bytes: int) -> None:
@@ -71,13 +81,18 @@ class RequestLog:
     def end(self, served: ServedRequest) -> None:
         """Count a request as over; twice does no harm."""
         with self._lock:
-            self._open.discard(id(served))
+            self._open.pop(id(served), None)
 
     @property
     def peak(self) -> int:
         """Most requests that were open at once."""
         with self._lock:
             return self._peak
+
+    def peak_of(self, kind: Kind) -> int:
+        """Return the most requests of one kind that were open at once."""
+        with self._lock:
+            return self._peaks[kind]
 
     def requests(self) -> list[ServedRequest]:
         """Return a copy of all requests, in order of arrival."""

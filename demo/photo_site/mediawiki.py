@@ -1,8 +1,10 @@
 """The Wikimedia half of the site: parameters of an API request in, the answer of MediaWiki's shape out.
 
-Knows `action=query` with `list=categorymembers`, or with `generator=categorymembers` or `titles` and
-`prop=imageinfo`. Shapes, error codes and continuations are those a MediaWiki 1.39 was seen to answer, licence
-fields those of Wikimedia Commons. Two of its habits that surprise are here too: sorted by timestamp, a category
+Knows `action=query` with `list=categorymembers`, or with `generator=categorymembers`, `generator=search`, `titles` or
+`pageids` and `prop=imageinfo`; `titles` of categories with `prop=categoryinfo`; `meta=siteinfo`. Of searches it knows
+those by camera alone, `haswbstatement:P4082=Q…`, any other finds nothing.
+Shapes, error codes and continuations are those a MediaWiki 1.39 was seen to answer, licence fields and searches those
+of Wikimedia Commons. Two of its habits that surprise are here too: sorted by timestamp, a category
 answers with all its members, whatever type was asked for; and a batch of files is described over several answers,
 in which all its pages stand and only some have `imageinfo`, before the generator goes on.
 """
@@ -17,12 +19,14 @@ from typing import Any
 from demo.photo_site.answers import Answer, json_answer
 from demo.photo_site.behaviour import Behaviour, Countdown
 from demo.photo_site.imageinfo import image_info
-from demo.photo_site.wiki_pages import FILE, Member, Wiki, WikiPage, wiki_time
+from demo.photo_site.wiki_pages import CATEGORY, FILE, Member, Wiki, WikiPage, wiki_time
 
 API_PATH = "/w/api.php"
 LIMIT_DEFAULT, LIMIT_MAX = 10, 500
 """Of categorymembers, for clients without special rights."""
-TITLES_MAX = 50
+PAGES_MAX = 50
+"""Titles or page ids a request."""
+_SEARCH_SORTS = ("relevance", "create_timestamp_asc")
 _DIGITS = "%Y%m%d%H%M%S"
 _LAG_S, _LAGGED_HOST = 6.2, "10.0.0.7"
 """What a replica that lags is said to be behind."""
@@ -37,9 +41,9 @@ class _ApiError(Exception):
 class MediaWikiApi:
     """The pages of one wiki behind the API."""
 
-    def __init__(self, wiki: Wiki, folder: Path, behaviour: Behaviour, url: str) -> None:
+    def __init__(self, wiki: Wiki, folder: Path, behaviour: Behaviour, lagging: Countdown, url: str) -> None:
         self._wiki, self._folder, self._behaviour, self._url = wiki, folder, behaviour, url
-        self._lagging = Countdown({"": behaviour.maxlag_answers})
+        self._lagging = lagging
 
     def answer(self, query: Mapping[str, str]) -> Answer:
         """Return the answer to one request; errors have status 200 and their code in a header, too."""
@@ -63,6 +67,9 @@ class MediaWikiApi:
             raise _ApiError("maxlag", info, host=_LAGGED_HOST, lag=_LAG_S, type="db")
         tree: dict[str, Any] = {"query": {}}
         onward: dict[str, str] = {}
+        if query.get("meta") == "siteinfo":
+            general = {"sitename": "Photo site", "generator": "MediaWiki 1.39.0"}
+            tree["query"] |= {"general": general, "dbrepllag": [{"host": _LAGGED_HOST, "lag": 0}]}
         if query.get("list") == "categorymembers":
             members, onward_members = self._members(query, "cm", tree)
             tree["query"]["categorymembers"] = [_listed(member, query) for member in members]
@@ -75,11 +82,24 @@ class MediaWikiApi:
             onward = _onward(query, next_file, onward_members)
             if next_file:
                 _warn(tree, "result", "This result was truncated because it would otherwise be larger than the limit.")
+        elif query.get("generator") == "search":
+            found, next_offset = self._searched(query, tree)
+            rows, next_file = self._described(found, query)
+            tree["query"]["pages"] = rows
+            onward = _onward(query, next_file, next_offset, "gsroffset")
+        elif query.get("pageids"):
+            numbers = _page_ids(query["pageids"])
+            rows, next_file = self._described([p for n in numbers if (p := self._wiki.by_id.get(n))], query)
+            rows += [{"pageid": number, "missing": True} for number in numbers if number not in self._wiki.by_id]
+            tree["query"]["pages"] = rows
+            onward = _onward(query, next_file, None)
         elif query.get("titles"):
-            titles = [_normal(title) for title in query["titles"].split("|")[:TITLES_MAX]]
+            titles = [_normal(title) for title in query["titles"].split("|")[:PAGES_MAX]]
             known = [page for title in titles if (page := self._wiki.by_title.get(title))]
             rows, next_file = self._described(known, query)
-            missing = [title for title in titles if title not in self._wiki.by_title]
+            counted = [title for title in titles if title in self._wiki.categories]
+            rows += [_counted(title, self._wiki.categories[title]) for title in counted]
+            missing = [title for title in titles if title not in (*self._wiki.by_title, *counted)]
             rows += [{"ns": FILE, "title": title, "missing": True, "imagerepository": ""} for title in missing]
             tree["query"]["pages"] = rows
             onward = _onward(query, next_file, None)
@@ -119,6 +139,20 @@ class MediaWikiApi:
         end = first + _limit(query, prefix, tree)
         return members[first:end], places[end] if end < len(places) else None
 
+    def _searched(self, query: Mapping[str, str], tree: dict[str, Any]) -> tuple[Sequence[WikiPage], str | None]:
+        """Return one batch of a search's results, and the offset of the next one."""
+        if not query.get("gsrsearch"):
+            raise _ApiError("missingparam", 'The "gsrsearch" parameter must be set.')
+        if query.get("gsrsort", "relevance") not in _SEARCH_SORTS:
+            raise _ApiError("badvalue", f'Unrecognized value for parameter "gsrsort": {query["gsrsort"]}.')
+        by_camera = re.fullmatch(r"haswbstatement:P4082=(Q\d+)", query["gsrsearch"].strip())
+        found = self._wiki.captured_with(by_camera.group(1)) if by_camera else []
+        if str(FILE) not in query.get("gsrnamespace", "0").split("|"):
+            found = []
+        first = int(query["gsroffset"]) if query.get("gsroffset", "").isdecimal() else 0
+        end = min(first + _limit(query, "gsr", tree), self._behaviour.search_results_max)
+        return found[first:end], str(end) if end < min(len(found), self._behaviour.search_results_max) else None
+
     def _described(
         self, pages: Sequence[WikiPage], query: Mapping[str, str]
     ) -> tuple[list[dict[str, Any]], WikiPage | None]:
@@ -143,13 +177,32 @@ class MediaWikiApi:
         return rows, files[fitting] if fitting < len(files) else None
 
 
-def _onward(query: Mapping[str, str], next_file: WikiPage | None, next_member: str | None) -> dict[str, str]:
-    """Return the `continue` object: first all properties of this batch, then the next batch."""
+def _onward(
+    query: Mapping[str, str], next_file: WikiPage | None, next_place: str | None, name: str = "gcmcontinue"
+) -> dict[str, str]:
+    """Return the `continue` object: first all properties of this batch, then the next batch; `name` tells its place."""
     if next_file is not None and next_file.upload is not None:
         onward = {"iicontinue": f"{next_file.key}|{wiki_time(next_file.upload.uploaded_at_s, _DIGITS)}"}
-        here = query.get("gcmcontinue")
-        return {**onward, "gcmcontinue": here, "continue": "gcmcontinue||"} if here else {**onward, "continue": "||"}
-    return {"gcmcontinue": next_member, "continue": "gcmcontinue||"} if next_member else {}
+        here = query.get(name)
+        return {**onward, name: here, "continue": f"{name}||"} if here else {**onward, "continue": "||"}
+    return {name: next_place, "continue": f"{name}||"} if next_place else {}
+
+
+def _page_ids(text: str) -> list[int]:
+    ids = text.split("|")
+    if len(ids) > PAGES_MAX:
+        raise _ApiError("toomanyvalues", f'Too many values supplied for parameter "pageids". The limit is {PAGES_MAX}.')
+    for each in ids:
+        if not each.isdecimal():
+            raise _ApiError("badinteger", f'Invalid value "{each}" for integer parameter "pageids".')
+    return [int(each) for each in dict.fromkeys(ids)]
+
+
+def _counted(title: str, members: Sequence[Member]) -> dict[str, Any]:
+    """Return the row of a category with how many of what stand in it."""
+    files = sum(member.page.kind == "file" for member in members)
+    counts = {"size": len(members), "pages": 0, "files": files, "subcats": len(members) - files, "hidden": False}
+    return {"ns": CATEGORY, "title": title, "categoryinfo": counts}
 
 
 def _listed(member: Member, query: Mapping[str, str]) -> dict[str, Any]:

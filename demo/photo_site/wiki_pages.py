@@ -7,7 +7,7 @@ on Wikimedia Commons, the category itself: following subcategories without a mem
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote
@@ -20,6 +20,8 @@ FILE, CATEGORY = 6, 14
 SUBCATEGORY_SUFFIX = " (details)"
 _SUBCATEGORY_EVERY = 4
 """Each fourth photograph of a camera stands in the subcategory instead."""
+_FIRST_CATEGORY_ID = 900_000_001
+"""Above all uploads: a category keeps its page id when files are added."""
 _FORBIDDEN_IN_TITLES = re.compile(r"[#<>\[\]|{}/\\:_\x00-\x1f]+")
 
 
@@ -32,6 +34,8 @@ class WikiPage:
     """With its namespace, blanks as blanks."""
     upload: Upload | None = None
     """Of a file."""
+    file_at_s: int = 0
+    """When the present version of a file came, seconds since 1970."""
 
     @property
     def namespace(self) -> int:
@@ -75,22 +79,32 @@ class Member:
 
 
 class Wiki:
-    """All pages of one wiki; a file's page id is its upload's id."""
+    """All pages of one wiki; a file's page id is its upload's id.
 
-    def __init__(self, uploads: Sequence[Upload], cameras: Catalogue) -> None:
+    `replaced_at_s`: id of an upload whose file is not its first → when it came, seconds since 1970.
+    """
+
+    def __init__(self, uploads: Sequence[Upload], cameras: Catalogue, replaced_at_s: Mapping[str, int]) -> None:
         self._uploads = [upload for upload in uploads if upload.site == "wikimedia"]
         self._cameras = cameras
         self.files = tuple(
-            WikiPage(int(upload.id), _file_title(upload), upload)
+            WikiPage(int(upload.id), _file_title(upload), upload, replaced_at_s.get(upload.id, upload.uploaded_at_s))
             for upload in sorted(self._uploads, key=lambda upload: int(upload.id))
         )
         self.by_title = {page.title: page for page in self.files}
+        self.by_id = {page.pageid: page for page in self.files}
+
+    def captured_with(self, item: str) -> list[WikiPage]:
+        """Return the files whose structured data name an item of Wikidata as their camera, oldest first."""
+        keys = {camera.key for camera in self._cameras.cameras if camera.wikidata == item}
+        files = [page for page in self.files if page.upload is not None and page.upload.claimed_camera in keys]
+        return sorted(files, key=lambda page: (page.upload.uploaded_at_s if page.upload else 0, page.pageid))
 
     @cached_property
     def categories(self) -> dict[str, tuple[Member, ...]]:
         """Members of each category by its title with namespace."""
         categories: dict[str, tuple[Member, ...]] = {}
-        next_id = max((page.pageid for page in self.files), default=0) + 1
+        next_id = _FIRST_CATEGORY_ID
         for camera in self._cameras.cameras:
             if camera.commons is None:
                 continue

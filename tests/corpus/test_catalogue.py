@@ -109,3 +109,14 @@ def test_a_faulty_entry_is_told_with_its_camera(tmp_path: Path, entry: str, sent
     file.write_text(entry)
     with pytest.raises(ConfigurationError, match=sentence):
         read_catalogue(file)
+
+
+@pytest.mark.parametrize(("item", "is_taken"), [("Q42", True), ("42", False), ("Q0", False), ("Q42 OR Q43", False)])
+def test_an_item_of_wikidata_is_a_q_and_a_number(tmp_path: Path, item: str, is_taken: bool) -> None:
+    file = tmp_path / "cameras.yaml"
+    file.write_text(f"x:\n  name: X\n  make: [X]\n  model: [X]\n  sizes: [10x10]\n  wikidata: '{item}'\n")
+    if is_taken:
+        assert read_catalogue(file)["x"].wikidata == item
+        return
+    with pytest.raises(ConfigurationError, match=r"wikidata.*is not an item of Wikidata"):
+        read_catalogue(file)

@@ -1,9 +1,12 @@
 """What the store promises: whole files or none, markers last, nothing outside its root."""
 
+import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +19,35 @@ from corpus.storage import Store, open_store
 
 @pytest.fixture(params=["folder", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return open_store(str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}-{request.node.name}")
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """Return the URL of a bucket of a make-believe S3 on a free port."""
+    s3fs = pytest.importorskip("s3fs", reason="needs the extra s3")
+    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
+    import boto3
+
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem.clear_instance_cache()  # one of another test's would ask that one's server
+        boto3.client("s3").create_bucket(Bucket="files")
+        yield "s3://files/prefix"
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Return a store of each kind."""
+    if request.param == "s3":
+        return open_store(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
     return open_store(str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}-{request.node.name}")
 
 
@@ -76,6 +108,128 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_bytes_or_the_new(tmp_path:
         writer.join()
         assert store.read("f") in (old, new)
         assert store.names(".") == ["f"]
+
+
+def test_a_file_is_created_whole_where_none_stands_and_nowhere_else(place: Store) -> None:
+    assert place.create("a/b", b"first")
+    assert not place.create("a/b", b"second")
+    assert place.read("a/b") == b"first"
+    place.remove("a/b")
+    assert place.create("a/b", b"third")
+
+
+def test_of_many_that_create_one_file_one_wins(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    context = multiprocessing.get_context("fork")
+    wins, begin = context.Queue(), context.Barrier(4)
+
+    def work(name: bytes) -> None:
+        begin.wait(30)
+        wins.put((name, [number for number in range(100) if store.create(f"d/{number}", name * 1000)]))
+
+    workers = [context.Process(target=work, args=(name,)) for name in (b"a", b"b", b"c", b"d")]
+    for worker in workers:
+        worker.start()
+    won = [(number, name) for name, numbers in (wins.get(timeout=60) for _ in workers) for number in numbers]
+    for worker in workers:
+        worker.join(60)
+    assert sorted(number for number, _ in won) == list(range(100))
+    assert all(store.read(f"d/{number}") == name * 1000 for number, name in won)
+    assert len(list((tmp_path / "d").iterdir())) == 100, "no temporary file is left"
+
+
+def test_a_folder_without_hard_links_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(StorageError, match="hard links"):
+        open_store(str(tmp_path)).create("a", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_of_writing_is_told(place: Store) -> None:
+    began_s = time.time()
+    place.publish("a/b", b"")
+    assert began_s - 2 < place.modified_at_s("a/b") < time.time() + 2
+    with pytest.raises(StorageError, match="no file"):
+        place.modified_at_s("nothing")
+
+
+def test_files_and_whole_directories_are_removed_and_nothing_beside_them(place: Store) -> None:
+    for path in ("w/one/records", "w/one/deep/er", "w/one-more", "w/two"):
+        place.publish(path, b"")
+    place.mark_done("w/one", {})
+    place.remove("w/two")
+    place.remove("w/one")
+    place.remove("w/one")
+    place.remove("w/nothing")
+    place.remove("w/one-more/nothing")
+    assert place.names("w") == ["one-more"]
+    assert not place.exists("w/one/records")
+
+
+@pytest.mark.parametrize("path", [".", "", "a/..", "../x", "/"])
+def test_the_root_is_not_removed(store: Store, path: str) -> None:
+    store.publish("a", b"")
+    with pytest.raises(StorageError):
+        store.remove(path)
+    assert store.names(".") == ["a"]
+
+
+def test_a_removal_cut_off_in_between_leaves_a_directory_that_is_not_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(path: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("a", "records", "z"):
+        store.publish(f"w/{name}", b"")
+    store.mark_done("w", {})
+    if store.is_local:
+        monkeypatch.setattr(shutil, "rmtree", cut_off)
+    else:
+        remove = store.filesystem.rm_file
+        monkeypatch.setattr(
+            store.filesystem, "rm_file", lambda path: (remove if path.endswith("_done.json") else cut_off)(path)
+        )
+    with pytest.raises(KeyboardInterrupt):
+        store.remove("w")
+    assert store.done("w") is None
+    assert store.names("w") == ["a", "records", "z"]
+
+
+def test_a_path_to_be_removed_is_no_pattern(place: Store) -> None:
+    for path in ("w/a", "w/[a]", "w/*", "w/?/x", "w/b/x"):
+        place.publish(path, b"")
+    for path in ("w/[a]", "w/*", "w/?"):
+        place.remove(path)
+    assert place.names("w") == ["a", "b"]
+
+
+def test_what_another_process_has_done_since_a_listing_is_seen(bucket: str) -> None:
+    import boto3
+
+    store = open_store(f"{bucket}/seen")
+    store.publish("a/b", b"1")
+    assert store.names("a") == ["b"]
+    other = boto3.client("s3")
+    other.put_object(Bucket="files", Key="prefix/seen/a/c", Body=b"12")
+    other.delete_object(Bucket="files", Key="prefix/seen/a/b")
+    assert store.exists("a/c")
+    assert store.size_bytes("a/c") == 2
+    assert not store.exists("a/b")
+
+
+def test_old_leftovers_of_killed_writers_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    for name, age_s in ((".tmp-1-old", 7200), (".tmp-2-young", 60), ("old", 7200), ("deep/.tmp-3", 7200)):
+        store.publish(f"d/{name}", b"")
+        written_s = time.time() - age_s
+        os.utime(tmp_path / "d" / name, (written_s, written_s))
+    assert store.sweep_temporary("d", older_than_s=3600) == 1
+    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [".tmp-2-young", "deep", "old"]
+    assert store.sweep_temporary("nothing", older_than_s=0) == 0
 
 
 def _publish_for_ever(store: Store, *contents: bytes) -> None:

@@ -230,6 +230,18 @@ class Crawler:
         )
         return Crawl(done.returncode, done.stdout + done.stderr)
 
+    def module(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the crawlers, `python -m module`."""
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.repository,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def kill_when(self, spider: str, is_time: Callable[[], bool], with_signal: int = signal.SIGKILL) -> int:
         """Crawl and send a signal once `is_time`; return the exit code."""
         process = subprocess.Popen(
@@ -275,7 +287,13 @@ def make_crawler(
         tree: dict[str, Any] = {
             "storage": "data",
             "catalogue": str(cameras_file),
-            "crawl": {"contact": "tests@example.org", "retries": 2, "header_bytes": HEADER_BYTES, "timeout_s": 20},
+            "crawl": {
+                "contact": "tests@example.org",
+                "retries": 2,
+                "header_bytes": HEADER_BYTES,
+                "timeout_s": 20,
+                "limits_folder": str(folder / "limits"),
+            },
         }
         if site is not None:
             tree["sources"] = {

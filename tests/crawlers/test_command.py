@@ -37,7 +37,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(start_site, make_crawler, spi
         ("folder", {}, "sources.folder.path: is empty"),
         ("folder", {"set": "sources.folder.path=nowhere"}, "nowhere is not a folder"),
         ("folder", {"set": "crawl.retries=1\ncrawl.typo=1"}, "crawl.typo: is not a known key"),
-        ("folder", {"depth": "3"}, "-a depth: is not an argument; there are config=FILE and set=a.b=c"),
+        ("folder", {"depth": "3"}, "-a depth: is not an argument; there are config=FILE, set=a.b=c and part=i/n"),
     ],
 )
 def test_a_spider_refuses_what_cannot_be_before_it_asks_anyone(
@@ -59,11 +59,11 @@ def test_a_spider_refuses_what_cannot_be_before_it_asks_anyone(
 
 def test_a_key_the_site_refuses_stops_the_crawl_without_a_receipt(start_site, make_crawler):
     crawler = make_crawler(start_site())
-    crawl = crawler.run("flickr", FLICKR_API_KEY="not-a-key-of-flickr")
+    crawl = crawler.run("flickr", FLICKR_API_KEY="noKeyOfFlickr")
     assert crawl.exit_code == 1
     assert "error 100: Invalid API Key" in crawl.log
     assert "check FLICKR_API_KEY" in crawl.log
-    assert "not-a-key-of-flickr" not in crawl.log
+    assert "noKeyOfFlickr" not in crawl.log
     assert "Traceback" not in crawl.log
     assert crawler.tree_of_bytes() == {}
     assert not crawler.store.exists("receipts/crawl-flickr.json")

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-KILLED_AFTER_REQUESTS = {"flickr": (1, 6, 15, 21), "wikimedia": (4, 12)}
-"""Counted from each start: in the first listing, amid headers, amid originals, in the second window."""
+KILLED_AFTER_REQUESTS = {"flickr": (1, 4, 7, 9), "wikimedia": (4, 12)}
+"""Counted from each start: in the first listing, amid headers, amid originals."""
 
 
 @pytest.fixture(scope="module")

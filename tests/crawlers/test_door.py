@@ -3,7 +3,7 @@
 import pytest
 
 from corpus.sections import Rules
-from crawlers.door import Accepted, Door, MoreNeeded, Refused, Transfer
+from crawlers.door import Accepted, Door, MoreNeeded, Refused
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,9 @@ def photo(uploads):
 
 
 def test_a_genuine_photo_is_let_in_by_its_header_alone(door, photo):
-    assert door.decide(photo("genuine-0.jpg")[:4096], whole=False) == Accepted()
+    verdict = door.decide(photo("genuine-0.jpg")[:4096], whole=False)
+    assert isinstance(verdict, Accepted)
+    assert (verdict.facts.model, verdict.facts.width_px, verdict.facts.is_complete) == ("One", 320, None)
 
 
 def test_all_reasons_are_given_not_only_the_first(door, photo):
@@ -39,7 +41,7 @@ def test_a_header_is_read_to_its_end_by_giving_what_it_asks_for(door, photo):
     while isinstance(verdict := door.decide(data[:size], whole=False), MoreNeeded):
         assert verdict.needed_bytes > size
         size = verdict.needed_bytes
-    assert verdict == Accepted()
+    assert isinstance(verdict, Accepted)
 
 
 def test_a_whole_file_whose_header_goes_on_is_unreadable(door, photo):
@@ -48,71 +50,51 @@ def test_a_whole_file_whose_header_goes_on_is_unreadable(door, photo):
     assert verdict.reasons == ("unreadable",)
 
 
-@pytest.mark.parametrize("data", [b"", b"<html>", b"\x89PNG\r\n\x1a\n" + bytes(100), b"\xff\xd8\xff\xe0" + bytes(99)])
-def test_bytes_that_are_no_jpeg_are_refused_with_the_error(door, data):
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not_jpeg"),
+        (b"\xff", "not_jpeg"),
+        (b"<html>", "not_jpeg"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not_jpeg"),
+        (b"\xff\xd8\xff\xe0" + bytes(99), "unreadable"),
+    ],
+)
+def test_bytes_that_cannot_be_read_as_a_jpeg_are_refused_with_the_error(door, data, reason):
     verdict = door.decide(data, whole=True)
     assert isinstance(verdict, Refused)
-    assert verdict.reasons == ("unreadable",)
+    assert verdict.reasons == (reason,)
     assert "offset" in verdict.error
+
+
+def test_facts_kept_from_a_refused_header_are_judged_anew_by_other_rules(door, cameras, photo):
+    refused = door.decide(photo("resized.jpg")[:4096], whole=False)
+    assert door.judge(refused.facts).reasons == ("not_native_size",)
+    lenient = Door(cameras, cameras, Rules(native_size=False), original_max_bytes=1 << 20)
+    assert lenient.judge(refused.facts) is None
+
+
+def test_a_file_that_ends_before_its_picture_is_refused_once_it_is_there_as_a_whole(door, photo):
+    half = photo("genuine-0.jpg")[:-2000]
+    assert isinstance(door.decide(half, whole=False), Accepted)
+    assert door.decide(half, whole=True).reasons == ("truncated",)
+
+
+@pytest.mark.parametrize("cut_bytes", [0, 1, 2000])
+@pytest.mark.parametrize("name", ["genuine-0.jpg", "long-header.jpg"])
+def test_the_end_alone_is_judged_as_the_whole_file_is(door, photo, name, cut_bytes):
+    data = photo(name)[: -cut_bytes or None] + bytes(7 if cut_bytes == 0 else 0)
+    header = door.decide(data, whole=False)
+    assert door.decide_end(header, data) == door.decide(data, whole=True)
+
+
+def test_a_labelled_photo_needs_no_exif(door, photo):
+    data = photo("bare.jpg")
+    assert door.decide(data, whole=True).reasons == ("no_camera_model",)
+    assert isinstance(door.decide(data, whole=True, labelled_camera="acme-one"), Accepted)
 
 
 def test_files_above_the_limit_are_too_large(door):
     assert door.too_large(1 << 20) is None
     assert door.too_large(None) is None
     assert door.too_large((1 << 20) + 1).reasons == ("too_large",)
-
-
-def arrive(transfer, data, piece_bytes=1000):
-    """Return how many bytes were let through before the transfer was stopped."""
-    for first in range(0, len(data), piece_bytes):
-        if transfer.receive(data[first : first + piece_bytes]):
-            return first + piece_bytes
-    return len(data)
-
-
-def test_a_transfer_of_a_photo_to_refuse_is_stopped_once_its_header_is_there(door, photo):
-    data, transfer = photo("edited.jpg"), Transfer(door)
-    assert not transfer.begin(is_range=False, size_bytes=len(data))
-    assert arrive(transfer, data) < 3000
-    assert transfer.verdict.reasons == ("edited_by_software",)
-
-
-def test_a_transfer_of_a_genuine_photo_goes_on_to_its_end(door, photo):
-    data, transfer = photo("long-header.jpg"), Transfer(door)
-    transfer.begin(is_range=False, size_bytes=len(data))
-    assert arrive(transfer, data) == len(data)
-    assert transfer.verdict == Accepted()
-
-
-def test_a_transfer_that_is_announced_too_large_is_not_begun(door):
-    transfer = Transfer(door)
-    assert transfer.begin(is_range=False, size_bytes=2 << 20)
-    assert transfer.verdict.reasons == ("too_large",)
-
-
-def test_a_transfer_of_unknown_size_is_stopped_at_the_limit(door, photo):
-    transfer = Transfer(door)
-    transfer.begin(is_range=False, size_bytes=None)
-    assert arrive(transfer, photo("genuine-0.jpg") + bytes(2 << 20), 1 << 16) <= (1 << 20) + (1 << 16)
-    assert transfer.verdict.reasons == ("too_large",)
-
-
-def test_an_error_page_is_left_to_arrive(door):
-    transfer = Transfer(door)
-    transfer.begin(is_range=False, size_bytes=None)
-    assert arrive(transfer, b"<html>Too many requests</html>" * 100) == 3000
-
-
-def test_another_attempt_begins_with_nothing_received(door, photo):
-    data, transfer = photo("edited.jpg"), Transfer(door)
-    transfer.begin(is_range=False, size_bytes=None)
-    transfer.receive(data[:500])
-    transfer.begin(is_range=False, size_bytes=None)
-    assert arrive(transfer, data) < 3000
-    assert transfer.verdict.reasons == ("edited_by_software",)
-
-
-def test_a_range_that_was_asked_for_is_left_alone(door, photo):
-    transfer = Transfer(door)
-    assert not transfer.begin(is_range=True, size_bytes=10 << 20)
-    assert arrive(transfer, photo("edited.jpg")) == len(photo("edited.jpg"))

@@ -21,7 +21,7 @@ def crawler(site, make_crawler):
 
 @pytest.fixture(scope="module")
 def crawl(crawler):
-    return crawler.run("flickr", "crawl.requests_per_host=3", log_level="DEBUG")
+    return crawler.run("flickr", "sources.flickr.file_requests=3", log_level="DEBUG")
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,13 @@ def test_photos_to_keep_are_stored_byte_for_byte(rows, crawler, uploads):
             assert row["size_bytes"] == each.size_bytes
 
 
-def test_photos_to_refuse_have_every_reason_and_their_facts(rows, uploads):
-    refused = [each for each in uploads.of("flickr") if each.expected_reasons]
+def told_by_the_listing(each):
+    """Whether Flickr's listing, which states the size in pixels, is enough to refuse a photo."""
+    return "not_native_size" in each.expected_reasons
+
+
+def test_photos_refused_at_the_door_have_every_reason_and_their_facts(rows, uploads):
+    refused = [each for each in uploads.of("flickr") if each.expected_reasons and not told_by_the_listing(each)]
     assert refused
     for each in refused:
         row = rows[f"flickr:{each.id}"]
@@ -63,9 +68,17 @@ def test_photos_to_refuse_have_every_reason_and_their_facts(rows, uploads):
             assert row["facts"]["width_px"] > 0
 
 
+def test_photos_whose_listed_size_no_camera_makes_are_not_asked_for(crawl, rows, site, uploads):
+    refused = [each for each in uploads.of("flickr") if told_by_the_listing(each)]
+    assert refused
+    for each in refused:
+        assert rows[f"flickr:{each.id}"]["reasons"] == ["not_native_size"]
+        assert not [request for request in site.requests if f"/{each.id}_" in request.path]
+
+
 def test_photos_to_refuse_are_not_downloaded_beyond_their_header(crawl, site, uploads):
     for each in uploads.of("flickr"):
-        if each.expected_reasons:
+        if each.expected_reasons and not told_by_the_listing(each):
             sent = [request for request in site.requests if f"/{each.id}_" in request.path]
             assert sum(request.sent_bytes for request in sent) == 4096
             assert len(sent) == 1
@@ -112,6 +125,24 @@ def test_a_second_crawl_asks_for_no_photo_and_changes_nothing(crawl, crawler, si
     assert [request.path for request in site.requests[requests:]] == ["/services/rest/"]  # the licences
 
 
+def test_a_page_with_fewer_photos_than_asked_for_is_not_taken_for_the_last(start_site, make_crawler, uploads):
+    first = dataclasses.replace(uploads.of("flickr")[0], licence="0")  # refused by the listing: nothing is downloaded
+    many = [dataclasses.replace(first, id=str(10_000 + number)) for number in range(600)]
+    site = start_site(dataclasses.replace(uploads, listed=many).write_again(), hidden=["10007"])
+    crawler = make_crawler(site)
+    assert crawler.run("flickr", "cameras=[acme-one]").exit_code == 0
+    assert {row["photo"] for row in crawler.rows("flickr")} == {f"flickr:{each.id}" for each in many} - {"flickr:10007"}
+
+
+def test_a_key_that_is_none_is_refused_before_it_could_stand_in_a_log(start_site, make_crawler):
+    site = start_site()
+    crawl = make_crawler(site).run("flickr", FLICKR_API_KEY=f'"{API_KEY}"')
+    assert crawl.exit_code == 2
+    assert "FLICKR_API_KEY: is not a key" in crawl.log
+    assert API_KEY not in crawl.log
+    assert not site.requests
+
+
 def test_what_the_listing_refuses_is_not_asked_for_at_all(start_site, make_crawler, uploads):
     reserved = uploads.of("flickr")[0]
     forbidden = uploads.of("flickr")[1]
@@ -122,7 +153,7 @@ def test_what_the_listing_refuses_is_not_asked_for_at_all(start_site, make_crawl
     assert crawler.run("flickr").exit_code == 0
     rows = {row["photo"]: row for row in crawler.rows("flickr")}
     assert rows[f"flickr:{reserved.id}"]["reasons"] == ["licence_not_allowed"]
-    assert rows[f"flickr:{forbidden.id}"]["reasons"] == ["download_forbidden", "no_original"]
+    assert rows[f"flickr:{forbidden.id}"]["reasons"] == ["no_original", "download_forbidden"]
     assert len(rows) == len(uploads.of("flickr"))
     assert not [request for request in site.requests if f"/{reserved.id}_" in request.path]
     assert not [request for request in site.requests if f"/{forbidden.id}_" in request.path]

@@ -25,6 +25,8 @@ NOW = datetime(2020, 1, 1, tzinfo=UTC)
         ("Tue, 31 Dec 2019 23:00:00 GMT", 0),
         ("soon", None),
         ("nan", None),
+        ("Wed, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Wed, 01 Jan 2020 99999999999:00:00 GMT", None),
         ("", None),
     ],
 )

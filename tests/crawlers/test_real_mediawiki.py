@@ -77,7 +77,8 @@ def test_every_original_of_a_real_wiki_arrives_with_its_sha1(api_url, shared_pho
         for number, (make, model) in enumerate(models)
     }
     (crawler.folder / "cameras.yaml").write_text(yaml.safe_dump(catalogue))
-    wiki = {"api_url": api_url, "hosts": ["127.0.0.1"], "depth": 1}
+    wiki = {"api_url": api_url, "hosts": ["127.0.0.1"], "depth": 1, "megabits_per_s": None}
+    wiki |= {"since": datetime.now(UTC).date().isoformat()}  # a year of each category is a call
     # the files have been added a moment ago, later than the last full hour
     wiki |= {"categories": categories, "until": datetime.now(UTC).isoformat(timespec="seconds")}
     crawler.tree |= {

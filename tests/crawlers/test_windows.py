@@ -16,6 +16,7 @@ from crawlers.windows import (
     spans,
     start_of_hour,
     window_name,
+    years,
 )
 
 moments = st.integers(0, 400)
@@ -47,6 +48,23 @@ def test_later_crawls_begin_where_the_last_one_ended():
     before = [Done(Slice(0, 100), Slice(0, 100))]
     assert spans(Slice(0, 130), before) == [Slice(100, 130)]
     assert spans(Slice(0, 100), before) == []
+
+
+def test_a_span_that_was_begun_without_a_whole_window_keeps_its_end_when_time_has_gone_on():
+    walk = Walk(Slice(0, 200), [], 1, [Slice(0, 100)])
+    assert [step.window for step in iter(walk.step, None)] == [Slice(0, 100), Slice(100, 200)]
+
+
+def test_years_are_cut_where_they_turn_whatever_the_end_is():
+    whole = Slice(1_546_300_800 - 5, 1_577_836_800 + 7)  # the last seconds of 2018 to the first of 2020
+    first, second, third = years(whole)
+    assert (first.end_s, second.start_s, second.end_s, third) == (
+        1_546_300_800,
+        1_546_300_800,
+        1_577_836_800,
+        Slice(1_577_836_800, 1_577_836_807),
+    )
+    assert years(Slice(whole.start_s, whole.end_s + 3600))[:2] == [first, second]
 
 
 def test_a_span_that_was_cut_off_is_gone_on_with_as_a_whole():

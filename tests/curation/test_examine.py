@@ -18,10 +18,10 @@ from curation.examine import (
     batches,
     examine,
     examine_batch,
-    facts_of_row,
     pixel_error,
 )
 from forensics.header import read_facts
+from forensics.photo_facts import facts_of_row
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import pytest
 from corpus.catalogue import Catalogue
 from corpus.records import CURATED, EXAMINED, RECORD
 from corpus.sections import Curation, Rules
-from curation.examine import PhotoKey, Trouble, facts_of_row, facts_row
+from curation.examine import PhotoKey, Trouble, facts_row
 from curation.inputs import best_records, waiting
 from curation.judge import Law, Past, judge
+from forensics.photo_facts import facts_of_row
 
 NOTHING = Past({}, frozenset())
 
@@ -147,6 +148,40 @@ def test_photos_of_other_cameras_keep_their_camera_and_are_not_chosen(judged, ph
     narrow = Law(catalogue, Catalogue(cameras=catalogue.cameras[:1]), law.rules, law.curation)
     row = judged([stored("1", photo())], by=narrow)[0]["1"]
     assert (row["camera"], row["reasons"]) == ("nexus-5x", ["camera_not_chosen"])
+
+
+def test_photo_labelled_by_its_collection_has_the_labels_camera_and_group(judged, photo, law, catalogue):
+    bare = photo(make=None, model=None, serial_number="SN0001")
+    rows, _ = judged([stored("1", bare, labelled_camera="nexus-5x"), stored("2", bare)])
+    assert (rows["1"]["kept"], rows["1"]["camera"]) == (True, "nexus-5x")
+    assert (rows["2"]["reasons"], rows["2"]["camera"]) == (["no_camera_model"], None)
+    by_exif = judged([stored("1", photo(serial_number="SN0001"))])[0]["1"]
+    assert rows["1"]["group"] == by_exif["group"]
+    without = Law(Catalogue(cameras=catalogue.cameras[:1]), law.chosen, law.rules, law.curation)
+    assert judged([stored("1", bare, labelled_camera="nexus-5x")], by=without)[0]["1"]["reasons"] == ["camera_unknown"]
+
+
+def test_photo_refused_at_the_door_is_asked_anew_about_its_label(judged, photo):
+    apple = facts_row(photo(make="Apple", model="iPhone 6", software="9.3.1", is_complete=None))
+    bare = facts_row(photo(model=None, is_complete=None))
+    reasons = ["label_disagrees", "low_quality_factor"]
+    pairs = [
+        (record("1", "refused", reasons=reasons, facts=apple, labelled_camera="nexus-5x"), None),
+        (record("2", "refused", reasons=reasons, facts=bare, labelled_camera="nexus-5x"), None),
+        (record("3", "refused", reasons=["camera_unknown"]), None),  # a label that was unknown: no byte was read
+    ]
+    rows, _ = judged(pairs)
+    assert rows["1"]["reasons"] == ["label_disagrees", "software_not_firmware"]
+    assert rows["2"]["reasons"] == ["not_downloaded"]
+    assert rows["3"]["reasons"] == ["camera_unknown"]
+
+
+def test_photos_of_one_device_of_a_collection_are_one_group(judged, photo):
+    pairs = [stored(str(number), photo(), source="folder", owner_id=f"vision D0{number % 2}") for number in range(4)]
+    rows, _ = judged(pairs)
+    groups = [rows[str(number)]["group"] for number in range(4)]
+    assert (groups[0], groups[1]) == (groups[2], groups[3])
+    assert groups[0] != groups[1]
 
 
 def test_facts_survive_the_way_through_a_row(photo):

@@ -47,6 +47,44 @@ def test_photo_by_a_chosen_camera_is_kept(photo, catalogue):
     assert (camera.key, reasons) == ("nexus-5x", ())
 
 
+@pytest.fixture
+def labelled(photo, catalogue):
+    """Return what judges a photo that its collection labels as one by a Nexus 5X."""
+
+    def judged(chosen=("iphone-6", "nexus-5x"), label="nexus-5x", **changes):
+        camera, reasons = judge_facts(photo(**changes), catalogue, catalogue.only(chosen), LIMITS, label)
+        return camera and camera.key, reasons
+
+    return judged
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{"make": None, "model": None}, {"make": "Sony", "model": "DSC-W800"}, {"make": "LGE", "model": "Nexus 5X"}],
+)
+def test_a_label_names_the_camera_where_exif_names_none_that_is_known_or_the_same(labelled, names):
+    assert labelled(**names) == ("nexus-5x", ())
+
+
+def test_a_label_that_exif_contradicts_is_refused(labelled):
+    assert labelled(make="Apple", model="iPhone 6") == ("nexus-5x", ("label_disagrees",))
+
+
+def test_a_labelled_photo_is_asked_all_other_rules_about_the_camera_of_its_label(labelled):
+    reasons = labelled(make=None, model=None, software="9.3.1", width_px=800, height_px=600, coding="progressive")[1]
+    assert reasons == ("software_not_firmware", "not_baseline", "size_disagrees", "not_native_size")
+
+
+def test_a_labelled_photo_of_a_camera_that_is_not_chosen_says_so_after_its_label(labelled):
+    assert labelled(("iphone-6",), model=None) == ("nexus-5x", ("camera_not_chosen",))
+    assert labelled(("iphone-6",), make="Apple", model="iPhone 6")[1] == ("label_disagrees", "camera_not_chosen")
+
+
+def test_a_label_that_the_catalogue_does_not_have_any_more_is_unknown_whatever_exif_says(labelled):
+    assert labelled(label="gone") == (None, ("camera_unknown",))
+    assert labelled(label="gone", model=None) == (None, ("camera_unknown",))
+
+
 def test_photo_saved_by_photoshop_is_refused_as_edited_by_software_alone(ask):
     marks = ("exif:Software: Adobe Photoshop CS5 Windows",)
     assert ask(software="Adobe Photoshop CS5 Windows", editor_marks=marks) == ("edited_by_software",)

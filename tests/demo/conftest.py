@@ -25,6 +25,7 @@ CAMERAS = Catalogue(
             sizes=("64x48",),
             flickr="ash/one",
             commons="Taken with Ash One",
+            wikidata="Q11",
         ),
         Camera(
             key="birch-two",
@@ -39,8 +40,9 @@ CAMERAS = Catalogue(
 )
 
 
-def _jpeg(seed: int, make: str, model: str) -> bytes:
+def _jpeg(seed: int, make: str, model: str, orientation: int = 1) -> bytes:
     exif = Image.Exif()
+    exif[0x0112] = orientation
     exif[0x010F], exif[0x0110], exif[0x0131] = make, model, "1.0"
     exif.get_ifd(0x8769)[0x829A] = TiffImagePlugin.IFDRational(1, 125)
     target = io.BytesIO()
@@ -67,8 +69,8 @@ def _upload(folder: Path, number: int, site: str, camera: str, licence: str, con
         camera=camera,
         device=None,
         expected_reasons=(),
-        width_px=64,
-        height_px=48,
+        width_px=1,  # the site looks for itself
+        height_px=1,
         size_bytes=len(content),
         sha1=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
     )
@@ -98,12 +100,33 @@ def small_uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def turned_uploads(tmp_path: Path) -> Path:
+    """Return a folder of one upload to the wiki, id 300: 64 x 48 pixels that EXIF says are to be shown upright."""
+    content = _jpeg(300, "Ash", "One", orientation=6)
+    write_listing(tmp_path, [_upload(tmp_path, 300, "wikimedia", "ash-one", "12", content)], {})
+    return tmp_path
+
+
+@pytest.fixture
+def changing_uploads(tmp_path: Path) -> Path:
+    """Return a folder of uploads to write in: 100 and 101 on Flickr, 200 and 201 on the wiki, and `other.jpg`."""
+    uploads = [
+        _upload(tmp_path, number, site, "ash-one", "4", _jpeg(number, "Ash", "One"))
+        for site, first in (("flickr", 100), ("wikimedia", 200))
+        for number in (first, first + 1)
+    ]
+    (tmp_path / "other.jpg").write_bytes(_jpeg(7, "Birch", "Two"))
+    write_listing(tmp_path, uploads, {})
+    return tmp_path
+
+
+@pytest.fixture
 def open_site(small_uploads: Path) -> Iterator[Callable[..., PhotoSite]]:
-    """Return a function that starts a site over the small uploads with the behaviour given; all stop at the end."""
+    """Return a function that starts a site over a folder, the small uploads' or another; all stop at the end."""
     sites: list[PhotoSite] = []
 
-    def start(**behaviour: object) -> PhotoSite:
-        sites.append(PhotoSite(small_uploads, CAMERAS, **behaviour))
+    def start(folder: Path = small_uploads, **behaviour: object) -> PhotoSite:
+        sites.append(PhotoSite(folder, CAMERAS, **behaviour))
         return sites[-1]
 
     yield start

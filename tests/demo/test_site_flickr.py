@@ -122,6 +122,17 @@ def test_licences_are_listed_with_their_addresses(flickr):
     assert by_id["12"]["url"] == "https://creativecommons.org/licenses/by-sa/4.0/"
 
 
+def test_one_photograph_is_told_of_or_not_found(flickr, open_site):
+    site = open_site()
+    photo = flickr(site, method="flickr.photos.getInfo", photo_id="103")["photo"]
+    assert (photo["id"], photo["owner"]["nsid"], photo["title"]["_content"]) == (
+        *("103", "1@N01"),
+        "harbour <at> dusk & 103",
+    )
+    lost = flickr(site, method="flickr.photos.getInfo", photo_id="999")
+    assert (lost["stat"], lost["code"], lost["message"]) == ("fail", 1, 'Photo "999" not found (invalid ID)')
+
+
 @pytest.mark.parametrize(
     ("parameters", "code", "words"),
     [

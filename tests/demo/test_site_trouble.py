@@ -50,6 +50,13 @@ def test_first_requests_fail_as_often_as_asked(open_site, original, client):
     assert answers[0].headers["Retry-After"] == "7"
 
 
+def test_every_so_manieth_request_of_all_is_refused(open_site, client):
+    site = open_site(refuse_every=3, retry_after_s=7)
+    answers = [client.get(site.url, timeout=10) for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [404, 404, 429, 404, 404, 429, 404]
+    assert answers[2].headers["Retry-After"] == "7"
+
+
 def test_failure_of_the_server_has_no_retry_after(open_site, original, client):
     site = open_site(fail_first={"_o.jpg": (500, 1)})
     answer = client.get(original(site), timeout=10)
@@ -105,6 +112,19 @@ def test_requests_beside_one_another_are_counted(open_site, original):
     for thread in threads:
         thread.join()
     assert site.peak_parallel_requests == 3
+    assert sorted(served.in_work for served in site.requests) == [1, 2, 3]
+    assert (site.peak_parallel("page"), site.peak_parallel("file")) == (3, 0)
+
+
+def test_requests_are_counted_by_what_they_are_for(open_site, original, client):
+    site = open_site()
+    url = original(site)
+    client.get(url, timeout=10)
+    client.get(site.wikimedia_api_url, timeout=10)
+    client.get(f"{site.url}/images/0/00/x.jpg", timeout=10)
+    client.get(f"{site.url}/photos/1@N01/103", timeout=10)
+    assert [served.kind for served in site.requests] == ["api", "file", "api", "file", "page"]
+    assert [site.peak_parallel(kind) for kind in ("api", "file", "page")] == [1, 1, 1]
 
 
 def test_connection_is_kept_for_further_requests(open_site):

@@ -1,0 +1,211 @@
+"""Photographs for the crawl's benchmarks: a plan in, JPEGs and a listing that says what must become of each out.
+
+A few pictures of noise are encoded once; every photo is one of them behind a header of its own, so that all files
+differ and a thousand of them are written in seconds. The same plan gives the same bytes.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+
+SINCE, UNTIL = "2020-01-01", "2020-02-01"
+SINCE_S, SPAN_S = 1577836800, 31 * 86400
+REFUSED_KINDS = ("edited", "resized", "stranger", "low_quality")
+QUALITY, LOW_QUALITY = 97, 80
+SEGMENT_MAX_BYTES = 65_533
+HEADER_SHARES = (0.0, 0.5, 0.73, 0.785, 0.9, 0.99, 0.992, 0.999, 1.0)
+HEADER_KIB = (5.0, 18.0, 32.0, 64.0, 71.0, 121.0, 128.0, 300.0, 1642.0)
+"""Where the scan began in 1,000 real originals: at which shares of them, how many KiB from the start."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many photographs, what share of them the rules refuse, and how they look.
+
+    `deviations`: of the noise, which makes the files' sizes; `header_scale` shortens the headers; `cameras`: queries
+    over which the photographs are spread.
+    """
+
+    photos: int
+    refused_share: float
+    width_px: int = 2048
+    height_px: int = 1536
+    deviations: tuple[float, ...] = (4.0, 6.0, 10.0, 15.0, 24.0)
+    header_scale: float = 1.0
+    cameras: int = 1
+    seed: int = 2018
+
+    @property
+    def name(self) -> str:
+        """The name of the folder in which they are kept for the next run."""
+        return f"{self.photos}-photos-{sha256(repr(self).encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph, and whether a crawl must store it."""
+
+    name: str
+    camera: str
+    kind: str
+    uploaded_s: int
+    width_px: int
+    height_px: int
+    size_bytes: int = 0
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether no rule refuses it."""
+        return self.kind == "genuine"
+
+
+@dataclass(frozen=True)
+class Photos:
+    """A folder with `photos/`, `cameras.yaml` and the listing, and what is in it."""
+
+    folder: Path
+    listed: tuple[Photo, ...]
+
+    @property
+    def files(self) -> Path:
+        """The folder of the files."""
+        return self.folder / "photos"
+
+    @property
+    def accepted(self) -> dict[str, Photo]:
+        """The photographs that a crawl must store, by name."""
+        return {photo.name: photo for photo in self.listed if photo.is_accepted}
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of all files together."""
+        return sum(photo.size_bytes for photo in self.listed)
+
+
+def write_photos(folder: Path, plan: Plan) -> Photos:
+    """Return the photographs of a plan, written below `folder` unless they stand there whole."""
+    folder = folder / plan.name
+    listing = folder / "listing.json"
+    if not listing.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "photos").mkdir(parents=True)
+        (folder / "cameras.yaml").write_text(yaml.safe_dump(dict(_cameras(plan))))
+        planned = list(enumerate(_planned(plan)))
+        workers = min(4, os.cpu_count() or 1)
+        # a process of its own: the benchmark must stay small, a started process's peak counts from its starter's
+        with ProcessPoolExecutor(workers) as pool:
+            shares = [(folder, plan, planned[first::workers]) for first in range(workers)]
+            written = sorted(photo for share in pool.map(_write_share, shares) for photo in share)
+        draft = listing.with_suffix(".draft")
+        draft.write_text(json.dumps([dataclasses.asdict(photo) for _, photo in written], indent=1))
+        draft.rename(listing)
+    return Photos(folder, read_listing(listing))
+
+
+def read_listing(path: Path) -> tuple[Photo, ...]:
+    """Return the photographs that a listing names."""
+    return tuple(Photo(**entry) for entry in json.loads(path.read_text()))
+
+
+def _cameras(plan: Plan) -> Iterator[tuple[str, dict[str, object]]]:
+    size = f"{plan.width_px}x{plan.height_px}"
+    for number in range(plan.cameras):
+        yield (
+            f"acme-{number}",
+            {
+                "name": f"Acme {number}",
+                "make": ["Acme"],
+                "model": [f"Model {number}"],
+                "sizes": [size],
+                "software": ["Fw*"],
+                "flickr": f"acme/model_{number}",
+            },
+        )
+
+
+def _planned(plan: Plan) -> Iterator[tuple[Photo, int]]:
+    """Yield each photo and the length of its header in bytes; both shares are exact, their order is random."""
+    random = np.random.default_rng(plan.seed)
+    refused = round(plan.photos * plan.refused_share)
+    kinds = [REFUSED_KINDS[number % len(REFUSED_KINDS)] for number in range(refused)]
+    kinds = list(random.permutation([*kinds, *["genuine"] * (plan.photos - refused)]))
+    shares = (random.permutation(plan.photos) + 0.5) / plan.photos
+    headers = np.interp(shares, HEADER_SHARES, HEADER_KIB) * 1024 * plan.header_scale
+    for number, (kind, header_bytes) in enumerate(zip(kinds, headers, strict=True)):
+        width_px, height_px = _size_px(plan, str(kind))
+        yield (
+            Photo(
+                name=f"{number:05d}.jpg",
+                camera=f"acme/model_{number % plan.cameras}",
+                kind=str(kind),
+                uploaded_s=SINCE_S + SPAN_S * number // plan.photos,
+                width_px=width_px,
+                height_px=height_px,
+            ),
+            int(header_bytes),
+        )
+
+
+def _size_px(plan: Plan, kind: str) -> tuple[int, int]:
+    return (plan.width_px, plan.height_px - 64) if kind == "resized" else (plan.width_px, plan.height_px)
+
+
+def _write_share(share: tuple[Path, Plan, Sequence[tuple[int, tuple[Photo, int]]]]) -> list[tuple[int, Photo]]:
+    folder, plan, numbered = share
+    written = []
+    for number, (photo, header_bytes) in numbered:
+        quality = LOW_QUALITY if photo.kind == "low_quality" else QUALITY
+        deviation = plan.deviations[number % len(plan.deviations)] * (7 if photo.kind == "low_quality" else 1)
+        picture = _picture(photo.width_px, photo.height_px, quality, deviation)
+        data = b"\xff\xd8" + _header(photo, header_bytes - _scan_start(picture)) + picture
+        (folder / "photos" / photo.name).write_bytes(data)
+        written.append((number, dataclasses.replace(photo, size_bytes=len(data))))
+    return written
+
+
+@cache
+def _picture(width_px: int, height_px: int, quality: int, deviation: float) -> bytes:
+    """Return a JPEG of noise over a gradient, from behind its first two segments (SOI and JFIF) on."""
+    random = np.random.default_rng(1)
+    slope = np.linspace(60, 190, width_px, dtype=np.float32)[None, :, None]
+    noise = random.standard_normal((height_px, width_px, 3), dtype=np.float32) * deviation
+    file = io.BytesIO()
+    Image.fromarray(np.clip(slope + noise, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    data = file.getvalue()
+    return data[4 + int.from_bytes(data[4:6]) :]
+
+
+def _scan_start(picture: bytes) -> int:
+    return picture.index(b"\xff\xda") + 2
+
+
+def _header(photo: Photo, header_bytes: int) -> bytes:
+    """Return EXIF and, behind it, what fills a header up to its length: a preview, a maker's own data."""
+    exif = Image.Exif()
+    software = "Adobe Photoshop CS5 Windows" if photo.kind == "edited" else "Fw 1.0"
+    model = "Another" if photo.kind == "stranger" else f"Model {photo.camera.rpartition('_')[2]}"
+    for tag, text in ((0x010E, photo.name), (0x010F, "Acme"), (0x0110, model), (0x0131, software)):
+        exif[tag] = text
+    payload = exif.tobytes()
+    filling = np.random.default_rng(int(photo.name[:5])).bytes(max(header_bytes - len(payload), 0))
+    first = SEGMENT_MAX_BYTES - len(payload)
+    segments = _segment(0xE1, payload + filling[:first])
+    for start in range(first, len(filling), SEGMENT_MAX_BYTES - 6):
+        segments += _segment(0xE2, b"FPXR\0\0" + filling[start : start + SEGMENT_MAX_BYTES - 6])
+    return segments
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2) + payload

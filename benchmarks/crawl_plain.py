@@ -1,0 +1,29 @@
+"""The plain Scrapy spider that the crawl is measured against: a list of addresses in, their bodies in files out.
+
+scrapy runspider crawl_plain.py -a urls=LIST -a folder=FOLDER
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import scrapy
+from scrapy.http import Response
+
+
+class PlainSpider(scrapy.Spider):  # type: ignore[misc, unused-ignore]
+    """Requests every address and keeps what comes."""
+
+    name = "plain"
+
+    def __init__(self, urls: str, folder: str) -> None:
+        super().__init__()
+        self.urls, self.folder = Path(urls), Path(folder)
+
+    async def start(self) -> AsyncIterator[scrapy.Request]:
+        """Yield a request for each address."""
+        for url in self.urls.read_text().split():
+            yield scrapy.Request(url, dont_filter=True)
+
+    def parse(self, response: Response) -> None:
+        """Write one file."""
+        (self.folder / response.url.rpartition("/")[2]).write_bytes(response.body)

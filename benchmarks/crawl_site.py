@@ -1,0 +1,195 @@
+"""A photo site on loopback for the crawl's benchmarks: photographs in; nginx, an API and what both have sent out.
+
+All requests, the API's too, pass through nginx, and everything is counted from its log: what it sent, in how many
+bytes, when. A connection's pace is nginx's `limit_rate`; output is sent in small pieces through small socket buffers,
+so that the bytes sent are those the client has taken, and not what fits into the buffers in between.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from crawl_photos import Photos
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+NO_NGINX = "nginx not found; Debian's package nginx-light has it"
+START_S = 10.0
+
+CONFIGURATION = """
+daemon off;
+worker_processes 1;
+{user}
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 2048; }}
+http {{
+    log_format measured '$msec $request_time $status $bytes_sent $body_bytes_sent $connection $uri $http_range';
+    access_log {folder}/access.log measured;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    types {{ image/jpeg jpg; }}
+    server {{
+        listen 127.0.0.1:{port} backlog=511{buffers};
+        location /rest {{ proxy_pass http://127.0.0.1:{api_port}; proxy_buffers 16 1m; proxy_buffer_size 64k;
+                          proxy_busy_buffers_size 2m; }}
+        location /photos/ {{ root {photos}; {pace} {ranges} }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """One request that nginx has answered, or that its client broke off.
+
+    Times are seconds since 1970, to the millisecond; `sent_bytes` with the answer's header, `body_bytes` without.
+    """
+
+    began_s: float
+    ended_s: float
+    status: int
+    sent_bytes: int
+    body_bytes: int
+    connection: str
+    path: str
+    range: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a photograph was asked for, not the API."""
+        return self.path.startswith("/photos/")
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.rpartition("/")[2]
+
+
+class PhotoSite:
+    """Serves photographs and their API until it is left.
+
+    `bytes_per_s`: pace of each connection, none: no limit; `piece_bytes`: the pieces in which it is sent;
+    `honours_ranges`: whether `Range` is answered; `states_sizes`: whether the API tells the pictures' sizes, by which
+    a crawl may refuse some unseen; `api_delay_s`: time it takes for an answer.
+    """
+
+    def __init__(
+        self,
+        photos: Photos,
+        folder: Path,
+        *,
+        bytes_per_s: int | None = None,
+        piece_bytes: int = 32 << 10,
+        honours_ranges: bool = True,
+        states_sizes: bool = True,
+        api_delay_s: float = 0.0,
+    ) -> None:
+        self.photos, self.folder = photos, folder
+        folder.mkdir(parents=True)
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.api = self._start_api(api_delay_s, states_sizes)
+        assert self.api.stdout is not None
+        user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.geteuid() == 0 else ""
+        paced = f"sendfile off; output_buffers 1 {piece_bytes}; postpone_output 0; limit_rate {bytes_per_s};"
+        (folder / "nginx.conf").write_text(
+            CONFIGURATION.format(
+                user=user,
+                folder=folder,
+                port=self.port,
+                api_port=int(self.api.stdout.readline()),
+                photos=photos.folder,
+                buffers=" sndbuf=32k rcvbuf=32k" if bytes_per_s else "",
+                pace=paced if bytes_per_s else "sendfile on;",
+                ranges="" if honours_ranges else "max_ranges 0;",
+            )
+        )
+        self.nginx = self._start_nginx()
+
+    @property
+    def api_url(self) -> str:
+        """The API's address."""
+        return f"{self.url}/rest"
+
+    @property
+    def urls(self) -> list[str]:
+        """The files' addresses."""
+        return [f"{self.url}/photos/{photo.name}" for photo in self.photos.listed]
+
+    def position(self) -> int:
+        """Return the log's length in bytes: what is logged later was sent later."""
+        log = self.folder / "access.log"
+        return log.stat().st_size if log.exists() else 0
+
+    def served(self, since: int = 0) -> list[Served]:
+        """Return the requests logged behind a position, in the order in which they ended."""
+        with (self.folder / "access.log").open("rb") as log:
+            log.seek(since)
+            lines = log.read().decode().splitlines(keepends=True)
+        return [_read(line) for line in lines if line.endswith("\n")]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (self.nginx, self.api):
+            process.terminate()
+            process.wait()
+
+    def _start_api(self, delay_s: float, states_sizes: bool) -> subprocess.Popen[str]:
+        program = Path(__file__).with_name("crawl_api.py")
+        listing, files_url = self.photos.folder / "listing.json", f"{self.url}/photos"
+        sizes = "sizes" if states_sizes else "no-sizes"
+        command = [sys.executable, str(program), str(listing), files_url, str(delay_s), sizes]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def _start_nginx(self) -> subprocess.Popen[bytes]:
+        assert NGINX is not None, NO_NGINX
+        process = subprocess.Popen([NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")])
+        until_s = time.monotonic() + START_S
+        while process.poll() is None and time.monotonic() < until_s:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return process
+        process.kill()
+        self.api.kill()
+        sys.exit(f"nginx did not start: see {self.folder}/error.log")
+
+
+def duration_s(requests: Sequence[Served]) -> float:
+    """Return the time from the first request's begin to the last one's end."""
+    return max(request.ended_s for request in requests) - min(request.began_s for request in requests)
+
+
+def peak_parallel(requests: Sequence[Served]) -> int:
+    """Return how many requests were in work at once, at most; one that begins as another ends is not beside it."""
+    moments = [(request.ended_s, -1) for request in requests] + [(request.began_s, 1) for request in requests]
+    running = peak = 0
+    for _, step in sorted(moments):
+        running += step
+        peak = max(peak, running)
+    return peak
+
+
+def _read(line: str) -> Served:
+    ended, lasted, status, sent, body, connection, path, asked = line.rstrip("\n").split(" ", 7)
+    ended_s = float(ended)
+    began_s = round(ended_s - float(lasted), 3)
+    return Served(began_s, ended_s, int(status), int(sent), int(body), connection, path, "" if asked == "-" else asked)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

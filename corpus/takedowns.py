@@ -1,0 +1,103 @@
+"""Takedowns: keys of photographs whose removal was asked for in, one small file each out; and who may never be used.
+
+`takedowns/<16 hex of the key's SHA-256>.json` names the photo, when its removal was asked for, and digests of the pages
+it stood on: the records that knew them are the first thing to go. A takedown is for good. Refuses (StorageError) a file
+of the list that does not say which photo it is of, rather than let that photo in again.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from corpus.errors import StorageError
+from corpus.records import RECORD
+from corpus.storage import Store
+
+Row = dict[str, Any]
+
+FOLDER = "takedowns"
+REASON = "forgotten"
+READ_AT_ONCE = 16
+"""Files read at the same time: an object store takes 30 ms for each, however small."""
+
+
+@dataclass(frozen=True)
+class Takedown:
+    """One photo of the list."""
+
+    photo: str
+    at: str
+    """When its removal was first asked for, ISO 8601, UTC."""
+    pages: frozenset[str] = frozenset()
+    """`page_digest` of each page it stood on."""
+
+
+def takedown(store: Store, photo: str, pages: Iterable[str] = ()) -> bool:
+    """Put a photo on the list for good; False where it was on it already.
+
+    `pages`: digests of its pages (`page_digest`), added to those the list has. A damaged file is written anew.
+    """
+    path = _path(photo)
+    try:
+        known = _read(store, path) if store.exists(path) else None
+    except StorageError:
+        known = None
+    at = known.at if known else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    wanted = Takedown(photo, at, frozenset(pages) | (known.pages if known else frozenset()))
+    if wanted != known:
+        store.publish_json(path, {"photo": photo, "at": at, "pages": sorted(wanted.pages)})
+    return known is None
+
+
+def is_taken_down(store: Store, photo: str) -> bool:
+    """Whether a photo is on the list; asks for one file alone."""
+    return store.exists(_path(photo))
+
+
+def takedowns(store: Store) -> list[Takedown]:
+    """Return the whole list, the oldest first; raises StorageError for a file that is none of it."""
+    paths = [f"{FOLDER}/{name}" for name in store.names(FOLDER)]
+    with ThreadPoolExecutor(READ_AT_ONCE) as threads:
+        return sorted(threads.map(lambda path: _read(store, path), paths), key=lambda one: (one.at, one.photo))
+
+
+def taken_down(store: Store) -> frozenset[str]:
+    """Return the keys of all photos on the list; raises StorageError for a file that is none of it."""
+    return frozenset(one.photo for one in takedowns(store))
+
+
+def page_digest(page: str) -> str:
+    """Return what the list keeps of a page's address: 16 hex digits of its SHA-256."""
+    return hashlib.sha256(page.encode()).hexdigest()[:16]
+
+
+def forgotten_row(row: Mapping[str, Any]) -> Row:
+    """Return all that stays of a photo's row (of RECORD): which upload it was, and that it is forgotten."""
+    kept = {name: row[name] for name in ("photo", "version", "source")}
+    return dict.fromkeys(RECORD.names) | kept | {"state": "refused", "reasons": [REASON]}
+
+
+def heed(rows: Iterable[Row], photos: Collection[str]) -> list[Row]:
+    """Return rows of RECORD, of `photos` only what `forgotten_row` leaves."""
+    return [forgotten_row(row) if row["photo"] in photos else row for row in rows]
+
+
+def _path(photo: str) -> str:
+    return f"{FOLDER}/{hashlib.sha256(photo.encode()).hexdigest()[:16]}.json"
+
+
+def _read(store: Store, path: str) -> Takedown:
+    value = store.read_json(path)
+    try:
+        one = Takedown(str(value["photo"]), str(value["at"]), frozenset(map(str, value.get("pages", []))))
+    except (AttributeError, KeyError, TypeError):
+        one = None
+    if one is None or _path(one.photo) != path:
+        raise StorageError(
+            f"{store.url}: {path} does not say which photo it takes down; name that photo to "
+            "`python -m crawlers.forget` again, or restore the file, or remove it if it is none of the list"
+        )
+    return one

@@ -1,0 +1,141 @@
+"""Layouts: a file's path below its collection's root in; its camera, as the path names it, and its device out. Pure.
+
+Where each layout is described, and what of it is taken:
+
+- `challenge`: the training set of the IEEE Signal Processing Cup 2018, `train/Motorola-Nexus-6/(MotoNex6)1.jpg`:
+  ten cameras, one device each, EXIF removed. https://www.kaggle.com/c/sp-society-camera-model-identification/data
+- `vision`: `D01_Samsung_GalaxyS3Mini/images/nat/D01_I_nat_0001.jpg`, and `flat`; `natFBH`, `natFBL` and `natWA` were
+  compressed again by Facebook and WhatsApp. Shullani et al., "VISION: a video and image dataset for source
+  identification", EURASIP Journal on Information Security 2017:15; https://lesc.dinfo.unifi.it/VISION/
+- `fodb`: `D01_Motorola_E3_1/orig/D01_img_orig_0001.jpg`; beside `orig` stand the copies of five platforms.
+  Hadwiger and Riess, "The Forchheim Image Database for Camera Identification in the Wild", arXiv 2011.02241
+- `dresden`: `Agfa_DC-504_0/Agfa_DC-504_0_1.JPG`, make, model, device and number, in any folder but those of flat fields
+  and dark frames, which show no scene. Gloe and Böhme, "The Dresden Image Database for benchmarking digital image
+  forensics", Journal of Digital Forensic Practice 3, 2010
+
+A path that does not fit its layout has no answer (None): a wrong label is worse than none.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from corpus.catalogue import Catalogue
+
+CHALLENGE_CLASSES = {
+    "HTC-1-M7": "htc-one-m7",
+    "iPhone-4s": "iphone-4s",
+    "iPhone-6": "iphone-6",
+    "LG-Nexus-5x": "nexus-5x",
+    "Motorola-Droid-Maxx": "droid-maxx",
+    "Motorola-Nexus-6": "nexus-6",
+    "Motorola-X": "moto-x",
+    "Samsung-Galaxy-Note3": "galaxy-note-3",
+    "Samsung-Galaxy-S4": "galaxy-s4",
+    "Sony-NEX-7": "nex-7",
+}
+"""The challenge's names of its cameras → keys of the built-in catalogue."""
+
+_JPEGS = "**/*.[jJ][pP]*[gG]"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a collection names its files."""
+
+    pattern: str
+    """Glob of the files that are looked at where the configuration gives none."""
+    expression: re.Pattern[str]
+    """What a whole path must be; its groups `camera` and `device`, where it has them, are what they say."""
+    label: Literal["exif", "path"]
+    """What names a photograph's camera."""
+    example: str
+    """A path that fits, for a person whose path does not."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Names of the collection's own → catalogue keys."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a path says of a photograph; cameras are catalogue keys, None where it names none that is known."""
+
+    claimed_camera: str | None = None
+    """Camera the path names."""
+    labelled_camera: str | None = None
+    """The same where the path, not EXIF, is the label."""
+    device: str | None = None
+    """The collection's name of the device."""
+
+
+def _expression(text: str) -> re.Pattern[str]:
+    # DOTALL: a file's name may have line breaks in it
+    return re.compile(text, re.DOTALL | re.VERBOSE)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "exif": Layout("**/*", _expression(r".*"), "exif", "any"),
+    "folders": Layout(
+        "**/*",
+        _expression(r"(?:.*/)? (?P<camera>[^/]+) / [^/]+"),
+        "path",
+        "iphone-6/any name.jpg, a folder named like a camera of the catalogue",
+    ),
+    "challenge": Layout(
+        _JPEGS,
+        _expression(r"(?:.*/)? (?P<device>(?P<camera>[^/]+)) / \([^/()]+\)[0-9]+\.(?i:jpe?g)"),
+        "path",
+        "train/Motorola-Nexus-6/(MotoNex6)1.jpg",
+        CHALLENGE_CLASSES,
+    ),
+    "vision": Layout(
+        "**/images/*at/*",  # flat and nat, and no platform's copies
+        _expression(
+            r"""(?:.*/)? (?P<device>D[0-9]{2}) _ (?P<camera>[^/]+) /images/ (?P<kind>flat|nat) /
+                (?P=device)_I_(?P=kind)_[0-9]+\.(?i:jpe?g)"""
+        ),
+        "exif",
+        "D01_Samsung_GalaxyS3Mini/images/nat/D01_I_nat_0001.jpg",
+    ),
+    "fodb": Layout(
+        "**/orig/*",
+        _expression(
+            r"""(?:.*/)? (?P<device>D[0-9]{2}) _ (?P<camera>[^/]+?) (?:_[0-9])? /orig/
+                (?P=device)_img_orig_[0-9]+\.(?i:jpe?g)"""
+        ),
+        "exif",
+        "D01_Motorola_E3_1/orig/D01_img_orig_0001.jpg",
+    ),
+    "dresden": Layout(
+        _JPEGS,
+        _expression(
+            r"""(?! (?:.*/)? (?i:flat|dark)[-_ ]?(?i:field|frame)s? /) (?:.*/)?
+                (?P<device> (?P<camera>[^/_]+_[^/]+) _[0-9]+ ) _[0-9]+\.(?i:jpe?g)"""
+        ),
+        "exif",
+        "Agfa_DC-504_0/Agfa_DC-504_0_1.JPG, not among flat fields or dark frames",
+    ),
+}
+"""Every layout, by its name in `sources.folder.layout`."""
+
+
+def read_path(layout: Layout, path: str, catalogue: Catalogue) -> Labelled | None:
+    """Return what a path (below the collection's root, with `/`) says; None where it does not fit the layout."""
+    match = layout.expression.fullmatch(path)
+    if match is None:
+        return None
+    said = match.groupdict()
+    camera = _camera(layout, said["camera"], catalogue) if "camera" in said else None
+    return Labelled(camera, camera if layout.label == "path" else None, said.get("device"))
+
+
+def _camera(layout: Layout, name: str, catalogue: Catalogue) -> str | None:
+    """Return the key of the one camera whose key or name this is; None where there is none, or two."""
+    wanted = _plain(layout.names.get(name, name))
+    found = {camera.key for camera in catalogue.cameras if wanted in (_plain(camera.key), _plain(camera.name))}
+    return found.pop() if len(found) == 1 else None
+
+
+def _plain(name: str) -> str:
+    """Return a name without what folders spell differently; `+` stays, for it makes another camera."""
+    return re.sub(r"[\s_-]+", "", name).casefold()

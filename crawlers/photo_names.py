@@ -1,0 +1,75 @@
+"""Photo names: what a person calls a photo in (its key, or the address of its page), key or page out. Pure.
+
+A page is compared in its plain form (`plain_page`), since one page has many addresses that differ in scheme, letter
+case of the host, escapes and a slash at the end. Refuses (ConfigurationError) what is neither.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from corpus.errors import ConfigurationError
+
+_SITE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FLICKR_HOST = re.compile(r"((www|m|secure)\.)?flickr\.com")
+_FLICKR_PATH = re.compile(r"/photos/[^/]+/(\d+)(/.*)?")
+
+
+@dataclass(frozen=True)
+class PhotoName:
+    """What one photo is called: its key, or else the plain form of its page."""
+
+    text: str
+    """As it was given."""
+    key: str | None = None
+    page: str | None = None
+
+
+def parse_name(text: str, wiki_host: str) -> PhotoName:
+    """Return the photo that a key or a page's address names; raises ConfigurationError.
+
+    `wiki_host`: the wiki whose page ids the keys `wikimedia:…` have.
+    """
+    # a file's name may be any bytes; records have those that are no UTF-8 as \xNN, as this has
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if re.match(r"https?://", text.strip(), re.IGNORECASE):
+        return _of_page(text.strip(), wiki_host)
+    source, _, site_id = text.lstrip().partition(":")
+    if source in ("flickr", "wikimedia") and _SITE_ID.fullmatch(site_id.strip()):
+        return PhotoName(text, f"{source}:{site_id.strip()}")
+    if source == "folder" and site_id and not site_id.startswith("/"):
+        return PhotoName(text, f"folder:{site_id}")
+    raise ConfigurationError(
+        f"{shown(text)}: is not a photo; name it by its key (flickr:4711, wikimedia:123, or folder:a/b.jpg with the "
+        "path below sources.folder.path) or by the address of its page (https://…)"
+    )
+
+
+def plain_page(url: str) -> str:
+    """Return the form in which pages are compared: host, path and query, unescaped, blanks as `_`; "" of no address."""
+    try:
+        parts = urlsplit(url)
+        host = re.sub(r"(^|\.)m\.", r"\1", (parts.hostname or "").lower())
+    except ValueError:
+        return ""
+    path = unquote(parts.path).replace(" ", "_").rstrip("/")
+    return host + path + (f"?{unquote(parts.query)}" if parts.query else "")
+
+
+def shown(text: str) -> str:
+    """Return a text with what is not printable escaped, so that a file's name cannot talk to the terminal."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _of_page(url: str, wiki_host: str) -> PhotoName:
+    page = plain_page(url)
+    if not page:
+        raise ConfigurationError(f"{shown(url)}: is not an address of a page")
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _FLICKR_HOST.fullmatch(host) and (match := _FLICKR_PATH.fullmatch(parts.path)):
+        return PhotoName(url, f"flickr:{match[1]}")
+    page_id = parse_qs(parts.query).get("curid", [""])[0]
+    if host == wiki_host and page_id.isascii() and page_id.isdigit():
+        return PhotoName(url, f"wikimedia:{page_id}")
+    return PhotoName(url, page=page)

@@ -1,0 +1,165 @@
+"""Several processes crawl one site: together they leave what one would, within limits that hold across them all."""
+
+import dataclasses
+import json
+import subprocess
+import time
+
+import pytest
+
+SINCE_S = 1577836800
+PARTS = 8
+YEAR_S = 366 * 86400
+YEARS = ("2012-01-01", "2020-02-01")
+"""Eight and a bit: sixteen units for two cameras and more."""
+
+
+@pytest.fixture(scope="module")
+def over_years(uploads):
+    """Return uploads of eight years, so that there is work for all parts."""
+    listed = [
+        dataclasses.replace(each, uploaded_at_s=SINCE_S - (place % 8) * YEAR_S + place * 3600)
+        for place, each in enumerate(uploads.listed)
+    ]
+    return dataclasses.replace(uploads, listed=listed).write_again()
+
+
+@pytest.fixture(scope="module")
+def make_crawler_of_years(make_crawler):
+    def make(site, source):
+        crawler = make_crawler(site)
+        crawler.tree["sources"][source] |= {"since": YEARS[0], "until": YEARS[1], "file_requests": 2, "api_requests": 2}
+        return crawler
+
+    return make
+
+
+def side_by_side(crawler, source, parts, delay_s=0.0):
+    """Crawl in several processes at once; return their exit codes and logs."""
+    processes = []
+    for part in parts:
+        command = [*crawler.command(source), *(["-a", f"part={part}"] if part else [])]
+        processes.append(
+            subprocess.Popen(
+                command,
+                cwd=crawler.repository,
+                env=crawler.environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        time.sleep(delay_s)
+    return [(process.communicate(timeout=240)[0], process.returncode) for process in processes]
+
+
+@pytest.mark.parametrize("source", ["flickr", "wikimedia"])
+def test_eight_parts_leave_what_one_process_leaves_within_the_same_limits(
+    over_years, start_site, make_crawler_of_years, source
+):
+    site = start_site(over_years, delay_s=0.03)
+    alone = make_crawler_of_years(site, source)
+    assert alone.run(source).exit_code == 0
+    together = make_crawler_of_years(site, source)
+    for log, code in side_by_side(together, source, [f"{number}/{PARTS}" for number in range(1, PARTS + 1)]):
+        assert code == 0, log
+    assert together.tree_of_bytes() == alone.tree_of_bytes()
+    assert len(together.rows(source)) == len(over_years.of(source))
+    assert site.peak_parallel("file") == 2
+    assert site.peak_parallel("api") <= 2
+    receipts = {path.name for path in (together.folder / "data" / "receipts").iterdir()}
+    assert receipts == {f"crawl-{source}-{number}-of-{PARTS}.json" for number in range(1, PARTS + 1)}
+
+
+def test_two_processes_of_the_whole_share_the_work_and_neither_does_it_twice(
+    over_years, start_site, make_crawler_of_years
+):
+    site = start_site(over_years, delay_s=0.05)
+    alone = make_crawler_of_years(site, "flickr")
+    assert alone.run("flickr").exit_code == 0
+    before = len(site.requests)
+    together = make_crawler_of_years(site, "flickr")
+    for log, code in side_by_side(together, "flickr", [None, None], delay_s=0.7):
+        assert code == 0, log
+    assert together.tree_of_bytes() == alone.tree_of_bytes()
+    first_ranges = [
+        request.path
+        for request in site.requests[before:]
+        if request.file and (request.range_header or "").startswith("bytes=0-")
+    ]
+    assert len(first_ranges) == len(set(first_ranges)) > 0
+
+
+def test_a_unit_whose_process_was_killed_is_taken_over_at_once(over_years, start_site, make_crawler_of_years):
+    site = start_site(over_years, delay_s=0.02)
+    crawler = make_crawler_of_years(site, "flickr")
+    crawler.kill_when("flickr", lambda: len(site.requests) >= 12)
+    assert list((crawler.folder / "data" / "crawl" / "flickr" / "_leases").iterdir())
+    assert crawler.run("flickr").exit_code == 0
+    assert not list((crawler.folder / "data" / "crawl" / "flickr" / "_leases").iterdir())
+
+
+def test_a_crawl_whose_unit_was_taken_over_stops_at_once_and_comes_back_to_it(
+    over_years, start_site, make_crawler_of_years
+):
+    site = start_site(over_years, delay_s=0.1)
+    crawler = make_crawler_of_years(site, "flickr")
+    leases = crawler.folder / "data" / "crawl" / "flickr" / "_leases"
+    process = subprocess.Popen(
+        crawler.command("flickr"), cwd=crawler.repository, env=crawler.environment(), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while not (held := list(leases.glob("*.0.json"))) or not any(request.file for request in site.requests):
+            assert process.poll() is None
+            time.sleep(0.005)
+        theirs = json.loads(held[0].read_text()) | {"machine": "another", "token": "theirs"}
+        taken = held[0].with_name(held[0].name.replace(".0.json", ".1.json"))
+        taken.write_text(json.dumps(theirs | {"expires_at_s": time.time() + 600}))
+        time.sleep(6)
+        assert process.poll() is None  # the other units are done, this one is waited for
+        taken.unlink()
+        held[0].unlink()  # whoever releases a lease takes those before it along
+        assert process.wait(60) == 0
+        assert "taken over" in process.stderr.read()
+    finally:
+        process.kill()
+    assert len(crawler.rows("flickr")) == len(over_years.of("flickr"))
+
+
+@pytest.mark.parametrize("reactor", ["asyncioreactor.AsyncioSelectorReactor", "epollreactor.EPollReactor"])
+def test_the_limit_of_downloads_holds_on_either_reactor(start_site, make_crawler, uploads, reactor):
+    site = start_site(delay_s=0.01)
+    crawler = make_crawler(site)
+    crawler.tree["sources"]["flickr"]["file_requests"] = 3
+    command = [*crawler.command("flickr"), "-s", f"TWISTED_REACTOR=twisted.internet.{reactor}"]
+    done = subprocess.run(
+        command,
+        cwd=crawler.repository,
+        env=crawler.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert site.peak_parallel("file") == 3
+    assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))
+
+
+def test_a_part_that_cannot_be_stops_before_anything_is_asked(start_site, make_crawler):
+    site = start_site()
+    crawler = make_crawler(site)
+    done = subprocess.run(
+        [*crawler.command("flickr"), "-a", "part=9/8"],
+        cwd=crawler.repository,
+        env=crawler.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    sentence = "-a part=9/8: is not of the form i/n with i from 1 to n, such as 2/8"
+    assert done.stderr.splitlines()[-1] == sentence
+    assert "Traceback" not in done.stderr
+    assert not site.requests

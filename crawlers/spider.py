@@ -176,7 +176,12 @@ class PhotoSpider(scrapy.Spider):
         if not due and not is_old:
             return
         rows = await in_thread(self.work.read, window)
-        revision = revise(rows, due, self.door.judge if is_old else None, can_relist=self.can_relist)
+        try:
+            revision = revise(rows, due, self.door.judge if is_old else None, can_relist=self.can_relist)
+        except ConfigurationError as error:  # a camera that the catalogue has twice is found out when it is met
+            self.problems.append(f"window {window}: {error}")
+            self.logger.error("window %s cannot be judged anew: %s", window, error)
+            return
         if revision.again:
             self.logger.info("%s: trying %d photos again", window, len(revision.again))
         relist = revision.relist or bool(marker.get("relist"))

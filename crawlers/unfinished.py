@@ -24,6 +24,8 @@ ROWS_A_PART = 50
 DETAILS = "details.json"
 NEEDED_S = 30 * 86400
 """Rows put aside for so long will not be asked for: their query, or their files, are gone."""
+CLEARED_S = 86400
+"""What stands so long beside a whole window is no other process's that lists it anew."""
 
 
 def folder(source: str) -> str:
@@ -38,12 +40,12 @@ def begun(store: Store, source: str) -> list[dict[str, Any]]:
 
 
 def sweep(store: Store, source: str, whole: Collection[str]) -> None:
-    """Remove what was put aside for windows that are `whole`, or that nobody has come back to for long."""
+    """Remove what was put aside, a day ago, for windows that are `whole`, or that nobody has come back to for long."""
     for window in store.names(folder(source)):
-        path = f"{folder(source)}/{window}"
-        is_old = store.exists(f"{path}/{DETAILS}") and store.modified_at_s(f"{path}/{DETAILS}") < time.time() - NEEDED_S
-        if window in whole or is_old:
-            store.remove(path)
+        details = f"{folder(source)}/{window}/{DETAILS}"
+        needed_s = CLEARED_S if window in whole else NEEDED_S
+        if store.exists(details) and store.modified_at_s(details) < time.time() - needed_s:
+            store.remove(f"{folder(source)}/{window}")
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """`scrapy crawl wikimedia` against a real MediaWiki on this machine, where its parts are installed."""
 
 import csv
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -29,8 +30,19 @@ def _two_free_ports() -> int:
             return int(port)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Wiki:
+    api_url: str
+    folder: Path
+
+    def downloads(self):
+        """Return how many requests of originals nginx has served."""
+        lines = (self.folder / "nginx" / "access.log").read_text().splitlines()
+        return sum('"GET /images/' in line for line in lines)
+
+
 @pytest.fixture(scope="module")
-def api_url(shared):
+def wiki(shared):
     """Start the wiki with two photographs of each camera; stop all of it at the end."""
     serve = shared / "mediawiki" / "serve"
     parts = [shutil.which("nginx"), shutil.which("php"), Path("/usr/share/mediawiki").is_dir(), serve.is_file()]
@@ -51,7 +63,7 @@ def api_url(shared):
         try:
             ready = next((line for line in process.stdout if line.startswith("ready:")), None)
             assert ready is not None, "the wiki did not come up"
-            yield ready.partition(" ")[2].strip()
+            yield _Wiki(ready.partition(" ")[2].strip(), Path(folder))
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
@@ -65,7 +77,8 @@ def _asked(api_url, **parameters):
 
 
 @pytest.mark.photos
-def test_every_original_of_a_real_wiki_arrives_with_its_sha1(api_url, shared_photos, make_crawler):
+def test_every_original_of_a_real_wiki_arrives_with_its_sha1(wiki, shared_photos, make_crawler):
+    api_url = wiki.api_url
     with (shared_photos / "index.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
     models = sorted({(row["make"], row["model"]) for row in listed if row["kind"] == "original"})
@@ -77,14 +90,14 @@ def test_every_original_of_a_real_wiki_arrives_with_its_sha1(api_url, shared_pho
         for number, (make, model) in enumerate(models)
     }
     (crawler.folder / "cameras.yaml").write_text(yaml.safe_dump(catalogue))
-    wiki = {"api_url": api_url, "hosts": ["127.0.0.1"], "depth": 1, "megabits_per_s": None}
-    wiki |= {"since": datetime.now(UTC).date().isoformat()}  # a year of each category is a call
+    section = {"api_url": api_url, "hosts": ["127.0.0.1"], "depth": 1, "megabits_per_s": None}
+    section |= {"since": datetime.now(UTC).date().isoformat()}  # a year of each category is a call
     # the files have been added a moment ago, later than the last full hour
-    wiki |= {"categories": categories, "until": datetime.now(UTC).isoformat(timespec="seconds")}
+    section |= {"categories": categories, "until": datetime.now(UTC).isoformat(timespec="seconds")}
     crawler.tree |= {
         "catalogue": str(crawler.folder / "cameras.yaml"),
         "rules": {"quality_factor_min": 1, "native_size": False},
-        "sources": {"wikimedia": wiki},
+        "sources": {"wikimedia": section},
     }
     crawl = crawler.run("wikimedia")
     assert crawl.exit_code == 0, crawl.log
@@ -102,6 +115,8 @@ def test_every_original_of_a_real_wiki_arrives_with_its_sha1(api_url, shared_pho
         assert row["sha256"] == hashlib.sha256(data).hexdigest()
     assert {row["owner_id"] for row in rows} == {"Admin"}
     assert {row["licence"] for row in rows} == {None}
-    requested = len(crawler.tree_of_bytes())
+    before, downloads = crawler.tree_of_bytes(), wiki.downloads()
+    assert downloads >= len(stored)
     assert crawler.run("wikimedia").exit_code == 0
-    assert len(crawler.tree_of_bytes()) == requested
+    assert crawler.tree_of_bytes() == before
+    assert wiki.downloads() == downloads

@@ -39,6 +39,25 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(start_site, make_crawler
     assert early == []
 
 
+def test_a_site_that_puts_off_every_third_request_loses_nothing_and_is_obeyed_by_all_requests(
+    start_site, make_crawler, stored_of, to_keep, uploads
+):
+    pause_s = 2.0
+    site = start_site(refuse_every=3, retry_after_s=int(pause_s))
+    crawler = make_crawler(site)
+    crawl = crawler.run("flickr", "crawl.retries=0", "sources.flickr.file_requests=4")  # being put off is no failure
+    assert crawl.exit_code == 0, crawl.log
+    assert stored_of(crawler, "flickr") == to_keep
+    assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))
+    put_off_s = [request.at_s for request in site.requests if request.status == 429]
+    assert len(put_off_s) > 5
+    # a quarter of a second: what was on its way when the answer came
+    early = [
+        request for request in site.requests for at_s in put_off_s if at_s + 0.25 < request.at_s < at_s + pause_s - 0.1
+    ]
+    assert early == []
+
+
 def test_broken_answers_and_cut_connections_are_asked_for_again(start_site, make_crawler, stored_of, to_keep):
     site = start_site(
         fail_first={"/1001_": (500, 1), "rest": (503, 1)}, retry_after_s=0, cut_after_bytes={"/1002_": (2000, 1)}

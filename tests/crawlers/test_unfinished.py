@@ -69,14 +69,11 @@ def test_the_span_of_an_unfinished_window_is_known_to_the_next_crawl_whatever_th
     assert begun(store, "flickr") == [DETAILS]
 
 
-def test_what_belongs_to_a_whole_window_or_to_none_for_a_month_is_swept(store):
+@pytest.mark.parametrize(("whole", "days"), [({"window"}, 1), ((), 30)])
+def test_what_belongs_to_a_whole_window_for_a_day_or_to_none_for_a_month_is_swept(store, whole, days):
     add_part(unfinished(store), 0)
-    sweep(store, "flickr", {})
-    assert store.names("crawl/flickr/_unfinished") == ["window"]
-    sweep(store, "flickr", {"window"})
-    assert store.names("crawl/flickr/_unfinished") == []
-    add_part(unfinished(store), 0)
-    details = store.path("crawl/flickr/_unfinished/window/details.json")
-    os.utime(details, (time.time() - 31 * 86400,) * 2)
-    sweep(store, "flickr", {})
-    assert store.names("crawl/flickr/_unfinished") == []
+    for age_days, left in ((0, ["window"]), (days - 0.5, ["window"]), (days + 0.5, [])):
+        details = store.path("crawl/flickr/_unfinished/window/details.json")
+        os.utime(details, (time.time() - age_days * 86400,) * 2)
+        sweep(store, "flickr", whole)
+        assert store.names("crawl/flickr/_unfinished") == left

@@ -136,16 +136,24 @@ CURATED = pa.schema(
 """One row a photo, kept or not: `curated/<generation>/photos.parquet`."""
 
 
-def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table with the columns of `schema`, those that it was written without as nulls.
+ADDED_LATER = frozenset({"labelled_camera", "site_width_px", "site_height_px", "is_transient", "attempts", "failed_at"})
+"""Columns that tables of version 0.1 do not have."""
 
-    Columns are only ever added, so tables of earlier versions of this program stay readable. Raises ValueError
-    (Arrow's) where a column is of another type.
+
+def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of `schema`, so that tables of earlier versions of this program stay readable.
+
+    Columns that were added since are nulls. Raises ValueError where another one is missing or of another type.
     """
     for field in schema:
         if field.name not in table.column_names:
+            if field.name not in ADDED_LATER:
+                raise ValueError(f"it has no column {field.name}")
             table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(schema.names).cast(schema)
+    try:
+        return table.select(schema.names).cast(schema)
+    except pa.ArrowNotImplementedError as error:  # no ValueError, unlike Arrow's other ones
+        raise ValueError(str(error)) from error
 
 
 def version_of(identity: str) -> str:

@@ -110,7 +110,8 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
         folder = path.removesuffix("/records.parquet")
         marker = store.done(folder) if folder != path else None
         lease = None
-        if marker is not None:  # a crawl may write it anew; of one that is not whole yet, the crawl heeds the list
+        # a crawl may write a whole one anew; of one that is not whole yet, the crawl heeds the list
+        if marker is not None and marker.get("details"):
             source, unit = path.split("/")[1], leases.unit_name(unit_of(marker["details"]))
             lease = leases.take(store, source, unit, time.time())
             if lease is None:
@@ -118,7 +119,7 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
                 continue
         try:
             stripped.update(_strip(store, path, photos))
-            if lease is not None and (marker := store.done(folder)) is not None:
+            if marker is not None and (marker := store.done(folder)) is not None:
                 rows = store.read_table(path, ["state"]).to_pylist()
                 store.mark_done(folder, mended_marker(marker, rows, photos))
         except (StorageError, ValueError) as error:

@@ -43,7 +43,7 @@ class _Wiki:
 
 @pytest.fixture(scope="module")
 def wiki(shared):
-    """Start the wiki with two photographs of each camera; stop all of it at the end."""
+    """Start the wiki with two photographs of each camera ($SHUTTERPRINT_WIKI_PHOTOS, 0: all); stop it at the end."""
     serve = shared / "mediawiki" / "serve"
     parts = [shutil.which("nginx"), shutil.which("php"), Path("/usr/share/mediawiki").is_dir(), serve.is_file()]
     if not all(parts):
@@ -53,7 +53,7 @@ def wiki(shared):
         Path(folder).chmod(0o755)  # nginx reads the originals under another user
         process = subprocess.Popen(
             ["bash", str(serve), folder, str(port)],
-            env=os.environ | {"PHOTOS": "2"},
+            env=os.environ | {"PHOTOS": os.environ.get("SHUTTERPRINT_WIKI_PHOTOS", "2")},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -76,9 +76,7 @@ class WindowWork:
         rows = await in_thread(self._heeded, rows + kept)
         await in_thread(check)
         marker = marker_of(rows, details, self.fingerprint, relist=relist)
-        await in_thread(self._publish, window, rows, marker, unfinished)
-        if is_listed:
-            await in_thread(self.store.publish, f"{self.path(window)}/{LISTED}", b"")
+        await in_thread(self._publish, window, rows, marker, unfinished, is_listed)
         self.obtaining.note(window, rows)
         self.counts["windows"] += 1
         self.counts["capped"] += bool(details.get("capped"))
@@ -114,9 +112,17 @@ class WindowWork:
         remove_originals(self.store, forgotten)
         return heed(rows, forgotten)
 
-    def _publish(self, window: str, rows: list[Row], marker: dict[str, Any], unfinished: Unfinished) -> None:
+    def _publish(
+        self, window: str, rows: list[Row], marker: dict[str, Any], unfinished: Unfinished, is_listed: bool
+    ) -> None:
+        listed = f"{self.path(window)}/{LISTED}"
+        is_new = self.store.done(self.path(window)) is None
         self.store.publish_table(f"{self.path(window)}/records.parquet", table(rows))
+        if is_listed and is_new:
+            self.store.publish(listed, b"")
         self.store.mark_done(self.path(window), marker)
+        if is_listed and not is_new:  # last: cut off before, an old window is listed once more
+            self.store.publish(listed, b"")
         unfinished.clear()
 
     def view(self, source: str) -> View:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.configuration import Configuration
-from corpus.sections import Site
 from crawlers.spiders.wikimedia import SEARCH
-from crawlers.windows import Slice, gaps, parse_time, start_of_hour
+from crawlers.windows import Slice, gaps
 
 DAY_S = 86400
 
@@ -31,15 +30,6 @@ class Coverage:
     def to_do_days(self) -> float:
         """How much time is still open."""
         return sum(gap.end_s - gap.start_s for gap in self.to_do) / DAY_S
-
-
-def period(section: Site, key: str, now_s: float) -> Slice:
-    """Return the time a crawl that begins now would cover; raises ConfigurationError naming `key`, its section."""
-    since_s, until_s = parse_time(f"{key}.since", section.since), start_of_hour(now_s)
-    if section.until is not None:
-        wanted_s = parse_time(f"{key}.until", section.until)
-        until_s = wanted_s if wanted_s <= now_s else until_s
-    return Slice(since_s, max(since_s, until_s))
 
 
 def asked_queries(configuration: Configuration, source: str) -> dict[str, str | None]:

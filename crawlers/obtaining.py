@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from corpus.records import original_path
 from corpus.storage import Store
+from corpus.takedowns import forgotten_row
 from crawlers.door import Refused
 from crawlers.known import Known
 from crawlers.originals import Fetcher, Original, OriginalFailed, Rejected
@@ -37,11 +38,6 @@ class Obtaining(Protocol):
         """Learn from a window that is now whole."""
 
 
-def forgotten(found: Found) -> Row:
-    """Return the row of a photo whose removal was asked for: nothing of it but its key."""
-    return refused(Found(found.photo, found.source, found.version), Refused(("forgotten",)))
-
-
 @dataclass
 class Downloading:
     """Obtains photos from a site."""
@@ -55,7 +51,7 @@ class Downloading:
     async def obtain(self, found: Found, *, is_forgotten: bool) -> Row:
         """Return what becomes of one photo."""
         if is_forgotten:
-            return forgotten(found)
+            return forgotten_row(vars(found))
         if found.error:
             return failed(found, found.error, is_transient=False)
         if found.reasons:

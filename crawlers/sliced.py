@@ -27,7 +27,18 @@ from crawlers.rows import Found
 from crawlers.spider import PhotoSpider
 from crawlers.unfinished import begun
 from crawlers.waiting import in_thread
-from crawlers.windows import Done, Slice, Walk, iso_time, parse_time, query_ending, start_of_hour, window_name, years
+from crawlers.windows import (
+    Done,
+    Slice,
+    Walk,
+    iso_time,
+    parse_time,
+    period,
+    query_ending,
+    start_of_hour,
+    window_name,
+    years,
+)
 
 DAY_S = 86400
 
@@ -86,16 +97,10 @@ class SlicedSpider(PhotoSpider):
         section, key = self.site(), f"sources.{self.source}"
         if not is_allowed(section.api_url, section.hosts):
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {section.api_url}")
-        since_s = parse_time(f"{key}.since", section.since)
-        # a window may not reach into the future: it would count as whole before its photos are there
         self.now_s = time.time()
-        until_s = start_of_hour(self.now_s)
-        if section.until is not None:
-            wanted_s = parse_time(f"{key}.until", section.until)
-            until_s = wanted_s if wanted_s <= self.now_s else until_s
-            if wanted_s <= since_s:
-                raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
-        self.period = Slice(since_s, until_s)
+        self.period = period(section, key, self.now_s)
+        if section.until is not None and parse_time(f"{key}.until", section.until) <= self.period.start_s:
+            raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
         self._by_query: defaultdict[str, list[str]] = defaultdict(list)
         self._indexed = 0
         self._begun: defaultdict[str, list[Slice]] = defaultdict(list)

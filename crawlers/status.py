@@ -24,14 +24,14 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from crawlers import unfinished
 from crawlers.census import Census, Failure, Tally, take_census
-from crawlers.coverage import Coverage, asked_queries, coverages, period
+from crawlers.coverage import Coverage, asked_queries, coverages
 from crawlers.flickr_api import CALLS_PER_HOUR
 from crawlers.leases import holders
 from crawlers.limits import limits_folder
 from crawlers.photo_names import shown
 from crawlers.quota import Quota, quota_name
 from crawlers.spiders.flickr import KEY_VARIABLE
-from crawlers.windows import iso_time
+from crawlers.windows import iso_time, period
 
 SLICED_SOURCES = ("flickr", "wikimedia")
 PLAIN_WIDTH = 1000

@@ -19,10 +19,11 @@ from corpus.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.records import original_path, version_of
 from corpus.storage import TEMPORARY_PREFIX, Store
+from corpus.takedowns import forgotten_row
 from crawlers.door import JPEG_START, Door, Refused
 from crawlers.existing_files import File, FileRefused, read_file
 from crawlers.layouts import LAYOUTS, read_path
-from crawlers.obtaining import Row, forgotten
+from crawlers.obtaining import Row
 from crawlers.rows import Found, failed, refused, stored
 from crawlers.waiting import in_thread
 
@@ -67,7 +68,7 @@ class FileTaking:
 
     async def obtain(self, found: Found, *, is_forgotten: bool) -> Row:
         """Return what becomes of one file."""
-        return forgotten(found) if is_forgotten else await in_thread(self.take, found)
+        return forgotten_row(vars(found)) if is_forgotten else await in_thread(self.take, found)
 
     def take(self, found: Found) -> Row:
         """Return the row of a file, its original published where it may come in."""

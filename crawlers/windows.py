@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from corpus.errors import ConfigurationError
+from corpus.sections import Site
 
 
 class Slice(NamedTuple):
@@ -140,6 +141,18 @@ def parse_time(key: str, text: str) -> int:
     except ValueError as error:
         raise ConfigurationError(f"{key}: {text!r} is not an ISO date or time such as 2010-01-31") from error
     return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+
+
+def period(section: Site, key: str, now_s: float) -> Slice:
+    """Return the time a crawl that begins now would cover; raises ConfigurationError naming `key`, its section.
+
+    A window may not reach into the future: it would count as whole before its photos are there.
+    """
+    since_s, until_s = parse_time(f"{key}.since", section.since), start_of_hour(now_s)
+    if section.until is not None:
+        wanted_s = parse_time(f"{key}.until", section.until)
+        until_s = wanted_s if wanted_s <= now_s else until_s
+    return Slice(since_s, max(since_s, until_s))
 
 
 def iso_time(time_s: int) -> str:

@@ -15,14 +15,13 @@ from corpus.sections import Flickr
 from corpus.storage import open_store
 from crawlers import leases
 from crawlers.census import take_census
-from crawlers.coverage import period
 from crawlers.door import Refused
 from crawlers.markers import marker_of
 from crawlers.quota import Quota, quota_name
 from crawlers.rows import Found, failed, refused, stored, table
 from crawlers.status import main
 from crawlers.unfinished import Unfinished
-from crawlers.windows import Slice
+from crawlers.windows import Slice, period
 
 ONE, TWO = "Category:Taken with Acme One", "Category:Taken with Acme Two"
 DAY_S = 86400

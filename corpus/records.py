@@ -45,6 +45,28 @@ FACTS = pa.struct(
         ("xmp_history_agents", _TEXTS),
         ("comments", _TEXTS),
         ("editor_marks", _TEXTS),
+        # all below were added later: tables of version 0.1 do not have them
+        ("tables_digest", pa.string()),
+        ("huffman_digest", pa.string()),
+        ("segments_digest", pa.string()),
+        ("restart_interval", pa.int32()),
+        ("digitised_at", pa.string()),
+        ("lens_serial_number", pa.string()),
+        ("image_unique_id", pa.string()),
+        ("colour_space", pa.int32()),
+        ("exif_endian", pa.string()),
+        ("exif_counts", pa.list_(pa.int32())),
+        ("maker_note", pa.string()),
+        ("maker_note_bytes", pa.int32()),
+        ("thumbnail_width_px", pa.int32()),
+        ("thumbnail_height_px", pa.int32()),
+        ("thumbnail_bytes", pa.int32()),
+        ("thumbnail_tables_digest", pa.string()),
+        ("thumbnail_quality_factor", pa.int32()),
+        ("thumbnail_error", pa.string()),
+        ("colour_profile", pa.string()),
+        ("mpf_images", pa.int32()),
+        ("scan_digest", pa.string()),
     ]
 )
 """What one file's bytes say."""
@@ -91,10 +113,15 @@ EXAMINED = pa.schema(
         ("size_bytes", pa.int64()),
         ("error", pa.string()),  # why the bytes are not a readable JPEG
         ("pixel_error", pa.string()),  # why the picture does not decode cleanly
+        ("perceptual_hash", pa.string()),  # 64 hex digits; null for pictures too plain, and not decoded ones
+        ("foreign_grid", pa.string()),  # origin "x,y" of the grid of an earlier compression, where one was found
+        ("foreign_grid_log10_nfa", pa.float64()),  # of that grid: log10 of its number of false alarms
+        ("first_quality_factor", pa.int32()),  # of an earlier compression on the same grid, where it can be told
+        ("first_quality_gain", pa.float64()),  # how much better that explains the coefficients than one compression
         ("facts", FACTS),
     ]
 )
-"""One row an original examined: `facts/v1-…/<batch>.parquet`."""
+"""One row an original examined: `facts/v2-…/<batch>.parquet`."""
 
 CURATED = pa.schema(
     [
@@ -106,6 +133,8 @@ CURATED = pa.schema(
         ("camera", pa.string()),  # catalogue key by EXIF or label, also of refused photos where it is known
         ("group", pa.string()),  # device or owner, hashed
         ("split", pa.string()),  # train, validation, test; null where refused
+        ("fold", pa.int32()),  # of its group in cross-validation, 0 …; null where refused
+        ("duplicate_of", pa.string()),  # the photo it is a copy of
         ("original", pa.string()),
         ("sha256", pa.string()),
         ("size_bytes", pa.int64()),
@@ -120,6 +149,10 @@ CURATED = pa.schema(
         ("mcu_height_px", pa.int32()),
         ("quality_factor", pa.int32()),
         ("quality_residual", pa.float64()),
+        ("tables_digest", pa.string()),
+        ("segments_digest", pa.string()),
+        ("scan_digest", pa.string()),
+        ("perceptual_hash", pa.string()),
         ("taken_at", pa.string()),
         ("editor_marks", _TEXTS),
         ("error", pa.string()),
@@ -140,20 +173,47 @@ ADDED_LATER = frozenset({"labelled_camera", "site_width_px", "site_height_px", "
 """Columns that tables of version 0.1 do not have."""
 
 
+FACTS_OF_0_1 = FACTS.get_field_index("tables_digest")
+"""How many of the fields of FACTS, from the first, tables of version 0.1 have."""
+
+
 def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table with the columns of `schema`, so that tables of earlier versions of this program stay readable.
 
-    Columns that were added since are nulls. Raises ValueError where another one is missing or of another type.
+    Columns, and fields of facts, that were added since are nulls. Raises ValueError where another one is missing
+    or of another type.
     """
     for field in schema:
         if field.name not in table.column_names:
             if field.name not in ADDED_LATER:
                 raise ValueError(f"it has no column {field.name}")
             table = table.append_column(field, pa.nulls(len(table), field.type))
+        elif field.type == FACTS and pa.types.is_struct(table.schema.field(field.name).type):
+            index = table.schema.get_field_index(field.name)
+            chunks = [_with_later_facts(chunk, field.name) for chunk in table.column(index).chunks]
+            if chunks:
+                table = table.set_column(index, field.name, pa.chunked_array(chunks))
     try:
         return table.select(schema.names).cast(schema)
     except pa.ArrowNotImplementedError as error:  # no ValueError, unlike Arrow's other ones
         raise ValueError(str(error)) from error
+
+
+def _with_later_facts(facts: pa.StructArray, column: str) -> pa.StructArray:
+    """Return facts with nulls in the fields added later; a row without facts stays one."""
+    there = {field.name for field in facts.type}
+    fields = []
+    arrays = []
+    for index, field in enumerate(FACTS):
+        if field.name in there:
+            field = facts.type.field(field.name)
+            arrays.append(facts.field(field.name))
+        elif index >= FACTS_OF_0_1:
+            arrays.append(pa.nulls(len(facts), field.type))
+        else:
+            raise ValueError(f"its column {column} has no field {field.name}")
+        fields.append(field)
+    return pa.StructArray.from_arrays(arrays, fields=fields, mask=facts.is_null())
 
 
 def version_of(identity: str) -> str:

@@ -1,40 +1,46 @@
 """EXIF: the TIFF bytes of one APP1 segment in, the few tags that tell of camera and software out.
 
-ExifRead is the reader, but it never sees a stranger's directories as they are: a walk over IFD0 and the EXIF IFD
-keeps only the entries wanted (so neither GPS nor MakerNote is ever read, and no loop or huge count can keep it
-busy), and says what is broken. Broken data never raises: the reason goes into `ExifFacts.error`, beside whatever
-could be read. Tags and types: Exif 2.32 (CIPA DC-008), TIFF 6.0.
+Of the directories, IFD0, the EXIF IFD and IFD1 (the thumbnail's) are read; of GPS and Interoperability only how
+many entries they have: where a photo was taken is nobody's business here. Broken data never raises: the reason goes
+into `ExifFacts.error`, beside whatever could be read. Tags: Exif 2.32 (CIPA DC-008), TIFF 6.0.
 """
 
-import logging
+import re
 import struct
-import threading
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
-
-import exifread
 
 from forensics.text import clean, clean_bytes
-
-TEXT_BYTES_MAX = 1024
-"""Bytes read of one text; the rest of a longer one is not looked at."""
-ENTRIES_MAX = 1000
-"""Entries allowed in one directory; cameras write fewer than 100."""
-INT32_MAX = 2**31 - 1
+from forensics.tiff import (
+    ENDIANS,
+    INT32_MAX,
+    Directory,
+    directory_count,
+    number_of,
+    pointer_of,
+    read_directory,
+    text_of,
+)
 
 _MAKE, _MODEL, _SOFTWARE, _MODIFIED, _ORIENTATION = 0x010F, 0x0110, 0x0131, 0x0132, 0x0112
-_PROCESSING_SOFTWARE, _CAMERA_SERIAL, _EXIF_IFD = 0x000B, 0xC62F, 0x8769
-_TAKEN, _WIDTH, _HEIGHT, _BODY_SERIAL = 0x9003, 0xA002, 0xA003, 0xA431
+_PROCESSING_SOFTWARE, _CAMERA_SERIAL, _EXIF_IFD, _GPS_IFD = 0x000B, 0xC62F, 0x8769, 0x8825
+_TAKEN, _DIGITISED, _WIDTH, _HEIGHT, _COLOUR_SPACE = 0x9003, 0x9004, 0xA002, 0xA003, 0xA001
+_BODY_SERIAL, _LENS_SERIAL, _UNIQUE_ID = 0xA431, 0xA435, 0xA420
+_MAKER_NOTE, _INTEROPERABILITY_IFD = 0x927C, 0xA005
+_THUMBNAIL_OFFSET, _THUMBNAIL_BYTES = 0x0201, 0x0202
 
 _IFD0_TAGS = frozenset(
-    (_MAKE, _MODEL, _SOFTWARE, _MODIFIED, _ORIENTATION, _PROCESSING_SOFTWARE, _CAMERA_SERIAL, _EXIF_IFD)
+    (_MAKE, _MODEL, _SOFTWARE, _MODIFIED, _ORIENTATION, _PROCESSING_SOFTWARE, _CAMERA_SERIAL, _EXIF_IFD, _GPS_IFD)
 )
-_EXIF_TAGS = frozenset((_TAKEN, _WIDTH, _HEIGHT, _BODY_SERIAL, _SOFTWARE))
+_EXIF_TAGS = frozenset(
+    (_TAKEN, _DIGITISED, _WIDTH, _HEIGHT, _COLOUR_SPACE, _BODY_SERIAL, _LENS_SERIAL, _UNIQUE_ID, _SOFTWARE,
+     _MAKER_NOTE, _INTEROPERABILITY_IFD)
+)  # fmt: skip
+# where these lie, or whether they are broken, was never a reason to doubt the rest: programs move MakerNotes
+_UNCHECKED = frozenset((_GPS_IFD, _INTEROPERABILITY_IFD, _MAKER_NOTE))
+_IFD1_TAGS = frozenset((_THUMBNAIL_OFFSET, _THUMBNAIL_BYTES))
 
-_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_TEXT_TYPES = (1, 2, 7)  # BYTE and UNDEFINED hold texts in careless files
-_NUMBERS_MAX = 16  # values of one numeric entry; those wanted have one
+# three or more readable characters, or two and a NUL ("GE"); Reconyx's note is one long text: "Temperature: 0.5C"
+_MAKER_NOTE_NAME = re.compile(rb"\[?[A-Za-z][A-Za-z0-9_ -]{2,23}|[A-Z]{2}(?=\0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,29 @@ class ExifFacts:
     height_px: int | None = None
     orientation: int | None = None
     error: str | None = None
+    digitised_at: str | None = None
+    lens_serial_number: str | None = None
+    image_unique_id: str | None = None
+    colour_space: int | None = None
+    endian: str | None = None
+    counts: tuple[int, ...] = ()
+    maker_note: str | None = None
+    maker_note_bytes: int | None = None
+    thumbnail_offset: int | None = None
+    """Of the JPEG in the bytes of the segment, as stated: it may lie outside."""
+    thumbnail_bytes: int | None = None
+    thumbnail_error: str | None = None
+    """Why IFD1 could not be read, if so."""
+
+    @property
+    def says_something(self) -> bool:
+        """Whether any tag was read: an empty segment may stand before a full one."""
+        claims = (
+            self.make, self.model, self.software, self.taken_at, self.modified_at, self.width_px, self.height_px,
+            self.orientation, self.serial_number, self.processing_software, self.digitised_at, self.lens_serial_number,
+            self.image_unique_id, self.colour_space, self.maker_note,
+        )  # fmt: skip
+        return any(claim is not None for claim in claims)
 
 
 def read_exif(tiff: bytes) -> ExifFacts:
@@ -59,151 +88,82 @@ def read_exif(tiff: bytes) -> ExifFacts:
 
     Software is IFD0's; where that has none, the EXIF IFD's, where some camera apps put theirs.
     """
-    narrowed, problems = _narrow(tiff)
-    if narrowed is None:
-        return ExifFacts(error=_text_of(problems))
-    with _Quiet():
-        try:
-            tags = exifread.process_file(BytesIO(narrowed), details=False, extract_thumbnail=False)
-        except Exception as error:  # noqa: BLE001 - ExifRead raises whatever its arithmetic meets in broken data
-            problems.append(f"{type(error).__name__}: {error}")
-            return ExifFacts(error=_text_of(problems))
-    found = {(name.startswith("EXIF "), tag.tag): tag.values for name, tag in tags.items()}
-    software = _text(found.get((False, _SOFTWARE))) or _text(found.get((True, _SOFTWARE)))
-    return ExifFacts(
-        make=_text(found.get((False, _MAKE))),
-        model=_text(found.get((False, _MODEL))),
-        software=software,
-        processing_software=_text(found.get((False, _PROCESSING_SOFTWARE))),
-        serial_number=_text(found.get((True, _BODY_SERIAL))) or _text(found.get((False, _CAMERA_SERIAL))),
-        taken_at=_text(found.get((True, _TAKEN))),
-        modified_at=_text(found.get((False, _MODIFIED))),
-        width_px=_number(found.get((True, _WIDTH))),
-        height_px=_number(found.get((True, _HEIGHT))),
-        orientation=_number(found.get((False, _ORIENTATION))),
-        error=_text_of(problems),
-    )
-
-
-def _narrow(tiff: bytes) -> tuple[bytes | None, list[str]]:
-    """Return a copy of `tiff` whose directories hold only the entries wanted, and what is wrong with it.
-
-    None in place of the copy where there is nothing to read.
-    """
     problems: list[str] = []
-    endian = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    endian = ENDIANS.get(tiff[:2])
     if endian is None or len(tiff) < 14:
-        return None, [f"not a TIFF header: {tiff[:8].hex(' ') or 'no bytes'}"]
+        return ExifFacts(error=clean(f"not a TIFF header: {tiff[:8].hex(' ') or 'no bytes'}"))
     magic, ifd0_offset = struct.unpack_from(endian + "HI", tiff, 2)
     if magic != 42:
         problems.append(f"TIFF number {magic} instead of 42")
-    ifd0 = _wanted_entries(tiff, endian, ifd0_offset, "IFD0", _IFD0_TAGS, problems)
+    ifd0 = read_directory(tiff, endian, ifd0_offset, "IFD0", _IFD0_TAGS, problems, _UNCHECKED)
     if ifd0 is None:
-        return None, problems
-    narrowed = bytearray(tiff)
-    exif_pointer = ifd0.get(_EXIF_IFD)
-    if exif_pointer is not None:
-        (exif_offset,) = struct.unpack_from(endian + "I", exif_pointer, 8)
-        exif = _wanted_entries(tiff, endian, exif_offset, "EXIF IFD", _EXIF_TAGS, problems)
-        # the two directories must stay what they are checked to be: overlapping, one would be written over the other
-        if exif is not None and _overlap(ifd0_offset, len(ifd0), exif_offset, len(exif)):
-            problems.append(f"IFD0 at {ifd0_offset} and the EXIF IFD at {exif_offset} overlap")
-            exif = None
-        if exif is None:
-            del ifd0[_EXIF_IFD]
-        else:
-            _overwrite(narrowed, endian, exif_offset, exif)
-    _overwrite(narrowed, endian, ifd0_offset, ifd0)
-    end = ifd0_offset + 2 + 12 * len(ifd0)
-    narrowed[end : end + 4] = b"\0\0\0\0"  # no further directory: IFD1 is the thumbnail's
-    return bytes(narrowed), problems
+        return ExifFacts(error=_text_of(problems))
+    exif = _exif_directory(tiff, endian, ifd0_offset, ifd0, problems)
+    first, second = ifd0.entries, exif.entries if exif is not None else {}
+    thumbnail_problems: list[str] = []
+    ifd1 = None
+    if ifd0.next_offset not in (0, ifd0_offset):
+        ifd1 = read_directory(tiff, endian, ifd0.next_offset, "IFD1", _IFD1_TAGS, thumbnail_problems)
+    third = ifd1.entries if ifd1 is not None else {}
+    maker_note, maker_note_bytes = _maker_note(tiff, exif)
+    return ExifFacts(
+        make=text_of(tiff, first.get(_MAKE)),
+        model=text_of(tiff, first.get(_MODEL)),
+        software=text_of(tiff, first.get(_SOFTWARE)) or text_of(tiff, second.get(_SOFTWARE)),
+        processing_software=text_of(tiff, first.get(_PROCESSING_SOFTWARE)),
+        serial_number=text_of(tiff, second.get(_BODY_SERIAL)) or text_of(tiff, first.get(_CAMERA_SERIAL)),
+        taken_at=text_of(tiff, second.get(_TAKEN)),
+        modified_at=text_of(tiff, first.get(_MODIFIED)),
+        width_px=number_of(tiff, endian, second.get(_WIDTH)),
+        height_px=number_of(tiff, endian, second.get(_HEIGHT)),
+        orientation=number_of(tiff, endian, first.get(_ORIENTATION)),
+        error=_text_of(problems),
+        digitised_at=text_of(tiff, second.get(_DIGITISED)),
+        lens_serial_number=text_of(tiff, second.get(_LENS_SERIAL)),
+        image_unique_id=text_of(tiff, second.get(_UNIQUE_ID)),
+        colour_space=number_of(tiff, endian, second.get(_COLOUR_SPACE)),
+        endian="little" if endian == "<" else "big",
+        counts=(
+            ifd0.stated,
+            exif.stated if exif is not None else -1,
+            directory_count(tiff, endian, pointer_of(tiff, endian, first.get(_GPS_IFD)) or 0),
+            directory_count(tiff, endian, pointer_of(tiff, endian, second.get(_INTEROPERABILITY_IFD)) or 0),
+            ifd1.stated if ifd1 is not None else -1,
+        ),
+        maker_note=maker_note,
+        maker_note_bytes=maker_note_bytes,
+        thumbnail_offset=number_of(tiff, endian, third.get(_THUMBNAIL_OFFSET)),
+        thumbnail_bytes=number_of(tiff, endian, third.get(_THUMBNAIL_BYTES)),
+        thumbnail_error=_text_of(thumbnail_problems),
+    )
 
 
-def _wanted_entries(
-    tiff: bytes, endian: str, ifd_offset: int, where: str, wanted: frozenset[int], problems: list[str]
-) -> dict[int, bytes] | None:
-    """Return the raw 12-byte entries of the wanted tags of one directory, the first of each, safe to be read."""
-    if ifd_offset < 8 or ifd_offset + 2 > len(tiff):
-        problems.append(f"{where} at {ifd_offset} of {len(tiff)} bytes")
+def _exif_directory(
+    tiff: bytes, endian: str, ifd0_offset: int, ifd0: Directory, problems: list[str]
+) -> Directory | None:
+    """Return the EXIF IFD; None where IFD0 points to none, or to itself."""
+    pointer = ifd0.entries.get(_EXIF_IFD)
+    if pointer is None:
         return None
-    (count,) = struct.unpack_from(endian + "H", tiff, ifd_offset)
-    if count > ENTRIES_MAX:
-        problems.append(f"{where} with {count} entries")
+    offset = pointer_of(tiff, endian, pointer)
+    if offset is None:
+        problems.append(f"IFD0: pointer to the EXIF IFD of type {pointer.kind} with {pointer.values_count} values")
         return None
-    there = min(count, (len(tiff) - ifd_offset - 2) // 12)
-    if there < count:
-        problems.append(f"{where} ends after {there} of {count} entries")
-    entries: dict[int, bytes] = {}
-    start = ifd_offset + 2
-    table = struct.iter_unpack(endian + "HHII", tiff[start : start + 12 * there])
-    for index, (tag, kind, values_count, value_offset) in enumerate(table):
-        if tag not in wanted or tag in entries:
-            continue
-        size_bytes = _TYPE_BYTES.get(kind, 0) * values_count
-        if tag == _EXIF_IFD and (kind not in (4, 13) or values_count != 1):
-            problems.append(f"{where}: pointer to the EXIF IFD of type {kind} with {values_count} values")
-        elif kind not in _TYPE_BYTES:
-            problems.append(f"{where}: tag 0x{tag:04X} of unknown type {kind}")
-        elif size_bytes > 4 and value_offset + size_bytes > len(tiff):
-            problems.append(f"{where}: tag 0x{tag:04X} with {size_bytes} bytes at {value_offset} of {len(tiff)}")
-        else:
-            at = start + 12 * index
-            limit = TEXT_BYTES_MAX if kind in _TEXT_TYPES else _NUMBERS_MAX
-            entries[tag] = tiff[at : at + 12]
-            if values_count > limit:
-                entries[tag] = struct.pack(endian + "HHII", tag, kind, limit, value_offset)
-    return entries
+    exif = read_directory(tiff, endian, offset, "EXIF IFD", _EXIF_TAGS, problems, _UNCHECKED)
+    # one that shares bytes with IFD0 is the work of a careless program, and its entries mean nothing
+    if exif is not None and offset < ifd0_offset + 2 + 12 * ifd0.there and ifd0_offset < offset + 2 + 12 * exif.there:
+        problems.append(f"IFD0 at {ifd0_offset} and the EXIF IFD at {offset} overlap")
+        return None
+    return exif
 
 
-def _overwrite(narrowed: bytearray, endian: str, ifd_offset: int, entries: dict[int, bytes]) -> None:
-    """Put a directory of `entries` where a longer or equal one stands."""
-    directory = struct.pack(endian + "H", len(entries)) + b"".join(entries.values())
-    narrowed[ifd_offset : ifd_offset + len(directory)] = directory
-
-
-def _overlap(ifd0_offset: int, ifd0_count: int, exif_offset: int, exif_count: int) -> bool:
-    """Whether two directories share bytes, IFD0 with the 4 bytes of its pointer to the next."""
-    return exif_offset < ifd0_offset + 6 + 12 * ifd0_count and ifd0_offset < exif_offset + 2 + 12 * exif_count
-
-
-class _Quiet(logging.Filter):
-    """Within the `with` block ExifRead's log of this thread is dropped: what is broken has been said by then.
-
-    A filter of its own for every call, so that threads do not silence each other for longer.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._thread = threading.get_ident()
-        self._logger = logging.getLogger("exifread")
-
-    def __enter__(self) -> None:
-        self._logger.addFilter(self)
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let records of other threads through."""
-        return record.thread != self._thread
-
-
-def _text(values: Any) -> str | None:
-    """Return ExifRead's values of a text tag as text: str, bytes where they are no UTF-8, or numbers of bytes."""
-    if isinstance(values, str):
-        return clean(values)
-    if isinstance(values, bytes):
-        return clean_bytes(values)
-    if isinstance(values, list) and values and all(isinstance(value, int) and 0 <= value < 256 for value in values):
-        return clean_bytes(bytes(values).split(b"\0", 1)[0])
-    return None
-
-
-def _number(values: Any) -> int | None:
-    """Return ExifRead's values of a numeric tag as one number 1..2**31-1; 0 says nothing, more is no pixel count."""
-    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], int) and 0 < values[0] <= INT32_MAX:
-        return int(values[0])
-    return None
+def _maker_note(tiff: bytes, exif: Directory | None) -> tuple[str | None, int | None]:
+    """Return the name the MakerNote begins with, or `present`, and its length in bytes as stated."""
+    entry = exif.entries.get(_MAKER_NOTE) if exif is not None else None
+    if entry is None or entry.size_bytes == 0:
+        return None, None
+    name = _MAKER_NOTE_NAME.match(tiff[entry.at : entry.at + min(entry.size_bytes, 32)])
+    return (clean_bytes(name[0]) if name else None) or "present", min(entry.size_bytes, INT32_MAX)
 
 
 def _text_of(problems: list[str]) -> str | None:

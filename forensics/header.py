@@ -1,26 +1,21 @@
 """Header: the bytes of a JPEG, or its beginning, in; PhotoFacts out.
 
-The first image alone counts: previews inside segments and further images behind its end (MPF) are not looked at.
+The first image alone counts: further images behind its end are counted (MPF), but not looked at.
 Refuses (JpegError) what is no JPEG and headers that break the standard. Broken EXIF or XMP refuses nothing.
 """
 
+from forensics.colour_profile import profile_name
 from forensics.editors import editor_marks
-from forensics.errors import JpegError
 from forensics.exif import ExifFacts, read_exif
-from forensics.frame import Frame, is_frame, read_frame, read_scan_components
+from forensics.multi_picture import count_images
 from forensics.photo_facts import PhotoFacts
 from forensics.quality import estimate_quality_factor
-from forensics.scans import find_end_of_image
-from forensics.segments import (
-    DHT,
-    DQT,
-    EXIF_IDENTIFIER,
-    XMP_IDENTIFIER,
-    Segment,
-    header_segments,
-)
-from forensics.tables import HuffmanTable, Table, huffman_kind, read_huffman, read_quantisation
+from forensics.scans import find_end_of_image, scan_digest
+from forensics.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER, Segment, header_segments, segments_digest
+from forensics.structure import read_structure
+from forensics.tables import huffman_digest, huffman_kind, tables_digest
 from forensics.text import clean_bytes, distinct
+from forensics.thumbnail import read_thumbnail
 from forensics.xmp import read_xmp
 
 COMMENTS_MAX = 16
@@ -34,8 +29,9 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
     `trailing_bytes` are known only of whole files.
     """
     segments = header_segments(data, whole=whole)
-    frame, quantisation, huffman = _read_structure(data, segments)
-    exif = _read_first_exif(data, segments)
+    frame, quantisation, huffman, restart_interval = read_structure(data, segments)
+    tiff, exif = _first_exif(data, segments)
+    thumbnail = read_thumbnail(tiff, exif)
     xmp = read_xmp(
         (data[segment.payload_start + len(XMP_IDENTIFIER) : segment.end] for segment in _named(segments, "APP1:XMP")),
         (data[segment.payload_start : segment.end] for segment in _named(segments, "APP1:XMP-extension")),
@@ -56,7 +52,7 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         mcu_width_px=mcu_width_px,
         mcu_height_px=mcu_height_px,
         quantisation_tables=quantisation,
-        huffman=huffman,
+        huffman=huffman_kind(huffman),
         segments=names,
         scan_offset_bytes=scan_offset_bytes,
         is_complete=end is not None if whole else None,
@@ -78,6 +74,27 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         xmp_history_agents=xmp.history_agents,
         comments=comments,
         editor_marks=editor_marks(exif=exif, xmp=xmp, segment_names=names, comments=comments),
+        tables_digest=tables_digest(quantisation) if quantisation else None,
+        huffman_digest=huffman_digest(huffman) if huffman else None,
+        segments_digest=segments_digest(names),
+        restart_interval=restart_interval,
+        digitised_at=exif.digitised_at,
+        lens_serial_number=exif.lens_serial_number,
+        image_unique_id=exif.image_unique_id,
+        colour_space=exif.colour_space,
+        exif_endian=exif.endian,
+        exif_counts=exif.counts,
+        maker_note=exif.maker_note,
+        maker_note_bytes=exif.maker_note_bytes,
+        thumbnail_width_px=thumbnail.width_px,
+        thumbnail_height_px=thumbnail.height_px,
+        thumbnail_bytes=exif.thumbnail_bytes,
+        thumbnail_tables_digest=thumbnail.tables_digest,
+        thumbnail_quality_factor=thumbnail.quality_factor,
+        thumbnail_error=thumbnail.error,
+        colour_profile=profile_name(data[s.payload_start : s.end] for s in _named(segments, "APP2:ICC")),
+        mpf_images=next((count_images(data[s.payload_start : s.end]) for s in _named(segments, "APP2:MPF")), None),
+        scan_digest=scan_digest(data, scan_offset_bytes, end) if whole else None,
     )
 
 
@@ -85,43 +102,13 @@ def _named(segments: list[Segment], name: str) -> list[Segment]:
     return [segment for segment in segments if segment.name == name]
 
 
-def _read_structure(data: bytes, segments: list[Segment]) -> tuple[Frame, tuple[Table, ...], str]:
-    """Return the frame, its quantisation tables in order of first use, and the kind of its Huffman tables."""
-    frame: Frame | None = None
-    quantisation: dict[int, Table] = {}
-    huffman: dict[tuple[int, int], HuffmanTable] = {}
-    for segment in segments:
-        marker, start, end = segment.marker, segment.payload_start, segment.end
-        if marker == DQT:
-            read_quantisation(data[start:end], start, quantisation)
-        elif marker == DHT:
-            read_huffman(data[start:end], start, huffman)
-        elif is_frame(marker):
-            if frame is not None:
-                raise JpegError(f"second frame header {segment.name}", segment.offset)
-            frame = read_frame(data, segment)
-    scan = segments[-1]
-    if frame is None:
-        raise JpegError("no frame header before the first scan", scan.offset)
-    scanned = read_scan_components(data, scan)
-    by_identifier = {component.identifier: component for component in frame.components}
-    for identifier in scanned:
-        component = by_identifier.get(identifier)
-        if component is None:
-            raise JpegError(f"the first scan codes component {identifier}, which the frame does not have", scan.offset)
-        # lossless coding quantises nothing; tables of components of later scans may follow later
-        if frame.coding != "lossless" and component.table not in quantisation:
-            raise JpegError(f"no quantisation table {component.table} for component {identifier}", scan.offset)
-    used = dict.fromkeys(component.table for component in frame.components if component.table in quantisation)
-    return frame, tuple(quantisation[destination] for destination in used), huffman_kind(huffman)
-
-
-def _read_first_exif(data: bytes, segments: list[Segment]) -> ExifFacts:
-    """Return the facts of the first EXIF segment that can be read, or the error of the first."""
-    first_failed: ExifFacts | None = None
+def _first_exif(data: bytes, segments: list[Segment]) -> tuple[bytes, ExifFacts]:
+    """Return payload and facts of the first EXIF segment that says something, else of the first that there is."""
+    first: tuple[bytes, ExifFacts] | None = None
     for segment in _named(segments, "APP1:Exif")[:COMMENTS_MAX]:
-        facts = read_exif(data[segment.payload_start + len(EXIF_IDENTIFIER) + 1 : segment.end])
-        if facts != ExifFacts(error=facts.error):
-            return facts
-        first_failed = first_failed or facts
-    return first_failed or ExifFacts()
+        tiff = data[segment.payload_start + len(EXIF_IDENTIFIER) + 1 : segment.end]
+        facts = read_exif(tiff)
+        if facts.says_something:
+            return tiff, facts
+        first = first or (tiff, facts)
+    return first or (b"", ExifFacts())

@@ -4,7 +4,7 @@ Made by `forensics.header.read_facts`; `corpus.records` holds the Arrow type of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -62,12 +62,58 @@ class PhotoFacts:
     """Texts of the COM segments."""
     editor_marks: tuple[str, ...]
     """Marks of editing software as `where: what`, e.g. `exif:Software: Adobe Photoshop CS5`, `app13: Photoshop 3.0`."""
+    # below: header evidence that rows of earlier tables do not have, hence the defaults
+    tables_digest: str | None = None
+    """16 hex digits over the quantisation tables, see `forensics.tables.tables_digest`; None without tables."""
+    huffman_digest: str | None = None
+    """16 hex digits over all Huffman tables, see `forensics.tables.huffman_digest`; None without tables."""
+    segments_digest: str = ""
+    """16 hex digits over the structure of the header, see `forensics.segments.segments_digest`."""
+    restart_interval: int | None = None
+    """Minimum coded units between restart markers (DRI); None where the header sets none."""
+    digitised_at: str | None = None
+    """EXIF DateTimeDigitized as written."""
+    lens_serial_number: str | None = None
+    image_unique_id: str | None = None
+    colour_space: int | None = None
+    """EXIF ColorSpace: 1 sRGB, 65535 uncalibrated, 2 Adobe RGB of some makers."""
+    exif_endian: str | None = None
+    """Byte order of the EXIF data: `little` or `big`."""
+    exif_counts: tuple[int, ...] = ()
+    """Entries of IFD0, EXIF, GPS, Interoperability and IFD1 as stated, -1 without the directory; () without EXIF.
+
+    The counts tell camera models apart (Kee, Johnson, Farid, TIFS 2011). What GPS entries say is never read.
+    """
+    maker_note: str | None = None
+    """The readable name a MakerNote begins with, e.g. `Nikon`, `SONY DSC`, or `present` where it has none."""
+    maker_note_bytes: int | None = None
+    thumbnail_width_px: int | None = None
+    thumbnail_height_px: int | None = None
+    thumbnail_bytes: int | None = None
+    """Length of the JPEG thumbnail as IFD1 states it."""
+    thumbnail_tables_digest: str | None = None
+    thumbnail_quality_factor: int | None = None
+    thumbnail_error: str | None = None
+    """Why IFD1 or the JPEG it points to could not be read, if so."""
+    colour_profile: str | None = None
+    """Description of the ICC profile, e.g. `Display P3`, or 16 hex digits over a profile without a readable one."""
+    mpf_images: int | None = None
+    """Images the MPF index counts (CIPA DC-007), the first one included; None without an index."""
+    scan_digest: str | None = None
+    """32 hex digits over the coded image of a whole file, see `forensics.scans.scan_digest`."""
 
 
 def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:
-    """Return facts from a row of the Arrow type of the same fields (`corpus.records.FACTS`)."""
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    """Return facts from a row of the Arrow type of the same fields (`corpus.records.FACTS`).
+
+    A field that a row lacks, as rows of earlier tables do, is null: what a file does not say.
+    """
+    values: dict[str, Any] = dict.fromkeys(_FIELDS) | dict(row)
     values["quantisation_tables"] = tuple(tuple(table) for table in values["quantisation_tables"] or ())
-    for name in ("segments", "xmp_history_agents", "comments", "editor_marks"):
-        values[name] = values[name] or ()
+    for name in ("segments", "xmp_history_agents", "comments", "editor_marks", "exif_counts"):
+        values[name] = tuple(values[name] or ())
+    values["segments_digest"] = values["segments_digest"] or ""
     return PhotoFacts(**values)
+
+
+_FIELDS = tuple(field.name for field in fields(PhotoFacts))

@@ -40,7 +40,7 @@ def _all_scaled() -> np.ndarray:
     return np.array([scaled_tables(factor) for factor in range(1, 101)], dtype=np.int32)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _nearest(tables: tuple[Table, ...]) -> tuple[int, float]:
     scaled = _all_scaled()
     references = [scaled[:, 0 if index == 0 else 1] for index in range(len(tables))]

@@ -4,7 +4,10 @@ Segments are walked by their lengths (ITU-T T.81, B.1.1): the bytes of a thumbna
 for markers. Refuses what is no JPEG, a header that breaks off, and bytes where a marker must stand.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
 from forensics.errors import HeaderIncomplete, JpegError
@@ -90,6 +93,14 @@ def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
                 return segments
         if len(segments) > SEGMENTS_MAX:
             raise JpegError(f"more than {SEGMENTS_MAX} segments before the first scan", offset)
+
+
+def segments_digest(names: Iterable[str]) -> str:
+    """Return 16 hex digits of the SHA-256 over the names of a header's segments, in file order, one a line.
+
+    Several of one name in a row count once: how many parts a profile or a packet takes is no matter of structure.
+    """
+    return hashlib.sha256("\n".join(name for name, _run in groupby(names)).encode()).hexdigest()[:16]
 
 
 def describe_foreign(data: bytes) -> str:

@@ -4,8 +4,10 @@ The constants are typed from ITU-T T.81 (09/92): Tables K.1 and K.2 (quantisatio
 Figure A.6 (zigzag order). Refuses payloads that end inside a table, and numbers the standard does not know.
 """
 
+import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 
 from forensics.errors import JpegError
@@ -119,3 +121,28 @@ def huffman_kind(tables: dict[tuple[int, int], HuffmanTable]) -> str:
         return "none"
     known: Iterable[bool] = (table in STANDARD_HUFFMAN[key[0]] for key, table in tables.items())
     return "standard" if all(known) else "optimised"
+
+
+def tables_digest(tables: Sequence[Sequence[int]]) -> str:
+    """Return 16 hex digits of the SHA-256 over quantisation tables of natural order, luma first.
+
+    Digested are their number and then all entries, 0..65535 each, as big-endian 16-bit numbers.
+    """
+    return _tables_digest(tuple(map(tuple, tables)))
+
+
+@lru_cache(maxsize=1024)
+def _tables_digest(tables: tuple[Table, ...]) -> str:
+    digest = hashlib.sha256(struct.pack(">H", len(tables)))
+    for table in tables:
+        digest.update(struct.pack(f">{len(table)}H", *table))
+    return digest.hexdigest()[:16]
+
+
+def huffman_digest(tables: Mapping[tuple[int, int], HuffmanTable]) -> str:
+    """Return 16 hex digits of the SHA-256 over Huffman tables by (class, destination), in that order.
+
+    Digested are, of each, one byte class times 16 plus destination, the 16 of BITS, and HUFFVAL.
+    """
+    parts = (bytes((key[0] << 4 | key[1],)) + bits + symbols for key, (bits, symbols) in sorted(tables.items()))
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

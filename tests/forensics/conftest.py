@@ -89,6 +89,73 @@ def tiff() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
+def directories() -> Callable[..., bytes]:
+    """Return a function: (endian, what there is besides) -> EXIF data with up to five directories.
+
+    IFD0 and the EXIF IFD are those of an ordinary photo; `gps` and `interoperability` are numbers of entries, each
+    of them a text with `secret` in it; `ifd1` are its entries; `thumbnail` stands at the end, its place and length
+    in IFD1 where that asks for none of its own.
+    """
+
+    def build(
+        endian: str = "<",
+        *,
+        gps: int | None = None,
+        interoperability: int | None = None,
+        ifd1: Mapping[int, int] | None = None,
+        thumbnail: bytes | None = None,
+        secret: bytes = b"x",
+        exif: Mapping[int, Value] | None = None,
+    ) -> bytes:
+        ifd0: dict[int, Value] = {0x010F: "Apple", 0x0110: "iPhone 5s", 0x0131: "10.3.3", 0x0112: 6,
+                                  0x0132: "2017:08:01 10:11:12"}  # fmt: skip
+        second: dict[int, Value] = {0x9003: "2017:08:01 10:11:12", 0xA002: 3264, 0xA003: 2448, 0xA431: "C0FFEE"}
+        second.update(exif or {})
+        place = struct.pack(endian + "I", 0xFFFFFFFF)
+        if gps is not None:
+            ifd0[0x8825] = (4, 1, place)
+        if interoperability is not None:
+            second[0xA005] = (4, 1, place)
+        whole = bytearray(_tiff(ifd0, second, endian))
+        for tag, count in ((0x8825, gps), (0xA005, interoperability)):
+            if count is not None:
+                at = whole.index(struct.pack(endian + "HHI", tag, 4, 1)) + 8
+                whole[at : at + 4] = struct.pack(endian + "I", len(whole))
+                entry = struct.pack(endian + "HHII", 1, 2, len(secret), len(whole) + 6 + 12 * count)
+                whole += struct.pack(endian + "H", count) + entry * count + bytes(4) + secret
+        if thumbnail is not None or ifd1 is not None:
+            entries = dict(ifd1 or {})
+            size = 6 + 12 * (len(entries) + (2 if ifd1 is None else 0))
+            if ifd1 is None:
+                entries |= {0x0201: len(whole) + size, 0x0202: len(thumbnail or b"")}
+            next_at = 8 + 2 + 12 * (len(ifd0) + 1)
+            whole[next_at : next_at + 4] = struct.pack(endian + "I", len(whole))
+            whole += struct.pack(endian + "H", len(entries))
+            whole += b"".join(struct.pack(endian + "HHII", tag, 4, 1, value) for tag, value in entries.items())
+            whole += bytes(4) + (thumbnail or b"")
+        return bytes(whole)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def profile() -> Callable[..., bytes]:
+    """Return a function: (type of the description, its bytes behind the type) -> an ICC profile."""
+
+    def build(kind: bytes, description: bytes, tag: bytes = b"desc") -> bytes:
+        tags = [(b"cprt", b"text" + bytes(4) + b"nobody\0"), (tag, kind + bytes(4) + description)]
+        offset = 132 + 12 * len(tags)
+        table, values = struct.pack(">I", len(tags)), b""
+        for name, value in tags:
+            table += struct.pack(">4sII", name, offset + len(values), len(value))
+            values += value
+        body = (bytes(32) + b"acsp" + bytes(88) + table + values)[: 1 << 20]
+        return struct.pack(">I", len(body) + 4) + body
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def with_exif() -> Callable[..., bytes]:
     """Return a function: (IFD0, EXIF IFD) -> a JPEG with this EXIF segment."""
 

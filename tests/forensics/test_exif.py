@@ -1,11 +1,9 @@
 """EXIF: the claim of camera and software, from whole, odd and hostile segments."""
 
-import logging
 import struct
 
 import pytest
 
-from forensics import exif
 from forensics.exif import ExifFacts, read_exif
 from forensics.header import read_facts
 
@@ -13,6 +11,8 @@ MAKE, MODEL, SOFTWARE, MODIFIED, ORIENTATION = 0x010F, 0x0110, 0x0131, 0x0132, 0
 EXIF_IFD, GPS_IFD, TAKEN, WIDTH, HEIGHT, BODY_SERIAL, CAMERA_SERIAL = (
     0x8769, 0x8825, 0x9003, 0xA002, 0xA003, 0xA431, 0xC62F,
 )  # fmt: skip
+DIGITISED, COLOUR_SPACE, LENS_SERIAL, UNIQUE_ID, MAKER_NOTE = 0x9004, 0xA001, 0xA435, 0xA420, 0x927C
+THUMBNAIL_OFFSET, THUMBNAIL_BYTES = 0x0201, 0x0202
 
 ORDINARY = {
     MAKE: "Apple",
@@ -36,6 +36,8 @@ def test_camera_software_dates_sizes_and_serial_number_are_read(tiff, endian):
         width_px=3264,
         height_px=2448,
         orientation=6,
+        endian="little" if endian == "<" else "big",
+        counts=(6, 4, -1, -1, -1),
     )
 
 
@@ -68,23 +70,14 @@ def test_texts_lose_what_follows_a_nul_blanks_controls_and_what_is_too_long(tiff
     assert (facts.make, facts.model, facts.software, facts.modified_at) == ("Canon", "AB[31m  C", "x" * 256, None)
 
 
-def test_texts_that_are_not_utf_8_are_read_as_latin_1_and_logged_nowhere(tiff, caplog):
-    with caplog.at_level(logging.DEBUG):
-        facts = read_exif(tiff({MAKE: (2, 9, b"Soci\xe9t\xe9 X\0"[:9])}))
+def test_texts_that_are_not_utf_8_are_read_as_latin_1(tiff):
+    facts = read_exif(tiff({MAKE: (2, 9, b"Soci\xe9t\xe9 X\0"[:9])}))
     assert (facts.make, facts.error) == ("Société X", None)
-    assert caplog.records == []
-
-
-def test_the_log_of_exifread_is_itself_again_afterwards(tiff, caplog):
-    read_exif(tiff(ORDINARY))
-    logging.getLogger("exifread").warning("somebody else's")
-    assert caplog.messages == ["somebody else's"]
 
 
 def test_texts_of_byte_or_undefined_type_are_read(tiff):
-    assert read_exif(tiff({MAKE: (7, 6, b"Kodak\0"), MODEL: (1, 5, b"Z612\0")})) == ExifFacts(
-        make="Kodak", model="Z612"
-    )
+    facts = read_exif(tiff({MAKE: (7, 6, b"Kodak\0"), MODEL: (1, 5, b"Z612\0")}))
+    assert (facts.make, facts.model, facts.error) == ("Kodak", "Z612", None)
 
 
 def test_numbers_that_are_no_pixel_count_are_left_out(tiff):
@@ -136,32 +129,68 @@ def test_a_directory_of_absurd_length_is_not_read(tiff):
     assert read_exif(payload) == ExifFacts(error="IFD0 with 5000 entries")
 
 
-@pytest.mark.parametrize("more", [{}, {GPS_IFD: 8}])
-def test_exifread_sees_neither_gps_nor_maker_note_nor_thumbnail(tiff, monkeypatch, more):
-    seen = []
-    real = exif.exifread.process_file
-
-    def watched(file, **options):
-        seen.append(real(file, **options))
-        return seen[-1]
-
-    monkeypatch.setattr(exif.exifread, "process_file", watched)
-    ifd0 = {**ORDINARY, **more}
-    payload = bytearray(tiff(ifd0, {**ORDINARY_EXIF, 0x927C: (7, 2000, b"m" * 2000)}))
-    next_directory = 8 + 2 + 12 * (len(ifd0) + 1)  # one more: the EXIF IFD's pointer
-    payload[next_directory : next_directory + 4] = struct.pack("<I", len(payload))
-    payload += struct.pack("<HHHII", 1, MODEL, 2, 4, 0) + b"\0\0\0\0"
-    assert read_exif(bytes(payload)).model == "iPhone 5s"
-    (tags,) = seen
-    assert sorted(tags) == [
-        "EXIF BodySerialNumber", "EXIF DateTimeOriginal", "EXIF ExifImageLength", "EXIF ExifImageWidth",
-        "Image DateTime", "Image ExifOffset", "Image Make", "Image Model", "Image Orientation", "Image Software",
-    ]  # fmt: skip
+def test_the_second_date_lens_identifier_and_colour_space_are_read(tiff):
+    more = {DIGITISED: "2017:08:01 10:11:13", LENS_SERIAL: "L9", UNIQUE_ID: "0123456789abcdef", COLOUR_SPACE: 65535}
+    facts = read_exif(tiff(ORDINARY, {**ORDINARY_EXIF, **more}))
+    assert (facts.digitised_at, facts.lens_serial_number) == ("2017:08:01 10:11:13", "L9")
+    assert (facts.image_unique_id, facts.colour_space) == ("0123456789abcdef", 65535)
 
 
-def test_whatever_exifread_raises_becomes_the_error(tiff, monkeypatch):
-    def fail(*_args, **_options):
-        return 1 / 0
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_entries_of_all_five_directories_are_counted(tiff, directories, endian):
+    whole = directories(
+        endian, gps=7, interoperability=2, ifd1={THUMBNAIL_OFFSET: 1, THUMBNAIL_BYTES: 1, ORIENTATION: 1}
+    )
+    assert read_exif(whole).counts == (len(ORDINARY) + 2, len(ORDINARY_EXIF) + 1, 7, 2, 3)
+    assert read_exif(directories(endian, gps=7)).counts == (len(ORDINARY) + 2, len(ORDINARY_EXIF), 7, -1, -1)
+    assert read_exif(directories(endian, gps=0)).counts[2] == 0
+    assert read_exif(tiff(ORDINARY, None, endian)).counts == (5, -1, -1, -1, -1)
 
-    monkeypatch.setattr(exif.exifread, "process_file", fail)
-    assert read_exif(tiff(ORDINARY)) == ExifFacts(error="ZeroDivisionError: division by zero")
+
+def test_a_directory_that_lies_outside_or_has_absurdly_many_entries_counts_as_none_and_costs_nothing(tiff):
+    for pointer in (0, 4, 70000, 2**32 - 1):
+        facts = read_exif(tiff({**ORDINARY, GPS_IFD: (4, 1, struct.pack("<I", pointer))}))
+        assert (facts.make, facts.counts[2], facts.error) == ("Apple", -1, None)
+    absurd = tiff({**ORDINARY, GPS_IFD: (4, 1, struct.pack("<I", 8 + 2 + 12 * 6 + 4))})
+    assert read_exif(absurd + b"\xff\xff").counts[2] == -1
+
+
+@pytest.mark.parametrize(
+    ("note", "name"),
+    [
+        (b"Apple iOS\0\0\1MM\0\x0f", "Apple iOS"),
+        (b"Nikon\0\2\x10\0\0MM\0*", "Nikon"),
+        (b"SONY DSC \0\0\0\x42\0", "SONY DSC"),
+        (b"OLYMP\0\1\0\x0b\0", "OLYMP"),
+        (b"FUJIFILM\x0c\0\0\0", "FUJIFILM"),
+        (b"GE\0\0\0\0\1\0", "GE"),
+        (b"[ae_dbg_info:\1\1", "[ae_dbg_info"),
+        (b"Temperature: 0.5C\0Serial Number: 7", "Temperature"),
+        (b"\x25\0\1\0\3\0\x31\0\0\0", "present"),
+        (b"AB\x01\0\3\0", "present"),
+        (b"A" * 5000, "A" * 24),
+    ],
+)
+def test_a_maker_note_is_known_by_the_name_it_begins_with(tiff, note, name):
+    facts = read_exif(tiff(ORDINARY, {MAKER_NOTE: (7, len(note), note)}))
+    assert (facts.maker_note, facts.maker_note_bytes) == (name, len(note))
+
+
+def test_a_maker_note_that_lies_outside_is_there_and_costs_no_other_fact(tiff):
+    facts = read_exif(tiff(ORDINARY, {MAKER_NOTE: (7, 2**32 - 1, b"Nikon\0"), TAKEN: "2017"}))
+    assert (facts.maker_note_bytes, facts.taken_at, facts.error) == (2**31 - 1, "2017", None)
+    assert read_exif(tiff(ORDINARY, {MAKER_NOTE: (7, 0, b"")})).maker_note is None
+    assert read_exif(tiff(ORDINARY)).maker_note is None
+
+
+def test_a_loop_of_directories_ends(tiff):
+    whole = bytearray(tiff(ORDINARY, ORDINARY_EXIF))
+    next_at = 8 + 2 + 12 * 6
+    whole[next_at : next_at + 4] = struct.pack("<I", 8)
+    assert read_exif(bytes(whole)).counts == (6, 4, -1, -1, -1)
+
+
+def test_where_a_photo_was_taken_is_never_read(directories):
+    facts = read_exif(directories("<", gps=7, secret=b"52 deg N"))
+    assert facts.counts[2] == 7
+    assert "52" not in str(facts)

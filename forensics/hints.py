@@ -1,0 +1,65 @@
+"""Hints: the facts of one photo in, what is odd about it, in words for a person, out.
+
+None of them is proof of anything: cameras write JFIF before EXIF, clocks are set between two dates, and programs
+that only turn a picture leave its dates alone. The rules of curation never ask here.
+"""
+
+from forensics.photo_facts import PhotoFacts
+
+_DCF_THUMBNAIL_PX = (160, 120)  # DCF 2.0 (CIPA DC-009) allows no other: cameras pad theirs with black to this shape
+_SHAPE_TOLERANCE = 0.04  # of the ratio of the sides: the smallest thumbnails' sides are rounded by 1 in 50
+
+
+def hints(facts: PhotoFacts) -> tuple[str, ...]:
+    """Return what is odd about a photo, each in a few words, in the order of the file's layers."""
+    found = [
+        _jfif_first(facts),
+        _no_exif(facts),
+        _dates(facts),
+        _sizes(facts),
+        "progressive coding" if facts.coding == "progressive" else None,
+        # progressive files always bring tables of their own
+        "optimised Huffman tables" if facts.huffman == "optimised" and facts.coding != "progressive" else None,
+        "no MakerNote" if facts.exif_counts and facts.maker_note is None else None,
+        "no thumbnail" if facts.exif_counts and facts.thumbnail_bytes is None else None,
+        "thumbnail has another shape" if _thumbnail_differs(facts) else None,
+    ]
+    return tuple(hint for hint in found if hint is not None)
+
+
+def _jfif_first(facts: PhotoFacts) -> str | None:
+    names = facts.segments
+    if "APP0:JFIF" in names and "APP1:Exif" in names and names.index("APP0:JFIF") < names.index("APP1:Exif"):
+        return "JFIF before EXIF"
+    return None
+
+
+def _no_exif(facts: PhotoFacts) -> str | None:
+    return None if "APP1:Exif" in facts.segments else "no EXIF"
+
+
+def _dates(facts: PhotoFacts) -> str | None:
+    dates = {"taken": facts.taken_at, "changed": facts.modified_at, "digitised": facts.digitised_at}
+    stated = {what: date for what, date in dates.items() if date is not None}
+    if len(set(stated.values())) < 2:
+        return None
+    return "dates disagree: " + ", ".join(f"{what} {date}" for what, date in stated.items())
+
+
+def _sizes(facts: PhotoFacts) -> str | None:
+    stated = facts.exif_width_px, facts.exif_height_px
+    frame = facts.width_px, facts.height_px
+    # turned pictures agree
+    if stated[0] is None or stated[1] is None or stated in (frame, frame[::-1]):
+        return None
+    return f"sizes disagree: EXIF {stated[0]}x{stated[1]}, frame {frame[0]}x{frame[1]}"
+
+
+def _thumbnail_differs(facts: PhotoFacts) -> bool:
+    width_px, height_px = facts.thumbnail_width_px, facts.thumbnail_height_px
+    if width_px is None or height_px is None:
+        return False
+    if (width_px, height_px) == _DCF_THUMBNAIL_PX and facts.width_px >= facts.height_px:
+        return False
+    ratio = (width_px / height_px) / (facts.width_px / facts.height_px)
+    return not 1 - _SHAPE_TOLERANCE <= ratio <= 1 + _SHAPE_TOLERANCE

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from corpus.errors import ConfigurationError
+from crawlers.limits import file_name
 
 
 def unit_of(details: Mapping[str, Any]) -> str:
@@ -19,6 +20,16 @@ def unit_of(details: Mapping[str, Any]) -> str:
     if "directory" in details:
         return str(details["directory"])
     return f"{details['query']} {datetime.fromtimestamp(details['window'][0], UTC).year}"
+
+
+def unit_name(unit: str) -> str:
+    """Return what stands for a unit in the names of its leases; no other unit has it."""
+    return file_name(unit)
+
+
+def leases_folder(source: str) -> str:
+    """Return where the leases of a source's units stand in the store."""
+    return f"crawl/{source}/_leases"
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StorageError
+from corpus.leases import take
 from corpus.records import RECORD, original_path, with_schema
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, heed
-from crawlers import leases, unfinished
+from crawlers import unfinished
 from crawlers.markers import STATES, Marker
-from crawlers.parts import unit_of
+from crawlers.parts import leases_folder, unit_name, unit_of
 from crawlers.photo_names import plain_page
 from crawlers.rows import table
 
@@ -112,8 +113,8 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
         lease = None
         # a crawl may write a whole one anew; of one that is not whole yet, the crawl heeds the list
         if marker is not None and marker.get("details"):
-            source, unit = path.split("/")[1], leases.unit_name(unit_of(marker["details"]))
-            lease = leases.take(store, source, unit, time.time())
+            unit = unit_name(unit_of(marker["details"]))
+            lease = take(store, leases_folder(path.split("/")[1]), unit, time.time())
             if lease is None:
                 problems.append(f"{folder}: a crawl is at work on it; do the same again when that is through")
                 continue

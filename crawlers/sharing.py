@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from corpus.errors import StageError
+from corpus.leases import Lease, take
 from corpus.storage import Store
-from crawlers import leases
-from crawlers.parts import Part
+from crawlers.parts import Part, leases_folder, unit_name
 from crawlers.waiting import in_thread, sleep
 
 HELD_ELSEWHERE_S = 2.0
@@ -33,7 +33,7 @@ class Sharing:
     store: Store
     source: str
     part: Part
-    held: leases.Lease | None = None
+    held: Lease | None = None
     elsewhere: list[tuple[str, Callable[[], Awaitable[None]]]] = field(default_factory=list)
     # a renewal that is under way in its thread when the lease is released would bring the lease back
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -42,7 +42,7 @@ class Sharing:
         """Do the work of a unit, now or at the end."""
         if not self.part.has(unit):
             return
-        lease = await in_thread(leases.take, self.store, self.source, leases.unit_name(unit), time.time())
+        lease = await in_thread(take, self.store, leases_folder(self.source), unit_name(unit), time.time())
         if lease is None:
             self.elsewhere.append((unit, work))
             return
@@ -86,6 +86,6 @@ class Sharing:
             if self.held is not None:
                 self.held.renew(time.time())
 
-    def _release(self, lease: leases.Lease) -> None:
+    def _release(self, lease: Lease) -> None:
         with self._lock:
             lease.release()

@@ -22,12 +22,13 @@ from rich.table import Column, Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
+from corpus.leases import holders
 from crawlers import unfinished
 from crawlers.census import Census, Failure, Tally, take_census
 from crawlers.coverage import Coverage, asked_queries, coverages
 from crawlers.flickr_api import CALLS_PER_HOUR
-from crawlers.leases import holders
 from crawlers.limits import limits_folder
+from crawlers.parts import leases_folder
 from crawlers.photo_names import shown
 from crawlers.quota import Quota, quota_name
 from crawlers.spiders.flickr import KEY_VARIABLE
@@ -93,7 +94,8 @@ def source_status(configuration: Configuration, source: str, now_s: float) -> So
         asked = asked_queries(configuration, source)
         is_tree = source == "wikimedia" and section.depth > 0
         found = coverages(whole, asked, census.query_cameras, census.windows, has_subcategories=is_tree)
-    leases = {unit: f"process {holder.pid} on {holder.host}" for unit, holder in holders(store, source, now_s).items()}
+    held = holders(store, leases_folder(source), now_s)
+    leases = {unit: f"process {holder.pid} on {holder.host}" for unit, holder in held.items()}
     return SourceStatus(census, found, store.names(unfinished.folder(source)), leases)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from corpus.errors import ConfigurationError
-from crawlers.parts import Part, parse_part
+from crawlers.parts import Part, parse_part, unit_name
 
 UNITS = [f"apple/iphone_{number} {year}" for number in range(40) for year in range(2010, 2026)]
 
@@ -28,3 +28,9 @@ def test_a_part_that_cannot_be_is_refused_with_its_form(text):
 
 def test_a_part_has_a_receipt_of_its_own():
     assert (Part().receipt("flickr"), Part(2, 8).receipt("flickr")) == ("crawl-flickr", "crawl-flickr-2-of-8")
+
+
+def test_units_have_plain_names_that_stay_apart():
+    names = {unit_name(text) for text in ("a b", "a-b", "A b", "../x", "", "é", "x" * 500, "x" * 501)}
+    assert len(names) == 8
+    assert all(len(name) < 80 and name.replace("-", "").isalnum() and name.isascii() for name in names)

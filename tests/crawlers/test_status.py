@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from corpus.errors import ConfigurationError
+from corpus.leases import take
 from corpus.sections import Flickr
 from corpus.storage import open_store
-from crawlers import leases
 from crawlers.census import take_census
 from crawlers.door import Refused
 from crawlers.markers import marker_of
+from crawlers.parts import leases_folder, unit_name
 from crawlers.quota import Quota, quota_name
 from crawlers.rows import Found, failed, refused, stored, table
 from crawlers.status import main
@@ -245,11 +246,11 @@ def test_a_folder_has_windows_and_no_times(crawled):
 def test_windows_in_work_and_who_works_are_shown(crawled):
     details = {"query": "q", "span": [0, 60]}
     Unfinished(crawled.store, "wikimedia", "half-a-window", "rules", details).put_aside(0, [kept(1)])
-    lease = leases.take(crawled.store, "wikimedia", leases.unit_name("Category:X 2020"), time.time())
+    lease = take(crawled.store, leases_folder("wikimedia"), unit_name("Category:X 2020"), time.time())
     status = crawled.json()["sources"]["wikimedia"]
     assert (status["windows"], status["cameras"]) == (0, {})  # what is put aside does not count yet
     assert status["unfinished"] == ["half-a-window"]
-    assert list(status["leases"]) == [leases.unit_name("Category:X 2020")]
+    assert list(status["leases"]) == [unit_name("Category:X 2020")]
     _, text = crawled.run()
     assert "half-a-window" in text
     assert f"{lease.unit}: process " in text

@@ -1,7 +1,7 @@
 """Leases: a unit of work in, the right to do it out, for one process among all, on whatever machines they run.
 
-A unit's lease is a file in the store, `crawl/<source>/_leases/<unit>.<n>.json`, that is created exclusively: who holds
-it and until when. It is renewed while the work goes on, and removed afterwards. Where a holder has let its lease run
+A unit's lease is a file in the store, `<folder>/<unit>.<n>.json`, that is created exclusively: who holds it, since
+when and until when. It is renewed while the work goes on, and removed afterwards. Where a holder has let its lease run
 out, or was of this machine and is dead, the next n is taken. Taking and renewing both write first and then look again
 whether anybody else did, so that of two that cross one at least sees the other and steps back.
 
@@ -20,16 +20,10 @@ from pathlib import Path
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from crawlers.limits import file_name
 
 LEASE_S = 600.0
 """How long a lease holds without being renewed; to be renewed every quarter of it."""
 FURTHEST_S = 86400.0
-
-
-def unit_name(unit: str) -> str:
-    """Return what stands for a unit in the names of its leases; no other unit has it."""
-    return file_name(unit)
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,8 @@ class Holder:
     machine: str
     pid: int
     started: str
+    since_s: float = 0.0
+    """Since when it holds a lease, in seconds since 1970; 0: it holds none, or a former version took it."""
 
     @property
     def is_dead(self) -> bool:
@@ -70,7 +66,7 @@ class Lease:
     """The right to work on one unit; `number` is the n of its file, `token` what no other lease has."""
 
     store: Store
-    source: str
+    folder: str
     unit: str
     number: int
     holder: Holder
@@ -79,7 +75,7 @@ class Lease:
     @property
     def path(self) -> str:
         """Where the lease stands in the store."""
-        return f"{_folder(self.source)}/{self.unit}.{self.number}.json"
+        return f"{self.folder}/{self.unit}.{self.number}.json"
 
     def data(self, now_s: float) -> bytes:
         """Return what stands in a lease that is taken or renewed now."""
@@ -99,30 +95,32 @@ class Lease:
     def release(self) -> None:
         """Let others have the unit; one that another process has taken over remains that one's."""
         if self._is_ours():
-            for number in sorted(_standing(self.store, self.source, self.unit)):
+            for number in sorted(_standing(self.store, self.folder, self.unit)):
                 # lower ones first: cut off in between, what is left is the youngest
                 if number <= self.number:
                     self.store.remove(replace(self, number=number).path)
 
     def _is_ours(self) -> bool:
-        leases = _standing(self.store, self.source, self.unit)
+        leases = _standing(self.store, self.folder, self.unit)
         return max(leases, default=None) == self.number and self.token.encode() in leases[self.number]
 
 
-def take(store: Store, source: str, unit: str, now_s: float) -> Lease | None:
+def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
     """Return the lease of a unit, None where another process has it; at once, nobody waits in here.
 
-    `unit`: a `unit_name`. `now_s`: `time.time()`.
+    `folder`: of the store, in which nothing but leases stands. `unit`: a name that may be a file's, without dots.
+    `now_s`: `time.time()`.
     """
-    before = _standing(store, source, unit)
+    before = _standing(store, folder, unit)
     if before and _holder(before[max(before)], now_s) is not None:
         return None
-    lease = Lease(store, source, unit, max(before, default=-1) + 1, this_process(), secrets.token_hex(8))
+    holder = replace(this_process(), since_s=now_s)
+    lease = Lease(store, folder, unit, max(before, default=-1) + 1, holder, secrets.token_hex(8))
     data = lease.data(now_s)
     store.create(lease.path, data)
     # Looked at instead of what `create` says: a PUT whose answer was lost is sent again, and refused. And what was
     # judged must stand there as it was, neither renewed since nor released, nor released and taken anew.
-    after = _standing(store, source, unit)
+    after = _standing(store, folder, unit)
     if after == {**before, lease.number: data}:
         return lease
     if after.get(lease.number) == data:
@@ -130,30 +128,24 @@ def take(store: Store, source: str, unit: str, now_s: float) -> Lease | None:
     return None
 
 
-def holders(store: Store, source: str, now_s: float) -> dict[str, Holder]:
-    """Return who works on what: the holders of all leases that hold, by the unit's name."""
-    units = {
-        name.rpartition(".")[0].rpartition(".")[0] for name in store.names(_folder(source)) if name.count(".") == 2
-    }
+def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
+    """Return who works on what: the holders of all leases in a folder that hold, by the unit's name."""
+    units = {name.rpartition(".")[0].rpartition(".")[0] for name in store.names(folder) if name.count(".") == 2}
     found = {}
     for unit in sorted(units):
-        leases = _standing(store, source, unit)
+        leases = _standing(store, folder, unit)
         if leases and (holder := _holder(leases[max(leases)], now_s)) is not None:
             found[unit] = holder
     return found
 
 
-def _folder(source: str) -> str:
-    return f"crawl/{source}/_leases"
-
-
-def _standing(store: Store, source: str, unit: str) -> dict[int, bytes]:
+def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
     """Return what stands in the leases of a unit, by number."""
     found = {}
-    for name in store.names(_folder(source)):
+    for name in store.names(folder):
         if parts := re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name):
             with suppress(StorageError):  # released since it was listed
-                found[int(parts[1])] = store.read(f"{_folder(source)}/{name}")
+                found[int(parts[1])] = store.read(f"{folder}/{name}")
     return found
 
 
@@ -161,11 +153,13 @@ def _holder(data: bytes, now_s: float) -> Holder | None:
     """Return who holds a lease, None where it holds no more."""
     try:
         value = json.loads(data)
-        holder = Holder(str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"]))
+        of_process = str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"])
+        holder = Holder(*of_process, float(value.get("since_s", 0.0)))
         expires_at_s = float(value["expires_at_s"])
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
-    is_whole = 0 < holder.pid < 1 << 31 and now_s < expires_at_s < now_s + FURTHEST_S
+    is_whole = 0 < holder.pid < 1 << 31 and 0 <= holder.since_s < expires_at_s
+    is_whole = is_whole and now_s < expires_at_s < now_s + FURTHEST_S
     return holder if is_whole and not holder.is_dead else None
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from corpus.leases import LEASE_S, Lease, holders, take, this_process
 from corpus.storage import Store, open_store
-from crawlers.leases import LEASE_S, Lease, holders, take, this_process, unit_name
 
 NOW_S = 1_700_000_000.0
 FOLDER = "crawl/flickr/_leases"
-UNIT = unit_name("camera=acme/one 2020")
+UNIT, ANOTHER = "acme-one-2020", "another"
 PROCESSES = multiprocessing.get_context("fork")
 
 
@@ -40,26 +40,26 @@ def foreign(store: Store) -> Callable[..., None]:
 
 def taken(store: Store, now_s: float = NOW_S) -> Lease:
     """Take the unit's lease, which must be had."""
-    lease = take(store, "flickr", UNIT, now_s)
+    lease = take(store, FOLDER, UNIT, now_s)
     assert lease is not None
     return lease
 
 
 def test_a_unit_is_one_holders_until_it_is_released_and_others_are_free(store: Store) -> None:
     lease = taken(store)
-    assert take(store, "flickr", UNIT, NOW_S) is None
-    assert take(store, "flickr", unit_name("another"), NOW_S) is not None
-    assert take(store, "wikimedia", UNIT, NOW_S) is not None
+    assert take(store, FOLDER, UNIT, NOW_S) is None
+    assert take(store, FOLDER, ANOTHER, NOW_S) is not None
+    assert take(store, "crawl/wikimedia/_leases", UNIT, NOW_S) is not None
     lease.release()
-    assert store.names(FOLDER) == [f"{unit_name('another')}.0.json"]
+    assert store.names(FOLDER) == [f"{ANOTHER}.0.json"]
     assert taken(store).number == 0
 
 
 def test_a_lease_runs_out_unless_it_is_renewed(store: Store) -> None:
     lease = dataclasses.replace(taken(store), holder=dataclasses.replace(this_process(), machine="another"))
     assert lease.renew(NOW_S + 500)
-    assert take(store, "flickr", UNIT, NOW_S + 500 + LEASE_S - 1) is None
-    assert take(store, "flickr", UNIT, NOW_S + 500 + LEASE_S + 1) is not None
+    assert take(store, FOLDER, UNIT, NOW_S + 500 + LEASE_S - 1) is None
+    assert take(store, FOLDER, UNIT, NOW_S + 500 + LEASE_S + 1) is not None
 
 
 def test_whoever_has_lost_its_lease_is_told_and_leaves_the_next_ones_alone(store: Store) -> None:
@@ -69,7 +69,7 @@ def test_whoever_has_lost_its_lease_is_told_and_leaves_the_next_ones_alone(store
     assert not lost.renew(late_s)
     lost.release()
     assert new.renew(late_s)
-    assert take(store, "flickr", UNIT, late_s) is None
+    assert take(store, FOLDER, UNIT, late_s) is None
     new.release()
     assert store.names(FOLDER) == []
     again = taken(store, late_s)  # it has the number, and so the file, of the one that was lost
@@ -80,7 +80,7 @@ def test_whoever_has_lost_its_lease_is_told_and_leaves_the_next_ones_alone(store
 
 def test_another_machines_lease_is_kept_until_it_has_run_out(store: Store, foreign: Callable[..., None]) -> None:
     foreign(number=4)
-    assert take(store, "flickr", UNIT, NOW_S + 59) is None
+    assert take(store, FOLDER, UNIT, NOW_S + 59) is None
     lease = taken(store, NOW_S + 61)
     assert lease.number == 5
     lease.release()
@@ -97,6 +97,8 @@ def test_another_machines_lease_is_kept_until_it_has_run_out(store: Store, forei
         b"null",
         b'{"expires_at_s": 1e99}',
         json.dumps({"host": "", "machine": "", "pid": 0, "started": "", "expires_at_s": NOW_S + 60}).encode(),
+        b'{"host": "", "machine": "", "pid": 1, "started": "", "since_s": NaN, "expires_at_s": 1700000060}',
+        b'{"host": "", "machine": "", "pid": 1, "started": "", "since_s": 1e99, "expires_at_s": 1700000060}',
         json.dumps({"host": "", "machine": "", "pid": 1e400, "started": "", "expires_at_s": NOW_S + 60}).encode(),
     ],
 )
@@ -117,7 +119,7 @@ def test_a_process_of_the_same_number_that_was_started_later_is_another_one(
     if not here["machine"]:
         pytest.skip("needs /proc")
     foreign(**here)
-    assert take(store, "flickr", UNIT, NOW_S) is None
+    assert take(store, FOLDER, UNIT, NOW_S) is None
     foreign(**here | {"started": "1"})
     assert taken(store).number == 1
 
@@ -135,7 +137,7 @@ def test_a_killed_holder_of_this_machine_loses_its_lease_at_once(tmp_path: Path)
     holder = PROCESSES.Process(target=hold)
     holder.start()
     assert holding.wait(30)
-    assert take(store, "flickr", UNIT, NOW_S) is None
+    assert take(store, FOLDER, UNIT, NOW_S) is None
     os.kill(holder.pid or 0, signal.SIGKILL)
     os.waitid(os.P_PID, holder.pid or 0, os.WEXITED | os.WNOWAIT)
     zombie = (tmp_path / FOLDER / f"{UNIT}.0.json").read_bytes()
@@ -157,7 +159,7 @@ def test_a_renewal_and_a_taking_that_cross_never_leave_two_holders(tmp_path: Pat
 
     store = open_store(str(tmp_path))
     holder = taken(store)
-    assert take(Crossed(store.url), "flickr", UNIT, late_s) is None
+    assert take(Crossed(store.url), FOLDER, UNIT, late_s) is None
     assert holder.renew(late_s)
 
 
@@ -189,13 +191,13 @@ def test_a_release_and_two_takings_that_cross_never_leave_two_holders(tmp_path: 
 
     store = open_store(str(tmp_path))
     taken(store)
-    assert take(Crossed(store.url), "flickr", UNIT, late_s) is None
+    assert take(Crossed(store.url), FOLDER, UNIT, late_s) is None
     assert others[0].renew(late_s)
 
 
 def test_racing_processes_never_hold_one_unit_at_the_same_time(tmp_path: Path) -> None:
     """Half of the units have been left behind by a dead process, and have to be taken over."""
-    store, units = open_store(str(tmp_path)), [unit_name(f"unit {number}") for number in range(20)]
+    store, units = open_store(str(tmp_path)), [f"unit-{number}" for number in range(20)]
     held = tmp_path / "held"
     held.mkdir()
     for unit in units[::2]:
@@ -207,7 +209,7 @@ def test_racing_processes_never_hold_one_unit_at_the_same_time(tmp_path: Path) -
         begin.wait(30)
         for _ in range(3):
             for unit in units:
-                if (lease := take(store, "flickr", unit, NOW_S)) is not None:
+                if (lease := take(store, FOLDER, unit, NOW_S)) is not None:
                     os.close(os.open(held / unit, os.O_CREAT | os.O_EXCL))  # fails where another one is at it
                     assert lease.renew(NOW_S)
                     (held / unit).unlink()
@@ -225,20 +227,20 @@ def test_racing_processes_never_hold_one_unit_at_the_same_time(tmp_path: Path) -
 
 
 def test_holders_are_those_whose_leases_hold(store: Store, foreign: Callable[..., None]) -> None:
-    assert holders(store, "flickr", NOW_S) == {}
+    assert holders(store, FOLDER, NOW_S) == {}
     foreign()
-    other = take(store, "flickr", unit_name("another"), NOW_S)
+    other = take(store, FOLDER, ANOTHER, NOW_S)
     assert other is not None
-    assert {unit: holder.host for unit, holder in holders(store, "flickr", NOW_S).items()} == {
+    assert {unit: holder.host for unit, holder in holders(store, FOLDER, NOW_S).items()} == {
         UNIT: "elsewhere",
-        unit_name("another"): other.holder.host,
+        ANOTHER: other.holder.host,
     }
+    assert holders(store, FOLDER, NOW_S + 1)[ANOTHER].since_s == NOW_S
     other.release()
-    assert list(holders(store, "flickr", NOW_S)) == [UNIT]
-    assert holders(store, "flickr", NOW_S + 61) == {}
+    assert list(holders(store, FOLDER, NOW_S)) == [UNIT]
+    assert holders(store, FOLDER, NOW_S + 61) == {}
 
 
-def test_units_have_plain_names_that_stay_apart() -> None:
-    names = {unit_name(text) for text in ("a b", "a-b", "A b", "../x", "", "é", "x" * 500, "x" * 501)}
-    assert len(names) == 8
-    assert all(len(name) < 80 and name.replace("-", "").isalnum() and name.isascii() for name in names)
+def test_a_lease_that_is_renewed_says_since_when_it_was_taken(store: Store) -> None:
+    assert taken(store).renew(NOW_S + 500)
+    assert holders(store, FOLDER, NOW_S + 600)[UNIT].since_s == NOW_S

@@ -3,22 +3,26 @@
 Read from a YAML file (`corpus/cameras.yaml` is the built-in one). Patterns are shell-style (`*`, `?`, `[0-9]`),
 compared with the whole string, case ignored and runs of blanks taken as one: `iPhone 6` does not take
 `iPhone 6s`. A string no pattern takes belongs to no camera; one that two cameras take is refused when it is met.
+An open catalogue takes any string: a camera that is not listed gets a key of its own name.
 """
 
 import fnmatch
-import functools
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from corpus.errors import ConfigurationError
 from corpus.validation import sentences
 
 BUILT_IN = Path(__file__).with_name("cameras.yaml")
+_REMEMBERED_MAX = 65536
+"""Names whose camera a catalogue remembers: a crawl asks for the same few strings a million times."""
+_KEY_LENGTH_MAX = 64
 
 
 def _check_size(text: str) -> str:
@@ -33,6 +37,16 @@ def _check_item(text: str) -> str:
     return text
 
 
+def _check_digest(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise ValueError("is not a digest of 16 hex digits")
+    return text
+
+
+_Size = Annotated[str, AfterValidator(_check_size)]
+_Digest = Annotated[str, AfterValidator(_check_digest)]
+
+
 class Camera(BaseModel):
     """One camera model: the label a photograph gets, and what its genuine photographs look like."""
 
@@ -42,10 +56,14 @@ class Camera(BaseModel):
     name: str
     make: tuple[str, ...]
     model: tuple[str, ...]
-    sizes: tuple[Annotated[str, AfterValidator(_check_size)], ...]
+    sizes: tuple[_Size, ...]
     """Native sizes `WIDTHxHEIGHT` in pixels; the turned ones count as well."""
     software: tuple[str, ...] = ()
     """Patterns of what its firmware writes into EXIF Software."""
+    tables: tuple[_Digest, ...] = ()
+    """Digests of its own sets of quantisation tables (`PhotoFacts.tables_digest`); none: they are not known."""
+    segments: tuple[_Digest, ...] = ()
+    """Digests of the orders of segments it writes (`PhotoFacts.segments_digest`); none: they are not known."""
     flickr: str | None = None
     """Camera path of the site, e.g. `apple/iphone_6`."""
     commons: str | None = None
@@ -58,9 +76,14 @@ class Camera(BaseModel):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.key):
             raise ValueError("key: is not lower-case words joined by '-'")
         for field, values in (("make", self.make), ("model", self.model), ("sizes", self.sizes)):
-            if not values:
+            if not values and self.is_listed:
                 raise ValueError(f"{field}: needs at least one entry")
         return self
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a catalogue lists it; of another camera no more than its name and what was learned is known."""
+        return bool(self.make)
 
     def takes(self, make: str | None, model: str | None) -> bool:
         """Whether EXIF Make and Model name this camera."""
@@ -81,15 +104,31 @@ class Catalogue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cameras: tuple[Camera, ...]
+    unlisted: tuple[Camera, ...] = ()
+    """Cameras that no catalogue lists, of which something was learned."""
+    is_open: bool = False
+    """Whether every camera that EXIF names belongs to it, listed or not."""
+
+    _by_name: dict[tuple[str, str], Camera | None] = PrivateAttr(default_factory=dict)
+    _by_key: dict[str, Camera] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, _context: Any) -> None:
+        """Index the cameras by key."""
+        self._by_key.update({camera.key: camera for camera in (*self.unlisted, *self.cameras)})
 
     def __getitem__(self, key: str) -> Camera:
-        for camera in self.cameras:
-            if camera.key == key:
-                return camera
-        raise KeyError(key)
+        return self._by_key[key]
 
     def __contains__(self, key: str) -> bool:
-        return any(camera.key == key for camera in self.cameras)
+        return self.is_open or key in self._by_key
+
+    def opened(self) -> "Catalogue":
+        """Return the same cameras as an open catalogue."""
+        return Catalogue(cameras=self.cameras, unlisted=self.unlisted, is_open=True)
+
+    def get(self, key: str) -> Camera | None:
+        """Return the camera of a key, None where there is none."""
+        return self._by_key.get(key)
 
     def identify(self, make: str | None, model: str | None) -> Camera | None:
         """Return the camera that EXIF Make and Model name; None for an unknown, missing or garbage string.
@@ -98,7 +137,28 @@ class Catalogue(BaseModel):
         """
         if not model:
             return None
-        return _identify(self.cameras, make or "", model)
+        name = (make or "", model)
+        if name not in self._by_name:
+            if len(self._by_name) >= _REMEMBERED_MAX:
+                self._by_name.clear()
+            self._by_name[name] = self._listed(*name) or self._unlisted(*name)
+        return self._by_name[name]
+
+    def _listed(self, make: str, model: str) -> Camera | None:
+        found = [camera for camera in self.cameras if camera.takes(make, model)]
+        if len(found) > 1:
+            keys = ", ".join(camera.key for camera in found)
+            raise ConfigurationError(f"catalogue: {make!r} {model!r} is taken by {keys}; narrow their model patterns")
+        return found[0] if found else None
+
+    def _unlisted(self, make: str, model: str) -> Camera | None:
+        if not self.is_open and not self.unlisted:
+            return None
+        key = key_of(make, model)
+        if any(camera.key == key for camera in self.cameras):  # that name's patterns have just not taken it
+            key += "-unlisted"
+        known = self._by_key.get(key)
+        return known if known is not None or not self.is_open else unlisted_camera(key, make, model)
 
     def only(self, keys: tuple[str, ...]) -> "Catalogue":
         """Return the catalogue of the named cameras alone; raises ConfigurationError for an unknown name."""
@@ -130,18 +190,38 @@ def _camera(path: Path, key: str, entry: Any) -> Camera:
     if not isinstance(entry, Mapping):
         raise ConfigurationError(f"{path}: {key}: is not a mapping of make, model, sizes …")
     try:
-        return Camera.model_validate({"key": key, **entry})
+        camera = Camera.model_validate({"key": key, **entry})
     except ValidationError as error:
         raise ConfigurationError("\n".join(sentences(f"{path.name}: {key}", error, Camera))) from error
+    if not camera.is_listed:
+        raise ConfigurationError(f"{path.name}: {key}: make: needs at least one entry")
+    return camera
 
 
-@functools.lru_cache(maxsize=65536)  # a crawl asks for the same few strings a million times
-def _identify(cameras: tuple[Camera, ...], make: str, model: str) -> Camera | None:
-    found = [camera for camera in cameras if camera.takes(make, model)]
-    if len(found) > 1:
-        keys = ", ".join(camera.key for camera in found)
-        raise ConfigurationError(f"catalogue: {make!r} {model!r} is taken by {keys}; narrow their model patterns")
-    return found[0] if found else None
+def key_of(make: str, model: str) -> str:
+    """Return the key of a camera that is not listed: its maker's first word and its model, as a catalogue would.
+
+    `Canon`, `Canon EOS 5D` is `canon-eos-5d`. Names that a key cannot spell are told apart by a digest.
+    """
+    words = _words(model)
+    maker = _words(make)[:1]
+    key = "-".join(words if words[:1] == maker else maker + words)
+    if key and len(key) <= _KEY_LENGTH_MAX and f"{make}{model}".isascii():
+        return key
+    digest = hashlib.sha256(f"{make}\0{model}".casefold().encode()).hexdigest()[:8]
+    return f"{key[:_KEY_LENGTH_MAX].rstrip('-')}-{digest}".lstrip("-")
+
+
+def unlisted_camera(key: str, make: str, model: str, **learned: tuple[str, ...]) -> Camera:
+    """Return the entry of a camera that no catalogue lists; `learned`: sizes, tables, segments, software."""
+    empty: dict[str, Any] = {"make": (), "model": (), "sizes": ()}
+    name = " ".join(model.split() if model.startswith(make) else [*make.split(), *model.split()])
+    # not validated: a catalogue's entry must have patterns and sizes, this one has a name alone
+    return Camera.model_construct(key=key, name=name, **(empty | learned))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.casefold())
 
 
 def _matches(patterns: tuple[str, ...], text: str | None) -> bool:

@@ -11,11 +11,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.errors import ConfigurationError
-from corpus.sections import Clusters, Crawl, Curation, Demo, Pipeline, Rules, Section, Shards, Sources, Training
+from corpus.sections import (
+    Clusters,
+    Consensus,
+    Crawl,
+    Curation,
+    Demo,
+    Pipeline,
+    Rules,
+    Section,
+    Shards,
+    Sources,
+    Support,
+    Training,
+)
 from corpus.storage import Store, open_store
 from corpus.validation import sentences
 
@@ -31,11 +44,12 @@ class Configuration(Section):
     from the folder of the configuration file."""
     catalogue: str = "built-in"
     """Camera catalogue: `built-in`, or a file's path, relative ones from the configuration file's folder."""
-    cameras: tuple[str, ...] | Literal["all"] = "all"
-    """Keys of the cameras that enter the data set."""
+    cameras: tuple[str, ...] | Literal["all"] | Support = "all"
+    """Keys of the cameras that enter the data set, `all` of the catalogue, or every camera with enough support."""
     crawl: Crawl = Crawl()
     sources: Sources = Sources()
     rules: Rules = Rules()
+    consensus: Consensus = Consensus()
     curation: Curation = Curation()
     shards: Shards = Shards()
     train: Training = Training()
@@ -46,6 +60,20 @@ class Configuration(Section):
     file: Path = Field(exclude=True)
     """Where it was read; not a key."""
 
+    @field_validator("cameras", mode="before")
+    @classmethod
+    def _one_of_three(cls, value: Any) -> Any:
+        # one sentence for the form that is meant, instead of one for each form that it is not
+        if isinstance(value, Mapping):
+            return Support.model_validate(value)
+        if (
+            isinstance(value, Support)
+            or value == "all"
+            or (isinstance(value, (list, tuple)) and all(isinstance(key, str) for key in value))
+        ):
+            return value
+        raise ValueError("is not `all`, a list of the catalogue's keys, or photos_min and owners_min")
+
     @cached_property
     def store(self) -> Store:
         """The store of all stages."""
@@ -53,14 +81,17 @@ class Configuration(Section):
 
     @cached_property
     def chosen(self) -> Catalogue:
-        """The catalogue's cameras that enter the data set."""
+        """The catalogue's cameras that enter the data set; open to unlisted ones where `cameras` asks for support."""
         whole = self.whole_catalogue
+        if isinstance(self.cameras, Support):
+            return whole
         return whole if self.cameras == "all" else whole.only(self.cameras)
 
     @cached_property
     def whole_catalogue(self) -> Catalogue:
-        """Every camera of the catalogue, chosen or not."""
-        return read_catalogue(BUILT_IN if self.catalogue == "built-in" else self.file.parent / self.catalogue)
+        """Every camera of the catalogue, chosen or not; open where `cameras` asks for support alone."""
+        catalogue = read_catalogue(BUILT_IN if self.catalogue == "built-in" else self.file.parent / self.catalogue)
+        return catalogue.opened() if isinstance(self.cameras, Support) else catalogue
 
 
 def read_configuration(file: str | Path | None = None, overrides: Sequence[str] = ()) -> Configuration:

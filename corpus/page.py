@@ -1,34 +1,35 @@
 """Self-contained HTML pages: headings, tables, figures and text in, one page that needs nothing else out.
 
-All text is escaped here; only `figure` takes markup, which must be SVG of our own drawing.
+All text is escaped here, and links other than http(s) become text; only `figure` takes markup, which must be SVG of
+our own drawing, and only `tiles` takes picture bytes, which must be a JPEG's.
 """
 
+import base64
+import re
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d8dde4; --paper: #fff; --tint: #f4f6f9; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ee; --soft: #9aa5b4; --line: #39424f; --paper: #14181f; --tint: #1c222b; }
-  figure svg { background: #fff; border-radius: 6px; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 68rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .4rem; }
-h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; }
-p { max-width: 46rem; }
-p.lead { color: var(--soft); margin-top: 0; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
-caption { text-align: left; color: var(--soft); padding: .2rem 0 .4rem; }
-th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { font-weight: 600; color: var(--soft); }
-td.number, th.number { text-align: right; padding-right: 1.2rem; }
-figure { margin: 1rem 0; }
-figure svg, figure img { max-width: 100%; height: auto; }
-figcaption { color: var(--soft); font-size: .9rem; }
-"""
+from corpus.page_style import STYLE
+
+_URL_MAX_CHARACTERS = 4096
+_LONG_TABLE_ROWS = 30
+_UNITS = (" kB", " MB", " GB", " TB", " B", "%", " MP")
+
+
+class Markup(str):
+    """HTML made by this module, which is not escaped again."""
+
+
+class Tile(NamedTuple):
+    """A small picture and what stands below it."""
+
+    picture: str | None
+    """A `data:image/jpeg;base64,` address (see `jpeg_address`); None where there is no picture to show."""
+    caption: str
+    url: str | None = None
+    """The page it leads to."""
 
 
 def page(title: str, lead: str, sections: Sequence[str]) -> str:
@@ -36,15 +37,29 @@ def page(title: str, lead: str, sections: Sequence[str]) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n' + "\n".join(sections) + "\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n'
+        + "\n".join(sections)
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 
 def section(heading: str, *parts: str) -> str:
-    """Return a section: a heading and what stands below it."""
-    return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "\n</section>"
+    """Return a section: a heading and what stands below it; `contents` leads to it by its heading."""
+    return f'<section id="{_anchor(heading)}">\n<h2>{escape(heading)}</h2>\n' + "\n".join(parts) + "\n</section>"
+
+
+def contents(headings: Sequence[str]) -> str:
+    """Return links to the sections of these headings."""
+    links = "\n".join(f'<a href="#{_anchor(heading)}">{escape(heading)}</a>' for heading in headings)
+    return f'<nav aria-label="Contents">\n{links}\n</nav>'
+
+
+def subheading(text: str) -> str:
+    """Return a heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
 
 
 def paragraph(text: str) -> str:
@@ -52,8 +67,35 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
+def totals(values: Sequence[tuple[str, str]]) -> str:
+    """Return figures that stand out: pairs of a value and what it counts."""
+    items = "\n".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in values)
+    return f'<dl class="totals">\n{items}\n</dl>'
+
+
+def details(summary: str, *parts: str, is_open: bool = False) -> str:
+    """Return what stands below a line that opens and closes it."""
+    attribute = " open" if is_open else ""
+    return f"<details{attribute}>\n<summary>{escape(summary)}</summary>\n" + "\n".join(parts) + "\n</details>"
+
+
+def box(*parts: str) -> str:
+    """Return what scrolls inside a box of its own, so that a long list does not make a long page."""
+    return '<div class="scroll long">\n' + "\n".join(parts) + "\n</div>"
+
+
+def link(text: str, url: str | None) -> str:
+    """Return a link that tells the other site nothing; plain text where `url` is not an http(s) address."""
+    if not _is_web_address(url):
+        return text
+    return Markup(f'<a href="{escape(url or "")}" rel="noopener noreferrer nofollow">{escape(text or url or "")}</a>')
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
-    """Return a table; columns whose every cell is a number (or a formatted one) are aligned right."""
+    """Return a table in a box of its own that scrolls, with its header in sight where the table is long.
+
+    Columns whose every cell is a number (or a formatted one, or a size in bytes) are aligned right.
+    """
     numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(header))]
     head = "".join(_cell("th", text, number) for text, number in zip(header, numeric, strict=True))
     body = "\n".join(
@@ -62,19 +104,63 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str 
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     parts = f"{title}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
-    return f'<div class="scroll"><table>{parts}</table></div>'
+    long = " long" if len(rows) > _LONG_TABLE_ROWS else ""
+    return f'<div class="scroll{long}"><table>{parts}</table></div>'
 
 
 def figure(svg: str, caption: str) -> str:
-    """Return a figure of an SVG drawing; anything before `<svg` (an XML prologue) is dropped."""
-    return f"<figure>\n{svg[svg.index('<svg') :]}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+    """Return a figure of an SVG drawing; anything before `<svg` (an XML prologue) is dropped.
+
+    A drawing in `currentColor` takes the page's ink, light or dark; any other one stands on white.
+    """
+    drawing = svg[svg.index("<svg") :]
+    ink = ' class="ink"' if "currentColor" in drawing else ""
+    drawing = drawing.replace("<svg", f'<svg{ink} role="img" aria-label="{escape(caption)}"', 1)
+    return f'<figure>\n<div class="scroll">{drawing}</div>\n<figcaption>{escape(caption)}</figcaption>\n</figure>'
+
+
+def tiles(pictures: Sequence[Tile], missing: str) -> str:
+    """Return a grid of small pictures that wraps; `missing` is what a tile without a picture says."""
+    return '<ul class="tiles">\n' + "\n".join(_tile(tile, missing) for tile in pictures) + "\n</ul>"
+
+
+def jpeg_address(data: bytes) -> str:
+    """Return the `data:` address of a JPEG file."""
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+
+
+def _tile(tile: Tile, missing: str) -> str:
+    if tile.picture is not None and re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/=]*", tile.picture):
+        picture = f'<img src="{tile.picture}" alt="{escape(tile.caption)}">'
+    else:
+        picture = f'<span class="missing">{escape(missing)}</span>'
+    label = link(tile.caption, tile.url)
+    return f'<li>{picture}<span class="label">{label if isinstance(label, Markup) else escape(label)}</span></li>'
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
+def _is_web_address(url: str | None) -> bool:
+    if not url or len(url) > _URL_MAX_CHARACTERS or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # e.g. a bracket without its other half
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def _cell(tag: str, content: object, number: bool) -> str:
     attribute = ' class="number"' if number else ""
-    return f"<{tag}{attribute}>{escape(str(content))}</{tag}>"
+    return f"<{tag}{attribute}>{content if isinstance(content, Markup) else escape(str(content))}</{tag}>"
 
 
 def _is_number(cell: object) -> bool:
-    text = str(cell).strip().rstrip("%").replace(",", "").replace("–", "-")
+    if isinstance(cell, Markup):
+        return False
+    text = str(cell).strip().replace(",", "").replace("–", "-")
+    for unit in _UNITS:
+        text = text.removesuffix(unit)
     return text.lstrip("+-").replace(".", "", 1).isdigit() or text in ("", "-")

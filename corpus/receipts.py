@@ -17,8 +17,11 @@ def publish_receipt(store: Store, stage: str, details: dict[str, Any]) -> None:
 
 def receipt_since(store: Store, stage: str, began_at_s: float) -> dict[str, Any] | None:
     """Return the receipt a stage wrote since `began_at_s`, None where there is none: it did not succeed."""
+    receipt = last_receipt(store, stage)
+    return receipt if receipt and receipt["finished_at_s"] >= began_at_s else None
+
+
+def last_receipt(store: Store, stage: str) -> dict[str, Any]:
+    """Return the last receipt a stage wrote; empty where it never did."""
     path = f"receipts/{stage}.json"
-    if not store.exists(path):
-        return None
-    receipt = cast(dict[str, Any], store.read_json(path))
-    return receipt if receipt["finished_at_s"] >= began_at_s else None
+    return cast(dict[str, Any], store.read_json(path)) if store.exists(path) else {}

@@ -139,6 +139,28 @@ class Rules(Section):
     """Lowest estimated IJG quality factor kept."""
     native_size: bool = True
     """Whether a photograph must have one of its camera's native sizes."""
+    native_tables: bool = True
+    """Whether, where a camera's own quantisation tables are known, they decide instead of the quality factor."""
+    native_segments: bool = True
+    """Whether, where the order of segments that a camera writes is known, a photograph must have it."""
+
+
+class Consensus(Section):
+    """When what many owners' photographs by one camera agree on counts as native to that camera."""
+
+    photos_min: Annotated[int, Field(ge=1)] = 5
+    """Fewest otherwise clean photographs, copies counted once, that show a size, table set or segment order."""
+    owners_min: Annotated[int, Field(ge=1)] = 3
+    """Fewest independent owners among theirs."""
+    owner_share_min: Annotated[float, Field(ge=0, le=1)] = 0.03
+    """Smallest share of the camera's owners: in a large corpus any program's tables find a few."""
+
+
+class Support(Section):
+    """Cameras by support: every one, listed or not, that has so many otherwise clean photographs of so many owners."""
+
+    photos_min: Annotated[int, Field(ge=1)]
+    owners_min: Annotated[int, Field(ge=1)]
 
 
 class Curation(Section):
@@ -149,7 +171,23 @@ class Curation(Section):
     batch_photos: Annotated[int, Field(ge=1, le=100_000)] = 64
     """Photographs a task examines."""
     decode: bool = True
-    """Whether every original is decoded once, so that a damaged picture is refused."""
+    """Whether every original is decoded once, so that a damaged picture is refused and near copies are found."""
+    grid: bool = False
+    """Whether the pixels are searched for the grid of an earlier compression (about 0.3 s a photograph)."""
+    first_quality: bool = False
+    """Whether an earlier compression on the same grid is looked for (about as long)."""
+    near_bits: Annotated[int, Field(ge=0, le=64)] = 20
+    """Largest number of the 256 bits of two perceptual hashes that may differ between copies of one picture."""
+    placeholder_copies: Annotated[int, Field(ge=2)] = 20
+    """So many photographs with the same bytes or the same scan are no photographs: a site's "not available"."""
+    owner_photos_max: Annotated[int, Field(ge=0)] = 300
+    """Photographs kept of one owner and camera, so that one owner is not a camera's whole character; 0: all."""
+    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    """Folds that the groups are divided into for cross-validation."""
+    judge_photos: Annotated[int, Field(ge=100)] = 10_000
+    """Photographs that are judged in one piece."""
+    worker_memory_mb: Annotated[int, Field(ge=256)] | None = None
+    """Memory of a worker of the embedded cluster, beyond which it spills to disk; none: its share of the machine."""
     test: Fraction = 0.2
     """Share of a camera's photographs whose devices are kept for testing."""
     validation: Fraction = 0.1

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -30,11 +30,12 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return "is not a known key; look for a misspelling"
     if kind in _BOUND_FAULTS:
-        return f"{shown} is not {_range(model, details['loc']) or details['msg']}"
+        within = _range(model, details["loc"])
+        return f"{shown} is not {within}" if within else f"{shown}: {_lowered(details['msg'])}"
     if kind == "value_error":
         text = details["msg"].removeprefix("Value error, ")
         return f"{shown} {text}" if text.startswith("is not") else text
-    return f"{shown}: {details['msg'][0].lower()}{details['msg'][1:]}"
+    return f"{shown}: {_lowered(details['msg'])}"
 
 
 def _range(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
@@ -42,6 +43,8 @@ def _range(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     here: Any = model
     bounds: dict[str, Any] = {}
     for part in location:
+        # of several forms, as of `cameras`, the section is the one that has keys
+        here = next((form for form in get_args(here) if isinstance(form, type) and issubclass(form, BaseModel)), here)
         if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
             return ""
         field = here.model_fields[str(part)]
@@ -56,6 +59,10 @@ def _range(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
         return f"within {bounds['ge']}..{bounds['le']}"
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     return " and ".join(f"{words[name]} {bound}" for name, bound in bounds.items())
+
+
+def _lowered(text: str) -> str:
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def _shown(value: Any) -> str:

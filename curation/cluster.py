@@ -30,9 +30,13 @@ JOB = "curation.pack"
 class Workers:
     """A Dask cluster for the length of a `with` block, started when it is first asked for."""
 
-    def __init__(self, scheduler: str | None, workers: int) -> None:
-        """Take the address of a scheduler, or how many processes of this machine to start."""
+    def __init__(self, scheduler: str | None, workers: int, memory_mb: int | None = None) -> None:
+        """Take the address of a scheduler, or how many processes of this machine to start and what memory each has.
+
+        A worker beyond its memory spills what it holds to disk; none: its share of the machine's.
+        """
         self._scheduler, self._workers = scheduler, workers
+        self._memory = f"{memory_mb}MB" if memory_mb is not None else "auto"
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -52,6 +56,7 @@ class Workers:
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self._workers,
             threads_per_worker=1,
+            memory_limit=self._memory,
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",  # none would still open port 8787
@@ -117,7 +122,7 @@ def _run_together(client: Client, function: Callable[[Task], Any], tasks: Sequen
     task_of = {client.submit(function, task, pure=False): task for task in tasks}
     done = as_completed(task_of, loop=client.loop, with_results=True, raise_errors=False)  # type: ignore[no-untyped-call]
     while not done.is_empty():  # type: ignore[no-untyped-call]
-        _wait(client, done)
+        wait_for_one(client, done)
         future, result = next(done)
         error = future.exception() if future.status == "error" else None
         if error is not None and not isinstance(error, KilledWorker):
@@ -125,8 +130,11 @@ def _run_together(client: Client, function: Callable[[Task], Any], tasks: Sequen
         yield task_of.pop(future), error or result
 
 
-def _wait(client: Client, done: Any) -> None:
-    """Wait until a task is done; raises StageError after NO_WORKERS_S without a worker: it would be for ever."""
+def wait_for_one(client: Client, done: Any) -> None:
+    """Wait until one of the tasks of `as_completed` is done.
+
+    Raises StageError after NO_WORKERS_S without a worker: it would be for ever.
+    """
     looked_at_s = worked_at_s = time.monotonic()
     while not done.has_ready():
         time.sleep(0.02)

@@ -1,9 +1,9 @@
 """Examine: stored originals in, one row of facts each out, written once and never changed.
 
 A batch of originals is one task for a Dask worker: every file is read whole, its SHA-256 compared with the
-record's, its header read and its picture decoded once. Bytes that are no JPEG and pictures that do not decode
-get a row that says so. An original that is missing or is not what its record says gets no row: it is reported
-as trouble and examined again by the next run, for the store can be mended and the facts cannot.
+record's, its header read and its picture decoded (`curation.pixels`). Bytes that are no JPEG and pictures that do
+not decode get a row that says so. An original that is missing or is not what its record says gets no row: it is
+reported as trouble and examined again by the next run, for the store can be mended and the facts cannot.
 """
 
 import hashlib
@@ -13,23 +13,20 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import simplejpeg
 
 from corpus.errors import StorageError
 from corpus.records import EXAMINED
+from corpus.sections import Curation
 from corpus.storage import Store
+from curation.pixels import pixel_facts
 from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
-EXAMINER_VERSION = 1
+EXAMINER_VERSION = 2
 """Raised whenever the same bytes would give other facts: then every original is examined anew."""
-
-DECODED_MAX_PX = 200_000_000
-"""Largest picture decoded; the largest native size of any camera on sale is about 150 megapixels."""
-COEFFICIENTS_MAX_BYTES = 512 << 20
-"""A progressive picture is held whole, two bytes a coefficient, until its last scan has come."""
-_COLOUR_SPACES = {4: "CMYK"}
+HEADERS = "headers"
+"""The kind of examination that decodes nothing."""
 
 
 class PhotoKey(NamedTuple):
@@ -56,17 +53,17 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Originals that one task examines."""
+    """Originals that one task examines, and how."""
 
     originals: tuple[Original, ...]
-    decode: bool
+    kind: str
 
     @property
     def path(self) -> str:
         """Where its facts are published: a digest of its input, below the kind of examination."""
         text = json.dumps([(one.photo, one.version, one.sha256) for one in self.originals])
         digest = hashlib.sha256(text.encode()).hexdigest()[:24]
-        return f"{facts_folder(decode=self.decode)}/{digest}.parquet"
+        return f"{facts_folder(self.kind)}/{digest}.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +75,27 @@ class Trouble:
     error: str
 
 
-def facts_folder(*, decode: bool) -> str:
-    """Return the folder of facts made by today's examiner, with or without decoding."""
-    return f"facts/v{EXAMINER_VERSION}-{'decoded' if decode else 'headers'}"
+def kind_of(curation: Curation) -> str:
+    """Return the kind of examination that the configuration asks for: `headers`, `decoded`, `decoded-grid` …
+
+    Pixels are looked at only where every original is decoded.
+    """
+    if not curation.decode:
+        return HEADERS
+    extras = (("grid", curation.grid), ("first-quality", curation.first_quality))
+    return "-".join(["decoded", *(name for name, asked in extras if asked)])
 
 
-def batches(originals: Sequence[Original], *, batch_photos: int, decode: bool) -> Iterator[Batch]:
+def facts_folder(kind: str) -> str:
+    """Return the folder of facts made by today's examiner in one kind of examination."""
+    return f"facts/v{EXAMINER_VERSION}-{kind}"
+
+
+def batches(originals: Sequence[Original], *, batch_photos: int, kind: str) -> Iterator[Batch]:
     """Yield originals in batches, ordered by their keys: a re-run makes the missing batches again, name by name."""
     ordered = sorted(originals, key=lambda one: one.key)
     for start in range(0, len(ordered), batch_photos):
-        yield Batch(tuple(ordered[start : start + batch_photos]), decode)
+        yield Batch(tuple(ordered[start : start + batch_photos]), kind)
 
 
 def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
@@ -99,7 +107,7 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
         return []
     rows, troubles = [], []
     for original in batch.originals:
-        result = examine(store, original, decode=batch.decode)
+        result = _examined(store, original, batch.kind)
         if isinstance(result, Trouble):
             troubles.append(result)
         else:
@@ -109,7 +117,15 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
     return troubles
 
 
-def examine(store: Store, original: Original, *, decode: bool) -> dict[str, Any] | Trouble:
+def _examined(store: Store, original: Original, kind: str) -> dict[str, Any] | Trouble:
+    """Examine one original; a fault of ours in it costs this one alone, and says what it was."""
+    try:
+        return examine(store, original, kind)
+    except Exception as error:  # noqa: BLE001 - one photo of millions must not end the run for all others
+        return Trouble(original.key, "not_examined", f"{original.path}: {type(error).__name__}: {error}")
+
+
+def examine(store: Store, original: Original, kind: str) -> dict[str, Any] | Trouble:
     """Return the row of one original (EXAMINED), or why there is none."""
     try:
         data = store.read(original.path)
@@ -130,25 +146,8 @@ def examine(store: Store, original: Original, *, decode: bool) -> dict[str, Any]
         facts = read_facts(data, whole=True)
     except JpegError as error:
         return {**row, "error": str(error)}
-    return {**row, "facts": facts_row(facts), "pixel_error": pixel_error(data, facts) if decode else None}
-
-
-def pixel_error(data: bytes, facts: PhotoFacts) -> str | None:
-    """Return why a picture does not decode cleanly; None where it does.
-
-    Decoded at an eighth of its size: every coefficient is still read, so that damage is found as in a whole
-    decode, in a 64th of the memory. Bounded before decoding by the size the header states.
-    """
-    size_px = facts.width_px * facts.height_px
-    if size_px > DECODED_MAX_PX:
-        return f"{facts.width_px}x{facts.height_px} pixels are more than the {DECODED_MAX_PX} that are decoded"
-    if facts.coding not in ("baseline", "extended") and size_px * facts.components * 2 > COEFFICIENTS_MAX_BYTES:
-        return f"{facts.coding} coding of {facts.width_px}x{facts.height_px} pixels is too large to decode"
-    try:
-        simplejpeg.decode_jpeg(data, colorspace=_COLOUR_SPACES.get(facts.components, "GRAY"), min_factor=8, strict=True)
-    except (ValueError, MemoryError) as error:
-        return str(error) or type(error).__name__
-    return None
+    row["facts"] = facts_row(facts)
+    return row if kind == HEADERS else row | pixel_facts(data, facts, kind)
 
 
 def facts_row(facts: PhotoFacts) -> dict[str, Any]:

@@ -1,109 +1,154 @@
-"""Generation: judged rows in, `curated/<NNNN>-<digest>/` out, published once, whole and never changed.
+"""Generation: a judged corpus in, `curated/<NNNN>-<digest>/` out, published once, whole and never changed.
 
-photos.parquet (CURATED, every photo with its reasons), funnel.json (the counts), splits.json (the ledger: the split
-of every group there ever was), attribution.csv (whom to name for the photos kept), report.html; the marker last.
-The same rows give the same bytes: no clock, no host. The newest generation is not made again.
+photos.parquet (CURATED, every photo with its reasons), funnel.json (the counts), natives.json (what was learned of
+cameras), splits.json and folds.json (the ledger: the side of every group there ever was), attribution.csv and .html
+(whom to name for the photos kept), report.html, README.md (the dataset card), croissant.json; the marker last. The same
+rows give the same bytes: no clock, no host. The newest generation is not made again.
 """
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from corpus.records import CURATED
 from corpus.sections import Shards
 from corpus.storage import Store
-from curation.funnel import count
-from curation.judge import Past
+from curation.attribution import attribution_csv, attribution_html
+from curation.card import dataset_card
+from curation.croissant import PARQUET, croissant
+from curation.funnel import Tally, counts
+from curation.judging import Judged
+from curation.past import FOLDER, FOLDS, NATIVES, PHOTOS, SPLITS, latest_generation, number_of
 
 Row = dict[str, Any]
 
-FOLDER = "curated"
-FORMAT = 1
+FORMAT = 2
 """Raised when the files of a generation change their form: the same rows are then published anew."""
-
-_ATTRIBUTION = ("photo", "title", "author", "licence", "licence_url", "page_url", "source")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets take a cell that begins so for a formula; an apostrophe before it makes it text (OWASP)."""
+ROW_GROUP = 50_000
+"""Rows of a row group of photos.parquet, whatever the parts were that the corpus was judged in."""
 
 
-def latest_generation(store: Store) -> str | None:
-    """Return the newest whole generation's name, None before the first."""
-    names = store.done_names(FOLDER)
-    return max(names, key=_number) if names else None
+@dataclass(frozen=True)
+class Published:
+    """A generation that stands."""
 
-
-def read_past(store: Store, generation: str | None) -> Past:
-    """Return what a generation says to its successor."""
-    if generation is None:
-        return Past({}, frozenset())
-    ledger = store.read_json(f"{FOLDER}/{generation}/splits.json")
-    table = store.read_table(f"{FOLDER}/{generation}/photos.parquet", ["photo", "version", "kept"])
-    return Past(ledger, frozenset((row["photo"], row["version"]) for row in table.to_pylist() if row["kept"]))
+    name: str
+    counts: dict[str, Any]
+    is_new: bool
 
 
 def publish_generation(
-    store: Store, rows: Sequence[Row], ledger: Mapping[str, str], shards: Shards
-) -> tuple[str, dict[str, Any], bool]:
-    """Publish a generation unless the newest one is the same; return its name, its counts and whether it is new.
+    store: Store, judged: Judged, settings: dict[str, Any], shards: Shards, advance: Callable[[int], None]
+) -> Published:
+    """Publish a generation unless the newest one is the same.
 
-    `shards` are part of its identity: other tiles are another generation. What a crash left is removed first.
+    `settings` are the sections it was judged by, for its card; `shards` are part of its identity: other tiles are
+    another generation. What a crash left is removed first. `advance` is told of every part written.
     """
-    counts = count(rows)
     latest = latest_generation(store)
-    digest = _digest(rows, ledger, shards)
-    if latest is not None and store.done(f"{FOLDER}/{latest}") == _marker(counts, digest):
-        return latest, counts, False
+    with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
+        photos = Path(folder) / PHOTOS
+        total, digest = _write_photos(photos, judged, shards, advance)
+        names = {camera.key: (camera.name, camera.is_listed) for camera in _cameras(judged)}
+        counted = counts(total, names, judged.hubs, judged.pairs)
+        marker = {"photos": counted["photos"], "kept": counted["kept"], "digest": digest}
+        if latest is not None and store.done(f"{FOLDER}/{latest}") == marker:
+            return Published(latest, counted, False)
+        _remove_unfinished(store)
+        name = f"{(number_of(latest) if latest else 0) + 1:04d}-{digest[:10]}"
+        store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
+        sha256 = hashlib.sha256(photos.read_bytes()).hexdigest()
+        _publish_beside(store, name, judged, counted, total, settings, (sha256, photos.stat().st_size))
+    store.mark_done(f"{FOLDER}/{name}", marker)
+    return Published(name, counted, True)
+
+
+def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Callable[[int], None]) -> tuple[Tally, str]:
+    """Write the table of all photos to a local file; return what there is to count, and the generation's digest.
+
+    The digest is of all that decides a generation's content; of values, not of Parquet bytes, which change with its
+    library.
+    """
+    ledger = [judged.ledger.splits, judged.ledger.folds]
+    head = [FORMAT, shards.model_dump(), ledger, judged.learned, judged.hubs]
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    total = Tally()
+
+    def tables() -> Iterator[pa.Table]:
+        for table, digests, found in judged.parts:
+            digest.update(b"".join(digests))
+            total.add(found)
+            advance(1)
+            yield table
+
+    with pq.ParquetWriter(path, CURATED, compression="zstd") as writer:
+        for table in _regrouped(tables()):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+    return total, digest.hexdigest()
+
+
+def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the same rows in tables of ROW_GROUP rows, the last one of fewer."""
+    waiting: list[pa.Table] = []
+    number = 0
+    for table in tables:
+        waiting.append(table)
+        number += len(table)
+        while number >= ROW_GROUP:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, ROW_GROUP).combine_chunks()
+            waiting, number = [whole.slice(ROW_GROUP)], number - ROW_GROUP
+    if number:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _publish_beside(
+    store: Store,
+    name: str,
+    judged: Judged,
+    counted: dict[str, Any],
+    total: Tally,
+    settings: dict[str, Any],
+    photos: tuple[str, int],
+) -> None:
+    """Publish what stands beside the table of photos."""
     from curation.report import report_page  # here: workers and unchanged runs need not wait for matplotlib
+    from curation.thumbnails import thumbnails
 
-    _remove_unfinished(store)
-    name = f"{(_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
     folder = f"{FOLDER}/{name}"
-    store.publish_table(f"{folder}/photos.parquet", pa.Table.from_pylist(list(rows), CURATED))
-    store.publish_json(f"{folder}/funnel.json", counts)
-    store.publish_json(f"{folder}/splits.json", dict(ledger))
-    store.publish(f"{folder}/attribution.csv", attribution(rows).encode())
-    store.publish(f"{folder}/report.html", report_page(name, rows, counts).encode())
-    store.mark_done(folder, _marker(counts, digest))
-    return name, counts, True
+    csv = attribution_csv(store, f"{folder}/{PHOTOS}")
+    natives = [row | {"text": row["text"].replace("\n", " ").strip()} for row in judged.learned]
+    store.publish_json(f"{folder}/funnel.json", counted)
+    store.publish_json(f"{folder}/{NATIVES}", judged.learned)
+    store.publish_json(f"{folder}/{SPLITS}", dict(judged.ledger.splits))
+    store.publish_json(f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds})
+    store.publish(f"{folder}/attribution.csv", csv)
+    store.publish(f"{folder}/attribution.html", attribution_html(store, f"{folder}/{PHOTOS}").encode())
+    store.publish(
+        f"{folder}/report.html", report_page(name, counted, natives, thumbnails(store, total.samples)).encode()
+    )
+    store.publish(f"{folder}/README.md", dataset_card(name, counted, natives, settings).encode())
+    files = [
+        {"name": PHOTOS, "sha256": photos[0], "size_bytes": photos[1], "encoding": PARQUET},
+        {
+            "name": "attribution.csv",
+            "sha256": hashlib.sha256(csv).hexdigest(),
+            "size_bytes": len(csv),
+            "encoding": "text/csv",
+        },
+    ]
+    store.publish_json(f"{folder}/croissant.json", croissant(name, counted, files, CURATED))
 
 
-def attribution(rows: Sequence[Row]) -> str:
-    """Return CSV that names author, licence and page of every kept photo."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_ATTRIBUTION)
-    for row in rows:
-        if row["kept"]:
-            cells = {**row, "author": row["owner_name"] or row["owner_id"]}
-            writer.writerow([_cell(cells[column]) for column in _ATTRIBUTION])
-    return text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
-
-
-def _digest(rows: Sequence[Row], ledger: Mapping[str, str], shards: Shards) -> str:
-    """Return SHA-256 of all that decides a generation's content; of values, not of Parquet bytes, which change."""
-    digest = hashlib.sha256(json.dumps([FORMAT, shards.model_dump(), ledger], sort_keys=True).encode())
-    for row in rows:
-        digest.update(json.dumps([row[name] for name in CURATED.names]).encode())
-    return digest.hexdigest()
-
-
-def _marker(counts: Mapping[str, Any], digest: str) -> dict[str, Any]:
-    return {"photos": counts["photos"], "kept": counts["kept"], "digest": digest}
-
-
-def _number(name: str) -> int:
-    first = name.partition("-")[0]
-    return int(first) if first.isdigit() else 0
+def _cameras(judged: Judged) -> tuple[Any, ...]:
+    return (*judged.catalogue.cameras, *judged.catalogue.unlisted)
 
 
 def _remove_unfinished(store: Store) -> None:

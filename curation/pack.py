@@ -4,39 +4,41 @@ The index, published last, makes a generation of shards whole; one that is whole
 not be packed are printed and stand in the index.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import pyarrow.parquet as pq
 from distributed.scheduler import KilledWorker
 from rich.console import Console
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
+from corpus.storage import Store
 from curation.cluster import Workers, run_tasks
 from curation.console import progress
-from curation.inputs import Row
+from curation.past import FOLDER as CURATED_FOLDER
+from curation.past import PHOTOS
 from shards.entries import ShardEntry
 from shards.index import Index, previous_plans, publish_index, read_index
 from shards.plan import ShardPlan, plan_shards
 from shards.write import write_shard
 
 FOLDER = "shards"
+_PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", "sha256", "quality_factor"]
+"""Columns of a generation that a plan is made of."""
 
 
-def pack(
-    configuration: Configuration, workers: Workers, generation: str, rows: Sequence[Row], console: Console
-) -> dict[str, Any]:
+def pack(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, failures.
 
-    `rows`: all rows of the generation, kept or not. Classes are the cameras with kept photos, by key. Raises
-    StageError where packing one shard ends its worker again and again.
+    Classes are the cameras with kept photos, by key. Raises StageError where packing one shard ends its worker again
+    and again.
     """
     store = configuration.store
     if store.done(f"{FOLDER}/{generation}") is not None:
         console.print("its shards are whole already")
         return _summary(read_index(store, generation), console)
-    kept = [row for row in rows if row["kept"]]
+    kept = _kept(store, generation)
     classes = tuple(sorted({row["camera"] for row in kept}))
     plans = plan_shards(kept, configuration.shards, classes, previous_plans(store))
     entries: dict[str, ShardEntry] = {}
@@ -51,6 +53,13 @@ def pack(
             entries[plan.name] = result
             advance(len(plan.photos))
     return _summary(publish_index(store, generation, classes, [entries[plan.name] for plan in plans]), console)
+
+
+def _kept(store: Store, generation: str) -> list[dict[str, Any]]:
+    """Return the kept photos of a generation, as far as a plan needs them."""
+    with store.open(f"{CURATED_FOLDER}/{generation}/{PHOTOS}") as file:
+        batches = pq.ParquetFile(file).iter_batches(columns=_PLANNED)
+        return [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
 
 
 def _not_at_all(plan: ShardPlan) -> tuple[ShardPlan, ...]:

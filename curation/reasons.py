@@ -32,10 +32,18 @@ REASONS: dict[str, str] = {
     "not_colour": "It does not have three colour components.",
     "size_disagrees": "Its EXIF states another size than the picture has.",
     "not_native_size": "Its size is none that this camera makes.",
+    "not_native_tables": "Its quantisation tables are none that this camera writes.",
+    "not_native_segments": "The order of its segments is none that this camera writes.",
     "low_quality_factor": "It is compressed harder than rules.quality_factor_min.",
     "truncated": "The file ends before its picture does.",
     "undecodable": "Its picture does not decode without errors.",
-    "duplicate": "The same bytes are kept under another photo.",
+    "foreign_grid": "Its pixels show the grid of an earlier compression that was cropped and saved again.",
+    "compressed_twice": "Its pixels show an earlier, harder compression on the same grid.",
+    "too_little_support": "Too few photographs of too few owners show its camera.",
+    "placeholder": "The same picture stands in for so many photographs that it is none.",
+    "claimed_by_two_cameras": "The same picture is claimed by another camera, and neither is provably the original.",
+    "duplicate": "It is a copy of another photo: the same bytes, the same scan, or nearly the same picture.",
+    "beyond_owner_cap": "curation.owner_photos_max photographs of its owner and camera are kept already.",
 }
 """Slug to sentence, in the order of the funnel."""
 

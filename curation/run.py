@@ -7,8 +7,8 @@ and given again at any time. Refuses a store without records; ends with an error
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
 
 from distributed.scheduler import KilledWorker
 from rich.console import Console
@@ -19,11 +19,21 @@ from corpus.errors import StageError
 from corpus.receipts import publish_receipt
 from curation.cluster import Workers, run_tasks
 from curation.console import print_counts, progress
-from curation.examine import Batch, PhotoKey, Trouble, batches, examine_batch
-from curation.generation import FOLDER, latest_generation, publish_generation, read_past
-from curation.inputs import Row, read_examined, read_records, waiting
-from curation.judge import Law, judge
+from curation.examine import Batch, Trouble, batches, examine_batch, kind_of
+from curation.frames import Advance, Frames
+from curation.generation import Published, publish_generation
+from curation.inputs import Inputs, find_inputs
+from curation.judging import Demand, judge_all
 from curation.pack import pack
+from curation.past import FOLDER, Past, latest_generation
+from curation.turn import Turn, turn
+
+IN_PROCESS_MAX = 2_000
+"""Photos that are judged faster in this process than a cluster takes to hand them around."""
+
+_JUDGED_BY = {"cameras", "rules", "consensus", "curation"}
+_OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
+"""Keys that decide how fast a corpus is judged, not how."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,41 +47,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def curate(configuration: Configuration, console: Console) -> str:
     """Run the whole stage, saying on `console` what happens, and return the generation's name.
 
-    Raises StageError where there are no records, or where no photo is kept.
+    Raises StageError where there are no records, where another run curates the store, or where no photo is kept.
     """
     store = configuration.store
-    records = read_records(store)
-    if not records:
+    inputs = find_inputs(store, kind_of(configuration.curation))
+    if not inputs.windows:
         raise StageError(f"{store.url}: no crawl has left a whole window here; run `scrapy crawl …` first")
-    console.print(f"{len(records):,} photos in the records of {store.url}")
-    with Workers(configuration.clusters.dask_scheduler, configuration.curation.workers) as workers:
-        troubles = _examine_new(configuration, workers, records, console)
-        generation, rows, counts = _judge_all(configuration, records, troubles, console)
+    console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
+    with turn(store) as held, _workers(configuration) as workers:
+        troubles = _examine_new(configuration, workers, inputs, console)
+        published = _judge_all(configuration, workers, troubles, held, console)
+        counts = published.counts
         print_counts(console, counts)
-        console.print(f"report: {store.url}/{FOLDER}/{generation}/report.html", soft_wrap=True)
+        console.print(f"report: {store.url}/{FOLDER}/{published.name}/report.html", soft_wrap=True)
         if not counts["kept"]:
             raise StageError(
-                f"{generation}: no photo is kept, so there is nothing to train on; the table above says which rules "
-                "refused them, photos.parquet beside the report has every photo's reasons"
+                f"{published.name}: no photo is kept, so there is nothing to train on; the table above says which "
+                "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
-        packed = pack(configuration, workers, generation, rows, console)
+        packed = pack(configuration, workers, published.name, console)
     publish_receipt(
-        store, "curation", {"generation": generation, "photos": counts["photos"], "kept": counts["kept"], **packed}
+        store, "curation", {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"], **packed}
     )
-    return generation
+    return published.name
 
 
-def _examine_new(
-    configuration: Configuration, workers: Workers, records: dict[PhotoKey, Row], console: Console
-) -> list[Trouble]:
+def _workers(configuration: Configuration) -> Workers:
+    curation = configuration.curation
+    return Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb)
+
+
+def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs, console: Console) -> list[Trouble]:
     """Examine every stored original that has no facts; return those that could not be examined."""
     store, settings = configuration.store, configuration.curation
-    new = waiting(records, read_examined(store, decode=settings.decode))
+    new = inputs.waiting()
     if not new:
         console.print("every original is examined already")
         return []
     began_at_s, troubles = time.monotonic(), []
-    tasks = list(batches(new, batch_photos=settings.batch_photos, decode=settings.decode))
+    tasks = list(batches(new, batch_photos=settings.batch_photos, kind=kind_of(settings)))
     with progress(console, "examining", len(new), "photos") as advance:
         for batch, result in run_tasks(workers.client, partial(examine_batch, store), tasks, split=_halves):
             if isinstance(result, KilledWorker):
@@ -91,20 +105,44 @@ def _halves(batch: Batch) -> tuple[Batch, ...]:
     if len(batch.originals) == 1:
         return ()
     middle = len(batch.originals) // 2
-    return (Batch(batch.originals[:middle], batch.decode), Batch(batch.originals[middle:], batch.decode))
+    return (Batch(batch.originals[:middle], batch.kind), Batch(batch.originals[middle:], batch.kind))
 
 
 def _judge_all(
-    configuration: Configuration, records: dict[PhotoKey, Row], troubles: list[Trouble], console: Console
-) -> tuple[str, list[Row], dict[str, Any]]:
+    configuration: Configuration, workers: Workers, troubles: list[Trouble], held: Turn, console: Console
+) -> Published:
     """Judge every photo over all facts there are and publish the generation."""
-    store, settings = configuration.store, configuration.curation
-    law = Law(configuration.whole_catalogue, configuration.chosen, configuration.rules, settings)
-    past = read_past(store, latest_generation(store))
-    rows, ledger = judge(records, read_examined(store, decode=settings.decode), troubles, law, past)
-    generation, counts, is_new = publish_generation(store, rows, ledger, configuration.shards)
-    console.print(f"generation {generation}" + ("" if is_new else ": nothing new since it was published"))
-    return generation, rows, counts
+    store = configuration.store
+    inputs = find_inputs(store, kind_of(configuration.curation))
+    demand = Demand(
+        configuration.whole_catalogue,
+        configuration.cameras,
+        configuration.rules,
+        configuration.consensus,
+        configuration.curation,
+    )
+    is_small = len(inputs.uploads) <= IN_PROCESS_MAX
+    frames = Frames(None if is_small else workers.client)
+    past = Past(store, latest_generation(store))
+
+    def show(verb: str, parts: int) -> AbstractContextManager[Advance]:
+        return nullcontext(_unseen) if is_small else progress(console, verb, parts, "parts")
+
+    judged = judge_all(inputs, past, troubles, demand, frames, show)
+    settings = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
+    with show("writing", judged.number_of_parts) as advance:
+
+        def written(parts: int) -> None:
+            held.check()  # the last part is followed by the publishing
+            advance(parts)
+
+        published = publish_generation(store, judged, settings, configuration.shards, written)
+    console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
+    return published
+
+
+def _unseen(_number: int) -> None:
+    """Progress of what takes no time."""
 
 
 if __name__ == "__main__":

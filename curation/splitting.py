@@ -1,4 +1,4 @@
-"""Splitting: groups of photographs in, one split a group out, the same one for ever.
+"""Splitting: groups of photographs in, one split and one fold a group out, the same ones for ever.
 
 A group stands for one device: its serial number where EXIF has a plausible one, else the owner. What the ledger
 of earlier generations says is never changed. New groups go, the largest first, where their camera lacks the most
@@ -7,8 +7,8 @@ photographs; a camera with three groups is in all splits, one with two in train 
 
 import hashlib
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 
 SPLITS = ("train", "test", "validation")
 """In the order in which a camera with few groups gets them."""
@@ -33,33 +33,59 @@ def has_serial(serial_number: str | None) -> bool:
     return len(text) >= _SERIAL_CHARACTERS_MIN and not _NO_SERIAL.fullmatch(text)
 
 
-def assign_splits(
-    ledger: Mapping[str, str], kept: Iterable[tuple[str, str]], *, test: float, validation: float
-) -> dict[str, str]:
-    """Return the split of every group of the ledger and of `kept`, pairs (camera, group) one a kept photo.
+Photos = Mapping[str, Mapping[str, int]]
+"""Numbers of kept photographs by camera and group."""
+
+
+def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, validation: float) -> dict[str, str]:
+    """Return the split of every group of the ledger and of `photos`.
 
     `test` and `validation` are shares of a camera's photographs. Deterministic; cameras with the fewest groups
     choose first, since a group shared with another camera is bound once that one has chosen.
     """
     shares = {"train": 1 - test - validation, "test": test, "validation": validation}
-    photos: dict[str, Counter[str]] = defaultdict(Counter)
-    for camera, group in kept:
-        photos[camera][group] += 1
     splits = dict(ledger)
-    for camera in sorted(photos, key=lambda camera: (len(photos[camera]), camera)):
+    for camera in _fewest_groups_first(photos):
         _assign_camera(splits, photos[camera], shares)
     return splits
 
 
-def _assign_camera(splits: dict[str, str], photos: Counter[str], shares: Mapping[str, float]) -> None:
+def assign_folds(ledger: Mapping[str, int], photos: Photos, folds: int) -> dict[str, int]:
+    """Return the fold, 0 … `folds` - 1, of every group of the ledger and of `photos`, for cross-validation.
+
+    Each new group, the largest of its camera first, goes to the fold that has fewest of the camera's photographs.
+    """
+    found = dict(ledger)
+    for camera in _fewest_groups_first(photos):
+        held = Counter(dict.fromkeys(range(folds), 0))
+        for group in photos[camera].keys() & found.keys():
+            held[found[group]] += photos[camera][group]
+        for group in _new_groups(photos[camera], found):
+            # of equally empty folds the one that the group's digest names: else fold 0 got every camera's largest
+            start = int(group[:8], 16)
+            fold = min(range(folds), key=lambda fold: (held[fold], (fold - start) % folds))
+            found[group] = fold
+            held[fold] += photos[camera][group]
+    return found
+
+
+def _fewest_groups_first(photos: Photos) -> list[str]:
+    return sorted(photos, key=lambda camera: (len(photos[camera]), camera))
+
+
+def _new_groups(photos: Mapping[str, int], known: Mapping[str, object]) -> list[str]:
+    return sorted(photos.keys() - known.keys(), key=lambda group: (-photos[group], group))
+
+
+def _assign_camera(splits: dict[str, str], photos: Mapping[str, int], shares: Mapping[str, float]) -> None:
     """Add the new groups of one camera to `splits`; `photos`: its photographs by group."""
-    total = photos.total()
+    total = sum(photos.values())
     lacking = {split: shares[split] * total for split in SPLITS}
     held: set[str] = set()
     for group in photos.keys() & splits.keys():
         held.add(splits[group])
         lacking[splits[group]] -= photos[group]
-    new = sorted(photos.keys() - splits.keys(), key=lambda group: (-photos[group], group))
+    new = _new_groups(photos, splits)
     needed = SPLITS[: len(photos)]
     for place, group in enumerate(new):
         missing = [split for split in needed if split not in held]

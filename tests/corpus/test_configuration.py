@@ -6,6 +6,7 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
+from corpus.sections import Consensus, Support
 
 
 @pytest.fixture
@@ -21,6 +22,11 @@ def configuration_file(tmp_path: Path) -> Path:
         ("rules.quality_factor_min=950", "pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100"),
         ("train.workers=0", "pipelines.yaml: train.workers: 0 is not at least 1"),
         ("curation.test=2", "pipelines.yaml: curation.test: 2 is not above 0 and below 1"),
+        ("curation.folds=1", "pipelines.yaml: curation.folds: 1 is not within 2..100"),
+        ("curation.near_bits=65", "pipelines.yaml: curation.near_bits: 65 is not within 0..64"),
+        ("consensus.owners_min=0", "pipelines.yaml: consensus.owners_min: 0 is not at least 1"),
+        ("consensus.owner_share_min=2", "pipelines.yaml: consensus.owner_share_min: 2 is not within 0..1"),
+        ("consensus.photos=5", "pipelines.yaml: consensus.photos: is not a known key; look for a misspelling"),
         ("rules.quality=90", "pipelines.yaml: rules.quality: is not a known key; look for a misspelling"),
         ("file=x", "pipelines.yaml: file: is not a known key; look for a misspelling"),
         ("train.crop_px=4000", "pipelines.yaml: train: crop_px: 4000 is larger than outer_crop_px 960"),
@@ -46,6 +52,48 @@ def test_every_fault_is_told_not_only_the_first(configuration_file: Path) -> Non
 def test_an_unknown_camera_stops_before_any_work(configuration_file: Path) -> None:
     with pytest.raises(ConfigurationError, match="cameras: 'iphone-99' is not in the catalogue"):
         read_configuration(configuration_file, ["cameras=[iphone-99]"])
+
+
+def test_cameras_may_be_asked_for_by_support_which_opens_the_catalogue(configuration_file: Path) -> None:
+    asked = read_configuration(configuration_file, ["cameras={photos_min: 20, owners_min: 5}"])
+    assert asked.cameras == Support(photos_min=20, owners_min=5)
+    assert asked.whole_catalogue.is_open
+    assert asked.chosen.is_open
+    for cameras in ("all", "[iphone-6]"):
+        closed = read_configuration(configuration_file, [f"cameras={cameras}"])
+        assert not closed.whole_catalogue.is_open
+        assert not closed.chosen.is_open
+        assert len(closed.whole_catalogue.cameras) == len(asked.whole_catalogue.cameras)
+
+
+@pytest.mark.parametrize(
+    ("cameras", "sentence"),
+    [
+        ("{photos_min: 20}", "cameras.owners_min: is missing; the key must be given"),
+        ("{photos_min: 0, owners_min: 5}", "cameras.photos_min: 0 is not at least 1"),
+        ("{photos_min: 2, owners_min: 1, more: 1}", "cameras.more: is not a known key; look for a misspelling"),
+        ("any", "cameras: 'any' is not `all`, a list of the catalogue's keys, or photos_min and owners_min"),
+        ("[5]", "cameras: [5] is not `all`, a list of the catalogue's keys, or photos_min and owners_min"),
+    ],
+)
+def test_cameras_that_are_asked_for_in_no_form_there_is_are_told_in_one_sentence(
+    configuration_file: Path, cameras: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(configuration_file, [f"cameras={cameras}"])
+    assert str(caught.value) == f"pipelines.yaml: {sentence}"
+
+
+def test_what_counts_as_consensus_is_a_section_with_defaults(configuration_file: Path) -> None:
+    assert read_configuration(configuration_file).consensus == Consensus()
+    changed = read_configuration(configuration_file, ["consensus.owners_min=9"]).consensus
+    assert changed == Consensus(owners_min=9)
+
+
+def test_a_faulty_entry_of_the_catalogue_stops_before_any_work(configuration_file: Path) -> None:
+    (configuration_file.parent / "cameras.yaml").write_text("a: {name: A, make: [], model: [Y], sizes: [64x64]}")
+    with pytest.raises(ConfigurationError, match=r"cameras\.yaml: a: make: needs at least one entry"):
+        read_configuration(configuration_file, ["catalogue=cameras.yaml"])
 
 
 def test_an_override_sets_one_key_and_leaves_its_neighbours(configuration_file: Path) -> None:

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,15 @@ import pytest
 from PIL import Image
 
 from corpus.catalogue import Camera, Catalogue
-from corpus.records import RECORD, original_path, version_of
+from corpus.records import EXAMINED, RECORD, original_path, version_of
+from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
+from curation.examine import Trouble, facts_folder, facts_row, kind_of
+from curation.frames import Frames
+from curation.generation import Published, publish_generation
+from curation.inputs import find_inputs
+from curation.judging import Demand, Judged, judge_all
+from curation.past import Past, latest_generation
 from forensics.photo_facts import PhotoFacts
 
 CATALOGUE = """
@@ -71,7 +79,7 @@ PLAIN = PhotoFacts(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def photo() -> Callable[..., PhotoFacts]:
     """Return a maker of facts: those of a genuine photo by a Nexus 5X but for what is given."""
     return lambda **changes: replace(PLAIN, **changes)
@@ -260,6 +268,143 @@ def curated(finished: Finished, tmp_path: Path) -> World:
     """Return a copy of the finished world, for tests that go on from there."""
     shutil.copytree(finished.world.folder, tmp_path, dirs_exist_ok=True)
     return World(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def digest() -> Callable[..., str]:
+    """Return what makes hex digits that stand for a text."""
+    return digest_of
+
+
+def digest_of(text: object, digits: int = 64) -> str:
+    return hashlib.sha256(str(text).encode()).hexdigest()[:digits]
+
+
+@dataclass
+class Corpus:
+    """Records and facts of photographs without any picture, and their judgement in this process."""
+
+    store: Store
+    catalogue: Catalogue
+    records: list[dict[str, Any]] = field(default_factory=list)
+    examined: list[dict[str, Any]] = field(default_factory=list)
+    windows: int = 0
+
+    def record(self, site_id: object, **columns: Any) -> dict[str, Any]:
+        """Add a record, by default of a photo that was refused at the door."""
+        row = dict.fromkeys(RECORD.names) | {
+            "photo": f"flickr:{site_id}", "version": "v", "source": "flickr", "state": "refused", "size_bytes": 1000,
+            "owner_id": "ann", "owner_name": "Ann", "title": f"Title {site_id}", "licence": "CC BY 2.0",
+            "page_url": f"https://photos.example/{site_id}", "reasons": [],
+        }  # fmt: skip
+        self.records.append(row | columns)
+        return self.records[-1]
+
+    def photo(self, site_id: object, facts: PhotoFacts | None, *, seen: str | None = None, **columns: Any) -> None:
+        """Add a stored photo and its facts; `seen`: its perceptual hash; other columns of EXAMINED or of RECORD.
+
+        Its scan and its bytes are its own but where they are given.
+        """
+        found = {name: columns.pop(name) for name in EXAMINED.names if name in columns and name not in RECORD.names}
+        row = self.record(site_id, state="stored", **columns)
+        row["sha256"] = row["sha256"] or digest_of(f"bytes of {row['photo']} {row['version']}")
+        row["original"] = row["original"] or original_path(row["photo"], row["version"])
+        if facts is not None and facts.scan_digest is None:
+            facts = replace(facts, scan_digest=digest_of(f"scan of {row['photo']} {row['version']}", 32))
+        said = {"error": "not a JPEG"} if facts is None else {"facts": facts_row(facts), "perceptual_hash": seen}
+        same = {name: row[name] for name in ("photo", "version", "original", "sha256", "size_bytes")}
+        self.examined.append(dict.fromkeys(EXAMINED.names) | same | said | found)
+
+    def write(self, curation: Curation) -> None:
+        """Leave what was added since as a crawl and an examination do."""
+        self.windows += 1
+        name = f"w{self.windows:02d}"
+        self.store.publish_table(f"crawl/flickr/{name}/records.parquet", pa.Table.from_pylist(self.records, RECORD))
+        self.store.mark_done(f"crawl/flickr/{name}", {"photos": len(self.records)})
+        table = pa.Table.from_pylist(self.examined, EXAMINED)
+        self.store.publish_table(f"{facts_folder(kind_of(curation))}/{name}.parquet", table)
+        self.records, self.examined = [], []
+
+    def judge(
+        self,
+        cameras: tuple[str, ...] | str | Support = "all",
+        *,
+        rules: Rules | None = None,
+        consensus: Consensus | None = None,
+        troubles: Iterable[Trouble] = (),
+        **settings: Any,
+    ) -> Judged:
+        """Judge all that was ever added, as the job does; `settings`: keys of the section `curation`."""
+        curation = Curation(**{"test": 0.25, "validation": 0.25, **settings})
+        if self.records or not self.windows:
+            self.write(curation)
+        catalogue = self.catalogue.opened() if isinstance(cameras, Support) else self.catalogue
+        demand = Demand(catalogue, cameras, rules or Rules(), consensus or Consensus(), curation)
+        inputs = find_inputs(self.store, kind_of(curation))
+        past = Past(self.store, latest_generation(self.store))
+        return judge_all(inputs, past, troubles, demand, Frames(None), lambda *_: nullcontext(lambda _: None))
+
+    def rows(self, *arguments: Any, **settings: Any) -> dict[str, dict[str, Any]]:
+        """Judge, and return the rows by the site's id, in their order; see `judge`."""
+        return rows_of(self.judge(*arguments, **settings))
+
+    def publish(self, *arguments: Any, shards: Shards | None = None, **settings: Any) -> Published:
+        """Judge and publish a generation; see `judge`."""
+        judged = self.judge(*arguments, **settings)
+        return publish_generation(self.store, judged, SETTINGS, shards or Shards(), lambda _: None)
+
+
+SETTINGS = {
+    "cameras": "all",
+    "rules": Rules().model_dump(),
+    "consensus": Consensus().model_dump(),
+    "curation": Curation().model_dump(),
+}
+
+
+def rows_of(judged: Judged) -> dict[str, dict[str, Any]]:
+    """Return the rows of a judgement by the site's id; walks its parts."""
+    rows = [row for table, _, _ in judged.parts for row in table.to_pylist()]
+    return {row["photo"].partition(":")[2]: row for row in rows}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, catalogue: Catalogue) -> Corpus:
+    """Return an empty corpus."""
+    return Corpus(open_store("corpus", tmp_path), catalogue)
+
+
+@pytest.fixture(scope="session")
+def varied_corpus(catalogue: Catalogue) -> Callable[[Store], Corpus]:
+    """Return what puts 300 uploads with all that can befall a photo into a store, in an order of no meaning."""
+
+    def fill_it(store: Store) -> Corpus:
+        corpus = Corpus(store, catalogue)
+        random = np.random.default_rng(0)
+        for number in random.permutation(300).tolist():
+            kind, other = number % 10, int(random.integers(200))
+            told: dict[str, Any] = {"tables_digest": f"{number % 3 // 2:016x}", "segments_digest": "cd" * 8}
+            columns: dict[str, Any] = {"owner_id": f"owner{number % 37}"}
+            if kind == 0:
+                columns["sha256"] = digest_of(f"bytes {number // 20}")
+            elif kind == 1:
+                columns["seen"] = f"{int(digest_of('seen'), 16) ^ (1 << other) ^ (1 << other % 7):064x}"
+            elif kind == 2:
+                told["coding"] = "progressive"
+            elif kind == 3:
+                told |= {"make": "KODAK", "model": "Z650", "software": None}
+            elif kind == 4:
+                told |= {"serial_number": f"SN{number:06d}", "editor_marks": ("app13: Photoshop 3.0",)[: number % 3]}
+            corpus.photo(digest_of(number, 12), replace(PLAIN, **told), **columns)
+        return corpus
+
+    return fill_it
+
+
+@pytest.fixture(scope="session")
+def rows_judged() -> Callable[[Judged], dict[str, dict[str, Any]]]:
+    """Return what walks a judgement and returns its rows by the site's id."""
+    return rows_of
 
 
 @pytest.fixture(scope="session")

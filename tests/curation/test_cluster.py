@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
@@ -124,6 +125,16 @@ def test_no_scheduler_at_the_address_is_said_in_a_sentence(monkeypatch):
         Workers("tcp://127.0.0.1:9", 1) as workers,
     ):
         assert workers.client
+
+
+def test_workers_get_the_memory_they_are_told_to_have_and_a_folder_to_spill_to_that_goes_with_them():
+    with Workers(None, 1, memory_mb=300) as workers:
+        ((_, worker),) = workers.client.scheduler_info()["workers"].items()
+        assert worker["memory_limit"] == 300_000_000
+        folder = Path(worker["local_directory"])
+        assert folder.is_dir()
+        assert "shutterprint-dask-" in str(folder)
+    assert not folder.exists()
 
 
 def test_a_cluster_nobody_asks_for_is_not_started():

@@ -1,18 +1,36 @@
 """A generation: whole or not there, never changed, the same bytes for the same rows."""
 
 import csv
+import hashlib
 import io
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from corpus.catalogue import Catalogue
 from corpus.records import CURATED
-from corpus.sections import Shards
+from corpus.sections import Consensus, Curation, Rules, Shards
 from corpus.storage import open_store
-from curation.funnel import count
-from curation.generation import attribution, latest_generation, publish_generation, read_past
+from curation.funnel import tally
+from curation.generation import publish_generation
+from curation.judging import Judged
+from curation.past import Ledger, Past, latest_generation
 
-LEDGER = {"a" * 16: "train", "b" * 16: "test"}
+LEDGER = Ledger({"a" * 16: "train", "b" * 16: "test"}, {"a" * 16: 0, "b" * 16: 1})
+LEARNED = [
+    {"camera": "nexus-5x", "aspect": aspect, "value": value, "text": text, "photos": 3, "owners": 2, "share": 1.0,
+     "native": True, "source": "learned"}
+    for aspect, value, text in (("camera", "", "LGE\nNexus 5X"), ("size", "4032x3024", "4032x3024"))
+]  # fmt: skip
+SETTINGS = {
+    "cameras": "all",
+    "rules": Rules().model_dump(),
+    "consensus": Consensus().model_dump(),
+    "curation": Curation().model_dump(),
+}
 
 
 def row(number, reasons=(), **columns):
@@ -20,7 +38,8 @@ def row(number, reasons=(), **columns):
     cells = dict.fromkeys(CURATED.names) | {
         "photo": f"flickr:{number:03d}", "version": "v", "source": "flickr", "kept": kept, "reasons": list(reasons),
         "camera": "nexus-5x", "group": "ab"[number % 2] * 16, "split": ("train", "test")[number % 2] if kept else None,
-        "sha256": f"{number:064x}", "width_px": 3024, "height_px": 4032, "quality_factor": 90 + number % 9,
+        "fold": number % 2 if kept else None, "sha256": f"{number:016x}".ljust(64, "0"), "width_px": 3024,
+        "height_px": 4032, "quality_factor": 90 + number % 9, "size_bytes": 1000, "taken_at": "2016:05:01 10:11:12",
         "title": f"Title {number}", "owner_id": f"o{number % 2}", "owner_name": "Ann", "licence": "CC BY 2.0",
         "page_url": "https://photos.example/1", "editor_marks": [],
     }  # fmt: skip
@@ -38,6 +57,24 @@ ROWS = [
 
 
 @pytest.fixture
+def publish(catalogue):
+    """Return what publishes rows as a judgement would give them, in parts of so many."""
+
+    def publish_them(store, rows=ROWS, ledger=LEDGER, shards=None, part=100, learned=LEARNED):
+        def parts():
+            for start in range(0, len(rows), part):
+                some = rows[start : start + part]
+                digests = [hashlib.sha256(json.dumps(one).encode()).digest() for one in some]
+                told = [one | {"id": start + place, "has_serial": False} for place, one in enumerate(some)]
+                yield pa.Table.from_pylist(some, CURATED), digests, tally(told)
+
+        judged = Judged(learned, Catalogue(cameras=catalogue.cameras), ledger, [], [], -(-len(rows) // part), parts())
+        return publish_generation(store, judged, SETTINGS, shards or Shards(), lambda _: None)
+
+    return publish_them
+
+
+@pytest.fixture
 def store(tmp_path):
     return open_store("data", tmp_path)
 
@@ -47,94 +84,143 @@ def files(store, below="curated"):
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_generation_holds_every_row_the_counts_the_ledger_and_a_report(store):
-    name, counts, is_new = publish_generation(store, ROWS, LEDGER, Shards())
-    assert is_new
+def test_generation_holds_every_row_the_counts_the_ledger_what_was_learned_and_a_report(store, publish):
+    published = publish(store)
+    name = published.name
+    assert published.is_new
     assert name.startswith("0001-")
     assert latest_generation(store) == name
     assert store.read_table(f"curated/{name}/photos.parquet").to_pylist() == ROWS
-    assert store.read_json(f"curated/{name}/funnel.json") == counts
-    assert store.read_json(f"curated/{name}/splits.json") == LEDGER
+    assert store.read_json(f"curated/{name}/funnel.json") == published.counts
+    assert (published.counts["photos"], published.counts["kept"]) == (6, 3)
+    assert store.read_json(f"curated/{name}/splits.json") == LEDGER.splits
+    assert store.read_json(f"curated/{name}/natives.json") == LEARNED
     assert b"<svg" in files(store)[f"{name}/report.html"]
-    past = read_past(store, name)
-    assert past.ledger == LEDGER
-    assert past.kept == {(f"flickr:{number:03d}", "v") for number in range(3)}
+    past = Past(store, name)
+    assert past.ledger(Curation().folds) == LEDGER
+    assert set(past.kept("", "~")) == {f"flickr:{number:03d}" for number in range(3)}
+    beside = {"README.md", "croissant.json", "attribution.csv", "attribution.html", "folds.json", "_done.json"}
+    assert {f"{name}/{file}" for file in beside} <= files(store).keys()
 
 
-def test_the_same_rows_make_nothing_new_and_other_shards_or_rows_do(store):
-    first, _, _ = publish_generation(store, ROWS, LEDGER, Shards())
+def test_a_generation_that_could_not_be_finished_is_none_and_the_next_run_makes_it(store, publish, monkeypatch):
+    def run_out_of_disk(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("curation.generation.croissant", run_out_of_disk)  # what the last file before the marker holds
+        with pytest.raises(OSError, match="no space left"):
+            publish(store)
+    assert latest_generation(store) is None
+    assert publish(store).is_new
+
+
+def test_the_same_rows_make_nothing_new_and_other_shards_or_rows_or_sides_do(store, publish):
+    first = publish(store)
     before = files(store)
-    assert publish_generation(store, ROWS, LEDGER, Shards())[0::2] == (first, False)
+    again = publish(store)
+    assert (again.name, again.is_new, again.counts) == (first.name, False, first.counts)
     assert files(store) == before
-    second, _, is_new = publish_generation(store, ROWS, LEDGER, Shards(tile_px=512))
-    assert (is_new, second[:5]) == (True, "0002-")
-    third, _, _ = publish_generation(store, ROWS[1:], LEDGER, Shards(tile_px=512))
-    assert third[:5] == "0003-"
-    assert {name: data for name, data in files(store).items() if name.startswith(first)} == before
+    second = publish(store, shards=Shards(tile_px=512))
+    assert (second.is_new, second.name[:5]) == (True, "0002-")
+    assert publish(store, ROWS[1:], shards=Shards(tile_px=512)).name[:5] == "0003-"
+    folded = Ledger(LEDGER.splits, {"a" * 16: 3, "b" * 16: 4})
+    assert publish(store, ROWS[1:], folded, Shards(tile_px=512)).name[:5] == "0004-"
+    assert publish(store, ROWS[1:], folded, Shards(tile_px=512), learned=LEARNED[:1]).name[:5] == "0005-"
+    assert {name: data for name, data in files(store).items() if name.startswith(first.name)} == before
 
 
-def test_equal_rows_give_equal_bytes_in_another_store(store, tmp_path):
+def test_a_row_that_changed_anything_makes_a_new_generation(store, publish):
+    publish(store)
+    assert publish(store, [ROWS[0] | {"title": "another"}, *ROWS[1:]]).is_new
+
+
+def test_equal_rows_give_equal_bytes_in_another_store_whatever_the_parts_and_the_order_of_the_ledger(
+    store, publish, tmp_path
+):
     other = open_store("elsewhere", tmp_path)
-    publish_generation(store, ROWS, LEDGER, Shards())
-    publish_generation(other, ROWS, dict(reversed(LEDGER.items())), Shards())
+    publish(store)
+    backwards = Ledger(dict(reversed(LEDGER.splits.items())), dict(reversed(LEDGER.folds.items())))
+    publish(other, ledger=backwards, part=2)
     assert files(store) == files(other)
 
 
-def test_what_a_crash_left_is_replaced(store, tmp_path):
-    whole, _, _ = publish_generation(open_store("elsewhere", tmp_path), ROWS, LEDGER, Shards())
+def test_row_groups_are_of_one_size_whatever_the_parts_are(store, publish, monkeypatch):
+    monkeypatch.setattr("curation.generation.ROW_GROUP", 10)
+    rows = [row(number) for number in range(25)]
+    for part in (3, 10, 100):
+        publish(store, rows, part=part, shards=Shards(shard_photos=part))
+    tables = [data for path, data in sorted(files(store).items()) if path.endswith("photos.parquet")]
+    assert len(tables) == 3
+    assert tables[0] == tables[1] == tables[2]
+    parquet = pq.ParquetFile(io.BytesIO(tables[0]))
+    assert [parquet.metadata.row_group(at).num_rows for at in range(3)] == [10, 10, 5]
+    assert parquet.read().to_pylist() == rows
+
+
+def test_a_corpus_judged_in_parts_of_other_sizes_gives_the_same_bytes(tmp_path, varied_corpus):
+    found = {}
+    for part_photos in (100, 20_000):
+        corpus = varied_corpus(open_store(f"parts-{part_photos}", tmp_path))
+        corpus.publish(judge_photos=part_photos)
+        corpus.photo("late", None)
+        corpus.publish(judge_photos=part_photos)  # one that has a past
+        found[part_photos] = files(corpus.store)
+    assert len({path.partition("/")[0] for path in found[100]}) == 2
+    assert found[100] == found[20_000]
+
+
+def test_what_a_crash_left_is_replaced(store, publish, tmp_path):
+    whole = publish(open_store("elsewhere", tmp_path)).name
     store.publish(f"curated/{whole}/photos.parquet", b"half")
     store.publish("curated/0001-ffffffffff/left.json", b"half")
     assert latest_generation(store) is None
-    publish_generation(store, ROWS, LEDGER, Shards())
+    publish(store)
     assert files(store) == files(open_store("elsewhere", tmp_path))
 
 
-def test_generations_are_counted_beyond_four_digits(store):
+def test_generations_are_counted_beyond_four_digits(store, publish):
     store.mark_done("curated/9999-aaaaaaaaaa", {})
     store.mark_done("curated/10000-aaaaaaaaaa", {})
-    assert latest_generation(store) == "10000-aaaaaaaaaa"
+    assert publish(store).name.startswith("10001-")
 
 
-def test_attribution_names_what_is_kept_and_holds_no_formula():
+def test_attribution_names_what_is_kept_and_holds_no_formula(store, publish):
     rows = [
         row(0, title="=HYPERLINK(1)", owner_name="@evil"),
         row(1, title='He said "hi",\nthen left', owner_name=None),
         row(2, title="-1+1", owner_name=" =x"),
         row(3, ("truncated",)),
     ]
-    table = list(csv.DictReader(io.StringIO(attribution(rows))))
+    name = publish(store, rows).name
+    table = list(csv.DictReader(io.StringIO(files(store)[f"{name}/attribution.csv"].decode())))
     assert [line["photo"] for line in table] == ["flickr:000", "flickr:001", "flickr:002"]
     assert [line["title"] for line in table] == ["'=HYPERLINK(1)", 'He said "hi",\nthen left', "'-1+1"]
     assert [line["author"] for line in table] == ["'@evil", "o1", "' =x"]
 
 
-def test_funnel_counts_every_reason_and_what_is_left_after_it():
-    steps = [(step["reason"], step["refused"], step["first"], step["remaining"]) for step in count(ROWS)["funnel"]]
-    assert steps == [("edited_by_software", 1, 1, 5), ("truncated", 2, 1, 4), ("duplicate", 1, 1, 3)]
+def test_pages_of_hostile_text_have_no_markup_of_it(store, publish):
+    script = "<script>alert(1)</script>"
+    code = {"camera": "<b>x</b>", "page_url": f"javascript:{script}"}
+    evil = [
+        row(7, (script,), **code, software=script, original=script),
+        row(8, **code, title=script, owner_name=script, licence=script),
+    ]
+    learned = [LEARNED[0] | {"camera": "<b>x</b>", "text": script, "value": script}]
+    name = publish(store, [*ROWS, *evil], learned=[*LEARNED, *learned]).name
+    for file in ("report.html", "attribution.html", "README.md"):
+        page = files(store)[f"{name}/{file}"].decode()
+        assert "<script>alert" not in page, file
+        assert "<b>x" not in page, file
+        assert 'href="javascript:' not in page, file
 
 
-def test_counts_tell_cameras_groups_splits_and_turned_sizes_alike():
-    camera = count([*ROWS, row(6, width_px=4032, height_px=3024)])["cameras"]["nexus-5x"]
-    assert (camera["photos"], camera["kept"], camera["groups"], camera["owners"]) == (7, 4, 2, 2)
-    assert camera["sizes"] == {"4032x3024": 4}
-    assert camera["splits"]["train"] == {"photos": 3, "groups": 1}
+def test_report_of_nothing_kept_is_still_a_report(store, publish):
+    published = publish(store, ROWS[3:], Ledger())
+    assert published.counts["kept"] == 0
+    assert "0 (0 B) are kept" in files(store)[f"{published.name}/report.html"].decode()
 
 
-def test_leaks_between_splits_are_counted():
-    assert count(ROWS)["leaks"] == {"groups": 0, "bytes": 0, "owners": 0}
-    leaking = [row(0), row(2, split="test", sha256=f"{0:064x}")]
-    assert count(leaking)["leaks"] == {"groups": 1, "bytes": 1, "owners": 1}
-
-
-def test_report_of_hostile_text_has_no_markup_of_it(store):
-    evil = row(7, ("<script>alert(1)</script>",), camera="<b>x</b>")
-    name, _, _ = publish_generation(store, [*ROWS, evil], LEDGER, Shards())
-    page = files(store)[f"{name}/report.html"].decode()
-    assert "<script>" not in page
-    assert "<b>x" not in page
-
-
-def test_report_of_nothing_kept_is_still_a_report(store):
-    name, counts, _ = publish_generation(store, ROWS[3:], {}, Shards())
-    assert counts["kept"] == 0
-    assert "0 are kept" in files(store)[f"{name}/report.html"].decode()
+def test_a_generation_of_no_photo_at_all_is_still_one(store, publish):
+    published = publish(store, [], Ledger(), learned=[])
+    assert store.read_table(f"curated/{published.name}/photos.parquet").num_rows == 0

@@ -1,4 +1,4 @@
-"""Judgement: every record gets its row and every reason that applies, from the records and the facts alone."""
+"""Judgement of one photo: its row and every reason that applies, from its record and its facts alone."""
 
 import pytest
 
@@ -6,17 +6,14 @@ from corpus.catalogue import Catalogue
 from corpus.records import CURATED, EXAMINED, RECORD
 from corpus.sections import Curation, Rules
 from curation.examine import PhotoKey, Trouble, facts_row
-from curation.inputs import best_records, waiting
-from curation.judge import Law, Past, judge
+from curation.judge import Law, clean_claims, evidence_of, verdict
 from forensics.photo_facts import facts_of_row
-
-NOTHING = Past({}, frozenset())
 
 
 def record(site_id, state="stored", **columns):
     row = dict.fromkeys(RECORD.names) | {
         "photo": f"flickr:{site_id}", "version": "v", "source": "flickr", "state": state, "owner_id": "ann",
-        "sha256": f"{site_id:0>8}" if state == "stored" else None, "reasons": [],
+        "sha256": f"{site_id:0>64}" if state == "stored" else None, "reasons": [],
     }  # fmt: skip
     return row | columns
 
@@ -33,174 +30,197 @@ def law(catalogue):
 
 @pytest.fixture
 def judged(law):
-    """Return what judges records, each with its row of facts or None, and returns the rows by site id."""
+    """Return what judges a record with its row of facts, or with the trouble there was, and returns its row."""
 
-    def judge_them(pairs, past=NOTHING, troubles=(), by=law):
-        records = {PhotoKey(row["photo"], row["version"]): row for row, _ in pairs}
-        facts = {PhotoKey(row["photo"], row["version"]): found for row, found in pairs if found is not None}
-        rows, ledger = judge(records, facts, troubles, by, past)
-        assert [list(row) for row in rows] == [CURATED.names] * len(records)
-        assert all(row["kept"] == (row["reasons"] == []) == (row["split"] is not None) for row in rows)
-        return {row["photo"].removeprefix("flickr:"): row for row in rows}, ledger
+    def judge_it(row, found=None, trouble=None, by=law):
+        told = verdict(row, evidence_of(row, found, trouble), by)
+        assert list(told) == CURATED.names
+        assert (told["photo"], told["version"], told["kept"], told["split"]) == (row["photo"], "v", None, None)
+        return told
 
-    return judge_them
+    return judge_it
 
 
-def stored(site_id, facts, **columns):
-    row = record(site_id, **columns)
-    return row, examined(row, facts)
+@pytest.fixture
+def stored(judged):
+    """Return what judges a stored photo of these facts."""
+
+    def judge_it(site_id, facts, by=None, **columns):
+        row = record(site_id, **columns)
+        return judged(row, examined(row, facts), **({"by": by} if by else {}))
+
+    return judge_it
 
 
-def test_genuine_photo_is_kept_with_camera_group_and_split(judged, photo):
-    rows, ledger = judged([stored("1", photo(serial_number="SN0001"))])
-    assert (rows["1"]["kept"], rows["1"]["camera"], rows["1"]["split"]) == (True, "nexus-5x", "train")
-    assert ledger == {rows["1"]["group"]: "train"}
+def test_nothing_speaks_against_a_genuine_photo_and_its_row_has_camera_group_and_what_its_bytes_say(stored, photo):
+    facts = photo(serial_number="SN0001", tables_digest="ab" * 8, segments_digest="cd" * 8, scan_digest="ef" * 16)
+    row = stored("1", facts)
+    assert (row["reasons"], row["camera"], row["error"]) == ([], "nexus-5x", None)
+    assert len(row["group"]) == 16
+    assert (row["tables_digest"], row["segments_digest"], row["scan_digest"]) == ("ab" * 8, "cd" * 8, "ef" * 16)
+    assert (row["width_px"], row["taken_at"], row["owner_id"]) == (4032, "2016:05:01 10:11:12", "ann")
 
 
 def test_refused_photo_keeps_its_row_with_all_reasons_and_its_camera(judged, photo):
-    pair = stored("1", photo(coding="progressive", components=1))
-    pair[1]["pixel_error"] = "Premature end of JPEG file"
-    row = judged([pair])[0]["1"]
-    assert row["reasons"] == ["not_baseline", "not_colour", "undecodable"]
-    assert (row["camera"], row["split"], row["error"]) == ("nexus-5x", None, "Premature end of JPEG file")
+    row = record("1")
+    facts = photo(coding="progressive", components=1)
+    told = judged(row, examined(row, facts, pixel_error="Premature end of JPEG file"))
+    assert told["reasons"] == ["not_baseline", "not_colour", "undecodable"]
+    assert (told["camera"], told["error"]) == ("nexus-5x", "Premature end of JPEG file")
+
+
+def test_what_the_pixels_show_of_earlier_saving_refuses_a_photo(judged, photo):
+    row = record("1")
+    grid = examined(row, photo(), foreign_grid="3,5", foreign_grid_log10_nfa=-20.0, perceptual_hash="ab" * 32)
+    assert (judged(row, grid)["reasons"], judged(row, grid)["perceptual_hash"]) == (["foreign_grid"], "ab" * 32)
+    both = examined(row, photo(), foreign_grid="0,1", first_quality_factor=70, first_quality_gain=0.1)
+    assert judged(row, both)["reasons"] == ["foreign_grid", "compressed_twice"]
+
+
+def test_exif_that_could_not_be_read_whole_is_told_as_the_error(stored, photo):
+    assert stored("1", photo(exif_error="EXIF ends early"))["error"] == "EXIF ends early"
 
 
 def test_bytes_that_are_no_jpeg_are_unreadable(judged):
     row = record("1")
-    rows, _ = judged([(row, examined(row, error="not a JPEG: PNG bytes"))])
-    assert (rows["1"]["reasons"], rows["1"]["error"]) == (["unreadable"], "not a JPEG: PNG bytes")
+    told = judged(row, examined(row, error="not a JPEG: PNG bytes"))
+    assert (told["reasons"], told["error"], told["camera"]) == (["unreadable"], "not a JPEG: PNG bytes", None)
 
 
 def test_original_that_is_missing_changed_or_not_examined_says_so(judged, photo):
     key = PhotoKey("flickr:1", "v")
-    rows, _ = judged([(record("1"), None)], troubles=[Trouble(key, "original_missing", "no file")])
-    assert (rows["1"]["reasons"], rows["1"]["error"]) == (["original_missing"], "no file")
-    assert judged([(record("1"), None)])[0]["1"]["reasons"] == ["not_examined"]
+    told = judged(record("1"), trouble=Trouble(key, "original_missing", "no file"))
+    assert (told["reasons"], told["error"]) == (["original_missing"], "no file")
+    assert judged(record("1"))["reasons"] == ["not_examined"]
     changed = examined(record("1"), photo()) | {"sha256": "other"}
-    assert judged([(record("1"), changed)])[0]["1"]["reasons"] == ["original_damaged"]
+    assert judged(record("1"), changed)["reasons"] == ["original_damaged"]
+    assert "other" in judged(record("1"), changed)["error"]
 
 
-def test_photo_refused_at_the_door_is_asked_by_todays_rules(judged, photo, law):
+def test_trouble_of_today_counts_though_facts_of_another_day_are_there(judged, photo):
+    trouble = Trouble(PhotoKey("flickr:1", "v"), "original_damaged", "SHA-256 is another")
+    assert judged(record("1"), examined(record("1"), photo()), trouble)["reasons"] == ["original_damaged"]
+
+
+def test_photo_deleted_at_its_site_is_refused_for_that_alone(judged):
+    assert judged(record("1", "deleted", reasons=["too_large"]))["reasons"] == ["deleted_at_source"]
+
+
+def test_photo_refused_at_the_door_is_asked_by_todays_rules(judged, photo):
     facts = facts_row(photo(coding="progressive", is_complete=None, trailing_bytes=None))
     at_the_door = record("1", "refused", reasons=["low_quality_factor"], facts=facts)
-    assert judged([(at_the_door, None)])[0]["1"]["reasons"] == ["not_baseline"]
+    assert judged(at_the_door)["reasons"] == ["not_baseline"]
 
 
-def test_photo_refused_at_the_door_that_would_pass_today_was_not_downloaded(judged, photo):
-    at_the_door = record("1", "refused", reasons=["camera_not_chosen"], facts=facts_row(photo(is_complete=None)))
-    assert judged([(at_the_door, None)])[0]["1"]["reasons"] == ["not_downloaded"]
+@pytest.mark.parametrize("reason", ["camera_not_chosen", "too_little_support", "not_native_tables", "label_disagrees"])
+def test_photo_refused_at_the_door_that_would_pass_today_was_not_downloaded(judged, photo, reason):
+    at_the_door = record("1", "refused", reasons=[reason], facts=facts_row(photo(is_complete=None)))
+    assert judged(at_the_door)["reasons"] == ["not_downloaded"]
 
 
-def test_reasons_that_only_the_door_knows_are_carried_over(judged, photo):
-    pairs = [
-        (record("1", "refused", reasons=["licence_not_allowed", "download_forbidden"]), None),
-        (record("2", "refused", reasons=["too_large"], facts=facts_row(photo(components=1))), None),
-        (record("3", "refused", reasons=["low_quality_factor"]), None),
-        (record("4", "refused", reasons=["a_later_idea"]), None),
-    ]
-    rows, _ = judged(pairs)
-    assert [rows[site_id]["reasons"] for site_id in "1234"] == [
-        ["licence_not_allowed", "download_forbidden"], ["too_large", "not_colour"], ["low_quality_factor"],
-        ["a_later_idea"],
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (["licence_not_allowed", "download_forbidden"], ["licence_not_allowed", "download_forbidden"]),
+        (["low_quality_factor"], ["low_quality_factor"]),  # of a crawl that left no facts
+        (["a_later_idea"], ["a_later_idea"]),
+    ],
+)
+def test_reasons_that_only_the_door_knows_are_carried_over(judged, reasons, told):
+    assert judged(record("1", "refused", reasons=reasons))["reasons"] == told
+
+
+def test_reasons_of_the_door_stand_beside_those_of_todays_rules(judged, photo):
+    at_the_door = record("2", "refused", reasons=["too_large"], facts=facts_row(photo(components=1)))
+    assert judged(at_the_door)["reasons"] == ["too_large", "not_colour"]
 
 
 def test_failed_download_keeps_its_error_and_never_passes(judged, photo):
-    pairs = [
-        (record("1", "failed", error="HTTP 500", http_status=500), None),
-        (record("2", "failed", error="cut off", facts=facts_row(photo(is_complete=None))), None),
-        (record("3", "a state of tomorrow"), None),
-    ]
-    rows, _ = judged(pairs)
-    assert [rows[site_id]["reasons"] for site_id in "123"] == [["download_failed"]] * 3
-    assert rows["1"]["error"] == "HTTP 500"
+    failed = judged(record("1", "failed", error="HTTP 500", http_status=500))
+    assert (failed["reasons"], failed["error"]) == (["download_failed"], "HTTP 500")
+    cut_off = record("2", "failed", error="cut off", facts=facts_row(photo(is_complete=None)))
+    assert judged(cut_off)["reasons"] == ["download_failed"]
+    assert judged(record("3", "a state of tomorrow"))["reasons"] == ["download_failed"]
 
 
-def test_of_equal_bytes_one_is_kept_and_refused_copies_are_not_called_duplicates(judged, photo):
-    pairs = [
-        stored("1", photo(), sha256="same", uploaded_at="2020-01-02T00:00:00Z", owner_id="ann"),
-        stored("2", photo(), sha256="same", uploaded_at="2020-01-01T00:00:00Z", owner_id="bob"),
-        stored("3", photo(coding="progressive"), sha256="same", uploaded_at="2019-01-01T00:00:00Z"),
-    ]
-    rows, ledger = judged(pairs)
-    assert [rows[site_id]["reasons"] for site_id in "123"] == [["duplicate"], [], ["not_baseline"]]
-    assert list(ledger) == [rows["2"]["group"]]
-
-
-def test_what_an_earlier_generation_decided_stays(judged, photo):
-    first = [stored(str(number), photo(), owner_id=f"owner{number}") for number in range(5)]
-    rows, ledger = judged(first)
-    kept = frozenset((row["photo"], "v") for row in rows.values())
-    copy = stored("copy", photo(), sha256=first[0][0]["sha256"], uploaded_at="1999-01-01T00:00:00Z", owner_id="new")
-    more = [stored(f"more{number}", photo(), owner_id=f"newcomer{number}") for number in range(9)]
-    again, later = judged([*first, copy, *more], past=Past(ledger, kept))
-    assert again["copy"]["reasons"] == ["duplicate"]
-    assert ledger.items() <= later.items()
-    assert all(again[site_id]["split"] == row["split"] for site_id, row in rows.items())
-
-
-def test_the_ledger_remembers_groups_whose_photos_are_gone(judged, photo):
-    _, ledger = judged([stored("1", photo())], past=Past({"f" * 16: "test"}, frozenset()))
-    assert ledger["f" * 16] == "test"
-
-
-def test_photos_of_other_cameras_keep_their_camera_and_are_not_chosen(judged, photo, law, catalogue):
+def test_photos_of_other_cameras_keep_their_camera_and_are_not_chosen(stored, photo, law, catalogue):
     narrow = Law(catalogue, Catalogue(cameras=catalogue.cameras[:1]), law.rules, law.curation)
-    row = judged([stored("1", photo())], by=narrow)[0]["1"]
+    row = stored("1", photo(), by=narrow)
     assert (row["camera"], row["reasons"]) == ("nexus-5x", ["camera_not_chosen"])
 
 
-def test_photo_labelled_by_its_collection_has_the_labels_camera_and_group(judged, photo, law, catalogue):
+def test_photo_labelled_by_its_collection_has_the_labels_camera_and_group(stored, photo, law, catalogue):
     bare = photo(make=None, model=None, serial_number="SN0001")
-    rows, _ = judged([stored("1", bare, labelled_camera="nexus-5x"), stored("2", bare)])
-    assert (rows["1"]["kept"], rows["1"]["camera"]) == (True, "nexus-5x")
-    assert (rows["2"]["reasons"], rows["2"]["camera"]) == (["no_camera_model"], None)
-    by_exif = judged([stored("1", photo(serial_number="SN0001"))])[0]["1"]
-    assert rows["1"]["group"] == by_exif["group"]
-    without = Law(Catalogue(cameras=catalogue.cameras[:1]), law.chosen, law.rules, law.curation)
-    assert judged([stored("1", bare, labelled_camera="nexus-5x")], by=without)[0]["1"]["reasons"] == ["camera_unknown"]
+    labelled, without = stored("1", bare, labelled_camera="nexus-5x"), stored("2", bare)
+    assert (labelled["reasons"], labelled["camera"]) == ([], "nexus-5x")
+    assert (without["reasons"], without["camera"]) == (["no_camera_model"], None)
+    assert labelled["group"] == stored("1", photo(serial_number="SN0001"))["group"]
+    lost = Law(Catalogue(cameras=catalogue.cameras[:1]), law.chosen, law.rules, law.curation)
+    assert stored("1", bare, labelled_camera="nexus-5x", by=lost)["reasons"] == ["camera_unknown"]
 
 
 def test_photo_refused_at_the_door_is_asked_anew_about_its_label(judged, photo):
     apple = facts_row(photo(make="Apple", model="iPhone 6", software="9.3.1", is_complete=None))
     bare = facts_row(photo(model=None, is_complete=None))
     reasons = ["label_disagrees", "low_quality_factor"]
-    pairs = [
-        (record("1", "refused", reasons=reasons, facts=apple, labelled_camera="nexus-5x"), None),
-        (record("2", "refused", reasons=reasons, facts=bare, labelled_camera="nexus-5x"), None),
-        (record("3", "refused", reasons=["camera_unknown"]), None),  # a label that was unknown: no byte was read
-    ]
-    rows, _ = judged(pairs)
-    assert rows["1"]["reasons"] == ["label_disagrees", "software_not_firmware"]
-    assert rows["2"]["reasons"] == ["not_downloaded"]
-    assert rows["3"]["reasons"] == ["camera_unknown"]
+    disagreeing = judged(record("1", "refused", reasons=reasons, facts=apple, labelled_camera="nexus-5x"))
+    assert disagreeing["reasons"] == ["label_disagrees", "software_not_firmware"]
+    nameless = judged(record("2", "refused", reasons=reasons, facts=bare, labelled_camera="nexus-5x"))
+    assert nameless["reasons"] == ["not_downloaded"]
+    unknown = judged(record("3", "refused", reasons=["camera_unknown"]))  # its label was unknown: no byte was read
+    assert unknown["reasons"] == ["camera_unknown"]
 
 
-def test_photos_of_one_device_of_a_collection_are_one_group(judged, photo):
-    pairs = [stored(str(number), photo(), source="folder", owner_id=f"vision D0{number % 2}") for number in range(4)]
-    rows, _ = judged(pairs)
-    groups = [rows[str(number)]["group"] for number in range(4)]
+def test_photos_of_one_device_of_a_collection_are_one_group(stored, photo):
+    groups = [stored(str(n), photo(), source="folder", owner_id=f"vision D0{n % 2}")["group"] for n in range(4)]
     assert (groups[0], groups[1]) == (groups[2], groups[3])
     assert groups[0] != groups[1]
 
 
 def test_facts_survive_the_way_through_a_row(photo):
-    facts = photo(comments=("a", "b"), editor_marks=("x: y",), quality_factor=None)
+    facts = photo(comments=("a", "b"), editor_marks=("x: y",), exif_counts=(11, -1), quality_factor=None)
     row = facts_row(facts)
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
     lists["quantisation_tables"] = [list(table) for table in facts.quantisation_tables]
     assert facts_of_row(lists) == facts
 
 
-def test_of_several_records_the_best_state_counts_and_then_the_latest_window():
-    failed, refused = record("1", "failed", error="x"), record("1", "refused", reasons=["unreadable"])
-    found, again = record("1", title="first"), record("1", title="second")
-    best = best_records([("w3", [refused]), ("w1", [found]), ("w2", [again]), ("w4", [failed])])
-    assert [row["title"] for row in best.values()] == ["second"]
-    assert [row["state"] for row in best_records([("w1", [refused]), ("w2", [failed])]).values()] == ["refused"]
+def shown(law, facts, **columns):
+    """Return the aspects that a photo shows of its camera."""
+    row = record("1", **columns)
+    return [claim.aspect for claim in clean_claims(row, evidence_of(row, examined(row, facts)), law)]
 
 
-def test_uploads_of_a_replaced_photo_are_two_rows_and_only_stored_ones_wait():
-    records = best_records([("w1", [record("1"), record("1", version="w"), record("2", "failed")])])
-    assert [(one.photo, one.version) for one in waiting(records, {})] == [("flickr:1", "v"), ("flickr:1", "w")]
-    assert waiting(records, {PhotoKey("flickr:1", "v"): {}, PhotoKey("flickr:1", "w"): {}}) == []
+def test_a_clean_photo_shows_what_its_camera_writes(law, photo):
+    facts = photo(tables_digest="ab" * 8, segments_digest="cd" * 8)
+    assert shown(law, facts) == ["camera", "size", "tables", "segments", "software"]
+    assert shown(law, photo(software=None)) == ["camera", "size"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"editor_marks": ("xmp:CreatorTool: Adobe Photoshop",)},
+        {"modified_at": "2017:01:01 00:00:00"},
+        {"coding": "progressive"},
+        {"is_complete": False},
+        {"exif_width_px": 99},
+        {"model": None},
+    ],
+)
+def test_a_photo_that_something_speaks_against_shows_nothing(law, photo, changes):
+    assert shown(law, photo(**changes)) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"width_px": 640, "exif_width_px": None}, {"quality_factor": 50}, {"software": "X1"}]
+)
+def test_what_has_yet_to_be_learned_does_not_speak_against_a_teacher(law, photo, changes):
+    assert "size" in shown(law, photo(**changes))
+
+
+def test_photos_refused_at_the_door_teach_by_their_headers_unless_the_door_knew_more(law, photo):
+    facts = facts_row(photo(is_complete=None))
+    for reasons, teaches in ((["camera_not_chosen"], True), (["low_quality_factor"], True), (["too_large"], False)):
+        row = record("1", "refused", reasons=reasons, facts=facts)
+        assert bool(list(clean_claims(row, evidence_of(row, None), law))) is teaches

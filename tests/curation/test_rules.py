@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+from corpus.catalogue import Catalogue, unlisted_camera
 from corpus.sections import Rules
 from curation.reasons import REASONS, in_funnel_order
-from curation.rules import RULES, judge_facts, refusals
+from curation.rules import LEARNED, RULES, judge_facts, refusals
 from forensics.quality import scaled_tables
 
 LIMITS = Rules()
@@ -178,6 +179,97 @@ def test_tables_between_two_factors_count_as_the_upper_one(ask):
     assert ask(quality_factor=94, quality_residual=0.1, quantisation_tables=finer) == ()
     assert ask(quality_factor=94, quality_residual=0.1, quantisation_tables=coarser) == ("low_quality_factor",)
     assert ask(quality_factor=93, quality_residual=5.0, quantisation_tables=finer) == ("low_quality_factor",)
+
+
+OWN, FOREIGN = "0123456789abcdef", "fedcba9876543210"
+
+
+@pytest.fixture
+def ask_knowing(photo, catalogue):
+    """Return what asks all rules about a photo by a Nexus 5X of which more is known: tables, segments, sizes."""
+
+    def asked(known, limits=LIMITS, **changes):
+        return refusals(photo(**changes), catalogue["nexus-5x"].model_copy(update=known), limits)
+
+    return asked
+
+
+def test_where_a_cameras_tables_are_known_they_decide_instead_of_the_quality_factor(ask_knowing):
+    known = {"tables": (OWN,)}
+    by_nature = {"quality_factor": 91, "quantisation_tables": scaled_tables(91)}
+    assert ask_knowing(known, tables_digest=OWN, **by_nature) == ()
+    assert ask_knowing(known, tables_digest=FOREIGN, quality_factor=98) == ("not_native_tables",)
+    assert ask_knowing(known, tables_digest=None) == ("not_native_tables",)
+    assert ask_knowing(known, tables_digest=OWN, quality_factor=None) == ()
+
+
+def test_where_native_tables_are_not_asked_for_the_quality_factor_decides_again(ask_knowing):
+    known, limits = {"tables": (OWN,)}, Rules(native_tables=False)
+    assert ask_knowing(known, limits, tables_digest=FOREIGN, quality_factor=98) == ()
+    by_nature = {"quality_factor": 91, "quantisation_tables": scaled_tables(91)}
+    assert ask_knowing(known, limits, tables_digest=OWN, **by_nature) == ("low_quality_factor",)
+
+
+def test_an_order_of_segments_that_the_camera_does_not_write_is_refused_where_its_own_are_known(ask_knowing):
+    known = {"segments": (OWN, "00" * 8)}
+    assert ask_knowing(known, segments_digest=OWN) == ()
+    assert ask_knowing(known, segments_digest=FOREIGN) == ("not_native_segments",)
+    assert ask_knowing(known, Rules(native_segments=False), segments_digest=FOREIGN) == ()
+    assert ask_knowing({}, segments_digest=FOREIGN) == ()
+
+
+def test_sizes_that_were_learned_are_native_beside_those_of_the_catalogue(ask_knowing):
+    learned = {"sizes": ("4032x3024", "2048x1536")}
+    turned = {"width_px": 1536, "height_px": 2048, "exif_width_px": None}
+    assert ask_knowing(learned, **turned) == ()
+    assert ask_knowing({}, **turned) == ("not_native_size",)
+
+
+@pytest.fixture
+def ask_unlisted(photo):
+    """Return what judges a photo by a camera that an open catalogue does not list; `learned`: what is known of it."""
+
+    def asked(learned, limits=LIMITS, **changes):
+        names = {"make": "Sony", "model": "DSC-W800", "width_px": 5152, "height_px": 3864, "exif_width_px": None}
+        unlisted = unlisted_camera("sony-dsc-w800", "Sony", "DSC-W800", **learned)
+        whole = Catalogue(cameras=(), unlisted=(unlisted,), is_open=True)
+        return judge_facts(photo(**(names | changes)), whole, whole, limits)[1]
+
+    return asked
+
+
+def test_of_an_unlisted_camera_nothing_is_said_that_was_not_learned(ask_unlisted):
+    assert ask_unlisted({}, software="DSC-W800 v1.0") == ()
+    assert ask_unlisted({}, software="DSC-W800 v1.0", quality_factor=60) == ("low_quality_factor",)
+
+
+def test_an_unlisted_camera_is_held_to_the_sizes_and_tables_that_were_learned(ask_unlisted):
+    assert ask_unlisted({"sizes": ("5152x3864",)}, software=None) == ()
+    assert ask_unlisted({"sizes": ("640x480",)}, software=None) == ("not_native_size",)
+    learned = {"sizes": ("5152x3864",), "tables": (OWN,), "segments": (OWN,)}
+    assert ask_unlisted(learned, software=None, tables_digest=OWN, segments_digest=OWN, quality_factor=80) == ()
+    strange = {"tables_digest": FOREIGN, "segments_digest": FOREIGN}
+    assert ask_unlisted(learned, software=None, **strange) == ("not_native_tables", "not_native_segments")
+
+
+def test_software_of_an_unlisted_camera_is_judged_once_its_firmware_was_learned(ask_unlisted):
+    learned = {"software": ("DSC-W[0-9]* v[0-9]*.[0-9]*",)}
+    assert ask_unlisted(learned, software="DSC-W800 v1.02") == ()
+    assert ask_unlisted(learned, software="Some Program") == ("software_not_firmware",)
+    assert ask_unlisted(learned, software=None) == ()
+
+
+def test_a_camera_without_enough_support_says_so_whether_a_catalogue_lists_it_or_not(photo, catalogue):
+    chosen = Catalogue(cameras=catalogue.cameras[:1])
+    assert judge_facts(photo(), catalogue.opened(), chosen, LIMITS)[1] == ("too_little_support",)
+    facts = photo(make="Sony", model="DSC-W800", software=None)
+    camera, reasons = judge_facts(facts, catalogue.opened(), chosen, LIMITS)
+    assert (camera.key, reasons) == ("sony-dsc-w800", ("too_little_support",))
+
+
+def test_what_is_learned_of_cameras_is_all_that_a_teacher_may_be_refused_for():
+    assert {rule.__name__ for rule in RULES} >= LEARNED
+    assert not LEARNED & {"edited_by_software", "changed_later", "not_baseline", "truncated", "size_disagrees"}
 
 
 def test_truncated_file_is_refused_but_a_header_alone_is_not_called_truncated(ask):

@@ -1,10 +1,15 @@
 """The job over real photographs: camera originals are kept, edited ones never, and nothing is lost."""
 
+import dataclasses
 import json
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+from curation.examine import facts_row
+from forensics.header import read_facts
 
 pytestmark = pytest.mark.photos
 
@@ -56,6 +61,56 @@ def imagemagick(shared_photos):
     return {line["file"]: int(line["imagemagick_quality"]) for line in lines if line["imagemagick_quality"].isdigit()}
 
 
+@pytest.fixture(scope="module")
+def supported(shared_photos, oracle, tmp_path_factory, empty_world):
+    """Return the rows where the header of every original is found with four owners more, who forbid downloads of it."""
+    world = empty_world(tmp_path_factory.mktemp("supported"))
+    world.configure(catalogue="built-in", curation={"workers": 1, "decode": False}, cameras="all")
+    rows = []
+    for path in sorted(path for path in oracle if path.startswith(("originals/", "messy/kim/"))):
+        data = (shared_photos / path).read_bytes()
+        row = world.record(path, data, photo=f"folder:{path}", source="folder", owner_id=str(Path(path).parent))
+        rows.append(row)
+        if path.startswith("originals/"):
+            facts = facts_row(dataclasses.replace(read_facts(data, whole=True), scan_digest=None))
+            rows += [
+                world.record(f"{path}-{owner}", reasons=["low_quality_factor"], facts=facts, owner_id=f"owner-{owner}")
+                for owner in range(4)
+            ]
+    world.window("w1", rows, source="folder")
+    result = world.curate()
+    assert result.returncode == 0, result.stderr
+    return {photo.removeprefix("folder:"): row for photo, row in world.rows().items() if photo.startswith("folder:")}
+
+
+def test_every_original_is_kept_once_its_camera_has_support_whatever_its_quality_factor(supported):
+    originals = {path: row for path, row in supported.items() if path.startswith("originals/")}
+    assert {path: row["reasons"] for path, row in originals.items() if not row["kept"]} == {}
+    assert len(originals) == 101
+    assert sum(row["quality_factor"] < 95 for row in originals.values()) > 20
+
+
+def test_pixel_5_originals_with_an_adobe_toolkit_are_kept(judged):
+    rows, _ = judged
+    pixels = [row for path, row in rows.items() if path.startswith("originals/") and row["model"] == "Pixel 5"]
+    assert pixels
+    assert all(row["kept"] for row in pixels)
+
+
+def test_the_same_pixels_under_other_metadata_are_found_though_they_are_refused_as_edited_too(judged):
+    rows, _ = judged
+    kim = {path: row for path, row in rows.items() if path.startswith("messy/kim/")}
+    alike = defaultdict(set)
+    for path, row in kim.items():
+        if row["scan_digest"]:
+            alike[row["scan_digest"]].add(path)
+    (same,) = [paths for paths in alike.values() if len(paths) > 1]
+    assert len(same) == 13
+    copies = {path for path in same if "duplicate" in rows[path]["reasons"]}
+    (first,) = same - copies
+    assert {rows[path]["duplicate_of"] for path in copies} == {f"folder:{first}"}
+
+
 def test_every_file_has_its_row_and_every_refused_one_its_reasons(judged, oracle):
     rows, output = judged
     assert rows.keys() == oracle.keys()
@@ -95,3 +150,11 @@ def test_edited_photos_of_catalogue_cameras_are_refused_for_being_edited(judged,
     ]  # fmt: skip
     assert len(known) >= 5
     assert all("edited_by_software" in rows[path]["reasons"] for path in known)
+
+
+def test_every_file_with_an_editors_mark_is_refused_with_the_mark_named(judged):
+    rows, _ = judged
+    marked = [row for path, row in rows.items() if path.startswith("messy/") and row["editor_marks"]]
+    assert len(marked) > 70
+    assert all("edited_by_software" in row["reasons"] for row in marked)
+    assert all(": " in mark for row in marked for mark in row["editor_marks"])

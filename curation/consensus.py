@@ -1,0 +1,174 @@
+"""Consensus: what otherwise clean photographs show of their cameras in; what is native to each camera out.
+
+After Farid, "Digital image ballistics from JPEG quantization" (TR2008-638): a size, a table set, an order of segments
+or a form of firmware string is native to a camera when enough independent owners show it. Copies of one picture count
+once, for the owner whose digest is smallest. What a catalogue states is native without any support.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from corpus.catalogue import Camera, Catalogue, unlisted_camera
+from corpus.sections import Consensus
+from forensics.photo_facts import PhotoFacts
+
+Row = dict[str, Any]
+
+ASPECTS = ("size", "tables", "segments", "software")
+CAMERA = "camera"
+"""The aspect that every clean photo of a camera shows: its support as a whole."""
+CANDIDATES_SHOWN = 12
+"""Values of a camera and aspect that are listed though they are not native, the best supported ones."""
+
+_DIGITS = re.compile(r"[0-9]+")
+_SPECIAL = re.compile(r"[*?\[]")
+
+
+class Claim(NamedTuple):
+    """What one photo shows of its camera in one aspect."""
+
+    camera: str
+    aspect: str
+    value: str
+    text: str
+    """The value as a person reads it."""
+
+
+class Count(NamedTuple):
+    """How many photos, copies counted once, and owners show one value."""
+
+    camera: str
+    aspect: str
+    value: str
+    text: str
+    photos: int
+    owners: int
+
+
+def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
+    """Yield what a clean photo shows of its camera; `text` of CAMERA is Make and Model as written."""
+    yield Claim(camera.key, CAMERA, "", f"{facts.make or ''}\n{facts.model or ''}")
+    long_px, short_px = max(facts.width_px, facts.height_px), min(facts.width_px, facts.height_px)
+    size = f"{long_px}x{short_px}"
+    yield Claim(camera.key, "size", size, size)
+    if facts.tables_digest:
+        quality = "no factor" if facts.quality_factor is None else f"quality {facts.quality_factor}"
+        residual = "" if not facts.quality_residual else f", residual {facts.quality_residual:.2f}"
+        yield Claim(camera.key, "tables", facts.tables_digest, quality + residual)
+    if facts.segments_digest:
+        yield Claim(camera.key, "segments", facts.segments_digest, " ".join(dict.fromkeys(facts.segments)))
+    if facts.software:
+        pattern = firmware_pattern(facts.software)
+        yield Claim(camera.key, "software", pattern, pattern)
+
+
+def firmware_pattern(software: str) -> str:
+    """Return the form of a firmware string as a pattern of the catalogue: `Ver.1.02` is `Ver.[0-9]*.[0-9]*`.
+
+    Firmware is updated: each version alone would have to find its own support.
+    """
+    plain = _SPECIAL.sub("?", " ".join(software.split()))
+    return _DIGITS.sub("[0-9]*", plain)
+
+
+def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> list[Row]:
+    """Return the table of what was learned.
+
+    Rows are {camera, aspect, value, text, photos, owners, share, native, source}. `share` is that of the camera's
+    owners. Native values first, then the best supported others, CANDIDATES_SHOWN at most; the row of aspect `camera`
+    holds the support of the camera as a whole. Ordered by camera and aspect.
+    """
+    by_camera: dict[str, dict[str, list[Count]]] = defaultdict(lambda: defaultdict(list))
+    for count in counts:
+        by_camera[count.camera][count.aspect].append(count)
+    table: list[Row] = []
+    for key in sorted(by_camera.keys() | {camera.key for camera in catalogue.cameras}):
+        camera, found = catalogue.get(key), by_camera.get(key, {})
+        owners = sum(count.owners for count in found.get(CAMERA, []))
+        table += [_row(count, owners, native=True, source="learned") for count in found.get(CAMERA, [])]
+        for aspect in ASPECTS:
+            stated = _stated(camera, aspect) if camera else {}
+            table += _aspect_rows(key, aspect, stated, found.get(aspect, []), owners, limits)
+    return table
+
+
+def natives(table: Iterable[Row]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the native values of each camera by aspect, from `learn`'s table or a part of it."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in table:
+        if row["native"] and row["aspect"] in ASPECTS:
+            found[row["camera"]][row["aspect"]].append(row["value"])
+    return {key: {aspect: tuple(sorted(values)) for aspect, values in of.items()} for key, of in found.items()}
+
+
+def enriched(catalogue: Catalogue, table: Iterable[Row]) -> Catalogue:
+    """Return the catalogue with what was learned of its cameras, and of those that it does not list."""
+    rows = list(table)
+    learned = natives(rows)
+    listed = tuple(_with_natives(camera, learned.get(camera.key, {})) for camera in catalogue.cameras)
+    known = {camera.key for camera in listed}
+    unlisted = []
+    for row in rows:
+        of = learned.get(row["camera"], {})
+        if row["aspect"] == CAMERA and row["camera"] not in known and of.get("size"):
+            make, _, model = row["text"].partition("\n")
+            named = {"sizes": of["size"]} | {name: of.get(name, ()) for name in ASPECTS[1:]}
+            unlisted.append(unlisted_camera(row["camera"], make, model, **named))
+    # to a closed catalogue a camera that it does not list stays unknown, whatever is learned of it
+    return Catalogue(cameras=listed, unlisted=tuple(unlisted) if catalogue.is_open else (), is_open=catalogue.is_open)
+
+
+def supported(table: Iterable[Row], photos_min: int, owners_min: int) -> frozenset[str]:
+    """Return the keys of the cameras with that many clean photos of that many owners."""
+    return frozenset(
+        row["camera"]
+        for row in table
+        if row["aspect"] == CAMERA and row["photos"] >= photos_min and row["owners"] >= owners_min
+    )
+
+
+def _aspect_rows(
+    key: str, aspect: str, stated: Mapping[str, str], counts: list[Count], owners: int, limits: Consensus
+) -> list[Row]:
+    by_value = {count.value: count for count in counts}
+    rows = []
+    for value, text in stated.items():
+        count = by_value.pop(value, Count(key, aspect, value, text, 0, 0))
+        rows.append(_row(count._replace(text=count.text or text), owners, native=True, source="catalogue"))
+    ordered = sorted(by_value.values(), key=lambda count: (-count.owners, -count.photos, count.value))
+    candidates = 0
+    for count in ordered:
+        native = (
+            count.photos >= limits.photos_min
+            and count.owners >= limits.owners_min
+            and count.owners >= limits.owner_share_min * owners
+        )
+        candidates += not native
+        if native or candidates <= CANDIDATES_SHOWN:
+            rows.append(_row(count, owners, native=native, source="learned"))
+    return sorted(rows, key=lambda row: (not row["native"], -row["owners"], -row["photos"], row["value"]))
+
+
+def _stated(camera: Camera, aspect: str) -> dict[str, str]:
+    """Return what a catalogue states of a camera, value to text; sizes as `learn` writes them, the long edge first."""
+    if aspect == "size":
+        edges = (sorted(map(int, size.split("x")), reverse=True) for size in camera.sizes)
+        return {f"{long}x{short}": f"{long}x{short}" for long, short in edges}
+    return {value: "" if aspect in ("tables", "segments") else value for value in getattr(camera, aspect)}
+
+
+def _with_natives(camera: Camera, learned: Mapping[str, tuple[str, ...]]) -> Camera:
+    values = {aspect: tuple(learned.get(aspect, ())) for aspect in ASPECTS}
+    return camera.model_copy(
+        update={
+            "sizes": tuple(dict.fromkeys((*camera.sizes, *values["size"]))),
+            **{name: tuple(dict.fromkeys((*getattr(camera, name), *values[name]))) for name in ASPECTS[1:]},
+        }
+    )
+
+
+def _row(count: Count, owners: int, *, native: bool, source: str) -> Row:
+    share = round(count.owners / owners, 4) if owners else 0.0
+    return {**count._asdict(), "share": share, "native": native, "source": source}

@@ -1,0 +1,181 @@
+"""Croissant: the counts, files and columns of a generation in, their description for programs out.
+
+JSON-LD by the Croissant format 1.0 (http://mlcommons.org/croissant/1.0), which dataset hubs and loaders read. Equal
+input gives an equal description. It has no date, since nothing here has a clock, and no `url`, since a store is
+nobody's address; the format asks for both, and its readers do without.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from curation.amounts import clipped, count
+
+TABLE = "photos.parquet"
+PARQUET = "application/x-parquet"
+"""The encoding to give the table: the format's readers know Parquet by this name only."""
+_RECORDS = "photos"
+_KEY = ("photo", "version")
+_TEXT_CHARACTERS = 300
+
+_CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+"""The format's own, word for word."""
+
+_MEANINGS = {
+    "photo": "Key of the photograph: its source and its id there.",
+    "version": "Of the upload: a replaced original is another row.",
+    "source": "Photo site or folder it comes from.",
+    "kept": "Whether no rule objected.",
+    "reasons": "Every reason against it, in the order of the funnel.",
+    "camera": "Catalogue key of the camera, by EXIF or by the collection's label: the class.",
+    "group": "Device, where a serial number tells it, else owner; hashed.",
+    "split": "train, validation or test; null where refused.",
+    "fold": "Cross-validation fold of its group; null where refused.",
+    "duplicate_of": "Key of the photograph it is a copy of.",
+    "original": "Path of its original in the store.",
+    "sha256": "Of its original.",
+    "quality_factor": "IJG quality factor, estimated from the quantisation tables.",
+    "quality_residual": "How far the quantisation tables are from the IJG's of that factor.",
+    "tables_digest": "Names its quantisation tables.",
+    "segments_digest": "Names the sequence of its segments.",
+    "editor_marks": "Marks of editing software in its bytes.",
+    "claimed_camera": "Catalogue key of the search that found it.",
+    "taken_at": "As EXIF says, in the camera's own time.",
+    "error": "Why its bytes are not a readable photograph.",
+}
+
+_CREATIVE_COMMONS = re.compile(r"CC (BY|BY-SA|BY-ND|BY-NC|BY-NC-SA|BY-NC-ND) (\d\.\d)")
+_CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
+
+
+def croissant(
+    generation: str, counts: Mapping[str, Any], files: Sequence[Mapping[str, Any]], fields: Iterable[pa.Field]
+) -> dict[str, Any]:
+    """Return the Croissant description of a generation as plain JSON data; publish it beside its files.
+
+    `counts`: its funnel.json. `files`: those described, each {name, sha256, size_bytes, encoding (MIME type)}.
+    `fields`: the columns of photos.parquet, e.g. the schema CURATED; they become the record set `photos` where that
+    file is among `files`. Raises TypeError for a column of a type the format has no word for.
+    """
+    described: dict[str, Any] = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": f"shutterprint-{generation}",
+        "description": (
+            f"{count(counts['kept'], 'photograph')} with the camera model that took each, out of {counts['photos']:,} "
+            "judged; a row each, kept or not, with every reason against it. The photographs themselves are not part "
+            "of these files."
+        ),
+        "version": f"{_number(generation)}.0.0",
+        "citeAs": f"@misc{{shutterprint-{generation}, title={{Shutterprint data set, generation {generation}}}}}",
+        "license": sorted({licence_address(licence) for licence in counts["licences"]}),
+        "distribution": [_file(file) for file in files],
+    }
+    if any(file["name"] == TABLE for file in files):
+        described["recordSet"] = [_record_set(fields)]
+    return described
+
+
+def licence_address(licence: str) -> str:
+    """Return the address of a Creative Commons licence by its usual short name; other texts as they are."""
+    if licence in ("CC0", "CC0 1.0"):
+        return _CC0
+    match = _CREATIVE_COMMONS.fullmatch(licence)
+    if match is None:
+        return clipped(licence, _TEXT_CHARACTERS)
+    return f"https://creativecommons.org/licenses/{match[1].lower()}/{match[2]}/"
+
+
+def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file["name"],
+        "name": file["name"],
+        "contentUrl": file["name"],
+        "contentSize": f"{file['size_bytes']} B",
+        "encodingFormat": file["encoding"],
+        "sha256": file["sha256"],
+    }
+
+
+def _record_set(fields: Iterable[pa.Field]) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": _RECORDS,
+        "name": _RECORDS,
+        "description": "A row a photograph, kept or not, sorted by photo and version.",
+        "key": [{"@id": f"{_RECORDS}/{name}"} for name in _KEY],
+        "field": [_field(field) for field in fields],
+    }
+
+
+def _field(field: pa.Field) -> dict[str, Any]:
+    is_list = pa.types.is_list(field.type)
+    described: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": f"{_RECORDS}/{field.name}",
+        "name": field.name,
+        "dataType": _data_type(field.name, field.type.value_type if is_list else field.type),
+        "source": {"fileObject": {"@id": TABLE}, "extract": {"column": field.name}},
+    }
+    if field.name in _MEANINGS:
+        described["description"] = _MEANINGS[field.name]
+    return described | ({"repeated": True} if is_list else {})
+
+
+def _data_type(name: str, arrow: pa.DataType) -> str:
+    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
+        return "sc:URL" if name.endswith("_url") else "sc:Text"
+    for belongs, word in (
+        (pa.types.is_boolean, "sc:Boolean"),
+        (pa.types.is_integer, "sc:Integer"),
+        (pa.types.is_floating, "sc:Float"),
+    ):
+        if belongs(arrow):
+            return word
+    raise TypeError(f"{name}: Croissant has no word for the Arrow type {arrow}")
+
+
+def _number(generation: str) -> int:
+    first = generation.partition("-")[0]
+    return int(first) if first.isdecimal() else 0

@@ -1,0 +1,159 @@
+"""Report plots: counts in, SVG drawings out, with fixed ids and without a date: equal counts give equal bytes.
+
+Text is left as text. What is drawn in the page's ink is `currentColor`, so that it can be read on dark and on light.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+_KEPT, _REFUSED = "#3b82b8", "#d4813a"
+_INK = "#010203"
+"""Stands for the page's ink until the drawing is text: matplotlib knows no `currentColor`."""
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "shutterprint",  # ids would else be random
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+_MEGAPIXELS_SHOWN = 120
+"""Larger pictures share the last bar: one panorama would else squeeze all cameras into a single bar."""
+_BARS = 60
+_STEPS_MP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+def funnel_plot(counts: Mapping[str, Any]) -> str:
+    """Return bars of photos and of bytes left after each reason, and of those it refuses, alone or not."""
+    steps = counts["funnel"]
+    with mpl.rc_context(_STYLE):
+        drawing = Figure(figsize=(10, 0.9 + 0.34 * (len(steps) + 1)), layout="constrained")
+        photos, sizes = drawing.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        left = [counts["photos"], *(step["remaining"] for step in steps)]
+        _bars(photos, left, [0, *(step["refused"] for step in steps)])
+        photos.set_yticks([place + 0.12 for place in range(len(left))], ["all photos", *_names(steps)])
+        photos.invert_yaxis()
+        photos.set_xlabel("photos")
+        photos.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        photos.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        for place, number in enumerate(left):
+            photos.annotate(
+                f"{number:,}", (number, place), xytext=(4, 0), textcoords="offset points", va="center", size=8
+            )
+        photos.margins(x=0.12, y=0.01)
+        unit, name = _unit(counts["size_bytes"])
+        left_bytes = [counts["size_bytes"], *(step["remaining_bytes"] for step in steps)]
+        refused_bytes = [0, *(step["refused_bytes"] for step in steps)]
+        _bars(sizes, [size / unit for size in left_bytes], [size / unit for size in refused_bytes])
+        sizes.set_xlabel(name)
+        sizes.tick_params(axis="y", length=0)
+        return _svg(drawing)
+
+
+def quality_plot(quality: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a histogram of estimated quality factors, kept ones below refused ones.
+
+    `quality`: `kept` and `refused`, each a count a factor (`?` is not drawn).
+    """
+    kept, refused = _numbers(quality["kept"]), _numbers(quality["refused"])
+    lowest = min([*kept, *refused], default=1.0)
+    return _histogram(kept, refused, 1.0, (lowest - 2, 101.0), "estimated quality factor (IJG)", centred=True)
+
+
+def megapixel_plot(megapixels: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a histogram of the sizes of pictures in megapixels; see `quality_plot`."""
+    kept, refused = (_clipped(_numbers(megapixels[verdict])) for verdict in ("kept", "refused"))
+    largest = max([*kept, *refused], default=1.0)
+    step = next((step for step in _STEPS_MP if largest / step <= _BARS), _STEPS_MP[-1])
+    return _histogram(kept, refused, step, (0.0, largest + 2 * step), "megapixels", centred=False)
+
+
+def _histogram(
+    kept: Mapping[float, int],
+    refused: Mapping[float, int],
+    step: float,
+    limits: tuple[float, float],
+    label: str,
+    *,
+    centred: bool,
+) -> str:
+    with mpl.rc_context(_STYLE):
+        drawing = Figure(figsize=(10, 3), layout="constrained")
+        axes = drawing.subplots()
+        below: dict[float, int] = {}
+        for counted, colour, name in ((kept, _KEPT, "kept"), (refused, _REFUSED, "refused")):
+            bars = _binned(counted, step)
+            places = sorted(bars)
+            axes.bar(
+                [place + (0 if centred else step / 2) for place in places],
+                [bars[place] for place in places],
+                width=0.85 * step,
+                bottom=[below.get(place, 0) for place in places],
+                color=colour,
+                label=name,
+            )
+            below = {place: below.get(place, 0) + bars.get(place, 0) for place in {*below, *bars}}
+        axes.set_xlim(*limits)
+        axes.set_xlabel(label)
+        axes.set_ylabel("photos")
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.legend(frameon=False)
+        return _svg(drawing)
+
+
+def _bars(axes: Axes, left: Sequence[float], refused: Sequence[float]) -> None:
+    axes.barh(range(len(left)), left, color=_KEPT, height=0.42)
+    axes.barh([place + 0.36 for place in range(len(left))], refused, color=_REFUSED, height=0.28)
+
+
+def _names(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the reasons as labels; a dollar sign would begin a formula in matplotlib's text."""
+    return [str(step["reason"])[:40].replace("$", r"\$") for step in steps]
+
+
+def _unit(largest_bytes: int) -> tuple[float, str]:
+    return next(
+        ((unit, name) for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if largest_bytes >= unit), (1e3, "kB")
+    )
+
+
+def _numbers(counted: Mapping[str, int]) -> dict[float, int]:
+    """Return counts by number; those of unknown ones (`?`) are left out."""
+    return {float(key): number for key, number in counted.items() if key != "?"}
+
+
+def _clipped(counted: Mapping[float, int]) -> dict[float, int]:
+    return _summed((min(value, float(_MEGAPIXELS_SHOWN)), number) for value, number in counted.items())
+
+
+def _binned(counted: Mapping[float, int], step: float) -> dict[float, int]:
+    # 12.3 / 0.1 is a hair less than 123
+    return _summed((int(value / step + 1e-6) * step, number) for value, number in counted.items())
+
+
+def _summed(pairs: Iterable[tuple[float, int]]) -> dict[float, int]:
+    sums: dict[float, int] = {}
+    for value, number in pairs:
+        sums[value] = sums.get(value, 0) + number
+    return sums
+
+
+def _svg(drawing: Figure) -> str:
+    text = io.StringIO()
+    # without a date the same drawing is the same text; metadata name addresses, which the page needs none of
+    drawing.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    plain = re.sub(r"<metadata>.*?</metadata>\s*", "", text.getvalue(), flags=re.DOTALL)
+    return plain.replace(_INK, "currentColor")

@@ -1,0 +1,78 @@
+"""Thumbnails: the bytes of an original in, a small JPEG of its picture out, or nothing.
+
+Pictures are decoded at a reduced scale, so that one of 100 megapixels costs little memory; what would cost more than
+a photograph may is refused by the size and the scans its bytes state. What is drawn carries no EXIF, and the same
+bytes give the same thumbnail. A damaged picture is shown as far as it can be seen.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import simplejpeg
+from PIL import Image
+
+from corpus.errors import StorageError
+from corpus.page import Tile, jpeg_address
+from corpus.storage import Store
+
+EDGE_PX = 144
+"""Longer edge of a thumbnail: six a reason are then about a hundred kilobytes."""
+
+PIXELS_MAX = 200_000_000
+"""Largest picture decoded; the largest native size of any camera on sale is about 150 megapixels."""
+
+_ORIGINAL_MAX_BYTES = 256 << 20
+_SCANNED_PIXELS_MAX = 1_000_000_000
+"""Pixels times scans: a progressive file may go over its whole picture again for every few bytes. Programs write
+about ten scans, so up to 100 megapixels pass."""
+_SCAN = b"\xff\xda"
+_JPEG_QUALITY = 72
+
+
+def thumbnail(data: bytes) -> bytes | None:
+    """Return a JPEG of at most EDGE_PX a side of the picture in `data`, as it is stored, not turned by its EXIF.
+
+    None where it does not decode at all, or is larger than PIXELS_MAX.
+    """
+    try:
+        height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+        pixels = height_px * width_px
+        if pixels > PIXELS_MAX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
+            return None
+        # by the longer edge alone: asked for both, a panorama would be decoded whole
+        longer = {"min_width": EDGE_PX} if width_px >= height_px else {"min_height": EDGE_PX}
+        picture = Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", strict=False, **longer))
+    except (ValueError, KeyError, MemoryError):  # KeyError: simplejpeg on a header without a frame
+        return None
+    picture.thumbnail((EDGE_PX, EDGE_PX), Image.Resampling.LANCZOS)
+    drawn = io.BytesIO()
+    picture.save(drawn, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return drawn.getvalue()
+
+
+def thumbnails(store: Store, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Tile]]:
+    """Return tiles for the report, by reason.
+
+    `samples`: by reason, each with `photo`, `value` (what the rule objected to), `page_url` and `original`, a path in
+    the store or None. A tile has no picture where the store has no such file, or no picture can be seen in it.
+    """
+    return {reason: [_tile(store, sample) for sample in some] for reason, some in samples.items()}
+
+
+def _tile(store: Store, sample: Mapping[str, Any]) -> Tile:
+    caption = f"{sample['photo']}: {sample['value']}" if sample["value"] else str(sample["photo"])
+    return Tile(_picture(store, sample["original"]), caption, sample["page_url"])
+
+
+def _picture(store: Store, original: str | None) -> str | None:
+    if original is None:
+        return None
+    try:
+        if store.size_bytes(original) > _ORIGINAL_MAX_BYTES:
+            return None
+        data = store.read(original)
+    except (StorageError, OSError):  # taken down since, or an unreadable disk: the report is made all the same
+        return None
+    drawn = thumbnail(data)
+    return None if drawn is None else jpeg_address(drawn)

@@ -1,0 +1,215 @@
+"""What many owners' photographs agree on is native to a camera; what few show is not, however many photographs."""
+
+import fnmatch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.catalogue import Camera, Catalogue
+from corpus.sections import Consensus
+from curation.consensus import (
+    CANDIDATES_SHOWN,
+    Count,
+    claims,
+    enriched,
+    firmware_pattern,
+    learn,
+    natives,
+    supported,
+)
+from curation.frames import frame_of
+from curation.passes import CLAIMS, counts_of
+
+LIMITS = Consensus(photos_min=5, owners_min=3, owner_share_min=0.02)
+OWN, OTHER, PROGRAMS = "11" * 8, "22" * 8, "33" * 8
+
+
+@pytest.fixture
+def known(catalogue):
+    """Return the catalogue with something stated of the Nexus 5X's tables."""
+    stated = catalogue["nexus-5x"].model_copy(update={"tables": (OWN,)})
+    return Catalogue(cameras=(catalogue["iphone-6"], stated))
+
+
+def count(aspect, value, photos, owners, camera="nexus-5x", text=""):
+    return Count(camera, aspect, value, text, photos, owners)
+
+
+def whole(photos, owners, camera="nexus-5x", text="LGE\nNexus 5X"):
+    """Return the support of a camera as a whole."""
+    return count("camera", "", photos, owners, camera, text)
+
+
+@pytest.mark.parametrize(
+    ("photos", "owners", "is_native"),
+    [(5, 3, True), (4, 3, False), (500, 2, False), (5, 5, True), (3, 3, False)],
+)
+def test_a_value_is_native_with_enough_photos_of_enough_owners(catalogue, photos, owners, is_native):
+    table = learn([whole(10, 10), count("tables", OWN, photos, owners)], catalogue, LIMITS)
+    assert natives(table)["nexus-5x"].get("tables") == ((OWN,) if is_native else None)
+
+
+@pytest.mark.parametrize(("owners", "is_native"), [(19, False), (20, True)])
+def test_tables_of_a_program_that_a_few_owners_of_a_large_corpus_use_are_not_native(catalogue, owners, is_native):
+    counts = [whole(9000, 1000), count("tables", OWN, 9000, 990), count("tables", PROGRAMS, 300, owners)]
+    assert (PROGRAMS in natives(learn(counts, catalogue, LIMITS))["nexus-5x"]["tables"]) is is_native
+
+
+def test_what_the_catalogue_states_is_native_without_any_support(known):
+    found = natives(learn([], known, LIMITS))
+    assert found["nexus-5x"] == {"size": ("4032x3024",), "tables": (OWN,), "software": ("HDR+*", "bullhead*")}
+    assert found["iphone-6"]["size"] == ("3264x2448",)
+
+
+def test_a_stated_value_that_is_seen_has_its_support_and_its_source_once(known):
+    table = learn([whole(2, 2), count("tables", OWN, 2, 1, text="quality 95")], known, LIMITS)
+    (row,) = [row for row in table if row["value"] == OWN]
+    assert row == {
+        "camera": "nexus-5x", "aspect": "tables", "value": OWN, "text": "quality 95", "photos": 2, "owners": 1,
+        "share": 0.5, "native": True, "source": "catalogue",
+    }  # fmt: skip
+
+
+def test_sizes_that_a_catalogue_states_upright_are_those_that_photos_show():
+    camera = Camera(key="a", name="A", make=("A",), model=("A",), sizes=("3024x4032",))
+    table = learn([count("size", "4032x3024", 1, 1, "a")], Catalogue(cameras=(camera,)), LIMITS)
+    assert [(row["value"], row["source"]) for row in table] == [("4032x3024", "catalogue")]
+
+
+def test_the_table_lists_natives_first_and_the_best_supported_of_the_others(catalogue):
+    strange = [count("tables", f"{number:016x}", 1 + number, 2) for number in range(30)]
+    table = learn([whole(500, 50), *strange, count("tables", OWN, 5, 3)], catalogue, LIMITS)
+    tables = [row for row in table if (row["camera"], row["aspect"]) == ("nexus-5x", "tables")]
+    assert len(tables) == 1 + CANDIDATES_SHOWN
+    assert (tables[0]["value"], tables[0]["native"], tables[0]["share"]) == (OWN, True, 0.06)
+    assert [row["photos"] for row in tables[1:]] == list(range(30, 30 - CANDIDATES_SHOWN, -1))
+
+
+def test_the_order_in_which_counts_come_does_not_matter(catalogue):
+    counts = [whole(9, 9), count("tables", OWN, 5, 3), count("tables", OTHER, 5, 3), count("size", "9x9", 1, 1)]
+    counts += [whole(9, 9, "kodak-z650", "KODAK\nZ650"), count("size", "2832x2128", 9, 9, "kodak-z650")]
+    assert learn(counts[::-1], catalogue, LIMITS) == learn(counts, catalogue, LIMITS)
+
+
+def test_cameras_that_no_catalogue_lists_get_their_natives_too(catalogue):
+    counts = [whole(9, 9, "kodak-z650", "KODAK\nZ650"), count("size", "2832x2128", 9, 9, "kodak-z650")]
+    assert natives(learn(counts, catalogue, LIMITS))["kodak-z650"] == {"size": ("2832x2128",)}
+
+
+KODAK = [
+    whole(9, 9, "kodak-z650", "KODAK\nZ650"),
+    count("size", "2832x2128", 9, 9, "kodak-z650"),
+    count("tables", OWN, 9, 9, "kodak-z650"),
+]
+
+
+def test_an_enriched_catalogue_knows_what_was_learned_beside_what_it_stated(known):
+    counts = [whole(9, 9), count("size", "1600x1200", 9, 9), count("tables", OTHER, 9, 9), count("segments", OWN, 9, 9)]
+    camera = enriched(known, learn(counts, known, LIMITS))["nexus-5x"]
+    assert camera.sizes == ("4032x3024", "1600x1200")
+    assert camera.is_native_size(1200, 1600)
+    assert (camera.tables, camera.segments) == ((OWN, OTHER), (OWN,))
+    assert camera.software == ("bullhead*", "HDR+*")
+    assert (camera.name, camera.make) == ("LG Nexus 5X", ("LG*",))
+
+
+def test_an_enriched_open_catalogue_has_the_unlisted_cameras_of_which_a_size_was_learned(catalogue):
+    counts = [*KODAK, whole(9, 9, "casio-ex-z3", "CASIO\nEX-Z3"), count("tables", OWN, 9, 9, "casio-ex-z3")]
+    table = learn(counts, catalogue.opened(), LIMITS)
+    (kodak,) = enriched(catalogue.opened(), table).unlisted
+    assert (kodak.key, kodak.name, kodak.sizes, kodak.tables) == ("kodak-z650", "KODAK Z650", ("2832x2128",), (OWN,))
+    assert not kodak.is_listed
+    assert enriched(catalogue.opened(), table).identify("KODAK", "Z650") == kodak
+
+
+def test_an_enriched_closed_catalogue_lists_no_more_cameras_than_before(catalogue):
+    closed = enriched(catalogue, learn(KODAK, catalogue, LIMITS))
+    assert (closed.is_open, closed.unlisted) == (False, ())
+    assert closed.identify("KODAK", "Z650") is None
+
+
+def test_a_camera_has_support_with_enough_clean_photos_of_enough_owners(catalogue):
+    counts = [whole(20, 5), whole(19, 9, "a"), whole(99, 4, "b"), count("size", "9x9", 99, 99, "c"), whole(20, 5, "d")]
+    assert supported(learn(counts, catalogue, LIMITS), photos_min=20, owners_min=5) == {"nexus-5x", "d"}
+
+
+def test_a_photo_claims_its_size_the_long_edge_first_and_only_what_it_has(photo):
+    told = {claim.aspect: claim.value for claim in claims(photo(width_px=3024, height_px=4032, software=None), CAMERA)}
+    assert told == {"camera": "", "size": "4032x3024"}
+
+
+def test_a_claim_tells_people_what_its_digest_is_of(photo):
+    facts = photo(tables_digest=OWN, segments_digest=OTHER, quality_factor=94, quality_residual=0.123)
+    told = {claim.aspect: claim.text for claim in claims(facts, CAMERA)}
+    assert told["tables"] == "quality 94, residual 0.12"
+    assert told["segments"] == "APP1:Exif DQT SOF0 DHT SOS"
+    assert told["camera"] == "LGE\nNexus 5X"
+
+
+CAMERA = Camera(key="a", name="A", make=("A",), model=("A",), sizes=("64x64",))
+
+
+@pytest.mark.parametrize(
+    ("software", "pattern"),
+    [
+        ("Ver.1.02", "Ver.[0-9]*.[0-9]*"),
+        ("9.3.1", "[0-9]*.[0-9]*.[0-9]*"),
+        ("HDR+ 1.0.126161355r", "HDR+ [0-9]*.[0-9]*.[0-9]*r"),
+        ("  DSC-W800   v1 ", "DSC-W[0-9]* v[0-9]*"),
+        ("no number", "no number"),
+    ],
+)
+def test_firmware_is_generalised_to_any_version(software, pattern):
+    assert firmware_pattern(software) == pattern
+
+
+def test_firmware_of_another_version_is_taken_and_another_name_is_not():
+    camera = CAMERA.model_copy(update={"software": (firmware_pattern("NEX-7 v1.03"),)})
+    assert camera.writes_software("NEX-7 v1.10")
+    assert not camera.writes_software("NEX-7 by me")
+    assert not camera.writes_software("Adobe Photoshop 1.03")
+
+
+@pytest.mark.parametrize("hostile", ["*", "a*", "?[a-z]*", "[!x]*", "x["])
+def test_what_a_file_writes_is_never_a_pattern_of_its_own(hostile):
+    camera = CAMERA.model_copy(update={"software": (firmware_pattern(hostile),)})
+    assert camera.writes_software(hostile)
+    assert not camera.writes_software(hostile + "and anything else")
+    assert not camera.writes_software("Adobe Photoshop CS5")
+
+
+def test_an_asterisk_that_a_file_writes_takes_one_character_as_all_its_specials_do():
+    camera = CAMERA.model_copy(update={"software": (firmware_pattern("Ver*.1"),)})
+    assert camera.writes_software("Ver*.2")
+    assert not camera.writes_software("Version of a program.1")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30))
+def test_a_firmware_pattern_always_takes_the_string_it_was_made_of(software):
+    plain = " ".join(software.split())
+    if plain.casefold().isascii():
+        assert fnmatch.fnmatchcase(plain.casefold(), firmware_pattern(software).casefold())
+
+
+def counted(*rows):
+    """Return what `counts_of` makes of (value, owner, picture) each, as value to (photos, owners)."""
+    columns = dict(zip(("value", "owner", "content"), zip(*rows, strict=True), strict=True))
+    frame = counts_of(frame_of(columns | {"text": [f"text of {row[0]}" for row in rows]}, CLAIMS))
+    assert [f"text of {value}" for value in frame["value"]] == frame["text"].tolist()
+    return {value: (photos, owners) for value, _, photos, owners in frame.to_numpy().tolist()}
+
+
+def test_copies_of_one_picture_under_five_owners_count_once():
+    assert counted(*[("v", owner, 7) for owner in range(5)]) == {"v": (1, 1)}
+
+
+def test_photos_and_owners_are_counted_for_each_value():
+    rows = [("v", 1, 11), ("v", 1, 12), ("v", 2, 13), ("w", 2, 14), ("w", 2, 14)]
+    assert counted(*rows) == {"v": (3, 2), "w": (1, 1)}
+
+
+def test_copies_count_for_one_owner_whatever_the_order_they_come_in():
+    rows = [("v", 1, 7), ("v", 2, 7), ("v", 2, 8), ("v", 3, 9), ("v", 1, 9)]
+    assert counted(*rows) == counted(*rows[::-1]) == {"v": (3, 2)}

@@ -13,7 +13,7 @@ from curation.rules import judge_facts
 from forensics.errors import HeaderIncomplete, JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
-from forensics.scans import find_end_of_image
+from forensics.scans import find_end_of_image, scan_digest
 
 JPEG_START = b"\xff\xd8"
 
@@ -69,9 +69,14 @@ class Door:
 
     def decide_end(self, accepted: Accepted, data: bytes) -> Accepted | Refused:
         """Judge a whole file whose header was let in, as `decide` would, without reading the header once more."""
-        end = find_end_of_image(data, accepted.facts.scan_offset_bytes)
-        trailing_bytes = len(data) - end if end is not None else 0
-        facts = dataclasses.replace(accepted.facts, is_complete=end is not None, trailing_bytes=trailing_bytes)
+        begin = accepted.facts.scan_offset_bytes
+        end = find_end_of_image(data, begin)
+        facts = dataclasses.replace(
+            accepted.facts,
+            is_complete=end is not None,
+            trailing_bytes=len(data) - end if end is not None else 0,
+            scan_digest=scan_digest(data, begin, end),
+        )
         return self.judge(facts) or Accepted(facts)
 
     def judge(self, facts: PhotoFacts, labelled_camera: str | None = None) -> Refused | None:

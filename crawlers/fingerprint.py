@@ -2,6 +2,7 @@
 
 A window's marker carries the fingerprint its refusals were made under: as long as it is today's, nothing refused is
 asked for again; where it is not, the refusals are judged again, by the facts in their rows wherever those suffice.
+What was learned of cameras is not part of it (`crawlers.learned`): it changes with the corpus, night by night.
 """
 
 import hashlib

@@ -70,7 +70,9 @@ def listing_reasons(
     """Return every reason that a listing alone gives to refuse a photo, in the order of the funnel.
 
     `catalogue`: all cameras known; `chosen`: those that enter the data set. Where no camera is named, a size counts
-    as native when any chosen camera makes it: MediaWiki tells sizes turned upright, so either orientation does.
+    as native when any chosen camera makes it: MediaWiki tells sizes turned upright, so either orientation does. What
+    was learned of a camera that no catalogue lists refuses nothing: a refusal by the listing leaves no facts, so what
+    such a camera makes besides would never be learned. The door asks for it.
     """
     reasons = list(format_reasons(told))
     if told.size_bytes is not None and told.size_bytes > original_max_bytes:
@@ -82,16 +84,18 @@ def listing_reasons(
         return in_funnel_order(reasons)
     if camera is not None and camera.key not in chosen:
         reasons.append("camera_not_chosen")
-    for rule in (camera_unknown, edited_by_software, software_not_firmware):
+    for rule in (camera_unknown, edited_by_software):
         reasons.append(rule(facts, camera, rules) or "")
-    reasons.append(_size_reason(facts, camera, chosen, rules) or "")
+    if camera is None or camera.is_listed:
+        reasons.append(software_not_firmware(facts, camera, rules) or "")
+        reasons.append(_size_reason(facts, camera, chosen, rules) or "")
     return in_funnel_order(reason for reason in reasons if reason)
 
 
 def _size_reason(facts: PhotoFacts, camera: Camera | None, chosen: Catalogue, rules: Rules) -> str | None:
     if not (facts.width_px and facts.height_px):
         return None
-    if camera is None and facts.model:  # a camera nobody knows: so are its sizes
+    if camera is None and (facts.model or chosen.is_open):  # a camera nobody knows: so are its sizes
         return None
     cameras = chosen.cameras if camera is None else (camera,)
     reasons = [not_native_size(facts, each, rules) for each in cameras]

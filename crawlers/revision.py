@@ -1,7 +1,8 @@
 """Revision: the rows of a whole window in; which stay, which photos are to be fetched again, out. Pure.
 
-Three things call for one: failed photos whose time has come, rules or a catalogue that are no longer those a window
-was judged by, and a new listing of the window, which may show photos that are new, replaced or gone.
+Four things call for one: failed photos whose time has come, rules or a catalogue that are no longer those a window
+was judged by, what was learned of cameras since, and a new listing of the window, which may show photos that are new,
+replaced or gone.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -38,12 +39,14 @@ def revise(
     judge: Callable[[PhotoFacts, str | None], Refused | None] | None,
     *,
     can_relist: bool,
+    only_lifts: bool = False,
 ) -> Revision:
     """Revise a window without asking its site.
 
     `due`: failed photos to try again. `judge`: today's verdict on a header's facts and a labelled camera; None where
     the rules are those the window was judged by. A refusal that rests on no facts is judged anew by a new listing
-    where the source `can_relist`, else by obtaining the photo again.
+    where the source `can_relist`, else by obtaining the photo again. `only_lifts`: no more than what was learned since
+    has changed, so that refusals whose facts pass now are lifted, and all other rows stay as they are.
     """
     kept: list[Row] = []
     again: list[Found] = []
@@ -58,7 +61,9 @@ def revise(
             if verdict is None:
                 again.append(found_of(row))
             else:
-                kept.append({**row, "reasons": list(verdict.reasons)})
+                kept.append(row if only_lifts else {**row, "reasons": list(verdict.reasons)})
+        elif only_lifts:
+            kept.append(row)
         elif can_relist:
             relist = True
             kept.append(row)

@@ -22,13 +22,15 @@ from scrapy.signals import bytes_received, headers_received
 
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError
-from corpus.receipts import publish_receipt
+from corpus.leases import LEASE_S
+from corpus.receipts import last_receipt, publish_receipt
 from corpus.sections import Site
 from corpus.storage import Store
-from crawlers import leases, unfinished
+from crawlers import unfinished
 from crawlers.door import Door
 from crawlers.fingerprint import fingerprint
 from crawlers.identity import scrapy_settings
+from crawlers.learned import digest_of, learned_cameras
 from crawlers.markers import Markers, due_photos
 from crawlers.obtaining import Obtaining
 from crawlers.parts import Part, parse_part, unit_of
@@ -86,7 +88,7 @@ class PhotoSpider(scrapy.Spider):
         return spider
 
     def take(self, configuration: Configuration, part: Part) -> None:
-        """Begin with nothing counted and the rules of `configuration`."""
+        """Begin with nothing counted, the rules of `configuration`, and the cameras as they are known by now."""
         self.configuration, self.part = configuration, part
         self.began_s = time.monotonic()
         self.counts: Counter[str] = Counter()
@@ -95,13 +97,11 @@ class PhotoSpider(scrapy.Spider):
         self.has_succeeded = False
         self.sharing = Sharing(self.store, self.source, part)
         self.markers = Markers(self.store, self.source)
-        self.door = Door(
-            configuration.whole_catalogue,
-            configuration.chosen,
-            configuration.rules,
-            configuration.crawl.original_max_bytes,
-        )
+        self.cameras = learned_cameras(configuration)
+        self.door = Door(*self.cameras, configuration.rules, configuration.crawl.original_max_bytes)
         self.fingerprint = fingerprint(configuration)
+        self.learned = digest_of(self.cameras)
+        self.has_learned = self.learned != last_receipt(self.store, self.part.receipt(self.name)).get("learned")
         self.queries_all = self.query_number = 0
         self.query_text = ""
 
@@ -135,7 +135,7 @@ class PhotoSpider(scrapy.Spider):
         self.progress = Progress(self.view, self.logger.info, is_terminal=self.is_terminal())
         self.progress.start()
         try:
-            with Every(TICK_S, self.progress.tick), Every(leases.LEASE_S / 4, self.sharing.renew):
+            with Every(TICK_S, self.progress.tick), Every(LEASE_S / 4, self.sharing.renew):
                 await in_thread(self.markers.refresh)
                 await in_thread(self.sweep)
                 await self.tend()
@@ -164,7 +164,8 @@ class PhotoSpider(scrapy.Spider):
         """
         now = iso_time(int(time.time()))
         for window, marker in sorted(self.markers.all.items()):
-            if due_photos(marker, now) or marker.get("fingerprint") != self.fingerprint:
+            may_lift = self.has_learned and marker["refused"]
+            if due_photos(marker, now) or marker.get("fingerprint") != self.fingerprint or may_lift:
                 await self.sharing.do(unit_of(marker["details"]), partial(self.tend_window, window, now))
 
     async def tend_window(self, window: str, now: str) -> None:
@@ -173,17 +174,20 @@ class PhotoSpider(scrapy.Spider):
         if marker is None:
             return
         due, is_old = due_photos(marker, now), marker.get("fingerprint") != self.fingerprint
-        if not due and not is_old:
+        if not due and not is_old and not self.has_learned:
             return
         rows = await in_thread(self.work.read, window)
+        judge = self.door.judge if is_old or self.has_learned else None
         try:
-            revision = revise(rows, due, self.door.judge if is_old else None, can_relist=self.can_relist)
+            revision = revise(rows, due, judge, can_relist=self.can_relist, only_lifts=not is_old)
         except ConfigurationError as error:  # a camera that the catalogue has twice is found out when it is met
             self.problems.append(f"window {window}: {error}")
             self.logger.error("window %s cannot be judged anew: %s", window, error)
             return
         if revision.again:
             self.logger.info("%s: trying %d photos again", window, len(revision.again))
+        elif not is_old:  # nothing that was learned lifts a refusal: the window stays as it is, byte for byte
+            return
         relist = revision.relist or bool(marker.get("relist"))
         await self.do_window(window, revision.again, marker["details"], revision.kept, relist=relist)
 
@@ -262,7 +266,8 @@ class PhotoSpider(scrapy.Spider):
         if reason != "finished" or self.problems or faults:
             self.logger.error("crawl not complete (%s; problems: %d): %s", reason, len(self.problems) + faults, summary)
             return
-        publish_receipt(self.store, self.part.receipt(self.name), {**counts, **self.receipt_details()})
+        details = {**counts, **self.receipt_details(), "learned": self.learned}
+        publish_receipt(self.store, self.part.receipt(self.name), details)
         self.has_succeeded = True
         self.logger.info("crawl complete in %.1f s: %s", time.monotonic() - self.began_s, summary)
 

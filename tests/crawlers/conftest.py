@@ -60,6 +60,12 @@ def jpeg(
     return file.getvalue()
 
 
+@pytest.fixture(scope="session")
+def make_jpeg() -> Callable[..., bytes]:
+    """Return the maker of JPEGs."""
+    return jpeg
+
+
 def with_long_header(data: bytes, segment_bytes: int = 30_000, segments: int = 3) -> bytes:
     """Return a JPEG whose scan begins far behind the first range."""
     segment = b"\xff\xe9" + segment_bytes.to_bytes(2, "big") + bytes(segment_bytes - 2)

@@ -61,6 +61,15 @@ def test_under_other_rules_a_refusal_with_facts_is_judged_without_asking_the_sit
     assert photos(revise([by_facts()], (), lambda facts, label: None, can_relist=True).again) == [("flickr:1", "v1")]
 
 
+def test_what_was_learned_since_lifts_refusals_and_touches_no_other_row():
+    rows = [by_facts(1), by_facts(2), by_listing(3), KEPT, by_facts(4, reasons=("unreadable",))]
+    verdicts = iter([None, Refused(("low_quality_factor",), FACTS)])
+    revision = revise(rows, (), lambda facts, label: next(verdicts), can_relist=True, only_lifts=True)
+    assert photos(revision.again) == [("flickr:1", "v1")]
+    assert revision.kept == rows[1:]
+    assert not revision.relist
+
+
 def test_the_judge_is_given_the_facts_of_the_row():
     seen = []
     revise([by_facts()], (), lambda facts, label: seen.append(facts), can_relist=True)

@@ -46,7 +46,7 @@ class Tally:
         self.split_of |= other.split_of
         self.digests += other.digests
         for reason, rows in other.samples.items():
-            self.samples[reason] = (self.samples[reason] + rows)[:SAMPLES]
+            self.samples[reason] = _best_samples(self.samples[reason] + rows)
 
 
 def tally(rows: Iterable[Row], paired: Collection[int] = ()) -> Tally:
@@ -67,10 +67,11 @@ def tally(rows: Iterable[Row], paired: Collection[int] = ()) -> Tally:
             scan = row["scan_digest"] or row["sha256"]
             digests.append((int(row["sha256"][:16], 16), int(scan[:16], 16), SPLITS.index(row["split"])))
         for reason in row["reasons"]:
-            if len(found.samples[reason]) < SAMPLES:
-                found.samples[reason].append(
-                    {name: row[name] for name in ("photo", "version", "original", "page_url")} | {"value": _value(row)}
-                )
+            shown = found.samples[reason]
+            if len(shown) < SAMPLES or (row["original"] and not shown[-1]["original"]):
+                names = ("photo", "version", "original", "page_url")
+                sample = {name: row[name] for name in names} | {"value": _value(row)}
+                found.samples[reason] = _best_samples([*shown, sample])
     found.digests.append(np.array(digests, np.uint64).reshape(-1, 3))
     return found
 
@@ -134,6 +135,11 @@ def _index(numbers: Counter[tuple[Any, ...]]) -> Below:
     for name, number in numbers.items():
         found[name[:-1]][name[-1]] = number
     return lambda *kind: {thing: found[kind][thing] for thing in sorted(found.get(kind, ()), key=str)}
+
+
+def _best_samples(rows: list[Row]) -> list[Row]:
+    """Return the first SAMPLES, those whose picture can be shown before the others."""
+    return sorted(rows, key=lambda row: row["original"] is None)[:SAMPLES]
 
 
 def _on_several_sides(digests: np.ndarray) -> int:

@@ -180,3 +180,14 @@ def test_the_sum_of_the_tallies_of_parts_is_the_tally_of_the_whole(told, data):
     same(total, tally(rows, {1, 2, 3}))
     pairs = [(1, 2), (2, 3)]
     assert counts(total, NAMES, [], pairs) == count(rows, {1, 2, 3}, pairs)
+
+
+def test_photos_whose_picture_can_be_shown_are_the_better_samples():
+    rows = [
+        row(number, ("truncated",), original=None if number < 7 else f"originals/{number}.jpg") for number in range(9)
+    ]
+    shown = ["originals/7.jpg", "originals/8.jpg", None, None, None, None]
+    assert [one["original"] for one in tally(rows).samples["truncated"]] == shown
+    total = tally(rows[:5])
+    total.add(tally(rows[5:]))
+    assert total.samples == tally(rows).samples

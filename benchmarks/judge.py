@@ -68,7 +68,7 @@ def judge_corpus(folder: Path, memory_mb: int, results: Any) -> None:
             inputs = find_inputs(store, KIND)
             judged = judge_all(inputs, Past(store, None), [], demand, Frames(client), timed)
             with timed("writing", 0):
-                publish_generation(store, judged, settings, Shards(), lambda _number: None)
+                publish_generation(store, judged, settings, Shards(), lambda _number: None, lambda: None)
             steps["whole"] = time.monotonic() - began_s
     results.put((steps, peak[0]))
 

@@ -23,6 +23,8 @@ BUILT_IN = Path(__file__).with_name("cameras.yaml")
 _REMEMBERED_MAX = 65536
 """Names whose camera a catalogue remembers: a crawl asks for the same few strings a million times."""
 _KEY_LENGTH_MAX = 64
+_UNSPELLABLE = re.compile(r"[^A-Za-z0-9 \t._,/()-]")
+"""What a key does not tell from nothing, and a name means something by: the + of a Galaxy S8+, other scripts."""
 
 
 def _check_size(text: str) -> str:
@@ -91,7 +93,11 @@ class Camera(BaseModel):
 
     def writes_software(self, software: str) -> bool:
         """Whether the camera's own firmware writes this Software string."""
-        return _matches(self.software, software)
+        return bool(self.software_patterns(software))
+
+    def software_patterns(self, software: str) -> tuple[str, ...]:
+        """Return those of its firmware's patterns that take a Software string."""
+        return tuple(pattern for pattern in self.software if _matches((pattern,), software))
 
     def is_native_size(self, width_px: int, height_px: int) -> bool:
         """Whether the camera itself makes pictures of this size, in either orientation."""
@@ -206,7 +212,7 @@ def key_of(make: str, model: str) -> str:
     words = _words(model)
     maker = _words(make)[:1]
     key = "-".join(words if words[:1] == maker else maker + words)
-    if key and len(key) <= _KEY_LENGTH_MAX and f"{make}{model}".isascii():
+    if key and len(key) <= _KEY_LENGTH_MAX and not _UNSPELLABLE.search(f"{make}{model}"):
         return key
     digest = hashlib.sha256(f"{make}\0{model}".casefold().encode()).hexdigest()[:8]
     return f"{key[:_KEY_LENGTH_MAX].rstrip('-')}-{digest}".lstrip("-")

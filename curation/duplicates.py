@@ -23,6 +23,7 @@ class Member(NamedTuple):
     photo: str
     version: str
     camera: str | None
+    group: str
     is_clean: bool
     """Whether no rule refuses it."""
     is_proved: bool
@@ -46,6 +47,8 @@ class Fate(NamedTuple):
     reason: str
     of: str | None
     """The photo it is a copy of."""
+    group: str | None = None
+    """That photo's."""
 
 
 _Found = dict[int, tuple[str, Member | None]]
@@ -73,9 +76,17 @@ def fates(members: Iterable[Member], pairs: Iterable[tuple[int, int, int]], plac
         if copies[0].id not in found:
             around = [each for other in sorted(near[leader[copies[0].id]]) for each in classes[other]]
             _settle(copies, [member for member in around if member.id not in found], found)
-    return {
-        one: Fate(reason, None if of is None else _in_the_end(of, found).photo) for one, (reason, of) in found.items()
-    }
+        else:  # a near copy of another one, and so are those that are equal to it
+            rest = [member for member in copies if member.id not in found]
+            found.update({member.id: (DUPLICATE, copies[0]) for member in rest})
+    return {one: _fate(reason, of, found) for one, (reason, of) in found.items()}
+
+
+def _fate(reason: str, of: Member | None, found: _Found) -> Fate:
+    if of is None:
+        return Fate(reason, None)
+    stays = _in_the_end(of, found)
+    return Fate(reason, stays.photo, stays.group)
 
 
 def _in_the_end(of: Member, found: _Found) -> Member:

@@ -45,7 +45,10 @@ _OF_CLEAN = frozenset({"claimed_by_two_cameras", "beyond_owner_cap"})
 _OF_RECORD = ("source", "state", "page_url", "licence", "uploaded_at", "claimed_camera", "labelled_camera")
 _TEXT_CHARACTERS = 2000
 _COPIES_SHOWN = 10
-_PRIVATE = re.compile(r"gps|serial|owner|bodyid|makernote$|xmlpacket|applicationnotes|iptc| tag 0x", re.IGNORECASE)
+_PRIVATE = re.compile(
+    r"gps|location|serial|owner|artist|copyright|author|bodyid|makernote$|xmlpacket|applicationnotes|iptc| tag 0x",
+    re.IGNORECASE,
+)
 """Tags that tell a place, a device or a person, or may: whole blocks of others, and those without a name."""
 
 

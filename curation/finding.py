@@ -18,6 +18,7 @@ from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.records import EXAMINED, RECORD
 from corpus.storage import Store
+from corpus.takedowns import is_taken_down, taken_down
 from curation.examine import HEADERS, Original, PhotoKey, Trouble, examine, facts_row, kind_of
 from curation.inputs import Inputs, best_of, find_inputs, rows_where
 from curation.past import Past
@@ -83,12 +84,14 @@ def bytes_of(configuration: Configuration, subject: Subject) -> bytes | None:
 
 
 def published(past: Past, subject: Subject) -> Row | None:
-    """Return what the newest generation says of a photo; None where it has no such upload.
+    """Return what the newest generation says of a photo; None where it has no such upload, or the photo is forgotten.
 
     kept, reasons, camera, group, split, fold, duplicate_of; `copies`: {photo, camera, kept} of photos with the same
     bytes, the same scan or the same keeper; `owner_photos`: how many of its owner and camera are kept.
     """
     key = subject.record
+    if is_taken_down(past.store, key["photo"]):
+        return None
     same_upload = (pc.field("photo") == key["photo"]) & (pc.field("version") == (key["version"] or ""))
     rows = past.matching(same_upload, list(_SAID))
     if not rows:
@@ -104,7 +107,8 @@ def published(past: Past, subject: Subject) -> Row | None:
     if owner and said["camera"]:
         same = (pc.field("camera") == said["camera"]) & (pc.field("owner_id") == owner) & pc.field("kept")
         owner_photos = len(past.matching(same & (pc.field("source") == source), ["photo"]))
-    others = [copy for copy in copies if copy["photo"] != key["photo"]]
+    gone = taken_down(past.store)
+    others = [copy for copy in copies if copy["photo"] != key["photo"] and copy["photo"] not in gone]
     return {"generation": past.generation, **said, "duplicate_of": of, "copies": others, "owner_photos": owner_photos}
 
 

@@ -88,7 +88,7 @@ class Frames:
         return pd.concat(list(self.parts(frame)), ignore_index=True)
 
     def parts(self, frame: dd.DataFrame) -> Iterator[Any]:
-        """Yield the parts of a frame in their order; of those ahead a few are computed and held at a time."""
+        """Yield the parts of a frame in their order; those ahead are computed meanwhile, and spilled as others are."""
         yield from self.results(self.tasks(frame))
 
     def tasks(self, frame: dd.DataFrame, function: Callable[..., Any] | None = None, *arguments: Any) -> list[Delayed]:

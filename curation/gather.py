@@ -1,8 +1,8 @@
 """Gather: record tables and tables of facts in, one row an upload out, in parts that are ranges of keys.
 
 A part holds at most about `part_photos` uploads, ordered by key: its record, the best of several, and what its
-original's examination found, both as JSON without nulls. Nothing of the corpus is held by the process that asks but
-the keys.
+original's examination found, both as JSON without nulls. Of the corpus the process that asks holds a line an upload:
+key, state, path and digest.
 """
 
 import json
@@ -105,18 +105,29 @@ def _packed(row: Row) -> str:
 def _uploads(statements: pd.DataFrame) -> pd.DataFrame:
     """Bring together what is said of each upload; columns as in UPLOADS."""
     records: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
-    examined: dict[tuple[str, str], str] = {}
+    examined: dict[tuple[str, str], set[str]] = defaultdict(set)
     told = (statements[name].to_numpy(dtype=object) for name in ("photo", "version", "window", "state", "row"))
     for photo, version, window, state, row in zip(*told, strict=True):
         key = (photo, version)
         if window:
             records[key].append((window, state, row))
         else:
-            # the same original examined twice (a batch cut in two, and whole) says the same
-            examined[key] = min(examined.get(key, row), row)
+            examined[key].add(row)
     keys = sorted(records)
+    best = [best_of(records[key]) for key in keys]
     columns = {
-        "record": [best_of(records[key]) for key in keys],
-        "examined": [examined.get(key, "") for key in keys],
+        "record": best,
+        "examined": [_facts_of(record, examined[key]) for key, record in zip(keys, best, strict=True)],
     }
     return frame_of(columns, UPLOADS)
+
+
+def _facts_of(record: str, examined: set[str]) -> str:
+    """Return the row of facts that is of a record's bytes, else any, and empty where there is none.
+
+    The same original examined twice (a batch cut in two, and whole) says the same; one that was replaced does not.
+    """
+    if len(examined) < 2:
+        return next(iter(examined), "")
+    sha256 = json.loads(record).get("sha256")
+    return min(examined, key=lambda row: (json.loads(row)["sha256"] != sha256, row))

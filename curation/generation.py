@@ -45,12 +45,18 @@ class Published:
 
 
 def publish_generation(
-    store: Store, judged: Judged, settings: dict[str, Any], shards: Shards, advance: Callable[[int], None]
+    store: Store,
+    judged: Judged,
+    settings: dict[str, Any],
+    shards: Shards,
+    advance: Callable[[int], None],
+    check: Callable[[], None],
 ) -> Published:
     """Publish a generation unless the newest one is the same.
 
     `settings` are the sections it was judged by, for its card; `shards` are part of its identity: other tiles are
-    another generation. What a crash left is removed first. `advance` is told of every part written.
+    another generation. What a crash left is removed first. `advance` is told of every part written; `check`
+    raises where another run has taken over, which must neither be disturbed nor have its files called whole.
     """
     latest = latest_generation(store)
     with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
@@ -61,11 +67,14 @@ def publish_generation(
         marker = {"photos": counted["photos"], "kept": counted["kept"], "digest": digest}
         if latest is not None and store.done(f"{FOLDER}/{latest}") == marker:
             return Published(latest, counted, False)
+        check()
         _remove_unfinished(store)
         name = f"{(number_of(latest) if latest else 0) + 1:04d}-{digest[:10]}"
         store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
-        sha256 = hashlib.sha256(photos.read_bytes()).hexdigest()
+        with photos.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         _publish_beside(store, name, judged, counted, total, settings, (sha256, photos.stat().st_size))
+    check()
     store.mark_done(f"{FOLDER}/{name}", marker)
     return Published(name, counted, True)
 

@@ -68,9 +68,10 @@ class Inputs:
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts yet."""
         stored = self.uploads.filter(pc.equal(self.uploads["state"], "stored"))
-        known = [_table(self.store, path, EXAMINED, ("photo", "version")) for path in self.facts]
+        key = ["photo", "version", "sha256"]  # bytes that were replaced under one name are other bytes
+        known = [_table(self.store, path, EXAMINED, key) for path in self.facts]
         if known:
-            stored = stored.join(pa.concat_tables(known), ["photo", "version"], join_type="left anti")
+            stored = stored.join(pa.concat_tables(known), key, join_type="left anti")
         rows = stored.select(["photo", "version", "original", "sha256"]).sort_by("photo").to_pylist()
         return [Original(row["photo"], row["version"], row["original"] or "", row["sha256"] or "") for row in rows]
 

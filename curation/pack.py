@@ -18,7 +18,7 @@ from curation.cluster import Workers, run_tasks
 from curation.console import progress
 from curation.past import FOLDER as CURATED_FOLDER
 from curation.past import PHOTOS
-from shards.entries import ShardEntry
+from shards.entries import POOL, ShardEntry
 from shards.index import Index, previous_plans, publish_index, read_index
 from shards.plan import ShardPlan, plan_shards
 from shards.write import write_shard
@@ -35,6 +35,8 @@ def pack(configuration: Configuration, workers: Workers, generation: str, consol
     and again.
     """
     store = configuration.store
+    for folder in (f"{FOLDER}/{generation}", POOL):  # left by killed writers: nobody else packs here
+        store.sweep_temporary(folder, 0)
     if store.done(f"{FOLDER}/{generation}") is not None:
         console.print("its shards are whole already")
         return _summary(read_index(store, generation), console)

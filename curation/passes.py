@@ -24,6 +24,7 @@ from curation.near import keys_of
 from curation.past import Before, Ledger, Past
 from curation.reasons import in_funnel_order
 from curation.splitting import has_serial
+from forensics.photo_facts import PhotoFacts
 
 Row = dict[str, Any]
 Troubles = Mapping[PhotoKey, Trouble]
@@ -39,11 +40,11 @@ VERDICT = pa.schema(
 )
 VERDICTS = {field.name: pd.ArrowDtype(field.type) for field in VERDICT}
 CLAIMS = {"value": TEXT, "owner": np.uint64, "content": np.uint64, "text": TEXT}
-"""`value` is camera, aspect and value, a line each; `text` stands once a part."""
+"""`value` is camera, aspect and value, a line each; `text` stands with some of them alone."""
 COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64}
 MEMBERS = {
-    "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "is_clean": np.bool_, "is_proved": np.bool_,
-    "kept_before": np.bool_, "uploaded_at": TEXT,
+    "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_clean": np.bool_,
+    "is_proved": np.bool_, "kept_before": np.bool_, "uploaded_at": TEXT,
 }  # fmt: skip
 BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
 OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id": np.uint64}
@@ -75,22 +76,22 @@ class _Upload:
 def claims_of(uploads: pd.DataFrame, law: Law, troubles: Troubles) -> pd.DataFrame:
     """Return what clean photos show of their cameras, columns as in CLAIMS."""
     columns: dict[str, list[Any]] = {name: [] for name in CLAIMS}
-    told: set[str] = set()
+    told: dict[str, str] = {}
     for upload in _uploads(uploads, troubles):
         facts = upload.evidence.facts
         if facts is None:
             continue
-        # one picture counts once, whoever shows it; of photos refused at the door the scan is not known
-        content = facts.scan_digest or upload.record.get("sha256") or upload.record["photo"]
-        # owners a site does not name are one
-        owner, content = _number(upload.owner), _number(content)
+        # one picture counts once, whoever shows it; owners a site does not name are one
+        owner, content = _number(upload.owner), _number(_picture(upload.record, facts))
         for claim in clean_claims(upload.record, upload.evidence, law):
             value = f"{claim.camera}\n{claim.aspect}\n{claim.value}"
             columns["value"].append(value)
             columns["owner"].append(owner)
             columns["content"].append(content)
-            columns["text"].append("" if value in told else claim.text)
-            told.add(value)
+            # several spellings may stand for one value: the last of all in order counts, in whatever parts they are
+            is_last = claim.text > told.get(value, "")
+            columns["text"].append(claim.text if is_last else "")
+            told[value] = max(claim.text, told.get(value, ""))
     return frame_of(columns, CLAIMS)
 
 
@@ -124,7 +125,7 @@ def verdicts(uploads: pd.DataFrame, law: Law, troubles: Troubles, past: Past) ->
         known: Before | None = before.get(row["photo"])
         row["kept_before"] = known is not None and row["version"] in known.versions
         if known is not None:  # on the side where it was, whoever owns it now
-            row["group"] = known.group
+            row["group"] = known.group_of(row["version"])
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -175,6 +176,8 @@ def finished(verdicts: pd.DataFrame, decided: Decided) -> tuple[pa.Table, list[b
         if fate is not None:
             row["reasons"] = list(in_funnel_order([*row["reasons"], fate.reason]))
             row["duplicate_of"] = fate.of
+            if fate.group is not None:  # should the photo that stays go one day, its copy is on the same side
+                row["group"] = fate.group
         elif row["id"] in decided.beyond:
             row["reasons"] = ["beyond_owner_cap"]
         row["kept"] = not row["reasons"]
@@ -191,6 +194,15 @@ def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[_Upload]:
         trouble = troubles.get(PhotoKey(record["photo"], record.get("version") or ""))
         examined = json.loads(examined_text) if examined_text else None
         yield _Upload(record, evidence_of(record, examined, trouble))
+
+
+def _picture(record: Row, facts: PhotoFacts) -> str:
+    """Return what is the same for copies of one picture; of photos refused at the door the scan is not known."""
+    known = facts.scan_digest or record.get("sha256") or record.get("site_sha1")
+    if known or not facts.taken_at:
+        return str(known or record["photo"])
+    header = (facts.serial_number, facts.image_unique_id, facts.scan_offset_bytes, facts.thumbnail_bytes)
+    return json.dumps([record.get("size_bytes"), facts.taken_at, facts.model, facts.tables_digest, *header])
 
 
 def _is_proved(row: Row, law: Law) -> bool:

@@ -3,7 +3,8 @@
 Its table is ordered by photo, so that a range of keys is read from a few of its row groups.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -70,7 +71,12 @@ class Before:
 
     versions: frozenset[str]
     """Those of its uploads that were kept."""
-    group: str
+    groups: Mapping[str, str]
+    """Of each upload that was kept, or was a copy of one that was, its group."""
+
+    def group_of(self, version: str) -> str:
+        """Return the group of an upload; that of a new one is an earlier one's."""
+        return self.groups.get(version) or min(self.groups.values())
 
 
 @dataclass(frozen=True)
@@ -109,16 +115,24 @@ class Past:
         return rows
 
     def kept(self, first: str, last: str) -> dict[str, Before]:
-        """Return, by photo, what it kept of the photos from `first` to `last`."""
+        """Return, by photo, what it says of the photos from `first` to `last` that it kept, or whose copy it kept."""
         if self.generation is None:
             return {}
-        found: dict[str, Before] = {}
-        for table in self._rows(first, last, ["photo", "version", "kept", "group"]):
-            for row in table.filter(table["kept"]).to_pylist():
-                known = found.get(row["photo"])
-                versions = (known.versions if known else frozenset()) | {row["version"]}
-                found[row["photo"]] = Before(versions, row["group"])
-        return found
+        versions: dict[str, set[str]] = defaultdict(set)
+        groups: dict[str, dict[str, str]] = defaultdict(dict)
+        has_copies = self._has("duplicate_of")
+        columns = ["photo", "version", "kept", "group"] + ["duplicate_of"] * has_copies
+        for table in self._rows(first, last, columns):
+            for row in table.to_pylist():
+                if row["kept"] or row.get("duplicate_of"):
+                    groups[row["photo"]][row["version"]] = row["group"]
+                if row["kept"]:
+                    versions[row["photo"]].add(row["version"])
+        return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
+
+    def _has(self, column: str) -> bool:
+        with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
+            return column in pq.ParquetFile(file).schema_arrow.names
 
     def matching(self, expression: pc.Expression, columns: list[str]) -> list[dict[str, Any]]:
         """Return columns of its rows that match; of a generation of version 0.1, the columns that it has."""

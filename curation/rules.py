@@ -13,6 +13,7 @@ from datetime import datetime
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
 from curation.reasons import in_funnel_order
+from forensics.editors import editor_name
 from forensics.photo_facts import PhotoFacts
 from forensics.quality import scaled_tables
 
@@ -214,8 +215,15 @@ def _knows_tables(camera: Camera | None, limits: Rules) -> bool:
 
 
 def _is_firmware(mark: str, camera: Camera | None) -> bool:
+    """Whether a mark is no more than firmware that is named like an editor: by a pattern that spells that name out.
+
+    What a pattern's wildcards take proves nothing: `9.*` takes `9.3 Photoshop` as well.
+    """
     where, _, what = mark.partition(": ")
-    return where == _SOFTWARE and camera is not None and camera.writes_software(what)
+    if where != _SOFTWARE or camera is None:
+        return False
+    name = editor_name(what) or ""
+    return any(name in pattern.casefold() for pattern in camera.software_patterns(what))
 
 
 def _is_finer(tables: tuple[tuple[int, ...], ...], quality_factor: int) -> bool:

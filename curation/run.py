@@ -56,6 +56,7 @@ def curate(configuration: Configuration, console: Console) -> str:
     console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
     with turn(store) as held, _workers(configuration) as workers:
         troubles = _examine_new(configuration, workers, inputs, console)
+        del inputs  # facts have come since
         published = _judge_all(configuration, workers, troubles, held, console)
         counts = published.counts
         print_counts(console, counts)
@@ -131,12 +132,7 @@ def _judge_all(
     judged = judge_all(inputs, past, troubles, demand, frames, show)
     settings = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
     with show("writing", judged.number_of_parts) as advance:
-
-        def written(parts: int) -> None:
-            held.check()  # the last part is followed by the publishing
-            advance(parts)
-
-        published = publish_generation(store, judged, settings, configuration.shards, written)
+        published = publish_generation(store, judged, settings, configuration.shards, advance, held.check)
     console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
     return published
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from forensics.segments import segments_digest
+from forensics.tables import tables_digest
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
@@ -112,7 +115,11 @@ def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:
     values["quantisation_tables"] = tuple(tuple(table) for table in values["quantisation_tables"] or ())
     for name in ("segments", "xmp_history_agents", "comments", "editor_marks", "exif_counts"):
         values[name] = tuple(values[name] or ())
-    values["segments_digest"] = values["segments_digest"] or ""
+    # what earlier programs did not write down follows from what they did
+    if not values["segments_digest"]:
+        values["segments_digest"] = segments_digest(values["segments"]) if values["segments"] else ""
+    if values["tables_digest"] is None and values["quantisation_tables"]:
+        values["tables_digest"] = tables_digest(values["quantisation_tables"])
     return PhotoFacts(**values)
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from corpus.records import ADDED_LATER, EXAMINED, FACTS, FACTS_OF_0_1, RECORD, with_schema
 from forensics.photo_facts import PhotoFacts, facts_of_row
+from forensics.segments import segments_digest
+from forensics.tables import tables_digest
 
 OF_TODAY = RECORD.empty_table()
 EARLY_FACTS = pa.struct([FACTS.field(index) for index in range(FACTS_OF_0_1)])
@@ -54,14 +56,16 @@ def test_facts_written_by_version_0_1_have_nulls_in_the_fields_added_since():
         assert [row["facts"] for row in read.to_pylist()] == expected
 
 
-def test_rows_without_the_later_facts_become_facts_that_say_nothing_there():
+def test_rows_without_the_later_facts_become_facts_that_say_no_more_than_follows_from_the_earlier_ones():
     table = with_schema(pa.Table.from_pylist([row_of("a", early_facts(make="Canon"))], schema=EARLY), EXAMINED)
     for row in (table.to_pylist()[0]["facts"], early_facts(make="Canon")):
         facts = facts_of_row(row)
         assert (facts.make, facts.segments) == ("Canon", ("DQT", "SOS"))
         later = {name: value for name, value in asdict(facts).items() if name not in EARLY_NAMES}
         assert later.pop("exif_counts") == ()
-        assert later.pop("segments_digest") == ""
+        assert later.pop("segments_digest") == segments_digest(("DQT", "SOS"))
+        tables = facts.quantisation_tables
+        assert later.pop("tables_digest") == (tables_digest(tables) if tables else None)
         assert set(later.values()) == {None}
 
 

@@ -351,7 +351,7 @@ class Corpus:
     def publish(self, *arguments: Any, shards: Shards | None = None, **settings: Any) -> Published:
         """Judge and publish a generation; see `judge`."""
         judged = self.judge(*arguments, **settings)
-        return publish_generation(self.store, judged, SETTINGS, shards or Shards(), lambda _: None)
+        return publish_generation(self.store, judged, SETTINGS, shards or Shards(), lambda _: None, lambda: None)
 
 
 SETTINGS = {

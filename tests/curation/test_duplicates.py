@@ -15,7 +15,8 @@ MANY = 20
 
 def member(number, **changes):
     """Return a clean photo of one camera; the higher its number, the later it was uploaded."""
-    plain = Member(number, f"flickr:{number}", "v", "nexus-5x", True, False, False, f"2020-01-01T00:00:{number:02d}Z")
+    when = f"2020-01-01T00:00:{number:02d}Z"
+    plain = Member(number, f"flickr:{number}", "v", "nexus-5x", None, True, False, False, when)
     return plain._replace(**changes)
 
 
@@ -162,7 +163,7 @@ def sets(draw):
     features = st.tuples(st.sampled_from(["a", "b"]), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 3))
     told = draw(st.lists(features, min_size=2, max_size=9))
     members = [
-        Member(number, f"p{number}", "v", camera, clean or proved, proved, before, f"{when}" if when else None)
+        Member(number, f"p{number}", "v", camera, None, clean or proved, proved, before, f"{when}" if when else None)
         for number, (camera, clean, proved, before, when) in enumerate(told)
     ]
     ids = st.sampled_from(range(len(members)))
@@ -200,3 +201,14 @@ def test_no_two_photos_that_stay_are_a_pair_unless_rules_refuse_one_of_them(draw
     found = fates(drawn.members, drawn.pairs, MANY)
     staying = {one.id for one in drawn.members if one.is_clean and one.id not in found}
     assert not [pair for pair in drawn.pairs if {*pair[:2]} <= staying]
+
+
+def test_a_copy_has_the_group_of_the_photo_that_stays():
+    found = fates([member(1, group="one"), member(2, group="two")], [(1, 2, BYTES)], MANY)
+    assert found == {2: Fate(DUPLICATE, "flickr:1", "one")}
+
+
+def test_refused_copies_of_a_near_copy_are_told_as_well():
+    members = [member(1), member(2), member(3, is_clean=False)]
+    found = fates(members, [(1, 2, NEAR), (2, 3, BYTES)], MANY)
+    assert found == {2: Fate(DUPLICATE, "flickr:1"), 3: Fate(DUPLICATE, "flickr:1")}

@@ -69,7 +69,7 @@ def publish(catalogue):
                 yield pa.Table.from_pylist(some, CURATED), digests, tally(told)
 
         judged = Judged(learned, Catalogue(cameras=catalogue.cameras), ledger, [], [], -(-len(rows) // part), parts())
-        return publish_generation(store, judged, SETTINGS, shards or Shards(), lambda _: None)
+        return publish_generation(store, judged, SETTINGS, shards or Shards(), lambda _: None, lambda: None)
 
     return publish_them
 

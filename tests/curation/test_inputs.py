@@ -1,5 +1,6 @@
 """Inputs: of all that crawls have left, what counts; of forgotten photos nothing does."""
 
+import hashlib
 from itertools import permutations
 
 import pyarrow as pa
@@ -20,9 +21,10 @@ def states(inputs):
     return {PhotoKey(row["photo"], row["version"]): row["state"] for row in inputs.uploads.to_pylist()}
 
 
-def facts(store, name, *keys):
-    """Leave a table of facts of uploads."""
-    rows = [{"photo": photo, "version": version, "sha256": "s"} for photo, version in keys]
+def facts(store, name, *keys, data=b"one"):
+    """Leave a table of facts of uploads, all with the same bytes."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    rows = [{"photo": photo, "version": version, "sha256": sha256} for photo, version in keys]
     store.publish_table(f"{facts_folder(KIND)}/{name}.parquet", pa.Table.from_pylist(rows, EXAMINED))
 
 
@@ -176,3 +178,9 @@ def test_the_next_generation_has_nothing_of_a_forgotten_photo_and_the_earlier_on
         curated.store.remove(path)
     assert main(configuration) == 0
     assert capsys.readouterr().out == f"{photo}: nothing left of it\n"
+
+
+def test_an_upload_whose_bytes_are_others_than_those_examined_is_examined_again(world):
+    world.window("w1", [world.record("1", b"one") | {"version": "v"}])
+    facts(world.store, "batch", ("flickr:1", "v"), data=b"before")
+    assert [one.key for one in find_inputs(world.store, KIND).waiting()] == [PhotoKey("flickr:1", "v")]

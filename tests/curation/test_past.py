@@ -19,9 +19,9 @@ def store(tmp_path):
     return open_store("data", tmp_path)
 
 
-def row(number, *, kept=True, version="v", group="aa"):
+def row(number, *, kept=True, version="v", group="aa", **columns):
     told = {"photo": f"flickr:{number:03d}", "version": version, "kept": kept, "group": group}
-    return dict.fromkeys(CURATED.names) | told
+    return dict.fromkeys(CURATED.names) | told | columns
 
 
 def leave(store, rows=(), splits=None, folds=None, name=NAME, rows_of_a_group=4):
@@ -61,9 +61,20 @@ def test_photos_that_were_kept_are_told_with_their_versions_and_their_group(stor
     rows = [row(0), row(1, kept=False), row(2, version="a", group="bb"), row(2, version="b", group="bb"),
             row(2, version="c", group="bb", kept=False)]  # fmt: skip
     assert leave(store, rows).kept("flickr:000", "flickr:999") == {
-        "flickr:000": Before(frozenset({"v"}), "aa"),
-        "flickr:002": Before(frozenset({"a", "b"}), "bb"),
+        "flickr:000": Before(frozenset({"v"}), {"v": "aa"}),
+        "flickr:002": Before(frozenset({"a", "b"}), {"a": "bb", "b": "bb"}),
     }
+
+
+def test_uploads_of_one_photo_stay_each_in_its_own_group_and_a_new_one_joins_an_earlier_ones(store):
+    rows = [row(0, version="a", group="bb"), row(0, version="b", group="aa")]
+    before = leave(store, rows).kept("flickr:000", "flickr:999")["flickr:000"]
+    assert [before.group_of(version) for version in ("a", "b", "new")] == ["bb", "aa", "aa"]
+
+
+def test_a_copy_is_told_with_the_group_of_the_photo_it_is_a_copy_of(store):
+    rows = [row(0), row(1, kept=False, duplicate_of="flickr:000", group="aa")]
+    assert leave(store, rows).kept("", "~")["flickr:001"] == Before(frozenset(), {"v": "aa"})
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 99), (13, 14), (12, 15), (7, 93), (50, 50), (100, 200)])

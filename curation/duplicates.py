@@ -76,9 +76,9 @@ def fates(members: Iterable[Member], pairs: Iterable[tuple[int, int, int]], plac
         if copies[0].id not in found:
             around = [each for other in sorted(near[leader[copies[0].id]]) for each in classes[other]]
             _settle(copies, [member for member in around if member.id not in found], found)
-        else:  # a near copy of another one, and so are those that are equal to it
-            rest = [member for member in copies if member.id not in found]
-            found.update({member.id: (DUPLICATE, copies[0]) for member in rest})
+        else:  # a near copy of another one, and so are those refused that are equal to it; a clean one may have to stay
+            refused = [member for member in copies if not member.is_clean and member.id not in found]
+            found.update({member.id: (DUPLICATE, copies[0]) for member in refused})
     return {one: _fate(reason, of, found) for one, (reason, of) in found.items()}
 
 

@@ -72,7 +72,9 @@ def supported(shared_photos, oracle, tmp_path_factory, empty_world):
         row = world.record(path, data, photo=f"folder:{path}", source="folder", owner_id=str(Path(path).parent))
         rows.append(row)
         if path.startswith("originals/"):
-            facts = facts_row(dataclasses.replace(read_facts(data, whole=True), scan_digest=None))
+            # without scan and date they are no copies of each other, but photographs of their own
+            undated = {"scan_digest": None, "taken_at": None, "modified_at": None}
+            facts = facts_row(dataclasses.replace(read_facts(data, whole=True), **undated))
             rows += [
                 world.record(f"{path}-{owner}", reasons=["low_quality_factor"], facts=facts, owner_id=f"owner-{owner}")
                 for owner in range(4)

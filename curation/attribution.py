@@ -8,13 +8,10 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from corpus.errors import StorageError
 from corpus.page import link, page, paragraph, section, table
 from corpus.storage import Store
 from curation.amounts import clipped, count
+from curation.past import batches_of
 
 PAGE_PHOTOS_MAX = 5000
 """More rows than these no browser scrolls with ease, and nobody reads."""
@@ -23,7 +20,6 @@ COLUMNS = ("photo", "title", "author", "licence", "licence_url", "page_url", "so
 """Of the CSV file. The author is the owner's name, or the owner's id at the site where there is none."""
 
 _READ = ["kept", "photo", "title", "owner_name", "owner_id", "licence", "licence_url", "page_url", "source"]
-_BATCH_PHOTOS = 8192
 _TEXT_CHARACTERS = 300
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets take a cell that begins so for a formula; an apostrophe before it makes it text (OWASP)."""
@@ -81,17 +77,9 @@ def _source_section(source: str, rows: list[Row]) -> str:
 
 def _kept(store: Store, photos_path: str) -> Iterator[list[Row]]:
     """Yield the kept photos of a table, batch by batch, each with its author."""
-    with store.open(photos_path) as file:
-        try:
-            parquet = pq.ParquetFile(file)
-            missing = [name for name in _READ if name not in parquet.schema_arrow.names]
-            if missing:
-                raise StorageError(f"{store.url}: {photos_path} has no column {missing[0]}")
-            for batch in parquet.iter_batches(_BATCH_PHOTOS, columns=_READ):
-                rows = batch.filter(batch.column("kept")).to_pylist()
-                yield [{**row, "author": row["owner_name"] or row["owner_id"]} for row in rows]
-        except (pa.ArrowException, OSError) as error:
-            raise StorageError(f"{store.url}: {photos_path} cannot be read as Parquet: {error}") from error
+    for batch in batches_of(store, photos_path, _READ):
+        rows = batch.filter(batch.column("kept")).to_pylist()
+        yield [{**row, "author": row["owner_name"] or row["owner_id"]} for row in rows]
 
 
 def _cell(value: Any) -> str:

@@ -8,18 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from corpus.errors import StorageError
 from corpus.storage import Store
-from curation.past import FOLDER, NATIVES, PHOTOS
+from curation.past import FOLDER, NATIVES, PHOTOS, batches_of
 
 EXAMPLES = 20
 """Photos named of those that changed their split."""
 
 _COLUMNS = ["photo", "version", "kept", "reasons", "camera", "split"]
-_BATCH_PHOTOS = 16_384
 _NONE, _KEPT, _NEW, _GONE = "none", "kept", "new", "gone"
 
 
@@ -112,21 +108,13 @@ def _judged(store: Store, generation: str) -> Iterator[Judged]:
     """Yield the rows of a generation; raises StorageError where they are not in order."""
     path = f"{FOLDER}/{generation}/{PHOTOS}"
     last = ("", "")
-    with store.open(path) as file:
-        try:
-            parquet = pq.ParquetFile(file)
-            missing = [name for name in _COLUMNS if name not in parquet.schema_arrow.names]
-            if missing:
-                raise StorageError(f"{store.url}: {path} has no column {missing[0]}")
-            for batch in parquet.iter_batches(_BATCH_PHOTOS, columns=_COLUMNS):
-                columns = (batch.column(name).to_pylist() for name in _COLUMNS)
-                for judged in map(Judged, *columns):
-                    if judged[:2] <= last:
-                        raise StorageError(f"{store.url}: {path} is not sorted by photo and version")
-                    last = judged[:2]
-                    yield judged
-        except (pa.ArrowException, OSError) as error:
-            raise StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}") from error
+    for batch in batches_of(store, path, _COLUMNS):
+        columns = (batch.column(name).to_pylist() for name in _COLUMNS)
+        for judged in map(Judged, *columns):
+            if judged[:2] <= last:
+                raise StorageError(f"{store.url}: {path} is not sorted by photo and version")
+            last = judged[:2]
+            yield judged
 
 
 def _verdict(judged: Judged | None, missing: str) -> str:

@@ -142,11 +142,16 @@ def examine(store: Store, original: Original, kind: str) -> dict[str, Any] | Tro
         "sha256": sha256,
         "size_bytes": len(data),
     }
+    return row | examine_bytes(data, kind)
+
+
+def examine_bytes(data: bytes, kind: str) -> dict[str, Any]:
+    """Return the columns of EXAMINED that the bytes of one whole file give: facts, or the error, and pixels' traces."""
     try:
         facts = read_facts(data, whole=True)
     except JpegError as error:
-        return {**row, "error": str(error)}
-    row["facts"] = facts_row(facts)
+        return {"error": str(error)}
+    row = {"facts": facts_row(facts)}
     return row if kind == HEADERS else row | pixel_facts(data, facts, kind)
 
 

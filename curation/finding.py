@@ -19,12 +19,9 @@ from corpus.errors import StageError
 from corpus.records import EXAMINED, RECORD
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
-from curation.examine import HEADERS, Original, PhotoKey, Trouble, examine, facts_row, kind_of
+from curation.examine import Original, PhotoKey, Trouble, examine, examine_bytes, kind_of
 from curation.inputs import Inputs, best_of, find_inputs, rows_where
 from curation.past import Past
-from curation.pixels import pixel_facts
-from forensics.errors import JpegError
-from forensics.header import read_facts
 
 Row = dict[str, Any]
 
@@ -151,15 +148,7 @@ def _of_file(configuration: Configuration, path: Path) -> Subject:
         "sha256": sha256, "size_bytes": len(data), "reasons": [],
     }  # fmt: skip
     row: Row = dict.fromkeys(EXAMINED.names) | {name: record[name] for name in ("photo", "version", "sha256")}
-
-    def examined() -> Row:
-        try:
-            facts = read_facts(data, whole=True)
-        except JpegError as error:
-            return row | {"error": str(error)}
-        return row | {"facts": facts_row(facts)} | ({} if kind == HEADERS else pixel_facts(data, facts, kind))
-
-    found = _guarded(PhotoKey(str(path), ""), examined)
+    found = _guarded(PhotoKey(str(path), ""), lambda: row | examine_bytes(data, kind))
     return Subject(record, None, found, path) if isinstance(found, Trouble) else Subject(record, found, None, path)
 
 

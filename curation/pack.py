@@ -7,7 +7,6 @@ not be packed are printed and stand in the index.
 from functools import partial
 from typing import Any
 
-import pyarrow.parquet as pq
 from distributed.scheduler import KilledWorker
 from rich.console import Console
 
@@ -17,7 +16,7 @@ from corpus.storage import Store
 from curation.cluster import Workers, run_tasks
 from curation.console import progress
 from curation.past import FOLDER as CURATED_FOLDER
-from curation.past import PHOTOS
+from curation.past import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
 from shards.index import Index, previous_plans, publish_index, read_index
 from shards.plan import ShardPlan, plan_shards
@@ -59,9 +58,8 @@ def pack(configuration: Configuration, workers: Workers, generation: str, consol
 
 def _kept(store: Store, generation: str) -> list[dict[str, Any]]:
     """Return the kept photos of a generation, as far as a plan needs them."""
-    with store.open(f"{CURATED_FOLDER}/{generation}/{PHOTOS}") as file:
-        batches = pq.ParquetFile(file).iter_batches(columns=_PLANNED)
-        return [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
+    batches = batches_of(store, f"{CURATED_FOLDER}/{generation}/{PHOTOS}", _PLANNED)
+    return [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
 
 
 def _not_at_all(plan: ShardPlan) -> tuple[ShardPlan, ...]:

@@ -69,8 +69,7 @@ class _Upload:
     @property
     def owner(self) -> str:
         """Who uploaded it; empty where its site does not say."""
-        owner = self.record.get("owner_id")
-        return f"{self.record.get('source')}\n{owner}" if owner else ""
+        return _owner(self.record)
 
 
 def claims_of(uploads: pd.DataFrame, law: Law, troubles: Troubles) -> pd.DataFrame:
@@ -218,8 +217,8 @@ def _staying(verdicts: pd.DataFrame, fated: Collection[int]) -> Iterator[Row]:
 
 
 def _owner(row: Row) -> str:
-    """Return an owner as the cap knows him; empty for those a site does not name."""
-    return f"{row['source']}\n{row['owner_id']}" if row["owner_id"] else ""
+    """Return who uploaded a photo, by a row of CURATED or a record without its nulls; empty where no site says."""
+    return f"{row['source']}\n{row['owner_id']}" if row.get("owner_id") else ""
 
 
 def _with_ids(table: pa.Table, ids: Collection[int]) -> list[Row]:

@@ -16,6 +16,7 @@ from corpus.errors import StageError, StorageError
 from corpus.storage import Store
 
 FOLDER = "curated"
+_BATCH_PHOTOS = 16_384
 PHOTOS, SPLITS, FOLDS, NATIVES = "photos.parquet", "splits.json", "folds.json", "natives.json"
 
 _LEARNED = {"camera": str, "aspect": str, "value": str, "text": str, "native": bool, "source": str}
@@ -55,6 +56,22 @@ def learned_in(store: Store, generation: str) -> list[dict[str, Any]] | None:
     """Return what was learned in a generation (`curation.consensus.learn`); None for one of version 0.1."""
     path = f"{FOLDER}/{generation}/{NATIVES}"
     return cast(list[dict[str, Any]], store.read_json(path)) if store.exists(path) else None
+
+
+def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a generation's table of photos in batches; memory does not grow with it.
+
+    Raises StorageError where it lacks a column or is damaged.
+    """
+    with store.open(path) as file:
+        try:
+            parquet = pq.ParquetFile(file)
+            missing = [name for name in columns if name not in parquet.schema_arrow.names]
+            if missing:
+                raise StorageError(f"{store.url}: {path} has no column {missing[0]}")
+            yield from parquet.iter_batches(_BATCH_PHOTOS, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -120,19 +137,13 @@ class Past:
             return {}
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
-        has_copies = self._has("duplicate_of")
-        columns = ["photo", "version", "kept", "group"] + ["duplicate_of"] * has_copies
-        for table in self._rows(first, last, columns):
+        for table in self._rows(first, last, ["photo", "version", "kept", "group", "duplicate_of"]):
             for row in table.to_pylist():
                 if row["kept"] or row.get("duplicate_of"):
                     groups[row["photo"]][row["version"]] = row["group"]
                 if row["kept"]:
                     versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
-
-    def _has(self, column: str) -> bool:
-        with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
-            return column in pq.ParquetFile(file).schema_arrow.names
 
     def matching(self, expression: pc.Expression, columns: list[str]) -> list[dict[str, Any]]:
         """Return columns of its rows that match; of a generation of version 0.1, the columns that it has."""
@@ -147,13 +158,15 @@ class Past:
         return rows
 
     def _rows(self, first: str, last: str, columns: list[str]) -> Iterator[pa.Table]:
+        """Yield its rows of a range; of a generation of version 0.1, the columns that it has."""
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
             parquet = pq.ParquetFile(file)
+            there = [name for name in columns if name in parquet.schema_arrow.names]
             for place in range(parquet.num_row_groups):
                 statistics = parquet.metadata.row_group(place).column(0).statistics
                 if statistics and statistics.has_min_max and (statistics.min > last or statistics.max < first):
                     continue
-                table = parquet.read_row_group(place, columns)
+                table = parquet.read_row_group(place, there)
                 photos = table["photo"]
                 yield table.filter(pc.and_(pc.greater_equal(photos, first), pc.less_equal(photos, last)))
 

@@ -10,7 +10,7 @@ import pytest
 from corpus.errors import StorageError
 from corpus.records import CURATED
 from corpus.storage import open_store
-from curation import attribution
+from curation import attribution, past
 from curation.attribution import attribution_csv, attribution_html
 
 PATH = "curated/0001-aaaaaaaaaa/photos.parquet"
@@ -86,7 +86,7 @@ def test_text_of_strangers_is_text_on_the_page(store):
 
 def test_a_large_set_is_named_by_the_csv_alone(store, monkeypatch):
     monkeypatch.setattr(attribution, "PAGE_PHOTOS_MAX", 10)
-    monkeypatch.setattr(attribution, "_BATCH_PHOTOS", 4)
+    monkeypatch.setattr(past, "_BATCH_PHOTOS", 4)
     publish(store, [row(number) for number in range(11)])
     html = attribution_html(store, PATH)
     assert "11 photos are kept." in html
@@ -107,7 +107,7 @@ def test_of_nothing_kept_there_is_a_header_and_a_page(store):
 def test_equal_tables_give_equal_bytes_however_they_are_cut(store, monkeypatch):
     publish(store, [row(number) for number in range(20)])
     whole = attribution_csv(store, PATH), attribution_html(store, PATH)
-    monkeypatch.setattr(attribution, "_BATCH_PHOTOS", 3)
+    monkeypatch.setattr(past, "_BATCH_PHOTOS", 3)
     assert (attribution_csv(store, PATH), attribution_html(store, PATH)) == whole
 
 

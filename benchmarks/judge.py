@@ -30,12 +30,12 @@ from benchmarks.planted import KIND, catalogue, plant
 from benchmarks.planted_check import wrong_natives, wrong_verdicts
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
-from curation.cluster import Workers
-from curation.frames import Frames
-from curation.generation import publish_generation
-from curation.inputs import find_inputs
-from curation.judging import Demand, judge_all
-from curation.past import FOLDER, NATIVES, PHOTOS, Past
+from curation.cluster.frames import Frames
+from curation.cluster.workers import Workers
+from curation.generations import FOLDER, NATIVES, PHOTOS, Past
+from curation.judging.inputs import find_inputs
+from curation.judging.whole_corpus import Demand, judge_all
+from curation.publishing.generation import publish_generation
 
 CAP = 300
 TRUTHS = "truths.parquet"

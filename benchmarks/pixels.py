@@ -22,10 +22,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from forensics.first_quality import FirstQuality, first_quality
-from forensics.grid import MOST_LOG10_NFA, Grid, grid_evidence
 from forensics.header import read_facts
-from forensics.perceptual_hash import NEAR_BITS, distance, perceptual_hash
+from forensics.pixels.first_quality import FirstQuality, first_quality
+from forensics.pixels.grid import MOST_LOG10_NFA, Grid, grid_evidence
+from forensics.pixels.perceptual_hash import NEAR_BITS, distance, perceptual_hash
 
 MIDDLE_PX = 560
 CROP = (3, 5)

@@ -1,9 +1,9 @@
 """A made-up corpus with planted truths: cameras, owners, copies, edits and placeholders whose every verdict is known.
 
-Records and facts are written as a crawl and an examination leave them, so that `curation.judging` reads them as it
-reads real ones; no picture exists. Distributions are those of photo sites: a few owners and cameras have most
-photographs (Zipf), cameras write a few sizes and table sets, one in four uploads is edited, resized, saved again or
-a copy. The catalogue lists the first cameras only, and half of their sizes; their tables lie between quality factors
+Records and facts are written as a crawl and an examination leave them, so that `curation.judging.whole_corpus` reads
+them as it reads real ones; no picture exists. Distributions are those of photo sites: a few owners and cameras have
+most photographs (Zipf), cameras write a few sizes and table sets, one in four uploads is edited, resized, saved again
+or a copy. The catalogue lists the first cameras only, and half of their sizes; their tables lie between quality factors
 90 and 97.
 """
 
@@ -18,9 +18,9 @@ import pyarrow as pa
 from corpus.catalogue import Camera, Catalogue
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.storage import Store
-from curation.examine import facts_folder
-from forensics.quality import estimate_quality_factor, scaled_tables
-from forensics.tables import tables_digest
+from curation.facts.examine import facts_folder
+from forensics.jpeg.quality import estimate_quality_factor, scaled_tables
+from forensics.jpeg.tables import tables_digest
 
 Row = dict[str, Any]
 

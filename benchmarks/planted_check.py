@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.planted import CAMERAS, KEPT, key_of_camera, natives
-from curation.splitting import SPLITS
+from curation.judging.splits import SPLITS
 
 Row = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """Scrapy's settings that are the same for every crawl; those of `pipelines.yaml` are laid over them.
 
-`crawlers.identity.scrapy_settings` adds what the section `crawl` says: limits, timeouts, the User-Agent.
+`crawlers.network.scrapy_settings.scrapy_settings` adds what the section `crawl` says: limits, timeouts, the User-Agent.
 """
 
 BOT_NAME = "shutterprint"
@@ -11,8 +11,8 @@ DOWNLOAD_VERIFY_CERTIFICATES = True  # Scrapy's default accepts any
 
 # Retries, pauses and the limit a host are one concern and live in one place.
 DOWNLOADER_MIDDLEWARES = {
-    "crawlers.hosts.AllowedHosts": 20,
-    "crawlers.politeness.Politeness": 890,
+    "crawlers.network.hosts.AllowedHosts": 20,
+    "crawlers.network.politeness.Politeness": 890,
 }
 # What Scrapy adds by itself, less what is not used here: whatever these lists name is loaded, even if it is switched
 # off, and a remote control, cookies and robots.txt cost a quarter of a second and 20 MB. The spiders ask documented
@@ -27,7 +27,7 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     "scrapy.downloadermiddlewares.stats.DownloaderStats": 850,
 }
 EXTENSIONS_BASE = {"scrapy.extensions.corestats.CoreStats": 0}
-TWISTED_DNS_RESOLVER = "crawlers.hosts.PublicResolver"
+TWISTED_DNS_RESOLVER = "crawlers.network.hosts.PublicResolver"
 REDIRECT_MAX_TIMES = 5
 DOWNLOAD_FAIL_ON_DATALOSS = True
 DOWNLOAD_WARNSIZE = 0

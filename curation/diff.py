@@ -15,8 +15,8 @@ from rich.table import Column, Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from curation.amounts import clipped
-from curation.differences import differences
-from curation.past import generation_named
+from curation.generations import generation_named
+from curation.inspection.compare import differences
 
 _NATIVES_SHOWN = 40
 _TEXT_CHARACTERS = 100
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def print_differences(console: Console, found: Mapping[str, Any]) -> None:
-    """Print what `curation.differences.differences` found as aligned tables."""
+    """Print what `curation.inspection.compare.differences` found as aligned tables."""
     before, after = found["before"], found["after"]
     counts = Table(
         "", _number_column(before["name"]), _number_column(after["name"]), _number_column("change"), box=None

@@ -22,19 +22,19 @@ from corpus.configuration import Configuration
 from corpus.records import RECORD
 from curation.amounts import clipped, count
 from curation.consensus import enriched
-from curation.examine import kind_of
-from curation.explanation import evidence
-from curation.finding import bytes_of, find, published
-from curation.judge import Law, evidence_of, objections, verdict
-from curation.judging import chosen_cameras
-from curation.past import Past, latest_generation, learned_in
+from curation.facts.examine import kind_of
+from curation.generations import Past, latest_generation, learned_in
+from curation.inspection.evidence import evidence
+from curation.inspection.lookup import bytes_of, find, published
+from curation.inspection.reason_values import Grounds, explained, marks
+from curation.judging.verdict import Law, evidence_of, objections, verdict
+from curation.judging.whole_corpus import chosen_cameras
 from curation.reasons import in_funnel_order
-from curation.triggers import Grounds, explained, marks
 from forensics.errors import JpegError
-from forensics.exif_listing import all_tags
 from forensics.hints import hints
+from forensics.jpeg.segments import EXIF_IDENTIFIER, header_segments
+from forensics.metadata.exif_listing import all_tags
 from forensics.photo_facts import PhotoFacts
-from forensics.segments import EXIF_IDENTIFIER, header_segments
 
 Row = dict[str, Any]
 

@@ -22,10 +22,10 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import open_store
 from curation.amounts import clipped, count
-from curation.catalogue_text import entries_of, extended_text
 from curation.consensus import Row
-from curation.past import generation_named, learned_in
-from curation.pinning import FIELDS, Addition, additions, pinned
+from curation.generations import generation_named, learned_in
+from curation.inspection.catalogue_additions import FIELDS, Addition, additions, pinned
+from curation.inspection.catalogue_yaml import entries_of, extended_text
 
 _TEXT_CHARACTERS = 300
 

@@ -13,9 +13,9 @@ from datetime import datetime
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
 from curation.reasons import in_funnel_order
-from forensics.editors import editor_name
+from forensics.jpeg.quality import scaled_tables
+from forensics.metadata.editors import editor_name
 from forensics.photo_facts import PhotoFacts
-from forensics.quality import scaled_tables
 
 Rule = Callable[[PhotoFacts, Camera | None, Rules], str | None]
 

@@ -17,15 +17,15 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.receipts import publish_receipt
-from curation.cluster import Workers, run_tasks
-from curation.console import print_counts, progress
-from curation.examine import Batch, Trouble, batches, examine_batch, kind_of
-from curation.frames import Advance, Frames
-from curation.generation import Published, publish_generation
-from curation.inputs import Inputs, find_inputs
-from curation.judging import Demand, judge_all
-from curation.pack import pack
-from curation.past import FOLDER, Past, latest_generation
+from curation.cluster.console import print_counts, progress
+from curation.cluster.frames import Advance, Frames
+from curation.cluster.workers import Workers, run_tasks
+from curation.facts.examine import Batch, Trouble, batches, examine_batch, kind_of
+from curation.generations import FOLDER, Past, latest_generation
+from curation.judging.inputs import Inputs, find_inputs
+from curation.judging.whole_corpus import Demand, judge_all
+from curation.publishing.generation import Published, publish_generation
+from curation.publishing.shards import pack
 from curation.turn import Turn, turn
 
 IN_PROCESS_MAX = 2_000

@@ -18,10 +18,10 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
 from demo.local_configuration import read_simulated_cameras, write_configuration
-from demo.photo_site.server import PhotoSite
+from demo.photo_site.server.site import PhotoSite
 from demo.ray_head import ray_head
-from demo.upload import Upload
-from demo.uploads import make_uploads
+from demo.uploads.make import make_uploads
+from demo.uploads.upload import Upload
 from pipelines.run import run_pipeline
 
 _KEY = "d" * 32

@@ -9,7 +9,7 @@ import yaml
 
 from corpus.catalogue import Catalogue, read_catalogue
 from corpus.configuration import Configuration
-from demo.upload import Upload
+from demo.uploads.upload import Upload
 
 CAMERAS = Path(__file__).with_name("cameras.yaml")
 

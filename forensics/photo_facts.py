@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from forensics.segments import segments_digest
-from forensics.tables import tables_digest
+from forensics.jpeg.segments import segments_digest
+from forensics.jpeg.tables import tables_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class PhotoFacts:
     """Marks of editing software as `where: what`, e.g. `exif:Software: Adobe Photoshop CS5`, `app13: Photoshop 3.0`."""
     # below: header evidence that rows of earlier tables do not have, hence the defaults
     tables_digest: str | None = None
-    """16 hex digits over the quantisation tables, see `forensics.tables.tables_digest`; None without tables."""
+    """16 hex digits over the quantisation tables, see `forensics.jpeg.tables.tables_digest`; None without tables."""
     huffman_digest: str | None = None
-    """16 hex digits over all Huffman tables, see `forensics.tables.huffman_digest`; None without tables."""
+    """16 hex digits over all Huffman tables, see `forensics.jpeg.tables.huffman_digest`; None without tables."""
     segments_digest: str = ""
-    """16 hex digits over the structure of the header, see `forensics.segments.segments_digest`."""
+    """16 hex digits over the structure of the header, see `forensics.jpeg.segments.segments_digest`."""
     restart_interval: int | None = None
     """Minimum coded units between restart markers (DRI); None where the header sets none."""
     digitised_at: str | None = None
@@ -103,7 +103,7 @@ class PhotoFacts:
     mpf_images: int | None = None
     """Images the MPF index counts (CIPA DC-007), the first one included; None without an index."""
     scan_digest: str | None = None
-    """32 hex digits over the coded image of a whole file, see `forensics.scans.scan_digest`."""
+    """32 hex digits over the coded image of a whole file, see `forensics.jpeg.scans.scan_digest`."""
 
 
 def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:

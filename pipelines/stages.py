@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.errors import ConfigurationError
-from crawlers.parts import Part, parse_part
+from crawlers.windows.work_units import Part, parse_part
 
 _SCRIPTS = {"train/main.py": "train"}
 _MODULES = {"curation.run": "curation"}

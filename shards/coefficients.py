@@ -19,9 +19,9 @@ import numpy.typing as npt
 import simplejpeg
 from jpeglib._bind import CJpegLib
 
-from forensics.frame import Frame, is_frame, read_frame
-from forensics.scans import find_end_of_image
-from forensics.segments import APP0, APP15, COM, SOS, Segment, header_segments
+from forensics.jpeg.frame import Frame, is_frame, read_frame
+from forensics.jpeg.scans import find_end_of_image
+from forensics.jpeg.segments import APP0, APP15, COM, SOS, Segment, header_segments
 
 LIBRARY = "turbo210"
 """The fastest in jpeglib's wheel: 51 ms to read 12 MP, 8 ms to write a 1024 px tile; its default, 6b, 59 and 11."""

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from corpus.configuration import read_configuration
-from demo.upload import read_listing
+from demo.uploads.upload import read_listing
 
 pytestmark = pytest.mark.xdist_group("demo")  # one demo for all tests of this file, also in a parallel run
 

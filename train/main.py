@@ -13,11 +13,11 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from shards.index import latest_generation, read_index
-from train.batches import TrainingBatches
-from train.evaluation_table import evaluation_table
-from train.network import build_network
-from train.runs import RunConfig, open_run
-from train.training_run import carry_out, publish_score, score_sentence
+from train.data.batches import TrainingBatches
+from train.evaluation.table import evaluation_table
+from train.fit.runs import RunConfig, open_run
+from train.fit.training_run import carry_out, publish_score, score_sentence
+from train.model.network import build_network
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on the devices held out.
 
@@ -56,7 +56,7 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
         if without_ray:
             carry_out(run, torch.device("cuda", 0) if settings.gpus else torch.device("cpu"))
         else:
-            from train.cluster import carry_out_on_ray
+            from train.fit.cluster import carry_out_on_ray
 
             carry_out_on_ray(run, settings)
         score = run.finished

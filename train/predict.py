@@ -16,11 +16,11 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
-from train.checkpoints import load_weights
-from train.crops import decode, fixed_crops, to_tensor
-from train.network import CameraNetwork, build_network
-from train.probabilities import geometric_mean, network_logits
-from train.runs import Run, RunConfig, find_run
+from train.data.crops import decode, fixed_crops, to_tensor
+from train.evaluation.probabilities import geometric_mean, network_logits
+from train.fit.runs import Run, RunConfig, find_run
+from train.model.checkpoints import load_weights
+from train.model.network import CameraNetwork, build_network
 
 PIXELS_MAX = 200_000_000
 """Largest picture decoded: cameras reach 200 megapixels, and each takes 3 bytes of memory."""

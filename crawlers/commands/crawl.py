@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from corpus.errors import ShutterprintError
-from crawlers.redaction import redacted
+from crawlers.network.redaction import redacted
 from crawlers.spiders.flickr import KEY_VARIABLE
 
 READ_BYTES = 1 << 18

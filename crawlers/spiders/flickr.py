@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from corpus.errors import ConfigurationError
-from crawlers import flickr_api
-from crawlers.asking import Answer, Fault, ListingFailed, QuerySkipped
-from crawlers.fingerprint import fingerprint
-from crawlers.limits import limits_folder
-from crawlers.listing import WrongShape
-from crawlers.quota import Quota, quota_name
-from crawlers.redaction import redact_logs
-from crawlers.rows import Found
-from crawlers.sliced import Probe, Query, SlicedSpider
-from crawlers.windows import Slice
+from crawlers.network.limits import limits_folder
+from crawlers.network.quota import Quota, quota_name
+from crawlers.network.redaction import redact_logs
+from crawlers.sites import flickr
+from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
+from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
+from crawlers.vetting.fingerprint import fingerprint
+from crawlers.vetting.listing import WrongShape
+from crawlers.windows.records import Found
+from crawlers.windows.time_slices import Slice
 
 KEY_VARIABLE = "FLICKR_API_KEY"
 
@@ -28,7 +28,7 @@ class FlickrSpider(SlicedSpider):
     """Crawls Flickr by camera and upload time."""
 
     name = source = "flickr"
-    shortest_slice_s = flickr_api.SHORTEST_SLICE_S
+    shortest_slice_s = flickr.SHORTEST_SLICE_S
 
     def prepare(self) -> None:
         """Check the section `sources.flickr` and that there is a key."""
@@ -47,7 +47,7 @@ class FlickrSpider(SlicedSpider):
 
     def quota(self) -> tuple[str, int]:
         """Return the key's name, which is a digest of it, and its calls an hour."""
-        return quota_name(self.key), flickr_api.CALLS_PER_HOUR
+        return quota_name(self.key), flickr.CALLS_PER_HOUR
 
     def calls_left(self) -> int:
         """Return how many calls the key may make at once."""
@@ -55,14 +55,14 @@ class FlickrSpider(SlicedSpider):
 
     def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
         """Return what an answer's error means."""
-        return flickr_api.fault(answer, retry_after)
+        return flickr.fault(answer, retry_after)
 
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the cameras' paths; first of all the key is tried, and the licences are asked for."""
         redact_logs(self.key)  # now, since Scrapy has set up its log handlers anew a moment ago
-        answer = await self.api.ask(flickr_api.licences_parameters(self.key))
+        answer = await self.api.ask(flickr.licences_parameters(self.key))
         try:
-            self.licences = flickr_api.licence_names(answer)
+            self.licences = flickr.licence_names(answer)
         except WrongShape as wrong:
             raise ListingFailed(f"the licences of Flickr: {wrong}") from wrong
         cameras = [camera for camera in self.configuration.chosen.cameras if camera.flickr]
@@ -72,8 +72,8 @@ class FlickrSpider(SlicedSpider):
 
     async def probe(self, query: Query, part: Slice) -> Probe:
         """Ask for a slice's first page, which says how many photos there are."""
-        answer = await self.api.ask(flickr_api.search_parameters(self.key, query.text, part, 1))
-        return Probe(flickr_api.total(answer) < flickr_api.SLICE_TOTAL_MAX, answer)
+        answer = await self.api.ask(flickr.search_parameters(self.key, query.text, part, 1))
+        return Probe(flickr.total(answer) < flickr.SLICE_TOTAL_MAX, answer)
 
     async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
         """Ask for the further pages until one brings nothing new; a slice beyond the API's cap is marked `capped`."""
@@ -81,17 +81,17 @@ class FlickrSpider(SlicedSpider):
         answer, page = probe.answer, 1
         while True:
             known = len(photos)
-            entries = flickr_api.page_photos(answer)
+            entries = flickr.page_photos(answer)
             for entry in entries:
-                found = flickr_api.found(entry, query.claimed_camera, self.licences, self.section.licences, self.judge)
+                found = flickr.found(entry, query.claimed_camera, self.licences, self.section.licences, self.judge)
                 photos.setdefault(found.photo, found)
             # totals are estimates, and pages have fewer photos than asked for where some may not be shown
-            is_short = len(entries) < flickr_api.PER_PAGE
-            if len(photos) == known or (is_short and page * flickr_api.PER_PAGE >= flickr_api.total(answer)):
+            is_short = len(entries) < flickr.PER_PAGE
+            if len(photos) == known or (is_short and page * flickr.PER_PAGE >= flickr.total(answer)):
                 break
             page += 1
-            answer = await self.api.ask(flickr_api.search_parameters(self.key, query.text, part, page))
-        total = flickr_api.total(probe.answer)
+            answer = await self.api.ask(flickr.search_parameters(self.key, query.text, part, page))
+        total = flickr.total(probe.answer)
         return list(photos.values()), {"total": total, "capped": not probe.fits and total > len(photos)}
 
     async def gone(self, photos: Collection[str]) -> set[str]:
@@ -99,7 +99,7 @@ class FlickrSpider(SlicedSpider):
         lost = set()
         for photo in sorted(photos):
             try:
-                await self.api.ask(flickr_api.info_parameters(self.key, photo.partition(":")[2]))
+                await self.api.ask(flickr.info_parameters(self.key, photo.partition(":")[2]))
             except QuerySkipped:  # not found, or no permission: it was deleted or made private
                 lost.add(photo)
         return lost

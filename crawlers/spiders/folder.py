@@ -2,7 +2,8 @@
 
 A window holds the files of one directory that no earlier window has (name, size and time of change); so new files
 make a new window and the others are not read again, unless the collection's layout is said to be another. What becomes
-of a file, `crawlers.taking` says. Refuses a folder in which no file is found: a disk that is not mounted looks like it.
+of a file, `crawlers.folder.ingest` says. Refuses a folder in which no file is found: a disk that is not mounted looks
+like it.
 """
 
 import hashlib
@@ -17,12 +18,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from corpus.errors import ConfigurationError, StageError
-from crawlers.existing_files import State, fits, walk
-from crawlers.layouts import LAYOUTS
-from crawlers.spider import PhotoSpider
-from crawlers.taking import FileTaking, found_at, readable
-from crawlers.waiting import in_thread
-from crawlers.windows import window_slug
+from crawlers.folder.files import State, fits, walk
+from crawlers.folder.ingest import FileTaking, found_at, readable
+from crawlers.folder.layouts import LAYOUTS
+from crawlers.network.concurrency import in_thread
+from crawlers.spiders.base import PhotoSpider
+from crawlers.windows.time_slices import window_slug
 
 FILES_PER_WINDOW = 1000
 """A window's records are written, and its files known, in one go."""

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from typing import Any
 
-from crawlers import mediawiki_api
-from crawlers.asking import Answer, Fault, ListingFailed, QuerySkipped
-from crawlers.listing import WrongShape
-from crawlers.rows import Found
-from crawlers.sliced import Probe, Query, SlicedSpider
-from crawlers.windows import Slice
+from crawlers.sites import mediawiki
+from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
+from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
+from crawlers.vetting.listing import WrongShape
+from crawlers.windows.records import Found
+from crawlers.windows.time_slices import Slice
 
 SEARCH = "haswbstatement:P4082="
 """What the text of a query by structured data begins with; the camera's Wikidata id follows."""
@@ -28,12 +28,12 @@ class WikimediaSpider(SlicedSpider):
     """Crawls Wikimedia Commons, or another wiki, by category."""
 
     name = source = "wikimedia"
-    shortest_slice_s = mediawiki_api.SHORTEST_SLICE_S
+    shortest_slice_s = mediawiki.SHORTEST_SLICE_S
     queries_overlap = True
 
     def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
         """Return what an answer's error means."""
-        return mediawiki_api.fault(answer, retry_after)
+        return mediawiki.fault(answer, retry_after)
 
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the categories, level by level, each once: on Commons categories contain each other."""
@@ -55,8 +55,8 @@ class WikimediaSpider(SlicedSpider):
             yield Query(category, claimed)
             if level < section.depth:
                 try:
-                    async for answer in self.answers(mediawiki_api.subcategories_parameters(category)):
-                        pending.extend((title, claimed, level + 1) for title in mediawiki_api.subcategories(answer))
+                    async for answer in self.answers(mediawiki.subcategories_parameters(category)):
+                        pending.extend((title, claimed, level + 1) for title in mediawiki.subcategories(answer))
                 except QuerySkipped as skipped:  # counted with the category itself
                     self.logger.warning("%s: its subcategories are skipped: %s", category, skipped)
                 except (
@@ -72,7 +72,7 @@ class WikimediaSpider(SlicedSpider):
         while True:
             answer = await self.api.ask(parameters | onward)
             yield answer
-            onward = mediawiki_api.onward(answer)
+            onward = mediawiki.onward(answer)
             if not onward:
                 return
 
@@ -80,7 +80,7 @@ class WikimediaSpider(SlicedSpider):
         """Ask for a slice's members alone; it fits when there is no continuation."""
         if query.text.startswith(SEARCH):
             return Probe(True, {})
-        answer = await self.api.ask(mediawiki_api.members_parameters(query.text, part))
+        answer = await self.api.ask(mediawiki.members_parameters(query.text, part))
         return Probe("continue" not in answer, answer)
 
     async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
@@ -88,31 +88,29 @@ class WikimediaSpider(SlicedSpider):
         if query.text.startswith(SEARCH):
             return await self._search(query, part)
         pages: dict[int, dict[str, Any]] = {}
-        mediawiki_api.merge_pages(pages, probe.answer)
+        mediawiki.merge_pages(pages, probe.answer)
         if pages:
-            async for answer in self.answers(mediawiki_api.described_parameters(query.text, part)):
-                mediawiki_api.merge_pages(pages, answer)
-        return [mediawiki_api.found(page, query.claimed_camera, self.judge) for page in pages.values()], {}
+            async for answer in self.answers(mediawiki.described_parameters(query.text, part)):
+                mediawiki.merge_pages(pages, answer)
+        return [mediawiki.found(page, query.claimed_camera, self.judge) for page in pages.values()], {}
 
     async def gone(self, photos: Collection[str]) -> set[str]:
         """Ask for the files' pages: one may have left its category and be well."""
         lost: set[str] = set()
         numbers = [photo.partition(":")[2] for photo in sorted(photos)]
-        for first in range(0, len(numbers), mediawiki_api.DESCRIBED_MAX):
-            some = [
-                int(number) for number in numbers[first : first + mediawiki_api.DESCRIBED_MAX] if number.isdecimal()
-            ]
-            async for answer in self.answers(mediawiki_api.pages_parameters(some)):
-                lost |= {f"wikimedia:{number}" for number in mediawiki_api.gone(answer)}
+        for first in range(0, len(numbers), mediawiki.DESCRIBED_MAX):
+            some = [int(number) for number in numbers[first : first + mediawiki.DESCRIBED_MAX] if number.isdecimal()]
+            async for answer in self.answers(mediawiki.pages_parameters(some)):
+                lost |= {f"wikimedia:{number}" for number in mediawiki.gone(answer)}
         return lost
 
     async def _search(self, query: Query, part: Slice) -> tuple[list[Found], dict[str, Any]]:
         if query.text not in self.searched:
             pages: dict[int, dict[str, Any]] = {}
-            async for answer in self.answers(mediawiki_api.search_parameters(query.text.removeprefix(SEARCH))):
-                mediawiki_api.merge_pages(pages, answer)
-            found = [mediawiki_api.found(page, query.claimed_camera, self.judge) for page in pages.values()]
-            self.searched[query.text] = found, len(pages) >= mediawiki_api.SEARCH_MAX
+            async for answer in self.answers(mediawiki.search_parameters(query.text.removeprefix(SEARCH))):
+                mediawiki.merge_pages(pages, answer)
+            found = [mediawiki.found(page, query.claimed_camera, self.judge) for page in pages.values()]
+            self.searched[query.text] = found, len(pages) >= mediawiki.SEARCH_MAX
         found, is_capped = self.searched[query.text]
         within = [each for each in found if part.start_s <= _uploaded_s(each, self.period) < part.end_s]
         return within, {"capped": True} if is_capped else {}

@@ -8,8 +8,8 @@ from pathlib import Path
 from corpus.catalogue import read_catalogue
 from corpus.command_line import exit_with
 from demo.local_configuration import CAMERAS
-from demo.photo_site.server import PhotoSite
-from demo.upload import LISTING
+from demo.photo_site.server.site import PhotoSite
+from demo.uploads.upload import LISTING
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.upload import Upload
+from demo.uploads.upload import Upload
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from email.message import Message
 from pathlib import Path
 
 from demo.photo_site.answers import Answer, text_answer
-from demo.upload import Upload
+from demo.uploads.upload import Upload
 
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"GIF8", "image/gif"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from demo.upload import Upload
+from demo.uploads.upload import Upload
 
 
 @dataclass(frozen=True)

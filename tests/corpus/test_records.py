@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from corpus.records import ADDED_LATER, EXAMINED, FACTS, FACTS_OF_0_1, RECORD, with_schema
+from forensics.jpeg.segments import segments_digest
+from forensics.jpeg.tables import tables_digest
 from forensics.photo_facts import PhotoFacts, facts_of_row
-from forensics.segments import segments_digest
-from forensics.tables import tables_digest
 
 OF_TODAY = RECORD.empty_table()
 EARLY_FACTS = pa.struct([FACTS.field(index) for index in range(FACTS_OF_0_1)])

@@ -19,8 +19,8 @@ from PIL import Image
 
 from corpus.catalogue import Catalogue, read_catalogue
 from corpus.storage import TEMPORARY_PREFIX, Store, open_store
-from demo.photo_site.server import API_KEY, PhotoSite
-from demo.upload import Upload, write_listing
+from demo.photo_site.server.site import API_KEY, PhotoSite
+from demo.uploads.upload import Upload, write_listing
 
 CAMERAS = {
     "acme-one": {

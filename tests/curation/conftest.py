@@ -22,12 +22,12 @@ from corpus.catalogue import Camera, Catalogue
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
-from curation.examine import Trouble, facts_folder, facts_row, kind_of
-from curation.frames import Frames
-from curation.generation import Published, publish_generation
-from curation.inputs import find_inputs
-from curation.judging import Demand, Judged, judge_all
-from curation.past import Past, latest_generation
+from curation.cluster.frames import Frames
+from curation.facts.examine import Trouble, facts_folder, facts_row, kind_of
+from curation.generations import Past, latest_generation
+from curation.judging.inputs import find_inputs
+from curation.judging.whole_corpus import Demand, Judged, judge_all
+from curation.publishing.generation import Published, publish_generation
 from forensics.photo_facts import PhotoFacts
 
 CATALOGUE = """

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Consensus
+from curation.cluster.frames import frame_of
 from curation.consensus import (
     CANDIDATES_SHOWN,
     Count,
@@ -18,8 +19,7 @@ from curation.consensus import (
     natives,
     supported,
 )
-from curation.frames import frame_of
-from curation.passes import CLAIMS, counts_of
+from curation.judging.part_tasks import CLAIMS, counts_of
 
 LIMITS = Consensus(photos_min=5, owners_min=3, owner_share_min=0.02)
 OWN, OTHER, PROGRAMS = "11" * 8, "22" * 8, "33" * 8

@@ -10,8 +10,8 @@ import pytest
 
 from corpus.records import CURATED
 from corpus.storage import open_store
-from curation import past
-from curation.differences import differences
+from curation import generations
+from curation.inspection.compare import differences
 
 OLD, NEW = "0001-aaaaaaaaaa", "0002-bbbbbbbbbb"
 NATIVE = {
@@ -109,7 +109,7 @@ def test_equal_generations_differ_in_nothing_however_they_are_cut(store, monkeyp
     rows = [row(number, *(["truncated"] if number % 3 else [])) for number in range(50)]
     publish(store, OLD, rows)
     publish(store, NEW, rows)
-    monkeypatch.setattr(past, "_BATCH_PHOTOS", 7)
+    monkeypatch.setattr(generations, "_BATCH_PHOTOS", 7)
     found = differences(store, OLD, NEW)
     assert (found["transitions"], found["camera_changed"], found["split_changed"]["photos"]) == ([], [], 0)
     assert found["before"]["photos"] == found["after"]["photos"] == 50

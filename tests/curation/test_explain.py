@@ -18,10 +18,10 @@ from corpus.records import CURATED
 from corpus.sections import Curation, Rules, Support
 from corpus.takedowns import takedown
 from curation.explain import WITHHELD, explain, main
-from curation.explanation import evidence
-from curation.judge import Law
+from curation.inspection.evidence import evidence
+from curation.inspection.reason_values import OF_FACTS, OF_ROW, Grounds, marks, triggers
+from curation.judging.verdict import Law
 from curation.reasons import REASONS
-from curation.triggers import OF_FACTS, OF_ROW, Grounds, marks, triggers
 
 LEARNED = [
     {"camera": "nexus-5x", "aspect": aspect, "value": value, "text": text, "photos": 12, "owners": 5, "share": 0.5,

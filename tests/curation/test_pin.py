@@ -11,14 +11,14 @@ from corpus.catalogue import BUILT_IN, read_catalogue
 from corpus.errors import StageError
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.storage import open_store
-from curation.catalogue_text import extended_text
+from curation.cluster.frames import Frames
 from curation.consensus import Count, enriched, learn
-from curation.frames import Frames
-from curation.inputs import find_inputs
-from curation.judging import Demand, judge_all
-from curation.past import Past
+from curation.generations import Past
+from curation.inspection.catalogue_additions import additions, pattern_of
+from curation.inspection.catalogue_yaml import extended_text
+from curation.judging.inputs import find_inputs
+from curation.judging.whole_corpus import Demand, judge_all
 from curation.pin import main
-from curation.pinning import additions, pattern_of
 
 CATALOGUE = """\
 # cameras of the house

@@ -11,11 +11,11 @@ from benchmarks.planted import catalogue, plant
 from benchmarks.planted_check import wrong_natives, wrong_verdicts
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.storage import open_store
-from curation.cluster import Workers
-from curation.frames import Frames
-from curation.inputs import find_inputs
-from curation.judging import Demand, judge_all
-from curation.past import Past
+from curation.cluster.frames import Frames
+from curation.cluster.workers import Workers
+from curation.generations import Past
+from curation.judging.inputs import find_inputs
+from curation.judging.whole_corpus import Demand, judge_all
 
 PHOTOS = 4_000
 CAP = 8

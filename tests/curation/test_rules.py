@@ -9,7 +9,7 @@ from corpus.catalogue import Catalogue, unlisted_camera
 from corpus.sections import Rules
 from curation.reasons import REASONS, in_funnel_order
 from curation.rules import LEARNED, RULES, judge_facts, refusals
-from forensics.quality import scaled_tables
+from forensics.jpeg.quality import scaled_tables
 
 LIMITS = Rules()
 

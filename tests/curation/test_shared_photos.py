@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.examine import facts_row
+from curation.facts.examine import facts_row
 from forensics.header import read_facts
 
 pytestmark = pytest.mark.photos

@@ -10,8 +10,8 @@ import requests
 from PIL import Image, TiffImagePlugin
 
 from corpus.catalogue import Camera, Catalogue
-from demo.photo_site.server import API_KEY, PhotoSite
-from demo.upload import Upload, write_listing
+from demo.photo_site.server.site import API_KEY, PhotoSite
+from demo.uploads.upload import Upload, write_listing
 
 FIRST_S = 1_600_000_000
 STEP_S = 1000

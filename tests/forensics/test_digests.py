@@ -6,8 +6,8 @@ import struct
 import pytest
 
 from forensics.header import read_facts
-from forensics.segments import segments_digest
-from forensics.tables import huffman_digest, tables_digest
+from forensics.jpeg.segments import segments_digest
+from forensics.jpeg.tables import huffman_digest, tables_digest
 
 SCAN = b"\xff\xda"
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from forensics.errors import HeaderIncomplete, JpegError
 from forensics.header import read_facts
 from forensics.hints import hints
+from forensics.jpeg.segments import header_segments
 from forensics.photo_facts import PhotoFacts
-from forensics.segments import header_segments
 
 HOSTILE = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -10,7 +10,7 @@ from corpus.sections import Shards
 from shards.index import SAMPLES, latest_generation, previous_plans, publish_index, read_index
 from shards.plan import plan_shards
 from shards.write import write_shard
-from train.torchvision_repair import repair_torchvision
+from train.model.torchvision_repair import repair_torchvision
 
 SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4)
 

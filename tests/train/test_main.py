@@ -17,8 +17,8 @@ from corpus.errors import ConfigurationError, StorageError
 from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index
+from train.fit.training_run import threads_of
 from train.main import train
-from train.training_run import threads_of
 
 FEW = {"epochs": 5, "steps_per_epoch": 12}
 Configure = Callable[..., Path]

@@ -19,9 +19,9 @@ from corpus.errors import StorageError
 from corpus.sections import Training
 from corpus.storage import open_store
 from shards.index import Index
+from train.fit.runs import RunConfig, find_run, open_run
 from train.main import train
 from train.predict import Predictor, load_predictor
-from train.runs import RunConfig, find_run, open_run
 
 CATALOGUE = {
     key: {"name": f"The {key} one", "make": ["Maker"], "model": [key.upper()], "sizes": ["96x96"]}

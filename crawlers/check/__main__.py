@@ -1,0 +1,69 @@
+"""`python -m crawlers.check [flickr] [wikimedia] [folder]`: whether a crawl would work, said in seconds.
+
+Looks at what a crawl needs before cron finds out at night: contact, key and its licences, the wiki and the categories
+of the chosen cameras, the storage, the folder of the limits, a folder of existing files. Nothing is downloaded. Calls
+keep the limits of the crawls that run meanwhile, and count among the hour's calls of the key.
+
+Without a source named: Flickr where FLICKR_API_KEY is set, Wikimedia where crawl.contact is, the folder where
+sources.folder.path is. Each line says ok, FAIL or note, what was looked at, what was found, and the cure.
+Exit code 0: nothing failed; 1: something did; 2: the configuration or this command line is wrong.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.configuration import Configuration
+from corpus.errors import ConfigurationError
+from crawlers.check.machine import check_contact, check_folder, check_limits, check_storage
+from crawlers.check.request import without_secret
+from crawlers.check.result import Finding, finding_line
+from crawlers.check.sites import check_flickr, check_wikimedia
+from crawlers.spiders.flickr import KEY_VARIABLE
+
+SOURCES = ("flickr", "wikimedia", "folder")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; raises ShutterprintError for what a user can mend."""
+    parser = command_parser("python -m crawlers.check", __doc__ or "")
+    parser.add_argument("sources", metavar="SOURCE", nargs="*", help=", ".join(SOURCES))
+    given = parser.parse_args(arguments)
+    for name in given.sources:
+        if name not in SOURCES:
+            raise ConfigurationError(f"{name}: is not a source; there are {', '.join(SOURCES)}")
+    configuration, key = configuration_of(given), os.environ.get(KEY_VARIABLE, "").strip()
+    is_well = True
+    for finding in findings(configuration, given.sources or _in_use(configuration, key), key):
+        print(without_secret(finding_line(finding), key), flush=True)  # whatever a site has sent us to say
+        is_well &= finding.status != "FAIL"
+    return 0 if is_well else 1
+
+
+def findings(configuration: Configuration, sources: Sequence[str], key: str) -> Iterator[Finding]:
+    """Yield what was found, source by source, as it is found."""
+    yield check_contact(configuration, is_needed=not sources or bool({"flickr", "wikimedia"} & set(sources)))
+    yield from check_storage(configuration.store)
+    yield check_limits(configuration.crawl.limits_folder, os.environ)
+    if not sources:
+        cure = f"set {KEY_VARIABLE}, crawl.contact or sources.folder.path, or name a source"
+        yield Finding("note", "sources", "none is configured", cure)
+    if "flickr" in sources:
+        yield from check_flickr(configuration, key)
+    if "wikimedia" in sources:
+        yield from check_wikimedia(configuration)
+    if "folder" in sources:
+        yield check_folder(configuration)
+
+
+def _in_use(configuration: Configuration, key: str) -> list[str]:
+    is_used = {
+        "flickr": bool(key),
+        "wikimedia": bool(configuration.crawl.contact.strip()),
+        "folder": bool(configuration.sources.folder.path),
+    }
+    return [source for source in SOURCES if is_used[source]]
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,205 @@
+"""`python -m crawlers.forget PHOTO…`: take photographs down: out of the store, and never in again.
+
+Name each photo by its key (flickr:4711, wikimedia:123, folder:a/b.jpg) or by the address of its page. It is put on the
+takedown list for good; then what the store has of it is removed: its originals in every version, its facts, and of its
+rows in the records everything but that it is forgotten. From then on no crawl fetches it and no curation uses it.
+
+A photo that no record has is put on the list all the same. Files in a folder of your own (sources.folder.path) stay
+where they are. Published generations and shards never change: those that have the photo are named, with what to do.
+
+Every step may be cut off: give the same command again, or give it without a photo, which sees to the whole list. Crawls
+and curations that run meanwhile are safe: they ask the list. They may still write what they had in hand; the command
+without a photo, after their end, removes that too. Exit code 1: something could not be read, and is named.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.errors import ConfigurationError
+from corpus.storage import Store
+from corpus.takedowns import REASON, is_taken_down, page_digest, takedown, takedowns, taken_down
+from crawlers.forget.photo_names import PhotoName, parse_name, plain_page, shown
+from crawlers.forget.published import still_published
+from crawlers.forget.removal import (
+    COLUMNS,
+    Problems,
+    facts_tables,
+    originals_of,
+    photos_of_pages,
+    record_tables,
+    remove_facts,
+    remove_originals,
+    search,
+    strip_records,
+)
+
+
+@dataclass
+class Traces:
+    """What the store has of one photo."""
+
+    rows: int = 0
+    """In tables of records, those not counted of which only the key is left."""
+    originals: int = 0
+    facts: int = 0
+    is_known: bool = False
+    versions: set[str] = field(default_factory=set)
+    pages: set[str] = field(default_factory=set)
+    sha256: set[str] = field(default_factory=set)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; raises ShutterprintError for what a user can mend."""
+    parser = command_parser("python -m crawlers.forget", __doc__ or "")
+    parser.add_argument("photos", metavar="PHOTO", nargs="*", help="a photo's key, or its page's address")
+    parser.add_argument("--file", dest="list_file", metavar="LIST", help="a file that names a photo a line; # comments")
+    parser.add_argument("--list", action="store_true", help="show the takedown list and change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="say what would go and change nothing")
+    given = parser.parse_args(arguments)
+    configuration = configuration_of(given)
+    store = configuration.store
+    if given.list:
+        return _show_list(store)
+    wiki_host = urlsplit(configuration.sources.wikimedia.api_url).hostname or ""
+    names = [parse_name(text, wiki_host) for text in _texts(given)]
+    problems: Problems = []
+    photos = _keys(store, names, problems) if names else sorted(taken_down(store))
+    if not photos:
+        print("the takedown list is empty, and no photo was named; see --help")
+        return 0
+    traces = survey(store, photos, problems)
+    if given.dry_run:
+        _report(store, traces, "would be removed", problems)
+    else:
+        _report(store, forget(store, traces, problems), "removed", problems)
+    return 1 if problems else 0
+
+
+def survey(store: Store, photos: Sequence[str], problems: Problems) -> dict[str, Traces]:
+    """Return what the store has of photos, changing nothing."""
+    traces = {photo: Traces() for photo in photos}
+    for _, rows in search(store, record_tables(store), "photo", photos, COLUMNS, problems):
+        for row in rows:
+            trace = traces[row["photo"]]
+            trace.is_known = True
+            trace.rows += row["reasons"] != [REASON]
+            trace.versions.add(row["version"] or "")
+            trace.sha256 |= {row["sha256"]} - {None}
+            trace.pages |= {page_digest(plain_page(row["page_url"]))} if row["page_url"] else set()
+    for _, rows in search(store, facts_tables(store), "photo", photos, ["version"], problems):
+        for row in rows:
+            traces[row["photo"]].facts += 1
+            traces[row["photo"]].versions.add(row["version"])
+    for photo, trace in traces.items():
+        originals = originals_of(store, photo)
+        trace.originals = len(originals)
+        trace.versions |= {path.removesuffix(".jpg")[-10:] for path in originals}
+    return traces
+
+
+def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[str, Traces]:
+    """Put photos on the list, then remove what the working files have of them; return what was removed.
+
+    The list comes first, so that whatever is cut off later is done by the next run, and nothing comes in meanwhile.
+    """
+    for photo, trace in traces.items():
+        takedown(store, photo, trace.pages)
+    rows = strip_records(store, traces.keys(), problems)
+    originals = remove_originals(store, traces.keys())
+    facts = remove_facts(store, traces.keys(), problems)
+    return {
+        photo: Traces(
+            rows[photo], originals[photo], facts[photo], trace.is_known, trace.versions, trace.pages, trace.sha256
+        )
+        for photo, trace in traces.items()
+    }
+
+
+def _texts(given: argparse.Namespace) -> list[str]:
+    """Return the photos' names from the command line and the file."""
+    texts = list(given.photos)
+    if given.list_file is not None:
+        try:
+            # newline: only line feeds end a line, a file's name may have any other sign
+            with Path(given.list_file).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+                lines = [line.rstrip("\r\n") for line in file]
+        except OSError as error:
+            raise ConfigurationError(f"--file {given.list_file}: cannot be read: {error.strerror}") from error
+        texts += [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return texts
+
+
+def _keys(store: Store, names: Sequence[PhotoName], problems: Problems) -> list[str]:
+    """Return the keys of the photos named; raises ConfigurationError where a page is known neither now nor before."""
+    keys = {name.key for name in names if name.key}
+    pages = {name.page: name.text for name in names if name.page}
+    if not pages:
+        return sorted(keys)
+    found = photos_of_pages(store, pages, problems)
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    for one in takedowns(store):
+        for digest in one.pages:
+            known[digest].add(one.photo)
+    for page, text in pages.items():
+        photos = found[page] | known[page_digest(page)]
+        if not photos:
+            raise ConfigurationError(
+                f"{shown(text)}: no record has this page, and nothing was done; name the photo by its key instead: "
+                "flickr:<the number in the address>, wikimedia:<the page id in the wiki's page information>"
+            )
+        keys |= photos
+    return sorted(keys)
+
+
+def _show_list(store: Store) -> int:
+    listed = takedowns(store)
+    for one in listed:
+        print(f"{one.at}  {shown(one.photo)}")
+    print(f"{_many(len(listed), 'photo')} on the takedown list of {store.url}")
+    return 0
+
+
+def _report(store: Store, traces: dict[str, Traces], verb: str, problems: Problems) -> None:
+    for photo, trace in traces.items():
+        print(f"{shown(photo)}: {_told(trace, verb)}")
+    sha256 = {digest: photo for photo, trace in traces.items() for digest in trace.sha256}
+    others = {
+        (row["photo"], sha256[row["sha256"]])
+        for _, rows in search(store, record_tables(store), "sha256", sha256, ["photo"], problems)
+        for row in rows
+        if row["photo"] not in traces and not is_taken_down(store, row["photo"])
+    }
+    for other, photo in sorted(others):
+        print(f"{shown(other)}: has the same bytes as {shown(photo)} and stays; forget it too if it is meant as well")
+    published = still_published(store, {photo: trace.versions for photo, trace in traces.items()}, problems)
+    if published:
+        print("\npublished before, and never changed:")
+        for path, what in published.items():
+            print(f"  {path}: {what}")
+        print(
+            "First run `python -m curation.run`: the new generation is without these photos, and keeps every other one "
+            f"on its side.\nThen delete what stands above from {store.url}. Networks in runs/ that learned from it "
+            "have seen these photos."
+        )
+    for problem in dict.fromkeys(problems):  # a table is looked through more than once
+        print(f"not looked through: {problem}")
+
+
+def _told(trace: Traces, verb: str) -> str:
+    if trace.rows or trace.originals or trace.facts:
+        parts = (_many(trace.originals, "original"), _many(trace.rows, "row"), _many(trace.facts, "row") + " of facts")
+        return f"{', '.join(parts)} {verb}"
+    return "nothing left of it" if trace.is_known else "in no record; it is never fetched once it is on the list"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+if __name__ == "__main__":
+    exit_with(main)

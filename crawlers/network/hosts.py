@@ -1,0 +1,183 @@
+"""Hosts: every request in, only those to the source's own hosts let through, redirects included.
+
+A file's address comes out of an API's answer, and a redirect out of a stranger's: neither may send the crawler
+anywhere else, into this machine's own network least of all. So names are checked, and then what they lead to: a
+connection is made to a public address only, or to one that stands in the source's `hosts` itself. The reactor's
+resolver sees to the latter, so no name can lead elsewhere between the check and the connection.
+"""
+
+import fnmatch
+import ipaddress
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
+from scrapy.resolver import HostResolution
+from scrapy.utils.defer import maybe_deferred_to_future
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+ALLOWED_HOSTS_SETTING = "SHUTTERPRINT_HOSTS"
+
+NAMES_KEPT_S = 300.0
+"""How long an answer of the name service is believed: a crawl may take days, and file hosts move meanwhile."""
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""IPv6 addresses that stand for IPv4 ones in their last four bytes (RFC 6052)."""
+
+
+class HostRefused(IgnoreRequest):
+    """A request to a host that may not be contacted; its text says why."""
+
+
+def is_allowed(url: str, patterns: Iterable[str]) -> bool:
+    """Whether `url` is HTTP(S) to a host one of the shell-style `patterns` takes, case ignored."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and _takes(patterns, parts.hostname or "")
+
+
+def is_open(address: str, patterns: Iterable[str]) -> bool:
+    """Whether an IP address may be connected to: it is public, or one of `patterns` takes the address itself."""
+    ip = ipaddress.ip_address(address.partition("%")[0])  # behind it: the interface of a link-local address
+    if isinstance(ip, ipaddress.IPv6Address):  # judged as the IPv4 address it leads to, where it does
+        in_nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
+        ip = ip.ipv4_mapped or ip.sixtofour or in_nat64 or ip
+    return (ip.is_global and not ip.is_multicast) or _takes(patterns, str(ip))
+
+
+def is_through_proxy(url: str) -> bool:
+    """Whether the environment (HTTPS_PROXY, NO_PROXY …) has a request go through a proxy, which looks names up."""
+    parts = urlsplit(url)
+    return parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.netloc)
+
+
+class AllowedHosts:
+    """Downloader middleware that lets no other host be contacted; the photo then gets a failed row."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.patterns = tuple(patterns)
+        self.through_proxy: dict[str, bool] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the middleware for the hosts the spider has put into the settings."""
+        return cls(crawler.settings.getlist(ALLOWED_HOSTS_SETTING))
+
+    async def process_request(self, request: Request) -> None:
+        """Raise HostRefused for a request that may not be made, CannotResolveHostError for a name not known."""
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("http", "https"):
+            raise HostRefused(f"addresses of scheme {parts.scheme} are not asked for, only http and https")
+        if not is_allowed(request.url, self.patterns):
+            raise HostRefused(f"host {parts.hostname} is not one of the source's hosts: {', '.join(self.patterns)}")
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self.through_proxy:  # looked up once: it reads the whole environment
+            self.through_proxy[origin] = is_through_proxy(request.url)
+        if not self.through_proxy[origin]:
+            await self._check_addresses(str(parts.hostname))
+
+    async def _check_addresses(self, host: str) -> None:
+        from twisted.internet import reactor  # importing it installs it: Scrapy chooses which one first
+
+        if not reactor.running:  # but for asyncio's, Scrapy starts the spider first, and sets the resolver then
+            await maybe_deferred_to_future(deferLater(reactor, 0))
+        resolver = reactor.nameResolver
+        if not isinstance(resolver, PublicResolver):
+            raise HostRefused(
+                f"host {host} cannot be checked: TWISTED_DNS_RESOLVER is not crawlers.network.hosts.PublicResolver"
+            )
+        resolver.patterns = self.patterns
+        addresses = await resolver.look_up(host)
+        if not addresses:
+            raise CannotResolveHostError(f"no address is known of host {host}")
+        if not any(is_open(address, self.patterns) for address in addresses):
+            raise HostRefused(
+                f"host {host} leads to {', '.join(addresses)}, which is not public; "
+                "if that is meant, name the address in the source's hosts"
+            )
+
+
+class PublicResolver:
+    """The reactor's resolver, which gives no address that may not be connected to; address literals too pass it.
+
+    Scrapy's setting TWISTED_DNS_RESOLVER names it. `patterns` are those of the crawl, set by the middleware.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.reactor = reactor
+        self.original = reactor.nameResolver
+        self.patterns: tuple[str, ...] = ()
+        self.known: dict[str, tuple[float, list[Any]]] = {}
+        self.proxies = {urlsplit(proxy).hostname for proxy in urllib.request.getproxies().values()}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, reactor: Any) -> Self:
+        """Return the resolver; Scrapy calls this before the reactor runs."""
+        return cls(reactor)
+
+    def install_on_reactor(self) -> None:
+        """Become the resolver of every connection by name."""
+        self.reactor.installNameResolver(self)
+
+    async def look_up(self, host: str) -> list[str]:
+        """Return all addresses of a host, public or not; none: it has none."""
+        if host not in self._fresh():
+            found: Deferred[list[Any]] = Deferred()
+            self.original.resolveHostName(_Collected(found.callback), host)
+            if addresses := await maybe_deferred_to_future(found):
+                self.known[host] = (time.monotonic() + NAMES_KEPT_S, addresses)
+        return [address.host for address in self._fresh().get(host, [])]
+
+    def resolveHostName(  # noqa: N802 - Twisted's name, as are those below
+        self,
+        resolutionReceiver: Any,  # noqa: N803
+        hostName: str,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803
+        addressTypes: Sequence[type[Any]] | None = None,  # noqa: N803
+        transportSemantics: str = "TCP",  # noqa: N803
+    ) -> Any:
+        """Give the receiver the addresses of a host that may be connected to."""
+
+        def give(addresses: list[Any]) -> None:
+            for address in addresses:
+                if hostName in self.proxies or is_open(address.host, self.patterns):
+                    resolutionReceiver.addressResolved(type(address)("TCP", address.host, portNumber))
+            resolutionReceiver.resolutionComplete()
+
+        if hostName in self._fresh() and addressTypes is None:
+            resolution = HostResolution(hostName)
+            resolutionReceiver.resolutionBegan(resolution)
+            give(self._fresh()[hostName])
+            return resolution
+        collected = _Collected(give, resolutionReceiver.resolutionBegan)
+        return self.original.resolveHostName(collected, hostName, portNumber, addressTypes, transportSemantics)
+
+    def _fresh(self) -> dict[str, list[Any]]:
+        now_s = time.monotonic()
+        self.known = {host: (until_s, found) for host, (until_s, found) in self.known.items() if now_s < until_s}
+        return {host: found for host, (_, found) in self.known.items()}
+
+
+class _Collected:
+    """Takes a resolution's addresses one by one, hands them on all together."""
+
+    def __init__(
+        self, done: Callable[[list[Any]], None], began: Callable[[Any], None] = lambda resolution: None
+    ) -> None:
+        self.done, self.resolutionBegan = done, began
+        self.addresses: list[Any] = []
+
+    def addressResolved(self, address: Any) -> None:  # noqa: N802
+        self.addresses.append(address)
+
+    def resolutionComplete(self) -> None:  # noqa: N802
+        self.done(self.addresses)
+
+
+def _takes(patterns: Iterable[str], host: str) -> bool:
+    return any(fnmatch.fnmatchcase(host.casefold(), pattern.casefold()) for pattern in patterns)

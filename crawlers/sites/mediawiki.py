@@ -1,0 +1,300 @@
+"""The MediaWiki API: its answers in, files as found and what its errors mean out. Pure.
+
+Actions and fields as https://www.mediawiki.org/wiki/API:Main_page documents them, `formatversion=2`; pages keyed by
+id, as version 1 has them, are read as well. Licence and author come from extmetadata, which is HTML and which wikis
+other than Commons may lack; camera and software from commonmetadata, the wiki's own reading of EXIF. An answer of
+another shape raises WrongShape; an entry of another shape is found, with what is wrong as its error.
+"""
+
+import re
+from collections.abc import Collection, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from corpus.records import version_of
+from crawlers.network.politeness import LONGEST_RETRY_AFTER_S
+from crawlers.sites.api_client import Fault
+from crawlers.sites.html_text import plain_text
+from crawlers.vetting import listing
+from crawlers.vetting.listing import Judge, Told, WrongShape, format_reasons
+from crawlers.windows.records import Found
+from crawlers.windows.time_slices import Slice, iso_time
+
+MEMBERS_MAX = 500  # members a request, for clients without special rights
+DESCRIBED_MAX = 50  # files a request with their properties
+SEARCH_MAX = 10_000
+"""Results of one search that can be had: CirrusSearch answers no offset beyond (its MAX_OFFSET_LIMIT)."""
+MAXLAG_S = 5  # what Wikimedia asks of bots that are not in a hurry
+MAXLAG_PAUSE_S = 5.0
+FILE_NAMESPACE = 6
+SHORTEST_SLICE_S = 60  # one upload by a tool can add hundreds of files in a minute; then they are listed as they are
+
+RETRY_CODES = frozenset(
+    {"maxlag", "ratelimited", "readonly", "timeout", "cirrussearch-backend-error", "cirrussearch-too-busy-error"}
+)
+INTERNAL_ERRORS = "internal_api_error_"
+"""What the codes of exceptions inside the wiki begin with; their class follows."""
+SKIP_CODES = frozenset({"invalidcategory", "invalidtitle"})
+
+_COMMON = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}
+_DESCRIBED = {
+    "prop": "imageinfo",
+    "iiprop": "url|size|sha1|mime|user|timestamp|extmetadata|commonmetadata",
+    "iiextmetadatafilter": "Artist|LicenseShortName|LicenseUrl",
+    "iiextmetadatalanguage": "en",
+}
+
+
+def members_parameters(category: str, part: Slice) -> dict[str, str]:
+    """Return the parameters that list a slice of a category, by the time its members were added to it."""
+    return _COMMON | {
+        "generator": "categorymembers",
+        "gcmtitle": category,
+        # MediaWiki ignores the type when it sorts by time; the answer is sifted by namespace
+        "gcmtype": "file",
+        "gcmsort": "timestamp",
+        "gcmdir": "newer",
+        "gcmstart": iso_time(part.start_s),
+        "gcmend": iso_time(part.end_s - 1),  # both bounds are inclusive
+        "gcmlimit": str(MEMBERS_MAX),
+    }
+
+
+def described_parameters(category: str, part: Slice) -> dict[str, str]:
+    """Return the parameters that list a slice of a category with everything wanted of its files."""
+    return members_parameters(category, part) | {"gcmlimit": str(DESCRIBED_MAX)} | _DESCRIBED
+
+
+def subcategories_parameters(category: str) -> dict[str, str]:
+    """Return the parameters that list a category's subcategories."""
+    return _COMMON | {
+        "list": "categorymembers",
+        "cmtitle": category,
+        "cmtype": "subcat",
+        "cmprop": "title",
+        "cmlimit": str(MEMBERS_MAX),
+    }
+
+
+def search_parameters(wikidata_id: str) -> dict[str, str]:
+    """Return the parameters that search the files whose structured data name a camera (P4082), oldest pages first."""
+    return (
+        _COMMON
+        | {
+            "generator": "search",
+            "gsrsearch": f"haswbstatement:P4082={wikidata_id}",
+            "gsrnamespace": str(FILE_NAMESPACE),
+            "gsrlimit": str(DESCRIBED_MAX),
+            "gsrsort": "create_timestamp_asc",  # so that a new file does not move the others to another batch
+        }
+        | _DESCRIBED
+    )
+
+
+def pages_parameters(pageids: Collection[int]) -> dict[str, str]:
+    """Return the parameters that ask what is there of at most DESCRIBED_MAX pages; raises ValueError for more."""
+    if len(pageids) > DESCRIBED_MAX:
+        raise ValueError(f"{len(pageids)} pages at once: the API takes {DESCRIBED_MAX}")
+    numbers = "|".join(str(number) for number in pageids)
+    return _COMMON | {"pageids": numbers, "prop": "imageinfo", "iiprop": "sha1|url|timestamp"}
+
+
+def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
+    """Return what an answer's error means, None for a good answer."""
+    if not isinstance(answer, Mapping):
+        return Fault("retry", "the answer is no JSON object")
+    if "error" not in answer:
+        return None
+    error = answer["error"]
+    if not isinstance(error, Mapping):
+        return Fault("retry", "an error without a code")
+    code = listing.text_or_none(error.get("code")) or "unknown"
+    said = f"error {code}: {listing.text_or_none(error.get('info')) or 'no message'}"
+    if code in RETRY_CODES or code.startswith(INTERNAL_ERRORS):
+        asked_s = listing.number_or_none((retry_after or "").strip(), listing.INT32_MAX)
+        wait_s = None if asked_s is None else min(float(asked_s), LONGEST_RETRY_AFTER_S)
+        return Fault("retry", said, MAXLAG_PAUSE_S if wait_s is None and code == "maxlag" else wait_s)
+    return Fault("skip" if code in SKIP_CODES else "stop", said)
+
+
+def onward(answer: Any) -> dict[str, str]:
+    """Return what to add to the parameters for the next part of an answer; nothing where it was the last.
+
+    A search that has come to SEARCH_MAX ends there. Raises WrongShape for a `continue` that cannot be passed back.
+    """
+    if not isinstance(answer, Mapping) or not answer.get("continue"):
+        return {}
+    parameters = {name: _parameter(value) for name, value in listing.mapping_at(answer, "continue").items()}
+    offset = listing.number_or_none(parameters.get("gsroffset"), listing.INT64_MAX)
+    return {} if offset is not None and offset >= SEARCH_MAX else parameters
+
+
+def subcategories(answer: Any) -> list[str]:
+    """Return the titles of a category's subcategories, with `Category:`; raises WrongShape where one has none."""
+    if not isinstance(answer, Mapping):
+        raise WrongShape("the answer is no JSON object")
+    if "query" not in answer:
+        return []
+    titles = []
+    for member in listing.list_at(listing.mapping_at(answer, "query"), "categorymembers"):
+        title = member.get("title") if isinstance(member, Mapping) else None
+        if not isinstance(title, str) or not title.strip():
+            raise WrongShape("a subcategory has no title")
+        titles.append(title)
+    return titles
+
+
+def merge_pages(pages: MutableMapping[int, dict[str, Any]], answer: Any) -> None:
+    """Add an answer's file pages to those of the answers before it; one page may come in several parts.
+
+    An entry without a usable page id is kept under a number below zero, where no wiki has pages.
+    """
+    for entry in _page_entries(answer):
+        page = dict(entry) if isinstance(entry, Mapping) else {"entry": entry}
+        namespace = listing.number_or_none(page.get("ns"), listing.INT32_MAX)
+        if namespace not in (None, FILE_NAMESPACE):
+            continue
+        number = _page_number(page)
+        if number is None:
+            number = -int(listing.entry_digest(entry), 16)
+        pages.setdefault(number, {}).update(page)
+
+
+def gone(answer: Any) -> set[int]:
+    """Return the ids of the pages that are missing, or have no file any more, in an answer to `pages_parameters`.
+
+    A page that an answer has not come to describe yet is not gone: follow its `continue`.
+    """
+    lost = set()
+    for page in _page_entries(answer):
+        number = _page_number(page) if isinstance(page, Mapping) else None
+        if number is not None and (_is_set(page, "missing") or page.get("imagerepository") == "" or _lacks_file(page)):
+            lost.add(number)
+    return lost
+
+
+def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) -> Found:
+    """Return one file page with the reasons that `judge` gives against it; without a usable file it has failed."""
+    entry: Mapping[str, Any] = page if isinstance(page, Mapping) else {}
+    number = _page_number(entry)
+    info = _info(entry)
+    url, sha1 = listing.address_or_none(info.get("url")), _sha1(info.get("sha1"))
+    error = _error(entry, number, info, url)
+    told = _told(info)
+    extended = info.get("extmetadata")
+    user = listing.text_or_none(info.get("user"))
+    return Found(
+        photo=listing.photo_key("wikimedia", None if number is None else str(number), page),
+        source="wikimedia",
+        version=version_of(sha1 or urlsplit(url).path) if url and error is None else None,
+        page_url=listing.address_or_none(info.get("descriptionurl")),
+        original_url=url if error is None else None,
+        title=(listing.text_or_none(entry.get("title")) or "").partition(":")[2],
+        # whoever uploaded stands for the owner: the author is free text, empty or different for each file
+        owner_id=user,
+        owner_name=_said(extended, "Artist") or user,
+        licence=_said(extended, "LicenseShortName"),
+        licence_url=_said(extended, "LicenseUrl"),
+        uploaded_at=listing.moment_or_none(info.get("timestamp")),
+        claimed_camera=claimed_camera,
+        site_width_px=told.width_px,
+        site_height_px=told.height_px,
+        site_sha1=sha1,
+        size_bytes=told.size_bytes,
+        reasons=judge(told) if error is None else (),
+        error=error,
+    )
+
+
+def _error(page: Mapping[str, Any], number: int | None, info: Mapping[str, Any], url: str | None) -> str | None:
+    if number is None:
+        return "the wiki's entry has no usable page id"
+    if _is_set(info, "filemissing") or info.get("url") is None:
+        return "the wiki has the page but not its file (filemissing)"
+    return listing.NO_ADDRESS if url is None else None
+
+
+def _told(info: Mapping[str, Any]) -> Told:
+    mime = info.get("mime")
+    return Told(
+        width_px=listing.number_or_none(info.get("width"), listing.INT32_MAX, 1),
+        height_px=listing.number_or_none(info.get("height"), listing.INT32_MAX, 1),
+        size_bytes=listing.number_or_none(info.get("size"), listing.INT64_MAX, 1),
+        make=_metadata(info, "Make"),
+        model=_metadata(info, "Model"),
+        software=_metadata(info, "Software"),
+        mime=mime if isinstance(mime, str) and mime else None,
+    )
+
+
+def _metadata(info: Mapping[str, Any], name: str) -> str | None:
+    """Return the text of a field of commonmetadata: a text, a number, or several of them nested, joined by blanks."""
+    entries = info.get("commonmetadata")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and entry.get("name") == name:
+            return listing.text_or_none(" ".join(_texts(entry.get("value"), depth=3)))
+    return None
+
+
+def _texts(value: Any, depth: int) -> list[str]:
+    # values that are arrays in PHP come as lists of such pairs again, e.g. a program's name and version
+    if isinstance(value, Mapping):
+        value = value.get("value")
+    if isinstance(value, list):
+        return [text for item in value[:10] for text in _texts(item, depth - 1)] if depth else []
+    text = listing.text_or_none(value)
+    return [text] if text else []
+
+
+def _said(extended: Any, name: str) -> str | None:
+    entry = extended.get(name) if isinstance(extended, Mapping) else None  # PHP writes an empty mapping as a list
+    value = entry.get("value") if isinstance(entry, Mapping) else None
+    return listing.text_or_none(plain_text(value)) if isinstance(value, str) else listing.text_or_none(value)
+
+
+def _info(page: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is told of a page's present file, empty where nothing is."""
+    infos = page.get("imageinfo")
+    first = infos[0] if isinstance(infos, list) and infos else None
+    return first if isinstance(first, Mapping) else {}
+
+
+def _lacks_file(page: Mapping[str, Any]) -> bool:
+    if not isinstance(page.get("imageinfo"), list):
+        return False
+    info = _info(page)
+    return _is_set(info, "filemissing") or info.get("url") is None
+
+
+def _page_entries(answer: Any) -> list[Any]:
+    """Return the pages of an answer; a generator that has found nothing answers without a query."""
+    if not isinstance(answer, Mapping):
+        raise WrongShape("the answer is no JSON object")
+    if "query" not in answer:
+        return []
+    query = listing.mapping_at(answer, "query")
+    if "pages" not in query:
+        return []
+    if isinstance(query["pages"], Mapping):
+        return list(query["pages"].values())
+    return listing.list_at(query, "pages")
+
+
+def _page_number(page: Mapping[str, Any]) -> int | None:
+    return listing.number_or_none(page.get("pageid"), listing.INT64_MAX, 1)
+
+
+def _is_set(page: Mapping[str, Any], name: str) -> bool:
+    """Whether a flag is set: true in formatversion 2, an empty text in 1."""
+    return name in page and page[name] not in (False, None)
+
+
+def _sha1(value: Any) -> str | None:
+    return value.lower() if isinstance(value, str) and re.fullmatch("[0-9A-Fa-f]{40}", value) else None
+
+
+def _parameter(value: Any) -> str:
+    text = listing.text_or_none(value)
+    if text is None:
+        raise WrongShape("the answer's `continue` holds what is no parameter")
+    return text

@@ -1,0 +1,238 @@
+"""Progress: what the crawl says of itself in; what a person sees of it out, a display on a terminal, else a line.
+
+`tick` is called every half second or so, from whichever event loop there is; nothing here waits or starts a thread.
+While the display stands, log lines are printed above it: the root logger's handlers keep their level, format and
+filters, and get their own stream back at the end.
+"""
+
+import logging
+import os
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TextIO, cast
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from crawlers.forget.photo_names import shown
+
+LINE_EVERY_S = 10.0
+PACE_OVER_S = 30.0
+"""Long enough that one large photo does not shake the rate, short enough that a site that slows down shows."""
+REASONS_SHOWN = 4
+BAR_WIDTH = 30
+
+
+@dataclass(frozen=True)
+class View:
+    """What a crawl says of itself at one moment."""
+
+    source: str = ""
+    query: str = ""
+    query_number: int = 0
+    queries: int = 0
+    """How many there are in all; 0 where that is not known."""
+    window: str = ""
+    window_done: int = 0
+    window_total: int = 0
+    """Photos of the window in work."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """found, stored, refused, failed, windows; bytes: of the originals stored."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why photos were refused."""
+    waiting: str = ""
+    """What the crawl waits for, as a clause; empty where it does not."""
+    calls_left: int | None = None
+    """Calls the site's key may make at once."""
+
+
+class Sample(NamedTuple):
+    """How far a crawl had come at a moment."""
+
+    at_s: float
+    photos: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a crawl is, over PACE_OVER_S at the most."""
+
+    photos_per_s: float = 0.0
+    megabytes_per_s: float = 0.0
+
+    def remaining(self, view: View) -> str:
+        """Return how long the window in work takes from now on, empty where there is no telling."""
+        photos = view.window_total - view.window_done
+        return f"about {duration(photos / self.photos_per_s)} left" if photos > 0 and self.photos_per_s > 0 else ""
+
+
+def sample(view: View, at_s: float) -> Sample:
+    """Return how far a crawl has come."""
+    return Sample(at_s, sum(view.counts.get(state, 0) for state in _STATES), view.counts.get("bytes", 0))
+
+
+def pace_between(first: Sample, last: Sample) -> Pace:
+    """Return the pace from one moment to a later one."""
+    elapsed_s = last.at_s - first.at_s
+    if elapsed_s <= 0:
+        return Pace()
+    return Pace((last.photos - first.photos) / elapsed_s, (last.size_bytes - first.size_bytes) / 1e6 / elapsed_s)
+
+
+def progress_line(view: View, pace: Pace) -> str:
+    """Return one line: where the crawl is, what became of the photos found, how fast, how long the window takes."""
+    parts = [
+        f"{_place(view)}: {view.counts.get('found', 0)} photos found: {_states(view)}",
+        f"{pace.photos_per_s:.1f} a second, {pace.megabytes_per_s:.1f} MB a second, {_stored(view)}",
+    ]
+    if view.window_total:
+        left = pace.remaining(view)
+        parts.append(f"window at {view.window_done} of {view.window_total}" + (f", {left}" if left else ""))
+    return shown("; ".join(parts + _circumstances(view)))
+
+
+def display(view: View, pace: Pace) -> RenderableType:
+    """Return the same for a terminal, a handful of lines and a bar."""
+    bar = Table.grid(padding=(0, 2))
+    bar.add_row(
+        _line(view.window or "looking for windows"),
+        ProgressBar(total=max(view.window_total, 1), completed=view.window_done, width=BAR_WIDTH),
+        _line(f"{view.window_done:,}/{view.window_total:,} photos"),
+        _line(pace.remaining(view)),
+    )
+    reasons = Counter(view.reasons).most_common(REASONS_SHOWN)
+    lines = [
+        f"{pace.photos_per_s:.1f} photos/s, {pace.megabytes_per_s:.1f} MB/s; {_states(view)}; {_stored(view)} in "
+        f"{view.counts.get('windows', 0):,} windows",
+        "refused: " + ", ".join(f"{reason} {number:,}" for reason, number in reasons) if reasons else "",
+        "; ".join(_circumstances(view)),
+    ]
+    return Group(_line(_place(view), "bold"), bar, *(_line(line) for line in lines if line))
+
+
+def duration(length_s: float) -> str:
+    """Return a length of time in the two units that tell most, e.g. `3 h 20 min`."""
+    minutes, seconds = divmod(max(round(length_s), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+class Progress:
+    """Shows a crawl from `start` to `stop`: on a terminal all the time, else by a line every LINE_EVERY_S."""
+
+    def __init__(
+        self,
+        view: Callable[[], View],
+        say: Callable[[str], None],
+        is_terminal: bool,
+        *,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.view, self.say, self.clock = view, say, clock
+        self.samples: deque[Sample] = deque()
+        self.live: Live | None = None
+        if is_terminal:
+            console = console or Console(stderr=True)
+            # redrawn by `tick` alone: a thread of rich's would read what the event loop is changing
+            self.live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self.routes: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
+
+    @staticmethod
+    def is_watched() -> bool:
+        """Whether the standard error output is a terminal that can redraw its lines."""
+        return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+
+    def start(self) -> None:
+        """Begin; the first line comes after LINE_EVERY_S."""
+        self.stderr = sys.stderr
+        self.said_s = self.clock()
+        self._sample()
+        if self.live is not None:
+            self.live.start()
+            self.tick()
+
+    def tick(self) -> None:
+        """Show how things are now, where it is time to."""
+        view, pace = self._sample()
+        if self.live is not None:
+            self._route()
+            self.live.update(display(view, pace), refresh=True)
+        elif self.clock() - self.said_s >= LINE_EVERY_S:
+            self.said_s = self.clock()
+            self.say(progress_line(view, pace))
+
+    def stop(self) -> None:
+        """Take the display away and give the log handlers their streams back."""
+        if self.live is not None:
+            self.live.stop()
+        while self.routes:
+            handler, stream = self.routes.pop()
+            handler.setStream(stream)
+
+    def _sample(self) -> tuple[View, Pace]:
+        view, now_s = self.view(), self.clock()
+        self.samples.append(sample(view, now_s))
+        while self.samples[0].at_s < now_s - PACE_OVER_S:
+            self.samples.popleft()
+        return view, pace_between(self.samples[0], self.samples[-1])
+
+    def _route(self) -> None:
+        # at every tick: Scrapy sets up its handlers anew when it likes
+        for handler in logging.root.handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream in (self.stderr, sys.stderr):
+                assert self.live is not None  # noqa: S101 - only then is there anything to route
+                handler.setStream(cast(TextIO, _Above(self.live.console)))
+                self.routes.append((handler, self.stderr))
+
+
+class _Above:
+    """A stream for log lines, which the console prints above what it is showing."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def write(self, text: str) -> int:
+        # as it is: no markup, no line breaks of the console's own
+        self.console.print(Text(text.removesuffix("\n")), soft_wrap=True)
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+_STATES = ("stored", "refused", "failed")
+
+
+def _place(view: View) -> str:
+    number = f"{view.query_number}/{view.queries}" if view.queries else str(view.query_number or "")
+    return " ".join(part for part in (view.source, number, view.query) if part) or "crawl"
+
+
+def _states(view: View) -> str:
+    return ", ".join(f"{view.counts.get(state, 0)} {state}" for state in _STATES)
+
+
+def _stored(view: View) -> str:
+    return f"{view.counts.get('bytes', 0) / 1e6:.0f} MB stored"
+
+
+def _circumstances(view: View) -> list[str]:
+    calls = [] if view.calls_left is None else [f"{view.calls_left} calls left for now"]
+    return calls + ([f"waiting: {view.waiting}"] if view.waiting else [])
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(shown(text), style, no_wrap=True, overflow="ellipsis")

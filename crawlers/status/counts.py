@@ -1,0 +1,215 @@
+"""Census: the whole windows of one source in; what became of each photo found, counted once, and what is in them out.
+
+One upload (photo and version) stands in several windows where several queries find it: what came furthest counts,
+deleted before stored before refused before failed, for the camera under which it was met first. Windows are read a
+batch at a time and by the columns that are counted; of a photo some 100 bytes stay in memory. A window that cannot be
+read is one of the troubles, and nothing else of it counts.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.errors import StorageError
+from corpus.storage import Store
+from crawlers.windows.time_slices import iso_time
+
+WITHOUT_CAMERA = "-"
+READ_AT_ONCE = 16
+"""Windows read at the same time: an object store takes 30 ms for each, however small."""
+BATCH_WINDOWS = 256
+
+COLUMNS = ("photo", "version", "state", "claimed_camera", "size_bytes", "reasons")
+FAILURE_COLUMNS = ("error", "http_status", "attempts", "failed_at")
+_FURTHEST_LAST = ("failed", "refused", "stored", "deleted")
+_HAVE_ORIGINALS = ("stored", "deleted")
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Tally:
+    """What became of the photos found under one camera."""
+
+    found: int = 0
+    stored: int = 0
+    refused: int = 0
+    failed_transient: int = 0
+    failed_final: int = 0
+    deleted: int = 0
+    """Taken off the site after they were stored; their originals stay in the store."""
+    size_bytes: int = 0
+    """Of all originals in the store."""
+    next_attempt: str | None = None
+    """When the first of the failed ones is tried again, ISO 8601, UTC."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that could not be had so far."""
+
+    photo: str
+    camera: str
+    error: str
+    http_status: int | None
+    attempts: int
+    failed_at: str | None
+    next_attempt: str | None
+    """None: it is not tried again."""
+
+
+@dataclass
+class Census:
+    """All that the windows of one source say."""
+
+    source: str
+    windows: list[dict[str, Any]] = field(default_factory=list)
+    """The details of every whole window's marker."""
+    cameras: dict[str, Tally] = field(default_factory=dict)
+    refusals: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Photos by reason and camera; one with several reasons counts for each."""
+    failures: list[Failure] = field(default_factory=list)
+    """The next to be tried again first, those that are not behind them."""
+    query_cameras: dict[str, str] = field(default_factory=dict)
+    """The camera under which a query's photos were met."""
+    troubles: list[str] = field(default_factory=list)
+
+
+def take_census(store: Store, source: str) -> Census:
+    """Return the census of one source."""
+    census, count = Census(source), _Count()
+    for path, window in _windows(store, source):
+        if isinstance(window, str):
+            census.troubles.append(f"{path}: {window}")
+        elif window is not None:
+            details, retry, rows = window
+            census.windows.append(details)
+            for row in rows:
+                count.add(row, retry)
+            if rows and "query" in details and rows[0]["claimed_camera"]:
+                census.query_cameras.setdefault(str(details["query"]), rows[0]["claimed_camera"])
+    count.finish(census)
+    return census
+
+
+class _Count:
+    """Counts uploads, each once."""
+
+    def __init__(self) -> None:
+        # (state's rank, camera, reasons) by a hash of photo and version: of a billion uploads, two might collide
+        self.seen: dict[int, tuple[int, str, tuple[str, ...]]] = {}
+        self.kinds: dict[tuple[int, str, tuple[str, ...]], tuple[int, str, tuple[str, ...]]] = {}
+        self.failures: dict[int, Failure] = {}
+        self.sizes_bytes: Counter[str] = Counter()
+
+    def add(self, row: Row, retry: dict[str, str]) -> None:
+        """Count a row of RECORD's columns."""
+        key, state = hash((row["photo"], row["version"])), row["state"]
+        rank = _FURTHEST_LAST.index(state)
+        before = self.seen.get(key)
+        camera = before[1] if before else row["claimed_camera"] or WITHOUT_CAMERA
+        if state == "failed" and (before is None or before[0] == rank):
+            failure = _failure(row, camera, retry.get(row["photo"]))
+            if key not in self.failures or self.failures[key].next_attempt is None:
+                self.failures[key] = failure
+        if before is not None and before[0] >= rank:
+            return
+        if state != "failed":
+            self.failures.pop(key, None)
+        had_original = before is not None and _FURTHEST_LAST[before[0]] in _HAVE_ORIGINALS
+        if state in _HAVE_ORIGINALS and not had_original:
+            self.sizes_bytes[camera] += row["size_bytes"] or 0
+        kind = (rank, camera, tuple(row["reasons"] or ()))
+        self.seen[key] = self.kinds.setdefault(kind, kind)  # millions of photos are of few kinds: one object each
+
+    def finish(self, census: Census) -> None:
+        """Put the sums into a census."""
+        tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        refusals: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for (rank, camera, reasons), number in Counter(self.seen.values()).items():
+            tallies[camera].found += number
+            state = _FURTHEST_LAST[rank]
+            if state != "failed":
+                setattr(tallies[camera], state, getattr(tallies[camera], state) + number)
+            if state == "refused":
+                for reason in reasons:
+                    refusals[reason][camera] += number
+        for failure in self.failures.values():
+            tally = tallies[failure.camera]
+            tally.failed_final += failure.next_attempt is None
+            tally.failed_transient += failure.next_attempt is not None
+            if failure.next_attempt is not None:
+                tally.next_attempt = min(tally.next_attempt or failure.next_attempt, failure.next_attempt)
+        for camera, size_bytes in self.sizes_bytes.items():
+            tallies[camera].size_bytes = size_bytes
+        census.cameras = dict(sorted(tallies.items()))
+        census.refusals = {reason: dict(sorted(refusals[reason].items())) for reason in sorted(refusals)}
+        order = sorted(self.failures.values(), key=lambda each: (each.next_attempt or "~", each.photo))
+        census.failures = order
+
+
+def _failure(row: Row, camera: str, next_attempt: str | None) -> Failure:
+    return Failure(
+        photo=str(row["photo"]),
+        camera=camera,
+        error=str(row["error"] or ""),
+        http_status=row["http_status"],
+        attempts=row["attempts"] or 1,
+        failed_at=row["failed_at"],
+        next_attempt=next_attempt,
+    )
+
+
+Window = tuple[dict[str, Any], dict[str, str], list[Row]]
+"""A window's details, when its failed photos are tried again, and its rows."""
+
+
+def _windows(store: Store, source: str) -> Iterator[tuple[str, Window | str | None]]:
+    """Yield every window's path and content; None for one that is not whole, text for what is wrong with it."""
+    names = [name for name in store.names(f"crawl/{source}") if not name.startswith("_")]
+    paths = [f"crawl/{source}/{name}" for name in names]
+    with ThreadPoolExecutor(READ_AT_ONCE) as threads:
+        for first in range(0, len(paths), BATCH_WINDOWS):
+            batch = paths[first : first + BATCH_WINDOWS]
+            yield from zip(batch, threads.map(lambda path: _window(store, path), batch), strict=True)
+
+
+def _window(store: Store, path: str) -> Window | str | None:
+    try:
+        marker = store.done(path)
+        if marker is None:
+            return None
+        rows = _rows(store.read(f"{path}/records.parquet"))
+        return dict(marker["details"]), _retry(marker.get("retry") or {}), rows
+    except (StorageError, pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"cannot be read ({type(error).__name__}: {error})"
+
+
+def _rows(data: bytes) -> list[Row]:
+    file = pq.ParquetFile(pa.BufferReader(data))
+    has = frozenset(file.schema_arrow.names)  # asked for once: it is made anew each time
+    rows = _columns(file, has, COLUMNS)
+    for row in rows:
+        if row["state"] not in _FURTHEST_LAST:
+            raise ValueError(f"a photo's state is {row['state']!r}")
+    if any(row["state"] == "failed" for row in rows):  # few windows have one, and columns cost as much as rows
+        for row, more in zip(rows, _columns(file, has, FAILURE_COLUMNS), strict=True):
+            row |= more
+    return rows
+
+
+def _columns(file: pq.ParquetFile, has: Collection[str], names: Sequence[str]) -> list[Row]:
+    """Return rows of some columns, null where an earlier version of this program wrote none."""
+    rows: list[Row] = file.read([name for name in names if name in has], use_threads=False).to_pylist()
+    lacking = dict.fromkeys(name for name in names if name not in has)
+    return [lacking | row for row in rows] if lacking else rows
+
+
+def _retry(said: Any) -> dict[str, str]:
+    """Return when photos are tried again; markers of version 0.1 list them without a time: the next crawl does."""
+    return {str(photo): iso_time(0) for photo in said} if isinstance(said, list) else dict(said)

@@ -1,0 +1,73 @@
+"""Coverage: the configured period and the windows that are whole in; what of each query's time is covered out. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from corpus.configuration import Configuration
+from crawlers.spiders.wikimedia import SEARCH
+from crawlers.windows.time_slices import Slice, gaps
+
+DAY_S = 86400
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How far one query has come."""
+
+    query: str
+    camera: str | None
+    is_asked: bool
+    """Whether the present configuration asks for it."""
+    windows: int
+    share: float
+    """Of the period, 0 to 1."""
+    to_do: tuple[Slice, ...]
+    """What is still open of the period."""
+
+    @property
+    def to_do_days(self) -> float:
+        """How much time is still open."""
+        return sum(gap.end_s - gap.start_s for gap in self.to_do) / DAY_S
+
+
+def asked_queries(configuration: Configuration, source: str) -> dict[str, str | None]:
+    """Return what a crawl asks a source for, and the camera each query stands for; no subcategories."""
+    cameras = configuration.chosen.cameras
+    if source == "flickr":
+        return {camera.flickr: camera.key for camera in cameras if camera.flickr}
+    section = configuration.sources.wikimedia
+    queries: dict[str, str | None] = {f"Category:{name.removeprefix('Category:')}": None for name in section.categories}
+    queries |= {f"Category:{camera.commons}": camera.key for camera in cameras if camera.commons}
+    if section.structured_search:
+        queries |= {f"{SEARCH}{camera.wikidata}": camera.key for camera in cameras if camera.wikidata}
+    return queries
+
+
+def coverages(
+    whole: Slice,
+    asked: Mapping[str, str | None],
+    query_cameras: Mapping[str, str],
+    windows: Iterable[Mapping[str, Any]],
+    *,
+    has_subcategories: bool,
+) -> list[Coverage]:
+    """Return the coverage of every query that is asked for or has windows, by its text.
+
+    `windows`: details of whole windows, of which those without query and window are passed over. Of a source that
+    `has_subcategories`, a category that is not among those asked for may be below one of them and counts as asked.
+    """
+    done: defaultdict[str, list[Slice]] = defaultdict(list)
+    for details in windows:
+        if "query" in details and "window" in details:
+            done[str(details["query"])].append(Slice(*details["window"]))
+    length_s = max(whole.end_s - whole.start_s, 1)
+    found = []
+    for query in sorted(asked.keys() | done.keys()):
+        is_asked = query in asked or (has_subcategories and query.startswith("Category:"))
+        to_do = tuple(gaps(whole, done[query])) if is_asked or done[query] else ()
+        open_s = sum(gap.end_s - gap.start_s for gap in to_do)
+        camera = asked.get(query) or query_cameras.get(query)
+        found.append(Coverage(query, camera, is_asked, len(done[query]), 1 - open_s / length_s, to_do))
+    return found

@@ -1,0 +1,96 @@
+"""Pixels: the bytes of one JPEG and its facts in; whether it decodes, its hash and traces of earlier saving out.
+
+Pictures are bounded by the size their header states before they are opened. Nothing here raises for bad bytes: what
+does not decode says why.
+"""
+
+from typing import Any
+
+import numpy as np
+import simplejpeg
+
+from forensics.photo_facts import PhotoFacts
+from forensics.pixels.first_quality import first_quality
+from forensics.pixels.grid import MOST_LOG10_NFA, grid_evidence
+from forensics.pixels.perceptual_hash import LEAST_SIDE_PX, perceptual_hash
+
+DECODED_MAX_PX = 200_000_000
+"""Largest picture decoded; the largest native size of any camera on sale is about 150 megapixels."""
+COEFFICIENTS_MAX_BYTES = 512 << 20
+"""A progressive picture is held whole, two bytes a coefficient, until its last scan has come."""
+WHOLE_MAX_PX = 80_000_000
+"""Largest picture decoded at its full size, for its grid: one byte a pixel."""
+_COLOUR_SPACES = {4: "CMYK"}
+_REDUCTIONS = (8, 4, 2, 1)
+
+
+def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
+    """Return the columns of EXAMINED that pixels give; `kind`: see `curation.facts.examine.kind_of`."""
+    refusal = _too_large(facts)
+    if refusal is not None:
+        return {"pixel_error": refusal}
+    try:
+        reduced = _decoded(data, facts)
+    except (ValueError, MemoryError) as error:
+        return {"pixel_error": str(error) or type(error).__name__}
+    found: dict[str, Any] = {}
+    hashed = perceptual_hash(reduced)
+    if hashed is not None:
+        found["perceptual_hash"] = hashed.hex()
+    searches = set(kind.split("-"))
+    # traces of earlier saving are looked for where there are none by nature: 8-bit pictures coded block by block
+    if searches & {"grid", "first"} and _has_blocks(facts):
+        luma = _grey(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=False))
+        if "grid" in searches:
+            found |= _grid(luma)
+        if "first" in searches and facts.quantisation_tables:
+            found |= _first_quality(luma, facts.quantisation_tables[0])
+    return found
+
+
+def _has_blocks(facts: PhotoFacts) -> bool:
+    coded_in_blocks = facts.coding in ("baseline", "extended", "progressive") and facts.components in (1, 3)
+    return coded_in_blocks and facts.precision_bits == 8 and facts.width_px * facts.height_px <= WHOLE_MAX_PX
+
+
+def _decoded(data: bytes, facts: PhotoFacts) -> np.ndarray:
+    """Return the grey picture, reduced as far as the perceptual hash allows; raises ValueError where it is damaged.
+
+    At an eighth of its size every coefficient is still read, so that damage is found as in a whole decode, in a 64th
+    of the memory. A narrow picture is reduced less.
+    """
+    narrow_px = min(facts.width_px, facts.height_px)
+    factor = next((each for each in _REDUCTIONS if narrow_px // each >= LEAST_SIDE_PX), 8)
+    colours = _COLOUR_SPACES.get(facts.components, "GRAY")
+    width_px, height_px = (-(-size // factor) for size in (facts.width_px, facts.height_px))
+    picture = simplejpeg.decode_jpeg(
+        data, colorspace=colours, min_width=width_px, min_height=height_px, min_factor=factor, strict=True
+    )
+    return _grey(picture)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    return picture[..., 0] if picture.shape[-1] == 1 else picture.mean(axis=-1).astype(np.uint8)
+
+
+def _too_large(facts: PhotoFacts) -> str | None:
+    size_px = facts.width_px * facts.height_px
+    if size_px > DECODED_MAX_PX:
+        return f"{facts.width_px}x{facts.height_px} pixels are more than the {DECODED_MAX_PX} that are decoded"
+    if facts.coding not in ("baseline", "extended") and size_px * facts.components * 2 > COEFFICIENTS_MAX_BYTES:
+        return f"{facts.coding} coding of {facts.width_px}x{facts.height_px} pixels is too large to decode"
+    return None
+
+
+def _grid(luma: np.ndarray) -> dict[str, Any]:
+    grid = grid_evidence(luma)
+    if grid is None or grid.other_log10_nfa > MOST_LOG10_NFA:
+        return {}
+    return {"foreign_grid": f"{grid.other_x},{grid.other_y}", "foreign_grid_log10_nfa": grid.other_log10_nfa}
+
+
+def _first_quality(luma: np.ndarray, table: tuple[int, ...]) -> dict[str, Any]:
+    found = first_quality(luma, table)
+    if found is None:
+        return {}
+    return {"first_quality_factor": found.factor, "first_quality_gain": found.gain}

@@ -1,0 +1,143 @@
+"""Differences: the tables of two generations in, counts of what became of their photos out.
+
+Both tables are sorted by photo and version, so they are read side by side, batch by batch: memory does not grow with
+them. Refuses a table that is not sorted so.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from corpus.errors import StorageError
+from corpus.storage import Store
+from curation.generations import FOLDER, NATIVES, PHOTOS, batches_of
+
+EXAMPLES = 20
+"""Photos named of those that changed their split."""
+
+_COLUMNS = ["photo", "version", "kept", "reasons", "camera", "split"]
+_NONE, _KEPT, _NEW, _GONE = "none", "kept", "new", "gone"
+
+
+class Judged(NamedTuple):
+    """What one generation says of one photo: of one upload, to be exact."""
+
+    photo: str
+    version: str
+    kept: bool
+    reasons: Sequence[str] | None
+    camera: str | None
+    split: str | None
+
+
+def differences(store: Store, before: str, after: str) -> dict[str, Any]:
+    """Return what changed between two generations as plain data, the same for the same two.
+
+    `before`, `after`: {name, photos, kept}. `new`, `gone`, `newly_kept`, `newly_refused`: counts of photos; the last
+    two of those in both. `transitions`, `camera_changed`: lists of {from, to, photos}, the most frequent first.
+    `split_changed`: {photos, examples}. `cameras`: kept photos {before, after} by camera. `natives`: {gained, lost},
+    rows of natives.json; None where one of the two has no such file.
+
+    Raises StorageError where a table is missing, damaged, lacks a column or is not sorted.
+    """
+    transitions: Counter[tuple[str, str]] = Counter()
+    renamed: Counter[tuple[str, str]] = Counter()
+    kept: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    photos = [0, 0]
+    turned = 0
+    examples: list[str] = []
+    for pair in _pairs(_judged(store, before), _judged(store, after)):
+        for side, judged in enumerate(pair):
+            if judged is not None:
+                photos[side] += 1
+                if judged.kept:
+                    kept[side][judged.camera or _NONE] += 1
+        old, new = pair
+        said = (_verdict(old, _NEW), _verdict(new, _GONE))
+        if said[0] != said[1]:
+            transitions[said] += 1
+        if old is None or new is None:
+            continue
+        if old.camera != new.camera:
+            renamed[old.camera or _NONE, new.camera or _NONE] += 1
+        if old.kept and new.kept and old.split != new.split:
+            turned += 1
+            if len(examples) < EXAMPLES:
+                examples.append(f"{old.photo}: {old.split} -> {new.split}")
+    return {
+        "before": {"name": before, "photos": photos[0], "kept": kept[0].total()},
+        "after": {"name": after, "photos": photos[1], "kept": kept[1].total()},
+        "new": sum(number for (old, _), number in transitions.items() if old == _NEW),
+        "gone": sum(number for (_, new), number in transitions.items() if new == _GONE),
+        "newly_kept": sum(number for (old, new), number in transitions.items() if old != _NEW and new == _KEPT),
+        "newly_refused": sum(number for (old, new), number in transitions.items() if old == _KEPT and new != _GONE),
+        "transitions": _ranked(transitions),
+        "camera_changed": _ranked(renamed),
+        "split_changed": {"photos": turned, "examples": examples},
+        "cameras": {
+            camera: {"before": kept[0][camera], "after": kept[1][camera]} for camera in sorted({*kept[0], *kept[1]})
+        },
+        "natives": _natives(store, before, after),
+    }
+
+
+def _pairs(
+    before: Iterator[Judged], after: Iterator[Judged]
+) -> Iterator[tuple[Judged, Judged] | tuple[Judged, None] | tuple[None, Judged]]:
+    """Yield every photo of two sorted tables with its row of each, None where one has none: a merge join."""
+    old, new = next(before, None), next(after, None)
+    while old is not None and new is not None:
+        if old[:2] < new[:2]:
+            yield old, None
+            old = next(before, None)
+        elif new[:2] < old[:2]:
+            yield None, new
+            new = next(after, None)
+        else:
+            yield old, new
+            old, new = next(before, None), next(after, None)
+    while old is not None:
+        yield old, None
+        old = next(before, None)
+    while new is not None:
+        yield None, new
+        new = next(after, None)
+
+
+def _judged(store: Store, generation: str) -> Iterator[Judged]:
+    """Yield the rows of a generation; raises StorageError where they are not in order."""
+    path = f"{FOLDER}/{generation}/{PHOTOS}"
+    last = ("", "")
+    for batch in batches_of(store, path, _COLUMNS):
+        columns = (batch.column(name).to_pylist() for name in _COLUMNS)
+        for judged in map(Judged, *columns):
+            if judged[:2] <= last:
+                raise StorageError(f"{store.url}: {path} is not sorted by photo and version")
+            last = judged[:2]
+            yield judged
+
+
+def _verdict(judged: Judged | None, missing: str) -> str:
+    if judged is None:
+        return missing
+    return _KEPT if judged.kept else f"refused: {judged.reasons[0] if judged.reasons else _NONE}"
+
+
+def _ranked(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    ordered = sorted(changes.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{"from": old, "to": new, "photos": number} for (old, new), number in ordered]
+
+
+def _natives(store: Store, before: str, after: str) -> dict[str, Any] | None:
+    paths = [f"{FOLDER}/{name}/{NATIVES}" for name in (before, after)]
+    if not all(store.exists(path) for path in paths):
+        return None
+    old, new = ({_name(row): row for row in store.read_json(path) if row["native"]} for path in paths)
+    return {
+        "gained": [new[name] for name in sorted(new.keys() - old.keys())],
+        "lost": [old[name] for name in sorted(old.keys() - new.keys())],
+    }
+
+
+def _name(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["camera"], row["aspect"], row["value"]

@@ -1,0 +1,129 @@
+"""Explanation: one photo's facts and what it is judged by in; what the file says, aspect by aspect, in words out.
+
+Pure. Whether something is native is asked of the catalogue that judges it. Of serial numbers it says no more than that
+there is one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from corpus.catalogue import Camera, key_of
+from curation.amounts import count, size
+from curation.consensus import CAMERA, claims
+from curation.inspection.reason_values import (
+    Grounds,
+    first_quality,
+    foreign_grid,
+    native_values,
+    order_of,
+    own_values,
+    size_of,
+    stated_size,
+    values_of,
+)
+from curation.judging.splits import has_serial
+from forensics.photo_facts import PhotoFacts
+
+Row = Mapping[str, Any]
+
+
+def evidence(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, examined: Row) -> dict[str, str]:
+    """Return what one file says, aspect by aspect, each on one line; `examined`: its row of EXAMINED."""
+    own = own_values(facts, camera)
+    lines = {
+        "camera": _camera(facts, camera, grounds),
+        "size": f"{size_of(facts)}, EXIF states {stated_size(facts)}; {_verdict(facts, camera, 'size', grounds)}",
+        "tables": f"{own.get('tables', 'none')}; {_verdict(facts, camera, 'tables', grounds)}",
+        "segments": f"{order_of(facts)}; {_verdict(facts, camera, 'segments', grounds)}",
+        "Huffman": f"{facts.huffman} tables" + (f", digest {facts.huffman_digest}" if facts.huffman_digest else ""),
+        "coding": f"{facts.coding}, {facts.precision_bits} bits, {count(facts.components, 'component')}, "
+        f"{facts.subsampling}, MCU {facts.mcu_width_px}x{facts.mcu_height_px}",
+        "Software": f"{facts.software!r}; {_verdict(facts, camera, 'software', grounds)}" if facts.software else "none",
+        "CreatorTool": facts.xmp_creator_tool or "none",
+        "dates": _dates(facts),
+        "serial number": _serial(facts.serial_number),
+        "lens": "serial number present" if facts.lens_serial_number else "no serial number",
+        "thumbnail": _thumbnail(facts),
+        "MakerNote": f"{facts.maker_note}, {facts.maker_note_bytes} bytes" if facts.maker_note else "none",
+        "colour": f"{_profile(facts)}, EXIF ColorSpace {'none' if facts.colour_space is None else facts.colour_space}",
+        "MPF": "none" if facts.mpf_images is None else count(facts.mpf_images, "image"),
+        "end": _end(facts),
+    }
+    if facts.exif_error:
+        lines["EXIF"] = facts.exif_error
+    return lines | _pixels(grounds.kind, examined)
+
+
+def _camera(facts: PhotoFacts, camera: Camera | None, grounds: Grounds) -> str:
+    named = f"Make {facts.make!r}, Model {facts.model!r}"
+    if camera is not None:
+        support = grounds.said_of(camera.key, CAMERA, "")
+        if camera.is_listed:
+            return f"{named}: {camera.key} ({camera.name}), listed" + (f"; {support} showed it" if support else "")
+        return f"{named}: {camera.key} ({camera.name}), not listed, " + (
+            f"learned from {support}" if support else "new"
+        )
+    key = key_of(facts.make or "", facts.model or "") if facts.model else ""
+    support = grounds.said_of(key, CAMERA, "")
+    pin = f"; {support} were learned from: python -m curation.pin {key} lists it" if support else ""
+    return f"{named}: not in the catalogue{pin}"
+
+
+def _verdict(facts: PhotoFacts, camera: Camera | None, aspect: str, grounds: Grounds) -> str:
+    """Return whether a photo's own value is native to its camera, and why, or what is."""
+    digest = {"tables": facts.tables_digest, "segments": facts.segments_digest}.get(aspect)
+    where = f"digest {digest}, " if digest else ""
+    if camera is None or not values_of(camera, aspect):
+        return f"{where}native ones are not known"
+    is_native = {
+        "size": camera.is_native_size(facts.width_px, facts.height_px),
+        "software": camera.writes_software(facts.software or ""),
+    }.get(aspect, digest in values_of(camera, aspect))
+    if not is_native:
+        return f"{where}not native; {native_values(camera, aspect, grounds)}"
+    value = next((claim.value for claim in claims(facts, camera) if claim.aspect == aspect), "")
+    row = grounds.support.get((camera.key, aspect, value))
+    support = grounds.said_of(camera.key, aspect, value)
+    source = "learned" if row and row["source"] == "learned" else "stated by the catalogue"
+    return f"{where}native, {source}" + (f" ({support})" if support else "")
+
+
+def _pixels(kind: str, examined: Row) -> dict[str, str]:
+    lines = {"pixels": examined.get("pixel_error") or ("not decoded" if kind == "headers" else "decode without errors")}
+    lines["perceptual hash"] = examined.get("perceptual_hash") or "none"
+    grid, first = examined.get("foreign_grid"), examined.get("first_quality_factor")
+    lines["foreign grid"] = foreign_grid(examined) if grid else "none found" if "grid" in kind else "not looked for"
+    lines["first quality"] = (
+        first_quality(examined) if first is not None else "none found" if "first-quality" in kind else "not looked for"
+    )
+    return lines
+
+
+def _dates(facts: PhotoFacts) -> str:
+    dates = {"taken": facts.taken_at, "changed": facts.modified_at, "digitised": facts.digitised_at}
+    return ", ".join(f"{what} {date}" for what, date in dates.items() if date) or "none"
+
+
+def _profile(facts: PhotoFacts) -> str:
+    return f"profile {facts.colour_profile}" if facts.colour_profile else "no profile"
+
+
+def _serial(text: str | None) -> str:
+    if not text:
+        return "none"
+    return "present, tells the device" if has_serial(text) else "present, but one that tells no device"
+
+
+def _thumbnail(facts: PhotoFacts) -> str:
+    if facts.thumbnail_error or not facts.thumbnail_bytes:
+        return facts.thumbnail_error or "none"
+    factor = facts.thumbnail_quality_factor
+    quality = "" if factor is None else f", quality {factor}"
+    return f"{facts.thumbnail_width_px}x{facts.thumbnail_height_px}, {facts.thumbnail_bytes} bytes{quality}"
+
+
+def _end(facts: PhotoFacts) -> str:
+    if facts.is_complete is None:
+        return "not known: the header alone was read"
+    ends = "ends with its picture" if facts.is_complete else "ends before its picture does"
+    return ends + (f", {size(facts.trailing_bytes)} follow" if facts.trailing_bytes else "")

@@ -1,0 +1,133 @@
+"""Gather: record tables and tables of facts in, one row an upload out, in parts that are ranges of keys.
+
+A part holds at most about `part_photos` uploads, ordered by key: its record, the best of several, and what its
+original's examination found, both as JSON without nulls. Of the corpus the process that asks holds a line an upload:
+key, state, path and digest.
+"""
+
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+
+from corpus.storage import Store
+from curation.cluster.frames import TEXT, Frames, frame_of
+from curation.judging.inputs import Inputs, Row, best_of, facts_rows, key_of_row, record_rows
+
+STATEMENTS = {"part": np.int64, "photo": TEXT, "version": TEXT, "state": TEXT, "window": TEXT, "row": TEXT}
+"""What the tables say before it is brought together; `window` is empty for facts."""
+UPLOADS = {"record": TEXT, "examined": TEXT}
+"""One row an upload; `examined` is empty where its original was not."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How uploads are divided: the first key of each part but the first."""
+
+    firsts: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        """How many parts there are."""
+        return len(self.firsts) + 1
+
+    def part_of(self, photo: str) -> int:
+        """Return the part a photo belongs to."""
+        return bisect_right(self.firsts, photo)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Tables that one task reads."""
+
+    store: Store
+    forgotten: frozenset[str]
+    parts: Parts
+    paths: tuple[str, ...]
+    are_records: bool
+
+
+def parts_of(inputs: Inputs, part_photos: int) -> Parts:
+    """Return ranges of keys with `part_photos` uploads each, about; all uploads of one photo are in one."""
+    keys = inputs.uploads["photo"]
+    number = -(-len(keys) // part_photos)
+    firsts = (keys[place * len(keys) // number].as_py() for place in range(1, number))
+    return Parts(tuple(dict.fromkeys(firsts)))
+
+
+def gather(inputs: Inputs, parts: Parts, frames: Frames) -> dd.DataFrame:
+    """Return the frame of all uploads, columns as in UPLOADS, ordered by key within parts and over them."""
+    pieces = [
+        Piece(inputs.store, inputs.forgotten, parts, paths, are_records)
+        for all_paths, are_records in ((inputs.windows, True), (inputs.facts, False))
+        for paths in _pieces(all_paths, parts.number)
+    ]
+    statements = frames.read(_read, pieces, STATEMENTS)
+    return frames.mapped(frames.by_part(statements, parts.number), _uploads, kinds=UPLOADS)
+
+
+def _pieces(paths: Sequence[str], number: int) -> Iterator[tuple[str, ...]]:
+    size = max(1, -(-len(paths) // (2 * number)))
+    for start in range(0, len(paths), size):
+        yield tuple(paths[start : start + size])
+
+
+def _read(piece: Piece) -> pd.DataFrame:
+    """Return what some tables say, columns as in STATEMENTS."""
+    columns: dict[str, list[Any]] = {name: [] for name in STATEMENTS}
+    read = record_rows if piece.are_records else facts_rows
+    for path in piece.paths:
+        for row in read(piece.store, path, piece.forgotten):
+            key = key_of_row(row)
+            columns["part"].append(piece.parts.part_of(key.photo))
+            columns["photo"].append(key.photo)
+            columns["version"].append(key.version)
+            columns["state"].append(row.get("state"))
+            columns["window"].append(path if piece.are_records else "")
+            columns["row"].append(_packed(row))
+    return frame_of(columns, STATEMENTS)
+
+
+def _packed(row: Row) -> str:
+    """Return a row as JSON; nulls are left out, of its facts, too."""
+    there = {name: value for name, value in row.items() if value is not None}
+    if "facts" in there:
+        there["facts"] = {name: value for name, value in there["facts"].items() if value is not None}
+    return json.dumps(there, ensure_ascii=False, separators=(",", ":"))
+
+
+def _uploads(statements: pd.DataFrame) -> pd.DataFrame:
+    """Bring together what is said of each upload; columns as in UPLOADS."""
+    records: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
+    examined: dict[tuple[str, str], set[str]] = defaultdict(set)
+    told = (statements[name].to_numpy(dtype=object) for name in ("photo", "version", "window", "state", "row"))
+    for photo, version, window, state, row in zip(*told, strict=True):
+        key = (photo, version)
+        if window:
+            records[key].append((window, state, row))
+        else:
+            examined[key].add(row)
+    keys = sorted(records)
+    best = [best_of(records[key]) for key in keys]
+    columns = {
+        "record": best,
+        "examined": [_facts_of(record, examined[key]) for key, record in zip(keys, best, strict=True)],
+    }
+    return frame_of(columns, UPLOADS)
+
+
+def _facts_of(record: str, examined: set[str]) -> str:
+    """Return the row of facts that is of a record's bytes, else any, and empty where there is none.
+
+    The same original examined twice (a batch cut in two, and whole) says the same; one that was replaced does not.
+    """
+    if len(examined) < 2:
+        return next(iter(examined), "")
+    sha256 = json.loads(record).get("sha256")
+    return min(examined, key=lambda row: (json.loads(row)["sha256"] != sha256, row))

@@ -1,0 +1,91 @@
+"""Attribution: a generation's table in; whom to name for every photo kept out, as CSV and as a page for people.
+
+The table is read in batches, never whole. A cell that a spreadsheet would take for a formula becomes text.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from corpus.page import link, page, paragraph, section, table
+from corpus.storage import Store
+from curation.amounts import clipped, count
+from curation.generations import batches_of
+
+PAGE_PHOTOS_MAX = 5000
+"""More rows than these no browser scrolls with ease, and nobody reads."""
+
+COLUMNS = ("photo", "title", "author", "licence", "licence_url", "page_url", "source")
+"""Of the CSV file. The author is the owner's name, or the owner's id at the site where there is none."""
+
+_READ = ["kept", "photo", "title", "owner_name", "owner_id", "licence", "licence_url", "page_url", "source"]
+_TEXT_CHARACTERS = 300
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Spreadsheets take a cell that begins so for a formula; an apostrophe before it makes it text (OWASP)."""
+
+Row = dict[str, Any]
+
+
+def attribution_csv(store: Store, photos_path: str) -> bytes:
+    """Return CSV (UTF-8, a header line, COLUMNS) of the kept photos of the table at `photos_path`.
+
+    Raises StorageError where the table is missing, damaged or lacks a column.
+    """
+    written = io.BytesIO()
+    text = io.TextIOWrapper(written, encoding="utf-8", errors="replace", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for rows in _kept(store, photos_path):
+        writer.writerows([_cell(row[column]) for column in COLUMNS] for row in rows)
+    text.flush()
+    return written.getvalue()
+
+
+def attribution_html(store: Store, photos_path: str) -> str:
+    """Return a page that names title, author, licence and page of every kept photo, a section a source.
+
+    Of more than PAGE_PHOTOS_MAX photos it only says that attribution.csv names them. Raises as `attribution_csv`.
+    """
+    sources: dict[str, list[Row]] = {}
+    photos = 0
+    for rows in _kept(store, photos_path):
+        photos += len(rows)
+        for row in rows if photos <= PAGE_PHOTOS_MAX else ():
+            sources.setdefault(row["source"] or "", []).append(row)
+    if photos > PAGE_PHOTOS_MAX:
+        note = "They are too many for one page: the file attribution.csv beside it names author, licence and page."
+        return page("Attribution", f"{count(photos, 'photo')} are kept.", [paragraph(note)])
+    lead = "The photographs of this data set, their authors and the licences they are used under."
+    sections = [_source_section(source, rows) for source, rows in sorted(sources.items())]
+    return page("Attribution", lead, sections or [paragraph("No photo is kept.")])
+
+
+def _source_section(source: str, rows: list[Row]) -> str:
+    header = ("photo", "title", "author", "licence")
+    body = [
+        (
+            link(_short(row["photo"]), row["page_url"]),
+            _short(row["title"]),
+            _short(row["author"]),
+            link(_short(row["licence"]), row["licence_url"]),
+        )
+        for row in rows
+    ]
+    return section(f"{source} ({count(len(rows), 'photo')})", table(header, body))
+
+
+def _kept(store: Store, photos_path: str) -> Iterator[list[Row]]:
+    """Yield the kept photos of a table, batch by batch, each with its author."""
+    for batch in batches_of(store, photos_path, _READ):
+        rows = batch.filter(batch.column("kept")).to_pylist()
+        yield [{**row, "author": row["owner_name"] or row["owner_id"]} for row in rows]
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+
+
+def _short(value: Any) -> str:
+    return clipped("" if value is None else str(value), _TEXT_CHARACTERS)

@@ -1,0 +1,168 @@
+"""Generation: a judged corpus in, `curated/<NNNN>-<digest>/` out, published once, whole and never changed.
+
+photos.parquet (CURATED, every photo with its reasons), funnel.json (the counts), natives.json (what was learned of
+cameras), splits.json and folds.json (the ledger: the side of every group there ever was), attribution.csv and .html
+(whom to name for the photos kept), report.html, README.md (the dataset card), croissant.json; the marker last. The same
+rows give the same bytes: no clock, no host. The newest generation is not made again.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.records import CURATED
+from corpus.sections import Shards
+from corpus.storage import Store
+from curation.generations import FOLDER, FOLDS, NATIVES, PHOTOS, SPLITS, latest_generation, number_of
+from curation.judging.counts import Tally, counts
+from curation.judging.whole_corpus import Judged
+from curation.publishing.attribution import attribution_csv, attribution_html
+from curation.publishing.croissant import PARQUET, croissant
+from curation.publishing.dataset_card import dataset_card
+
+Row = dict[str, Any]
+
+FORMAT = 2
+"""Raised when the files of a generation change their form: the same rows are then published anew."""
+ROW_GROUP = 50_000
+"""Rows of a row group of photos.parquet, whatever the parts were that the corpus was judged in."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A generation that stands."""
+
+    name: str
+    counts: dict[str, Any]
+    is_new: bool
+
+
+def publish_generation(
+    store: Store,
+    judged: Judged,
+    settings: dict[str, Any],
+    shards: Shards,
+    advance: Callable[[int], None],
+    check: Callable[[], None],
+) -> Published:
+    """Publish a generation unless the newest one is the same.
+
+    `settings` are the sections it was judged by, for its card; `shards` are part of its identity: other tiles are
+    another generation. What a crash left is removed first. `advance` is told of every part written; `check`
+    raises where another run has taken over, which must neither be disturbed nor have its files called whole.
+    """
+    latest = latest_generation(store)
+    with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
+        photos = Path(folder) / PHOTOS
+        total, digest = _write_photos(photos, judged, shards, advance)
+        names = {camera.key: (camera.name, camera.is_listed) for camera in _cameras(judged)}
+        counted = counts(total, names, judged.hubs, judged.pairs)
+        marker = {"photos": counted["photos"], "kept": counted["kept"], "digest": digest}
+        if latest is not None and store.done(f"{FOLDER}/{latest}") == marker:
+            return Published(latest, counted, False)
+        check()
+        _remove_unfinished(store)
+        name = f"{(number_of(latest) if latest else 0) + 1:04d}-{digest[:10]}"
+        store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
+        with photos.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        _publish_beside(store, name, judged, counted, total, settings, (sha256, photos.stat().st_size))
+    check()
+    store.mark_done(f"{FOLDER}/{name}", marker)
+    return Published(name, counted, True)
+
+
+def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Callable[[int], None]) -> tuple[Tally, str]:
+    """Write the table of all photos to a local file; return what there is to count, and the generation's digest.
+
+    The digest is of all that decides a generation's content; of values, not of Parquet bytes, which change with its
+    library.
+    """
+    ledger = [judged.ledger.splits, judged.ledger.folds]
+    head = [FORMAT, shards.model_dump(), ledger, judged.learned, judged.hubs]
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    total = Tally()
+
+    def tables() -> Iterator[pa.Table]:
+        for table, digests, found in judged.parts:
+            digest.update(b"".join(digests))
+            total.add(found)
+            advance(1)
+            yield table
+
+    with pq.ParquetWriter(path, CURATED, compression="zstd") as writer:
+        for table in _regrouped(tables()):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+    return total, digest.hexdigest()
+
+
+def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the same rows in tables of ROW_GROUP rows, the last one of fewer."""
+    waiting: list[pa.Table] = []
+    number = 0
+    for table in tables:
+        waiting.append(table)
+        number += len(table)
+        while number >= ROW_GROUP:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, ROW_GROUP).combine_chunks()
+            waiting, number = [whole.slice(ROW_GROUP)], number - ROW_GROUP
+    if number:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _publish_beside(
+    store: Store,
+    name: str,
+    judged: Judged,
+    counted: dict[str, Any],
+    total: Tally,
+    settings: dict[str, Any],
+    photos: tuple[str, int],
+) -> None:
+    """Publish what stands beside the table of photos."""
+    from curation.publishing.report import report_page  # here: workers and unchanged runs need not wait for matplotlib
+    from curation.publishing.thumbnails import thumbnails
+
+    folder = f"{FOLDER}/{name}"
+    csv = attribution_csv(store, f"{folder}/{PHOTOS}")
+    natives = [row | {"text": row["text"].replace("\n", " ").strip()} for row in judged.learned]
+    store.publish_json(f"{folder}/funnel.json", counted)
+    store.publish_json(f"{folder}/{NATIVES}", judged.learned)
+    store.publish_json(f"{folder}/{SPLITS}", dict(judged.ledger.splits))
+    store.publish_json(f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds})
+    store.publish(f"{folder}/attribution.csv", csv)
+    store.publish(f"{folder}/attribution.html", attribution_html(store, f"{folder}/{PHOTOS}").encode())
+    store.publish(
+        f"{folder}/report.html", report_page(name, counted, natives, thumbnails(store, total.samples)).encode()
+    )
+    store.publish(f"{folder}/README.md", dataset_card(name, counted, natives, settings).encode())
+    files = [
+        {"name": PHOTOS, "sha256": photos[0], "size_bytes": photos[1], "encoding": PARQUET},
+        {
+            "name": "attribution.csv",
+            "sha256": hashlib.sha256(csv).hexdigest(),
+            "size_bytes": len(csv),
+            "encoding": "text/csv",
+        },
+    ]
+    store.publish_json(f"{folder}/croissant.json", croissant(name, counted, files, CURATED))
+
+
+def _cameras(judged: Judged) -> tuple[Any, ...]:
+    return (*judged.catalogue.cameras, *judged.catalogue.unlisted)
+
+
+def _remove_unfinished(store: Store) -> None:
+    """Remove generations without a marker: a killed run's leftovers, which this one replaces."""
+    whole = set(store.done_names(FOLDER))
+    for name in store.names(FOLDER):
+        if name not in whole:
+            store.remove(f"{FOLDER}/{name}")

@@ -1,0 +1,53 @@
+"""Scans: a whole file and where its first scan begins in, where the image ends and the digest of its scans out.
+
+Entropy-coded data holds no markers but restarts (ITU-T T.81, B.1.1.5); every other 0xFF is stuffed with a zero.
+A progressive file has several scans with tables between them.
+"""
+
+import hashlib
+import re
+
+from forensics.jpeg.segments import APP0, APP15, COM, DAC, DHT, DNL, DQT, DRI, EOI, SOI, SOS
+
+BETWEEN_SCANS_MAX = 4096
+"""Segments allowed behind the first scan; libjpeg's progressive script has 10 scans with as many tables."""
+
+CUT_SCAN_BYTES_MIN = 64
+"""Bytes a scan without its end must have for a digest: those cut shorter would be taken for copies of each other."""
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_WITH_LENGTH = frozenset((DHT, DAC, SOS, DQT, DNL, DRI, COM, *range(APP0, APP15 + 1)))
+
+
+def find_end_of_image(data: bytes, scan_offset_bytes: int) -> int | None:
+    """Return the offset just behind the first image's end marker; None where the file has none.
+
+    A start of image inside the scans means that the first image broke off. Markers that cannot stand there are
+    damage, and passed over as decoders do.
+    """
+    position = scan_offset_bytes
+    for _ in range(BETWEEN_SCANS_MAX):
+        found = _MARKER.search(data, position)
+        if found is None:
+            return None
+        position = found.end()
+        marker = data[position - 1]
+        if marker == EOI:
+            return position
+        if marker == SOI:
+            return None
+        if marker in _WITH_LENGTH and position + 2 <= len(data):
+            position += max(2, int.from_bytes(data[position : position + 2]))
+    return None
+
+
+def scan_digest(data: bytes, scan_offset_bytes: int, end: int | None) -> str | None:
+    """Return 32 hex digits of the SHA-256 over the coded image: from the first scan's data to `end`.
+
+    Copies of one photo with other metadata share it. `end` is that of `find_end_of_image`; without one, all that is
+    there counts. None for a scan without a byte, and for a cut one of fewer than 64.
+    """
+    length = (len(data) if end is None else end) - scan_offset_bytes
+    if length < (CUT_SCAN_BYTES_MIN if end is None else 3):  # the end marker itself takes 2
+        return None
+    return hashlib.sha256(memoryview(data)[scan_offset_bytes:end]).hexdigest()[:32]

@@ -1,0 +1,51 @@
+"""Thumbnail: an EXIF payload and where its IFD1 says a JPEG lies in, what the header of that JPEG says out.
+
+Read as any header is, but nothing inside it in turn: a thumbnail's own EXIF or thumbnail is never looked at.
+What cannot be read never raises, its reason goes into `error`.
+"""
+
+from dataclasses import dataclass
+
+from forensics.errors import JpegError
+from forensics.jpeg.quality import estimate_quality_factor
+from forensics.jpeg.segments import header_segments
+from forensics.jpeg.structure import read_structure
+from forensics.jpeg.tables import tables_digest
+from forensics.metadata.exif import ExifFacts
+from forensics.metadata.text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailFacts:
+    """What the header of a thumbnail says; sizes in pixels."""
+
+    width_px: int | None = None
+    height_px: int | None = None
+    tables_digest: str | None = None
+    quality_factor: int | None = None
+    error: str | None = None
+
+
+def read_thumbnail(tiff: bytes, exif: ExifFacts) -> ThumbnailFacts:
+    """Return the facts of the thumbnail in the EXIF payload `tiff`, whose facts are `exif`; never raises.
+
+    None of anything where IFD1 points to no JPEG: uncompressed thumbnails say nothing more.
+    """
+    offset, length = exif.thumbnail_offset, exif.thumbnail_bytes
+    if offset is None or length is None:  # some writers state an offset and a length of 0
+        return ThumbnailFacts(error=exif.thumbnail_error)
+    if offset + length > len(tiff):
+        return ThumbnailFacts(error=f"thumbnail of {length} bytes at {offset} of {len(tiff)}")
+    jpeg = tiff[offset : offset + length]
+    try:
+        structure = read_structure(jpeg, header_segments(jpeg, whole=True))
+    except JpegError as error:
+        return ThumbnailFacts(error=clean(str(error)))
+    quality_factor, _residual = estimate_quality_factor(structure.quantisation)
+    return ThumbnailFacts(
+        width_px=structure.frame.width_px,
+        height_px=structure.frame.height_px,
+        tables_digest=tables_digest(structure.quantisation) if structure.quantisation else None,
+        quality_factor=quality_factor,
+        error=exif.thumbnail_error,
+    )

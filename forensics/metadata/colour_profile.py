@@ -1,0 +1,80 @@
+"""Colour profile: the payloads of APP2 segments `ICC_PROFILE` in, the name of the profile out (ICC.1:2022, 7 and 10).
+
+Only the start of a profile is looked at; one whose description is missing, broken or further behind is known by the
+digest of that start. Never raises.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable
+
+from forensics.metadata.text import clean, clean_bytes
+
+ICC_IDENTIFIER = b"ICC_PROFILE\0"
+PROFILE_BYTES_MAX = 256 * 1024
+"""Bytes looked at; profiles of cameras and phones have between 500 and 4,000."""
+
+_TAGS_MAX = 100
+_RECORDS_MAX = 64
+_CHUNKS_MAX = 255  # the number of a chunk is one byte
+
+
+def profile_name(chunks: Iterable[bytes]) -> str | None:
+    """Return the profile's description, or 16 hex digits over a profile without a readable one; None without one.
+
+    `chunks` are payloads in file order: identifier, number from 1, how many there are, and a part of the profile
+    (ICC.1:2022, B.4). They count up to the first that is missing.
+    """
+    profile = _joined(chunks)
+    if not profile:
+        return None
+    return _description(profile) or hashlib.sha256(profile).hexdigest()[:16]
+
+
+def _joined(chunks: Iterable[bytes]) -> bytes:
+    header = len(ICC_IDENTIFIER)
+    by_number: dict[int, bytes] = {}
+    size_bytes = 0
+    for chunk in chunks:
+        if len(chunk) > header + 2 and chunk[header] not in by_number:
+            by_number[chunk[header]] = chunk[header + 2 :]
+            size_bytes += len(chunk)
+        if size_bytes > PROFILE_BYTES_MAX:
+            break
+    joined = []
+    for number in range(1 if 1 in by_number else 0, _CHUNKS_MAX + 1):  # a few writers count from 0
+        if number not in by_number:
+            break
+        joined.append(by_number[number])
+    return b"".join(joined)[:PROFILE_BYTES_MAX]
+
+
+def _description(profile: bytes) -> str | None:
+    """Return the text of the `desc` tag."""
+    if len(profile) < 132 or profile[36:40] != b"acsp":
+        return None
+    (count,) = struct.unpack_from(">I", profile, 128)
+    table = profile[132 : 132 + 12 * min(count, _TAGS_MAX)]
+    for signature, offset, size_bytes in struct.iter_unpack(">4sII", table[: len(table) // 12 * 12]):
+        if signature == b"desc":
+            return _text(profile[offset : offset + min(size_bytes, 4096)])
+    return None
+
+
+def _text(tag: bytes) -> str | None:
+    """Return the text of a tag of type `desc` (version 2 profiles), `text` or `mluc` (version 4, English first)."""
+    if len(tag) < 12:
+        return None
+    kind, (count,) = tag[:4], struct.unpack_from(">I", tag, 8)
+    if kind == b"text":
+        return clean_bytes(tag[8:].partition(b"\0")[0])
+    if kind == b"desc":
+        return clean_bytes(tag[12 : 12 + count].partition(b"\0")[0])
+    if kind != b"mluc":
+        return None
+    records = tag[16 : 16 + 12 * min(count, _RECORDS_MAX)]
+    texts: dict[bytes, bytes] = {}
+    for language, _country, length, offset in struct.iter_unpack(">2s2sII", records[: len(records) // 12 * 12]):
+        texts.setdefault(language, tag[offset : offset + length])
+    chosen = texts.get(b"en") or next(iter(texts.values()), b"")
+    return clean(chosen.decode("utf-16-be", "replace").partition("\0")[0])

@@ -1,0 +1,195 @@
+"""What a listing tells of a photo refuses it before any download, by the rules of the catalogue."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.catalogue import Camera, Catalogue
+from corpus.sections import Rules
+from crawlers.vetting import listing
+from crawlers.vetting.listing import Told, WrongShape, listing_reasons
+
+ONE = Camera(key="acme-one", name="Acme One", make=("Acme",), model=("One",), sizes=("320x240",), software=("Fw*",))
+TWO = Camera(key="acme-two", name="Acme Two", make=("Acme",), model=("Two",), sizes=("400x300",))
+CATALOGUE = Catalogue(cameras=(ONE, TWO))
+LIMIT_BYTES = 1 << 20
+
+
+def reasons(chosen=("acme-one", "acme-two"), rules=None, **told):
+    return listing_reasons(Told(**told), CATALOGUE, CATALOGUE.only(chosen), rules or Rules(), LIMIT_BYTES)
+
+
+def one(**told):
+    return reasons(**{"make": "Acme", "model": "One", "software": "Fw 1", "width_px": 320, "height_px": 240} | told)
+
+
+def test_a_listing_that_says_nothing_refuses_nothing():
+    assert reasons() == ()
+    assert one() == ()
+
+
+@pytest.mark.parametrize("name", ["make", "model", "software", "width_px", "height_px", "size_bytes", "mime"])
+def test_what_a_listing_does_not_tell_is_left_to_the_door(name):
+    assert one(**{name: None}) == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "refused"),
+    [
+        ({"model": "Three"}, ("camera_unknown",)),
+        ({"software": "Adobe Photoshop CS5 Windows"}, ("edited_by_software",)),
+        ({"software": "Holga Filter"}, ("software_not_firmware",)),
+        ({"width_px": 319}, ("not_native_size",)),
+        ({"width_px": 400, "height_px": 300}, ("not_native_size",)),  # another camera's
+        ({"size_bytes": LIMIT_BYTES + 1}, ("too_large",)),
+        ({"mime": "image/png"}, ("not_jpeg",)),
+        (
+            {"size_bytes": 1 << 30, "software": "GIMP 2.10", "width_px": 1, "mime": "image/tiff"},
+            ("not_jpeg", "too_large", "edited_by_software", "not_native_size"),
+        ),
+    ],
+)
+def test_every_reason_is_given_in_the_order_of_the_funnel(told, refused):
+    assert one(**told) == refused
+
+
+def test_a_camera_that_is_known_but_not_chosen_is_refused_and_judged_all_the_same():
+    assert one(chosen=("acme-two",)) == ("camera_not_chosen",)
+    assert one(chosen=("acme-two",), width_px=1) == ("camera_not_chosen", "not_native_size")
+
+
+def test_sizes_count_in_either_orientation():
+    assert one(width_px=240, height_px=320) == ()
+
+
+def test_blanks_around_what_exif_says_do_not_matter():  # MediaWiki tells it as it stands in the file
+    assert one(make="Acme   ", model=" One ", software="Fw 1        ") == ()
+
+
+def test_where_no_camera_is_named_a_size_must_be_native_of_any_chosen_one():
+    assert reasons(width_px=300, height_px=400) == ()
+    assert reasons(width_px=640, height_px=480) == ("not_native_size",)
+    assert reasons(width_px=400, height_px=300, chosen=("acme-one",)) == ("not_native_size",)
+
+
+def test_a_size_says_nothing_of_a_camera_nobody_knows():
+    assert reasons(make="Acme", model="Three", width_px=640, height_px=480) == ("camera_unknown",)
+
+
+def test_sizes_do_not_matter_where_the_rules_do_not_ask():
+    assert one(width_px=1, rules=Rules(native_size=False)) == ()
+    assert reasons(width_px=1, height_px=1, rules=Rules(native_size=False)) == ()
+
+
+def test_a_program_is_not_told_from_firmware_while_the_camera_is_unknown():
+    assert reasons(software="Holga Filter") == ()
+    assert reasons(software="GIMP 2.10") == ("edited_by_software",)
+
+
+def test_strings_that_two_cameras_take_refuse_nothing_of_the_camera():
+    twin = TWO.model_copy(update={"key": "acme-twin"})
+    both = Catalogue(cameras=(*CATALOGUE.cameras, twin))
+    told = Told(make="Acme", model="Two", width_px=1, height_px=1, mime="image/png")
+    assert listing_reasons(told, both, both, Rules(), LIMIT_BYTES) == ("not_jpeg",)
+
+
+@pytest.mark.parametrize(("value", "site_id"), [("17", "17"), (17, "17"), ("a_b-C", "a_b-C"), ("x" * 64, "x" * 64)])
+def test_ids_are_short_names_or_numbers(value, site_id):
+    assert listing.usable_id(value) == site_id
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", True, -1, 1.5, {}, {"id": 1}, [17], "x" * 65, "../../x", "a\0", "a b", "１７", "17\n", 10**30]
+)
+def test_all_other_ids_are_unusable(value):
+    assert listing.usable_id(value) is None
+
+
+def test_an_entry_without_an_id_is_named_by_what_it_says():
+    first, same = (listing.photo_key("flickr", None, entry) for entry in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
+    assert first == same
+    assert listing.photo_key("flickr", None, {"a": 2}) != first
+    assert re.fullmatch("flickr:unnamed-[0-9a-f]{12}", first)
+
+
+def test_an_entry_nested_too_deep_is_a_wrong_answer_and_no_crash():
+    entry = []
+    for _ in range(100_000):
+        entry = [entry]
+    with pytest.raises(WrongShape, match="too deep"):
+        listing.photo_key("flickr", None, entry)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://live.staticflickr.com/65535/17_abc_o.jpg",
+        "http://127.0.0.1:8090/images/a/ab/Dawn_%26.jpg",
+        "https://h/" + "x" * 1990,
+    ],
+)
+def test_addresses_are_those_of_the_web(address):
+    assert listing.address_or_none(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(None, 5, {}, "", "javascript:alert(1)", "ftp://h/x", "//h/x", "/x", "file:///etc/passwd", "https://"),
+        *("https:///x", "https://h/a b", "https://h/\n", "https://h/\0", "https://[/x", "https://h:port/x"),
+        *("https://h/é", "https://h/\ud800", "https://h/" + "x" * 1991, "https://h:99999/"),
+    ],
+)
+def test_all_other_addresses_are_unusable(address):
+    assert listing.address_or_none(address) is None
+
+
+@pytest.mark.parametrize(("value", "number"), [(5, 5), ("5", 5), (0, 0), ("100", 100), (100, 100)])
+def test_numbers_come_as_such_or_as_digits(value, number):
+    assert listing.number_or_none(value, 100) == number
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, -1, "-1", 101, "abc", "5.0", 5.0, math.inf, math.nan, "", "٥", "9" * 5000]
+)
+def test_all_else_is_no_number(value):
+    assert listing.number_or_none(value, 100) is None
+
+
+def test_texts_are_cut_and_nested_ones_are_none():
+    assert listing.text_or_none("a\0b ") == "ab"
+    assert listing.text_or_none(7) == "7"
+    assert len(listing.text_or_none("x" * 5000)) == 1000
+    assert [listing.text_or_none(value) for value in (None, "", " \0", [], {"a": "b"}, True, 1.5)] == [None] * 7
+
+
+def test_moments_are_those_of_the_calendar():
+    assert listing.moment_or_none("2020-02-29T00:00:00Z") == "2020-02-29T00:00:00Z"
+    wrong = ("2021-02-29T00:00:00Z", "2020-01-01", 5, None, "0000-00-00T00:00:00Z", "2020-01-01T00:00:00Z ")
+    assert [listing.moment_or_none(value) for value in wrong] == [None] * len(wrong)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner), max_leaves=5
+)
+
+
+@given(JSON)
+def test_no_value_whatever_makes_reading_it_raise(value):
+    for read in (listing.usable_id, listing.text_or_none, listing.address_or_none, listing.moment_or_none):
+        assert read(value) is None or isinstance(read(value), str)
+    number = listing.number_or_none(value, listing.INT32_MAX)
+    assert number is None or 0 <= number <= listing.INT32_MAX
+
+
+TEXTS = st.none() | st.text(max_size=30) | st.sampled_from(["Acme", "One", "Two", "Three", "Fw 1", "GIMP 2.10"])
+
+
+@given(TEXTS, TEXTS, TEXTS, st.none() | st.integers(1, 500), st.none() | st.integers(1, 500))
+def test_whatever_is_told_the_rules_answer(make, model, software, width_px, height_px):
+    given_reasons = reasons(make=make, model=model, software=software, width_px=width_px, height_px=height_px)
+    assert "camera_unknown" not in given_reasons or (make and model)
+    assert "not_native_size" not in given_reasons or (width_px and height_px)

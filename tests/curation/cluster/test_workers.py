@@ -1,0 +1,142 @@
+"""The cluster: lost workers cost time, not results; a task that ends its worker ends alone."""
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+from distributed.scheduler import KilledWorker
+
+from corpus.errors import StageError
+from curation.cluster.workers import Workers, run_tasks
+
+# workers cannot import a test module: functions made inside a function travel by value
+
+
+def task_functions():
+    def end_the_process_at_seven(numbers):
+        if 7 in numbers:
+            os._exit(1)
+        return sum(numbers)
+
+    def wait_and_add(numbers):
+        time.sleep(0.4)
+        return sum(numbers)
+
+    def fail(numbers):
+        raise ZeroDivisionError(f"at {numbers}")
+
+    return end_the_process_at_seven, wait_and_add, fail
+
+
+end_the_process_at_seven, wait_and_add, fail = task_functions()
+
+
+def halves(numbers):
+    middle = len(numbers) // 2
+    return (numbers[:middle], numbers[middle:]) if middle else ()
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Workers(None, 2) as workers:
+        yield workers.client
+
+
+def test_every_task_comes_back_with_its_result(client):
+    tasks = [(number, number + 1) for number in range(20)]
+    assert dict(run_tasks(client, sum, tasks, split=halves)) == {task: sum(task) for task in tasks}
+
+
+def test_a_task_that_ends_its_worker_is_cut_until_the_culprit_stands_alone(client):
+    results = dict(run_tasks(client, end_the_process_at_seven, [(1, 2), (6, 7), (8,), (9,)], split=halves))
+    assert isinstance(results.pop((7,)), KilledWorker)
+    assert results == {(1, 2): 3, (6,): 6, (8,): 8, (9,): 9}
+
+
+def test_an_exception_of_the_function_is_raised_as_it_is(client):
+    with pytest.raises(ZeroDivisionError, match="at"):
+        list(run_tasks(client, fail, [(1,)], split=halves))
+
+
+def test_the_work_of_a_killed_worker_is_done_again(client):
+    tasks = [(number,) for number in range(8)]
+    running = run_tasks(client, wait_and_add, tasks, split=halves)
+    done = [next(running)]
+    for process in client.run(os.getpid).values():
+        os.kill(process, signal.SIGKILL)
+    assert dict([*done, *running]) == {task: task[0] for task in tasks}
+
+
+@contextmanager
+def scheduler_elsewhere(workers):
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:  # fmt: skip
+        yield cluster.scheduler_address
+
+
+def test_workers_that_are_gone_for_good_are_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr("curation.cluster.workers.NO_WORKERS_S", 1)
+    with Workers(None, 1) as workers:
+        client = workers.client
+        running = run_tasks(client, wait_and_add, [(1,)] * 50, split=halves)
+        next(running)
+        client.cluster.scale(0)
+        with pytest.raises(StageError, match="no Dask worker is left"):
+            list(running)
+
+
+def test_a_running_scheduler_is_used_where_one_is_named():
+    with scheduler_elsewhere(1) as address, Workers(address, 9) as workers:
+        client = workers.client
+        assert len(client.scheduler_info()["workers"]) == 1
+        assert dict(run_tasks(client, sum, [(1, 2)], split=halves)) == {(1, 2): 3}
+
+
+def test_a_scheduler_without_workers_is_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr("curation.cluster.workers.CONNECT_TIMEOUT_S", 1)
+    with (
+        scheduler_elsewhere(0) as address,
+        pytest.raises(StageError, match="no worker has joined"),
+        Workers(address, 1) as workers,
+    ):
+        assert workers.client
+
+
+def test_workers_without_the_job_are_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr("curation.cluster.workers.JOB", "curation.not_there")
+    with (
+        scheduler_elsewhere(1) as address,
+        pytest.raises(StageError, match=r"cannot import curation\.not_there"),
+        Workers(address, 1) as workers,
+    ):
+        assert workers.client
+
+
+def test_no_scheduler_at_the_address_is_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr("curation.cluster.workers.CONNECT_TIMEOUT_S", 1)
+    with (
+        pytest.raises(StageError, match=r"clusters.dask_scheduler: no Dask scheduler at tcp://127.0.0.1:9"),
+        Workers("tcp://127.0.0.1:9", 1) as workers,
+    ):
+        assert workers.client
+
+
+def test_workers_get_the_memory_they_are_told_to_have_and_a_folder_to_spill_to_that_goes_with_them():
+    with Workers(None, 1, memory_mb=300) as workers:
+        ((_, worker),) = workers.client.scheduler_info()["workers"].items()
+        assert worker["memory_limit"] == 300_000_000
+        folder = Path(worker["local_directory"])
+        assert folder.is_dir()
+        assert "shutterprint-dask-" in str(folder)
+    assert not folder.exists()
+
+
+def test_a_cluster_nobody_asks_for_is_not_started():
+    with Workers("tcp://127.0.0.1:9", 1):
+        pass

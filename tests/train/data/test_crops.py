@@ -1,0 +1,183 @@
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from corpus.errors import ConfigurationError, StageError
+from corpus.sections import Training
+from corpus.storage import Store
+from shards.index import Index
+from shards.reader import Tile
+from train.data.batches import TrainingBatches
+from train.data.crops import CropStream, Geometry, fixed_crops, flip, geometry_of, training_crop
+
+
+def tile_of(jpeg: bytes, key: str = "k", label: int = 0) -> Tile:
+    return Tile(key, "p", 0, "a", label, "g", 97, 0, 0, 96, 96, jpeg)
+
+
+@pytest.fixture
+def coordinates() -> np.ndarray:
+    """A picture whose pixels tell where they are: red is the column, green the row."""
+    column, row = np.meshgrid(np.arange(96, dtype=np.uint8), np.arange(96, dtype=np.uint8))
+    return np.stack([column, row, np.zeros_like(row)], axis=2)
+
+
+def test_a_crop_is_a_square_of_the_tile_anywhere_in_it_and_off_the_jpeg_grid(coordinates: np.ndarray) -> None:
+    geometry = Geometry(outer_px=64, crop_px=32, manipulation_probability=0.0, flips="none")
+    crops = [training_crop(coordinates, geometry, np.random.default_rng(seed)) for seed in range(300)]
+    assert {crop.shape for crop in crops} == {(32, 32, 3)}
+    assert all((np.diff(crop[:, :, 0].astype(int), axis=1) == 1).all() for crop in crops)
+    columns = {int(crop[0, 0, 0]) for crop in crops}
+    assert min(columns) <= 3
+    assert max(columns) >= 61
+    assert {column % 8 for column in columns} == set(range(8))
+
+
+@pytest.mark.parametrize("edge_px", [64, 96])
+def test_every_manipulation_leaves_a_whole_crop_even_of_the_smallest_outer_crop(edge_px: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (edge_px, edge_px, 3), dtype=np.uint8)
+    geometry = Geometry(outer_px=64, crop_px=32, manipulation_probability=1.0, flips="d4")
+    crops = [training_crop(picture, geometry, np.random.default_rng(seed)) for seed in range(300)]
+    assert {crop.shape for crop in crops} == {(32, 32, 3)}
+
+
+def test_manipulation_strikes_with_its_probability() -> None:
+    picture = np.full((96, 96, 3), 100, np.uint8)  # only gamma shows on it: a quarter of the manipulations
+    geometry = Geometry(64, 32, 0.5, "none")
+    changed = [(training_crop(picture, geometry, np.random.default_rng(seed)) != 100).any() for seed in range(2000)]
+    assert 0.09 < np.mean(changed) < 0.16
+
+
+@pytest.mark.parametrize(("flips", "kinds"), [("none", 1), ("turns", 4), ("d4", 8)])
+def test_flips_are_as_many_as_they_say(coordinates: np.ndarray, flips: str, kinds: int) -> None:
+    seen = {flip(coordinates, flips, np.random.default_rng(seed)).tobytes() for seed in range(100)}  # type: ignore[arg-type]
+    assert len(seen) == kinds
+
+
+def test_an_outer_crop_that_halved_is_smaller_than_the_crop_is_refused_with_both_cures(
+    settings: Callable[..., Training],
+) -> None:
+    assert geometry_of(settings(outer_crop_px=960, crop_px=480)).outer_px == 960
+    with pytest.raises(ConfigurationError, match=r"outer_crop_px: 958 .* set it to 960 or more, or crop_px to 479"):
+        geometry_of(settings(outer_crop_px=958, crop_px=480))
+
+
+def test_fixed_crops_begin_with_the_centre_then_the_corners(coordinates: np.ndarray) -> None:
+    places = [(int(crop[0, 0, 1]), int(crop[0, 0, 0])) for crop in fixed_crops(coordinates, 32, 5)]
+    assert places == [(32, 32), (0, 0), (0, 64), (64, 0), (64, 64)]
+    assert len({crop.tobytes() for crop in fixed_crops(coordinates, 32, 64)}) == 64
+
+
+def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndarray) -> None:
+    assert len(fixed_crops(coordinates[:32, :32], 32, 5)) == 1
+    with pytest.raises(ValueError, match=r"40×31 is smaller than the network's crop of 32 px"):
+        fixed_crops(coordinates[:31, :40], 32, 5)
+
+
+def test_a_damaged_tile_is_named(photo: Callable[..., bytes]) -> None:
+    stream = CropStream([tile_of(photo("grainy", 1)[:-500], key="t_3")], Geometry(64, 32, 0, "none"), seed=0, epoch=0)
+    with pytest.raises(StageError, match="tile t_3 is damaged"):
+        next(iter(stream))
+
+
+def test_crops_are_the_same_for_the_same_epoch_and_others_for_another_rank_epoch_or_seed(
+    photo: Callable[..., bytes],
+) -> None:
+    tiles = [tile_of(photo("grainy", 1))] * 4
+
+    def crops(seed: int = 0, epoch: int = 0, rank: int = 0) -> bytes:
+        stream = CropStream(tiles, Geometry(64, 32, 0.5, "d4"), seed=seed, epoch=epoch, rank=rank)
+        return b"".join(np.asarray(crop).tobytes() for crop, _ in stream)
+
+    assert crops() == crops()
+    assert len({crops(), crops(seed=1), crops(epoch=1), crops(rank=1)}) == 4
+
+
+class _SameTiles(torch.utils.data.IterableDataset[Tile]):
+    """The same tile for every loader process: only their random numbers can tell their crops apart."""
+
+    def __init__(self, tile: Tile) -> None:
+        self.tile = tile
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter([self.tile] * 6)
+
+
+def test_loader_processes_never_share_random_numbers(photo: Callable[..., bytes]) -> None:
+    stream = CropStream(_SameTiles(tile_of(photo("grainy", 1))), Geometry(64, 32, 0.5, "d4"), seed=3, epoch=2)
+    crops = [np.asarray(crop).tobytes() for crop, _ in DataLoader(stream, batch_size=None, num_workers=2)]
+    assert len(crops) == 12
+    assert len(set(crops)) == 12
+
+
+@pytest.mark.timeout(60)
+def test_loaders_work_in_a_process_whose_opencv_has_threads() -> None:
+    """A fork has the locks of OpenCV's pool and not its threads: shutting the pool there waits for ever."""
+    code = (
+        "import cv2, numpy, sys\n"
+        "from torch.utils.data import DataLoader\n"
+        "from train.data.crops import CropStream\n"
+        "cv2.setNumThreads(4)\n"
+        "cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (9, 9), 0)\n"
+        "class Nothing:\n"
+        "    def __iter__(self): return iter([])\n"
+        "stream = CropStream(Nothing(), None, seed=0, epoch=0)\n"
+        "print(len(list(DataLoader(stream, batch_size=None, num_workers=2))))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
+    assert result.stdout.split() == ["0"]
+
+
+@pytest.mark.parametrize("loaders", [0, 2])
+def test_batches_are_balanced_and_the_same_again(
+    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training], loaders: int
+) -> None:
+    index = fill(filled, {"train": 5}, number=2)
+    batches = TrainingBatches(filled, index, settings(batch=9, loaders=loaders))
+
+    def first(epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        stream = iter(batches(epoch))
+        return [next(stream) for _ in range(3)]
+
+    crops, labels = zip(*first(0), strict=True)
+    assert crops[0].dtype == torch.uint8
+    assert crops[0].shape == (9, 3, 32, 32)
+    assert torch.bincount(torch.cat(labels)).tolist() == [9, 9, 9]
+    again, other = first(0), first(1)
+    assert all((one == same).all() for one, (same, _) in zip(crops, again, strict=True))
+    assert any((one != same).any() for one, (same, _) in zip(crops, other, strict=True))
+
+
+def test_photographs_smaller_than_the_outer_crop_are_left_out_and_counted(
+    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
+) -> None:
+    index = fill(filled, {"train": 2}, edge_px=80, number=2)
+    with pytest.raises(StageError, match=r"6 training photographs have tiles smaller than train.outer_crop_px 96"):
+        TrainingBatches(filled, index, settings(outer_crop_px=96)).check()
+    assert TrainingBatches(filled, index, settings(outer_crop_px=80)).check() == []
+
+
+def test_one_camera_cannot_be_told_from_others(
+    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
+) -> None:
+    index = fill(filled, {"train": 2}, cameras=("grainy",), number=2)
+    with pytest.raises(StageError, match="training photographs of grainy, two cameras are needed"):
+        TrainingBatches(filled, index, settings()).check()
+
+
+def test_shuffled_labels_keep_their_numbers_and_stay_the_same(
+    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
+) -> None:
+    index = fill(filled, {"train": 6}, number=2)
+    batches = TrainingBatches(filled, index, settings(shuffle_labels=True))
+    shuffled = batches.shuffled_labels()
+    samples = index.split("train")
+    true = dict(zip(samples["photo"].to_pylist(), samples["label"].to_pylist(), strict=True))
+    assert sorted(shuffled.values()) == sorted(true.values())
+    assert shuffled == batches.shuffled_labels()
+    assert sum(shuffled[photo] == label for photo, label in true.items()) < 13

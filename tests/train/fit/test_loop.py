@@ -1,0 +1,221 @@
+"""Training: it learns, it goes on exactly where it stopped, and it learns nothing where there is nothing to learn."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+import torch
+
+from corpus.errors import StageError, StorageError
+from corpus.sections import Training
+from corpus.storage import Store, open_store
+from train.fit.loop import Batch, train_epochs
+from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
+from train.model.network import build_network
+from train.model.optimisation import learning_rate, update_average
+
+CPU = torch.device("cpu")
+Settings = Callable[..., Training]
+
+
+def easy_batches(settings: Training, epoch: int, shuffled: bool = False) -> Iterable[Batch]:
+    """Crops of class 0 are noisy and those of class 1 smooth; without end, and the same again for an epoch."""
+    generator = torch.Generator().manual_seed(settings.seed + 1000 * epoch)
+    while True:
+        labels = torch.randint(0, 2, (settings.batch,), generator=generator)
+        noise = torch.randn(settings.batch, 3, 32, 32, generator=generator)
+        crops = 120 + noise * (1 + 15 * (1 - labels[:, None, None, None]))
+        if shuffled:
+            labels = labels[torch.randperm(settings.batch, generator=generator)]
+        yield crops.clamp(0, 255).to(torch.uint8), labels
+
+
+def new_state(settings: Training) -> TrainingState:
+    torch.set_num_threads(1)
+    torch.manual_seed(settings.seed)
+    return first_state(build_network(settings, 2), settings)
+
+
+def with_dropout(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the network with logits dropped at random, as many networks drop paths: resuming must repeat that too."""
+    return torch.nn.Sequential(network, torch.nn.Dropout(0.1))
+
+
+def train(state: TrainingState, settings: Training, store: Store | None = None, shuffled: bool = False) -> None:
+    def after(metrics: dict[str, object]) -> None:
+        if store is not None:
+            save_checkpoint(store, "c", state)
+
+    train_epochs(
+        state,
+        settings,
+        CPU,
+        forward=with_dropout(state.network),
+        batches_of=lambda epoch: easy_batches(settings, epoch, shuffled),
+        validate=lambda _: {"validation_accuracy": 1.0},
+        after_epoch=after,
+    )
+
+
+def tensors_of(state: TrainingState) -> bytes:
+    moments = {
+        f"o.{name}.{key}": value
+        for name, parameter in state.network.named_parameters()
+        for key, value in state.optimizer.state[parameter].items()
+    }
+    average = {f"a.{k}": v for k, v in state.average.state_dict().items()}
+    return to_safetensors(dict(state.network.state_dict()) | average | moments)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:  # type: ignore[no-untyped-def]
+    return open_store(str(tmp_path / "data"))
+
+
+def test_a_few_steps_learn_what_is_easy(settings: Settings) -> None:
+    easy = settings(steps_per_epoch=10, epochs=3, batch=16)
+    state = new_state(easy)
+    train(state, easy)
+    assert state.history[-1]["accuracy"] > 0.95
+    assert state.history[-1]["loss"] < state.history[0]["loss"]
+    crops, labels = next(iter(easy_batches(easy, 99)))
+    assert (state.average(crops).argmax(1) == labels).float().mean() > 0.9
+
+
+def test_labels_that_say_nothing_are_not_learned(settings: Settings) -> None:
+    hopeless = settings(steps_per_epoch=10, epochs=3, batch=16)
+    state = new_state(hopeless)
+    train(state, hopeless, shuffled=True)
+    assert 0.3 < state.history[-1]["accuracy"] < 0.7
+
+
+@pytest.mark.parametrize("changes", [{}, {"average_decay": 0.0}, {"network": "resnet10t", "steps_per_epoch": 1}])
+def test_resumed_equals_uninterrupted_bit_for_bit(settings: Settings, store: Store, changes: dict[str, object]) -> None:
+    whole = settings(epochs=4, **changes)
+    straight = new_state(whole)
+    train(straight, whole)
+
+    class StoppedError(Exception):
+        pass
+
+    first = new_state(whole)
+    with pytest.raises(StoppedError):
+        train_epochs(
+            first,
+            whole,
+            CPU,
+            forward=with_dropout(first.network),
+            batches_of=lambda epoch: easy_batches(whole, epoch),
+            validate=lambda _: {},
+            after_epoch=lambda _: _save_then_stop_at_2(store, first, StoppedError),
+        )
+    second = new_state(whole)
+    load_checkpoint(store, "c", second)
+    assert second.epochs_done == 2
+    assert tensors_of(second) == tensors_of(first)
+    train(second, whole)
+    assert tensors_of(second) == tensors_of(straight)
+    assert [entry["loss"] for entry in second.history] == [entry["loss"] for entry in straight.history]
+
+
+def _save_then_stop_at_2(store: Store, state: TrainingState, stopped: type[Exception]) -> None:
+    save_checkpoint(store, "c", state)
+    if state.epochs_done == 2:
+        raise stopped
+
+
+def test_a_checkpoint_without_its_marker_does_not_exist(settings: Settings, store: Store) -> None:
+    two = settings(epochs=2)
+    state = new_state(two)
+    train(state, two, store)
+    store.publish("c/epoch-0003/state.safetensors", b"half a file")
+    again = new_state(two)
+    load_checkpoint(store, "c", again)
+    assert again.epochs_done == 2
+
+
+def test_the_last_and_the_best_checkpoint_are_kept(settings: Settings, store: Store) -> None:
+    state = new_state(settings())
+    for epoch, score in enumerate([0.5, 0.9, 0.9, 0.7, 0.8], start=1):
+        state.epochs_done = epoch
+        state.history.append({"epoch": epoch, "validation_accuracy": score})
+        save_checkpoint(store, "c", state)
+    assert state.best_epoch == 3
+    assert store.names("c") == store.done_names("c") == ["epoch-0003", "epoch-0005"]
+
+
+def test_without_validation_the_last_epoch_is_the_best(settings: Settings) -> None:
+    state = new_state(settings())
+    state.history = [{"epoch": 1}, {"epoch": 2}]
+    assert state.best_epoch == 2
+
+
+def test_a_checkpoint_of_another_network_is_refused(settings: Settings, store: Store) -> None:
+    one = settings(epochs=1)
+    state = new_state(one)
+    train(state, one, store)
+    with pytest.raises(StorageError, match="epoch-0001 does not fit the network of this run"):
+        load_checkpoint(store, "c", new_state(settings(network="shutter_small")))
+
+
+def test_checkpoints_are_safetensors_and_json_without_pickle(settings: Settings, store: Store) -> None:
+    one = settings(epochs=1)
+    train(new_state(one), one, store)
+    assert store.names("c/epoch-0001") == ["_done.json", "state.json", "state.safetensors"]
+    assert store.read("c/epoch-0001/state.safetensors")[8:9] == b"{"  # 8 bytes of length, then a JSON header
+
+
+def test_batches_that_run_out_stop_the_training(settings: Settings) -> None:
+    state = new_state(settings())
+    with pytest.raises(StageError, match="only 2 batches for an epoch of 4"):
+        train_epochs(
+            state,
+            settings(),
+            CPU,
+            forward=state.network,
+            batches_of=lambda epoch: [next(iter(easy_batches(settings(), 0)))] * 2,
+            validate=lambda _: {},
+            after_epoch=lambda _: None,
+        )
+
+
+def test_a_loss_that_is_no_number_stops_the_training_before_anything_is_saved(settings: Settings, store: Store) -> None:
+    wild = settings()
+    state = new_state(wild)
+    with torch.no_grad():
+        next(iter(state.network.parameters())).fill_(float("nan"))
+    with pytest.raises(StageError, match=r"the loss is not a number in epoch 1; lower train.learning_rate"):
+        train(state, wild, store)
+    assert store.names("c") == []
+
+
+def test_learning_rate_warms_up_and_falls_to_a_hundredth(settings: Settings) -> None:
+    long = settings(epochs=10, steps_per_epoch=100, warm_up_steps=100, learning_rate=1.0)
+    rates = [learning_rate(step, long) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == rates[99] == 1.0
+    assert rates[99:] == sorted(rates[99:], reverse=True)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-4)
+
+
+def test_warm_up_takes_a_quarter_of_a_short_training_at_most(settings: Settings) -> None:
+    short = settings(epochs=1, steps_per_epoch=8, warm_up_steps=500, learning_rate=1.0)
+    assert [learning_rate(step, short) for step in range(3)] == [0.5, 1.0, 1.0]
+
+
+def test_average_forgets_the_first_weights_and_then_moves_slowly() -> None:
+    average, network = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(average.weight, 0.0)
+    torch.nn.init.constant_(network.weight, 1.0)
+    update_average(average, network, step=0, decay=0.999)
+    assert average.weight.item() == pytest.approx(0.9)
+    torch.nn.init.constant_(network.weight, 0.0)
+    update_average(average, network, step=100_000, decay=0.999)
+    assert average.weight.item() == pytest.approx(0.9 * 0.999)
+
+
+def test_biases_and_norms_do_not_decay(settings: Settings) -> None:
+    state = new_state(settings(weight_decay=0.1))
+    decaying, free = state.optimizer.param_groups
+    assert (decaying["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+    assert {parameter.ndim for parameter in free["params"]} == {1}
+    assert 1 not in {parameter.ndim for parameter in decaying["params"]}

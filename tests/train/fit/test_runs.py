@@ -1,0 +1,81 @@
+from collections.abc import Callable
+
+import pytest
+
+from corpus.errors import StageError, StorageError
+from corpus.sections import Training
+from corpus.storage import Store, open_store
+from train.fit.runs import RunConfig, find_run, open_run
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:  # type: ignore[no-untyped-def]
+    return open_store(str(tmp_path / "data"))
+
+
+@pytest.fixture
+def config(settings: Callable[..., Training]) -> Callable[..., RunConfig]:
+    return lambda generation="0001-abc", **changes: RunConfig(generation, ("a", "b"), settings(**changes))
+
+
+def test_equal_settings_and_generation_are_the_same_run(store: Store, config: Callable[..., RunConfig]) -> None:
+    first = open_run(store, config())
+    assert first.name.startswith("0001-0001-abc-")
+    assert open_run(store, config()) == first
+    assert first.config() == config()
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"generation": "0002-def"}, {"shuffle_labels": True}])
+def test_anything_else_is_another_run_of_the_next_number(
+    store: Store, config: Callable[..., RunConfig], change: dict[str, object]
+) -> None:
+    first, second = open_run(store, config()), open_run(store, config(**change))
+    assert first.name != second.name
+    assert second.name.startswith("0002-")
+
+
+def test_a_name_of_ones_own_belongs_to_one_training(store: Store, config: Callable[..., RunConfig]) -> None:
+    assert open_run(store, config(), "mine").directory == "runs/mine"
+    assert open_run(store, config(), "mine").directory == "runs/mine"
+    with pytest.raises(StageError, match="runs/mine was begun with another train; choose another --run"):
+        open_run(store, config(seed=1), "mine")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "latest", ".hidden"])
+def test_a_name_that_is_no_folder_name_is_refused(store: Store, config: Callable[..., RunConfig], name: str) -> None:
+    with pytest.raises(StageError, match="is not a plain name"):
+        open_run(store, config(), name)
+
+
+def test_latest_is_the_finished_run_of_the_highest_number(store: Store, config: Callable[..., RunConfig]) -> None:
+    for seed in range(3):
+        run = open_run(store, config(seed=seed), f"{(9999, 10000, 10001)[seed]}-x")
+        if seed < 2:
+            store.mark_done(run.directory, {})
+    assert find_run(store, "latest").name == "10000-x"
+
+
+def test_a_run_is_found_by_name_and_by_path(store: Store, config: Callable[..., RunConfig]) -> None:
+    run = open_run(store, config())
+    store.mark_done(run.directory, {})
+    assert find_run(store, run.name) == run
+    by_path = find_run(open_store("/nowhere"), store.path(run.directory) + "/")
+    assert by_path.config() == config()
+    assert by_path.name == run.name
+
+
+def test_a_run_that_is_missing_or_not_finished_is_refused(store: Store, config: Callable[..., RunConfig]) -> None:
+    with pytest.raises(StorageError, match="holds no finished run; train one first"):
+        find_run(store, "latest")
+    run = open_run(store, config())
+    with pytest.raises(StorageError, match="is not finished"):
+        find_run(store, run.name)
+    with pytest.raises(StorageError, match=r"is neither a run of .* nor a run's folder"):
+        find_run(store, "other")
+
+
+def test_a_configuration_that_is_not_one_is_named(store: Store, config: Callable[..., RunConfig]) -> None:
+    run = open_run(store, config())
+    store.publish_json(f"{run.directory}/config.json", {"classes": []})
+    with pytest.raises(StorageError, match=r"config.json is not a run's configuration"):
+        run.config()

@@ -1,0 +1,93 @@
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from corpus.errors import ConfigurationError
+from corpus.sections import Training
+from train.model.network import FrontEnd, build_network, mixed_precision
+
+
+@pytest.fixture
+def crops() -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(40, 200, (2, 3, 32, 32), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(("front", "channels"), [("rgb", 3), ("residual", 9), ("both", 12)])
+def test_a_front_gives_the_network_its_channels(crops: torch.Tensor, front: str, channels: int) -> None:
+    end = FrontEnd(front)  # type: ignore[arg-type]
+    assert end.channels == channels
+    seen = end(crops)
+    assert seen.shape == (2, channels, 32, 32)
+    assert seen.abs().max() <= 4.0
+    assert not list(end.parameters())
+
+
+def test_residuals_are_blind_to_flat_and_slanted_scenes_and_see_noise(crops: torch.Tensor) -> None:
+    ramp = torch.arange(32, dtype=torch.uint8) * 3
+    slanted = (ramp[:, None] + ramp[None, :] // 3).expand(1, 3, 32, 32)
+    inside = np.s_[:, :, 2:-2, 2:-2]
+    assert FrontEnd("residual")(slanted)[inside].abs().max() <= 1 / 4  # rounding of the ramp alone
+    assert FrontEnd("residual")(crops)[inside].abs().mean() > 1
+
+
+def test_residuals_keep_colours_apart() -> None:
+    crop = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    crop[0, 1, 8, 8] = 130  # green alone
+    energy = FrontEnd("residual")(crop).abs().sum(dim=(0, 2, 3))
+    assert (energy[3:6] > 0).all()
+    assert energy[:3].sum() + energy[6:].sum() == 0
+
+
+@pytest.mark.parametrize("name", ["shutter_tiny", "shutter_small", "resnet10t"])
+@pytest.mark.parametrize("front", ["rgb", "both"])
+def test_networks_answer_a_logit_a_class(
+    settings: Callable[..., Training], crops: torch.Tensor, name: str, front: str
+) -> None:
+    network = build_network(settings(network=name, front=front), 5)
+    assert network(crops).shape == (2, 5)
+
+
+def test_equal_seeds_build_equal_networks(settings: Callable[..., Training]) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return torch.cat([each.flatten() for each in build_network(settings(), 3).parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_an_unknown_name_is_refused_with_similar_ones(settings: Callable[..., Training]) -> None:
+    with pytest.raises(ConfigurationError, match=r"train.network: 'resnet10x' is neither .* similar: .*resnet10t"):
+        build_network(settings(network="resnet10x"), 3)
+
+
+def test_a_network_that_takes_no_such_crops_is_refused_before_any_work(settings: Callable[..., Training]) -> None:
+    with pytest.raises(ConfigurationError, match="does not take crops of 32 px"):
+        build_network(settings(network="vit_tiny_patch16_224"), 3)
+
+
+def test_a_small_network_has_no_published_weights(settings: Callable[..., Training]) -> None:
+    with pytest.raises(ConfigurationError, match=r"train\.pretrained: .* has no published weights"):
+        build_network(settings(pretrained=True), 3)
+
+
+def test_mixed_precision_never_touches_the_front(settings: Callable[..., Training], crops: torch.Tensor) -> None:
+    network = build_network(settings(front="both"), 3)
+    seen: list[torch.Tensor] = []
+    network.front.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    with mixed_precision(torch.device("cpu")):
+        network(crops)
+    assert seen[0].dtype == torch.float32
+
+
+def test_timm_can_be_imported_in_a_fresh_process_once_torchvision_is_repaired() -> None:
+    code = (
+        "from train.model.torchvision_repair import repair_torchvision as repair\n"
+        "first = repair(); assert repair() is first\n"
+        "import timm, torchvision.transforms"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

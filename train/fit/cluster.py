@@ -1,0 +1,149 @@
+"""Cluster: a run in, its training on Ray Train workers out; on the cluster of RAY_ADDRESS, else on an embedded one.
+
+Ray restarts workers that die; what they go on from is the run's own last checkpoint in the store, so Ray's
+checkpoints are not used: it gets the metrics alone. Nothing here calls home (RAY_USAGE_STATS_ENABLED=0).
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from pyarrow.fs import FSSpecHandler, PyFileSystem
+from torch import nn
+
+from corpus.errors import ShutterprintError, StageError
+from corpus.sections import Training
+from corpus.storage import Store
+from train.fit.runs import Run
+from train.fit.training_run import carry_out, cores_here, progress_line, read_history
+from train.model.checkpoints import Metrics
+
+MAX_FAILURES = 3
+"""Times a group of workers is started again after one of them died."""
+
+_PROGRESS_INTERVAL_S = 1.0
+
+_ADDRESS = "RAY_ADDRESS"
+"""Set by `ray job submit`; set it by hand for a cluster that runs already."""
+
+
+def carry_out_on_ray(run: Run, settings: Training) -> None:
+    """Carry out a run on `train.workers` Ray Train workers and wait for its end.
+
+    Raises StageError where the cluster has too little, or where the workers failed for good.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # its 2 s add 10 s to a short run
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # workers without GPUs keep their environment
+    embedded = _ADDRESS not in os.environ
+    if embedded:
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a token file is written for one process's cluster
+    import ray
+    import ray.train
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    if embedded:
+        cores = cores_here()
+        options: dict[str, Any] = {"num_cpus": max(cores, settings.workers), "include_dashboard": False}
+    else:
+        options = {}
+    # Ray's own lines stay in its logs and dashboard: they bury ours, and warn every second where there is no dashboard
+    options |= {"log_to_driver": False, "logging_level": logging.WARNING}
+    ray.init("local" if embedded else os.environ[_ADDRESS], **options)
+    try:
+        _check_resources(cast(Any, ray).cluster_resources(), settings)
+        trainer = TorchTrainer(
+            _worker,
+            train_loop_config={"url": run.store.url, "directory": run.directory},
+            torch_config=TorchConfig(backend="nccl" if settings.gpus else "gloo"),
+            scaling_config=ray.train.ScalingConfig(num_workers=settings.workers, use_gpu=settings.gpus),
+            run_config=ray.train.RunConfig(
+                name=run.name,
+                storage_path=run.store.path("ray"),
+                storage_filesystem=PyFileSystem(FSSpecHandler(run.store.filesystem)),
+                failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+            ),
+        )
+        try:
+            with _progress(run, settings):
+                trainer.fit()
+        except ray.train.TrainingFailedError as error:
+            raise StageError(_reason(run, error)) from error
+    finally:
+        ray.shutdown()
+
+
+def _worker(config: dict[str, str]) -> None:
+    """Do one worker's part; runs in a process of its own."""
+    import ray.train
+    from ray.train.torch import get_device
+
+    context = ray.train.get_context()
+    device = get_device()
+
+    def wrap(network: nn.Module) -> nn.Module:
+        if context.get_world_size() == 1:
+            return network
+        return nn.parallel.DistributedDataParallel(network, [device.index] if device.type == "cuda" else None)
+
+    def report(metrics: Metrics) -> None:
+        ray.train.report(dict(metrics))
+
+    carry_out(
+        Run(Store(config["url"]), config["directory"]),
+        torch.device(device),
+        rank=context.get_world_rank(),
+        ranks=context.get_world_size(),
+        wrap=wrap,
+        report=report,
+    )
+
+
+@contextmanager
+def _progress(run: Run, settings: Training) -> Iterator[None]:
+    """Print a line for each epoch that workers finish meanwhile, wherever they run."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        seen = len(read_history(run))
+        stopped = False
+        while not stopped:
+            stopped = stop.wait(_PROGRESS_INTERVAL_S)  # once more after the end: the last epoch's line
+            history = read_history(run)
+            for metrics in history[seen:]:
+                print(progress_line(metrics, settings), flush=True)
+            seen = max(seen, len(history))
+
+    thread = threading.Thread(target=follow, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _check_resources(resources: dict[str, float], settings: Training) -> None:
+    """Refuse what would wait for ever; a cluster that grows on demand must have its least size set to what is asked."""
+    kind = "GPU" if settings.gpus else "CPU"
+    there = int(resources.get(kind, 0))
+    if there < settings.workers:
+        raise StageError(
+            f"train.workers: {settings.workers} workers need a {kind} each, the Ray cluster has {there}; "
+            f"set train.workers to {max(there, 1)} or fewer" + (", or train.gpus to false" if settings.gpus else "")
+        )
+
+
+def _reason(run: Run, error: Any) -> str:
+    """Return the sentence of the first worker's failure that is a sentence, else Ray's own text."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        cause = getattr(failure, "_base_exc", failure)
+        if isinstance(cause, ShutterprintError):
+            return str(cause)
+    return (
+        f"{run.name}: the Ray workers failed {MAX_FAILURES + 1} times; the same command goes on. The last time: {error}"
+    )

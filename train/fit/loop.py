@@ -1,0 +1,113 @@
+"""Loop: a state, settings and batches in; the same state trained further out, epoch by epoch.
+
+Knows nothing of Ray, of files or of where batches come from. An epoch depends on the state before it and on
+(seed, epoch, rank) alone, so a training resumed from a checkpoint ends as one that was never stopped.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from corpus.errors import StageError
+from corpus.sections import Training
+from train.model.checkpoints import Metrics, TrainingState
+from train.model.network import mixed_precision
+from train.model.optimisation import learning_rate, update_average
+
+Batch = tuple[Tensor, Tensor]
+"""Crops uint8 N×3×H×W and labels int64 N."""
+
+_GRADIENT_NORM_MAX = 5.0  # a rare outlier among batches must not undo an epoch; usual norms are near 1
+
+
+def train_epochs(
+    state: TrainingState,
+    settings: Training,
+    device: torch.device,
+    *,
+    forward: nn.Module,
+    batches_of: Callable[[int], Iterable[Batch]],
+    validate: Callable[[nn.Module], Metrics],
+    after_epoch: Callable[[Metrics], None],
+    rank: int = 0,
+    ranks: int = 1,
+) -> None:
+    """Train `state` up to `train.epochs`, from wherever it stands.
+
+    `forward`: the network to call, `state.network` itself or wrapped for data parallelism. `batches_of`: at least
+    `train.steps_per_epoch` batches for an epoch's number, from 0. `validate`: metrics of the averaged weights.
+    `after_epoch`: called when `state` is whole again, with the epoch's metrics; saves, reports, prints.
+    Raises StageError where batches run out or the loss is no longer a number.
+    """
+    while state.epochs_done < settings.epochs:
+        epoch = state.epochs_done
+        torch.manual_seed(seed_of(settings.seed, epoch, rank))  # for networks that drop paths at random
+        began_s = time.monotonic()
+        metrics = _train_one(state, settings, device, forward, batches_of(epoch), epoch)
+        seconds = time.monotonic() - began_s
+        metrics |= {"seconds": round(seconds, 2)}
+        metrics |= {"crops_per_s": round(ranks * settings.steps_per_epoch * settings.batch / max(seconds, 1e-9), 1)}
+        metrics |= validate(state.average)
+        state.epochs_done = epoch + 1
+        state.history.append(metrics)
+        after_epoch(metrics)
+
+
+def seed_of(*numbers: int) -> int:
+    """Return one 64-bit seed of several numbers, each set of them its own."""
+    words = np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(2)
+    return int(words[0]) << 31 | int(words[1]) >> 1
+
+
+def _train_one(
+    state: TrainingState,
+    settings: Training,
+    device: torch.device,
+    forward: nn.Module,
+    batches: Iterable[Batch],
+    epoch: int,
+) -> Metrics:
+    forward.train()
+    loss_sum = torch.zeros((), device=device)
+    right = torch.zeros((), device=device)
+    rate = 0.0
+    for number, (crops, labels) in enumerate(_exactly(batches, settings.steps_per_epoch)):
+        step = epoch * settings.steps_per_epoch + number
+        rate = learning_rate(step, settings)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        crops, labels = crops.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        with mixed_precision(device):
+            logits = forward(crops)
+        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=settings.label_smoothing)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(state.network.parameters(), _GRADIENT_NORM_MAX)
+        state.optimizer.step()
+        if state.average is not state.network:
+            update_average(state.average, state.network, step, settings.average_decay)
+        loss_sum += loss.detach()  # no .item() here: it would make the CPU wait for the GPU every step
+        right += (logits.argmax(1) == labels).sum()
+    if not torch.isfinite(loss_sum):
+        raise StageError(f"train: the loss is not a number in epoch {epoch + 1}; lower train.learning_rate")
+    crops_seen = settings.steps_per_epoch * settings.batch
+    return {
+        "epoch": epoch + 1,
+        "step": (epoch + 1) * settings.steps_per_epoch,
+        "learning_rate": rate,
+        "loss": loss_sum.item() / settings.steps_per_epoch,
+        "accuracy": right.item() / crops_seen,
+    }
+
+
+def _exactly(batches: Iterable[Batch], steps: int) -> Iterator[Batch]:
+    seen = 0
+    for batch in islice(batches, steps):
+        yield batch
+        seen += 1
+    if seen < steps:
+        raise StageError(f"train: only {seen} batches for an epoch of {steps}; lower train.steps_per_epoch")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.planted import CAMERAS, KEPT, key_of_camera, natives
-from curation.judging.splits import SPLITS
+from corpus.records import SPLITS
 
 Row = dict[str, Any]
 

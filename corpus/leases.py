@@ -10,19 +10,26 @@ counts as run out.
 """
 
 import json
+import logging
 import os
 import re
 import secrets
 import socket
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from corpus.errors import StorageError
 from corpus.storage import Store
 
+logger = logging.getLogger(__name__)
+
 LEASE_S = 600.0
-"""How long a lease holds without being renewed; to be renewed every quarter of it."""
+"""How long a lease holds without being renewed."""
+RENEW_EVERY_S = LEASE_S / 4
 FURTHEST_S = 86400.0
 
 
@@ -126,6 +133,54 @@ def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
     if after.get(lease.number) == data:
         store.remove(lease.path)
     return None
+
+
+class HeldLease:
+    """A lease that a thread renews in the background until it is released."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self._ended = threading.Event()
+        # a renewal that is under way when the lease is released would bring its file back
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._renew_until_released, daemon=True)
+        self._thread.start()
+
+    def is_ours(self) -> bool:
+        """Renew the lease and return whether it still holds: where it does not, publish nothing more."""
+        with self._lock:
+            return not self._ended.is_set() and self.lease.renew(time.time())
+
+    def release(self) -> None:
+        """Stop renewing and let others have the unit."""
+        self._ended.set()
+        with self._lock:
+            self.lease.release()
+
+    def _renew_until_released(self) -> None:
+        while not self._ended.wait(RENEW_EVERY_S):
+            try:
+                self.is_ours()
+            # an object store's client has errors of many kinds, and none of them may end the renewing
+            except Exception:
+                logger.warning("the lease of %s could not be renewed", self.lease.unit, exc_info=True)
+
+
+@contextmanager
+def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
+    """Hold a unit for the length of a `with` block, renewed in the background; None where another process has it.
+
+    Arguments as `take` has them. The lease is released whatever ends the block.
+    """
+    lease = take(store, folder, unit, time.time())
+    if lease is None:
+        yield None
+        return
+    holding = HeldLease(lease)
+    try:
+        yield holding
+    finally:
+        holding.release()
 
 
 def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:

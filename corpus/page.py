@@ -7,11 +7,11 @@ our own drawing, and only `tiles` takes picture bytes, which must be a JPEG's.
 import base64
 import re
 from collections.abc import Sequence
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
-
-from corpus.page_style import STYLE
 
 _URL_MAX_CHARACTERS = 4096
 _LONG_TABLE_ROWS = 30
@@ -39,11 +39,16 @@ def page(title: str, lead: str, sections: Sequence[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n<main>\n"
         f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n'
         + "\n".join(sections)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+@cache
+def _style() -> str:
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def section(heading: str, *parts: str) -> str:

@@ -10,6 +10,9 @@ import re
 
 import pyarrow as pa
 
+SPLITS = ("train", "validation", "test")
+"""The sides of the data set, in the order in which they are shown and packed."""
+
 _TEXTS = pa.list_(pa.string())
 
 FACTS = pa.struct(

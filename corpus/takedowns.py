@@ -6,15 +6,16 @@ of the list that does not say which photo it is of, rather than let that photo i
 """
 
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from corpus.errors import StorageError
 from corpus.records import RECORD
 from corpus.storage import Store
+from corpus.text import iso_time
 
 Row = dict[str, Any]
 
@@ -45,7 +46,7 @@ def takedown(store: Store, photo: str, pages: Iterable[str] = ()) -> bool:
         known = _read(store, path) if store.exists(path) else None
     except StorageError:
         known = None
-    at = known.at if known else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = known.at if known else iso_time(time.time())
     wanted = Takedown(photo, at, frozenset(pages) | (known.pages if known else frozenset()))
     if wanted != known:
         store.publish_json(path, {"photo": photo, "at": at, "pages": sorted(wanted.pages)})

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with
-from curation.amounts import clipped
+from corpus.text import one_line
 from curation.generations import generation_named
 from curation.inspection.compare import differences
 
@@ -106,7 +106,7 @@ def _number_column(title: str) -> Column:
 
 def _line(text: str) -> str:
     """Return text on one line, without what would steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in clipped(text, _TEXT_CHARACTERS))
+    return one_line(text, _TEXT_CHARACTERS)
 
 
 if __name__ == "__main__":

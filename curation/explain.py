@@ -20,7 +20,7 @@ from rich.table import Table
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.records import RECORD
-from curation.amounts import clipped, count
+from corpus.text import count, one_line
 from curation.consensus import enriched
 from curation.facts.examine import kind_of
 from curation.generations import Past, latest_generation, learned_in
@@ -214,7 +214,7 @@ def _table(lines: Sequence[tuple[str, str]]) -> Table:
 
 def _line(text: str) -> str:
     """Return text on one line, without what would steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in clipped(text, _TEXT_CHARACTERS))
+    return one_line(text, _TEXT_CHARACTERS)
 
 
 if __name__ == "__main__":

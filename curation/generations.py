@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from corpus.errors import StageError, StorageError
 from corpus.storage import Store
+from corpus.text import leading_number
 
 FOLDER = "curated"
 _BATCH_PHOTOS = 16_384
@@ -26,13 +27,7 @@ _LEARNED = {"camera": str, "aspect": str, "value": str, "text": str, "native": b
 def latest_generation(store: Store) -> str | None:
     """Return the newest whole generation's name, None before the first."""
     names = store.done_names(FOLDER)
-    return max(names, key=number_of) if names else None
-
-
-def number_of(generation: str) -> int:
-    """Return the number a generation's name begins with, 0 for a name without."""
-    first = generation.partition("-")[0]
-    return int(first) if first.isdigit() else 0
+    return max(names, key=leading_number) if names else None
 
 
 def generation_named(store: Store, text: str) -> str:
@@ -40,7 +35,7 @@ def generation_named(store: Store, text: str) -> str:
 
     Raises StageError, naming the generations there are, where there is none or more than one.
     """
-    names = sorted(store.done_names(FOLDER), key=number_of)
+    names = sorted(store.done_names(FOLDER), key=leading_number)
     if text == "latest" and names:
         return names[-1]
     found = [name for name in names if name == text] or [name for name in names if text and name.startswith(text)]

@@ -21,7 +21,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import open_store
-from curation.amounts import clipped, count
+from corpus.text import count, one_line
 from curation.consensus import Row
 from curation.generations import generation_named, learned_in
 from curation.inspection.catalogue_additions import FIELDS, Addition, additions, pinned
@@ -129,7 +129,7 @@ def _print_summary(console: Console, found: Sequence[Addition], left_out: Sequen
 
 def _line(text: str) -> str:
     """Return text on one line, without what would steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in clipped(text, _TEXT_CHARACTERS))
+    return one_line(text, _TEXT_CHARACTERS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The demo's world as configuration: a whole copy of pipelines.yaml in which the sites are those of this machine."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import yaml
 
 from corpus.catalogue import Catalogue, read_catalogue
 from corpus.configuration import Configuration
+from corpus.text import iso_time
 from demo.uploads.upload import Upload
 
 CAMERAS = Path(__file__).with_name("cameras.yaml")
@@ -29,7 +29,7 @@ def write_configuration(
     """
     first = min(upload.uploaded_at_s for upload in uploads)
     last = max(upload.uploaded_at_s for upload in uploads)
-    period = {"since": _iso(first), "until": _iso(last + 1)}
+    period = {"since": iso_time(first), "until": iso_time(last + 1)}
     local = {
         "storage": str(folder / "store"),
         "catalogue": str(CAMERAS),
@@ -56,7 +56,3 @@ def _merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         below = merged.get(key)
         merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
-
-
-def _iso(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

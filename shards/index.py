@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StageError, StorageError
+from corpus.records import SPLITS
 from corpus.storage import Store
+from corpus.text import leading_number
 from shards.entries import Failure, ShardEntry, read_entry
-from shards.plan import SPLITS, ShardPlan
+from shards.plan import ShardPlan
 
 ROOT = "shards"
 
@@ -147,7 +149,7 @@ def previous_plans(store: Store, generation: str | None = None) -> list[ShardPla
 
 def _newest(store: Store) -> str | None:
     """Return the generation of the highest number; names are `<number>-<digest>`, and 10000 follows 9999."""
-    return max(store.done_names(ROOT), key=lambda name: (len(name.partition("-")[0]), name), default=None)
+    return max(store.done_names(ROOT), key=lambda name: (leading_number(name), name), default=None)
 
 
 def _check(entries: list[ShardEntry], classes: tuple[str, ...]) -> None:

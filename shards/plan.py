@@ -13,12 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 from corpus.errors import StageError
+from corpus.records import SPLITS
 from corpus.sections import Shards
 
 FORMAT = 1
 """Part of every shard's digest; to be raised when the way tiles are cut or packed changes."""
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)

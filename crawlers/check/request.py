@@ -25,7 +25,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from corpus.errors import StageError
-from crawlers.forget.photo_names import shown
+from corpus.text import escaped
 from crawlers.network.hosts import is_allowed, is_open, is_through_proxy
 from crawlers.network.limits import Lane
 from crawlers.network.politeness import ASKING_ANEW_S, FIRST_PAUSE_S, HOST_WIDE_STATUSES, retry_after_s
@@ -181,7 +181,7 @@ class Caller:
 
     def clean(self, text: str) -> str:
         """Return a stranger's text without the secret, however it is written, and without control characters."""
-        return shown(without_secret(text, self.secret))
+        return escaped(without_secret(text, self.secret))
 
     def _beginning(self, body: bytes | bytearray) -> str:
         """Return the first words of a body; cut only when the secret is out of it, or half of one might stay."""

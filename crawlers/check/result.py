@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from crawlers.forget.photo_names import shown
+from corpus.text import escaped
 
 SUBJECT_WIDTH = 20
 
@@ -21,4 +21,4 @@ class Finding:
 def finding_line(finding: Finding) -> str:
     """Return a finding as a line; lines below each other are aligned."""
     cure = f" → {finding.cure}" if finding.cure else ""
-    return shown(f"{finding.status:<4}  {finding.subject:<{SUBJECT_WIDTH}}  {finding.text}{cure}")
+    return escaped(f"{finding.status:<4}  {finding.subject:<{SUBJECT_WIDTH}}  {finding.text}{cure}")

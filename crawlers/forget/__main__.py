@@ -23,7 +23,8 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
 from corpus.storage import Store
 from corpus.takedowns import REASON, is_taken_down, page_digest, takedown, takedowns, taken_down
-from crawlers.forget.photo_names import PhotoName, parse_name, plain_page, shown
+from corpus.text import escaped
+from crawlers.forget.photo_names import PhotoName, parse_name, plain_page
 from crawlers.forget.published import still_published
 from crawlers.forget.removal import (
     COLUMNS,
@@ -149,7 +150,7 @@ def _keys(store: Store, names: Sequence[PhotoName], problems: Problems) -> list[
         photos = found[page] | known[page_digest(page)]
         if not photos:
             raise ConfigurationError(
-                f"{shown(text)}: no record has this page, and nothing was done; name the photo by its key instead: "
+                f"{escaped(text)}: no record has this page, and nothing was done; name the photo by its key instead: "
                 "flickr:<the number in the address>, wikimedia:<the page id in the wiki's page information>"
             )
         keys |= photos
@@ -159,14 +160,14 @@ def _keys(store: Store, names: Sequence[PhotoName], problems: Problems) -> list[
 def _show_list(store: Store) -> int:
     listed = takedowns(store)
     for one in listed:
-        print(f"{one.at}  {shown(one.photo)}")
+        print(f"{one.at}  {escaped(one.photo)}")
     print(f"{_many(len(listed), 'photo')} on the takedown list of {store.url}")
     return 0
 
 
 def _report(store: Store, traces: dict[str, Traces], verb: str, problems: Problems) -> None:
     for photo, trace in traces.items():
-        print(f"{shown(photo)}: {_told(trace, verb)}")
+        print(f"{escaped(photo)}: {_told(trace, verb)}")
     sha256 = {digest: photo for photo, trace in traces.items() for digest in trace.sha256}
     others = {
         (row["photo"], sha256[row["sha256"]])
@@ -175,7 +176,7 @@ def _report(store: Store, traces: dict[str, Traces], verb: str, problems: Proble
         if row["photo"] not in traces and not is_taken_down(store, row["photo"])
     }
     for other, photo in sorted(others):
-        print(f"{shown(other)}: has the same bytes as {shown(photo)} and stays; forget it too if it is meant as well")
+        print(f"{escaped(other)}: has the same bytes as {escaped(photo)} and stays; forget it too if you mean both")
     published = still_published(store, {photo: trace.versions for photo, trace in traces.items()}, problems)
     if published:
         print("\npublished before, and never changed:")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from corpus.errors import ConfigurationError
+from corpus.text import escaped
 
 _SITE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FLICKR_HOST = re.compile(r"((www|m|secure)\.)?flickr\.com")
@@ -40,7 +41,7 @@ def parse_name(text: str, wiki_host: str) -> PhotoName:
     if source == "folder" and site_id and not site_id.startswith("/"):
         return PhotoName(text, f"folder:{site_id}")
     raise ConfigurationError(
-        f"{shown(text)}: is not a photo; name it by its key (flickr:4711, wikimedia:123, or folder:a/b.jpg with the "
+        f"{escaped(text)}: is not a photo; name it by its key (flickr:4711, wikimedia:123, or folder:a/b.jpg with the "
         "path below sources.folder.path) or by the address of its page (https://…)"
     )
 
@@ -56,15 +57,10 @@ def plain_page(url: str) -> str:
     return host + path + (f"?{unquote(parts.query)}" if parts.query else "")
 
 
-def shown(text: str) -> str:
-    """Return a text with what is not printable escaped, so that a file's name cannot talk to the terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
 def _of_page(url: str, wiki_host: str) -> PhotoName:
     page = plain_page(url)
     if not page:
-        raise ConfigurationError(f"{shown(url)}: is not an address of a page")
+        raise ConfigurationError(f"{escaped(url)}: is not an address of a page")
     parts = urlsplit(url)
     host = parts.hostname or ""
     if _FLICKR_HOST.fullmatch(host) and (match := _FLICKR_PATH.fullmatch(parts.path)):

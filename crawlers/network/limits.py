@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +24,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 from corpus.errors import ConfigurationError
-from crawlers.windows.time_slices import window_slug
+from corpus.text import unique_slug
 
 LONGEST_WAIT_S = 3600.0
 """No pause and no debt is longer: what says otherwise was written before a clock was set back."""
@@ -52,11 +51,6 @@ def limits_folder(configured: str, environment: Mapping[str, str]) -> Path:
     home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
     # a relative $XDG_STATE_HOME is to be ignored: https://specifications.freedesktop.org/basedir/latest
     return (Path(state) if state.startswith("/") else home / ".local" / "state") / "shutterprint" / "limits"
-
-
-def file_name(text: str) -> str:
-    """Return a name for a file or folder that no other text has."""
-    return f"{window_slug(text)}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
 
 
 @contextmanager
@@ -121,7 +115,7 @@ class Lane:
         delay_s: float = 0.0,
         bytes_per_s: float | None = None,
     ) -> None:
-        below = folder / file_name(host.lower())
+        below = folder / unique_slug(host.lower())
         self.starts, self.pace = below / "starts", below / f"{kind}-pace"
         self.turns = [_Turn(below / f"{kind}-turn-{number}") for number in range(requests)]
         self.delay_s, self.bytes_per_s = delay_s, bytes_per_s

@@ -14,7 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from crawlers.network.limits import SHORTEST_WAIT_S, file_name, locked, read_numbers, write_numbers
+from corpus.text import unique_slug
+from crawlers.network.limits import SHORTEST_WAIT_S, locked, read_numbers, write_numbers
 
 HOUR_S = 3600.0
 BURST = 0.1
@@ -35,7 +36,7 @@ class Quota:
     def __init__(self, folder: Path, name: str, per_hour: int) -> None:
         if per_hour < 2:
             raise ValueError(f"{per_hour} calls an hour are too few to be rationed; 2 at least")
-        self.path = folder / f"quota-{file_name(name)}"
+        self.path = folder / f"quota-{unique_slug(name)}"
         self.burst = max(1, int(per_hour * BURST))
         self.per_s = (per_hour - self.burst) / HOUR_S
         with locked(self.path):

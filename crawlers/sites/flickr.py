@@ -11,11 +11,12 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from corpus.records import version_of
+from corpus.text import iso_time
 from crawlers.sites.api_client import Fault
 from crawlers.vetting import listing
 from crawlers.vetting.listing import Judge, Told, WrongShape, format_reasons
 from crawlers.windows.records import Found
-from crawlers.windows.time_slices import Slice, iso_time
+from crawlers.windows.time_slices import Slice
 from curation.reasons import in_funnel_order
 
 PER_PAGE = 500  # the most the API gives

@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from corpus.records import version_of
+from corpus.text import iso_time
 from crawlers.network.politeness import LONGEST_RETRY_AFTER_S
 from crawlers.sites.api_client import Fault
 from crawlers.sites.html_text import plain_text
 from crawlers.vetting import listing
 from crawlers.vetting.listing import Judge, Told, WrongShape, format_reasons
 from crawlers.windows.records import Found
-from crawlers.windows.time_slices import Slice, iso_time
+from crawlers.windows.time_slices import Slice
 
 MEMBERS_MAX = 500  # members a request, for clients without special rights
 DESCRIBED_MAX = 50  # files a request with their properties

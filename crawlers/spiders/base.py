@@ -26,6 +26,7 @@ from corpus.leases import LEASE_S
 from corpus.receipts import last_receipt, publish_receipt
 from corpus.sections import Site
 from corpus.storage import Store
+from corpus.text import iso_time
 from crawlers.download.photo import Obtaining
 from crawlers.network.concurrency import Every, in_thread
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
@@ -40,7 +41,6 @@ from crawlers.windows.markers import Markers, due_photos
 from crawlers.windows.records import Found
 from crawlers.windows.rejudge import revise
 from crawlers.windows.sharing import LeaseLost, Sharing
-from crawlers.windows.time_slices import iso_time
 from crawlers.windows.work_units import Part, parse_part, unit_of
 
 TICK_S = 0.5

@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from corpus.errors import ConfigurationError, StageError
+from corpus.text import slug
 from crawlers.folder.files import State, fits, walk
 from crawlers.folder.ingest import FileTaking, found_at, readable
 from crawlers.folder.layouts import LAYOUTS
 from crawlers.network.concurrency import in_thread
 from crawlers.spiders.base import PhotoSpider
-from crawlers.windows.time_slices import window_slug
 
 FILES_PER_WINDOW = 1000
 """A window's records are written, and its files known, in one go."""
@@ -96,7 +96,7 @@ class FolderSpider(PhotoSpider):
             details = {"directory": directory, "files": {name: new[name] for name in names}, "layout": self.layout}
             digest = hashlib.sha256(json.dumps(details).encode()).hexdigest()[:12]
             photos = [found_at(f"{directory}/{name}" if directory else name) for name in names]
-            await self.crawl_window(f"{window_slug(readable(directory)) or 'top'}-{digest}-{ending}", photos, details)
+            await self.crawl_window(f"{slug(readable(directory)) or 'top'}-{digest}-{ending}", photos, details)
         if not self._new(directory, files):
             await self._supersede(directory)
 

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from crawlers.forget.photo_names import shown
+from corpus.text import escaped
 
 LINE_EVERY_S = 10.0
 PACE_OVER_S = 30.0
@@ -95,7 +95,7 @@ def progress_line(view: View, pace: Pace) -> str:
     if view.window_total:
         left = pace.remaining(view)
         parts.append(f"window at {view.window_done} of {view.window_total}" + (f", {left}" if left else ""))
-    return shown("; ".join(parts + _circumstances(view)))
+    return escaped("; ".join(parts + _circumstances(view)))
 
 
 def display(view: View, pace: Pace) -> RenderableType:
@@ -235,4 +235,4 @@ def _circumstances(view: View) -> list[str]:
 
 
 def _line(text: str, style: str = "") -> Text:
-    return Text(shown(text), style, no_wrap=True, overflow="ellipsis")
+    return Text(escaped(text), style, no_wrap=True, overflow="ellipsis")

@@ -15,6 +15,7 @@ from typing import Any
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Site
+from corpus.text import iso_time
 from crawlers.download.fetcher import Fetcher
 from crawlers.download.photo import PHOTOS_AHEAD, Downloading
 from crawlers.network.concurrency import in_thread
@@ -30,7 +31,6 @@ from crawlers.windows.time_slices import (
     Done,
     Slice,
     Walk,
-    iso_time,
     parse_time,
     period,
     query_ending,

@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.leases import holders
-from crawlers.forget.photo_names import shown
+from corpus.text import escaped, iso_time
 from crawlers.network.limits import limits_folder
 from crawlers.network.quota import Quota, quota_name
 from crawlers.sites.flickr import CALLS_PER_HOUR
@@ -31,7 +31,7 @@ from crawlers.spiders.flickr import KEY_VARIABLE
 from crawlers.status.counts import Census, Failure, Tally, take_census
 from crawlers.status.coverage import Coverage, asked_queries, coverages
 from crawlers.windows import checkpoint
-from crawlers.windows.time_slices import iso_time, period
+from crawlers.windows.time_slices import period
 from crawlers.windows.work_units import leases_folder
 
 SLICED_SOURCES = ("flickr", "wikimedia")
@@ -139,7 +139,7 @@ def show(console: Console, status: SourceStatus, now: str, *, has_failures: bool
     """Print a status as tables; `now` is ISO 8601, UTC."""
     census = status.census
     share = "" if status.share is None else f", {_percent(status.share)} of the time covered"
-    console.print(f"{shown(census.source)}: {len(census.windows):,} windows whole{share}", style="bold")
+    console.print(f"{escaped(census.source)}: {len(census.windows):,} windows whole{share}", style="bold")
     _print(console, _camera_table(census.cameras, now))
     _print(console, _refusal_table(census.refusals))
     _print(console, _query_table(status.coverages))
@@ -149,7 +149,7 @@ def show(console: Console, status: SourceStatus, now: str, *, has_failures: bool
         ("cannot be read", census.troubles),
     ):
         if lines:
-            console.print("\n".join([f"{title}:", *(f"  {shown(line)}" for line in lines), ""]), soft_wrap=True)
+            console.print("\n".join([f"{title}:", *(f"  {escaped(line)}" for line in lines), ""]), soft_wrap=True)
     if has_failures:
         _print(console, _failure_table(census.failures, now))
 
@@ -171,14 +171,14 @@ def _camera_table(cameras: dict[str, Tally], now: str) -> Table:
 def _camera_cells(camera: str, tally: Tally, now: str) -> list[str]:
     numbers = (tally.found, tally.stored, tally.refused, tally.failed_transient, tally.failed_final, tally.deleted)
     cells = [f"{number:,}" for number in numbers]
-    return [shown(camera), *cells, f"{tally.size_bytes / 1e6:,.1f}", _when(tally.next_attempt, now, "")]
+    return [escaped(camera), *cells, f"{tally.size_bytes / 1e6:,.1f}", _when(tally.next_attempt, now, "")]
 
 
 def _refusal_table(refusals: dict[str, dict[str, int]]) -> Table:
     table = Table("refused because", "camera", _number("photos"), box=None)
     for reason, cameras in sorted(refusals.items(), key=lambda item: (-sum(item[1].values()), item[0])):
         for camera, number in sorted(cameras.items(), key=lambda item: (-item[1], item[0])):
-            table.add_row(shown(reason), shown(camera), f"{number:,}")
+            table.add_row(escaped(reason), escaped(camera), f"{number:,}")
     return table
 
 
@@ -188,8 +188,8 @@ def _query_table(found: Iterable[Coverage]) -> Table:
     for each in found:
         first = f"{iso_time(each.to_do[0].start_s)} to {iso_time(each.to_do[0].end_s)}" if each.to_do else ""
         table.add_row(
-            shown(each.query) + ("" if each.is_asked else " (no longer asked for)"),
-            shown(each.camera or "-"),
+            escaped(each.query) + ("" if each.is_asked else " (no longer asked for)"),
+            escaped(each.camera or "-"),
             f"{each.windows:,}",
             _percent(each.share),
             f"{each.to_do_days:,.1f}",
@@ -205,7 +205,7 @@ def _failure_table(failures: Iterable[Failure], now: str) -> Table:
         what = f"HTTP {each.http_status}: {each.error}" if each.http_status else each.error
         kind = "transient" if each.next_attempt else "final"
         cells = (each.photo, each.camera, what, each.failed_at or "-", str(each.attempts), kind)
-        table.add_row(*map(shown, cells), _when(each.next_attempt, now, "never"))
+        table.add_row(*map(escaped, cells), _when(each.next_attempt, now, "never"))
     return table
 
 

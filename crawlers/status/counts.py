@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from crawlers.windows.time_slices import iso_time
+from corpus.text import iso_time
 
 WITHOUT_CAMERA = "-"
 READ_AT_ONCE = 16

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import ConfigurationError
 from corpus.sections import Rules
-from crawlers.windows.time_slices import iso_time
+from corpus.text import iso_time
 from curation.reasons import in_funnel_order
 from curation.rules import camera_unknown, edited_by_software, not_native_size, software_not_firmware
 from forensics.metadata.editors import editor_marks

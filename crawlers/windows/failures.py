@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from crawlers.windows.time_slices import iso_time
+from corpus.text import iso_time
 
 FIRST_WAIT_S = 3600
 LONGEST_WAIT_S = 7 * 86400

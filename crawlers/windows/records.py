@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.records import RECORD
+from corpus.text import iso_time
 from crawlers.vetting.door import Refused
-from crawlers.windows.time_slices import iso_time
 
 Row = dict[str, Any]
 

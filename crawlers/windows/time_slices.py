@@ -6,15 +6,14 @@ the store, so a crawl that was cut off halves the same spans at the same points 
 as one that was not.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import NamedTuple
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Site
+from corpus.text import unique_slug
 
 
 class Slice(NamedTuple):
@@ -123,12 +122,7 @@ def window_name(part: Slice, query: str) -> str:
 
 def query_ending(query: str) -> str:
     """Return what the names of all windows of a query end with."""
-    return f"_{window_slug(query)}-{sha256(query.encode()).hexdigest()[:8]}"
-
-
-def window_slug(text: str) -> str:
-    """Return what of a text may stand in a path: lower-case letters, digits and hyphens, 60 at most."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")
+    return f"_{unique_slug(query)}"
 
 
 def parse_time(key: str, text: str) -> int:
@@ -153,11 +147,6 @@ def period(section: Site, key: str, now_s: float) -> Slice:
         wanted_s = parse_time(f"{key}.until", section.until)
         until_s = wanted_s if wanted_s <= now_s else until_s
     return Slice(since_s, max(since_s, until_s))
-
-
-def iso_time(time_s: int) -> str:
-    """Return seconds since 1970 as ISO 8601 in UTC, e.g. `2014-10-02T08:00:00Z`."""
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def start_of_hour(time_s: float) -> int:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from corpus.errors import ConfigurationError
-from crawlers.network.limits import file_name
+from corpus.text import unique_slug
 
 
 def unit_of(details: Mapping[str, Any]) -> str:
@@ -24,7 +24,7 @@ def unit_of(details: Mapping[str, Any]) -> str:
 
 def unit_name(unit: str) -> str:
     """Return what stands for a unit in the names of its leases; no other unit has it."""
-    return file_name(unit)
+    return unique_slug(unit)
 
 
 def leases_folder(source: str) -> str:

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from corpus.records import SPLITS
+
 PLAIN_LINE_EVERY_S = 10.0
-_SPLITS = ("train", "validation", "test")
 
 
 @contextmanager
@@ -42,9 +43,9 @@ def print_counts(console: Console, counts: Mapping[str, Any]) -> None:
     for step in counts["funnel"]:
         funnel.add_row(step["reason"], f"{step['refused']:,}", f"{step['first']:,}", f"{step['remaining']:,}")
     console.print(funnel)
-    cameras = Table("camera", *(_number(column) for column in ("photos", "kept", "groups", *_SPLITS)), box=None)
+    cameras = Table("camera", *(_number(column) for column in ("photos", "kept", "groups", *SPLITS)), box=None)
     for key, camera in counts["cameras"].items():
-        photos = (camera["splits"][split]["photos"] for split in _SPLITS)
+        photos = (camera["splits"][split]["photos"] for split in SPLITS)
         cameras.add_row(
             key, *(f"{number:,}" for number in (camera["photos"], camera["kept"], camera["groups"], *photos))
         )

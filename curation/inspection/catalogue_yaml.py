@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import yaml
 
 from corpus.errors import StageError
-from curation.amounts import clipped, count
+from corpus.text import count, one_line
 from curation.consensus import CAMERA, Row
 from curation.inspection.catalogue_additions import FIELDS, Addition
 
@@ -119,7 +119,7 @@ def _quoted(text: str) -> str:
 
 def _comment(text: str) -> str:
     # strangers' Software may hold what YAML allows in no comment
-    return "".join(each if each.isprintable() else "?" for each in clipped(text, _COMMENT_CHARACTERS))
+    return one_line(text, _COMMENT_CHARACTERS)
 
 
 def _line_end(text: str, node: yaml.Node) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from corpus.catalogue import Camera, key_of
-from curation.amounts import count, size
+from corpus.text import count, size
 from curation.consensus import CAMERA, claims
 from curation.inspection.reason_values import (
     Grounds,

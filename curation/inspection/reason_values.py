@@ -13,7 +13,7 @@ from typing import Any
 
 from corpus.catalogue import Camera, unlisted_camera
 from corpus.sections import Support
-from curation.amounts import count
+from corpus.text import count
 from curation.consensus import ASPECTS, CAMERA, claims
 from curation.judging.verdict import Law
 from curation.reasons import REASONS

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.judging.splits import SPLITS
+from corpus.records import SPLITS
 from curation.reasons import REASONS, in_funnel_order
 
 Row = dict[str, Any]

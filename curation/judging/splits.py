@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-SPLITS = ("train", "test", "validation")
-"""In the order in which a camera with few groups gets them."""
+PREFERENCE = ("train", "test", "validation")
+"""The order in which a camera with few groups gets the splits."""
 
 _SERIAL_CHARACTERS_MIN = 4
 _NO_SERIAL = re.compile(r"(.)\1*|0*123456789?0?|unknown|none|null|n/?a|undefined|default|serial ?number", re.IGNORECASE)
@@ -80,17 +80,17 @@ def _new_groups(photos: Mapping[str, int], known: Mapping[str, object]) -> list[
 def _assign_camera(splits: dict[str, str], photos: Mapping[str, int], shares: Mapping[str, float]) -> None:
     """Add the new groups of one camera to `splits`; `photos`: its photographs by group."""
     total = sum(photos.values())
-    lacking = {split: shares[split] * total for split in SPLITS}
+    lacking = {split: shares[split] * total for split in PREFERENCE}
     held: set[str] = set()
     for group in photos.keys() & splits.keys():
         held.add(splits[group])
         lacking[splits[group]] -= photos[group]
     new = _new_groups(photos, splits)
-    needed = SPLITS[: len(photos)]
+    needed = PREFERENCE[: len(photos)]
     for place, group in enumerate(new):
         missing = [split for split in needed if split not in held]
         candidates = missing if len(missing) >= len(new) - place else needed
-        # max keeps the first of equals: SPLITS is the order of preference
+        # max keeps the first of equals: PREFERENCE is the order of preference
         split = max(candidates, key=lambda split: lacking[split])
         splits[group] = split
         held.add(split)

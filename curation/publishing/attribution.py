@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.page import link, page, paragraph, section, table
 from corpus.storage import Store
-from curation.amounts import clipped, count
+from corpus.text import clipped, count
 from curation.generations import batches_of
 
 PAGE_PHOTOS_MAX = 5000

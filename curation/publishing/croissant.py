@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation.amounts import clipped, count
+from corpus.text import clipped, count, leading_number
 
 TABLE = "photos.parquet"
 PARQUET = "application/x-parquet"
@@ -106,7 +106,7 @@ def croissant(
             "judged; a row each, kept or not, with every reason against it. The photographs themselves are not part "
             "of these files."
         ),
-        "version": f"{_number(generation)}.0.0",
+        "version": f"{leading_number(generation)}.0.0",
         "citeAs": f"@misc{{shutterprint-{generation}, title={{Shutterprint data set, generation {generation}}}}}",
         "license": sorted({licence_address(licence) for licence in counts["licences"]}),
         "distribution": [_file(file) for file in files],
@@ -174,8 +174,3 @@ def _data_type(name: str, arrow: pa.DataType) -> str:
         if belongs(arrow):
             return word
     raise TypeError(f"{name}: Croissant has no word for the Arrow type {arrow}")
-
-
-def _number(generation: str) -> int:
-    first = generation.partition("-")[0]
-    return int(first) if first.isdecimal() else 0

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from curation.amounts import clipped, commonest, count, size
+from corpus.records import SPLITS
+from corpus.text import commonest, count, one_line, size
 
-_SPLITS = ("train", "validation", "test")
 _CAMERAS_SHOWN, _LICENCES_SHOWN, _SIZES_SHOWN = 300, 40, 3
 _TEXT_CHARACTERS = 160
 _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -110,12 +110,12 @@ def _cameras(counts: Mapping[str, Any]) -> str:
             f"{camera['name']} ({key})",
             f"{camera['kept']:,}",
             f"{camera['groups']:,}",
-            *(f"{camera['splits'][split]['photos']:,} ({camera['splits'][split]['groups']:,})" for split in _SPLITS),
+            *(f"{camera['splits'][split]['photos']:,} ({camera['splits'][split]['groups']:,})" for split in SPLITS),
             commonest(camera["sizes"], _SIZES_SHOWN),
         )
         for key, camera in kept[:_CAMERAS_SHOWN]
     ]
-    header = ("camera", "kept", "groups", *(f"{split} (groups)" for split in _SPLITS), "sizes")
+    header = ("camera", "kept", "groups", *(f"{split} (groups)" for split in SPLITS), "sizes")
     return _table(header, rows) + _and_more(len(kept) - _CAMERAS_SHOWN, "camera", "funnel.json")
 
 
@@ -199,7 +199,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _plain(text: str) -> str:
     """Return text as one line that Markdown shows as it is: what strangers wrote makes no markup."""
-    line = "".join(character if character.isprintable() else " " for character in clipped(text, _TEXT_CHARACTERS))
+    line = one_line(text, _TEXT_CHARACTERS, " ")
     return re.sub(r"([\\`*_{}\[\]<>#|!&~@]|:(?=//)|(?<=www)\.)", r"\\\1", line)
 
 

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from corpus.records import CURATED
 from corpus.sections import Shards
 from corpus.storage import Store
-from curation.generations import FOLDER, FOLDS, NATIVES, PHOTOS, SPLITS, latest_generation, number_of
+from corpus.text import leading_number
+from curation.generations import FOLDER, FOLDS, NATIVES, PHOTOS, SPLITS, latest_generation
 from curation.judging.counts import Tally, counts
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
@@ -69,7 +70,7 @@ def publish_generation(
             return Published(latest, counted, False)
         check()
         _remove_unfinished(store)
-        name = f"{(number_of(latest) if latest else 0) + 1:04d}-{digest[:10]}"
+        name = f"{(leading_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
         store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
         with photos.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.page import Tile, contents, page, totals
-from curation.amounts import count, size
+from corpus.text import count, size
 from curation.publishing.report_sections import (
     camera_section,
     funnel_section,

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.page import Tile, box, details, figure, paragraph, section, subheading, table, tiles
-from curation.amounts import clipped, commonest, count, size, years
+from corpus.records import SPLITS
+from corpus.text import clipped, commonest, count, size, years
 from curation.publishing.report_plots import funnel_plot, megapixel_plot, quality_plot
 from curation.reasons import REASONS, in_funnel_order
 
 Counts = Mapping[str, Any]
 Native = Mapping[str, Any]
 
-SPLITS = ("train", "validation", "test")
 
 _CAMERAS_SHOWN = 300
 _LICENCES_SHOWN = 40

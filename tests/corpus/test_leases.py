@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from corpus.leases import LEASE_S, Lease, holders, take, this_process
+from corpus.leases import LEASE_S, Lease, held, holders, take, this_process
 from corpus.storage import Store, open_store
 
 NOW_S = 1_700_000_000.0
@@ -244,3 +244,30 @@ def test_holders_are_those_whose_leases_hold(store: Store, foreign: Callable[...
 def test_a_lease_that_is_renewed_says_since_when_it_was_taken(store: Store) -> None:
     assert taken(store).renew(NOW_S + 500)
     assert holders(store, FOLDER, NOW_S + 600)[UNIT].since_s == NOW_S
+
+
+def test_a_held_unit_is_renewed_in_the_background_and_free_behind_the_block(store, monkeypatch):
+    monkeypatch.setattr("corpus.leases.RENEW_EVERY_S", 0.02)
+    with held(store, FOLDER, UNIT) as holding:
+        assert holding is not None
+        first = store.read(holding.lease.path)
+        deadline_s = time.monotonic() + 60
+        while store.read(holding.lease.path) == first:
+            assert time.monotonic() < deadline_s, "the lease was never renewed"
+            time.sleep(0.01)
+        with held(store, FOLDER, UNIT) as second:
+            assert second is None
+        assert holding.is_ours()
+    assert store.names(FOLDER) == []
+    assert not holding.is_ours()
+    time.sleep(0.1)  # a renewal that was under way
+    assert store.names(FOLDER) == []
+
+
+def test_a_held_unit_that_another_process_takes_over_is_not_ours_and_stays_theirs(store):
+    with held(store, FOLDER, UNIT) as holding:
+        assert holding is not None
+        theirs = take(store, FOLDER, UNIT, time.time() + 2 * LEASE_S)
+        assert theirs is not None
+        assert not holding.is_ours()
+    assert theirs.renew(time.time())

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
+from corpus.text import leading_number
 
 ROOT = "runs"
 FORMAT = 1
@@ -98,7 +99,7 @@ def find_run(store: Store, wanted: str) -> Run:
     Raises StorageError where there is none, and for one that is not finished.
     """
     if wanted == "latest":
-        names = sorted(store.done_names(ROOT), key=lambda name: (_number(name), name))
+        names = sorted(store.done_names(ROOT), key=lambda name: (leading_number(name), name))
         if not names:
             raise StorageError(f"{store.url}: {ROOT}/ holds no finished run; train one first")
         return Run(store, f"{ROOT}/{names[-1]}")
@@ -129,9 +130,4 @@ def _existing(store: Store, config: RunConfig) -> str | None:
 
 
 def _next_number(store: Store) -> int:
-    return 1 + max((_number(name) for name in store.names(ROOT)), default=0)
-
-
-def _number(name: str) -> int:
-    first = name.partition("-")[0]
-    return int(first) if first.isdigit() else 0
+    return 1 + max((leading_number(name) for name in store.names(ROOT)), default=0)

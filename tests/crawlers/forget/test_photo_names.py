@@ -5,7 +5,8 @@ import os
 import pytest
 
 from corpus.errors import ConfigurationError
-from crawlers.forget.photo_names import parse_name, plain_page, shown
+from corpus.text import escaped
+from crawlers.forget.photo_names import parse_name, plain_page
 
 WIKI = "commons.wikimedia.org"
 
@@ -59,4 +60,4 @@ def test_a_page_id_of_another_wiki_is_no_key():
 
 
 def test_a_name_cannot_talk_to_the_terminal():
-    assert shown("folder:a\x1b[2J\n é.jpg") == "folder:a\\x1b[2J\\n é.jpg"
+    assert escaped("folder:a\x1b[2J\n é.jpg") == "folder:a\\x1b[2J\\n é.jpg"

@@ -5,13 +5,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import ConfigurationError
+from corpus.text import iso_time
 from crawlers.windows.time_slices import (
     Done,
     Slice,
     Walk,
     gaps,
     halves,
-    iso_time,
     parse_time,
     spans,
     start_of_hour,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.splits import SPLITS, assign_folds, assign_splits, group_of, has_serial
+from corpus.records import SPLITS
+from curation.judging.splits import PREFERENCE, assign_folds, assign_splits, group_of, has_serial
 
 SHARES = {"test": 0.2, "validation": 0.1}
 FOLDS = 5
@@ -114,7 +115,7 @@ def test_every_group_gets_one_split_whatever_the_order(kept):
 def test_cameras_with_groups_of_their_own_are_in_as_many_splits_as_they_can(kept):
     for found in splits_by_camera(kept, splits_of({}, kept)).values():
         groups = sum(map(len, found.values()))
-        assert set(found) == set(SPLITS[: min(groups, 3)])
+        assert set(found) == set(PREFERENCE[: min(groups, 3)])
 
 
 @settings(deadline=None, max_examples=100)
@@ -125,7 +126,7 @@ def test_cameras_are_in_all_splits_after_many_refreshes_too(refreshes):
         kept += more
         ledger = splits_of(ledger, kept)
     for found in splits_by_camera(kept, ledger).values():
-        assert set(found) == set(SPLITS[: min(sum(map(len, found.values())), 3)])
+        assert set(found) == set(PREFERENCE[: min(sum(map(len, found.values())), 3)])
 
 
 def test_a_group_of_two_cameras_is_bound_by_the_one_with_fewer_groups():

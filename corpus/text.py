@@ -1,0 +1,80 @@
+r"""Text: short, safe text for people and for paths, from numbers, times and strings of any origin.
+
+size(1_240_000_000)          "1.24 GB"
+count(1200, "photo")         "1,200 photos"
+iso_time(1412236800)         "2014-10-02T08:00:00Z"
+escaped("a\x1b[2J")           r"a\x1b[2J"
+slug("Taken with NEX-7")     "taken-with-nex-7"
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+
+SLUG_MAX_CHARACTERS = 60
+
+
+def size(size_bytes: int) -> str:
+    """Return a size in the largest decimal unit that it fills, e.g. `1.24 GB`."""
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size_bytes >= unit:
+            return f"{size_bytes / unit:,.2f} {name}"
+    return f"{size_bytes} B"
+
+
+def count(number: int, thing: str) -> str:
+    """Return a number with what it counts, in the singular or the plural, e.g. `1 photo`, `1,200 photos`."""
+    return f"{number:,} {thing if number == 1 else f'{thing}s'}"
+
+
+def commonest(counted: Mapping[str, int], shown: int) -> str:
+    """Return the `shown` commonest values with their counts, and how many more values there are."""
+    ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+    text = ", ".join(f"{value} ({number:,})" for value, number in ordered[:shown])
+    more = len(ordered) - shown
+    return f"{text} and {more:,} more" if more > 0 else text
+
+
+def years(counted: Mapping[str, int]) -> str:
+    """Return the first and the last year of counts by year (`?`: unknown), e.g. `2012–2016`."""
+    known = sorted(year for year in counted if year != "?")
+    if not known:
+        return "unknown" if counted else ""
+    return known[0] if known[0] == known[-1] else f"{known[0]}–{known[-1]}"
+
+
+def clipped(text: str, characters: int) -> str:
+    """Return a text cut to at most `characters`, with an ellipsis in place of the rest."""
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def one_line(text: str, characters: int, replacement: str = "?") -> str:
+    """Return a text clipped, with `replacement` for every character that is not printable, line breaks included."""
+    return "".join(each if each.isprintable() else replacement for each in clipped(text, characters))
+
+
+def escaped(text: str) -> str:
+    """Return a text with unprintable characters as escapes, so that a file's name cannot control the terminal."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def slug(text: str) -> str:
+    """Return lower-case letters, digits and hyphens of a text, at most SLUG_MAX_CHARACTERS: safe within a path."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:SLUG_MAX_CHARACTERS].strip("-")
+
+
+def unique_slug(text: str) -> str:
+    """Return a slug with 8 hex digits of the text's SHA-256, so that no other text has the same."""
+    return f"{slug(text)}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+def iso_time(time_s: float) -> str:
+    """Return seconds since 1970 as ISO 8601 in UTC, e.g. `2014-10-02T08:00:00Z`."""
+    return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def leading_number(name: str) -> int:
+    """Return the number that the name of a generation or run begins with (`0012-3fa9`), 0 where there is none."""
+    first = name.partition("-")[0]
+    return int(first) if first.isascii() and first.isdigit() else 0

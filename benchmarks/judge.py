@@ -34,7 +34,7 @@ from curation.cluster.frames import Frames
 from curation.cluster.workers import Workers
 from curation.generations import FOLDER, NATIVES, PHOTOS, Past
 from curation.judging.inputs import find_inputs
-from curation.judging.whole_corpus import Demand, judge_all
+from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import publish_generation
 
 CAP = 300
@@ -59,7 +59,7 @@ def judge_corpus(folder: Path, memory_mb: int, results: Any) -> None:
         steps[name] = time.monotonic() - began_s
 
     curation = Curation(owner_photos_max=CAP)
-    demand = Demand(catalogue().opened(), Support(photos_min=20, owners_min=5), Rules(), Consensus(), curation)
+    demand = JudgeSettings(catalogue().opened(), Support(photos_min=20, owners_min=5), Rules(), Consensus(), curation)
     settings = {"rules": {}, "consensus": {}, "curation": curation.model_dump(mode="json")}
     with Workers(None, 2, memory_mb) as workers:
         client = workers.client

@@ -81,7 +81,7 @@ def forgotten_row(row: Mapping[str, Any]) -> Row:
     return dict.fromkeys(RECORD.names) | kept | {"state": "refused", "reasons": [REASON]}
 
 
-def heed(rows: Iterable[Row], photos: Collection[str]) -> list[Row]:
+def apply_takedowns(rows: Iterable[Row], photos: Collection[str]) -> list[Row]:
     """Return rows of RECORD, of `photos` only what `forgotten_row` leaves."""
     return [forgotten_row(row) if row["photo"] in photos else row for row in rows]
 

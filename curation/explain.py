@@ -26,8 +26,8 @@ from curation.facts.examine import kind_of
 from curation.generations import Past, latest_generation, learned_in
 from curation.inspection.evidence import evidence
 from curation.inspection.lookup import bytes_of, find, published
-from curation.inspection.reason_values import Grounds, explained, marks
-from curation.judging.verdict import Law, evidence_of, objections, verdict
+from curation.inspection.reason_values import ExplainContext, explained, marks
+from curation.judging.verdict import Criteria, evidence_of, objections, verdict
 from curation.judging.whole_corpus import chosen_cameras
 from curation.reasons import in_funnel_order
 from forensics.errors import JpegError
@@ -135,13 +135,13 @@ def print_explanation(console: Console, found: Mapping[str, Any]) -> None:
         console.print("\ntoday's verdict is another one than the generation's; `python -m curation.run` judges anew")
 
 
-def _grounds(configuration: Configuration, past: Past) -> Grounds:
+def _grounds(configuration: Configuration, past: Past) -> ExplainContext:
     """Return what photos are judged by: today's configuration, and what the newest generation has learned."""
     learned = (learned_in(past.store, past.generation) if past.generation else None) or []
     catalogue = enriched(configuration.whole_catalogue, learned)
     chosen = chosen_cameras(catalogue, configuration.cameras, learned)
-    return Grounds(
-        Law(catalogue, chosen, configuration.rules, configuration.curation),
+    return ExplainContext(
+        Criteria(catalogue, chosen, configuration.rules, configuration.curation),
         learned,
         configuration.cameras,
         configuration.crawl.original_max_bytes,

@@ -23,7 +23,7 @@ from curation.cluster.workers import Workers, run_tasks
 from curation.facts.examine import Batch, Trouble, batches, examine_batch, kind_of
 from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.inputs import Inputs, find_inputs
-from curation.judging.whole_corpus import Demand, judge_all
+from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.publishing.shards import pack
 from curation.turn import Turn, turn
@@ -115,7 +115,7 @@ def _judge_all(
     """Judge every photo over all facts there are and publish the generation."""
     store = configuration.store
     inputs = find_inputs(store, kind_of(configuration.curation))
-    demand = Demand(
+    demand = JudgeSettings(
         configuration.whole_catalogue,
         configuration.cameras,
         configuration.rules,

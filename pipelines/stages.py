@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.errors import ConfigurationError
-from crawlers.windows.work_units import Part, parse_part
+from crawlers.windows.work_units import WorkShare, parse_work_share
 
 _SCRIPTS = {"train/main.py": "train"}
 _MODULES = {"curation.run": "curation"}
@@ -54,7 +54,7 @@ def _receipt(command: str, words: list[str]) -> str:
         words = words[words.index("--") + 1 :]
     if words[:2] == ["scrapy", "crawl"] and len(words) > 2 and words[2] in _SPIDERS:
         parts = [word.removeprefix("part=") for word in words if word.startswith("part=")]
-        return (parse_part(parts[-1]) if parts else Part()).receipt(words[2])
+        return (parse_work_share(parts[-1]) if parts else WorkShare()).receipt(words[2])
     if words[:2] == ["python", "-m"] and len(words) > 2 and words[2] in _MODULES:
         return _MODULES[words[2]]
     if words[:1] == ["python"] and len(words) > 1 and words[1] in _SCRIPTS:

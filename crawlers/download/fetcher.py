@@ -21,7 +21,7 @@ from crawlers.download.transfer import Span, Transfer
 from crawlers.network.hosts import HostRefused
 from crawlers.network.politeness import KIND, TRANSFER, TRANSIENT_ERRORS
 from crawlers.vetting.door import Accepted, Door, MoreNeeded, Refused, Verdict
-from crawlers.windows.records import Found
+from crawlers.windows.records import ListedPhoto
 
 LANE_DECISIONS = 50
 """Photos of one camera's query that tell how many of the next are refused: queries differ, and change slowly."""
@@ -79,7 +79,7 @@ class Fetcher:
     lanes: defaultdict[str, deque[bool]] = field(default_factory=_lanes)
     """By the camera claimed: whether each of the latest photos was refused."""
 
-    async def fetch(self, found: Found) -> Original | Rejected:
+    async def fetch(self, found: ListedPhoto) -> Original | Rejected:
         """Return a file's bytes, or why the door refused it; raises OriginalFailed."""
         try:
             fetched = await (self.fetch_whole(found) if self.asks_whole(found) else self._in_ranges(found))
@@ -88,11 +88,11 @@ class Fetcher:
         self.lanes[found.claimed_camera or ""].append(isinstance(fetched, Rejected))
         return fetched
 
-    async def fetch_whole(self, found: Found) -> Original | Rejected:
+    async def fetch_whole(self, found: ListedPhoto) -> Original | Rejected:
         """Do the same by a single request for the whole file."""
         return self._of_whole(found, *await self._get(found))
 
-    def asks_whole(self, found: Found) -> bool:
+    def asks_whole(self, found: ListedPhoto) -> bool:
         """Whether one request for the whole file is the cheaper way for this photo."""
         if found.size_bytes is not None and found.size_bytes <= SMALL_HEADERS * self.header_bytes:
             return True
@@ -100,7 +100,7 @@ class Fetcher:
         # one refused and one accepted counted beforehand, so that the first few photos do not settle it
         return (sum(refused) + 1) / (len(refused) + 2) < WHOLE_BELOW
 
-    async def _in_ranges(self, found: Found) -> Original | Rejected:
+    async def _in_ranges(self, found: ListedPhoto) -> Original | Rejected:
         parts: list[bytes] = []
         has_bytes, wanted_bytes = 0, self.header_bytes
         validator: dict[str, str] = {}
@@ -134,7 +134,7 @@ class Fetcher:
                 wanted_bytes = total_bytes
         raise _Changed
 
-    def _of_whole(self, found: Found, response: Response, transfer: Transfer) -> Original | Rejected:
+    def _of_whole(self, found: ListedPhoto, response: Response, transfer: Transfer) -> Original | Rejected:
         verdict, announced_bytes = transfer.verdict, transfer.announced_bytes
         if verdict is None or isinstance(verdict, MoreNeeded):
             verdict = self._decide(response.body, whole=False)
@@ -143,7 +143,7 @@ class Fetcher:
         return self._whole_file(found, response.body, verdict, announced_bytes)
 
     def _whole_file(
-        self, found: Found, data: bytes, header: Accepted | MoreNeeded, announced_bytes: int | None
+        self, found: ListedPhoto, data: bytes, header: Accepted | MoreNeeded, announced_bytes: int | None
     ) -> Original | Rejected:
         """Judge a file that is there as a whole; `header`: what the door said of its beginning."""
         verdict = self.door.decide_end(header, data) if isinstance(header, Accepted) else self._decide(data, whole=True)
@@ -167,7 +167,7 @@ class Fetcher:
             raise OriginalFailed(str(error), is_transient=True) from error
 
     async def _get(
-        self, found: Found, span: Span | None = None, validator: dict[str, str] | None = None
+        self, found: ListedPhoto, span: Span | None = None, validator: dict[str, str] | None = None
     ) -> tuple[Response, Transfer]:
         """Return the answer 200, or to a range 206; raises OriginalFailed for all else, _Changed for 416."""
         url, transfer = found.original_url or "", Transfer(self.door, span)

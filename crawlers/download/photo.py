@@ -15,8 +15,8 @@ from crawlers.download.fetcher import Fetcher, Original, OriginalFailed, Rejecte
 from crawlers.download.verification import differs
 from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import Refused
-from crawlers.windows.records import Found, failed, refused, stored
-from crawlers.windows.refused_uploads import Known
+from crawlers.windows.records import ListedPhoto, failed, refused, stored
+from crawlers.windows.refused_uploads import RefusedUploads
 
 Row = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Obtaining(Protocol):
     at_once: int
     """Photos in work at the same time."""
 
-    async def obtain(self, found: Found, *, is_forgotten: bool) -> Row:
+    async def obtain(self, found: ListedPhoto, *, is_forgotten: bool) -> Row:
         """Return what becomes of one photo."""
 
     def note(self, window: str, rows: list[Row]) -> None:
@@ -44,11 +44,11 @@ class Downloading:
 
     store: Store
     fetcher: Fetcher
-    known: Known | None
+    known: RefusedUploads | None
     counts: Counter[str]
     at_once: int
 
-    async def obtain(self, found: Found, *, is_forgotten: bool) -> Row:
+    async def obtain(self, found: ListedPhoto, *, is_forgotten: bool) -> Row:
         """Return what becomes of one photo."""
         if is_forgotten:
             return forgotten_row(vars(found))
@@ -84,12 +84,12 @@ class Downloading:
         if self.known is not None:
             self.known.note(window, rows)
 
-    def _known(self, found: Found, path: str) -> Row | None:
+    def _known(self, found: ListedPhoto, path: str) -> Row | None:
         """Return the row of an upload that is stored (by a crawl that was cut off, or another query) or was refused."""
         if self.store.exists(path):
             return stored(found, path, self.store.read(path))
         return self.known.row(found) if self.known is not None else None
 
-    def _keep(self, found: Found, path: str, data: bytes) -> Row:
+    def _keep(self, found: ListedPhoto, path: str, data: bytes) -> Row:
         self.store.publish(path, data, keep_cached=False)
         return stored(found, path, data)

@@ -33,7 +33,7 @@ class Span(NamedTuple):
         return self.last - self.first + 1
 
 
-class Part(NamedTuple):
+class ContentRange(NamedTuple):
     """What a 206 answer says it holds: a span, and of how many bytes in all (RFC 9110 §14.4)."""
 
     span: Span
@@ -56,7 +56,7 @@ class Transfer:
 
     door: Door
     asked: Span | None = None
-    part: Part | None = field(default=None, init=False)
+    part: ContentRange | None = field(default=None, init=False)
     """The range that it says it is, where one was asked for."""
     is_misfit: bool = field(default=False, init=False)
     """Whether it is another range than it may be."""
@@ -118,7 +118,7 @@ class Transfer:
             self._head = bytearray()
 
 
-def content_range(headers: Headers) -> Part | None:
+def content_range(headers: Headers) -> ContentRange | None:
     """Return what a Content-Range header says; None where it is missing, makes no sense or does not know the size."""
     header = (headers.get(b"Content-Range") or b"").decode("latin-1")
     # no size has more digits, and Python refuses to read very long ones
@@ -126,4 +126,4 @@ def content_range(headers: Headers) -> Part | None:
     if match is None:
         return None
     first, last, total_bytes = (int(number) for number in match.groups())
-    return Part(Span(first, last), total_bytes) if first <= last < total_bytes else None
+    return ContentRange(Span(first, last), total_bytes) if first <= last < total_bytes else None

@@ -5,12 +5,12 @@ A difference is no fault of the photo: the site may have replaced the file since
 
 import hashlib
 
-from crawlers.windows.records import Found
+from crawlers.windows.records import ListedPhoto
 from forensics.errors import JpegError
 from forensics.header import read_facts
 
 
-def differs(found: Found, data: bytes) -> str | None:
+def differs(found: ListedPhoto, data: bytes) -> str | None:
     """Return how a whole file differs from what its site states, None where they agree or it states nothing.
 
     Compared are its size in bytes, its SHA-1, and its picture's width and height: in either orientation, as some

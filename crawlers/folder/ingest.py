@@ -25,17 +25,17 @@ from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import JPEG_START, Door, Refused
-from crawlers.windows.records import Found, failed, refused, stored
+from crawlers.windows.records import ListedPhoto, failed, refused, stored
 
 FILES_AT_ONCE = 4
 """Files read side by side: enough to hide a disk's latency, few enough to hold in memory."""
 
 
-def found_at(address: str) -> Found:
+def found_at(address: str) -> ListedPhoto:
     """Return a file as the source lists it, by its path below the folder as in an address (`caf%E9.jpg`)."""
     path = readable(address)
     directory, _, name = path.rstrip("/").rpartition("/")
-    return Found(
+    return ListedPhoto(
         photo=f"folder:{path}",
         source="folder",
         original_url=address,
@@ -66,11 +66,11 @@ class FileTaking:
     def note(self, window: str, rows: list[Row]) -> None:
         """Learn nothing: every file is judged by itself."""
 
-    async def obtain(self, found: Found, *, is_forgotten: bool) -> Row:
+    async def obtain(self, found: ListedPhoto, *, is_forgotten: bool) -> Row:
         """Return what becomes of one file."""
         return forgotten_row(vars(found)) if is_forgotten else await in_thread(self.take, found)
 
-    def take(self, found: Found) -> Row:
+    def take(self, found: ListedPhoto) -> Row:
         """Return the row of a file, its original published where it may come in."""
         address = found.original_url or ""
         if not address.endswith("/"):  # a folder that cannot be listed has a row, but no camera
@@ -98,7 +98,7 @@ class FileTaking:
             return refused(found, too_large, file.status.st_size)
         return self._judge(found, file)
 
-    def _judge(self, found: Found, file: File) -> Row:
+    def _judge(self, found: ListedPhoto, file: File) -> Row:
         found = dataclasses.replace(found, version=version_of(hashlib.sha256(file.data).hexdigest()))
         if not file.data.startswith(JPEG_START):
             return refused(found, Refused(("not_jpeg",)), len(file.data))

@@ -18,7 +18,7 @@ from corpus.errors import StorageError
 from corpus.leases import take
 from corpus.records import RECORD, original_path, with_schema
 from corpus.storage import Store
-from corpus.takedowns import READ_AT_ONCE, heed
+from corpus.takedowns import READ_AT_ONCE, apply_takedowns
 from crawlers.forget.photo_names import plain_page
 from crawlers.windows import checkpoint
 from crawlers.windows.markers import STATES, Marker
@@ -134,7 +134,7 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:
     """Write one table anew without what it has of photos; return their keys, once for each row."""
     rows: list[Row] = with_schema(store.read_table(path), RECORD).to_pylist()
-    left = heed(rows, photos)
+    left = apply_takedowns(rows, photos)
     changed = [str(row["photo"]) for row, other in zip(rows, left, strict=True) if row != other]
     if changed:
         store.publish_table(path, table(left))

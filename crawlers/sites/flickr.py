@@ -14,9 +14,9 @@ from corpus.records import version_of
 from corpus.text import iso_time
 from crawlers.sites.api_client import Fault
 from crawlers.vetting import listing
-from crawlers.vetting.listing import Judge, Told, WrongShape, format_reasons
-from crawlers.windows.records import Found
-from crawlers.windows.time_slices import Slice
+from crawlers.vetting.listing import Judge, ListedFile, WrongShape, format_reasons
+from crawlers.windows.records import ListedPhoto
+from crawlers.windows.time_slices import TimeSlice
 from curation.reasons import in_funnel_order
 
 PER_PAGE = 500  # the most the API gives
@@ -59,7 +59,7 @@ _LATEST_S = 253_402_300_799  # the end of the year 9999
 _PATH_NAME = re.compile(r"[A-Za-z0-9@_.-]{1,100}")
 
 
-def search_parameters(key: str, camera: str, part: Slice, page: int) -> dict[str, str]:
+def search_parameters(key: str, camera: str, part: TimeSlice, page: int) -> dict[str, str]:
     """Return the parameters of flickr.photos.search for one page of a slice; the API's bounds are inclusive."""
     return _call("flickr.photos.search", key) | {
         "camera": camera,
@@ -130,7 +130,7 @@ def found(
     licences: Mapping[str, tuple[str, str | None]],
     allowed: Collection[str],
     judge: Judge = format_reasons,
-) -> Found:
+) -> ListedPhoto:
     """Return one entry of a page, with every reason that its listing gives to refuse it, those of `judge` among them.
 
     The camera that a query asks for is a claim of the site, no proof of what EXIF says: `judge` is told none.
@@ -147,7 +147,7 @@ def found(
     told = _told(entry, is_offered=url is not None)
     folder = _path_name(entry.get("pathalias")) or owner
     title = entry.get("title")
-    return Found(
+    return ListedPhoto(
         photo=listing.photo_key("flickr", site_id, photo),
         source="flickr",
         # the path: it has the original's secret, which changes when it is replaced; file hosts come and go
@@ -179,13 +179,13 @@ def _reasons(entry: Mapping[str, Any], url: str | None, licence: str, allowed: C
         yield "no_original"
 
 
-def _told(entry: Mapping[str, Any], *, is_offered: bool) -> Told:
+def _told(entry: Mapping[str, Any], *, is_offered: bool) -> ListedFile:
     """Return what is told of the original; the format counts only where there is one."""
     file_format = entry.get("originalformat")
     mime = None
     if is_offered and isinstance(file_format, str) and file_format:
         mime = "image/jpeg" if file_format.lower() in ("jpg", "jpeg") else f"image/{file_format.lower()}"
-    return Told(
+    return ListedFile(
         width_px=listing.number_or_none(entry.get("o_width"), listing.INT32_MAX, 1),
         height_px=listing.number_or_none(entry.get("o_height"), listing.INT32_MAX, 1),
         mime=mime,

@@ -17,9 +17,9 @@ from crawlers.network.politeness import LONGEST_RETRY_AFTER_S
 from crawlers.sites.api_client import Fault
 from crawlers.sites.html_text import plain_text
 from crawlers.vetting import listing
-from crawlers.vetting.listing import Judge, Told, WrongShape, format_reasons
-from crawlers.windows.records import Found
-from crawlers.windows.time_slices import Slice
+from crawlers.vetting.listing import Judge, ListedFile, WrongShape, format_reasons
+from crawlers.windows.records import ListedPhoto
+from crawlers.windows.time_slices import TimeSlice
 
 MEMBERS_MAX = 500  # members a request, for clients without special rights
 DESCRIBED_MAX = 50  # files a request with their properties
@@ -46,7 +46,7 @@ _DESCRIBED = {
 }
 
 
-def members_parameters(category: str, part: Slice) -> dict[str, str]:
+def members_parameters(category: str, part: TimeSlice) -> dict[str, str]:
     """Return the parameters that list a slice of a category, by the time its members were added to it."""
     return _COMMON | {
         "generator": "categorymembers",
@@ -61,7 +61,7 @@ def members_parameters(category: str, part: Slice) -> dict[str, str]:
     }
 
 
-def described_parameters(category: str, part: Slice) -> dict[str, str]:
+def described_parameters(category: str, part: TimeSlice) -> dict[str, str]:
     """Return the parameters that list a slice of a category with everything wanted of its files."""
     return members_parameters(category, part) | {"gcmlimit": str(DESCRIBED_MAX)} | _DESCRIBED
 
@@ -174,7 +174,7 @@ def gone(answer: Any) -> set[int]:
     return lost
 
 
-def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) -> Found:
+def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) -> ListedPhoto:
     """Return one file page with the reasons that `judge` gives against it; without a usable file it has failed."""
     entry: Mapping[str, Any] = page if isinstance(page, Mapping) else {}
     number = _page_number(entry)
@@ -184,7 +184,7 @@ def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) 
     told = _told(info)
     extended = info.get("extmetadata")
     user = listing.text_or_none(info.get("user"))
-    return Found(
+    return ListedPhoto(
         photo=listing.photo_key("wikimedia", None if number is None else str(number), page),
         source="wikimedia",
         version=version_of(sha1 or urlsplit(url).path) if url and error is None else None,
@@ -215,9 +215,9 @@ def _error(page: Mapping[str, Any], number: int | None, info: Mapping[str, Any],
     return listing.NO_ADDRESS if url is None else None
 
 
-def _told(info: Mapping[str, Any]) -> Told:
+def _told(info: Mapping[str, Any]) -> ListedFile:
     mime = info.get("mime")
-    return Told(
+    return ListedFile(
         width_px=listing.number_or_none(info.get("width"), listing.INT32_MAX, 1),
         height_px=listing.number_or_none(info.get("height"), listing.INT32_MAX, 1),
         size_bytes=listing.number_or_none(info.get("size"), listing.INT64_MAX, 1),

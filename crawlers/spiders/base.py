@@ -38,10 +38,10 @@ from crawlers.vetting.door import Door
 from crawlers.vetting.fingerprint import fingerprint
 from crawlers.windows import checkpoint
 from crawlers.windows.markers import Markers, due_photos
-from crawlers.windows.records import Found
+from crawlers.windows.records import ListedPhoto
 from crawlers.windows.rejudge import revise
 from crawlers.windows.sharing import LeaseLost, Sharing
-from crawlers.windows.work_units import Part, parse_part, unit_of
+from crawlers.windows.work_units import WorkShare, parse_work_share, unit_of
 
 TICK_S = 0.5
 DAY_S = 86400.0
@@ -66,7 +66,7 @@ class PhotoSpider(scrapy.Spider):
         anything is asked of anyone.
         """
         file, overrides = kwargs.pop("config", None), kwargs.pop("set", "")
-        part = parse_part(kwargs.pop("part", "1/1"))
+        part = parse_work_share(kwargs.pop("part", "1/1"))
         if kwargs:
             raise ConfigurationError(
                 f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c and part=i/n"
@@ -87,7 +87,7 @@ class PhotoSpider(scrapy.Spider):
         crawler.signals.connect(spider.on_bytes_received, bytes_received)
         return spider
 
-    def take(self, configuration: Configuration, part: Part) -> None:
+    def take(self, configuration: Configuration, part: WorkShare) -> None:
         """Begin with nothing counted, the rules of `configuration`, and the cameras as they are known by now."""
         self.configuration, self.part = configuration, part
         self.began_s = time.monotonic()
@@ -191,7 +191,7 @@ class PhotoSpider(scrapy.Spider):
         relist = revision.relist or bool(marker.get("relist"))
         await self.do_window(window, revision.again, marker["details"], revision.kept, relist=relist)
 
-    async def crawl_window(self, window: str, photos: Iterable[Found], details: dict[str, Any]) -> bool:
+    async def crawl_window(self, window: str, photos: Iterable[ListedPhoto], details: dict[str, Any]) -> bool:
         """Fetch a new window's photos and publish it whole; False where something other than a photo failed."""
         listed = {found.photo: found for found in reversed(list(photos))}  # a site may list one twice: the first counts
         return await self.do_window(window, list(reversed(listed.values())), details, [], is_listed=True)
@@ -199,7 +199,7 @@ class PhotoSpider(scrapy.Spider):
     async def do_window(
         self,
         window: str,
-        photos: list[Found],
+        photos: list[ListedPhoto],
         details: dict[str, Any],
         kept: list[dict[str, Any]],
         *,

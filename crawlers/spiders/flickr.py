@@ -18,8 +18,8 @@ from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
 from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
 from crawlers.vetting.fingerprint import fingerprint
 from crawlers.vetting.listing import WrongShape
-from crawlers.windows.records import Found
-from crawlers.windows.time_slices import Slice
+from crawlers.windows.records import ListedPhoto
+from crawlers.windows.time_slices import TimeSlice
 
 KEY_VARIABLE = "FLICKR_API_KEY"
 
@@ -70,14 +70,14 @@ class FlickrSpider(SlicedSpider):
         for camera in cameras:
             yield Query(str(camera.flickr), camera.key)
 
-    async def probe(self, query: Query, part: Slice) -> Probe:
+    async def probe(self, query: Query, part: TimeSlice) -> Probe:
         """Ask for a slice's first page, which says how many photos there are."""
         answer = await self.api.ask(flickr.search_parameters(self.key, query.text, part, 1))
         return Probe(flickr.total(answer) < flickr.SLICE_TOTAL_MAX, answer)
 
-    async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
+    async def listing(self, query: Query, part: TimeSlice, probe: Probe) -> tuple[list[ListedPhoto], dict[str, Any]]:
         """Ask for the further pages until one brings nothing new; a slice beyond the API's cap is marked `capped`."""
-        photos: dict[str, Found] = {}
+        photos: dict[str, ListedPhoto] = {}
         answer, page = probe.answer, 1
         while True:
             known = len(photos)

@@ -22,14 +22,14 @@ from crawlers.network.concurrency import in_thread
 from crawlers.network.hosts import is_allowed
 from crawlers.sites.api_client import Answer, Api, Fault, ListingFailed, QuerySkipped
 from crawlers.spiders.base import PhotoSpider
-from crawlers.vetting.listing import Told, WrongShape, listing_reasons
+from crawlers.vetting.listing import ListedFile, WrongShape, listing_reasons
 from crawlers.windows.checkpoint import begun
-from crawlers.windows.records import Found
-from crawlers.windows.refused_uploads import Known
+from crawlers.windows.records import ListedPhoto
+from crawlers.windows.refused_uploads import RefusedUploads
 from crawlers.windows.rejudge import relisted
 from crawlers.windows.time_slices import (
     Done,
-    Slice,
+    TimeSlice,
     Walk,
     parse_time,
     period,
@@ -71,11 +71,11 @@ class SlicedSpider(PhotoSpider):
         """Yield what to ask for."""
         raise NotImplementedError
 
-    async def probe(self, query: Query, part: Slice) -> Probe:
+    async def probe(self, query: Query, part: TimeSlice) -> Probe:
         """Ask whether a slice fits."""
         raise NotImplementedError
 
-    async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
+    async def listing(self, query: Query, part: TimeSlice, probe: Probe) -> tuple[list[ListedPhoto], dict[str, Any]]:
         """Return a slice's photos, and what its marker should say of the listing."""
         raise NotImplementedError
 
@@ -103,20 +103,20 @@ class SlicedSpider(PhotoSpider):
             raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
         self._by_query: defaultdict[str, list[str]] = defaultdict(list)
         self._indexed = 0
-        self._begun: defaultdict[str, list[Slice]] = defaultdict(list)
+        self._begun: defaultdict[str, list[TimeSlice]] = defaultdict(list)
         self.skipped: set[str] = set()
 
     def obtaining(self) -> Downloading:
         """Return what downloads photos."""
         download, crawl = self.crawler.engine.download_async, self.configuration.crawl
         self.api = Api(self.site().api_url, download, self.fault, crawl.retries)
-        known = Known(self.store, self.source, self.fingerprint) if self.queries_overlap else None
+        known = RefusedUploads(self.store, self.source, self.fingerprint) if self.queries_overlap else None
         self.known = known
         at_once = self.site().file_requests + PHOTOS_AHEAD
         fetcher = Fetcher(download, self.door, crawl.header_bytes)
         return Downloading(self.store, fetcher, known, self.counts, at_once)
 
-    def judge(self, told: Told) -> tuple[str, ...]:
+    def judge(self, told: ListedFile) -> tuple[str, ...]:
         """Return why what a listing tells of a photo refuses it."""
         door = self.door
         return listing_reasons(told, door.catalogue, door.chosen, door.rules, door.original_max_bytes)
@@ -126,7 +126,7 @@ class SlicedSpider(PhotoSpider):
         if self.known is not None:
             await in_thread(self.known.read, self.markers.all)
         for details in await in_thread(begun, self.store, self.source):
-            self._begun[details["query"]].append(Slice(*details["span"]))
+            self._begun[details["query"]].append(TimeSlice(*details["span"]))
         async for query in self.queries():
             self.query_text, self.query_number = query.text, self.query_number + 1
             for year in years(self.period):
@@ -144,15 +144,15 @@ class SlicedSpider(PhotoSpider):
             self._indexed = len(self.markers.all)
         return self._by_query[query.text]
 
-    def _walk(self, query: Query, year: Slice) -> Walk:
+    def _walk(self, query: Query, year: TimeSlice) -> Walk:
         details = [self.markers.all[window]["details"] for window in self._of(query)]
-        done = [Done(Slice(*each["window"]), Slice(*each["span"])) for each in details]
+        done = [Done(TimeSlice(*each["window"]), TimeSlice(*each["span"])) for each in details]
         return Walk(year, done, self.shortest_slice_s, self._begun[query.text])
 
-    def _has_work(self, query: Query, year: Slice) -> bool:
+    def _has_work(self, query: Query, year: TimeSlice) -> bool:
         return bool(self._walk(query, year).pending or self._due(query, year))
 
-    def _due(self, query: Query, year: Slice) -> list[str]:
+    def _due(self, query: Query, year: TimeSlice) -> list[str]:
         """Return the whole windows to be listed anew."""
         details = {window: self.markers.all[window]["details"] for window in self._of(query)}
         of_year = [window for window, each in details.items() if year.start_s <= each["window"][0] < year.end_s]
@@ -171,7 +171,7 @@ class SlicedSpider(PhotoSpider):
         # at most once an hour: windows end at full hours, too
         return is_old or (is_late and age_s > self.now_s - start_of_hour(self.now_s))
 
-    async def _see_to(self, query: Query, year: Slice) -> None:
+    async def _see_to(self, query: Query, year: TimeSlice) -> None:
         """Crawl what is open of a query's year and list anew what is due; no other process does so meanwhile."""
         await in_thread(self.markers.refresh, query_ending(query.text))
         try:
@@ -185,7 +185,7 @@ class SlicedSpider(PhotoSpider):
             self.problems.append(f"{query.text}: {failure}")
             self.logger.error("%s: stays open: %s", query.text, failure)
 
-    async def _cover(self, query: Query, year: Slice) -> None:
+    async def _cover(self, query: Query, year: TimeSlice) -> None:
         walk = self._walk(query, year)
         while step := walk.step():
             part = step.window
@@ -210,7 +210,7 @@ class SlicedSpider(PhotoSpider):
         # another process may have listed it meanwhile
         if marker is None or marker.get("fingerprint") != self.fingerprint or not self._is_due(window):
             return
-        part = Slice(*marker["details"]["window"])
+        part = TimeSlice(*marker["details"]["window"])
         photos, says = await self.listing(query, part, await self.probe(query, part))
         listed = {found.photo: found for found in reversed(photos)}
         rows = await in_thread(self.work.read, window)

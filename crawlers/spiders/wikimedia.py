@@ -17,8 +17,8 @@ from crawlers.sites import mediawiki
 from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
 from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
 from crawlers.vetting.listing import WrongShape
-from crawlers.windows.records import Found
-from crawlers.windows.time_slices import Slice
+from crawlers.windows.records import ListedPhoto
+from crawlers.windows.time_slices import TimeSlice
 
 SEARCH = "haswbstatement:P4082="
 """What the text of a query by structured data begins with; the camera's Wikidata id follows."""
@@ -38,7 +38,7 @@ class WikimediaSpider(SlicedSpider):
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the categories, level by level, each once: on Commons categories contain each other."""
         section, cameras = self.configuration.sources.wikimedia, self.configuration.chosen.cameras
-        self.searched: dict[str, tuple[list[Found], bool]] = {}
+        self.searched: dict[str, tuple[list[ListedPhoto], bool]] = {}
         if section.structured_search:
             for camera in cameras:
                 if camera.wikidata:
@@ -76,14 +76,14 @@ class WikimediaSpider(SlicedSpider):
             if not onward:
                 return
 
-    async def probe(self, query: Query, part: Slice) -> Probe:
+    async def probe(self, query: Query, part: TimeSlice) -> Probe:
         """Ask for a slice's members alone; it fits when there is no continuation."""
         if query.text.startswith(SEARCH):
             return Probe(True, {})
         answer = await self.api.ask(mediawiki.members_parameters(query.text, part))
         return Probe("continue" not in answer, answer)
 
-    async def listing(self, query: Query, part: Slice, probe: Probe) -> tuple[list[Found], dict[str, Any]]:
+    async def listing(self, query: Query, part: TimeSlice, probe: Probe) -> tuple[list[ListedPhoto], dict[str, Any]]:
         """Ask for all that is wanted of a slice's files; none are asked for where the probe has found none."""
         if query.text.startswith(SEARCH):
             return await self._search(query, part)
@@ -104,7 +104,7 @@ class WikimediaSpider(SlicedSpider):
                 lost |= {f"wikimedia:{number}" for number in mediawiki.gone(answer)}
         return lost
 
-    async def _search(self, query: Query, part: Slice) -> tuple[list[Found], dict[str, Any]]:
+    async def _search(self, query: Query, part: TimeSlice) -> tuple[list[ListedPhoto], dict[str, Any]]:
         if query.text not in self.searched:
             pages: dict[int, dict[str, Any]] = {}
             async for answer in self.answers(mediawiki.search_parameters(query.text.removeprefix(SEARCH))):
@@ -116,7 +116,7 @@ class WikimediaSpider(SlicedSpider):
         return within, {"capped": True} if is_capped else {}
 
 
-def _uploaded_s(found: Found, period: Slice) -> float:
+def _uploaded_s(found: ListedPhoto, period: TimeSlice) -> float:
     """Return when a file was uploaded; one without a time counts as the oldest, so that it is in one slice."""
     try:
         return datetime.fromisoformat(found.uploaded_at or "").timestamp()

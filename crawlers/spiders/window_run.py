@@ -11,14 +11,14 @@ from typing import Any
 from corpus.errors import StageError
 from corpus.records import RECORD, with_schema
 from corpus.storage import Store
-from corpus.takedowns import heed, taken_down
+from corpus.takedowns import apply_takedowns, taken_down
 from crawlers.download.photo import Obtaining
 from crawlers.forget.removal import remove_originals
 from crawlers.network.concurrency import all_of, in_thread
 from crawlers.spiders.progress import View
 from crawlers.windows.checkpoint import Unfinished
 from crawlers.windows.markers import LISTED, marker_of
-from crawlers.windows.records import Found, table
+from crawlers.windows.records import ListedPhoto, table
 
 Row = dict[str, Any]
 
@@ -51,7 +51,7 @@ class WindowWork:
     async def do(
         self,
         window: str,
-        photos: list[Found],
+        photos: list[ListedPhoto],
         details: dict[str, Any],
         kept: list[Row],
         *,
@@ -83,7 +83,7 @@ class WindowWork:
 
     async def _obtain(
         self,
-        waiting: Iterator[Found],
+        waiting: Iterator[ListedPhoto],
         rows: list[Row],
         earlier: dict[tuple[str, str | None], Row],
         forgotten: frozenset[str],
@@ -110,7 +110,7 @@ class WindowWork:
         """Return rows as the takedown list leaves them now; originals that came in meanwhile are removed."""
         forgotten = taken_down(self.store).intersection(row["photo"] for row in rows)
         remove_originals(self.store, forgotten)
-        return heed(rows, forgotten)
+        return apply_takedowns(rows, forgotten)
 
     def _publish(
         self, window: str, rows: list[Row], marker: dict[str, Any], unfinished: Unfinished, is_listed: bool

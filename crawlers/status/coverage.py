@@ -7,7 +7,7 @@ from typing import Any
 
 from corpus.configuration import Configuration
 from crawlers.spiders.wikimedia import SEARCH
-from crawlers.windows.time_slices import Slice, gaps
+from crawlers.windows.time_slices import TimeSlice, gaps
 
 DAY_S = 86400
 
@@ -23,7 +23,7 @@ class Coverage:
     windows: int
     share: float
     """Of the period, 0 to 1."""
-    to_do: tuple[Slice, ...]
+    to_do: tuple[TimeSlice, ...]
     """What is still open of the period."""
 
     @property
@@ -46,7 +46,7 @@ def asked_queries(configuration: Configuration, source: str) -> dict[str, str | 
 
 
 def coverages(
-    whole: Slice,
+    whole: TimeSlice,
     asked: Mapping[str, str | None],
     query_cameras: Mapping[str, str],
     windows: Iterable[Mapping[str, Any]],
@@ -58,10 +58,10 @@ def coverages(
     `windows`: details of whole windows, of which those without query and window are passed over. Of a source that
     `has_subcategories`, a category that is not among those asked for may be below one of them and counts as asked.
     """
-    done: defaultdict[str, list[Slice]] = defaultdict(list)
+    done: defaultdict[str, list[TimeSlice]] = defaultdict(list)
     for details in windows:
         if "query" in details and "window" in details:
-            done[str(details["query"])].append(Slice(*details["window"]))
+            done[str(details["query"])].append(TimeSlice(*details["window"]))
     length_s = max(whole.end_s - whole.start_s, 1)
     found = []
     for query in sorted(asked.keys() | done.keys()):

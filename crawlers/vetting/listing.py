@@ -42,7 +42,7 @@ class WrongShape(ValueError):  # noqa: N818 - it says what is wrong with the ans
 
 
 @dataclass(frozen=True)
-class Told:
+class ListedFile:
     """What a listing tells of one photo's file; None where it does not say."""
 
     width_px: int | None = None
@@ -55,17 +55,17 @@ class Told:
     mime: str | None = None
 
 
-Judge = Callable[[Told], tuple[str, ...]]
+Judge = Callable[[ListedFile], tuple[str, ...]]
 """What is told of a photo in, the reasons against it out."""
 
 
-def format_reasons(told: Told) -> tuple[str, ...]:
+def format_reasons(told: ListedFile) -> tuple[str, ...]:
     """Return the reason against a file that is told to be no JPEG; needs no catalogue."""
     return () if told.mime in (None, "image/jpeg") else ("not_jpeg",)
 
 
 def listing_reasons(
-    told: Told, catalogue: Catalogue, chosen: Catalogue, rules: Rules, original_max_bytes: int
+    told: ListedFile, catalogue: Catalogue, chosen: Catalogue, rules: Rules, original_max_bytes: int
 ) -> tuple[str, ...]:
     """Return every reason that a listing alone gives to refuse a photo, in the order of the funnel.
 
@@ -102,7 +102,7 @@ def _size_reason(facts: PhotoFacts, camera: Camera | None, chosen: Catalogue, ru
     return reasons[0] if reasons and all(reasons) else None
 
 
-def _facts(told: Told) -> PhotoFacts:
+def _facts(told: ListedFile) -> PhotoFacts:
     """Return what is told as facts, for the rules that are asked; of all else they say nothing."""
     make, model = clean(told.make or ""), clean(told.model or "")
     if make is None or model is None:  # half a name is none: the listing may have left out the other half

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Found:
+class ListedPhoto:
     """One photo as its site lists it; names as in the schema RECORD."""
 
     photo: str
@@ -48,13 +48,13 @@ class Found:
     """How many crawls have tried to get it and failed."""
 
 
-def stored(found: Found, original: str, data: bytes) -> Row:
+def stored(found: ListedPhoto, original: str, data: bytes) -> Row:
     """Return the row of a photo whose original now is in the store."""
     digest = hashlib.sha256(data).hexdigest()
     return _row(found, state="stored", original=original, sha256=digest, size_bytes=len(data))
 
 
-def refused(found: Found, verdict: Refused, size_bytes: int | None = None) -> Row:
+def refused(found: ListedPhoto, verdict: Refused, size_bytes: int | None = None) -> Row:
     """Return the row of a photo refused at the door, or by its listing; its facts are kept, not its bytes."""
     facts = dataclasses.asdict(verdict.facts) if verdict.facts else None
     size_bytes = found.size_bytes if size_bytes is None else size_bytes
@@ -63,13 +63,13 @@ def refused(found: Found, verdict: Refused, size_bytes: int | None = None) -> Ro
     )
 
 
-def refused_alike(found: Found, row: Mapping[str, Any]) -> Row:
+def refused_alike(found: ListedPhoto, row: Mapping[str, Any]) -> Row:
     """Return the row of a photo whose bytes are those of another one's, refused by what they say."""
     said = {name: row[name] for name in ("reasons", "error", "facts", "size_bytes")}
     return _row(found, state="refused", **said)
 
 
-def failed(found: Found, error: str, http_status: int | None = None, *, is_transient: bool) -> Row:
+def failed(found: ListedPhoto, error: str, http_status: int | None = None, *, is_transient: bool) -> Row:
     """Return the row of a photo that could not be had; transient: a later crawl tries again."""
     now = iso_time(int(time.time()))
     return _row(
@@ -83,10 +83,12 @@ def failed(found: Found, error: str, http_status: int | None = None, *, is_trans
     )
 
 
-def found_of(row: Mapping[str, Any]) -> Found:
+def found_of(row: Mapping[str, Any]) -> ListedPhoto:
     """Return what the listing said of a photo, from its row: enough to try a failed one again."""
-    names = [field.name for field in dataclasses.fields(Found) if field.name not in ("reasons", "error", "attempts")]
-    return Found(**{name: row[name] for name in names}, attempts=row["attempts"] or 0)
+    names = [
+        field.name for field in dataclasses.fields(ListedPhoto) if field.name not in ("reasons", "error", "attempts")
+    ]
+    return ListedPhoto(**{name: row[name] for name in names}, attempts=row["attempts"] or 0)
 
 
 def table(rows: Iterable[Row]) -> pa.Table:
@@ -94,7 +96,7 @@ def table(rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda row: (str(row["photo"]), str(row["version"]))), schema=RECORD)
 
 
-def _row(found: Found, **outcome: Any) -> Row:
+def _row(found: ListedPhoto, **outcome: Any) -> Row:
     listed = {name: value for name, value in vars(found).items() if name in RECORD.names}
     row = dict.fromkeys(RECORD.names) | listed | {"reasons": [], "error": None, "attempts": None} | outcome
     return {name: _clean(value) for name, value in row.items()}

@@ -12,7 +12,7 @@ from corpus.errors import StorageError
 from corpus.records import RECORD, with_schema
 from corpus.storage import Store
 from crawlers.windows.markers import Marker
-from crawlers.windows.records import Found, refused_alike
+from crawlers.windows.records import ListedPhoto, refused_alike
 
 Row = dict[str, Any]
 
@@ -20,7 +20,7 @@ READ_AT_ONCE = 16
 """Windows read at the same time: an object store takes 30 ms for each, however small."""
 
 
-class Known:
+class RefusedUploads:
     """The refused uploads of a source's windows by version; about 100 bytes of memory each."""
 
     def __init__(self, store: Store, source: str, fingerprint: str) -> None:
@@ -46,7 +46,7 @@ class Known:
         """Remember which uploads a window has refused."""
         self.window_of |= {row["version"]: window for row in rows if row["state"] == "refused" and row["version"]}
 
-    def row(self, found: Found) -> Row | None:
+    def row(self, found: ListedPhoto) -> Row | None:
         """Return the row of an upload whose bytes were refused before, None where they were not."""
         window = self.window_of.get(found.version or "")
         if window is None:

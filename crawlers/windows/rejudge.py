@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crawlers.vetting.door import Refused
-from crawlers.windows.records import Found, found_of
+from crawlers.windows.records import ListedPhoto, found_of
 from forensics.photo_facts import PhotoFacts, facts_of_row
 
 Row = dict[str, Any]
@@ -27,7 +27,7 @@ class Revision:
     """What becomes of a window."""
 
     kept: list[Row]
-    again: list[Found]
+    again: list[ListedPhoto]
     """Photos to obtain now."""
     relist: bool = False
     """Whether some refusals can only be judged anew by asking the site for the listing."""
@@ -49,7 +49,7 @@ def revise(
     has changed, so that refusals whose facts pass now are lifted, and all other rows stay as they are.
     """
     kept: list[Row] = []
-    again: list[Found] = []
+    again: list[ListedPhoto] = []
     relist = False
     for row in rows:
         if row["state"] == "failed" and row["photo"] in due:
@@ -73,7 +73,7 @@ def revise(
 
 
 def relisted(
-    rows: Iterable[Row], listed: Mapping[str, Found], gone: Collection[str], *, is_judged_anew: bool
+    rows: Iterable[Row], listed: Mapping[str, ListedPhoto], gone: Collection[str], *, is_judged_anew: bool
 ) -> Revision:
     """Revise a window by its new listing; `gone`: stored photos that it lacks and that the site confirms it lost.
 
@@ -82,7 +82,7 @@ def relisted(
     """
     kept: list[Row] = []
     known: set[tuple[str, str | None]] = set()
-    again: list[Found] = []
+    again: list[ListedPhoto] = []
     for row in rows:
         found = listed.get(row["photo"])
         is_same = found is not None and found.version == row["version"]
@@ -100,7 +100,7 @@ def relisted(
     return Revision(kept, again)
 
 
-def _may_change(row: Row, found: Found, is_judged_anew: bool) -> bool:
+def _may_change(row: Row, found: ListedPhoto, is_judged_anew: bool) -> bool:
     """Whether a new listing of the same upload may change its row."""
     if row["state"] == "deleted":  # it is back
         return True

@@ -14,7 +14,7 @@ from corpus.errors import StageError
 from corpus.leases import Lease, take
 from corpus.storage import Store
 from crawlers.network.concurrency import in_thread, sleep
-from crawlers.windows.work_units import Part, leases_folder, unit_name
+from crawlers.windows.work_units import WorkShare, leases_folder, unit_name
 
 HELD_ELSEWHERE_S = 2.0
 """How often a unit that another process holds is asked for."""
@@ -32,7 +32,7 @@ class Sharing:
 
     store: Store
     source: str
-    part: Part
+    part: WorkShare
     held: Lease | None = None
     elsewhere: list[tuple[str, Callable[[], Awaitable[None]]]] = field(default_factory=list)
     # a renewal that is under way in its thread when the lease is released would bring the lease back

@@ -16,7 +16,7 @@ from corpus.sections import Site
 from corpus.text import unique_slug
 
 
-class Slice(NamedTuple):
+class TimeSlice(NamedTuple):
     """A stretch of time, seconds since 1970; the end does not belong to it."""
 
     start_s: int
@@ -27,25 +27,25 @@ class Slice(NamedTuple):
 class Done:
     """A window that is whole, and the span it was halved from."""
 
-    window: Slice
-    span: Slice
+    window: TimeSlice
+    span: TimeSlice
 
 
-def gaps(whole: Slice, done: Iterable[Slice]) -> list[Slice]:
+def gaps(whole: TimeSlice, done: Iterable[TimeSlice]) -> list[TimeSlice]:
     """Return what `done` leaves open of `whole`, in order; `done` may overlap and reach beyond."""
     open_from_s, found = whole.start_s, []
     for part in sorted(done):
         if part.start_s >= whole.end_s:
             break
         if part.start_s > open_from_s:
-            found.append(Slice(open_from_s, part.start_s))
+            found.append(TimeSlice(open_from_s, part.start_s))
         open_from_s = max(open_from_s, part.end_s)
     if open_from_s < whole.end_s:
-        found.append(Slice(open_from_s, whole.end_s))
+        found.append(TimeSlice(open_from_s, whole.end_s))
     return found
 
 
-def spans(whole: Slice, done: Iterable[Done], begun: Iterable[Slice] = ()) -> list[Slice]:
+def spans(whole: TimeSlice, done: Iterable[Done], begun: Iterable[TimeSlice] = ()) -> list[TimeSlice]:
     """Return the spans to work on, in order: those begun and not ended, and what no span has covered yet.
 
     `begun`: spans of which no window is whole yet.
@@ -58,23 +58,23 @@ def spans(whole: Slice, done: Iterable[Done], begun: Iterable[Slice] = ()) -> li
     return sorted(unfinished + gaps(whole, windows + unfinished))
 
 
-def years(whole: Slice) -> list[Slice]:
+def years(whole: TimeSlice) -> list[TimeSlice]:
     """Return a slice cut at the turns of years, UTC: pieces that do not move when the slice grows."""
     found, start_s = [], whole.start_s
     while start_s < whole.end_s:
         new_year = datetime(datetime.fromtimestamp(start_s, UTC).year + 1, 1, 1, tzinfo=UTC)
         end_s = min(int(new_year.timestamp()), whole.end_s)
-        found.append(Slice(start_s, end_s))
+        found.append(TimeSlice(start_s, end_s))
         start_s = end_s
     return found
 
 
-def halves(part: Slice, shortest_s: int) -> tuple[Slice, Slice] | None:
+def halves(part: TimeSlice, shortest_s: int) -> tuple[TimeSlice, TimeSlice] | None:
     """Return both halves of a slice, None where they would be shorter than `shortest_s`."""
     if part.end_s - part.start_s < 2 * shortest_s:
         return None
     middle_s = (part.start_s + part.end_s) // 2
-    return Slice(part.start_s, middle_s), Slice(middle_s, part.end_s)
+    return TimeSlice(part.start_s, middle_s), TimeSlice(middle_s, part.end_s)
 
 
 class Walk:
@@ -84,7 +84,9 @@ class Walk:
     cannot be halved.
     """
 
-    def __init__(self, whole: Slice, done: Iterable[Done], shortest_s: int, begun: Iterable[Slice] = ()) -> None:
+    def __init__(
+        self, whole: TimeSlice, done: Iterable[Done], shortest_s: int, begun: Iterable[TimeSlice] = ()
+    ) -> None:
         done = list(done)
         self.windows = [each.window for each in done]
         self.pending = [Done(span, span) for span in spans(whole, done, begun)]
@@ -115,7 +117,7 @@ class Walk:
         self.windows.append(step.window)
 
 
-def window_name(part: Slice, query: str) -> str:
+def window_name(part: TimeSlice, query: str) -> str:
     """Return a window's name: it sorts by time, is safe as a path, and no other query or slice has it."""
     return f"{_stamp(part.start_s)}_{_stamp(part.end_s)}{query_ending(query)}"
 
@@ -137,7 +139,7 @@ def parse_time(key: str, text: str) -> int:
     return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
 
 
-def period(section: Site, key: str, now_s: float) -> Slice:
+def period(section: Site, key: str, now_s: float) -> TimeSlice:
     """Return the time a crawl that begins now would cover; raises ConfigurationError naming `key`, its section.
 
     A window may not reach into the future: it would count as whole before its photos are there.
@@ -146,7 +148,7 @@ def period(section: Site, key: str, now_s: float) -> Slice:
     if section.until is not None:
         wanted_s = parse_time(f"{key}.until", section.until)
         until_s = wanted_s if wanted_s <= now_s else until_s
-    return Slice(since_s, max(since_s, until_s))
+    return TimeSlice(since_s, max(since_s, until_s))
 
 
 def start_of_hour(time_s: float) -> int:

@@ -33,7 +33,7 @@ def leases_folder(source: str) -> str:
 
 
 @dataclass(frozen=True)
-class Part:
+class WorkShare:
     """One of `count` parts, counted from 1; 1 of 1 is everything."""
 
     number: int = 1
@@ -48,9 +48,9 @@ class Part:
         return f"crawl-{spider}" if self.count == 1 else f"crawl-{spider}-{self.number}-of-{self.count}"
 
 
-def parse_part(text: str) -> Part:
+def parse_work_share(text: str) -> WorkShare:
     """Return the part that `2/8` names; raises ConfigurationError."""
     match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text.strip())
     if match is None or int(match[1]) > int(match[2]):
         raise ConfigurationError(f"-a part={text}: is not of the form i/n with i from 1 to n, such as 2/8")
-    return Part(int(match[1]), int(match[2]))
+    return WorkShare(int(match[1]), int(match[2]))

@@ -11,7 +11,7 @@ from corpus.catalogue import Camera, key_of
 from corpus.text import count, size
 from curation.consensus import CAMERA, claims
 from curation.inspection.reason_values import (
-    Grounds,
+    ExplainContext,
     first_quality,
     foreign_grid,
     native_values,
@@ -27,7 +27,7 @@ from forensics.photo_facts import PhotoFacts
 Row = Mapping[str, Any]
 
 
-def evidence(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, examined: Row) -> dict[str, str]:
+def evidence(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, examined: Row) -> dict[str, str]:
     """Return what one file says, aspect by aspect, each on one line; `examined`: its row of EXAMINED."""
     own = own_values(facts, camera)
     lines = {
@@ -54,7 +54,7 @@ def evidence(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, examine
     return lines | _pixels(grounds.kind, examined)
 
 
-def _camera(facts: PhotoFacts, camera: Camera | None, grounds: Grounds) -> str:
+def _camera(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext) -> str:
     named = f"Make {facts.make!r}, Model {facts.model!r}"
     if camera is not None:
         support = grounds.said_of(camera.key, CAMERA, "")
@@ -69,7 +69,7 @@ def _camera(facts: PhotoFacts, camera: Camera | None, grounds: Grounds) -> str:
     return f"{named}: not in the catalogue{pin}"
 
 
-def _verdict(facts: PhotoFacts, camera: Camera | None, aspect: str, grounds: Grounds) -> str:
+def _verdict(facts: PhotoFacts, camera: Camera | None, aspect: str, grounds: ExplainContext) -> str:
     """Return whether a photo's own value is native to its camera, and why, or what is."""
     digest = {"tables": facts.tables_digest, "segments": facts.segments_digest}.get(aspect)
     where = f"digest {digest}, " if digest else ""

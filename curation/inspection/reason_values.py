@@ -15,7 +15,7 @@ from corpus.catalogue import Camera, unlisted_camera
 from corpus.sections import Support
 from corpus.text import count
 from curation.consensus import ASPECTS, CAMERA, claims
-from curation.judging.verdict import Law
+from curation.judging.verdict import Criteria
 from curation.reasons import REASONS
 from curation.rules import edited_by_software
 from forensics.photo_facts import PhotoFacts
@@ -31,10 +31,10 @@ _UNTOLD = "its record alone says so: these facts were not kept"
 
 
 @dataclass(frozen=True)
-class Grounds:
+class ExplainContext:
     """What a photo is explained with."""
 
-    law: Law
+    law: Criteria
     """Its catalogue knows what was learned."""
     learned: Sequence[Row] = ()
     """The table of `curation.consensus.learn`."""
@@ -54,7 +54,7 @@ class Grounds:
         return f"{count(row['photos'], 'photo')} of {count(row['owners'], 'owner')}" if row and row["photos"] else ""
 
 
-def triggers(reason: str, facts: PhotoFacts | None, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def triggers(reason: str, facts: PhotoFacts | None, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     """Return the value that triggered a reason and what would have been right, on one line.
 
     `row`: columns of RECORD and EXAMINED, and of what a generation says of the photo `duplicate_of`, `copies` (rows
@@ -69,7 +69,7 @@ def triggers(reason: str, facts: PhotoFacts | None, camera: Camera | None, groun
 
 
 def explained(
-    reasons: Sequence[str], facts: PhotoFacts | None, camera: Camera | None, grounds: Grounds, row: Row
+    reasons: Sequence[str], facts: PhotoFacts | None, camera: Camera | None, grounds: ExplainContext, row: Row
 ) -> list[dict[str, str]]:
     """Return {reason, sentence, value} of each reason."""
     return [
@@ -78,7 +78,7 @@ def explained(
     ]
 
 
-def marks(facts: PhotoFacts, camera: Camera | None, grounds: Grounds) -> list[dict[str, Any]]:
+def marks(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext) -> list[dict[str, Any]]:
     """Return {where, what, counts} of each mark of editing software; one that the camera's firmware writes is none."""
     found = []
     for mark in facts.editor_marks:
@@ -88,7 +88,7 @@ def marks(facts: PhotoFacts, camera: Camera | None, grounds: Grounds) -> list[di
     return found
 
 
-def native_values(camera: Camera, aspect: str, grounds: Grounds) -> str:
+def native_values(camera: Camera, aspect: str, grounds: ExplainContext) -> str:
     """Return what is native to a camera in an aspect of `curation.consensus`, the best supported first."""
     values = dict.fromkeys(_long_first(value) if aspect == "size" else value for value in values_of(camera, aspect))
     if not values:
@@ -102,7 +102,7 @@ def native_values(camera: Camera, aspect: str, grounds: Grounds) -> str:
     return f"{are} {number}{', '.join(texts + more)}"
 
 
-def _native_text(camera: str, aspect: str, value: str, grounds: Grounds) -> str:
+def _native_text(camera: str, aspect: str, value: str, grounds: ExplainContext) -> str:
     row = grounds.support.get((camera, aspect, value))
     support = grounds.said_of(camera, aspect, value) or "stated by the catalogue"
     if aspect in _NOUNS:
@@ -125,22 +125,22 @@ def _changed(facts: PhotoFacts) -> str:
     return f"{dates} ({count(minutes, 'minute')} later)"
 
 
-def _tables(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def _tables(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     own = f"{own_values(facts, camera).get('tables', 'none')} (digest {facts.tables_digest})"
     return f"{own}; {_natives(camera, 'tables', grounds)}"
 
 
-def _quality(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def _quality(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     least = grounds.law.rules.quality_factor_min
     factor = "no factor can be told" if facts.quality_factor is None else str(facts.quality_factor)
     return f"{factor}, rules.quality_factor_min is {least}"
 
 
-def _edited(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def _edited(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     return "; ".join(f"{one['where']}: {one['what']}" for one in marks(facts, camera, grounds) if one["counts"])
 
 
-def _supported(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def _supported(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     key = camera.key if camera else ""
     found = grounds.said_of(key, CAMERA, "") or "no photo counted"
     asked = grounds.cameras
@@ -148,17 +148,17 @@ def _supported(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: 
     return f"{key}: {found}{least}"
 
 
-def _chosen(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def _chosen(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     chosen = grounds.cameras if isinstance(grounds.cameras, str | Support) else ", ".join(grounds.cameras)
     return f"{camera.key if camera else 'its camera'}; cameras are {chosen}"
 
 
-def _names(facts: PhotoFacts, camera: Camera | None, grounds: Grounds, row: Row) -> str:
+def _names(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
     label = row.get("labelled_camera")
     return f"EXIF has Make {facts.make!r}, Model {facts.model!r}" + (f"; its folder is {label}'s" if label else "")
 
 
-OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, Grounds, Row], str]] = {
+OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, ExplainContext, Row], str]] = {
     "no_camera_model": lambda facts, camera, grounds, row: (
         f"Make {facts.make!r}, no Model" + (f"; EXIF: {facts.exif_error}" if facts.exif_error else "")
     ),
@@ -184,7 +184,7 @@ OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, Grounds, Row], str]] = 
 }
 """Reason to what of a photo's facts triggered it."""
 
-OF_ROW: dict[str, Callable[[Row, Grounds], str]] = {
+OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
     "forgotten": lambda row, grounds: f"{row.get('photo')} is on the takedown list",
     "deleted_at_source": lambda row, grounds: f"its record is `deleted`: {_page(row)}",
     "not_a_photo": lambda row, grounds: f"so the site says: {_page(row)}",
@@ -258,7 +258,7 @@ def _copies(row: Row) -> str:
     return f"the same picture: {', '.join(names + more) or 'in no photo of this generation'}"
 
 
-def _natives(camera: Camera | None, aspect: str, grounds: Grounds) -> str:
+def _natives(camera: Camera | None, aspect: str, grounds: ExplainContext) -> str:
     return native_values(camera, aspect, grounds) if camera else "its camera is not known"
 
 

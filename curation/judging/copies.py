@@ -41,7 +41,7 @@ class Member(NamedTuple):
         )
 
 
-class Fate(NamedTuple):
+class CopyVerdict(NamedTuple):
     """What becomes of a copy."""
 
     reason: str
@@ -55,7 +55,9 @@ _Found = dict[int, tuple[str, Member | None]]
 """By id the reason against a copy, and what it is a copy of."""
 
 
-def fates(members: Iterable[Member], pairs: Iterable[tuple[int, int, int]], placeholder_copies: int) -> dict[int, Fate]:
+def fates(
+    members: Iterable[Member], pairs: Iterable[tuple[int, int, int]], placeholder_copies: int
+) -> dict[int, CopyVerdict]:
     """Return the fate of every photo that does not stay, by id.
 
     `pairs`: (id, id, kind) as of `curation.judging.near_copies`, whose ids are all among `members`. Photos refused by a
@@ -82,11 +84,11 @@ def fates(members: Iterable[Member], pairs: Iterable[tuple[int, int, int]], plac
     return {one: _fate(reason, of, found) for one, (reason, of) in found.items()}
 
 
-def _fate(reason: str, of: Member | None, found: _Found) -> Fate:
+def _fate(reason: str, of: Member | None, found: _Found) -> CopyVerdict:
     if of is None:
-        return Fate(reason, None)
+        return CopyVerdict(reason, None)
     stays = _in_the_end(of, found)
-    return Fate(reason, stays.photo, stays.group)
+    return CopyVerdict(reason, stays.photo, stays.group)
 
 
 def _in_the_end(of: Member, found: _Found) -> Member:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from corpus.errors import StorageError
 from corpus.records import EXAMINED, RECORD, with_schema
 from corpus.storage import Store
-from corpus.takedowns import heed, taken_down
+from corpus.takedowns import apply_takedowns, taken_down
 from curation.facts.examine import Original, PhotoKey, facts_folder
 
 Row = dict[str, Any]
@@ -90,7 +90,7 @@ def find_inputs(store: Store, kind: str) -> Inputs:
 
 def record_rows(store: Store, path: str, forgotten: Collection[str]) -> list[Row]:
     """Return the rows (RECORD) of one window."""
-    return heed(_table(store, path, RECORD).to_pylist(), forgotten)
+    return apply_takedowns(_table(store, path, RECORD).to_pylist(), forgotten)
 
 
 def facts_rows(store: Store, path: str, forgotten: Collection[str]) -> list[Row]:
@@ -111,7 +111,9 @@ def rows_where(
             rows = with_schema(pq.read_table(file, filters=wanted), schema).to_pylist()
         except ValueError as error:
             raise _of_another_version(store, path, error) from error
-    return heed(rows, forgotten) if schema is RECORD else [row for row in rows if row["photo"] not in forgotten]
+    return (
+        apply_takedowns(rows, forgotten) if schema is RECORD else [row for row in rows if row["photo"] not in forgotten]
+    )
 
 
 def best_of(statements: Iterable[tuple[str, str, T]]) -> T:

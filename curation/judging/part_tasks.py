@@ -18,11 +18,11 @@ from corpus.records import CURATED
 from curation.cluster.frames import TEXT, frame_of
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Before, Ledger, Past
-from curation.judging.copies import Fate
+from curation.judging.copies import CopyVerdict
 from curation.judging.counts import Tally, tally
 from curation.judging.near_copies import keys_of
 from curation.judging.splits import has_serial
-from curation.judging.verdict import Evidence, Law, clean_claims, evidence_of, verdict
+from curation.judging.verdict import Criteria, Evidence, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
 from forensics.photo_facts import PhotoFacts
 
@@ -50,10 +50,10 @@ BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
 OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id": np.uint64}
 
 
-class Decided(NamedTuple):
+class CorpusDecisions(NamedTuple):
     """What all photos together have decided."""
 
-    copies: Mapping[int, Fate]
+    copies: Mapping[int, CopyVerdict]
     beyond: Collection[int]
     """Photos beyond their owner's cap."""
     paired: Collection[int]
@@ -72,7 +72,7 @@ class _Upload:
         return _owner(self.record)
 
 
-def claims_of(uploads: pd.DataFrame, law: Law, troubles: Troubles) -> pd.DataFrame:
+def claims_of(uploads: pd.DataFrame, law: Criteria, troubles: Troubles) -> pd.DataFrame:
     """Return what clean photos show of their cameras, columns as in CLAIMS."""
     columns: dict[str, list[Any]] = {name: [] for name in CLAIMS}
     told: dict[str, str] = {}
@@ -109,7 +109,7 @@ def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
     return frame_of(columns, COUNTS)
 
 
-def verdicts(uploads: pd.DataFrame, law: Law, troubles: Troubles, past: Past) -> pd.DataFrame:
+def verdicts(uploads: pd.DataFrame, law: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
     """Return the verdict on each photo as far as it can be judged alone, columns as in VERDICTS."""
     rows = []
     for upload in _uploads(uploads, troubles):
@@ -167,7 +167,7 @@ def of_owners(verdicts: pd.DataFrame, fated: Collection[int], above: Collection[
     return frame_of(dict(zip(OF_OWNERS, columns, strict=True)), OF_OWNERS)
 
 
-def finished(verdicts: pd.DataFrame, decided: Decided) -> tuple[pa.Table, list[bytes], Tally]:
+def finished(verdicts: pd.DataFrame, decided: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
     """Return the rows of CURATED of a part, a digest of each, and what there is to count of them."""
     rows = _table(verdicts, VERDICT.names).to_pylist()
     for row in rows:
@@ -204,7 +204,7 @@ def _picture(record: Row, facts: PhotoFacts) -> str:
     return json.dumps([record.get("size_bytes"), facts.taken_at, facts.model, facts.tables_digest, *header])
 
 
-def _is_proved(row: Row, law: Law) -> bool:
+def _is_proved(row: Row, law: Criteria) -> bool:
     camera = law.catalogue.get(row["camera"]) if row["camera"] else None
     if camera is None or row["reasons"] or not camera.tables or not camera.segments:
         return False

@@ -38,7 +38,7 @@ _OF_CHOICE = frozenset({"camera_not_chosen", TOO_LITTLE_SUPPORT, "not_downloaded
 
 
 @dataclass(frozen=True)
-class Law:
+class Criteria:
     """What photos are judged by."""
 
     catalogue: Catalogue
@@ -77,7 +77,7 @@ def evidence_of(record: Row, examined: Row | None, trouble: Trouble | None = Non
     return Evidence(facts, reasons, record.get("error"))
 
 
-def verdict(record: Row, evidence: Evidence, law: Law) -> Row:
+def verdict(record: Row, evidence: Evidence, law: Criteria) -> Row:
     """Return the row of CURATED of one photo as far as it can be judged alone: not `kept`, `split` and `fold`."""
     facts = evidence.facts
     row: Row = dict.fromkeys(CURATED.names) | {name: record.get(name) for name in _FROM_RECORD}
@@ -93,7 +93,7 @@ def verdict(record: Row, evidence: Evidence, law: Law) -> Row:
     return row
 
 
-def objections(record: Row, evidence: Evidence, law: Law) -> tuple[Camera | None, tuple[str, ...]]:
+def objections(record: Row, evidence: Evidence, law: Criteria) -> tuple[Camera | None, tuple[str, ...]]:
     """Return a photo's camera and every reason against it that the photo alone gives, in the order of the funnel."""
     camera, reasons = None, set(evidence.reasons)
     if evidence.facts is not None:
@@ -105,7 +105,7 @@ def objections(record: Row, evidence: Evidence, law: Law) -> tuple[Camera | None
     return camera, in_funnel_order(reasons)
 
 
-def clean_claims(record: Row, evidence: Evidence, law: Law) -> Iterator[Claim]:
+def clean_claims(record: Row, evidence: Evidence, law: Criteria) -> Iterator[Claim]:
     """Yield what a photo shows of its camera where nothing objects but what has yet to be learned."""
     if evidence.facts is None:
         return

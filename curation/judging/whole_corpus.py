@@ -21,20 +21,20 @@ from curation.consensus import Count, Row, enriched, learn, supported
 from curation.facts.examine import Trouble
 from curation.generations import Ledger, Past
 from curation.judging import part_tasks
-from curation.judging.copies import Fate, Member, fates
+from curation.judging.copies import CopyVerdict, Member, fates
 from curation.judging.counts import Tally
 from curation.judging.gather import gather, parts_of
 from curation.judging.inputs import Inputs
 from curation.judging.near_copies import KEYS, PAIRS, pairs_of
 from curation.judging.splits import assign_folds, assign_splits
-from curation.judging.verdict import Law
+from curation.judging.verdict import Criteria
 
 Showing = Callable[[str, int], AbstractContextManager[Advance]]
 """Shows how far a step is: its name and its number of parts in, what is told of each part out."""
 
 
 @dataclass(frozen=True)
-class Demand:
+class JudgeSettings:
     """What is asked of photos, as the configuration says it."""
 
     catalogue: Catalogue
@@ -63,7 +63,7 @@ class Judged:
 
 
 def judge_all(
-    inputs: Inputs, past: Past, troubles: Iterable[Trouble], demand: Demand, frames: Frames, show: Showing
+    inputs: Inputs, past: Past, troubles: Iterable[Trouble], demand: JudgeSettings, frames: Frames, show: Showing
 ) -> Judged:
     """Judge every upload of `inputs`; nothing is dropped: as many rows come out as uploads went in.
 
@@ -76,7 +76,7 @@ def judge_all(
     with show("learning", parts.number) as advance:
         learned = _learn(uploads, demand, trouble_of, frames, parts.number, advance)
     catalogue = enriched(demand.catalogue, learned)
-    law = Law(catalogue, chosen_cameras(catalogue, demand.cameras, learned), demand.rules, demand.curation)
+    law = Criteria(catalogue, chosen_cameras(catalogue, demand.cameras, learned), demand.rules, demand.curation)
     with show("judging", parts.number) as advance:
         judged = frames.mapped(
             uploads, part_tasks.verdicts, frames.shared(law), trouble_of, past, kinds=part_tasks.VERDICTS
@@ -93,7 +93,7 @@ def judge_all(
         assign_folds(known.folds, photos, curation.folds),
     )
     decided = frames.shared(
-        part_tasks.Decided(copies, beyond, frozenset(one for pair in pairs for one in pair), ledger)
+        part_tasks.CorpusDecisions(copies, beyond, frozenset(one for pair in pairs for one in pair), ledger)
     )
     tasks = frames.tasks(verdicts, part_tasks.finished, decided)
     return Judged(learned, catalogue, ledger, pairs, hubs, len(tasks), frames.results(tasks))
@@ -116,11 +116,11 @@ def chosen_cameras(catalogue: Catalogue, cameras: tuple[str, ...] | str | Suppor
 
 
 def _learn(
-    uploads: dd.DataFrame, demand: Demand, troubles: object, frames: Frames, parts: int, advance: Advance
+    uploads: dd.DataFrame, demand: JudgeSettings, troubles: object, frames: Frames, parts: int, advance: Advance
 ) -> list[Row]:
     # a camera that is not listed is learned of, too: `pin` can list it
     base = demand.catalogue.opened()
-    law = frames.shared(Law(base, base, demand.rules, demand.curation))
+    law = frames.shared(Criteria(base, base, demand.rules, demand.curation))
     claims = frames.mapped(uploads, part_tasks.claims_of, law, troubles, kinds=part_tasks.CLAIMS)
     counts = frames.mapped(frames.by_key(claims, "value", parts), part_tasks.counts_of, kinds=part_tasks.COUNTS)
     found = frames.whole(frames.kept(counts, advance))
@@ -133,7 +133,7 @@ def _learn(
 
 def _copies(
     verdicts: dd.DataFrame, curation: Curation, frames: Frames, parts: int, advance: Advance
-) -> tuple[dict[int, Fate], list[tuple[int, int]], list[Row]]:
+) -> tuple[dict[int, CopyVerdict], list[tuple[int, int]], list[Row]]:
     """Return what becomes of copies, by id, the pairs that were found, and the largest sets of them."""
     keys = frames.mapped(verdicts, part_tasks.keys, kinds=KEYS)
     paired = frames.mapped(frames.by_key(keys, "key", parts), pairs_of, curation.near_bits, kinds=PAIRS)
@@ -146,14 +146,14 @@ def _copies(
     return result, sorted({pair[:2] for pair in told}), _hubs(result)
 
 
-def _hubs(found: dict[int, Fate]) -> list[Row]:
+def _hubs(found: dict[int, CopyVerdict]) -> list[Row]:
     sets = Counter((fate.of or "", fate.reason) for fate in found.values())
     ordered = sorted(sets.items(), key=lambda item: (-item[1], item[0]))[:20]
     return [{"photo": photo, "copies": copies, "reason": reason} for (photo, reason), copies in ordered]
 
 
 def _photos_and_cap(
-    verdicts: dd.DataFrame, copies: dict[int, Fate], owner_photos_max: int, frames: Frames
+    verdicts: dd.DataFrame, copies: dict[int, CopyVerdict], owner_photos_max: int, frames: Frames
 ) -> tuple[dict[str, dict[str, int]], frozenset[int]]:
     """Return the numbers of photos that stay by camera and group, and the ids of those beyond their owner's cap."""
     fated = frames.shared(frozenset(copies))

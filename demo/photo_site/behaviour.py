@@ -31,7 +31,7 @@ class Behaviour:
     fail_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Part of a path with its query → (status, times): so many requests for such paths are refused first."""
     refuse_every: int | None = None
-    """Every so-manieth request of all is refused with status 429 and Retry-After; None refuses none so."""
+    """Every n-th request of all is refused with status 429 and Retry-After; None refuses none so."""
     cut_after_bytes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Part of a path → (bytes, times): so many bodies end there, and with them the connection."""
     download_forbidden: Collection[str] = ()

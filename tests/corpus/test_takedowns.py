@@ -8,8 +8,8 @@ from corpus.errors import StorageError
 from corpus.records import RECORD
 from corpus.storage import Store, open_store
 from corpus.takedowns import (
+    apply_takedowns,
     forgotten_row,
-    heed,
     is_taken_down,
     page_digest,
     takedown,
@@ -76,4 +76,4 @@ def test_of_a_forgotten_row_nothing_but_its_key_stays() -> None:
         "photo": "flickr:1", "version": "v", "source": "flickr", "state": "refused", "reasons": ["forgotten"]
     }  # fmt: skip
     other = full | {"photo": "flickr:2"}
-    assert heed([full, other], {"flickr:1"}) == [row, other]
+    assert apply_takedowns([full, other], {"flickr:1"}) == [row, other]

@@ -26,7 +26,7 @@ from curation.cluster.frames import Frames
 from curation.facts.examine import Trouble, facts_folder, facts_row, kind_of
 from curation.generations import Past, latest_generation
 from curation.judging.inputs import find_inputs
-from curation.judging.whole_corpus import Demand, Judged, judge_all
+from curation.judging.whole_corpus import Judged, JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from forensics.photo_facts import PhotoFacts
 
@@ -339,7 +339,7 @@ class Corpus:
         if self.records or not self.windows:
             self.write(curation)
         catalogue = self.catalogue.opened() if isinstance(cameras, Support) else self.catalogue
-        demand = Demand(catalogue, cameras, rules or Rules(), consensus or Consensus(), curation)
+        demand = JudgeSettings(catalogue, cameras, rules or Rules(), consensus or Consensus(), curation)
         inputs = find_inputs(self.store, kind_of(curation))
         past = Past(self.store, latest_generation(self.store))
         return judge_all(inputs, past, troubles, demand, Frames(None), lambda *_: nullcontext(lambda _: None))

@@ -19,8 +19,8 @@ from corpus.sections import Curation, Rules, Support
 from corpus.takedowns import takedown
 from curation.explain import WITHHELD, explain, main
 from curation.inspection.evidence import evidence
-from curation.inspection.reason_values import OF_FACTS, OF_ROW, Grounds, marks, triggers
-from curation.judging.verdict import Law
+from curation.inspection.reason_values import OF_FACTS, OF_ROW, ExplainContext, marks, triggers
+from curation.judging.verdict import Criteria
 from curation.reasons import REASONS
 
 LEARNED = [
@@ -39,8 +39,8 @@ def grounds(catalogue):
     """Return what is known of two cameras, one of them with tables and an order of segments of its own."""
     iphone, nexus = catalogue.cameras
     known = Catalogue(cameras=(iphone, nexus.model_copy(update={"tables": ("a" * 16,), "segments": ("b" * 16,)})))
-    law = Law(known, known, Rules(), Curation())
-    return Grounds(law, LEARNED, Support(photos_min=20, owners_min=6), 64 << 20, "decoded-grid-first-quality")
+    law = Criteria(known, known, Rules(), Curation())
+    return ExplainContext(law, LEARNED, Support(photos_min=20, owners_min=6), 64 << 20, "decoded-grid-first-quality")
 
 
 def nexus(grounds):

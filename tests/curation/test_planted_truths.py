@@ -15,7 +15,7 @@ from curation.cluster.frames import Frames
 from curation.cluster.workers import Workers
 from curation.generations import Past
 from curation.judging.inputs import find_inputs
-from curation.judging.whole_corpus import Demand, judge_all
+from curation.judging.whole_corpus import JudgeSettings, judge_all
 
 PHOTOS = 4_000
 CAP = 8
@@ -25,7 +25,7 @@ def judged(store, client=None, *, part_photos=20_000):
     """Return the rows of the corpus, what was learned, and the ledger."""
     curation = Curation(judge_photos=part_photos, owner_photos_max=CAP)
     support = Support(photos_min=20, owners_min=5)
-    demand = Demand(catalogue().opened(), support, Rules(), Consensus(), curation)
+    demand = JudgeSettings(catalogue().opened(), support, Rules(), Consensus(), curation)
     inputs = find_inputs(store, "decoded")
     found = judge_all(inputs, Past(store, None), [], demand, Frames(client), lambda *_: nullcontext(lambda _: None))
     rows = [row for table, _, _ in found.parts for row in table.to_pylist()]

@@ -10,7 +10,7 @@ from corpus.sections import Rules
 from crawlers.download.fetcher import LANE_DECISIONS, Fetcher
 from crawlers.download.foreign import page_instead
 from crawlers.vetting.door import Door
-from crawlers.windows.records import Found
+from crawlers.windows.records import ListedPhoto
 
 PHOTOS = 24
 
@@ -24,7 +24,7 @@ def fetcher(cameras):
 
 
 def test_the_first_photos_of_a_query_are_asked_for_in_ranges(fetcher):
-    found = Found("flickr:1", "flickr", claimed_camera="acme-one")
+    found = ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")
     for _ in range(8):
         assert not fetcher.asks_whole(found)
         fetcher.lanes["acme-one"].append(False)
@@ -35,19 +35,19 @@ def test_the_first_photos_of_a_query_are_asked_for_in_ranges(fetcher):
 @pytest.mark.parametrize(("refused", "is_whole"), [(0, True), (4, True), (5, False), (50, False)])
 def test_files_are_asked_for_whole_where_less_than_a_tenth_of_the_last_were_refused(fetcher, refused, is_whole):
     fetcher.lanes["acme-one"] += [True] * 100 + [True] * refused + [False] * (LANE_DECISIONS - refused)
-    assert fetcher.asks_whole(Found("flickr:1", "flickr", claimed_camera="acme-one")) is is_whole
+    assert fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")) is is_whole
 
 
 def test_each_camera_has_decisions_of_its_own(fetcher):
     fetcher.lanes["acme-one"] += [False] * LANE_DECISIONS
-    assert fetcher.asks_whole(Found("flickr:1", "flickr", claimed_camera="acme-one"))
-    assert not fetcher.asks_whole(Found("flickr:1", "flickr", claimed_camera="acme-two"))
-    assert not fetcher.asks_whole(Found("flickr:1", "flickr"))
+    assert fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one"))
+    assert not fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-two"))
+    assert not fetcher.asks_whole(ListedPhoto("flickr:1", "flickr"))
 
 
 @pytest.mark.parametrize(("size_bytes", "is_whole"), [(None, False), (8192, True), (8193, False)])
 def test_a_file_known_to_be_hardly_longer_than_a_header_is_asked_for_whole(fetcher, size_bytes, is_whole):
-    assert fetcher.asks_whole(Found("wikimedia:1", "wikimedia", size_bytes=size_bytes)) is is_whole
+    assert fetcher.asks_whole(ListedPhoto("wikimedia:1", "wikimedia", size_bytes=size_bytes)) is is_whole
 
 
 @pytest.mark.parametrize(

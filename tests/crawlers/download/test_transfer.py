@@ -5,7 +5,7 @@ from scrapy.http import Headers
 
 from corpus.catalogue import Catalogue
 from corpus.sections import Rules
-from crawlers.download.transfer import FOREIGN_MAX_BYTES, Part, Span, Transfer, content_range
+from crawlers.download.transfer import FOREIGN_MAX_BYTES, ContentRange, Span, Transfer, content_range
 from crawlers.vetting.door import Accepted, Door, Refused
 
 UNKNOWN = "unknown"  # what stands for the length of a body whose length is not said
@@ -124,7 +124,7 @@ def test_the_range_that_was_asked_for_is_left_alone(door, photo):
     transfer, is_stopped = begun(door, 8000, Span(0, 7999), Content_Range=f"bytes 0-7999/{len(data)}")
     assert not is_stopped
     assert arrive(transfer, data[:8000]) == 8000
-    assert transfer.part == Part(Span(0, 7999), len(data))
+    assert transfer.part == ContentRange(Span(0, 7999), len(data))
 
 
 def test_a_shorter_range_than_asked_for_is_one_too(door):

@@ -21,7 +21,7 @@ from corpus.takedowns import forgotten_row, takedown, takedowns
 from crawlers.forget.__main__ import main
 from crawlers.vetting.door import Refused
 from crawlers.windows.markers import marker_of
-from crawlers.windows.records import Found, failed, refused, stored, table
+from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
 
 GONE, STAYS, FAILS = "flickr:4711", "flickr:4712", "flickr:4713"
 COMMONS = "https://commons.wikimedia.org/wiki/File:Ann_at_h%C3%B6me.jpg"
@@ -32,7 +32,7 @@ MARKS = ("Ann", "4711_secret", "bytes of 4711", "bytes of 99", "serial-of-4711",
 DETAILS = {"query": "q", "window": [0, 60], "span": [0, 60]}
 
 
-def found(photo: str, version: str = "v", **columns: Any) -> Found:
+def found(photo: str, version: str = "v", **columns: Any) -> ListedPhoto:
     source, _, site_id = photo.partition(":")
     name = "Ann" if photo in (GONE, "wikimedia:99") else "Bob"
     listed = {
@@ -43,7 +43,7 @@ def found(photo: str, version: str = "v", **columns: Any) -> Found:
         "owner_name": name,
         "licence": f"CC-BY-{site_id}",
     }
-    return Found(photo, source, version_of(version), **{**listed, **columns})
+    return ListedPhoto(photo, source, version_of(version), **{**listed, **columns})
 
 
 def bytes_of(photo: str, version: str = "v") -> bytes:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.sites import flickr
-from crawlers.vetting.listing import Told, WrongShape
-from crawlers.windows.time_slices import Slice
+from crawlers.vetting.listing import ListedFile, WrongShape
+from crawlers.windows.time_slices import TimeSlice
 
 LICENCES = {"4": ("Attribution License", "https://creativecommons.org/licenses/by/2.0/")}
 
@@ -84,7 +84,7 @@ def test_a_listing_is_judged_by_the_size_of_the_original_and_its_format_alone():
         return ("not_native_size",)
 
     photo = flickr.found(entry(o_width="4032", o_height=3024), "acme-one", LICENCES, ("4",), judge)
-    assert asked == [Told(width_px=4032, height_px=3024, mime="image/jpeg")]
+    assert asked == [ListedFile(width_px=4032, height_px=3024, mime="image/jpeg")]
     assert (photo.site_width_px, photo.site_height_px) == (4032, 3024)
     assert photo.reasons == ("not_native_size",)
 
@@ -143,8 +143,8 @@ def test_one_photo_is_asked_for_by_its_id():
 
 
 def test_the_bounds_of_a_slice_do_not_overlap_with_the_next_one():
-    first = flickr.search_parameters("key", "acme/one", Slice(0, 300), 1)
-    second = flickr.search_parameters("key", "acme/one", Slice(300, 600), 1)
+    first = flickr.search_parameters("key", "acme/one", TimeSlice(0, 300), 1)
+    second = flickr.search_parameters("key", "acme/one", TimeSlice(300, 600), 1)
     assert int(first["max_upload_date"]) < int(second["min_upload_date"])
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.sites import mediawiki
-from crawlers.vetting.listing import Told, WrongShape
-from crawlers.windows.time_slices import Slice
+from crawlers.vetting.listing import ListedFile, WrongShape
+from crawlers.windows.time_slices import TimeSlice
 
 
 def page(**changes):
@@ -115,7 +115,7 @@ def told(**changes):
 
 def test_a_file_is_judged_by_all_that_the_wiki_tells_of_it():
     metadata = exif(Make="Acme", Model="One  ", Software="Fw 1", Orientation=6)
-    assert told(width=3024, height=4032, commonmetadata=metadata) == Told(
+    assert told(width=3024, height=4032, commonmetadata=metadata) == ListedFile(
         3024, 4032, 4711, "Acme", "One", "Fw 1", "image/jpeg"
     )
 
@@ -142,11 +142,11 @@ def test_metadata_of_another_shape_tell_nothing(metadata):
 
 @pytest.mark.parametrize(("size", "size_bytes"), [(4711, 4711), ("4711", 4711), ("abc", None), (-1, None), (0, None)])
 def test_sizes_that_are_no_sizes_are_left_out(size, size_bytes):
-    assert told(size=size, width=size, height=size) == Told(size_bytes, size_bytes, size_bytes, mime="image/jpeg")
+    assert told(size=size, width=size, height=size) == ListedFile(size_bytes, size_bytes, size_bytes, mime="image/jpeg")
 
 
 def test_exif_and_all_else_that_is_used_is_asked_for():
-    parameters = mediawiki.described_parameters("Category:x", Slice(0, 300))
+    parameters = mediawiki.described_parameters("Category:x", TimeSlice(0, 300))
     assert set(parameters["iiprop"].split("|")) == {
         *("url", "size", "sha1", "mime", "user", "timestamp", "extmetadata", "commonmetadata")
     }
@@ -154,7 +154,7 @@ def test_exif_and_all_else_that_is_used_is_asked_for():
 
 def test_a_search_by_camera_asks_for_the_same_of_its_files():
     parameters = mediawiki.search_parameters("Q42")
-    described = mediawiki.described_parameters("Category:x", Slice(0, 300))
+    described = mediawiki.described_parameters("Category:x", TimeSlice(0, 300))
     assert parameters["gsrsearch"] == "haswbstatement:P4082=Q42"
     assert {name: parameters[name] for name in described if name[:2] == "ii"} == {
         name: value for name, value in described.items() if name[:2] == "ii"

@@ -20,8 +20,8 @@ from crawlers.status.counts import take_census
 from crawlers.vetting.door import Refused
 from crawlers.windows.checkpoint import Unfinished
 from crawlers.windows.markers import marker_of
-from crawlers.windows.records import Found, failed, refused, stored, table
-from crawlers.windows.time_slices import Slice, period
+from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
+from crawlers.windows.time_slices import TimeSlice, period
 from crawlers.windows.work_units import leases_folder, unit_name
 
 ONE, TWO = "Category:Taken with Acme One", "Category:Taken with Acme Two"
@@ -74,7 +74,7 @@ def crawled(tmp_path, cameras_file, capsys, monkeypatch):
 
 
 def photo(number, camera="acme-one", source="wikimedia"):
-    return Found(f"{source}:{number}", source, version=f"{number:010}", claimed_camera=camera)
+    return ListedPhoto(f"{source}:{number}", source, version=f"{number:010}", claimed_camera=camera)
 
 
 def kept(number, size_bytes=1000, **more):
@@ -176,7 +176,7 @@ def test_failures_are_listed_on_request_with_when_they_are_tried_again(crawled):
 
 
 def test_what_a_stranger_has_written_cannot_command_the_terminal(crawled):
-    row = failed(Found("wikimedia:1", "wikimedia"), "\x1b[2J [red]\nx", is_transient=True)
+    row = failed(ListedPhoto("wikimedia:1", "wikimedia"), "\x1b[2J [red]\nx", is_transient=True)
     crawled.window("a", [row])
     _, text = crawled.run("--failures")
     assert r"\x1b[2J [red]\nx" in text
@@ -228,7 +228,7 @@ def test_queries_that_are_no_longer_asked_for_are_shown_but_not_counted(crawled)
 
 def test_the_period_ends_with_the_last_full_hour_where_no_other_end_is_configured(crawled):
     now_s = SINCE_S + 10 * 3600 + 1234.5
-    assert period(Flickr(since="2020-01-01"), "x", now_s) == Slice(SINCE_S, SINCE_S + 10 * 3600)
+    assert period(Flickr(since="2020-01-01"), "x", now_s) == TimeSlice(SINCE_S, SINCE_S + 10 * 3600)
     assert period(Flickr(since="2020-01-01", until="2030-01-01"), "x", now_s).end_s == SINCE_S + 10 * 3600
     assert period(Flickr(since="2019-01-01", until="2020-01-01"), "x", now_s).end_s == SINCE_S
     with pytest.raises(ConfigurationError, match=r"sources\.x\.since"):
@@ -236,7 +236,7 @@ def test_the_period_ends_with_the_last_full_hour_where_no_other_end_is_configure
 
 
 def test_a_folder_has_windows_and_no_times(crawled):
-    row = stored(Found("folder:a/b.jpg", "folder", version="1"), "original", b"x")
+    row = stored(ListedPhoto("folder:a/b.jpg", "folder", version="1"), "original", b"x")
     crawled.window("a", [row], source="folder", directory="a", files={})
     status = crawled.json()["sources"]["folder"]
     assert (status["windows"], status["share"], status["queries"]) == (1, None, [])

@@ -11,7 +11,7 @@ from corpus.sections import Rules
 from crawlers.spiders.folder import FolderSpider
 from crawlers.vetting.basis import digest_of, learned_cameras
 from crawlers.vetting.door import Door
-from crawlers.vetting.listing import Told, listing_reasons
+from crawlers.vetting.listing import ListedFile, listing_reasons
 from forensics.header import read_facts
 
 OPEN = {"photos_min": 5, "owners_min": 2}
@@ -50,7 +50,7 @@ def known(configuration):
 
 def listed(configuration, **told):
     cameras = learned_cameras(configuration)
-    return listing_reasons(Told(make="Acme", **told), *cameras, Rules(), 1 << 20)
+    return listing_reasons(ListedFile(make="Acme", **told), *cameras, Rules(), 1 << 20)
 
 
 def test_before_the_first_generation_the_cameras_are_those_of_the_catalogue(configured):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
 from crawlers.vetting import listing
-from crawlers.vetting.listing import Told, WrongShape, listing_reasons
+from crawlers.vetting.listing import ListedFile, WrongShape, listing_reasons
 
 ONE = Camera(key="acme-one", name="Acme One", make=("Acme",), model=("One",), sizes=("320x240",), software=("Fw*",))
 TWO = Camera(key="acme-two", name="Acme Two", make=("Acme",), model=("Two",), sizes=("400x300",))
@@ -19,7 +19,7 @@ LIMIT_BYTES = 1 << 20
 
 
 def reasons(chosen=("acme-one", "acme-two"), rules=None, **told):
-    return listing_reasons(Told(**told), CATALOGUE, CATALOGUE.only(chosen), rules or Rules(), LIMIT_BYTES)
+    return listing_reasons(ListedFile(**told), CATALOGUE, CATALOGUE.only(chosen), rules or Rules(), LIMIT_BYTES)
 
 
 def one(**told):
@@ -92,7 +92,7 @@ def test_a_program_is_not_told_from_firmware_while_the_camera_is_unknown():
 def test_strings_that_two_cameras_take_refuse_nothing_of_the_camera():
     twin = TWO.model_copy(update={"key": "acme-twin"})
     both = Catalogue(cameras=(*CATALOGUE.cameras, twin))
-    told = Told(make="Acme", model="Two", width_px=1, height_px=1, mime="image/png")
+    told = ListedFile(make="Acme", model="Two", width_px=1, height_px=1, mime="image/png")
     assert listing_reasons(told, both, both, Rules(), LIMIT_BYTES) == ("not_jpeg",)
 
 

@@ -8,7 +8,7 @@ import pytest
 from corpus.storage import open_store
 from crawlers.vetting.door import Refused
 from crawlers.windows.checkpoint import ROWS_A_PART, Unfinished, begun, sweep
-from crawlers.windows.records import Found, failed, refused
+from crawlers.windows.records import ListedPhoto, failed, refused
 
 DETAILS = {"query": "acme/one", "window": [0, 60], "span": [0, 120]}
 
@@ -23,7 +23,7 @@ def unfinished(store, fingerprint="a" * 16):
 
 
 def refusal(number):
-    return refused(Found(f"flickr:{number}", "flickr", "v"), Refused(("camera_unknown",)))
+    return refused(ListedPhoto(f"flickr:{number}", "flickr", "v"), Refused(("camera_unknown",)))
 
 
 def add_part(work, first):
@@ -47,7 +47,9 @@ def test_rows_judged_by_other_rules_are_not_taken(store):
 
 def test_a_failed_photo_is_not_put_aside(store):
     work = unfinished(store)
-    assert {work.add(failed(Found("flickr:1", "flickr"), "HTTP 500", is_transient=True)) for _ in range(500)} == {None}
+    assert {work.add(failed(ListedPhoto("flickr:1", "flickr"), "HTTP 500", is_transient=True)) for _ in range(500)} == {
+        None
+    }
 
 
 def test_a_part_that_cannot_be_read_is_as_good_as_none(store):

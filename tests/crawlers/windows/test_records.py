@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 from corpus.records import RECORD
 from crawlers.download.verification import differs
 from crawlers.vetting.door import Refused
-from crawlers.windows.records import Found, failed, found_of, refused, stored, table
+from crawlers.windows.records import ListedPhoto, failed, found_of, refused, stored, table
 
-PHOTO = Found("flickr:1", "flickr", version="0123456789", original_url="https://x/1_o.jpg", title="t", size_bytes=3)
+PHOTO = ListedPhoto(
+    "flickr:1", "flickr", version="0123456789", original_url="https://x/1_o.jpg", title="t", size_bytes=3
+)
 
 
 def test_every_outcome_is_a_row_of_the_schema_sorted_by_photo():
     rows = [
-        failed(Found("flickr:3", "flickr"), "HTTP 404", 404, is_transient=False),
+        failed(ListedPhoto("flickr:3", "flickr"), "HTTP 404", 404, is_transient=False),
         stored(PHOTO, "originals/flickr/aa/1-0123456789.jpg", b"abc"),
-        refused(Found("flickr:2", "flickr"), Refused(("not_a_photo", "no_original"))),
+        refused(ListedPhoto("flickr:2", "flickr"), Refused(("not_a_photo", "no_original"))),
     ]
     records = table(rows)
     assert records.schema == RECORD
@@ -32,7 +34,7 @@ def test_stored_rows_have_the_digest_and_size_of_the_bytes():
 
 
 def test_half_a_character_in_a_title_does_not_spoil_the_table():
-    broken = Found("flickr:1", "flickr", title="\ud83d!")
+    broken = ListedPhoto("flickr:1", "flickr", title="\ud83d!")
     assert table([failed(broken, "x", is_transient=False)])["title"].to_pylist() == ["?!"]
 
 
@@ -50,6 +52,6 @@ def test_a_failed_row_says_what_when_how_often_and_whether_it_may_pass():
 def test_bytes_are_held_against_what_the_site_states():
     assert differs(PHOTO, b"abc") is None
     assert "states 3 bytes and served 2" in differs(PHOTO, b"ab")
-    stated = Found("wikimedia:1", "wikimedia", site_sha1=hashlib.sha1(b"abc").hexdigest())
+    stated = ListedPhoto("wikimedia:1", "wikimedia", site_sha1=hashlib.sha1(b"abc").hexdigest())
     assert differs(stated, b"abc") is None
     assert "SHA-1" in differs(stated, b"abd")

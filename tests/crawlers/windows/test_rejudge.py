@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from crawlers.vetting.door import Refused
-from crawlers.windows.records import Found, failed, refused, stored
+from crawlers.windows.records import ListedPhoto, failed, refused, stored
 from crawlers.windows.rejudge import relisted, revise
 from forensics.header import read_facts
 
@@ -23,7 +23,7 @@ FACTS = _facts()
 
 def found(number=1, version="v1", **more):
     url = f"https://x.example/{number}"
-    return Found(f"flickr:{number}", "flickr", version, original_url=url, licence="BY", **more)
+    return ListedPhoto(f"flickr:{number}", "flickr", version, original_url=url, licence="BY", **more)
 
 
 def photos(again):

@@ -3,31 +3,31 @@
 import pytest
 
 from corpus.errors import ConfigurationError
-from crawlers.windows.work_units import Part, parse_part, unit_name
+from crawlers.windows.work_units import WorkShare, parse_work_share, unit_name
 
 UNITS = [f"apple/iphone_{number} {year}" for number in range(40) for year in range(2010, 2026)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_every_unit_is_in_exactly_one_part(count):
-    parts = [parse_part(f"{number}/{count}") for number in range(1, count + 1)]
+    parts = [parse_work_share(f"{number}/{count}") for number in range(1, count + 1)]
     owners = [sum(part.has(unit) for part in parts) for unit in UNITS]
     assert owners == [1] * len(UNITS)
 
 
 def test_parts_are_of_like_size():
-    sizes = [sum(Part(number, 8).has(unit) for unit in UNITS) for number in range(1, 9)]
+    sizes = [sum(WorkShare(number, 8).has(unit) for unit in UNITS) for number in range(1, 9)]
     assert min(sizes) > 0.5 * len(UNITS) / 8
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3", ""])
 def test_a_part_that_cannot_be_is_refused_with_its_form(text):
     with pytest.raises(ConfigurationError, match="i/n"):
-        parse_part(text)
+        parse_work_share(text)
 
 
 def test_a_part_has_a_receipt_of_its_own():
-    assert (Part().receipt("flickr"), Part(2, 8).receipt("flickr")) == ("crawl-flickr", "crawl-flickr-2-of-8")
+    assert (WorkShare().receipt("flickr"), WorkShare(2, 8).receipt("flickr")) == ("crawl-flickr", "crawl-flickr-2-of-8")
 
 
 def test_units_have_plain_names_that_stay_apart():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.copies import CLAIMED_TWICE, DUPLICATE, PLACEHOLDER, Fate, Member, fates
+from curation.judging.copies import CLAIMED_TWICE, DUPLICATE, PLACEHOLDER, CopyVerdict, Member, fates
 from curation.judging.near_copies import BYTES, HASH, NEAR, SCAN
 
 MANY = 20
@@ -26,7 +26,7 @@ def equal(*numbers, kind=BYTES):
 
 
 def of(number):
-    return Fate(DUPLICATE, f"flickr:{number}")
+    return CopyVerdict(DUPLICATE, f"flickr:{number}")
 
 
 def test_the_first_uploaded_stays_and_unknown_times_come_last():
@@ -104,8 +104,14 @@ def test_what_is_a_copy_of_a_photo_that_is_one_itself_is_a_copy_of_that_ones_ori
 @pytest.mark.parametrize("is_proved", [True, False])
 def test_a_picture_that_two_cameras_claim_is_neithers_where_both_or_none_are_proved(is_proved):
     members = [member(1, is_proved=is_proved), member(2, **NIKON, is_proved=is_proved)]
-    assert fates(members, equal(1, 2), MANY) == {1: Fate(CLAIMED_TWICE, None), 2: Fate(CLAIMED_TWICE, None)}
-    assert fates(members, [(1, 2, NEAR)], MANY) == {1: Fate(CLAIMED_TWICE, None), 2: Fate(CLAIMED_TWICE, None)}
+    assert fates(members, equal(1, 2), MANY) == {
+        1: CopyVerdict(CLAIMED_TWICE, None),
+        2: CopyVerdict(CLAIMED_TWICE, None),
+    }
+    assert fates(members, [(1, 2, NEAR)], MANY) == {
+        1: CopyVerdict(CLAIMED_TWICE, None),
+        2: CopyVerdict(CLAIMED_TWICE, None),
+    }
 
 
 def test_refused_photos_claim_nothing():
@@ -129,7 +135,7 @@ def test_all_equal_copies_of_a_near_picture_are_copies_too():
 
 def test_the_same_picture_of_very_many_photos_is_a_placeholder():
     members = [member(number, is_clean=number != 3) for number in range(MANY)]
-    assert fates(members, equal(*range(MANY)), MANY) == {n: Fate(PLACEHOLDER, None) for n in range(MANY)}
+    assert fates(members, equal(*range(MANY)), MANY) == {n: CopyVerdict(PLACEHOLDER, None) for n in range(MANY)}
     assert len(fates(members[:-1], equal(*range(MANY - 1)), MANY)) == MANY - 2
 
 
@@ -205,10 +211,10 @@ def test_no_two_photos_that_stay_are_a_pair_unless_rules_refuse_one_of_them(draw
 
 def test_a_copy_has_the_group_of_the_photo_that_stays():
     found = fates([member(1, group="one"), member(2, group="two")], [(1, 2, BYTES)], MANY)
-    assert found == {2: Fate(DUPLICATE, "flickr:1", "one")}
+    assert found == {2: CopyVerdict(DUPLICATE, "flickr:1", "one")}
 
 
 def test_refused_copies_of_a_near_copy_are_told_as_well():
     members = [member(1), member(2), member(3, is_clean=False)]
     found = fates(members, [(1, 2, NEAR), (2, 3, BYTES)], MANY)
-    assert found == {2: Fate(DUPLICATE, "flickr:1"), 3: Fate(DUPLICATE, "flickr:1")}
+    assert found == {2: CopyVerdict(DUPLICATE, "flickr:1"), 3: CopyVerdict(DUPLICATE, "flickr:1")}

@@ -6,7 +6,7 @@ from corpus.catalogue import Catalogue
 from corpus.records import CURATED, EXAMINED, RECORD
 from corpus.sections import Curation, Rules
 from curation.facts.examine import PhotoKey, Trouble, facts_row
-from curation.judging.verdict import Law, clean_claims, evidence_of, verdict
+from curation.judging.verdict import Criteria, clean_claims, evidence_of, verdict
 from forensics.photo_facts import facts_of_row
 
 
@@ -25,7 +25,7 @@ def examined(row, facts=None, **columns):
 
 @pytest.fixture
 def law(catalogue):
-    return Law(catalogue, catalogue, Rules(), Curation(test=0.25, validation=0.25))
+    return Criteria(catalogue, catalogue, Rules(), Curation(test=0.25, validation=0.25))
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_failed_download_keeps_its_error_and_never_passes(judged, photo):
 
 
 def test_photos_of_other_cameras_keep_their_camera_and_are_not_chosen(stored, photo, law, catalogue):
-    narrow = Law(catalogue, Catalogue(cameras=catalogue.cameras[:1]), law.rules, law.curation)
+    narrow = Criteria(catalogue, Catalogue(cameras=catalogue.cameras[:1]), law.rules, law.curation)
     row = stored("1", photo(), by=narrow)
     assert (row["camera"], row["reasons"]) == ("nexus-5x", ["camera_not_chosen"])
 
@@ -155,7 +155,7 @@ def test_photo_labelled_by_its_collection_has_the_labels_camera_and_group(stored
     assert (labelled["reasons"], labelled["camera"]) == ([], "nexus-5x")
     assert (without["reasons"], without["camera"]) == (["no_camera_model"], None)
     assert labelled["group"] == stored("1", photo(serial_number="SN0001"))["group"]
-    lost = Law(Catalogue(cameras=catalogue.cameras[:1]), law.chosen, law.rules, law.curation)
+    lost = Criteria(Catalogue(cameras=catalogue.cameras[:1]), law.chosen, law.rules, law.curation)
     assert stored("1", bare, labelled_camera="nexus-5x", by=lost)["reasons"] == ["camera_unknown"]
 
 

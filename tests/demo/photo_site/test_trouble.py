@@ -50,7 +50,7 @@ def test_first_requests_fail_as_often_as_asked(open_site, original, client):
     assert answers[0].headers["Retry-After"] == "7"
 
 
-def test_every_so_manieth_request_of_all_is_refused(open_site, client):
+def test_every_nth_request_of_all_is_refused(open_site, client):
     site = open_site(refuse_every=3, retry_after_s=7)
     answers = [client.get(site.url, timeout=10) for _ in range(7)]
     assert [answer.status_code for answer in answers] == [404, 404, 429, 404, 404, 429, 404]

@@ -4,17 +4,17 @@ The first image alone counts: further images behind its end are counted (MPF), b
 Refuses (JpegError) what is no JPEG and headers that break the standard. Broken EXIF or XMP refuses nothing.
 """
 
-from forensics.jpeg.multi_picture import count_images
 from forensics.jpeg.quality import estimate_quality_factor
 from forensics.jpeg.scans import find_end_of_image, scan_digest
 from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER, Segment, header_segments, segments_digest
 from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import huffman_digest, huffman_kind, tables_digest
-from forensics.jpeg.thumbnail import read_thumbnail
 from forensics.metadata.colour_profile import profile_name
 from forensics.metadata.editors import editor_marks
 from forensics.metadata.exif import ExifFacts, read_exif
+from forensics.metadata.multi_picture import count_images
 from forensics.metadata.text import clean_bytes, distinct
+from forensics.metadata.thumbnail import read_thumbnail
 from forensics.metadata.xmp import read_xmp
 from forensics.photo_facts import PhotoFacts
 

@@ -1,8 +1,9 @@
-"""The house: floors, sizes and names of its modules, what an import does."""
+"""The house: floors and rooms, names of its modules, what an import does."""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,17 +23,24 @@ def test_imports_run_downwards_only(repository: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_no_module_is_longer_than_300_lines_and_most_are_about_100(repository: Path) -> None:
-    lengths = sorted(len(path.read_text().splitlines()) for path in modules(repository) if path.name != "__init__.py")
-    assert lengths[-1] <= 300
-    assert lengths[len(lengths) // 2] <= 140
+def test_a_folder_holds_few_enough_modules_to_be_read_at_a_glance(repository: Path) -> None:
+    folders = Counter(path.parent for path in modules(repository) if path.name != "__init__.py")
+    assert {str(folder): number for folder, number in folders.items() if number > 15} == {}
+
+
+@pytest.mark.parametrize("package", ["crawlers", "curation"])
+def test_the_top_of_a_large_package_has_at_most_14_entries(repository: Path, package: str) -> None:
+    entries = {
+        path.relative_to(repository / package).parts[0] for path in modules(repository) if package in path.parts
+    } - {"__init__.py"}
+    assert len(entries) <= 14, sorted(entries)
 
 
 def test_no_module_has_a_name_that_says_nothing_or_that_shadows_another(repository: Path) -> None:
     names = {path.stem for path in modules(repository)}
     assert not names & {"util", "utils", "common", "helper", "helpers", "core", "misc"}
     # `python train/main.py` puts train/ first on the path
-    in_train = {path.stem for path in (repository / "train").glob("*.py")}
+    in_train = {path.stem for path in (repository / "train").iterdir()}
     assert not in_train & (set(sys.stdlib_module_names) | {"torch", "timm", "ray", "numpy", "cv2", *PACKAGES})
 
 

@@ -9,7 +9,9 @@ from corpus.sections import Site
 from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import LIMITS_SETTING
-from crawlers.sites.api_client import ANSWER_MAX_BYTES
+
+ANSWER_MAX_BYTES = 16 << 20
+"""The longest answers, 500 photos with all they have, are below 2 MiB; also the most that a packed one unpacks to."""
 
 
 def user_agent(contact: str) -> str:

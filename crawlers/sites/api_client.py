@@ -25,11 +25,9 @@ from crawlers.network.politeness import (
     TRANSIENT_STATUSES,
     pause_s,
 )
+from crawlers.network.scrapy_settings import ANSWER_MAX_BYTES
 
 Answer = dict[str, Any]
-
-ANSWER_MAX_BYTES = 16 << 20
-"""The longest answers, 500 photos with all they have, are below 2 MiB; also the most that a packed one unpacks to."""
 
 
 class CrawlStopped(StageError):  # noqa: N818 - it says what happened to the crawl

@@ -3,7 +3,7 @@
 import pytest
 
 from forensics.header import read_facts
-from forensics.jpeg.multi_picture import count_images
+from forensics.metadata.multi_picture import count_images
 
 
 @pytest.mark.parametrize("endian", ["<", ">"])

@@ -115,6 +115,7 @@ def test_loader_processes_never_share_random_numbers(photo: Callable[..., bytes]
     assert len(set(crops)) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_loaders_work_in_a_process_whose_opencv_has_threads() -> None:
     """A fork has the locks of OpenCV's pool and not its threads: shutting the pool there waits for ever."""
@@ -166,7 +167,7 @@ def test_one_camera_cannot_be_told_from_others(
     filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
 ) -> None:
     index = fill(filled, {"train": 2}, cameras=("grainy",), number=2)
-    with pytest.raises(StageError, match="training photographs of grainy, two cameras are needed"):
+    with pytest.raises(StageError, match="training photographs of grainy, but two cameras are needed"):
         TrainingBatches(filled, index, settings()).check()
 
 

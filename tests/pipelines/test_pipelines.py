@@ -88,14 +88,14 @@ def test_a_finished_pipeline_starts_anew(configuration: Configuration) -> None:
 def test_an_old_receipt_is_no_proof(configuration: Configuration) -> None:
     run_pipeline(configuration, "refresh", lambda _: None)
     (configuration.file.parent / "lie-flickr").touch()
-    with pytest.raises(StageError, match="without its receipt"):
+    with pytest.raises(StageError, match="wrote no receipt"):
         run_pipeline(configuration, "refresh", lambda _: None)
 
 
 def test_a_foreign_command_or_an_unknown_name_is_refused_before_anything_runs(configuration: Configuration) -> None:
     with pytest.raises(ConfigurationError, match="'rm -rf /' is not one of"):
         run_pipeline(configuration, "odd", lambda _: None)
-    with pytest.raises(ConfigurationError, match="there is no 'nothing'; it has refresh, odd"):
+    with pytest.raises(ConfigurationError, match="there is no 'nothing', only refresh, odd"):
         run_pipeline(configuration, "nothing", lambda _: None)
 
 

@@ -67,7 +67,7 @@ class TrainingBatches:
         if len(cameras) < 2:
             raise StageError(
                 f"train: generation {self.index.generation} has training photographs of "
-                f"{', '.join(cameras) or 'no camera'}, but two cameras are needed; "
+                f"{', '.join(cameras) or 'no camera'}, two cameras are needed; "
                 + (f"{notes[0]}: lower it or raise shards.tile_px" if notes else "crawl more, then curate again")
             )
         if missing:

@@ -60,12 +60,12 @@ def _held_out_photos(index: Index, settings: Training) -> tuple[str, tuple[str, 
     notes = []
     if split != "test":
         notes.append(
-            f"The test split has no usable photographs; these figures are of the {split} split"
+            f"The test split has no photographs of use; these figures are of the {split} split"
             + (", which the network was trained on: they say nothing of new photographs." if split == "train" else
-               ", by which the epoch was chosen: they are slightly too good.")
+               ", by which the epoch was chosen: they are a little too good.")
         )  # fmt: skip
     if settings.shuffle_labels:
-        notes.append("Trained on shuffled labels: accuracy clearly above chance means that something leaks.")
+        notes.append("Trained on shuffled labels: anything clearly above chance means that something leaks.")
     if chosen.too_small:
         notes.append(f"{chosen.too_small} photographs of this split have tiles below the outer crop; left out.")
     whole = len(index.photos(split)) - chosen.too_small

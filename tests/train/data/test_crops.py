@@ -167,7 +167,7 @@ def test_one_camera_cannot_be_told_from_others(
     filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
 ) -> None:
     index = fill(filled, {"train": 2}, cameras=("grainy",), number=2)
-    with pytest.raises(StageError, match="training photographs of grainy, but two cameras are needed"):
+    with pytest.raises(StageError, match="training photographs of grainy, two cameras are needed"):
         TrainingBatches(filled, index, settings()).check()
 
 

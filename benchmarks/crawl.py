@@ -1,14 +1,15 @@
-"""Benchmark: the crawl beside a plain Scrapy spider, img2dataset and curl, on a site of its own on loopback.
+"""Benchmark: compares the crawl with a plain Scrapy spider, img2dataset and curl, on a site of its own on loopback.
 
     python benchmarks/crawl.py [a|b|c] [--photos N] [--keep DIR]
 
-a: connections paced at 4 MiB/s, four of five photographs to be refused, each by its header, since the API states no
-   sizes: bytes sent for a byte kept, photos a second.
-b: nothing refused, nothing paced: photos a second, CPU time a GB, memory; the programs take turns, medians of three.
-c: requests in parallel, counted at the server, on both reactors, of one process and of four together.
+a: connections paced at 4 MiB/s; four of five photographs must be refused, each by its header, since the API states no
+   sizes. Measures bytes sent per byte kept, and photos per second.
+b: nothing refused, nothing paced. Measures photos per second, CPU time per GB and memory; the programs take turns,
+   medians of three rounds.
+c: counts parallel requests at the server, on both reactors, for one process and for four together.
 
-Everything is made up here and served by nginx; what was sent, and when, is read from its log. `--keep` names a folder
-in which the photographs and img2dataset stay for the next run. Ends with exit code 1 where a target is missed.
+All photographs are generated and served by nginx, whose log says what was sent and when. `--keep` names a folder that
+keeps the photographs and img2dataset for the next run. Exit code 1: a target was missed.
 """
 
 import argparse
@@ -37,19 +38,19 @@ REACTORS = {
 
 
 def fault(run: Run, is_right: bool = True) -> str | None:
-    """Return what went wrong with a run, None where nothing did."""
+    """Return what went wrong in a run, None where nothing did."""
     if run.exit_code != 0:
         return f"exit code {run.exit_code}: …{' '.join(run.log.split())[-300:]}"
-    return None if is_right else "not every file is there, or not whole"
+    return None if is_right else "files are missing or incomplete"
 
 
 def crawl_fault(run: Run, ours: Crawl, photos: Photos) -> str | None:
-    """Return what went wrong with a crawl, None where it stored exactly what it had to."""
+    """Return what went wrong in a crawl, None where it stored exactly what it should."""
     return fault(run) or ours.difference(photos)
 
 
 def paced(photos: Photos, work: Path) -> list[Target]:
-    """Measure (a)."""
+    """Run measurement (a) and return its targets."""
     accepted_bytes = sum(photo.size_bytes for photo in photos.accepted.values())
     print(
         f"\na  {len(photos.listed)} photographs, {photos.size_bytes / 1e6:.0f} MB; to be kept {len(photos.accepted)}, "
@@ -98,7 +99,7 @@ def paced(photos: Photos, work: Path) -> list[Target]:
 
 
 def unpaced(photos: Photos, work: Path, keep: Path) -> list[Target]:
-    """Measure (b)."""
+    """Run measurement (b) and return its targets."""
     print(f"\nb  {len(photos.listed)} photographs, {photos.size_bytes / 1e6:.0f} MB, all kept; not paced; ", end="")
     print(f"{UNPACED_REQUESTS} requests at once; median of {ROUNDS} rounds", flush=True)
     program = install_img2dataset(keep)
@@ -128,7 +129,7 @@ def unpaced(photos: Photos, work: Path, keep: Path) -> list[Target]:
     pace = {name: [len(photos.listed) / duration_s(run.served) for run in each] for name, each in runs.items()}
     cpu_s_per_gb = {name: median(run.cpu_s for run in each) / photos.size_bytes * 1e9 for name, each in runs.items()}
     peak_mb = {name: max(run.peak_bytes for run in each) / 1e6 for name, each in runs.items()}
-    # round by round: the machine is not equally fast in all of them
+    # compared round by round, since the machine's speed varies between rounds
     ratio = {name: median(a / b for a, b in zip(pace["ours"], pace[name], strict=True)) for name in runs}
     print(f"\n{'':<16}{'photos/s':>10}{'ours : it':>11}{'wall s':>9}{'CPU s/GB':>10}{'peak MB':>9}{'requests':>10}")
     for name, each in runs.items():
@@ -157,7 +158,7 @@ def _peer(run: Run, folder: Path, photos: Photos) -> tuple[Run, str | None]:
 
 
 def in_parallel(photos: Photos, work: Path) -> list[Target]:
-    """Measure (c)."""
+    """Run measurement (c) and return its targets."""
     print(f"\nc  {len(photos.listed)} photographs of {photos.size_bytes / len(photos.listed) / 1e3:.0f} kB, ", end="")
     print(f"{len(photos.accepted)} to be kept; most requests at once, counted at the server\n")
     print(f"{'reactor':<10}{'processes':>10}{'setting':>9}{'files at once':>15}{'API at once':>13}{'s':>8}")
@@ -191,17 +192,17 @@ def in_parallel(photos: Photos, work: Path) -> list[Target]:
 
 
 def _together(ours: Crawl, processes: int, *more: str) -> str | None:
-    """Run one crawl in so many processes at once, each with its part; return what went wrong, if anything."""
+    """Run one crawl in several processes at once, each with its part; return what went wrong, if anything."""
     parts = [["-a", f"part={number}/{processes}"] if processes > 1 else [] for number in range(1, processes + 1)]
     started = [ours.start("-L", "WARNING", *part, *more) for part in parts]
     return ours.fault([each.wait() for each in started])
 
 
 def main() -> None:
-    """Measure, print the tables and the targets."""
+    """Run the measurements, print the tables and the targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", choices=["a", "b", "c"], help="the measurement; none: all")
-    parser.add_argument("--photos", type=int, help="photographs; none: 1,000, 480 for c")
+    parser.add_argument("what", nargs="?", choices=["a", "b", "c"], help="the measurement (default: all)")
+    parser.add_argument("--photos", type=int, help="number of photographs (default: 1,000; for c 480)")
     parser.add_argument("--keep", type=Path, help="folder that keeps photographs and img2dataset for the next run")
     arguments = parser.parse_args()
     if NGINX is None:

@@ -1,9 +1,9 @@
-"""A Flickr-like API for the crawl's benchmarks, a process of its own: a listing in, answers as Flickr gives them out.
+"""A Flickr-like API for the crawl's benchmarks: serves a listing of photographs, in a process of its own.
 
-    python crawl_api.py LISTING FILES_URL DELAY_S sizes|no-sizes sizes|no-sizes
+    python crawl_api.py LISTING FILES_URL DELAY_S sizes|no-sizes
 
-Prints the port it listens on. Knows `flickr.photos.search` by camera and upload time, and the licences; answers any
-other method as Flickr does one that it does not have.
+Prints the port it listens on. Supports `flickr.photos.search` by camera and upload time, and the licences; any other
+method gets Flickr's error for unknown methods.
 """
 
 import json
@@ -20,7 +20,7 @@ LICENCES = [{"id": "4", "name": "CC BY 2.0", "url": "https://creativecommons.org
 
 
 def search(photos: tuple[Photo, ...], files_url: str, asked: dict[str, str], *, states_sizes: bool) -> dict[str, Any]:
-    """Return a page of the photographs that a search asks for; the bounds of its time are inclusive."""
+    """Return one page of a search's results; the bounds of its upload time are inclusive."""
     least_s, most_s = int(asked["min_upload_date"]), int(asked["max_upload_date"])
     hits = [photo for photo in photos if photo.camera == asked["camera"] and least_s <= photo.uploaded_s <= most_s]
     hits.sort(key=lambda photo: (photo.uploaded_s, photo.name))
@@ -32,7 +32,7 @@ def search(photos: tuple[Photo, ...], files_url: str, asked: dict[str, str], *, 
 
 
 def entry(photo: Photo, files_url: str, *, states_sizes: bool) -> dict[str, Any]:
-    """Return one photograph as a page of a search has it."""
+    """Return one photograph's entry in a page of search results."""
     number = photo.name.removesuffix(".jpg")
     sizes = {"o_width": str(photo.width_px), "o_height": str(photo.height_px)} if states_sizes else {}
     return {
@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
     states_sizes: bool
 
     def do_GET(self) -> None:
-        """Answer as the method asked for does."""
+        """Answer a call of an API method."""
         asked = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
         time.sleep(self.delay_s)
         match asked.get("method"):
@@ -78,16 +78,16 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-        """Say nothing: the server in front of this one keeps the log."""
+        """Write nothing, since nginx in front of this server keeps the log."""
 
 
 class Server(ThreadingHTTPServer):
-    """Takes as many calls at once as a crawl may make."""
+    """Accepts as many calls at once as a crawl may make."""
 
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that are gone: they were killed."""
+        """Ignore clients that hang up, since the benchmarks kill them."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

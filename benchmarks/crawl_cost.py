@@ -1,10 +1,10 @@
-"""What a command costs: started from a small process of its own, its CPU time, peak memory and exit code out as JSON.
+"""Runs a command and writes its CPU time, peak memory and exit code as JSON.
 
     python crawl_cost.py RESULT LONGEST_S COMMAND…
 
-The kernel counts the memory of the process that starts a program as the program's own, so what measures must be
-smaller than what is measured. Counted are the command and the processes it has started and waited for; the peak is
-that of the largest of them.
+The kernel counts the memory of the process that starts a program as the program's own, so the measuring process must
+be smaller than the measured one. The command and all processes that it started and waited for are counted; the peak
+is that of the largest of them.
 """
 
 import json

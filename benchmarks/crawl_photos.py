@@ -1,7 +1,7 @@
-"""Photographs for the crawl's benchmarks: a plan in, JPEGs and a listing that says what must become of each out.
+"""Photographs for the crawl's benchmarks: JPEGs, and a listing that says which of them a crawl must store.
 
-A few pictures of noise are encoded once; every photo is one of them behind a header of its own, so that all files
-differ and a thousand of them are written in seconds. The same plan gives the same bytes.
+A few pictures of noise are encoded once; every photo is one of them after a header of its own, so that all files differ
+and a thousand of them are written in seconds. Equal plans give equal bytes.
 """
 
 import dataclasses
@@ -27,15 +27,15 @@ QUALITY, LOW_QUALITY = 97, 80
 SEGMENT_MAX_BYTES = 65_533
 HEADER_SHARES = (0.0, 0.5, 0.73, 0.785, 0.9, 0.99, 0.992, 0.999, 1.0)
 HEADER_KIB = (5.0, 18.0, 32.0, 64.0, 71.0, 121.0, 128.0, 300.0, 1642.0)
-"""Where the scan began in 1,000 real originals: at which shares of them, how many KiB from the start."""
+"""Start of the scan in 1,000 real originals: quantiles (HEADER_SHARES) and KiB from the file's start (HEADER_KIB)."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many photographs, what share of them the rules refuse, and how they look.
+    """The number of photographs, the share that the rules refuse, and their appearance.
 
-    `deviations`: of the noise, which makes the files' sizes; `header_scale` shortens the headers; `cameras`: queries
-    over which the photographs are spread.
+    `deviations`: of the noise, which decides the files' sizes. `header_scale`: factor on the headers' lengths.
+    `cameras`: the number of queries over which the photographs are spread.
     """
 
     photos: int
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The name of the folder in which they are kept for the next run."""
+        """The name of the folder that keeps the photographs for the next run."""
         return f"{self.photos}-photos-{sha256(repr(self).encode()).hexdigest()[:8]}"
 
 
@@ -73,7 +73,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Photos:
-    """A folder with `photos/`, `cameras.yaml` and the listing, and what is in it."""
+    """A folder with `photos/`, `cameras.yaml` and the listing, and the photographs listed there."""
 
     folder: Path
     listed: tuple[Photo, ...]
@@ -95,7 +95,7 @@ class Photos:
 
 
 def write_photos(folder: Path, plan: Plan) -> Photos:
-    """Return the photographs of a plan, written below `folder` unless they stand there whole."""
+    """Return the photographs of a plan, after writing them below `folder` unless they are there already."""
     folder = folder / plan.name
     listing = folder / "listing.json"
     if not listing.exists():
@@ -104,7 +104,7 @@ def write_photos(folder: Path, plan: Plan) -> Photos:
         (folder / "cameras.yaml").write_text(yaml.safe_dump(dict(_cameras(plan))))
         planned = list(enumerate(_planned(plan)))
         workers = min(4, os.cpu_count() or 1)
-        # a process of its own: the benchmark must stay small, a started process's peak counts from its starter's
+        # in other processes, so that this one stays small: a started process's peak memory includes its starter's
         with ProcessPoolExecutor(workers) as pool:
             shares = [(folder, plan, planned[first::workers]) for first in range(workers)]
             written = sorted(photo for share in pool.map(_write_share, shares) for photo in share)
@@ -136,7 +136,7 @@ def _cameras(plan: Plan) -> Iterator[tuple[str, dict[str, object]]]:
 
 
 def _planned(plan: Plan) -> Iterator[tuple[Photo, int]]:
-    """Yield each photo and the length of its header in bytes; both shares are exact, their order is random."""
+    """Yield each photo and its header's length in bytes; both distributions are exact, their order is random."""
     random = np.random.default_rng(plan.seed)
     refused = round(plan.photos * plan.refused_share)
     kinds = [REFUSED_KINDS[number % len(REFUSED_KINDS)] for number in range(refused)]
@@ -177,7 +177,7 @@ def _write_share(share: tuple[Path, Plan, Sequence[tuple[int, tuple[Photo, int]]
 
 @cache
 def _picture(width_px: int, height_px: int, quality: int, deviation: float) -> bytes:
-    """Return a JPEG of noise over a gradient, from behind its first two segments (SOI and JFIF) on."""
+    """Return a JPEG of noise over a gradient, without its first two segments (SOI and JFIF)."""
     random = np.random.default_rng(1)
     slope = np.linspace(60, 190, width_px, dtype=np.float32)[None, :, None]
     noise = random.standard_normal((height_px, width_px, 3), dtype=np.float32) * deviation
@@ -192,7 +192,7 @@ def _scan_start(picture: bytes) -> int:
 
 
 def _header(photo: Photo, header_bytes: int) -> bytes:
-    """Return EXIF and, behind it, what fills a header up to its length: a preview, a maker's own data."""
+    """Return EXIF, followed by filling up to the header's length, as previews and makers' own data fill real ones."""
     exif = Image.Exif()
     software = "Adobe Photoshop CS5 Windows" if photo.kind == "edited" else "Fw 1.0"
     model = "Another" if photo.kind == "stranger" else f"Model {photo.camera.rpartition('_')[2]}"

@@ -1,4 +1,4 @@
-"""The plain Scrapy spider that the crawl is measured against: a list of addresses in, their bodies in files out.
+"""The plain Scrapy spider that the crawl is compared with: downloads a list of addresses into files.
 
 scrapy runspider crawl_plain.py -a urls=LIST -a folder=FOLDER
 """
@@ -11,7 +11,7 @@ from scrapy.http import Response
 
 
 class PlainSpider(scrapy.Spider):  # type: ignore[misc, unused-ignore]
-    """Requests every address and keeps what comes."""
+    """Requests every address and writes each response to a file."""
 
     name = "plain"
 

@@ -1,7 +1,7 @@
-"""The programs that the crawl's benchmarks run: a site and a folder in, what a run has cost out.
+"""Runs the programs that the crawl's benchmarks compare, and measures what each run costs.
 
-The crawl itself, as a person starts it, and its peers: a plain Scrapy spider, img2dataset, curl. Each gets an empty
-folder. CPU time and memory are the kernel's count for the whole process and those it has started and waited for.
+They are the crawl itself, started as a person would, and its peers: a plain Scrapy spider, img2dataset and curl. Each
+gets an empty folder. CPU time and memory are the kernel's, for the process and all that it started and waited for.
 """
 
 import json
@@ -26,7 +26,7 @@ LOG_TAIL_BYTES = 2000
 
 @dataclass(frozen=True)
 class Run:
-    """A program that has ended: its exit code, what it cost, what the site has served it, the end of its log.
+    """A finished program: its exit code, its cost, the requests the site served it, and the end of its log.
 
     `peak_bytes`: resident memory of its largest process.
     """
@@ -40,24 +40,24 @@ class Run:
 
     @property
     def files(self) -> list[Served]:
-        """Requests of photographs."""
+        """Requests for photographs."""
         return [request for request in self.served if request.is_file]
 
     @property
     def sent_bytes(self) -> int:
-        """What nginx sent of photographs, headers of answers included."""
+        """Bytes that nginx sent for photographs, response headers included."""
         return sum(request.sent_bytes for request in self.files)
 
 
 @dataclass(frozen=True)
 class Crawl:
-    """A configuration in a folder of its own, and `scrapy crawl flickr` with it."""
+    """A `scrapy crawl flickr` with a configuration in a folder of its own."""
 
     folder: Path
 
     @classmethod
     def prepare(cls, folder: Path, site: PhotoSite, *, file_requests: int, **crawl: Any) -> "Crawl":
-        """Write the configuration; `crawl`: more keys of that section."""
+        """Write the configuration; `crawl`: further keys of its section `crawl`."""
         folder.mkdir(parents=True)
         flickr = {
             "api_url": site.api_url,
@@ -82,7 +82,7 @@ class Crawl:
         return [sys.executable, "-m", "scrapy", "crawl", "flickr", "-a", f"config={self.folder / 'pipelines.yaml'}"]
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
-        """Start it; `more`: arguments of `scrapy crawl`; what it says is added to `crawl.log`."""
+        """Start the crawl; `more`: arguments of `scrapy crawl`. Its output is appended to `crawl.log`."""
         with (self.folder / "crawl.log").open("ab") as file:
             return subprocess.Popen(
                 [*self.command, *more],
@@ -94,12 +94,12 @@ class Crawl:
             )
 
     def fault(self, exit_codes: list[int]) -> str | None:
-        """Return that processes started with `start` did not end well, and what they said; None where all did."""
+        """Return a message with the log's end where processes of `start` failed, None where all succeeded."""
         log = (self.folder / "crawl.log").read_text(errors="replace")
         return f"exit codes {exit_codes}: …{' '.join(log.split())[-300:]}" if any(exit_codes) else None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return name, state and original of every photograph that a whole window has a row of."""
+        """Return name, state and original of every photograph with a row in a whole window."""
         store = open_store(str(self.folder / "data"))
         return [
             {**row, "name": str(row["original_url"]).rpartition("/")[2]}
@@ -110,18 +110,18 @@ class Crawl:
         ]
 
     def difference(self, photos: Photos) -> str | None:
-        """Return how what was stored differs from what had to be, bytes included; None where it does not."""
+        """Return how the stored originals differ from the expected ones, bytes included; None where they do not."""
         stored = {row["name"]: row["original"] for row in self.rows() if row["state"] == "stored"}
         expected = photos.accepted
         if missing := expected.keys() - stored.keys():
             return f"{len(missing)} photographs were not stored, {min(missing)} among them"
         if surplus := stored.keys() - expected.keys():
-            return f"{len(surplus)} photographs were stored that are to be refused, {min(surplus)} among them"
+            return f"{len(surplus)} photographs were stored that should be refused, {min(surplus)} among them"
         if listed := {photo.name for photo in photos.listed} - {row["name"] for row in self.rows()}:
             return f"{len(listed)} photographs have no row, {min(listed)} among them"
         for name, original in stored.items():
             if (self.folder / "data" / original).read_bytes() != (photos.files / name).read_bytes():
-                return f"{name} was stored with other bytes than it has"
+                return f"{name} was stored with wrong bytes"
         return None
 
 
@@ -131,7 +131,7 @@ def crawl(ours: Crawl, site: PhotoSite, *more: str) -> Run:
 
 
 def plain_scrapy(folder: Path, site: PhotoSite, requests: int) -> Run:
-    """Download all files of the site with a plain spider, so many at once."""
+    """Download all files of the site with a plain spider, `requests` at once."""
     urls, files = _prepare(folder, site)
     limits = ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN")
     settings = [*(f"{name}={requests}" for name in limits), "LOG_LEVEL=WARNING", "TELNETCONSOLE_ENABLED=False"]
@@ -141,7 +141,7 @@ def plain_scrapy(folder: Path, site: PhotoSite, requests: int) -> Run:
 
 
 def curl(folder: Path, site: PhotoSite, requests: int) -> Run:
-    """Download all files of the site with curl, so many at once."""
+    """Download all files of the site with curl, `requests` at once."""
     _, files = _prepare(folder, site)
     lines = [f'url = "{url}"\noutput = "{files / url.rpartition("/")[2]}"' for url in site.urls]
     (folder / "curl.txt").write_text("\n".join(lines))
@@ -150,13 +150,13 @@ def curl(folder: Path, site: PhotoSite, requests: int) -> Run:
 
 
 def img2dataset(program: Path, folder: Path, site: PhotoSite, requests: int) -> Run:
-    """Download all files of the site with img2dataset, so many at once in each of two processes."""
+    """Download all files of the site with img2dataset, `requests` at once in each of its processes."""
     urls, files = _prepare(folder, site)
     options = {
         "url_list": str(urls),
         "output_folder": str(files),
         "output_format": "files",
-        "processes_count": "1",  # its default; each of its processes opens so many connections as there are threads
+        "processes_count": "1",  # its default; each process opens as many connections as there are threads
         "thread_count": str(requests),
         "resize_mode": "no",
         "disable_all_reencoding": "True",
@@ -167,7 +167,7 @@ def img2dataset(program: Path, folder: Path, site: PhotoSite, requests: int) -> 
 
 
 def install_img2dataset(keep: Path) -> Path | str:
-    """Return the command of img2dataset, installed once below `keep` in an environment of its own, or why not."""
+    """Return img2dataset's command, installed once below `keep` in its own environment, or why it is not."""
     folder = keep / "img2dataset"
     program = folder / "bin" / "img2dataset"
     steps = [[sys.executable, "-m", "venv", str(folder)], [str(folder / "bin" / "pip"), "install", "-q", "img2dataset"]]
@@ -179,7 +179,7 @@ def install_img2dataset(keep: Path) -> Path | str:
 
 
 def downloaded_bytes(folder: Path) -> int:
-    """Return the length of all JPEGs that a peer has written below its folder."""
+    """Return the total size of all JPEGs that a peer has written below its folder."""
     return sum(path.stat().st_size for path in (folder / "files").rglob("*.jpg"))
 
 
@@ -193,7 +193,7 @@ def _prepare(folder: Path, site: PhotoSite) -> tuple[Path, Path]:
 
 
 def _run(command: list[str], folder: Path, site: PhotoSite, current: Path, **environment: str) -> Run:
-    """Run a command in the folder `current`, its log and its cost in `folder`."""
+    """Run a command in the folder `current`; its log and its cost are written to `folder`."""
     position, log, result = site.position(), folder / "run.log", folder / "cost.json"
     program = Path(__file__).with_name("crawl_cost.py")
     with log.open("wb") as file:

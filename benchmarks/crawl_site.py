@@ -1,8 +1,8 @@
-"""A photo site on loopback for the crawl's benchmarks: photographs in; nginx, an API and what both have sent out.
+"""A photo site on loopback for the crawl's benchmarks: nginx with photographs and an API, and the log of what it sent.
 
-All requests, the API's too, pass through nginx, and everything is counted from its log: what it sent, in how many
-bytes, when. A connection's pace is nginx's `limit_rate`; output is sent in small pieces through small socket buffers,
-so that the bytes sent are those the client has taken, and not what fits into the buffers in between.
+All requests, the API's too, pass through nginx, whose log says what was sent, how many bytes and when. Connections are
+paced by nginx's `limit_rate`. Output is sent in small pieces through small socket buffers, so that the bytes counted as
+sent are those that the client has received, without those still in buffers.
 """
 
 import os
@@ -48,9 +48,10 @@ http {{
 
 @dataclass(frozen=True)
 class Served:
-    """One request that nginx has answered, or that its client broke off.
+    """One request that nginx has answered, or that its client aborted.
 
-    Times are seconds since 1970, to the millisecond; `sent_bytes` with the answer's header, `body_bytes` without.
+    Times are seconds since 1970, to the millisecond. `sent_bytes` includes the response's header, `body_bytes` does
+    not.
     """
 
     began_s: float
@@ -64,7 +65,7 @@ class Served:
 
     @property
     def is_file(self) -> bool:
-        """Whether a photograph was asked for, not the API."""
+        """Whether the request was for a photograph, not for the API."""
         return self.path.startswith("/photos/")
 
     @property
@@ -74,11 +75,11 @@ class Served:
 
 
 class PhotoSite:
-    """Serves photographs and their API until it is left.
+    """Serves photographs and their API until the context is left.
 
-    `bytes_per_s`: pace of each connection, none: no limit; `piece_bytes`: the pieces in which it is sent;
-    `honours_ranges`: whether `Range` is answered; `states_sizes`: whether the API tells the pictures' sizes, by which
-    a crawl may refuse some unseen; `api_delay_s`: time it takes for an answer.
+    `bytes_per_s`: pace of each connection, None for no limit. `piece_bytes`: size of the pieces in which paced output
+    is sent. `honours_ranges`: whether `Range` is answered. `states_sizes`: whether the API states the pictures' sizes,
+    by which a crawl can refuse some without a download. `api_delay_s`: delay of each API answer.
     """
 
     def __init__(
@@ -125,12 +126,12 @@ class PhotoSite:
         return [f"{self.url}/photos/{photo.name}" for photo in self.photos.listed]
 
     def position(self) -> int:
-        """Return the log's length in bytes: what is logged later was sent later."""
+        """Return the log's length in bytes, from which `served` can start later."""
         log = self.folder / "access.log"
         return log.stat().st_size if log.exists() else 0
 
     def served(self, since: int = 0) -> list[Served]:
-        """Return the requests logged behind a position, in the order in which they ended."""
+        """Return the requests logged after a position, in the order in which they ended."""
         with (self.folder / "access.log").open("rb") as log:
             log.seek(since)
             lines = log.read().decode().splitlines(keepends=True)
@@ -168,12 +169,12 @@ class PhotoSite:
 
 
 def duration_s(requests: Sequence[Served]) -> float:
-    """Return the time from the first request's begin to the last one's end."""
+    """Return the time from the first request's start to the last one's end."""
     return max(request.ended_s for request in requests) - min(request.began_s for request in requests)
 
 
 def peak_parallel(requests: Sequence[Served]) -> int:
-    """Return how many requests were in work at once, at most; one that begins as another ends is not beside it."""
+    """Return the most requests that were open at once; one that starts as another ends does not overlap it."""
     moments = [(request.ended_s, -1) for request in requests] + [(request.began_s, 1) for request in requests]
     running = peak = 0
     for _, step in sorted(moments):

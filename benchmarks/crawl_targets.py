@@ -1,4 +1,4 @@
-"""Targets of the crawl's benchmarks: what was measured in, a table of what was wanted and whether it was met out."""
+"""Targets of the crawl's benchmarks: compares measured values with targets and prints the comparison."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ class Target:
 
 
 def at_least(what: str, value: float, bound: float) -> Target:
-    """Return a target that a value reaches from above."""
+    """Return a target that `bound` or more meets."""
     return Target(what, f"{value:.2f}", f"at least {bound:g}", value >= bound)
 
 
 def at_most(what: str, value: float, bound: float) -> Target:
-    """Return a target that a value reaches from below."""
+    """Return a target that `bound` or less meets."""
     return Target(what, f"{value:.2f}", f"at most {bound:g}", value <= bound)
 
 
 def no_fault(what: str, fault: str | None) -> Target:
-    """Return a target that is met where there is nothing to object."""
+    """Return a target that is met where there is no fault."""
     return Target(what, fault or "yes", "yes", fault is None)
 
 

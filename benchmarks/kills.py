@@ -1,11 +1,11 @@
-"""Benchmark: a crawl killed with SIGKILL again and again, beside the same crawl left alone.
+"""Benchmark: compares a crawl that is killed with SIGKILL many times with the same crawl left alone.
 
     python benchmarks/kills.py [--kills 30] [--photos 500] [--seed 1] [--keep DIR]
 
-The site of the crawl's other benchmarks, slow enough to be hit. A quarter of the kills each aim at the listing, at
-headers, at originals and at the publication of a window; when exactly is drawn at random. After each, the same command
-goes on; when a crawl ends before all kills are spent, the next one begins with an empty store. What a kill has met is
-read from nginx's log and the store. Ends with exit code 1 where a target is missed.
+Uses the site of the crawl's other benchmarks, slowed down so that kills meet every stage. A quarter of the kills each
+aim at the listing, headers, originals and the publication of a window; the exact moment is random. After each kill the
+same command continues; when a crawl ends before all kills are used, the next one starts with an empty store. nginx's
+log and the store tell which stage a kill has met. Exit code 1: a target was missed.
 """
 
 import argparse
@@ -33,15 +33,15 @@ HEADER_BYTES = 4096
 PACE_BYTES_PER_S, PIECE_BYTES, API_DELAY_S = 256 << 10, 2 << 10, 0.2
 POLL_S = 0.001
 LOGGED_AFTER_S = 0.3
-"""Time nginx has to notice that its client is gone."""
+"""Time for nginx to notice that its client is gone."""
 IN_FLIGHT_S = 1.0
-"""An original whose last byte was sent no longer before a kill may have been on its way into the store still."""
+"""An original whose last byte was sent within this time before a kill may not have reached the store yet."""
 STAGES = ("listing", "headers", "originals", "publication")
 
 
 @dataclass
 class Tally:
-    """What the kills have met, and what was sent again."""
+    """Counts of the stages that kills have met, and of what was sent again."""
 
     kills: Counter[str] = field(default_factory=Counter)
     met: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -52,13 +52,13 @@ class Tally:
 
 @dataclass
 class KilledCrawl:
-    """One crawl from an empty store to its end, killed on the way."""
+    """One crawl from an empty store to its end, killed repeatedly."""
 
     crawl: Crawl
     site: PhotoSite
     tally: Tally
     sent_whole: dict[str, bool] = field(default_factory=dict)
-    """Originals that were sent whole; whether the kill of that run came at once."""
+    """Originals that were sent whole, each with whether that run was killed at once."""
 
     @property
     def data(self) -> Path:
@@ -66,7 +66,10 @@ class KilledCrawl:
         return self.crawl.folder / "data"
 
     def go_on(self, aim: str | None, chance: random.Random, files_ahead: int = 1) -> int | None:
-        """Run until a kill (None) or the end (its exit code); `files_ahead`: downloads until one, in the mean."""
+        """Run until a kill (returns None) or the end (returns the exit code).
+
+        `files_ahead`: mean number of downloads before a kill.
+        """
         position, stored, unpublished = self.site.position(), self._stored(), self._unpublished()
         has_come, delay_s = self._moment(aim, chance, position, files_ahead)
         process = self.crawl.start("-L", "WARNING")
@@ -92,7 +95,7 @@ class KilledCrawl:
     def _moment(
         self, aim: str | None, chance: random.Random, position: int, files_ahead: int
     ) -> tuple[Callable[[], bool], float]:
-        """Return what tells that the moment has come, and how long to wait from then on."""
+        """Return a function that says whether the moment has come, and the seconds to wait from then on."""
         windows = self._open_windows()
         match aim:
             case "listing":
@@ -119,11 +122,11 @@ class KilledCrawl:
         return {path for path in self.data.glob("crawl/flickr/[!_]*") if not (path / MARKER).exists()}
 
     def _unpublished(self) -> set[Path]:
-        """Return windows without a marker and files with a temporary name."""
+        """Return windows without a marker and files with temporary names."""
         return self._open_windows() | set(self.data.rglob(f"*{TEMPORARY_PREFIX}*"))
 
     def _count_again(self, served: list[Served], stored: set[str], killed_s: float | None) -> None:
-        """Count originals that were asked for though they were stored, or sent whole a second time."""
+        """Count originals that were requested although they were stored, or sent whole a second time."""
         sent: Counter[str] = Counter()
         for request in served:
             sent[request.name] += request.body_bytes if request.is_file else 0
@@ -145,7 +148,7 @@ def _stage(request: Served) -> str:
 
 
 def tree(crawl: Crawl) -> dict[str, str]:
-    """Return the digest of every original, record table and marker of a store, by its path."""
+    """Return the digest of every original, record table and marker of a store, by path."""
     root = crawl.folder / "data"
     paths = [*root.glob("originals/**/*"), *root.glob("crawl/flickr/[!_]*/*")]
     return {
@@ -156,13 +159,13 @@ def tree(crawl: Crawl) -> dict[str, str]:
 
 
 def difference(killed: dict[str, str], whole: dict[str, str]) -> str | None:
-    """Return how the files of a killed crawl differ from those of one that was not, None where they do not."""
+    """Return how the files of a killed crawl differ from those of one left alone, None where they do not."""
     differing = sorted(path for path in killed.keys() | whole.keys() if killed.get(path) != whole.get(path))
     return f"{len(differing)} files differ, {differing[0]} among them" if differing else None
 
 
 def measure(site: PhotoSite, work: Path, kills: int, chance: random.Random) -> list[Target]:
-    """Crawl once without a kill, then until all kills are spent."""
+    """Crawl once without kills, then until all kills are used; return the targets."""
     whole = Crawl.prepare(work / "whole", site, file_requests=REQUESTS, header_bytes=HEADER_BYTES)
     wrong = whole.fault([whole.start("-L", "WARNING").wait()]) or whole.difference(site.photos)
     if wrong is not None:
@@ -198,11 +201,11 @@ def measure(site: PhotoSite, work: Path, kills: int, chance: random.Random) -> l
 
 
 def main() -> None:
-    """Measure, print the table and the targets."""
+    """Run the measurement, print the table and the targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--photos", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1, help="of the random moments")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the kills' random moments")
     parser.add_argument("--keep", type=Path, help="folder that keeps the photographs for the next run")
     arguments = parser.parse_args()
     if NGINX is None:

@@ -1,11 +1,11 @@
-"""Benchmark: mutated headers of real photographs, each of which must give facts or a JpegError, soon, in flat memory.
+"""Benchmark: reads mutated headers of real photographs; each must give facts or a JpegError, fast, in constant memory.
 
     python benchmarks/mutations.py [FOLDER] [--count 200000] [--seed 1] [--only INDEX]
 
-FOLDER (default `../shared/photos` beside the repository) is searched for .jpg files; of each, the header and the
-first bytes of its scan are mutated: bits flipped, bytes overwritten, deleted and inserted, lengths of segments and
-entries attacked, files cut and two of them spliced. Every mutation depends on seed and index alone: `--only INDEX`
-with the same seed does one of them again. Exit code 1 where anything but a JpegError was raised.
+FOLDER (default `../shared/photos` beside the repository) is searched for .jpg files. The header and the first bytes of
+the scan of each are mutated: bits are flipped, bytes overwritten, deleted and inserted, lengths of segments and entries
+attacked, files cut and spliced. A mutation depends on seed and index alone: `--only INDEX` with the same seed repeats
+it. Exit code 1: something other than a JpegError was raised.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def flip(data: bytearray, others: list[bytes], chance: random.Random) -> None:
 
 
 def overwrite(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Put random bytes, or a run of one extreme byte, over others."""
+    """Overwrite bytes with random ones or with a run of one extreme byte."""
     for _ in range(chance.randint(1, 4)):
         at, length = place(data, chance), chance.choice((1, 2, 4, 12, 64, 500))
         new = chance.randbytes(length) if chance.random() < 0.5 else chance.choice(EDGES) * length
@@ -45,14 +45,14 @@ def overwrite(data: bytearray, others: list[bytes], chance: random.Random) -> No
 
 
 def delete(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Take bytes out."""
+    """Delete bytes."""
     for _ in range(chance.randint(1, 4)):
         at = place(data, chance)
         del data[at : min(at + chance.choice((1, 2, 3, 16, 1000)), len(data) - 1)]
 
 
 def insert(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Put random bytes, or a part of the same file, between others."""
+    """Insert random bytes or a part of the same file."""
     for _ in range(chance.randint(1, 4)):
         at, length = place(data, chance), chance.choice((1, 2, 12, 100, 5000))
         source = place(data, chance)
@@ -60,7 +60,7 @@ def insert(data: bytearray, others: list[bytes], chance: random.Random) -> None:
 
 
 def attack_segment_lengths(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Overwrite what follows a marker: the length of its segment."""
+    """Overwrite the lengths of segments."""
     markers = [at for at in range(2, len(data) - 4) if data[at] == 0xFF and 0xC0 <= data[at + 1] <= 0xFE]
     for at in chance.sample(markers, min(len(markers), chance.randint(1, 3))):
         length = chance.choice((0, 1, 2, 3, 8, 0x7FFF, 0xFFFF, chance.randrange(65536)))
@@ -68,7 +68,7 @@ def attack_segment_lengths(data: bytearray, others: list[bytes], chance: random.
 
 
 def attack_numbers(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Overwrite numbers of 2 and 4 bytes in the first directories: counts, types, offsets."""
+    """Overwrite numbers of 2 and 4 bytes (counts, types, offsets) in the first directories."""
     block = data.find(chance.choice((b"II*\0", b"MM\0*")))
     start = block if block >= 0 else 2
     for _ in range(chance.randint(1, 6)):
@@ -79,12 +79,12 @@ def attack_numbers(data: bytearray, others: list[bytes], chance: random.Random) 
 
 
 def cut(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Cut the end off."""
+    """Cut off the end."""
     del data[place(data, chance) :]
 
 
 def splice(data: bytearray, others: list[bytes], chance: random.Random) -> None:
-    """Put the end of another file behind a beginning of this one."""
+    """Replace the end by that of another file."""
     other = chance.choice(others)
     data[place(data, chance) :] = other[chance.randrange(len(other)) :]
 
@@ -93,12 +93,12 @@ MUTATIONS = (flip, overwrite, delete, insert, attack_segment_lengths, attack_num
 
 
 def place(data: bytearray, chance: random.Random) -> int:
-    """Return a place in the data, every other time one among its first 2,000 bytes, where most of the sense is."""
+    """Return a place in the data, half the time within the first 2,000 bytes, which matter most."""
     return chance.randrange(min(len(data), 2000) if chance.random() < 0.5 else len(data))
 
 
 def mutated(seed: int, index: int, originals: list[bytes]) -> bytes:
-    """Return the mutated bytes that seed and index stand for."""
+    """Return the mutated bytes of a seed and an index."""
     chance = random.Random(f"{seed}:{index}")
     data = bytearray(chance.choice(originals))
     for mutation in chance.choices(MUTATIONS, k=chance.choice((1, 1, 1, 2, 3))):
@@ -108,7 +108,7 @@ def mutated(seed: int, index: int, originals: list[bytes]) -> bytes:
 
 
 def check(data: bytes) -> str:
-    """Read the bytes both ways and ask all that is asked of facts; return what came of it."""
+    """Read the bytes both ways, use the facts in every way the product does, and return the outcome."""
     outcome = ""
     for whole in (True, False):
         try:
@@ -121,12 +121,12 @@ def check(data: bytes) -> str:
         names = [field.name for field in fields(PhotoFacts)]
         row = {name: as_list(getattr(facts, name)) for name in names}
         if facts_of_row(row) != facts:
-            raise AssertionError("the facts are others after their way through a row")
+            raise AssertionError("the facts changed on their way through a row")
     return outcome
 
 
 def as_list(value: object) -> object:
-    """Return a value as a table gives it back: lists for tuples."""
+    """Return a value as a table returns it, with lists for tuples."""
     return [as_list(each) for each in value] if isinstance(value, tuple) else value
 
 
@@ -138,7 +138,7 @@ def header_of(path: Path) -> bytes:
 
 
 def rss_mb() -> float:
-    """Return the memory this process takes now, in MB (Linux), else the most it has taken."""
+    """Return this process's memory in MB: the current value on Linux, else the peak."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=beside)
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="do the mutation of this index alone, and let it raise")
+    parser.add_argument("--only", type=int, help="repeat the mutation of this index alone and let it raise")
     arguments = parser.parse_args()
     paths = sorted(arguments.folder.rglob("*.jpg"))
     if not paths:
@@ -170,7 +170,7 @@ def main() -> None:
         before = time.process_time()
         try:
             outcomes[check(data)] += 1
-        except Exception:  # noqa: BLE001 - what it may be is the question
+        except Exception:  # noqa: BLE001 - the benchmark looks for any exception
             troubles += 1
             if troubles <= TROUBLES_SHOWN:
                 traceback.print_exc()

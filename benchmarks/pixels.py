@@ -1,10 +1,10 @@
-"""Benchmark: what the evidence from pixels tells of real photographs, untouched and saved again, and what it costs.
+"""Benchmark: measures the evidence from pixels on real photographs, untouched and saved again, and its cost.
 
     python benchmarks/pixels.py [FOLDER] [--photos N] [--processes N]
 
 FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files straight from cameras.
-Of each, 560 px square in the middle are saved again in known ways (Pillow, IJG tables, 4:2:0), and the whole is saved
-again for the hashes, which are taken from decoding at 1/8. Times are CPU time of this process's threads.
+The central 560 px square of each is saved again in known ways (Pillow, IJG tables, 4:2:0). For the hashes, which are
+taken after decoding at 1/8, the whole photograph is saved again. Times are CPU time of this process's threads.
 """
 
 import argparse
@@ -36,7 +36,7 @@ CAMERA = "camera"
 
 
 class Findings(NamedTuple):
-    """What one photograph and its versions gave, by case."""
+    """Results for one photograph and its versions, by case."""
 
     name: str
     camera_factor: int
@@ -54,7 +54,7 @@ def encode(image: Image.Image, **options: Any) -> bytes:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Return the colours of a JPEG."""
+    """Return the picture of a JPEG in RGB."""
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
@@ -69,17 +69,17 @@ def grey_of(data: bytes) -> np.ndarray:
 
 
 def told(data: bytes) -> FirstQuality | None:
-    """Return the first quality of a JPEG file."""
+    """Return the estimated first quality of a JPEG file."""
     return first_quality(luma_of(data), read_facts(data, whole=False).quantisation_tables[0])
 
 
 def toned(image: Image.Image, gamma: float) -> Image.Image:
-    """Return the picture under another gamma."""
+    """Return the picture after gamma correction."""
     return image.point([round(255 * (level / 255) ** gamma) for level in range(256)] * 3)
 
 
 def resized(image: Image.Image, factor: float) -> Image.Image:
-    """Return the picture at another size."""
+    """Return the picture resized by a factor."""
     size = round(image.width * factor), round(image.height * factor)
     return image.resize(size, Image.Resampling.LANCZOS)
 
@@ -92,7 +92,7 @@ def cpu_ms(work: Callable[[], object]) -> float:
 
 
 def measure(path: Path) -> Findings:
-    """Return what one photograph and its versions give."""
+    """Return the results for one photograph and its versions."""
     data = path.read_bytes()
     image = decode(data)
     facts = read_facts(data, whole=False)
@@ -131,7 +131,7 @@ def measure(path: Path) -> Findings:
 
 
 def versions(image: Image.Image) -> dict[str, bytes | None]:
-    """Return the hashes of a photograph's versions, decoded at 1/8 but for one."""
+    """Return the hashes of a photograph's versions, all but one decoded at 1/8."""
     width, height = image.size
     off = round(width / 100), round(height / 100)
     files = {
@@ -151,7 +151,7 @@ def versions(image: Image.Image) -> dict[str, bytes | None]:
 
 
 def print_grids(found: list[Findings]) -> None:
-    """Print how often a photograph's own grid and another one are found."""
+    """Print how often a photograph's own grid and another grid are found."""
     print(f"\ngrid: another one counts as found at log10(NFA) <= {MOST_LOG10_NFA}; cropped by {CROP}\n")
     print(f"{'first saved at':<20}{'then at':>8}{'own main':>10}{'other':>8}{'in place':>10}{'least log10(NFA)':>25}")
     place = (-CROP[0] % 8, -CROP[1] % 8)
@@ -168,7 +168,7 @@ def print_grids(found: list[Findings]) -> None:
 
 
 def print_firsts(found: list[Findings]) -> None:
-    """Print how often a first quality is told, and rightly."""
+    """Print how often a first quality is estimated, and how often correctly."""
     print("\nfirst quality: aligned; `camera` last means its own tables, of photos whose factor is above the first\n")
     print(f"{'first saved at':<20}{'then at':>8}{'photos':>8}{'told':>8}{'+-2':>8}{'exact':>8}{'least gains':>25}")
     for first, last in found[0].firsts:
@@ -188,7 +188,7 @@ def print_firsts(found: list[Findings]) -> None:
 
 
 def print_hashes(found: list[Findings]) -> None:
-    """Print distances within and between photographs, and what a search by bands finds of them."""
+    """Print distances within and between photographs, and what a search by bands of bits finds."""
     hashed = [findings for findings in found if findings.hashes["untouched"]]
     print(f"\nperceptual hash: {len(found) - len(hashed)} too plain; near-same is {NEAR_BITS} bits and less\n")
     print(f"{'version':<32}{'photos':>8}{'median':>8}{'95 %':>8}{'largest':>9}{'near':>8}")
@@ -232,7 +232,7 @@ def main() -> None:
     beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=beside)
-    parser.add_argument("--photos", type=int, help="measure no more than so many, evenly taken")
+    parser.add_argument("--photos", type=int, help="the most photographs to measure, taken evenly")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     paths = sorted(arguments.folder.rglob("*.jpg"))

@@ -1,7 +1,7 @@
-"""`python -m demo`: the whole product on one machine, from a make-believe photo site to a camera model's name.
+"""`python -m demo`: runs the whole product on one machine, from a simulated photo site to a camera model's name.
 
-In: pipelines.yaml. Out: everything below the demo's folder: a whole copy of that configuration with the keys of
-its `demo.overrides` changed, the uploads, the store. Run again, it goes on from what is there.
+Everything is written below the demo's folder: a copy of pipelines.yaml with the keys of its `demo.overrides` changed,
+the uploads and the store. Run again, it continues with what is there.
 """
 
 import os
@@ -25,14 +25,14 @@ from demo.uploads.upload import Upload
 from pipelines.run import run_pipeline
 
 _KEY = "d" * 32
-"""The make-believe site takes any key of the right form; a real one from the environment is not sent to it."""
+"""The simulated site accepts any well-formed key, so a real one from the environment is never sent to it."""
 
-_DESCRIPTION = """Show the whole product at work, with nothing but this machine.
+_DESCRIPTION = """Show the whole product at work on this machine alone.
 
-Simulated cameras take photographs and upload them, with what photo sites really hold mixed in, to a photo site
-on this machine; the pipeline `demo` of pipelines.yaml crawls it, curates, packs and trains; then the network names
-the camera of a photograph it never saw. Takes about ten minutes on two cores. Run again, it goes on from
-what is there; delete the folder to begin anew."""
+Simulated cameras take photographs and upload them to a photo site on this machine, mixed with spoilt files as real
+sites hold them. The pipeline `demo` of pipelines.yaml crawls the site, curates, packs and trains; then the network
+names the camera of a photograph that it never saw. Takes about ten minutes on two cores. Run again, it continues with
+what is there; delete the folder to start over."""
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
     parser = command_parser("python -m demo", _DESCRIPTION)
     parser.add_argument("--folder", default="demo-data", help="where everything is written (default: demo-data)")
     arguments = parser.parse_args()
-    # stopped from outside, it stops all it started, as with ctrl-C
+    # SIGTERM is handled like ctrl-C, so that the demo stops everything it started
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run_demo(configuration_of(arguments), Path(arguments.folder).resolve(), Console())
     return 0

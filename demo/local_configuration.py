@@ -1,4 +1,4 @@
-"""The demo's world as configuration: a whole copy of pipelines.yaml in which the sites are those of this machine."""
+"""Local configuration: writes the demo's copy of pipelines.yaml, in which the sites are those of this machine."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,8 +24,8 @@ def write_configuration(
 ) -> Path:
     """Write the demo's configuration into `folder` and return its path.
 
-    It is `real` with the keys of `demo.overrides`, the addresses of the local site and of Ray, and a crawl from the
-    first upload to the last, so that a second run finds every window done.
+    It is `real` with the keys of `demo.overrides`, the addresses of the local site and of Ray, and a crawl period from
+    the first upload to the last, so that a second run finds every window done.
     """
     first = min(upload.uploaded_at_s for upload in uploads)
     last = max(upload.uploaded_at_s for upload in uploads)
@@ -50,7 +50,7 @@ def write_configuration(
 
 
 def _merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `tree` with the keys of `changes` put in, section by section."""
+    """Return `tree` with the keys of `changes` replaced, section by section."""
     merged = dict(tree)
     for key, value in changes.items():
         below = merged.get(key)

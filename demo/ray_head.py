@@ -1,14 +1,13 @@
-"""A Ray head of its own for the demo: started on free ports of this machine, stopped with all it started.
+"""Ray head: starts a Ray head for the demo on free ports of this machine, and stops it with everything it started.
 
-Its temporary folder and ports are its own, so that it disturbs no other Ray and `ray stop`, which would stop
-every Ray of the machine, is not needed.
+It has a temporary folder and ports of its own, so it disturbs no other Ray of the machine, and `ray stop`, which would
+stop them all, is not needed.
 """
 
 import contextlib
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -20,20 +19,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from corpus.errors import StageError
-from pipelines.stages import executable
+from pipelines.processes import executable, stop_group
 
 START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 45.0  # ray drains its node for up to 30 s
-_OBJECT_STORE_BYTES = 256 << 20  # training hands nothing large through it
+STOP_TIMEOUT_S = 45.0  # Ray drains its node for up to 30 s
+_OBJECT_STORE_BYTES = 256 << 20  # training passes nothing large through it
 
 
 @contextlib.contextmanager
 def ray_head(log: Path) -> Iterator[str]:
-    """Start a head, yield its dashboard's URL, stop it; raises StageError where it does not come up.
+    """Start a head, yield its dashboard's URL, stop it; raises StageError where it does not start.
 
-    Commands that talk to it need this process's environment: it is protected by a token, put there for the while.
+    The head is protected by a token. It is in this process's environment meanwhile, which commands that talk to the
+    head must inherit.
     """
-    # short: Ray puts Unix sockets below it, whose paths may have 107 characters
+    # a short path, since Ray puts Unix sockets below it, whose paths may have 107 characters
     folder = Path(tempfile.mkdtemp(prefix="shutterprint-"))
     dashboard, agent, client = _free_ports(3)
     url = f"http://127.0.0.1:{dashboard}"
@@ -70,7 +70,8 @@ def ray_head(log: Path) -> Iterator[str]:
         yield url
     finally:
         if process is not None:
-            _stop(process)
+            # the head ends its own processes in order
+            stop_group(process, STOP_TIMEOUT_S, terminate_leader_only=True)
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)
@@ -83,28 +84,13 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
             break
         try:
             urllib.request.urlopen(f"{url}/api/version", timeout=5).close()  # noqa: S310  http://127.0.0.1 above
-        except urllib.error.HTTPError:  # it answers: without the token it says 401
+        except urllib.error.HTTPError:  # it answers, with 401 as the token is missing
             return
         except OSError:
             time.sleep(0.3)
         else:
             return
-    raise StageError(f"Ray did not come up within {START_TIMEOUT_S:.0f} s; its output is in {log}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            # the first to the head alone, which ends its processes in order; the second to whatever is left
-            if number == signal.SIGTERM:
-                process.terminate()
-            else:
-                os.killpg(process.pid, number)
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            continue
-        except ProcessLookupError:
-            return
+    raise StageError(f"Ray did not start within {START_TIMEOUT_S:.0f} s; its output is in {log}")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""`python -m pipelines`: run a named pipeline of pipelines.yaml, list them, print crontab lines."""
+"""`python -m pipelines`: runs a named pipeline of pipelines.yaml, lists them all, prints crontab lines."""
 
 import signal
 from pathlib import Path
@@ -10,24 +10,24 @@ from pipelines.run import run_pipeline, stages_of
 _DESCRIPTION = """Run the named pipelines of pipelines.yaml.
 
   python -m pipelines run refresh     crawl what is new, curate it, write its shards
-  python -m pipelines list            every pipeline with its schedule and stages
-  python -m pipelines crontab         lines for `crontab -e`
+  python -m pipelines list            show every pipeline with its schedule and stages
+  python -m pipelines crontab         print lines for `crontab -e`
 
-A run holds a lock, stops at the first stage that fails, says why, and goes on from there when run again."""
+A run holds a lock, stops at the first stage that fails and says why. Run again, it continues with that stage."""
 
 
 def main() -> int:
     """Run the command line; returns the exit code."""
     parser = command_parser("python -m pipelines", _DESCRIPTION, overridable=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a pipeline, or go on with the run that failed")
-    run.add_argument("name", help="its name in pipelines.yaml")
+    run = commands.add_parser("run", help="run a pipeline, or continue its failed run")
+    run.add_argument("name", help="the pipeline's name in pipelines.yaml")
     commands.add_parser("list", help="show every pipeline")
-    commands.add_parser("crontab", help="print the crontab lines of all that have a schedule")
+    commands.add_parser("crontab", help="print the crontab lines of all pipelines with a schedule")
     arguments = parser.parse_args()
     configuration = configuration_of(arguments)
     if arguments.command == "run":
-        # a stopped pipeline stops its stage: SIGTERM is handled like ctrl-C
+        # SIGTERM is handled like ctrl-C, so that a stopped pipeline stops its stage
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         run_pipeline(configuration, arguments.name, lambda line: print(line, flush=True))
     elif arguments.command == "crontab":

@@ -1,4 +1,4 @@
-"""Crontab lines of the pipelines that have a schedule: text in the form cron reads, to be installed by a person."""
+"""Crontab: writes the crontab lines of the pipelines that have a schedule, for a person to install."""
 
 import shlex
 import sys
@@ -10,11 +10,11 @@ from corpus.configuration import Configuration
 def crontab_lines(configuration: Configuration, folder: Path) -> list[str]:
     """Return the crontab of all scheduled pipelines, run from `folder`.
 
-    Paths are absolute, since cron's PATH is `/usr/bin:/bin`; `%` is escaped, since cron reads it as a line's end.
+    Paths are absolute, since cron's PATH is `/usr/bin:/bin`; `%` is escaped, since cron reads it as the end of a line.
     """
     lines = [
-        "# Shutterprint. Put these lines into the crontab with `crontab -e`; `crontab -` would replace what is there.",
-        "# Secrets such as FLICKR_API_KEY=… belong above them.",
+        "# Shutterprint. Add these lines to your crontab with `crontab -e`; `crontab -` would replace all others.",
+        "# Put secrets such as FLICKR_API_KEY=… above them.",
     ]
     for name, pipeline in configuration.pipelines.items():
         if pipeline.schedule is None:

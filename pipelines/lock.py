@@ -1,4 +1,4 @@
-"""The lock of a pipeline: one run of a name at a time, freed by the system when its holder dies."""
+"""Lock: lets one process at a time run a pipeline; the system frees it when its holder dies."""
 
 import contextlib
 import fcntl
@@ -14,11 +14,11 @@ from corpus.storage import Store
 
 @contextlib.contextmanager
 def pipeline_lock(store: Store, name: str) -> Iterator[int]:
-    """Hold the lock of pipeline `name` on `store`; raises StageError where another process of this machine has it.
+    """Hold the lock of pipeline `name` on `store`; raises StageError where another process of this machine holds it.
 
-    Yields the lock's file descriptor for the stages to inherit: a stage that outlives a killed pipeline keeps the
-    lock until it ends. `flock` goes with its processes, so a crash leaves nothing to clean up. The file of an
-    object store's lock is in the temporary folder: pipelines of one store are meant to be scheduled on one machine.
+    Yields the lock's file descriptor for the stages to inherit, so that a stage that outlives a killed pipeline keeps
+    the lock until it ends. `flock` ends with its processes, so a crash leaves nothing to clean up. For an object store
+    the lock's file is in the temporary folder: schedule all pipelines of one store on one machine.
     """
     path = _lock_path(store, name)
     path.parent.mkdir(parents=True, exist_ok=True)

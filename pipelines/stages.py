@@ -1,10 +1,9 @@
-"""Stages: a command as a person would type it in, its argument list and the receipt that proves its success out.
+"""Stages: parses a stage's command into its argument list and the receipt that proves its success.
 
-Refuses, before anything runs, a command that is none of this product's.
+Refuses commands that are not this product's, before anything runs.
 """
 
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +23,13 @@ class Stage:
     command: str
     """As written in the configuration."""
     arguments: tuple[str, ...]
-    """The argument list, `{config}` put in; never run through a shell."""
+    """The argument list with `{config}` replaced; never run through a shell."""
     receipt: str
-    """Name of the receipt the stage writes last."""
+    """Name of the receipt that the stage writes last."""
 
 
 def parse_stage(command: str, configuration_file: Path) -> Stage:
-    """Return the stage a command stands for; `{config}` in it becomes the configuration file's path.
+    """Return the stage of a command, with `{config}` replaced by the configuration file's path.
 
     Raises ConfigurationError for a command that is not one of the product's stages.
     """
@@ -40,13 +39,6 @@ def parse_stage(command: str, configuration_file: Path) -> Stage:
         raise ConfigurationError(f"pipelines: stage {command!r}: {error}") from error
     arguments = tuple(word.replace("{config}", str(configuration_file)) for word in words)
     return Stage(command, arguments, _receipt(command, words))
-
-
-def executable(name: str) -> str:
-    """Return the program of this environment (cron's PATH has none of them), or the bare name where it has none."""
-    # not resolved: an environment's python is a link out of the environment
-    beside = Path(sys.executable).parent / name
-    return str(beside) if beside.exists() else name
 
 
 def _receipt(command: str, words: list[str]) -> str:

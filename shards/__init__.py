@@ -1,1 +1,1 @@
-"""Shards: judged photographs in, WebDataset tars of lossless tiles, their index and its readers out."""
+"""Shards: packs judged photographs into WebDataset tars of lossless tiles, indexes the tars and reads them."""

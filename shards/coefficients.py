@@ -1,8 +1,9 @@
-"""Coefficients: a baseline JPEG in, its quantised DCT coefficients and tables out, and rectangles of them written.
+"""Coefficients: reads the quantised DCT coefficients of a baseline JPEG and writes rectangles of them as JPEGs.
 
-libjpeg-turbo does both, through jpeglib; nothing is decoded to pixels, so nothing is lost. Refuses with ValueError
-what is not a whole, clean baseline JPEG of one grey or three YCbCr components. On damaged files jpeglib prints, makes
-up coefficients or crashes, so it is shown none: needless segments are left out, the rest is decoded strictly before.
+libjpeg-turbo does both, through jpeglib; nothing is decoded to pixels, so nothing is lost. Everything but a whole,
+clean baseline JPEG of one grey or three YCbCr components is refused with ValueError. Given a damaged file, jpeglib
+prints, invents coefficients or crashes, so it never gets one: unneeded segments are removed and the rest is decoded
+strictly first.
 """
 
 import ctypes
@@ -24,23 +25,23 @@ from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import APP0, APP15, COM, SOS, Segment, header_segments
 
 LIBRARY = "turbo210"
-"""The fastest in jpeglib's wheel: 51 ms to read 12 MP, 8 ms to write a 1024 px tile; its default, 6b, 59 and 11."""
+"""The fastest in jpeglib's wheel: 51 ms to read 12 MP and 8 ms to write a 1024 px tile; the default, 6b: 59 and 11."""
 
 Blocks = npt.NDArray[np.int16]
 """Coefficients of one component: [block row, block column, 64]."""
 
 PHOTO_MAX_PX = 1 << 28
-"""Largest photograph cut; 268 MP are above the largest sensors sold, and take 2 GB here at the most."""
+"""Largest photograph that is cut: 268 MP exceed the largest sensors sold, and take at most 2 GB of memory here."""
 
 _SUBSAMPLINGS = ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
 _ADOBE_MARKER = 0xEE
-_MEMORY = Path("/dev/shm")  # noqa: S108  a folder of our own is made in it
+_MEMORY = Path("/dev/shm")  # noqa: S108  a private folder is made in it
 _LIBRARY_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """A photograph before its inverse DCT."""
+    """A photograph as its DCT coefficients."""
 
     frame: Frame
     components: tuple[Blocks, ...]
@@ -50,14 +51,14 @@ class Coefficients:
 
 
 def read_coefficients(jpeg: bytes) -> Coefficients:
-    """Return the coefficients of a whole baseline JPEG, equal to those in the file.
+    """Return the coefficients of a whole baseline JPEG, exactly as in the file.
 
-    Raises ValueError for truncated or damaged data, other coding processes and other colours than grey and YCbCr.
+    Raises ValueError for truncated or damaged data, other coding processes, and colours other than grey and YCbCr.
     """
     segments = header_segments(jpeg, whole=True)
     frame = _frame(jpeg, segments)
     bare = _without_metadata(jpeg, segments)
-    try:  # an eighth of the size: all of the entropy-coded data is read at a quarter of the cost
+    try:  # at an eighth of the size all entropy-coded data is read at a quarter of the cost
         simplejpeg.decode_jpeg(bare, "GRAY", min_factor=8, min_height=1, min_width=1, strict=True)
     except ValueError as error:
         raise ValueError(f"damaged JPEG: {error}") from error
@@ -82,8 +83,8 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
         source = folder / "photo.jpg"
         source.write_bytes(bare)
         _choose_library()
-        # the function below jpeglib.read_dct: that one decodes the whole file once more for facts not needed here,
-        # through static variables which two threads would share
+        # not jpeglib.read_dct, which decodes the whole file once more for facts not needed here, through static
+        # variables that two threads would share
         try:
             CJpegLib.read_jpeg_dct(
                 str(source),
@@ -99,9 +100,9 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
 
 
 def write_rectangle(photo: Coefficients, x_px: int, y_px: int, width_px: int, height_px: int) -> bytes:
-    """Return a rectangle of `photo` as a baseline JPEG that carries tables and coefficients, and nothing else.
+    """Return a rectangle of `photo` as a baseline JPEG with its tables and coefficients and nothing else.
 
-    All four numbers must be multiples of the MCU's size, in pixels; Huffman tables are optimised.
+    All four numbers, in pixels, must be multiples of the MCU's size. Huffman tables are optimised.
     """
     mcu_width_px, mcu_height_px = photo.frame.mcu_size_px
     if x_px % mcu_width_px or width_px % mcu_width_px or y_px % mcu_height_px or height_px % mcu_height_px:
@@ -142,7 +143,7 @@ def _frame(jpeg: bytes, segments: list[Segment]) -> Frame:
 
 
 def _is_ycbcr(jpeg: bytes, segments: list[Segment], frame: Frame) -> bool:
-    """Whether decoders take the components for luma and chroma, by the rules of libjpeg (jdapimin.c)."""
+    """Return whether decoders take the components for luma and chroma, by the rules of libjpeg (jdapimin.c)."""
     if len(frame.components) == 1 or any(segment.name == "APP0:JFIF" for segment in segments):
         return True
     for segment in segments:
@@ -153,7 +154,7 @@ def _is_ycbcr(jpeg: bytes, segments: list[Segment], frame: Frame) -> bool:
 
 
 def _without_metadata(jpeg: bytes, segments: list[Segment]) -> bytes:
-    """Return the file from start to end of image without its application segments and comments."""
+    """Return the file from start to end of image, without application segments and comments."""
     end = find_end_of_image(jpeg, segments[-1].end)
     if end is None:
         raise ValueError("truncated JPEG: no end of image")
@@ -166,7 +167,7 @@ def _without_metadata(jpeg: bytes, segments: list[Segment]) -> bytes:
 
 
 def _distinct(tables: tuple[npt.NDArray[np.uint16], ...]) -> tuple[npt.NDArray[np.uint16], list[int]]:
-    """Return the tables that differ, in order of use, and the number of each component's: jpeglib wants them so."""
+    """Return the distinct tables in order of use, and each component's table number, as jpeglib needs them."""
     different: list[npt.NDArray[np.uint16]] = []
     numbers = []
     for table in tables:
@@ -178,7 +179,7 @@ def _distinct(tables: tuple[npt.NDArray[np.uint16], ...]) -> tuple[npt.NDArray[n
 
 
 def _with_usual_identifiers(jpeg: bytes) -> bytes:
-    """Return a tile whose components bear the numbers 1, 2, 3 that JFIF demands; jpeglib counts from 0."""
+    """Return a tile with its components numbered 1, 2, 3, as JFIF demands; jpeglib counts from 0."""
     data = bytearray(jpeg)
     for segment in header_segments(jpeg, whole=True):
         start = segment.payload_start
@@ -195,7 +196,7 @@ def _with_usual_identifiers(jpeg: bytes) -> bytes:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Lend a folder for one file that libjpeg reads or writes, in memory where the system has such a place."""
+    """Yield a temporary folder for one file that libjpeg reads or writes, in memory where the system allows."""
     with tempfile.TemporaryDirectory(prefix="tile-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         yield Path(folder)
 

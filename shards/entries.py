@@ -1,6 +1,7 @@
-"""Entries: what stands in the pool `shards/tars/`, a tar and its entry `<tar>.json` each; read here, written elsewhere.
+"""Entries: describe the tars of the pool `shards/tars/`, each in a file `<tar>.json`, which `shards.write` writes.
 
-An entry is published after its tar: where it stands, the tar is whole. Refuses entries that are missing or not one.
+An entry is published after its tar, so where the entry exists, the tar is whole. Missing and malformed entries are
+refused.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Sample:
     tile: int
     label: int
     offset_bytes: int
-    """Of the JPEG's first byte in the tar."""
+    """Position of the JPEG's first byte in the tar."""
     length_bytes: int
     x_px: int
     y_px: int
@@ -33,7 +34,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Failure:
-    """A photograph that was planned and could not be packed."""
+    """A planned photograph that could not be packed."""
 
     photo: str
     original: str
@@ -42,23 +43,23 @@ class Failure:
 
 @dataclass(frozen=True)
 class ShardEntry:
-    """What one tar holds. A plan of which no photograph could be packed has no samples and no tar."""
+    """The content of one tar. If no photograph of a plan could be packed, there are no samples and no tar."""
 
     plan: ShardPlan
-    """Of the photographs really in it."""
+    """The plan reduced to the photographs that are in the tar."""
     samples: tuple[Sample, ...]
     failures: tuple[Failure, ...]
-    """Of this attempt; an entry read from the pool has none."""
+    """Those of this attempt; an entry read from the pool has none."""
     size_bytes: int
 
 
 def entry_path(tar: str) -> str:
-    """Return where the entry of a tar of the pool stands; once it is there, the tar is whole."""
+    """Return the path of a tar's entry; where that file exists, the tar is whole."""
     return f"{POOL}/{tar}.json"
 
 
 def read_entry(store: Store, tar: str) -> ShardEntry:
-    """Return the entry of a tar of the pool; raises StorageError where there is none."""
+    """Return the entry of a tar in the pool; raises StorageError where it is missing or malformed."""
     value: dict[str, Any] = store.read_json(entry_path(tar))
     try:
         samples = tuple(Sample(**sample) for sample in value["samples"])

@@ -1,7 +1,7 @@
-"""Index: the entries of a generation's shards in, `shards/<generation>/` out; and the way back for its readers.
+"""Index: publishes the index of a generation's shards as `shards/<generation>/`, and reads it.
 
-`samples.parquet` has a row a tile, `index.json` the classes, tars and failures, `_info.json` the same tars as timm's
-WebDataset reader wants them. Readers refuse a generation without its marker.
+`samples.parquet` has a row for each tile, `index.json` the classes, tars and failures, `_info.json` the tars in the
+form that timm's WebDataset reader needs. A generation without its marker is refused.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ SAMPLES = pa.schema(
         ("split", pa.string()),
         ("shard", pa.string()),  # file name in shards/tars/
         ("key", pa.string()),
-        ("photo", pa.string()),  # hash of key and version, as shards.plan.photo_digest makes it
+        ("photo", pa.string()),  # hash of key and version: shards.plan.photo_digest
         ("tile", pa.int32()),
         ("camera", pa.string()),
         ("label", pa.int32()),
@@ -37,7 +37,7 @@ SAMPLES = pa.schema(
         ("height_px", pa.int32()),
     ]
 )
-"""One row a tile: `shards/<generation>/samples.parquet`, by split, then shard, then place in the tar."""
+"""`shards/<generation>/samples.parquet`: one row for each tile, ordered by split, shard and place in the tar."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Index:
 
     generation: str
     classes: tuple[str, ...]
-    """Camera keys; a label is a place here."""
+    """Camera keys; a label is an index into them."""
     tars: tuple[str, ...]
     """File names in `shards/tars/`."""
     failures: tuple[Failure, ...]
@@ -54,15 +54,15 @@ class Index:
     """Of schema SAMPLES."""
 
     def split(self, name: str) -> pa.Table:
-        """Return the samples of one split (train, validation, test), in the order they lie in the tars."""
+        """Return the samples of one split (train, validation, test), in the order of the tars."""
         if name not in SPLITS:
             raise ValueError(f"split {name!r} is not one of {', '.join(SPLITS)}")
         return self.samples.filter(pc.equal(self.samples["split"], name))
 
     def photos(self, name: str, most: int = 0) -> list[str]:
-        """Return the photographs (digests) of a split, `most` of them at most, spread evenly over the cameras; 0: all.
+        """Return at most `most` photographs (digests) of a split, spread evenly over the cameras; 0: all of them.
 
-        The same ones whenever it is asked: of each camera those first by digest, in turn.
+        The choice is deterministic: the cameras take turns, each giving its photographs in the order of their digests.
         """
         split = self.split(name)
         by_label: dict[int, set[str]] = {}
@@ -75,10 +75,10 @@ class Index:
 
 
 def publish_index(store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry]) -> Index:
-    """Publish the index of a generation, its marker last; a generation that is whole already is left as it is.
+    """Publish the index of a generation, its marker last; a generation that is already whole is left alone.
 
-    An entry without samples adds its failures only. Raises StageError where a photograph is in two shards or a label is
-    not its camera's place in `classes`.
+    An entry without samples contributes its failures only. Raises StageError where a photograph is in two shards or a
+    label is not its camera's place in `classes`.
     """
     if store.done(f"{ROOT}/{generation}") is not None:
         return read_index(store, generation)
@@ -114,7 +114,7 @@ def publish_index(store: Store, generation: str, classes: tuple[str, ...], entri
 
 
 def latest_generation(store: Store) -> str:
-    """Return the newest whole generation, that of the highest number; raises StorageError where there is none."""
+    """Return the whole generation of the highest number; raises StorageError where there is none."""
     newest = _newest(store)
     if newest is None:
         raise StorageError(f"{store.url}: {ROOT}/ holds no whole generation; run the curation first")
@@ -125,7 +125,7 @@ def read_index(store: Store, generation: str) -> Index:
     """Return a whole generation's index; raises StorageError for one that is missing or not whole."""
     directory = f"{ROOT}/{generation}"
     if store.done(directory) is None:
-        raise StorageError(f"{store.url}: {directory} is missing or not whole; run the curation (again)")
+        raise StorageError(f"{store.url}: {directory} is missing or not whole; run the curation again")
     value = store.read_json(f"{directory}/index.json")
     samples = store.read_table(f"{directory}/samples.parquet")
     if samples.schema != SAMPLES:
@@ -140,7 +140,7 @@ def read_index(store: Store, generation: str) -> Index:
 
 
 def previous_plans(store: Store, generation: str | None = None) -> list[ShardPlan]:
-    """Return the plans of a generation's shards, by default the newest one's; none where there is none yet."""
+    """Return the plans of a generation's shards, by default of the newest; none where there is no generation yet."""
     generation = generation or _newest(store)
     if generation is None:
         return []
@@ -181,7 +181,7 @@ def _table(entries: list[ShardEntry]) -> pa.Table:
 
 
 def _timm_info(entries: list[ShardEntry]) -> dict[str, object]:
-    """Return what timm's `ReaderWds` reads from `_info.json`; tars are named from the generation's folder."""
+    """Return the content of `_info.json` for timm's `ReaderWds`; tars are named relative to the generation's folder."""
     return {
         "splits": {
             split: {

@@ -1,8 +1,8 @@
-"""Members: places in the pool's tars in, their bytes out, in the order asked for.
+"""Members: reads the bytes at given places of the pool's tars, in the given order.
 
-On a local store each tar is opened once and read at its offsets; on an object store the next few dozen places are
-fetched at once, since each request waits tens of milliseconds. Refuses a tar that is missing or shorter than its index
-says.
+On a local store each tar is opened once and read at its offsets. On an object store the next few dozen places are
+fetched at once, since each request takes tens of milliseconds. A tar that is missing or shorter than its index says is
+refused.
 """
 
 import os
@@ -16,7 +16,7 @@ from corpus.storage import Store
 from shards.entries import POOL
 
 OPEN_TARS_MAX = 128
-"""File handles kept; Linux allows a process 1,024 by default, and a machine runs many loaders."""
+"""Tars kept open; Linux allows a process 1,024 files by default, and a machine runs many loaders."""
 AHEAD = 32
 """Places fetched at once from an object store."""
 
@@ -26,7 +26,7 @@ Place = tuple[str, int, int]
 
 
 class Members:
-    """A reader of one process and thread; close it, or use it in a `with`."""
+    """A reader for one process and thread; close it, or use it in a `with`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class Members:
             os.close(self._handles.popitem()[1])
 
     def read(self, places: Iterable[tuple[Tag, Place]]) -> Iterator[tuple[Tag, bytes]]:
-        """Yield the bytes at each place with the tag it came with; raises StorageError where they are not there."""
+        """Yield the bytes at each place with that place's tag; raises StorageError where they are missing."""
         if self._store.is_local:
             for tag, place in places:
                 yield tag, self._checked(place, self._read_local(place))
@@ -86,9 +86,9 @@ class Members:
         if len(data) != length_bytes:
             raise StorageError(
                 f"{self._store.url}: {POOL}/{tar} has {len(data)} bytes at {offset_bytes}, not {length_bytes}; "
-                "delete the tar and its entry, and curate again"
+                "delete the tar and its entry, then curate again"
             )
         return data
 
     def _missing(self, tar: str) -> StorageError:
-        return StorageError(f"{self._store.url}: no file {POOL}/{tar}; delete its entry, if any, and curate again")
+        return StorageError(f"{self._store.url}: no file {POOL}/{tar}; delete its entry, if any, then curate again")

@@ -1,19 +1,19 @@
-"""Placement: a photograph's size in, the places of its tiles out.
+"""Placement: chooses where a photograph's tiles lie, from its size.
 
-The central tile comes first: photographs in question are often central crops, and it is the least touched by lens
-and vignetting. Each further one goes as far as can be from those placed, so that tiles overlap only where the
-photograph is small; none covers more than a quarter of another, and where that cannot be there are fewer.
+The central tile comes first, since questioned photographs are often central crops and the centre is affected least by
+lens faults and vignetting. Each further tile is placed as far as possible from the others, so that tiles overlap only
+in small photographs. None covers more than a quarter of another; where that is impossible there are fewer tiles.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 OVERLAP_MAX = 0.25
-"""Share of a tile another one may cover. At 0 a photograph of 2592x1936 would have one tile of 1024 px, not four."""
+"""Share of a tile that another may cover. At 0 a photograph of 2592x1936 would have one tile of 1024 px, not four."""
 
 
 def tile_size(size_px: int, tile_px: int, mcu_px: int) -> int:
-    """Return the tile's edge along one axis: `tile_px` or the photo's, rounded down to the MCU grid (0: too small)."""
+    """Return a tile's size along one axis: `tile_px` or the photo's, rounded down to the MCU grid (0: too small)."""
     return min(size_px, tile_px) // mcu_px * mcu_px
 
 
@@ -22,8 +22,8 @@ def place_tiles(
 ) -> list[tuple[int, int]]:
     """Return the upper left corners (x, y), in pixels, of up to `most` tiles; sizes are (width, height).
 
-    Corners lie on the MCU grid and depend on the arguments alone. Greedy farthest-point choice among places flush
-    with either edge or with the central tile.
+    Corners lie on the MCU grid and depend on the arguments alone. They are chosen greedily, always the farthest point
+    next, among places flush with either edge or with the central tile.
     """
     columns, central_x = _places(photo_px[0], tile_px[0], mcu_px[0])
     rows, central_y = _places(photo_px[1], tile_px[1], mcu_px[1])
@@ -45,7 +45,7 @@ def place_tiles(
 
 
 def _places(photo_px: int, tile_px: int, mcu_px: int) -> tuple[npt.NDArray[np.int64], int]:
-    """Return where tiles may begin along one axis, and where the central one does."""
+    """Return the positions where tiles may begin along one axis, and the central tile's."""
     last = (photo_px - tile_px) // mcu_px * mcu_px
     central = last // 2 // mcu_px * mcu_px
     places = {

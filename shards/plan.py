@@ -1,7 +1,7 @@
-"""Plan: kept photos and the shards of last time in, the shards of this time out; nothing is read or written.
+"""Plan: divides the kept photographs among shards, reusing the previous shards; reads and writes nothing.
 
-A shard whose photos are all still wanted, unchanged, stays as it is, so that its tar is used again. All other
-photos ("loose" ones) of a split are laid out by the hash of their key, which mixes the classes, and divided evenly.
+A shard whose photos are all still wanted, unchanged, stays as it is, so that its tar is reused. All other ("loose")
+photos of a split are ordered by the hash of their key, which mixes the classes, and divided evenly.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ from corpus.records import SPLITS
 from corpus.sections import Shards
 
 FORMAT = 1
-"""Part of every shard's digest; to be raised when the way tiles are cut or packed changes."""
+"""Part of every shard's digest; raise it when tiles come to be cut or packed in another way."""
 
 
 @dataclass(frozen=True)
 class PhotoPlan:
-    """One photograph that is to be cut, and what its tiles will say of it."""
+    """One photograph to cut, with what its tiles record of it."""
 
     photo: str
-    """Hash of the photo's key and version, 16 hex digits: the name it bears in shards."""
+    """The photo's name in shards: 16 hex digits of a hash of its key and version."""
     original: str
     """Path of the original in the store."""
     sha256: str
@@ -37,7 +37,7 @@ class PhotoPlan:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """One tar to be: its photographs, in the order they are packed, and how they are cut."""
+    """One tar to write: its photographs, in the order of packing, and how they are cut."""
 
     split: str
     tile_px: int
@@ -46,7 +46,7 @@ class ShardPlan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that decides the tar's bytes, hex."""
+        """SHA-256, in hex, of everything that decides the tar's bytes."""
         return hashlib.sha256(json.dumps([FORMAT, asdict(self)], sort_keys=True).encode()).hexdigest()
 
     @property
@@ -56,12 +56,12 @@ class ShardPlan:
 
 
 def photo_digest(photo: str, version: str) -> str:
-    """Return the name a photograph bears in shards: 16 hex digits of its key and version, hashed."""
+    """Return a photograph's name in shards: 16 hex digits of a hash of its key and version."""
     return hashlib.sha256(f"{photo}|{version}".encode()).hexdigest()[:16]
 
 
 def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:
-    """Return the plan that `dataclasses.asdict` made `value` of."""
+    """Return the plan of which `value` is the `dataclasses.asdict`."""
     photos = tuple(PhotoPlan(**photo) for photo in value["photos"])
     return ShardPlan(value["split"], value["tile_px"], value["tiles_per_photo"], photos)
 
@@ -72,12 +72,12 @@ def plan_shards(
     classes: tuple[str, ...],
     previous: Iterable[ShardPlan] = (),
 ) -> list[ShardPlan]:
-    """Return the shards that hold `photos`, those of `previous` that still fit first among them.
+    """Return shards that hold `photos`, reusing the `previous` ones that still fit.
 
-    `photos`: rows of `corpus.records.CURATED`; those not kept are passed over. A camera's label is its place in
-    `classes`. A previous shard that is less than half full is opened again when its split has loose photos, so
-    that nightly refreshes do not leave a trail of small ones. Raises StageError for a kept photo that lacks
-    a split, an original or a camera of `classes`, and for two rows of one version of a photo.
+    `photos`: rows of `corpus.records.CURATED`; those not kept are ignored. A camera's label is its place in `classes`.
+    A previous shard that is less than half full is repacked when its split has loose photos, so that nightly refreshes
+    do not accumulate small shards. Raises StageError for a kept photo without a split, an original or a camera of
+    `classes`, and for two rows of one version of a photo.
     """
     labels = {camera: label for label, camera in enumerate(classes)}
     wanted = _wanted(photos, labels)
@@ -88,7 +88,7 @@ def plan_shards(
         kept: list[ShardPlan] = []
         for shard in before:
             fits = shard.split == split and _still_fits(shard, settings, wanted[split])
-            if fits and all(photo.photo in loose for photo in shard.photos):  # no photo twice, whatever was before
+            if fits and all(photo.photo in loose for photo in shard.photos):  # never a photo in two shards
                 kept.append(shard)
                 for photo in shard.photos:
                     del loose[photo.photo]
@@ -109,7 +109,7 @@ def _wanted(photos: Iterable[Mapping[str, Any]], labels: Mapping[str, int]) -> d
         if camera not in labels or split not in wanted or not row["original"] or not row["sha256"]:
             raise StageError(
                 f"photo {row['photo']} is kept, but its camera {camera!r}, split {split!r} or original "
-                f"{row['original']!r} is not one shards can be made of; judge the photos again"
+                f"{row['original']!r} does not suffice to make shards; judge the photos again"
             )
         digest = photo_digest(row["photo"], row["version"])
         if any(digest in others for others in wanted.values()):
@@ -135,7 +135,7 @@ def _still_fits(shard: ShardPlan, settings: Shards, wanted: Mapping[str, PhotoPl
 
 
 def _divide(split: str, photos: list[PhotoPlan], settings: Shards) -> list[ShardPlan]:
-    """Return as few shards as hold `photos`, their sizes one apart at the most."""
+    """Return the fewest shards that hold `photos`; their sizes differ by at most one."""
     count = -(-len(photos) // settings.shard_photos)
     bounds = [len(photos) * number // count for number in range(count + 1)] if count else []
     return [

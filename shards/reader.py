@@ -1,7 +1,8 @@
-"""Reader: a generation's index in, tiles out, each read by its offset in a tar, to as many consumers as there are.
+"""Reader: reads the tiles of a generation by their offsets in the tars, divided among any number of consumers.
 
-A consumer is one DataLoader worker of one rank; consumers are counted through all ranks. Order, without end or not,
-depends on (seed, epoch, consumer, number of consumers) alone. Refuses splits without tiles and contrary wishes.
+A consumer is one DataLoader worker of one rank; consumers are numbered through all ranks. The order of tiles, endless
+or not, depends on (seed, epoch, consumer, number of consumers) alone. Splits without tiles and contradictory options
+are refused.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,14 +20,14 @@ from shards.index import Index
 from shards.members import Members
 
 WINDOW_TILES = 4096
-"""Tiles shuffled among each other in one pass: two full shards at the default settings."""
+"""Tiles that one pass shuffles together: two full shards at the default settings."""
 
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile as it is stored; `photo` is its photograph's digest, `tile` its number there (0 is the central one)."""
+    """One stored tile; `photo` is its photograph's digest, `tile` its number there (0 is the central one)."""
 
     key: str
     photo: str
@@ -44,7 +45,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photograph and all its tiles, the central one first."""
+    """One photograph with all its tiles, the central one first."""
 
     photo: str
     camera: str
@@ -56,15 +57,15 @@ class Photo:
 class TileStream(IterableDataset[Tile]):
     """Tiles of one split for one rank; in a DataLoader each worker takes its own part.
 
-    One pass (`endless=False`): tiles are laid end to end in the tars' order, which is turned by a random number of
-    places each epoch, and each consumer gets an even, contiguous range of them: every tile exactly once over all
-    consumers. It then shuffles its range in windows of WINDOW_TILES, unless `ordered`.
+    One pass (`endless=False`): the tiles in the tars' order are rotated by a random number of places each epoch, and
+    each consumer gets an even, contiguous range of them, so that all consumers together see every tile exactly once.
+    A consumer then shuffles its range in windows of WINDOW_TILES, unless `ordered`.
 
-    Without end (`endless=True`): each consumer draws from the whole split by a generator of its own, in shuffled rounds
-    over the tiles; `balanced`: in shuffled rounds over the classes, of each class in shuffled rounds over its
-    photographs, and of a photograph any tile.
+    Endless (`endless=True`): each consumer draws from the whole split with a generator of its own, in shuffled rounds
+    over the tiles. With `balanced` the rounds are over the classes; each class is drawn in shuffled rounds over its
+    photographs, and a photograph gives any of its tiles.
 
-    `only`: photographs (digests) to keep to. Raises StageError where no tile is left.
+    `only`: the photographs (digests) to use. Raises StageError where no tile is left.
     """
 
     def __init__(
@@ -85,9 +86,9 @@ class TileStream(IterableDataset[Tile]):
         if not 0 <= rank < ranks:
             raise ValueError(f"rank {rank} is not one of {ranks}")
         if balanced and not endless:
-            raise ValueError("balanced: one pass over all tiles cannot be balanced; ask for endless=True")
+            raise ValueError("balanced: one pass over all tiles cannot be balanced; use endless=True")
         if ordered and endless:
-            raise ValueError("ordered: tiles without end are always shuffled")
+            raise ValueError("ordered: endless tiles are always shuffled; use endless=False")
         self.store, self.split = store, split
         self.seed, self.epoch, self.rank, self.ranks = seed, epoch, rank, ranks
         self.balanced, self.endless, self.ordered = balanced, endless, ordered
@@ -95,7 +96,7 @@ class TileStream(IterableDataset[Tile]):
 
     @property
     def tiles(self) -> int:
-        """Tiles of the split, over all consumers."""
+        """Number of tiles for all consumers together."""
         return int(self.samples.num_rows)
 
     def __iter__(self) -> Iterator[Tile]:
@@ -115,14 +116,14 @@ class TileStream(IterableDataset[Tile]):
 def read_photos(
     store: Store, index: Index, split: str, *, rank: int = 0, ranks: int = 1, only: Collection[str] | None = None
 ) -> Iterator[Photo]:
-    """Yield the photographs of a split, each with all its tiles: every `ranks`-th one, from the `rank`-th, by digest.
+    """Yield every `ranks`-th photograph of a split by digest, from the `rank`-th, each with all its tiles.
 
-    `only`: photographs (digests) to keep to. Raises StageError where no tile is left.
+    `only`: the photographs (digests) to use. Raises StageError where no tile is left.
     """
     samples = _chosen(index, split, only)
     rows: dict[str, list[int]] = {}
     for row, photo in enumerate(samples["photo"].to_pylist()):
-        rows.setdefault(photo, []).append(row)  # a photograph's tiles stand in order of their numbers
+        rows.setdefault(photo, []).append(row)  # a photograph's tiles are in the order of their numbers
     mine = [rows[photo] for photo in sorted(rows)[rank::ranks]]
     tiles = read_tiles(store, samples, (row for photo in mine for row in photo))
     for photo_rows in mine:
@@ -131,7 +132,7 @@ def read_photos(
 
 
 def read_tiles(store: Store, samples: pa.Table, order: Iterator[int]) -> Iterator[Tile]:
-    """Yield the tiles of `samples` (of schema `shards.index.SAMPLES`) whose row numbers `order` gives."""
+    """Yield the tiles in the rows `order` of `samples` (schema `shards.index.SAMPLES`)."""
     columns = {name: samples[name].combine_chunks() for name in samples.column_names}
     members = Members(store)
 
@@ -153,16 +154,18 @@ def _chosen(index: Index, split: str, only: Collection[str] | None) -> pa.Table:
         samples = samples.filter(pc.is_in(samples["photo"], value_set=pa.array(sorted(only), pa.string())))
     if samples.num_rows == 0:
         wish = "" if only is None else f" for the {len(only)} photographs wanted"
-        raise StageError(f"generation {index.generation} has no tile in split {split}{wish}; crawl more, curate again")
+        raise StageError(
+            f"generation {index.generation} has no tile in split {split}{wish}; crawl more, then curate again"
+        )
     return samples
 
 
 def _one_pass(total: int, consumer: int, consumers: int, seed: int, epoch: int, ordered: bool) -> Numbers:
-    """Return the rows of one consumer's pass; those of all consumers are every row once, even where some get none."""
+    """Return the rows of one consumer's pass; all consumers together get every row once, though some may get none."""
     mine = np.arange(total * consumer // consumers, total * (consumer + 1) // consumers)
     if ordered:
         return mine
-    # the same turn for all consumers, else their ranges would overlap
+    # the same rotation for all consumers, since their ranges would overlap otherwise
     turned = (mine + int(np.random.default_rng([seed, epoch]).integers(total))) % total
     generator = np.random.default_rng([seed, epoch, consumer])
     windows = [turned[start : start + WINDOW_TILES] for start in range(0, len(turned), WINDOW_TILES)]
@@ -170,7 +173,7 @@ def _one_pass(total: int, consumer: int, consumers: int, seed: int, epoch: int, 
 
 
 def _rounds(total: int, generator: np.random.Generator) -> Iterator[int]:
-    """Yield numbers below `total` without end, each once a round, every round in a new order."""
+    """Yield the numbers below `total` endlessly, each once per round, every round in a new order."""
     while True:
         yield from generator.permutation(total).tolist()
 

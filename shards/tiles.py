@@ -1,8 +1,8 @@
-"""Tiles: the bytes of one photograph in, lossless cuts on its MCU grid out.
+"""Tiles: cuts a photograph losslessly into tiles on its MCU grid.
 
-A tile has the photograph's own tables and coefficients, so every trace survives; its pixels equal the photograph's,
-but for those within 8 px of an edge where chroma is subsampled. Nothing else of the file is carried over: no EXIF, XMP,
-colour profile, comment or thumbnail. Refuses what `shards.coefficients` does, and photographs smaller than one MCU.
+A tile has the photograph's own tables and coefficients, so every trace survives. Its pixels equal the photograph's,
+except within 8 px of an edge where chroma is subsampled. Nothing else of the file is kept: no EXIF, XMP, colour
+profile, comment or thumbnail. Refuses what `shards.coefficients` refuses, and photographs smaller than one MCU.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shards.placement import place_tiles, tile_size
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One tile: a whole baseline JPEG, and where it lay in the photograph, in pixels."""
+    """One tile: a whole baseline JPEG, and its place in the photograph, in pixels."""
 
     jpeg: bytes
     x_px: int
@@ -23,10 +23,10 @@ class Cut:
 
 
 def cut_tiles(jpeg: bytes, *, tile_px: int, tiles_per_photo: int) -> list[Cut]:
-    """Return up to `tiles_per_photo` tiles, the central one first, the others spread as `shards.placement` says.
+    """Return up to `tiles_per_photo` tiles, the central one first, the others placed by `shards.placement`.
 
     An edge is `tile_px`, or the photograph's where that is shorter, rounded down to the MCU grid. Equal bytes give
-    equal tiles. Raises ValueError that names what is wrong for bytes that are not a whole baseline JPEG.
+    equal tiles. Raises ValueError, which says what is wrong, for bytes that are not a whole baseline JPEG.
     """
     photo = read_coefficients(jpeg)
     mcu_px = photo.frame.mcu_size_px

@@ -1,9 +1,9 @@
-"""Write: one shard's plan in, its tar in the pool `shards/tars/` and its entry out; runs on a Dask worker.
+"""Write: packs one planned shard into a tar of the pool `shards/tars/`, with its entry; runs on a Dask worker.
 
-A photograph that cannot be read, is not the one judged, or cannot be cut is left out and listed with its reason; the
-tar then bears the name of what is really in it, so that equal names always mean equal bytes, and a failed photograph
-is tried again when the next generation is made. The tar is WebDataset's: a sample is the members that share a key. The
-standard library writes it, since importing webdataset's writer imports torch: 2 s and 200 MB in each worker.
+A photograph that cannot be read or cut, or is not the one that was judged, is left out and listed with its reason. The
+tar's name is then made from its actual content, so that equal names always mean equal bytes, and the next generation
+tries the failed photograph again. The tar has WebDataset's form: members that share a key are a sample. The standard
+library writes it, since importing webdataset's writer imports torch: 2 s and 200 MB in each worker.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ from shards.tiles import Cut, cut_tiles
 
 
 def write_shard(store: Store, plan: ShardPlan, settings: Shards) -> ShardEntry:
-    """Pack one shard and publish it, tar first, entry last; returns at once where it is there already.
+    """Pack one shard and publish it, tar first, entry last; returns at once where it exists already.
 
-    Bytes depend on the plan alone. Raises StageError where `settings` are not those the plan was made with.
+    The bytes depend on the plan alone. Raises StageError where the plan was made with other `settings`.
     """
     if (plan.tile_px, plan.tiles_per_photo) != (settings.tile_px, settings.tiles_per_photo):
         raise StageError(
-            f"shard {plan.name} was planned for {plan.tiles_per_photo} tiles of {plan.tile_px} px, the settings say "
-            f"{settings.tiles_per_photo} of {settings.tile_px}; plan the shards again"
+            f"shard {plan.name} was planned for {plan.tiles_per_photo} tiles of {plan.tile_px} px, but the settings "
+            f"say {settings.tiles_per_photo} of {settings.tile_px}; plan the shards again"
         )
     if store.exists(entry_path(plan.name)):
         return read_entry(store, plan.name)
@@ -48,7 +48,7 @@ def write_shard(store: Store, plan: ShardPlan, settings: Shards) -> ShardEntry:
 def _pack(
     store: Store, plan: ShardPlan, tar: Path
 ) -> tuple[tuple[PhotoPlan, ...], tuple[Sample, ...], tuple[Failure, ...]]:
-    """Write `tar`; return the photographs packed, the samples and the photographs left out."""
+    """Write `tar`; return the packed photographs, the samples and the photographs left out."""
     packed: list[PhotoPlan] = []
     samples: list[Sample] = []
     failures: list[Failure] = []
@@ -73,7 +73,7 @@ def _original(store: Store, photo: PhotoPlan) -> bytes:
 
 
 def _add(archive: tarfile.TarFile, split: str, photo: PhotoPlan, number: int, cut: Cut) -> Sample:
-    """Add one tile with its label and description; the key holds no dot, which would split it in the wrong place."""
+    """Add one tile with its label and description; its key has no dot, where WebDataset would end the key."""
     key = f"{photo.photo}_{number}"
     about = {
         "camera": photo.camera,
@@ -104,7 +104,7 @@ def _add(archive: tarfile.TarFile, split: str, photo: PhotoPlan, number: int, cu
 
 
 def _add_member(archive: tarfile.TarFile, name: str, data: bytes) -> int:
-    """Add a file with nothing of this machine or hour in its header; return the offset of its first byte."""
+    """Add a file whose header tells nothing of this machine or time; return the offset of its first byte."""
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = len(data), 0o444, 0
     member.uname = member.gname = "shutterprint"

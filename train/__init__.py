@@ -1,1 +1,1 @@
-"""Training: shards in, a network, its evaluation and its answers for single photographs out."""
+"""Training: trains networks on shards, evaluates them, and names the cameras of single photographs."""

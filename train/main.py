@@ -1,8 +1,8 @@
-"""The training stage: the newest generation of shards in, a run with its evaluation out.
+"""The training stage: trains a network on the newest generation of shards and evaluates it.
 
-Runs as `ray job submit --working-dir . -- python train/main.py` and by hand as `python train/main.py`. The same
-command goes on with what it began; a run that is finished is not repeated. Exit codes: 0 done, 2 cannot be done (with a
-sentence), 130 interrupted.
+Runs as `ray job submit --working-dir . -- python train/main.py`, or by hand as `python train/main.py`. The same
+command continues an unfinished run and does not repeat a finished one. Exit codes: 0 done, 2 impossible (one sentence
+says why), 130 interrupted.
 """
 
 from pathlib import Path
@@ -19,16 +19,16 @@ from train.fit.runs import RunConfig, open_run
 from train.fit.training_run import carry_out, publish_score, score_sentence
 from train.model.network import build_network
 
-_DESCRIPTION = """Train a network on the newest shards and evaluate it on the devices held out.
+_DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
-The run's folder is runs/<number>-<generation>-<digest> of the store: evaluation.html is what to look at first.
-Stopped at any moment, the same command goes on from the last epoch."""
+The run's folder is runs/<number>-<generation>-<digest> of the store: look at evaluation.html first.
+The same command continues a stopped training after its last finished epoch."""
 
 
 def main() -> int:
     """Run the command line; returns the exit code."""
     parser = command_parser("python train/main.py", _DESCRIPTION)
-    parser.add_argument("--run", metavar="NAME", help="name of the run's folder (default: made of what decides it)")
+    parser.add_argument("--run", metavar="NAME", help="name of the run's folder (default: made from the settings)")
     parser.add_argument("--without-ray", action="store_true", help="train in this process, without a Ray cluster")
     arguments = parser.parse_args()
     train(configuration_of(arguments), arguments.run, arguments.without_ray)
@@ -36,21 +36,21 @@ def main() -> int:
 
 
 def train(configuration: Configuration, name: str | None = None, without_ray: bool = False) -> None:
-    """Train on the newest generation; raises ShutterprintError where that cannot be done."""
+    """Train on the newest generation; raises ShutterprintError where that is impossible."""
     store, settings = configuration.store, configuration.train
     if without_ray and settings.workers > 1:
-        raise ConfigurationError(f"train.workers: {settings.workers} need Ray; drop --without-ray or set it to 1")
+        raise ConfigurationError(f"train.workers: {settings.workers} need Ray; drop --without-ray or set workers to 1")
     if settings.gpus and without_ray and not torch.cuda.is_available():
-        raise ConfigurationError("train.gpus: is true and this machine has no GPU that torch sees; set it to false")
+        raise ConfigurationError("train.gpus: is true, but torch sees no GPU on this machine; set it to false")
     _check_storage(configuration)
     index = read_index(store, latest_generation(store))
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
-    build_network(settings, len(index.classes))  # a wrong name is found here, not in a worker minutes later
+    build_network(settings, len(index.classes))  # finds a wrong name here, not in a worker minutes later
     run = open_run(store, RunConfig(index.generation, index.classes, settings), name)
     score = run.finished
     if score is not None:
-        print(f"{run.name} is finished already; nothing to do until there are new shards or settings", flush=True)
+        print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
     else:
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         if without_ray:
@@ -61,18 +61,18 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
             carry_out_on_ray(run, settings)
         score = run.finished
     if score is None:
-        raise ConfigurationError(f"{run.name}: the workers ended and left no marker; see their log")
+        raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")
     publish_score(run, score)
     evaluation = store.read_json(f"{run.directory}/evaluation.json")
     print(f"\n{evaluation_table(evaluation)}\n\n{score_sentence(run, score)}", flush=True)
 
 
 def _check_storage(configuration: Configuration) -> None:
-    """Refuse a relative storage folder in the copy of the working directory that Ray makes for a job."""
+    """Refuse a relative storage folder inside the copy of the working directory that Ray makes for a job."""
     if configuration.store.is_local and "working_dir_files" in Path(configuration.store.url).parts:
         raise ConfigurationError(
-            f"storage: {configuration.storage} is relative, and this Ray job runs in a copy of the working directory; "
-            "name a URL or an absolute path, or the real configuration: train/main.py --config /absolute/pipelines.yaml"
+            f"storage: {configuration.storage} is relative, but this Ray job runs in a copy of the working directory; "
+            "give a URL or an absolute path, or the real configuration: train/main.py --config /absolute/pipelines.yaml"
         )
 
 

@@ -1,7 +1,7 @@
-"""Prediction: photographs in, for each the likeliest cameras and what its EXIF claims out.
+"""Prediction: names the likeliest cameras of photographs and compares them with what their EXIF claims.
 
-`python -m train.predict RUN PHOTO…`. A photograph that cannot be judged (no JPEG, damaged, too small, beyond
-200 megapixels) gets a row with its reason, and the exit code is 1.
+`python -m train.predict RUN PHOTO…`. A photograph that cannot be judged (not a JPEG, damaged, too small, above
+200 megapixels) gets a row with the reason, and the exit code is 1.
 """
 
 import json
@@ -18,31 +18,30 @@ from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 from train.data.crops import decode, fixed_crops, to_tensor
 from train.evaluation.probabilities import geometric_mean, network_logits
-from train.fit.runs import Run, RunConfig, find_run
-from train.model.checkpoints import load_weights
-from train.model.network import CameraNetwork, build_network
+from train.fit.runs import Run, RunConfig, find_run, load_network
+from train.model.network import CameraNetwork
 
 PIXELS_MAX = 200_000_000
-"""Largest picture decoded: cameras reach 200 megapixels, and each takes 3 bytes of memory."""
+"""Largest picture decoded: cameras reach 200 megapixels, and a decoded pixel takes 3 bytes of memory."""
 
 _SHOWN = 3
-_DESCRIPTION = """Name the cameras that took photographs, from their pixels alone; compare with what their EXIF claims.
+_DESCRIPTION = """Name the cameras that took photographs from their pixels alone, and compare with their EXIF.
 
-Exit codes: 0 all photographs were judged (whatever came out), 1 some could not be, 2 nothing could be done."""
+Exit codes: 0 every photograph was judged (whatever the answer), 1 some could not be judged, 2 nothing could be done."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of one photograph; an `error` stands alone."""
+    """The answer for one photograph: an error, or everything else."""
 
     file: str
     error: str | None = None
     cameras: tuple[tuple[str, float], ...] = ()
-    """All cameras of the network with their probabilities, the likeliest first; keys of the catalogue."""
+    """Catalogue keys of all the network's cameras with their probabilities, the likeliest first."""
     make: str | None = None
     model: str | None = None
     claim: str | None = None
-    """Catalogue key of the camera that EXIF Make and Model name; None where they name none."""
+    """Catalogue key of the camera that EXIF Make and Model name; None where the catalogue has no such camera."""
     verdict: str | None = None
     """`agrees`, `contradicts`, `no claim`, or `not a camera this network knows`."""
 
@@ -57,7 +56,7 @@ class Predictor:
     device: torch.device
 
     def answer(self, file: Path) -> Answer:
-        """Return what the network and the EXIF say of a file; whatever is wrong with it becomes the answer's error."""
+        """Return what the network and the EXIF say of a file; any fault of the file becomes the answer's error."""
         try:
             data = file.read_bytes()
             facts = read_facts(data, whole=True)
@@ -74,7 +73,7 @@ class Predictor:
         return Answer(str(file), None, cameras, facts.make, facts.model, claim, verdict)
 
     def name_of(self, key: str) -> str:
-        """Return a camera's name as people write it; its key where the catalogue has it no more."""
+        """Return a camera's name as people write it, or its key where the catalogue no longer has it."""
         return self.catalogue[key].name if key in self.catalogue else key
 
     def _cameras(self, data: bytes) -> tuple[tuple[str, float], ...]:
@@ -99,13 +98,8 @@ class Predictor:
 
 def load_predictor(run: Run, catalogue: Catalogue) -> Predictor:
     """Return the predictor of a finished run; raises StorageError where its files are missing or do not fit."""
-    config = run.config()
-    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    settings = config.train.model_copy(update={"pretrained": False})  # all weights are the run's own
-    network = build_network(settings, len(config.classes))
-    weights = f"{run.directory}/weights.safetensors"
-    load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
-    return Predictor(network.to(device).eval(), config, catalogue, device)
+    network, device = load_network(run)
+    return Predictor(network, run.config(), catalogue, device)
 
 
 def main() -> int:
@@ -113,7 +107,7 @@ def main() -> int:
     parser = command_parser("python -m train.predict", _DESCRIPTION)
     parser.add_argument("run", metavar="RUN", help="a run's name, the path of its folder, or `latest`")
     parser.add_argument(
-        "photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG files, best as the camera wrote them"
+        "photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG files, preferably as the camera wrote them"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of a table")
     arguments = parser.parse_args()
@@ -129,29 +123,21 @@ def main() -> int:
 
 
 def _lines(answers: Sequence[Answer], predictor: Predictor) -> list[str]:
-    rows = [("photograph", "likeliest cameras", "its EXIF says", "")]
-    rows += [_row(answer, predictor) for answer in answers if not answer.error]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    widths[0] = max([widths[0], *(len(Path(answer.file).name) for answer in answers)])
-    by_file = dict(zip([answer.file for answer in answers if not answer.error], rows[1:], strict=True))
-    lines = [_aligned(rows[0], widths)]
-    for answer in answers:
-        if answer.error:
-            lines.append(f"{Path(answer.file).name:<{widths[0]}}  could not be judged: {answer.error}")
-        else:
-            lines.append(_aligned(by_file[answer.file], widths))
-    return lines
+    rows = [("photograph", "likeliest cameras", "its EXIF says", ""), *(_row(each, predictor) for each in answers)]
+    # an error runs on behind its photograph's name, so it widens no column
+    judged = [row if row[2] else (row[0], "", "", "") for row in rows]
+    widths = [max(map(len, column)) for column in zip(*judged, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _row(answer: Answer, predictor: Predictor) -> tuple[str, str, str, str]:
+    name = Path(answer.file).name
+    if answer.error:
+        return name, f"could not be judged: {answer.error}", "", ""
     likeliest = ", ".join(f"{predictor.name_of(key)} {share:.2f}" for key, share in answer.cameras[:_SHOWN])
-    told = " ".join(word for word in (answer.make, answer.model) if word)
-    claim = predictor.name_of(answer.claim) if answer.claim else told
-    return Path(answer.file).name, likeliest, claim or "nothing", answer.verdict or ""
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+    stated = " ".join(word for word in (answer.make, answer.model) if word)
+    claim = predictor.name_of(answer.claim) if answer.claim else stated
+    return name, likeliest, claim or "nothing", answer.verdict or ""
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""A make-believe photo site on this machine, answering as Flickr and Wikimedia Commons do."""
+"""A simulated photo site on this machine that answers as Flickr and Wikimedia Commons do."""

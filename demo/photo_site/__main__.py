@@ -1,4 +1,4 @@
-"""`python -m demo.photo_site FOLDER --port 8090`: serve a folder of uploads until stopped."""
+"""`python -m demo.photo_site FOLDER --port 8090`: serves a folder of uploads as a photo site until stopped."""
 
 import argparse
 import signal

@@ -1,9 +1,8 @@
-"""Cameras: five simulated models as plain data, and the one function that takes a photograph with them.
+"""Cameras: five simulated models as plain data, and the function that takes a photograph with one of them.
 
-Goes in: a model, a device's seed, a scene. Comes out: the photograph, uint8, (height, width, 3), red first.
-The models differ in what makers differ in (mosaic, demosaicing, colour, tone curve, noise reduction,
-sharpening, chroma, tables) and in nothing else: scenes, light, noise and lens are the same for all.
-Two models share native size, quantisation tables and subsampling, so that those name no camera.
+The models differ as makers' cameras do (mosaic, demosaicing, colour, tone curve, noise reduction, sharpening, chroma,
+tables) and in nothing else: scenes, light, noise and lens are the same for all. Two models share native size,
+quantisation tables and subsampling, so that these alone do not identify a camera.
 """
 
 from collections.abc import Callable
@@ -27,7 +26,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class CameraModel:
-    """One simulated model: what its EXIF says and what its processing does."""
+    """One simulated model: its EXIF values and its processing."""
 
     key: str
     make: str
@@ -59,7 +58,7 @@ _OWN_TABLES: Tables = (
     (1, 1, 1, 1, 2, 2, 3, 3) * 2 + (1, 1, 1, 2, 2, 3, 3, 4) * 2 + (2, 2, 3, 3, 4, 4, 5, 5) * 4,
     (1, 1, 2, 3, 4, 5, 5, 5) * 3 + (3, 4, 5, 5, 5, 5, 5, 5) * 5,
 )
-"""Tables of a maker's own, nearest to the IJG's of factor 98 and equal to none."""
+"""A maker's own tables, nearest to the IJG's of factor 98 and equal to none of them."""
 
 MODELS: tuple[CameraModel, ...] = (
     CameraModel(
@@ -178,9 +177,9 @@ MODELS: tuple[CameraModel, ...] = (
 
 
 def take_photograph(model: CameraModel, device_seed: int, scene: Scene, noise_seed: int) -> Picture:
-    """Return the picture one device of a model makes of a scene; the scene's size is the picture's.
+    """Return the picture that one device of a model takes of a scene, in the scene's size.
 
-    `device_seed` gives the fixed pattern of the sensor, `noise_seed` the noise of this one exposure.
+    `device_seed` decides the sensor's fixed pattern, `noise_seed` the noise of this exposure.
     """
     height, width = scene.light.shape[:2]
     raw = expose(scene, model.mosaic, fixed_pattern(device_seed, width, height), noise_seed)
@@ -199,6 +198,6 @@ def take_photograph(model: CameraModel, device_seed: int, scene: Scene, noise_se
 
 
 def _colour_matrix(saturation: float) -> NDArray[np.float32]:
-    """Return the matrix that moves colours away from grey (Rec. 709 weights), rows summing to one."""
+    """Return the matrix that moves colours away from grey (Rec. 709 weights); its rows sum to one."""
     grey = np.array([0.2126, 0.7152, 0.0722])
     return (saturation * np.eye(3) + (1 - saturation) * grey[None, :]).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Demosaicing: a raw mosaic in, three colours a pixel out; one function a method.
+"""Demosaicing: five methods that compute three colours for each pixel of a raw mosaic.
 
-Comes out: float32, (height, width, 3), red first, 0 to 1. Every method takes the mosaic's pattern, so that
-any camera may use any; the borders are mirrored in a way that keeps the pattern.
+Results are float32, (height, width, 3), red first, 0 to 1. Every method takes the mosaic's pattern, so any camera can
+use any method. Borders are mirrored such that the pattern continues.
 """
 
 import cv2
@@ -25,7 +25,7 @@ _OPENCV_EDGE_AWARE: dict[Mosaic, int] = {
 }
 _QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
-# Malvar, He and Cutler 2004, figure 2: the four kernels, in eighths
+# the kernels of Malvar, He and Cutler 2004, figure 2, in eighths
 _MHC_GREEN = np.array([[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]])
 _MHC_ALONG_ROW = np.array(
     [[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1, 0, -1, 0], [0, 0, 0.5, 0, 0]]
@@ -38,12 +38,12 @@ _CROSS = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 
 
 def bilinear(raw: Raw, mosaic: Mosaic) -> Light:
-    """Return the mean of the nearest photosites of each colour."""
+    """Return the mean of the nearest photosites for each colour."""
     return np.multiply(cv2.cvtColor(raw, _OPENCV_BILINEAR[mosaic]), np.float32(1 / WHITE), dtype=np.float32)
 
 
 def edge_aware(raw: Raw, mosaic: Mosaic) -> Light:
-    """Return green taken along the edges, red and blue from their neighbours' means."""
+    """Return green interpolated along edges, red and blue from their neighbours' means."""
     return np.multiply(cv2.cvtColor(raw, _OPENCV_EDGE_AWARE[mosaic]), np.float32(1 / WHITE), dtype=np.float32)
 
 
@@ -76,7 +76,7 @@ def constant_hue(raw: Raw, mosaic: Mosaic) -> Light:
 
 
 def edge_directed(raw: Raw, mosaic: Mosaic) -> Light:
-    """Return green along the smaller of two gradients, colours by their difference (Hamilton and Adams 1997)."""
+    """Return green along the smaller gradient, red and blue by their difference to it (Hamilton and Adams 1997)."""
     plane = _unit(raw)
     first, second = np.array([[-1, 0, 1]]) / 2, np.array([[-1, 0, 2, 0, -1]]) / 4
     across, down = _filtered(plane, second), _filtered(plane, second.T)
@@ -102,7 +102,7 @@ def _by_colour_difference(plane: Plane, mosaic: Mosaic, green: Plane) -> Light:
 
 
 def _sites(plane: Plane, mosaic: Mosaic, colour: str) -> Plane:
-    """Return the plane with every photosite but those of one colour set to nought."""
+    """Return the plane with all photosites of other colours set to zero."""
     kept = np.zeros_like(plane)
     for site, (row, column) in zip(mosaic, _QUARTERS, strict=True):
         if site == colour:
@@ -115,6 +115,6 @@ def _unit(raw: Raw) -> Plane:
 
 
 def _filtered(plane: Plane, kernel: NDArray[np.floating]) -> Plane:
-    # a mirror about the outermost pixel keeps the mosaic's pattern
+    # mirrored about the outermost pixel, the mosaic's pattern continues
     filtered = cv2.filter2D(plane, -1, kernel.astype(np.float32), borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(filtered, np.float32)

@@ -1,7 +1,7 @@
-"""EXIF as a camera writes it: what it knows of one exposure in, the TIFF block of the EXIF segment out.
+"""EXIF: writes the TIFF block of an EXIF segment as a camera does.
 
-Written by hand after Exif 2.32 (CIPA DC-008) and TIFF 6.0, since cameras differ in byte order, thumbnail and
-tags, and since equal input must give equal bytes whatever library is installed.
+Follows Exif 2.32 (CIPA DC-008) and TIFF 6.0 without a library, since cameras differ in byte order, thumbnail and tags,
+and equal input must give equal bytes whatever library is installed.
 """
 
 import struct
@@ -11,25 +11,25 @@ from fractions import Fraction
 from typing import Literal
 
 Value = str | int | Fraction | bytes
-"""Text, a number up to 65535 (SHORT) or beyond (LONG), a ratio (RATIONAL), bytes as they are (UNDEFINED)."""
+"""Text (ASCII), a number up to 65535 (SHORT) or above (LONG), a ratio (RATIONAL), or raw bytes (UNDEFINED)."""
 
 _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7
 _INLINE_MAX_BYTES = 4
 _HEADER_BYTES = 8
 _PLACEHOLDER = 1 << 16
-"""Stands for an offset until it is known; as large as to be written as a LONG, as offsets are."""
+"""Stands for an offset until that is known; large enough to be written as a LONG, as offsets are."""
 _EXIF_IFD, _THUMBNAIL_OFFSET, _THUMBNAIL_BYTES = 0x8769, 0x0201, 0x0202
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """What a camera writes down with a photograph; None where it writes nothing."""
+    """The values a camera records with a photograph; None where it records nothing."""
 
     make: str | None
     model: str | None
     software: str | None
     taken_at: str
-    """`YYYY:MM:DD HH:MM:SS`, the camera's own clock."""
+    """`YYYY:MM:DD HH:MM:SS`, by the camera's clock."""
     modified_at: str
     exposure_s: Fraction
     f_number: Fraction
@@ -41,7 +41,7 @@ class Exposure:
 
 
 def exif_block(exposure: Exposure, byte_order: Literal["<", ">"] = ">", thumbnail: bytes | None = None) -> bytes:
-    """Return the TIFF block; `>` is Motorola's byte order, `<` Intel's; `thumbnail` a small JPEG."""
+    """Return the TIFF block; byte order `>` is Motorola's, `<` Intel's; `thumbnail` is a small JPEG."""
     main: list[tuple[int, Value | None]] = [
         (0x010F, exposure.make),
         (0x0110, exposure.model),
@@ -73,7 +73,7 @@ def exif_block(exposure: Exposure, byte_order: Literal["<", ">"] = ">", thumbnai
         (_THUMBNAIL_OFFSET, _PLACEHOLDER),
         (_THUMBNAIL_BYTES, _PLACEHOLDER),
     ]
-    # sizes do not hang on the values of the offsets, so one pass measures and the next writes
+    # sizes do not depend on the values of the offsets, so one pass measures and the next writes
     details_at = _HEADER_BYTES + len(_directory(main, byte_order, _HEADER_BYTES, 0))
     preview_at = details_at + len(_directory(details, byte_order, details_at, 0))
     thumbnail_at = preview_at + len(_directory(preview, byte_order, preview_at, 0))
@@ -95,7 +95,7 @@ def _directory(
     next_at: int,
     places: dict[int, int] | None = None,
 ) -> bytes:
-    """Return one image file directory that stands `at` this offset of the block, its long values behind it."""
+    """Return one image file directory at offset `at` of the block, followed by its long values."""
     written = [(tag, value) for tag, value in entries if value is not None]
     values_at = at + 2 + 12 * len(written) + 4
     head, values = struct.pack(byte_order + "H", len(written)), b""

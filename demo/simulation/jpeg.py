@@ -1,7 +1,7 @@
-"""JPEG as a camera writes it: a picture, tables and segments (EXIF) in, a file's bytes out.
+"""JPEG: encodes a picture with given tables and segments (EXIF) as a camera does.
 
-The segments stand right behind the start of the image and there is no JFIF segment, as in the files of cameras;
-the scan is coded with the standard Huffman tables. Refuses segments longer than a segment can be.
+As in cameras' files, the segments follow the start of the image and there is no JFIF segment; the scan uses the
+standard Huffman tables. Refuses segments longer than the format allows.
 """
 
 import io
@@ -13,16 +13,16 @@ from PIL import Image
 Tables = tuple[tuple[int, ...], tuple[int, ...]]
 """Quantisation tables of luma and chroma, 64 entries each, natural order."""
 Segment = tuple[int, bytes]
-"""Second byte of a segment's marker, e.g. 0xE1 for APP1, and what it holds."""
+"""Second byte of a segment's marker, e.g. 0xE1 for APP1, and the segment's payload."""
 
 _JFIF_MARKER = b"\xff\xe0"
 _SEGMENT_MAX_BYTES = 65533
 
 
 def encode(picture: NDArray[np.uint8], tables: Tables, subsampling: str, segments: tuple[Segment, ...] = ()) -> bytes:
-    """Return the JPEG file of a picture, `segments` behind its start in their order.
+    """Return the JPEG file of a picture, with `segments` in their order after the start of the image.
 
-    Raises ValueError for a segment that is too long to be written.
+    Raises ValueError for a segment that is too long.
     """
     buffer = io.BytesIO()
     qtables = [list(table) for table in tables]
@@ -36,5 +36,5 @@ def encode(picture: NDArray[np.uint8], tables: Tables, subsampling: str, segment
 
 def _written(marker: int, payload: bytes) -> bytes:
     if len(payload) > _SEGMENT_MAX_BYTES:
-        raise ValueError(f"a segment of {len(payload)} bytes does not fit: {_SEGMENT_MAX_BYTES} are the most")
+        raise ValueError(f"a segment of {len(payload)} bytes is too long: at most {_SEGMENT_MAX_BYTES} fit")
     return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload

@@ -1,8 +1,8 @@
-"""Processing: the steps of a camera after demosaicing, each a plain function on a plane of values 0 to 1.
+"""Processing: a camera's steps after demosaicing: tone curves, noise reduction and sharpening.
 
-Tone curves (linear light in, display values out) come as tables of 4096 entries; noise reduction and
-sharpening work on luma after the tone curve, as the makers of phones do it, and take and give float32
-(height, width). Every strength is an argument: which camera does what stands in `demo.simulation.cameras`.
+Tone curves (linear light → display values) are tables of 4096 entries. Noise reduction and sharpening work on luma
+after the tone curve, as in phones: float32 planes (height, width) of values 0 to 1. Every strength is an argument;
+`demo.simulation.cameras` says which camera uses which.
 """
 
 import cv2
@@ -17,7 +17,7 @@ CURVE_ENTRIES = 4096
 def srgb_curve(contrast: float = 0.0, black: float = 0.0, white: float = 1.0) -> NDArray[np.float32]:
     """Return the sRGB transfer curve (IEC 61966-2-1), bent into an S by `contrast`, between `black` and `white`.
 
-    `contrast` 0 leaves it straight, 1 is a full smoothstep.
+    `contrast` 0 leaves it unbent, 1 is a full smoothstep.
     """
     x = np.linspace(0.0, 1.0, CURVE_ENTRIES)
     y = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
@@ -26,7 +26,7 @@ def srgb_curve(contrast: float = 0.0, black: float = 0.0, white: float = 1.0) ->
 
 
 def filmic_curve(gain: float) -> NDArray[np.float32]:
-    """Return a curve with a toe and a long shoulder (Hable 2010), display gamma included; `gain` opens it up."""
+    """Return a curve with a toe and a long shoulder (Hable 2010), display gamma included; `gain` brightens it."""
     x = np.linspace(0.0, 1.0, CURVE_ENTRIES) * gain
 
     def shoulder(v: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -39,9 +39,9 @@ def filmic_curve(gain: float) -> NDArray[np.float32]:
 def unsharp_mask(
     luma: Plane, radius_px: float, amount: float, bright_limit: float = 1.0, dark_limit: float = 1.0
 ) -> Plane:
-    """Return luma plus `amount` times what a Gaussian of `radius_px` takes away.
+    """Return luma plus `amount` times the detail that a Gaussian of `radius_px` removes.
 
-    The limits cap how far a pixel may be lifted or sunk: many makers tame bright halos more than dark ones.
+    The limits cap how far a pixel may be brightened or darkened: many makers limit bright halos more than dark ones.
     """
     detail = luma - gaussian_smoothing(luma, radius_px)
     detail *= np.float32(amount)
@@ -77,7 +77,7 @@ def bilateral_smoothing(luma: Plane, diameter_px: int, tolerance: float) -> Plan
 
 
 def cored(luma: Plane, radius_px: float, threshold: float) -> Plane:
-    """Return luma without its faintest detail: what a Gaussian takes away, shrunk by `threshold` towards nought."""
+    """Return luma with its faintest detail removed: what a Gaussian removes is shrunk by `threshold` towards zero."""
     base = gaussian_smoothing(luma, radius_px)
     detail = luma - base
     detail -= np.clip(detail, -threshold, threshold)
@@ -95,7 +95,7 @@ def median_smoothing(luma: Plane, size_px: int, share: float) -> Plane:
 
 
 def gaussian_smoothing(plane: Plane, sigma_px: float) -> Plane:
-    """Return the plane under a Gaussian."""
+    """Return the plane blurred with a Gaussian."""
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
 
 

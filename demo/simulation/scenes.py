@@ -1,10 +1,9 @@
-"""Scenes: an integer seed in, light on a sensor out; what every simulated camera looks at.
+"""Scenes: draws the scenes that all simulated cameras photograph, each from an integer seed.
 
-Comes out: linear light, float32, (height, width, 3), mid-grey about 0.18, lights above 1, lit by a coloured
-illuminant. A scene is made of what photographs are made of: shapes that occlude each other with sizes of
-a power law (dead leaves, Lee, Mumford and Huang 2001), 1/f textures, smooth skies, shadows, lights, thin
-lines and letters, part of it out of focus. One generator serves all cameras, so nothing here tells two
-models apart. Refuses sizes too small to hold a scene.
+A scene is linear light, float32, (height, width, 3), mid-grey about 0.18, lamps above 1, under a coloured illuminant.
+It consists of what photographs show: shapes that occlude each other with sizes of a power law (dead leaves; Lee,
+Mumford and Huang 2001), 1/f textures, smooth skies, shadows, lamps, thin lines and letters, partly out of focus. All
+cameras share one generator, so no scene gives a model away. Refuses sizes too small to hold a scene.
 """
 
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ _LETTERS = "ABCDEFGHIKLMNOPRSTUVWXYZ0123456789"
 
 @dataclass(frozen=True)
 class Scene:
-    """Light reaching the sensor, and what the camera's meter makes of it."""
+    """Light that reaches the sensor, and the exposure that the camera's meter chooses."""
 
     light: Light
     illuminant: tuple[float, float, float]
@@ -35,12 +34,12 @@ class Scene:
 
 
 def draw_scene(seed: int, width_px: int, height_px: int) -> Scene:
-    """Draw the scene of `seed`: equal arguments give equal light.
+    """Return the scene of `seed`: equal arguments give equal light.
 
-    Raises ValueError below 64 pixels a side.
+    Raises ValueError below 64 pixels per side.
     """
     if min(width_px, height_px) < SIZE_MIN_PX:
-        raise ValueError(f"a scene of {width_px}x{height_px} px is too small: take at least {SIZE_MIN_PX} px a side")
+        raise ValueError(f"a scene of {width_px}x{height_px} px is too small: use at least {SIZE_MIN_PX} px per side")
     rng = np.random.Generator(np.random.SFC64(seed))
     shape = (height_px, width_px)
     labels, count = _objects(rng, shape)
@@ -51,7 +50,7 @@ def draw_scene(seed: int, width_px: int, height_px: int) -> Scene:
     if rng.random() < 0.5:
         light = _partly_out_of_focus(rng, light)
     _add_lights(rng, light)
-    # the lens: no edge is sharper than this, and none is jagged
+    # the lens's blur: the sharpest edges there are, none of them jagged
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), 0.75), np.float32)
     warmth = rng.normal(0.0, 0.16)
     illuminant = (float(np.exp(warmth)), 1.0, float(np.exp(-1.2 * warmth + rng.normal(0.0, 0.05))))
@@ -65,7 +64,7 @@ def draw_scene(seed: int, width_px: int, height_px: int) -> Scene:
 def fractal(rng: np.random.Generator, shape: tuple[int, int], roughness: float) -> Plane:
     """Return a plane of mean 0 and deviation 1 whose amplitude falls with frequency.
 
-    `roughness` is the gain of each finer octave: 0.5 gives clouds, 0.9 gravel.
+    `roughness` is the gain from one octave to the next finer one: 0.5 gives clouds, 0.9 gravel.
     """
     height, width = shape
     levels = max(1, int(np.log2(min(shape))) - 2)
@@ -90,11 +89,11 @@ def _enlarged(
 
 
 def _objects(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[NDArray[np.uint16], int]:
-    """Return a map of which object each pixel shows, later ones in front, and how many there are."""
+    """Return a map of which object each pixel shows (later ones in front) and the number of objects."""
     height, width = shape
     labels = np.zeros(shape, np.uint16)
     label = 1
-    # radii of a power law r^-2.3, large first more often than not: small things lie on large ones
+    # radii follow a power law r^-2.3; mostly large ones first, since small things lie on large ones
     count = int(rng.integers(150, 550))
     radii = 7.0 * (1.0 - rng.random(count)) ** (-1 / 1.3)
     radii = np.minimum(radii, 0.5 * min(shape))
@@ -132,7 +131,7 @@ def _outline(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _painted(rng: np.random.Generator, labels: NDArray[np.uint16], count: int) -> Light:
-    """Return the objects' colours, each with its own mixture of the scene's textures."""
+    """Return the objects in their colours, each with its own mixture of the scene's textures."""
     grey = np.exp(rng.uniform(np.log(0.03), np.log(0.85), (count, 1)))
     tint = np.exp(rng.normal(0.0, 0.28, (count, 3)) * rng.choice([0.3, 0.8, 1.4], (count, 1)))
     palette = (grey * tint / tint.mean(axis=1, keepdims=True)).astype(np.float32)
@@ -149,7 +148,7 @@ def _painted(rng: np.random.Generator, labels: NDArray[np.uint16], count: int) -
 
 
 def _textures(rng: np.random.Generator, shape: tuple[int, int]) -> list[Plane]:
-    """Return three textures: something rough, something with a direction, something with a pattern."""
+    """Return three textures: a rough one, one with a direction and one with a pattern."""
     height, width = shape
     rough = fractal(rng, shape, rng.uniform(0.55, 0.95))
     stretch = int(rng.integers(3, 12))
@@ -185,14 +184,14 @@ def _with_sky(rng: np.random.Generator, light: Light) -> Light:
     brightness = np.float32(rng.uniform(0.35, 1.0)) * fall * (1.0 + clouds)
     blue = rng.uniform(0.0, 0.5)
     colour = np.array([1.0 - blue, 1.0 - 0.4 * blue, 1.0 + 0.4 * blue], np.float32)
-    bottom = int(skyline[:, 1].max()) + 1  # nothing of the sky lies below
+    bottom = int(skyline[:, 1].max()) + 1  # the sky ends above
     sky = brightness[:bottom, :, None] * colour
     np.copyto(light[:bottom], sky, where=mask[:bottom, :, None] > 0)
     return light
 
 
 def _illumination(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-    """Return how much light falls where: slow changes, and shadows with hard and soft edges."""
+    """Return the light that falls on each pixel: slow changes, and shadows with hard and soft edges."""
     height, width = shape
     slow = _enlarged(fractal(rng, (height // 16, width // 16), 0.35), shape, cv2.INTER_CUBIC)
     light: Plane = np.exp(slow * np.float32(rng.uniform(0.1, 0.5)))
@@ -205,7 +204,7 @@ def _illumination(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
 
 
 def _partly_out_of_focus(rng: np.random.Generator, light: Light) -> Light:
-    """Return the scene with some of its depth out of focus."""
+    """Return the scene with a part of its depth out of focus."""
     height, width = light.shape[:2]
     depth = _enlarged(fractal(rng, (height // 16, width // 16), 0.4), (height, width), cv2.INTER_CUBIC)
     sharp = 1.0 / (1.0 + np.exp((depth - np.float32(rng.uniform(0.2, 1.6))) * np.float32(6.0)))
@@ -217,7 +216,7 @@ def _partly_out_of_focus(rng: np.random.Generator, light: Light) -> Light:
 
 
 def _blurred(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    """Return a Gaussian blur, wide ones at a quarter of the resolution, where they are sixteen times cheaper."""
+    """Return the image under a Gaussian, wide ones at a quarter of the resolution, which is sixteen times cheaper."""
     if sigma_px <= 0.0:
         return image
     if sigma_px < 4.0:
@@ -229,7 +228,7 @@ def _blurred(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]
 
 
 def _add_lights(rng: np.random.Generator, light: Light) -> None:
-    """Add lamps and glints, brighter than the sensor can hold, in place."""
+    """Add lamps and glints brighter than the sensor can record, in place."""
     height, width = light.shape[:2]
     for _ in range(int(rng.integers(0, 9))):
         radius = float(rng.uniform(1.0, 8.0))

@@ -1,8 +1,8 @@
-"""Sensor: light in, a raw mosaic of one device out.
+"""Sensor: turns a scene's linear light into the raw mosaic of one device.
 
-Goes in: a scene's linear light. Comes out: a 12-bit mosaic, uint16, (height, width), one colour a pixel by
-the colour filter array, white-balanced, with photon noise, read noise and the device's fixed pattern
-(PRNU: each photosite's own sensitivity, 1 % deviation; Chen, Fridrich, Goljan and Lukáš 2008).
+The mosaic is 12-bit, uint16, (height, width), one colour per pixel by the colour filter array, white-balanced, with
+photon noise, read noise and the device's fixed pattern (PRNU: each photosite's own sensitivity, 1 % deviation; Chen,
+Fridrich, Goljan and Lukáš 2008).
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ from demo.simulation.scenes import Plane, Scene
 Raw = NDArray[np.uint16]
 """Mosaic of values 0 to `WHITE`, (height, width)."""
 Mosaic = Literal["RGGB", "BGGR", "GRBG", "GBRG"]
-"""Colours of the top left two by two pixels, row by row."""
+"""Colours of the top left 2×2 pixels, row by row."""
 
 WHITE = 4095
 PRNU_DEVIATION = 0.01
@@ -34,7 +34,7 @@ def fixed_pattern(device_seed: int, width_px: int, height_px: int) -> Plane:
 
 
 def expose(scene: Scene, mosaic: Mosaic, pattern: Plane, noise_seed: int) -> Raw:
-    """Return the white-balanced raw mosaic of a scene taken through a device's fixed pattern.
+    """Return the white-balanced raw mosaic of a scene under a device's fixed pattern.
 
     Raises ValueError where scene and pattern differ in size.
     """
@@ -44,7 +44,7 @@ def expose(scene: Scene, mosaic: Mosaic, pattern: Plane, noise_seed: int) -> Raw
     signal = np.empty((height, width), np.float32)
     for site, (row, column) in zip(mosaic, ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True):
         signal[row::2, column::2] = scene.light[row::2, column::2, "RGB".index(site)]
-    np.clip(signal, 0.0, 1.0, out=signal)  # a full photosite holds no more
+    np.clip(signal, 0.0, 1.0, out=signal)  # a full photosite saturates
     signal *= pattern
     rng = np.random.Generator(np.random.SFC64(noise_seed))
     gain = scene.iso / 100.0

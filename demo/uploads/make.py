@@ -1,8 +1,8 @@
-"""Uploads: how many photographs and a seed in, the files of a make-believe photo site and the truth about them out.
+"""Make: draws and writes the uploads that `demo.uploads.planning` plans, and a listing with the truth about them.
 
-What is uploaded, `demo.uploads.planning` plans; here it is drawn, by several processes, and written. Equal arguments
-give equal bytes, whatever the number of processes. The listing is written last, and a folder that has the listing
-of the same arguments is left as it is. Refuses fewer than two photographs a device.
+Several processes draw; equal arguments give equal bytes, whatever the number of processes. The listing is written
+last, and a folder whose listing was made with the same arguments is left alone. Refuses fewer than two photographs per
+device.
 """
 
 import hashlib
@@ -26,10 +26,6 @@ from demo.uploads.planning import Plan, plan_uploads
 from demo.uploads.spoiling import Capture
 from demo.uploads.upload import LISTING, Upload, read_listing, write_listing
 
-_DRAWING_MODULES = (
-    *("cameras", "demosaicing", "exif", "jpeg", "planning"),
-    *("processing", "scenes", "sensor", "spoiling", "uploads"),
-)
 _DEVICE_SEEDS, _NOISE_SEEDS = 10**12, 2 * 10**12
 """Offsets that keep the seeds of devices and of noise apart from those of scenes."""
 
@@ -37,11 +33,11 @@ _DEVICE_SEEDS, _NOISE_SEEDS = 10**12, 2 * 10**12
 def make_uploads(
     folder: Path, photos_per_device: int, seed: int, workers: int, models: Sequence[CameraModel] = MODELS
 ) -> list[Upload]:
-    """Make the uploads of one world in `folder` and return their rows, in order of site and id.
+    """Make all uploads in `folder` and return their rows, in order of site and id.
 
-    `photos_per_device` counts the genuine ones of each of the twenty devices; a third as many are spoilt.
-    `workers` processes draw, with 1 none but this one. A folder that holds the world of the same arguments
-    is left alone; another world's files are replaced. Raises ValueError for fewer than two photographs a device.
+    `photos_per_device` counts the genuine photographs of each of the twenty devices; a third as many are spoilt.
+    `workers` processes draw; with 1, this one does. A folder made with the same arguments is left alone; files made
+    with others are replaced. Raises ValueError for fewer than two photographs per device.
     """
     if photos_per_device < 2:
         raise ValueError(f"photos_per_device is {photos_per_device}: a device needs at least 2 photographs")
@@ -72,7 +68,7 @@ def make_uploads(
 
 
 def capture(plan: Plan, seed: int) -> Capture:
-    """Return the photograph of a plan, taken by its device, with what the camera writes down of it."""
+    """Return the photograph of a plan as its device takes it, with the exposure that the camera records."""
     camera = plan.device.camera
     scene = draw_scene(plan.scene_seed, camera.width_px, camera.height_px)
     device_seed = _DEVICE_SEEDS + seed * 1000 + plan.device.number
@@ -98,18 +94,19 @@ def _drawn(folder: Path, plans: Sequence[Plan], seed: int, workers: int) -> list
     write = partial(_write, folder, seed)
     if workers <= 1:
         return [write(plan) for plan in plans]
-    # spawned, not forked: the caller may hold threads, a server's for one; one thread each, as all cores are taken
+    # spawned, not forked, since the caller may have threads, such as a server's; one OpenCV thread each, as all cores
+    # are taken
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         return list(pool.map(write, plans, chunksize=4))
 
 
 def _write(folder: Path, seed: int, plan: Plan) -> Upload:
-    """Draw one file, write it, and return its row with what only the bytes tell."""
+    """Draw one file, write it, and return its row completed with what only the bytes tell."""
     if plan.spoiling.apply is None:
         raise ValueError(f"{plan.upload.file} is a copy of {plan.copy_of}: it is copied, not drawn")
     data = plan.spoiling.apply(capture(plan, seed))
     (folder / plan.upload.file).write_bytes(data)
-    with Image.open(io.BytesIO(data)) as image:  # the header alone, which broken files have as well
+    with Image.open(io.BytesIO(data)) as image:  # reads the header alone, which truncated files have as well
         width_px, height_px = image.size
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     return replace(plan.upload, width_px=width_px, height_px=height_px, size_bytes=len(data), sha1=sha1)
@@ -126,6 +123,7 @@ def _with_bytes_of(copy: Upload, source: Upload) -> Upload:
 
 
 def _drawing_digest() -> str:
-    """Return a digest of the code that draws: what older code has drawn is drawn anew."""
-    sources = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in _DRAWING_MODULES)
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:16]
+    """Return a digest of the code that draws, so that files drawn by older code are drawn again."""
+    here = Path(__file__).parent
+    modules = [*sorted(here.glob("*.py")), *sorted(here.with_name("simulation").glob("*.py"))]
+    return hashlib.sha256(b"\0".join(module.read_bytes() for module in modules)).hexdigest()[:16]

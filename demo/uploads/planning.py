@@ -1,8 +1,8 @@
-"""Planning: how many photographs and a seed in, who owns which device and what each uploads out, no pixel drawn yet.
+"""Planning: decides who owns which device and what each uploads, before any pixel is drawn.
 
-Twenty devices (four of each simulated camera, each with an owner of its own) upload genuine photographs, every
-one of another scene; a quarter of all uploads are spoilt, in the turn of `demo.uploads.spoiling.SPOILINGS`. Half the
-owners are on either site. Equal arguments give equal plans.
+Twenty devices (four of each simulated camera, each with its own owner) upload genuine photographs, each of a different
+scene. A quarter of all uploads are spoilt, by the ways of `demo.uploads.spoiling.SPOILINGS` in turn. Half of the owners
+are on each site. Equal arguments give equal plans.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _TIMES = ("at dawn", "in the rain", "at noon", "before the fair", "in June", "af
 
 @dataclass(frozen=True)
 class Device:
-    """One physical unit and the one person who uses it."""
+    """One physical camera and the one person who uses it."""
 
     name: str
     camera: CameraModel
@@ -45,25 +45,25 @@ class Device:
 
     @property
     def serial_number(self) -> str | None:
-        """What the device writes into EXIF; None where the model writes none."""
+        """The serial number in the device's EXIF; None where the model writes none."""
         prefix = self.camera.serial_prefix
         return None if prefix is None else f"{prefix}{4_120_417 + self.number * 7_919}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One file to be made: its row, all but what the bytes tell, and how to come by the bytes."""
+    """One file to make: its row without what only the bytes tell, and how to make the bytes."""
 
     upload: Upload
     device: Device
     spoiling: Spoiling
     scene_seed: int
     copy_of: str | None = None
-    """The file whose bytes it has."""
+    """The file whose bytes it copies, if any."""
 
 
 def devices_of(models: Sequence[CameraModel]) -> list[Device]:
-    """Return the devices of all models, each with its owner; neighbours are on different sites."""
+    """Return the devices of all models, each with its owner; consecutive ones are on different sites."""
     devices = []
     for place, camera in enumerate(models):
         for unit in range(DEVICES_PER_CAMERA):
@@ -75,7 +75,7 @@ def devices_of(models: Sequence[CameraModel]) -> list[Device]:
 
 
 def plan_uploads(photos_per_device: int, seed: int, models: Sequence[CameraModel]) -> list[Plan]:
-    """Return every upload of a world: the genuine of every device, then the spoilt.
+    """Return the plans of all uploads: the genuine ones of every device, then the spoilt ones.
 
     `photos_per_device` counts the genuine ones.
     """
@@ -98,7 +98,7 @@ def _plan(number: int, device: Device, kind: Spoiling, seed: int, models: Sequen
     # taken by day, uploaded within twenty days
     taken = _FIRST_DAY + timedelta(days=int(rng.integers(_DAYS)), seconds=int(rng.integers(6 * 3600, 20 * 3600)))
     uploaded = taken + timedelta(seconds=int(rng.integers(3600, 20 * 86400)))
-    # what no camera of the catalogue took is filed under one by its owner all the same
+    # the owner lists under some camera even what no camera of the catalogue took
     claimed = device.camera if kind.has_camera else models[int(rng.integers(len(models)))]
     site_id = _id(number, device.site, rng)
     upload = Upload(
@@ -125,7 +125,7 @@ def _plan(number: int, device: Device, kind: Spoiling, seed: int, models: Sequen
 
 
 def _copy(number: int, source: Plan, kind: Spoiling, seed: int, models: Sequence[CameraModel]) -> Plan:
-    """Plan the same bytes once more, uploaded later: by another owner, under another camera, or on the other site."""
+    """Plan a later upload of the same bytes: by another owner, under another camera, or on the other site."""
     rng = np.random.default_rng((seed, number))
     row = source.upload
     site, claimed, number_of_owner = row.site, row.claimed_camera, 100 + number % 6

@@ -1,8 +1,8 @@
-"""Spoiling: one capture in, the bytes that were uploaded of it out, one function a way of spoiling.
+"""Spoiling: turns a capture into the bytes of an upload, with one function for each way of spoiling it.
 
-`SPOILINGS` lists all of them with the reasons curation must give. A photo site holds all this beside the
-genuine: edited, shrunk, saved anew, stripped, broken files, and pictures no camera took. The functions are
-pure: equal captures give equal bytes.
+Photo sites hold edited, shrunk, re-saved, stripped and broken files beside genuine ones, and pictures that no camera
+took. `SPOILINGS` lists all ways with the reasons curation must give. The functions are pure: equal captures give equal
+bytes.
 """
 
 import io
@@ -19,7 +19,7 @@ from demo.simulation.jpeg import Segment, Tables, encode
 from forensics.jpeg.quality import scaled_tables
 
 _THUMBNAIL_WIDTH_PX = 160
-# what a program writes into XMP beside the pixels
+# the XMP of a program that saved the file
 _XMP = (
     '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
     ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
@@ -29,7 +29,7 @@ _XMP = (
 
 @dataclass(frozen=True)
 class Capture:
-    """A picture a camera took, before it is written."""
+    """A picture that a camera took, before it is written to a file."""
 
     camera: CameraModel
     picture: Picture
@@ -38,14 +38,14 @@ class Capture:
 
 @dataclass(frozen=True)
 class Spoiling:
-    """A way an upload is not what its site says: its kind, what makes it, what curation must say."""
+    """One way of spoiling: its kind, the function that does it, and the reasons curation must give."""
 
     kind: str
     apply: Callable[[Capture], bytes] | None
-    """None: it is a copy of another upload's file."""
+    """None: the upload is a copy of another upload's file."""
     expected_reasons: tuple[str, ...]
     has_camera: bool = True
-    """False: no camera of the catalogue took it."""
+    """False: no camera of the catalogue took the picture."""
 
 
 def genuine(capture: Capture) -> bytes:
@@ -70,24 +70,24 @@ def edited_and_shrunk(capture: Capture) -> bytes:
 
 
 def resized(capture: Capture) -> bytes:
-    """Return the picture at eight tenths of its size, EXIF brought up to date."""
+    """Return the picture at eight tenths of its size, with the new size in its EXIF."""
     return genuine(_resized(capture, 0.8))
 
 
 def cropped(capture: Capture) -> bytes:
-    """Return a part of the picture, its EXIF telling the whole's size still."""
+    """Return a part of the picture, with the size of the whole in its EXIF."""
     height, width = capture.picture.shape[:2]
     left, top = width // 8, height // 8
     return genuine(replace(capture, picture=np.ascontiguousarray(capture.picture[top : -top or None, left:])))
 
 
 def recompressed(capture: Capture) -> bytes:
-    """Return the picture saved again by a program that leaves no name, at IJG quality 80."""
+    """Return the picture saved again at IJG quality 80, by a program that does not leave its name."""
     return _written(capture, scaled_tables(80), "4:2:0")
 
 
 def no_exif(capture: Capture) -> bytes:
-    """Return the camera's file with its EXIF stripped, pixels untouched."""
+    """Return the camera's file without its EXIF, pixels untouched."""
     return encode(capture.picture, capture.camera.tables, capture.camera.subsampling)
 
 
@@ -98,20 +98,20 @@ def truncated(capture: Capture) -> bytes:
 
 
 def not_jpeg(capture: Capture) -> bytes:
-    """Return a PNG: a file that is not what its name says."""
+    """Return a PNG, which is not what the file's name says."""
     buffer = io.BytesIO()
     Image.fromarray(_resized(capture, 0.5).picture).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
 def unknown_camera(capture: Capture) -> bytes:
-    """Return a file by the model's successor, whose name begins like the model's own."""
+    """Return a file by the model's successor, whose name begins with the model's own."""
     exposure = replace(capture.exposure, model=f"{capture.exposure.model}s", serial_number=None)
     return genuine(replace(capture, exposure=exposure))
 
 
 def screenshot(capture: Capture) -> bytes:
-    """Return a telephone's screen that shows the picture: no camera, no EXIF, JFIF, quality 90."""
+    """Return a screenshot of a phone that shows the picture: no camera, no EXIF, JFIF, quality 90."""
     height, width = capture.picture.shape[:2]
     screen = np.full((height, width, 3), 245, np.uint8)
     shown = _resized(capture, 0.5).picture
@@ -147,7 +147,7 @@ SPOILINGS: tuple[Spoiling, ...] = (
 
 
 def _written(capture: Capture, tables: Tables, subsampling: str, behind_exif: tuple[Segment, ...] = ()) -> bytes:
-    """Return the capture as a file with its EXIF, and with a thumbnail where the model writes one."""
+    """Return the capture as a file with EXIF, and with a thumbnail where the model writes one."""
     thumbnail = None
     if capture.camera.writes_thumbnail:
         height, width = capture.picture.shape[:2]
@@ -167,7 +167,7 @@ def _resized(capture: Capture, factor: float) -> Capture:
 
 
 def _saved_by(capture: Capture, tool: str, picture: Picture) -> Capture:
-    modified_at = capture.exposure.taken_at[:11] + "23:30:00"  # in the evening; photographs are taken by day
+    modified_at = capture.exposure.taken_at[:11] + "23:30:00"  # later than any photograph, all taken by day
     return replace(capture, picture=picture, exposure=replace(capture.exposure, software=tool, modified_at=modified_at))
 
 

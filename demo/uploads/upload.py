@@ -1,7 +1,7 @@
-"""Upload: one file on the make-believe photo site, with the truth about it.
+"""Upload: describes one file of the simulated photo site, with the truth about it.
 
-`demo.uploads.make` makes them, `demo.photo_site` serves them; `uploads.json` in their folder lists them and is written
-last.
+`demo.uploads.make` makes uploads, `demo.photo_site` serves them; `uploads.json` in their folder lists them and is
+written last.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ class Upload:
     """One upload, as plain data."""
 
     id: str
-    """Digits, as the sites' own ids."""
+    """Digits, like the real sites' ids."""
     site: str
     """`flickr` or `wikimedia`."""
     file: str
@@ -26,7 +26,7 @@ class Upload:
     owner_id: str
     owner_name: str
     licence: str
-    """Licence id of Flickr, e.g. `4`."""
+    """Flickr's licence id, e.g. `4`."""
     uploaded_at_s: int
     """Seconds since 1970."""
     taken_at: str
@@ -47,7 +47,7 @@ class Upload:
 
 
 def write_listing(folder: Path, uploads: list[Upload], made_with: dict[str, object]) -> None:
-    """Write the listing of a folder, last of all; `made_with` says from which arguments it was made."""
+    """Write the listing of a folder, which must come last; `made_with`: the arguments the uploads were made with."""
     tree = {"made_with": made_with, "uploads": [dataclasses.asdict(upload) for upload in uploads]}
     temporary = folder / f".{LISTING}"
     temporary.write_text(json.dumps(tree, indent=1), encoding="utf-8")

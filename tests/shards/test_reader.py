@@ -1,5 +1,6 @@
 import itertools
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -25,16 +26,40 @@ def keys(tiles):
     return [tile.key for tile in tiles]
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("shards", [1, 2, 3, 4])
-def test_each_tile_comes_exactly_once_over_all_ranks_and_workers(published, shards, ranks, workers):
+@pytest.fixture
+def as_workers(monkeypatch):
+    """Return a function that reads a stream as the given number of DataLoader workers would, in this process."""
+
+    def read(stream, workers):
+        tiles = []
+        for number in range(workers):
+            info = SimpleNamespace(id=number, num_workers=workers)
+            monkeypatch.setattr("shards.reader.get_worker_info", lambda info=info: info)
+            tiles += stream
+        return tiles
+
+    return read
+
+
+def check_each_tile_comes_once(published, shards, ranks, workers, read):
     store, index = published(shards)
     assert sum(tar.startswith("train") for tar in index.tars) == shards
     streams = [TileStream(store, index, "train", seed=3, epoch=1, rank=rank, ranks=ranks) for rank in range(ranks)]
-    parts = [keys(loaded(stream, workers)) for stream in streams]
+    parts = [keys(read(stream, workers)) for stream in streams]
     assert sorted(itertools.chain(*parts)) == sorted(index.split("train")["key"].to_pylist())
     assert max(len(part) for part in parts) - min(len(part) for part in parts) <= max(1, workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("shards", [1, 2, 3, 4])
+def test_each_tile_comes_exactly_once_over_all_ranks_and_workers(published, shards, ranks, workers, as_workers):
+    check_each_tile_comes_once(published, shards, ranks, workers, as_workers)
+
+
+@pytest.mark.parametrize(("ranks", "workers"), [(5, 0), (2, 2), (3, 1)])
+def test_each_tile_comes_exactly_once_from_loaders_that_are_processes(published, ranks, workers):
+    check_each_tile_comes_once(published, 3, ranks, workers, loaded)
 
 
 @pytest.mark.parametrize("ranks", [5, 9])

@@ -190,6 +190,7 @@ def test_hostile_bytes_end_in_a_refusal_never_in_a_crash(jpeg):
     assert outcomes == {0, 1}
 
 
+@pytest.mark.slow
 @pytest.mark.photos
 def test_tiles_of_real_photographs_equal_them_inside_a_border_of_8_px(shared_photos):
     folders = sorted(folder for folder in (shared_photos / "originals").iterdir() if folder.is_dir())

@@ -1,6 +1,7 @@
 """A store of small photographs whose cameras differ in their noise alone: a tiny network learns them at once."""
 
 import hashlib
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,16 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
+import torch
 import yaml
 
+from corpus.configuration import read_configuration
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
 from shards.index import Index, publish_index
 from shards.plan import plan_shards
 from shards.write import write_shard
+from train.main import train
 
 CAMERAS = ("grainy", "smooth", "striped")
 SETTINGS = {
@@ -33,6 +37,10 @@ SETTINGS = {
     "loaders": 0,
     "threads": 1,
     "test_crops": 2,
+}
+CATALOGUE = {
+    key: {"name": f"The {key} one", "make": ["Maker"], "model": [key.upper()], "sizes": ["96x96"]}
+    for key in (*CAMERAS, "other")
 }
 
 
@@ -87,12 +95,31 @@ def settings() -> Callable[..., Training]:
     return lambda **changes: Training.model_validate({**SETTINGS, **changes})
 
 
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a store with a generation of three cameras, to be read only."""
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    fill_store(open_store(str(folder)), {"train": 6, "validation": 2, "test": 4})
+    return folder
+
+
 @pytest.fixture
-def filled(tmp_path: Path) -> Store:
-    """Return a store with a generation of three cameras."""
-    store = open_store(str(tmp_path / "data"))
-    fill_store(store, {"train": 6, "validation": 2, "test": 4})
-    return store
+def filled(tmp_path: Path, filled_once: Path) -> Store:
+    """Return a store of the test's own with a generation of three cameras."""
+    return open_store(str(shutil.copytree(filled_once, tmp_path / "data")))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configure: Callable[..., Path]) -> Path:
+    """Return the configuration of a store with a finished run, its catalogue beside it; to be read only."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(filled_once, folder / "data")
+    torch.set_num_threads(1)
+    file = configure(folder, epochs=4, steps_per_epoch=12, manipulation_probability=0.5)
+    (folder / "cameras.yaml").write_text(yaml.safe_dump(CATALOGUE))
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
+    train(read_configuration(file), without_ray=True)
+    return file
 
 
 @pytest.fixture(scope="session")

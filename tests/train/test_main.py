@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,13 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from corpus.command_line import exit_with
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, StorageError
 from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index
 from train.fit.training_run import threads_of
-from train.main import train
+from train.main import main, train
 
 FEW = {"epochs": 5, "steps_per_epoch": 12}
 Configure = Callable[..., Path]
@@ -33,13 +35,10 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_a_run_ends_whole_with_a_score_far_above_chance(filled: Store, configuration: Configure) -> None:
-    began_s = time.time()
-    train(
-        read_configuration(configuration(epochs=4, steps_per_epoch=12, manipulation_probability=0.5)), without_ray=True
-    )
-    [name] = runs_of(filled)
-    assert filled.names(f"runs/{name}") == [
+def test_a_run_ends_whole_with_a_score_far_above_chance(trained: Path) -> None:
+    store = read_configuration(trained).store
+    [name] = runs_of(store)
+    assert store.names(f"runs/{name}") == [
         "_done.json",
         "checkpoints",
         "config.json",
@@ -48,15 +47,15 @@ def test_a_run_ends_whole_with_a_score_far_above_chance(filled: Store, configura
         "metrics.jsonl",
         "weights.safetensors",
     ]
-    evaluation = filled.read_json(f"runs/{name}/evaluation.json")
+    evaluation = store.read_json(f"runs/{name}/evaluation.json")
     assert (evaluation["split"], evaluation["photos"], evaluation["devices"]) == ("test", 12, 6)
     assert evaluation["chance"] == pytest.approx(1 / 3)
     assert evaluation["unaltered"] > 0.9
     assert evaluation["weighted_accuracy"] > 0.7
-    receipt = receipt_since(filled, "train", began_s)
+    receipt = receipt_since(store, "train", 0.0)
     assert receipt is not None
     assert (receipt["run"], receipt["weighted_accuracy"]) == (name, evaluation["weighted_accuracy"])
-    lines = filled.read(f"runs/{name}/metrics.jsonl").decode().splitlines()
+    lines = store.read(f"runs/{name}/metrics.jsonl").decode().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
 
 
@@ -69,6 +68,7 @@ def test_shuffled_labels_stay_near_chance(filled: Store, fill: Callable[..., Ind
     assert any("shuffled labels" in note for note in evaluation["notes"])
 
 
+@pytest.mark.slow
 def test_killed_at_once_and_started_again_equals_uninterrupted(
     filled: Store, configuration: Configure, repository: Path, tmp_path: Path
 ) -> None:
@@ -100,21 +100,20 @@ def test_killed_at_once_and_started_again_equals_uninterrupted(
 
 
 def test_a_finished_run_is_not_repeated_and_still_succeeds(
-    filled: Store, configuration: Configure, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = configuration(epochs=1, steps_per_epoch=1)
-    train(read_configuration(file), without_ray=True)
-    [name] = runs_of(filled)
-    before = filled.read_json(f"runs/{name}/_done.json")
-    page = Path(filled.path(f"runs/{name}/evaluation.html"))
+    configuration = read_configuration(shutil.copytree(trained.parent, tmp_path / "copy") / trained.name)
+    store = configuration.store
+    [name] = runs_of(store)
+    before = store.read_json(f"runs/{name}/_done.json")
+    page = Path(store.path(f"runs/{name}/evaluation.html"))
     written_ns = page.stat().st_mtime_ns
     began_s = time.time()
-    capsys.readouterr()
-    train(read_configuration(file), without_ray=True)
+    train(configuration, without_ray=True)
     assert "is finished already" in capsys.readouterr().out
-    assert (runs_of(filled), page.stat().st_mtime_ns) == ([name], written_ns)
-    assert filled.read_json(f"runs/{name}/_done.json") == before
-    assert receipt_since(filled, "train", began_s) is not None
+    assert (runs_of(store), page.stat().st_mtime_ns) == ([name], written_ns)
+    assert store.read_json(f"runs/{name}/_done.json") == before
+    assert receipt_since(store, "train", began_s) is not None
 
 
 def test_new_shards_are_a_new_run(filled: Store, fill: Callable[..., Index], configuration: Configure) -> None:
@@ -158,12 +157,16 @@ def test_a_wrong_network_is_refused_before_a_run_is_begun(filled: Store, configu
     assert runs_of(filled) == []
 
 
-def test_a_mistake_is_one_sentence_and_exit_code_2(configuration: Configure, repository: Path, tmp_path: Path) -> None:
-    command = [sys.executable, repository / "train/main.py", "--config", configuration(), "--without-ray"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "run the curation first" in result.stderr
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    configuration: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train/main.py", "--config", str(configuration()), "--without-ray"])
+    with pytest.raises(SystemExit) as exit_info:
+        exit_with(main)
+    assert exit_info.value.code == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "run the curation first" in error
 
 
 @pytest.mark.parametrize(

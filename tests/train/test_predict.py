@@ -3,45 +3,20 @@
 import io
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-import yaml
 from PIL import Image
 
 from corpus.configuration import read_configuration
 from corpus.errors import StorageError
 from corpus.sections import Training
 from corpus.storage import open_store
-from shards.index import Index
 from train.fit.runs import RunConfig, find_run, open_run
-from train.main import train
-from train.predict import Predictor, load_predictor
-
-CATALOGUE = {
-    key: {"name": f"The {key} one", "make": ["Maker"], "model": [key.upper()], "sizes": ["96x96"]}
-    for key in ("grainy", "smooth", "striped", "other")
-}
-
-
-@pytest.fixture(scope="module")
-def trained(
-    tmp_path_factory: pytest.TempPathFactory, fill: Callable[..., Index], configure: Callable[..., Path]
-) -> Path:
-    """Return the configuration of a store with a finished run."""
-    folder = tmp_path_factory.mktemp("trained")
-    torch.set_num_threads(1)
-    file = configure(folder, epochs=3, steps_per_epoch=10)
-    fill(read_configuration(file).store, {"train": 6, "test": 2})
-    train(read_configuration(file), without_ray=True)
-    (folder / "cameras.yaml").write_text(yaml.safe_dump(CATALOGUE))
-    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
-    return file
+from train.predict import Predictor, load_predictor, main
 
 
 @pytest.fixture(scope="module")
@@ -139,23 +114,27 @@ def test_a_file_that_cannot_be_judged_has_its_reason(
 
 
 def test_command_prints_a_row_a_photograph_and_fails_where_one_could_not_be_judged(
-    trained: Path, picture: Callable[..., Path], tmp_path: Path
+    trained: Path,
+    picture: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     good, bad = picture("grainy", "GRAINY", "good.jpg"), tmp_path / "bad-name-that-is-long.jpg"
     bad.write_bytes(b"no photograph")
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "train.predict", "--config", trained, *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    def run(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["train.predict", "--config", str(trained), *map(str, arguments)])
+        return main(), capsys.readouterr().out
 
-    table = run("latest", good, bad)
-    assert table.returncode == 1, table.stderr
-    header, first, second = table.stdout.splitlines()
+    code, table = run("latest", good, bad)
+    assert code == 1
+    header, first, second = table.splitlines()
     assert re.match(r"good.jpg +The grainy one [01]\.\d\d, .* The grainy one  agrees$", first)
     assert first.index("The grainy") == header.index("likeliest cameras") == second.index("could not be judged")
-    answers = run("latest", good, "--json")
-    assert answers.returncode == 0, answers.stderr
-    [answer] = json.loads(answers.stdout)
+    code, answers = run("latest", good, "--json")
+    assert code == 0
+    [answer] = json.loads(answers)
     assert (answer["cameras"][0][0], answer["verdict"], answer["error"]) == ("grainy", "agrees", None)
 
 

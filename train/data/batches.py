@@ -1,14 +1,15 @@
-"""Batches: a generation's index in, batches of training crops and the photographs fit for evaluation out.
+"""Batches: makes balanced batches of training crops from a generation's shards, and chooses a split's photographs.
 
-Photographs whose tiles are smaller than the outer crop are left out and counted. Refused: a split without two cameras
-to tell apart.
+Photographs whose tiles are smaller than the outer crop are left out and counted. Refuses a training split with fewer
+than two cameras.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -18,20 +19,19 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
 from shards.reader import TileStream
-from train.data.crops import CropStream, Geometry, geometry_of, join_crops
-from train.fit.loop import Batch
+from train.data.crops import Batch, CropStream, Geometry, geometry_of, join_crops
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The photographs of a split that are used, by digest, and how many are too small."""
+    """The photographs of a split that are used (their digests), and how many are too small."""
 
     photos: tuple[str, ...]
     too_small: int
 
 
 def choose_photos(index: Index, split: str, geometry: Geometry, most: int = 0) -> Chosen:
-    """Return the photographs of a split whose tiles hold an outer crop, `most` at most, spread over the cameras."""
+    """Return the photographs whose tiles hold an outer crop, at most `most` (0: all), spread over the cameras."""
     samples = index.split(split)
     small = pc.less(pc.min_element_wise(samples["width_px"], samples["height_px"]), geometry.outer_px)
     too_small = set(samples.filter(small)["photo"].to_pylist())
@@ -41,7 +41,7 @@ def choose_photos(index: Index, split: str, geometry: Geometry, most: int = 0) -
 
 @dataclass(frozen=True)
 class TrainingBatches:
-    """Balanced batches of one rank, without end, anew for every epoch."""
+    """Endless balanced batches of one rank; every epoch has its own."""
 
     store: Store
     index: Index
@@ -50,8 +50,9 @@ class TrainingBatches:
     ranks: int = 1
 
     def check(self) -> list[str]:
-        """Return sentences on what is left out; raises StageError where nothing can be learned, ConfigurationError
-        where the crops do not fit each other.
+        """Return notes on what is left out.
+
+        Raises StageError for fewer than two cameras, ConfigurationError where the inner crop does not fit the outer.
         """
         geometry = geometry_of(self.settings)
         chosen = choose_photos(self.index, "train", geometry)
@@ -67,7 +68,7 @@ class TrainingBatches:
             raise StageError(
                 f"train: generation {self.index.generation} has training photographs of "
                 f"{', '.join(cameras) or 'no camera'}, two cameras are needed; "
-                + (f"{notes[0]}: lower it or raise shards.tile_px" if notes else "crawl more, curate again")
+                + (f"{notes[0]}: lower it or raise shards.tile_px" if notes else "crawl more, then curate again")
             )
         if missing:
             notes.append(f"no training photographs of {', '.join(missing)}: the network cannot learn them")
@@ -93,7 +94,7 @@ class TrainingBatches:
         labels = self.shuffled_labels() if self.settings.shuffle_labels else None
         crops = CropStream(tiles, geometry, seed=seed, epoch=epoch, rank=self.rank, labels=labels)
         loader: DataLoader[Batch] = DataLoader(
-            cast(Dataset[Batch], crops),  # batches are what comes out, once joined
+            cast(Dataset[Batch], crops),  # join_crops makes batches of its crops
             batch_size=self.settings.batch,
             collate_fn=join_crops,
             num_workers=self.settings.loaders,
@@ -103,19 +104,14 @@ class TrainingBatches:
         return loader
 
     def shuffled_labels(self) -> dict[str, int]:
-        """Return the labels of the training photographs dealt out anew among them, by photo; from the seed alone."""
+        """Return the training photographs' labels permuted among them, by photo; decided by the seed alone."""
         samples = self.index.split("train")
         labels = dict(zip(samples["photo"].to_pylist(), samples["label"].to_pylist(), strict=True))
         photos = sorted(labels)
         order = np.random.default_rng((self.settings.seed % 2**32, len(photos))).permutation(len(photos))
         return {photo: labels[photos[other]] for photo, other in zip(photos, order.tolist(), strict=True)}
 
-    def _cameras(self, photos: Iterable[str]) -> list[str]:
-        wanted = set(photos)
+    def _cameras(self, photos: Sequence[str]) -> list[str]:
         samples = self.index.split("train")
-        cameras = {
-            camera
-            for photo, camera in zip(samples["photo"].to_pylist(), samples["camera"].to_pylist(), strict=True)
-            if photo in wanted
-        }
-        return sorted(cameras)
+        chosen = samples.filter(pc.is_in(samples["photo"], value_set=pa.array(photos, pa.string())))
+        return sorted(chosen["camera"].unique().to_pylist())

@@ -1,12 +1,12 @@
-"""Crops: tiles in, the uint8 squares a network sees out: random ones for training, fixed ones for evaluation.
+"""Crops: cuts tiles into the uint8 squares a network sees, random ones for training, fixed ones for evaluation.
 
-A training crop: of a tile a random outer crop (`train.outer_crop_px`); with `train.manipulation_probability` it is
-manipulated; of the result a random inner crop (`train.crop_px`), flipped and turned. Only the window the inner crop
-rests on is manipulated, not the whole outer crop: the same pictures at a part of the work. As in the challenge's
-test set, crops do not keep to the 8×8 grid of JPEG.
+A training crop is made in three steps: take a random outer crop of the tile (`train.outer_crop_px`), manipulate it
+with `train.manipulation_probability`, take a random inner crop (`train.crop_px`) and flip and turn that. Only the
+window that the inner crop depends on is manipulated: the same result for less work. As in the challenge's test set,
+crops are not aligned with JPEG's 8×8 grid.
 
-Every sample has random numbers of its own, seeded by (seed, epoch, rank, loader, sample's number): no two
-loader processes ever share them, and an epoch's crops are the same whoever asks again.
+Each sample's random numbers are seeded by (seed, epoch, rank, loader, sample's number): no two loader processes share
+any, and an epoch's crops are always the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,8 @@ from shards.reader import Tile
 from train.data.manipulations import MANIPULATIONS, Picture, random_manipulation
 
 Flips = Literal["none", "turns", "d4"]
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Crops uint8 N×3×H×W and labels int64 N."""
 
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if each.kind == "scale")
@@ -32,7 +34,7 @@ STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if ea
 
 @dataclass(frozen=True)
 class Geometry:
-    """Edges of the crops in pixels, and how they are varied."""
+    """Sizes of the crops in pixels, and how they are varied."""
 
     outer_px: int
     crop_px: int
@@ -41,11 +43,11 @@ class Geometry:
 
 
 def geometry_of(settings: Training) -> Geometry:
-    """Return the crops' geometry; raises ConfigurationError where reduced outer crops are smaller than the inner."""
+    """Return the crops' geometry; raises ConfigurationError where a reduced outer crop cannot hold the inner one."""
     least_px = int(np.ceil(settings.crop_px / STRONGEST_REDUCTION))
     if settings.outer_crop_px < least_px:
         raise ConfigurationError(
-            f"train.outer_crop_px: {settings.outer_crop_px} is too small: resized by {STRONGEST_REDUCTION:g}, it must "
+            f"train.outer_crop_px: {settings.outer_crop_px} is too small: resized by {STRONGEST_REDUCTION:g} it must "
             f"still hold train.crop_px {settings.crop_px}; set it to {least_px} or more, or crop_px to "
             f"{int(settings.outer_crop_px * STRONGEST_REDUCTION)} or less"
         )
@@ -59,17 +61,19 @@ def decode(jpeg: bytes) -> Picture:
 
 
 def decode_tile(tile: Tile) -> Picture:
-    """Return the pixels of a tile; raises StageError naming it where it is damaged: shards are ours, and whole."""
+    """Return the pixels of a tile; raises StageError for a damaged one, since curation writes only whole tiles."""
     try:
         return decode(tile.jpeg)
     except ValueError as error:
-        raise StageError(f"shards: tile {tile.key} is damaged: {error}; delete its tar and curate again") from error
+        raise StageError(
+            f"shards: tile {tile.key} is damaged: {error}; delete its tar and that tar's entry, then curate again"
+        ) from error
 
 
 def training_crop(tile: Picture, geometry: Geometry, rng: np.random.Generator) -> Picture:
-    """Return a random crop of a tile, crop_px × crop_px × 3; raises ValueError for a tile below outer_px."""
+    """Return a random crop of a tile, crop_px × crop_px × 3; raises ValueError for a tile smaller than outer_px."""
     if min(tile.shape[:2]) < geometry.outer_px:
-        raise ValueError(f"a tile of {tile.shape[1]}×{tile.shape[0]} holds no outer crop of {geometry.outer_px} px")
+        raise ValueError(f"a tile of {tile.shape[1]}×{tile.shape[0]} px holds no outer crop of {geometry.outer_px} px")
     outer = _random_square(tile, geometry.outer_px, rng)
     if rng.random() < geometry.manipulation_probability:
         manipulation = random_manipulation(rng)
@@ -91,7 +95,7 @@ def flip(crop: Picture, flips: Flips, rng: np.random.Generator) -> Picture:
 
 
 def central_square(picture: Picture, edge_px: int) -> Picture:
-    """Return the square in the middle, as large as the picture allows where that is smaller."""
+    """Return the central square of `edge_px`, or the largest one of a smaller picture."""
     height_px, width_px = picture.shape[:2]
     edge_px = min(edge_px, height_px, width_px)
     top, left = (height_px - edge_px) // 2, (width_px - edge_px) // 2
@@ -99,9 +103,9 @@ def central_square(picture: Picture, edge_px: int) -> Picture:
 
 
 def fixed_crops(picture: Picture, crop_px: int, crops: int) -> list[Picture]:
-    """Return up to `crops` crops at fixed places: the centre, the corners, the edges' middles, then finer grids.
+    """Return up to `crops` crops at fixed places: the centre, the corners, the middles of the edges, then finer grids.
 
-    Places that coincide are taken once: a picture of crop_px has one crop. Raises ValueError for a smaller one.
+    Places that coincide count once: a picture of crop_px has one crop. Raises ValueError for a smaller picture.
     """
     height_px, width_px = picture.shape[:2]
     if min(height_px, width_px) < crop_px:
@@ -111,21 +115,21 @@ def fixed_crops(picture: Picture, crop_px: int, crops: int) -> list[Picture]:
 
 
 def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:
-    """Return crops as one uint8 tensor N × 3 × H × W, colours innermost in memory as the network wants them."""
+    """Return crops as one uint8 tensor N × 3 × H × W in channels-last memory, as the network needs them."""
     return torch.from_numpy(np.stack(list(crops))).permute(0, 3, 1, 2)
 
 
-def join_crops(samples: Sequence[tuple[Picture, int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a batch of crops and their labels: uint8 N × 3 × H × W and int64 N; a DataLoader's `collate_fn`."""
+def join_crops(samples: Sequence[tuple[Picture, int]]) -> Batch:
+    """Return crops and their labels as a batch; a DataLoader's `collate_fn`."""
     crops, labels = zip(*samples, strict=True)
     return to_tensor(crops), torch.tensor(labels)
 
 
 def use_one_opencv_thread() -> None:
-    """Keep OpenCV from threads of its own: the loaders are the parallelism.
+    """Keep OpenCV from starting threads of its own: the loaders are the parallelism.
 
-    Called before loaders are forked as well as in them: a fork inherits the pool's locks without its threads, and
-    OpenCV waits for those for ever when the pool is shut in the fork.
+    Must be called both before loaders are forked and inside them: a fork inherits the pool's locks without its
+    threads, and OpenCV would wait for those threads for ever when the fork shuts the pool.
     """
     cv2.setNumThreads(1)
 
@@ -133,7 +137,7 @@ def use_one_opencv_thread() -> None:
 class CropStream(IterableDataset[tuple[Picture, int]]):
     """Training crops (uint8 H×W×3) and labels of a stream of tiles, in the order of the stream.
 
-    `labels` replaces the tiles' labels by others, by photo; used to train on shuffled labels.
+    `labels`: other labels by photo, for training on shuffled labels.
     """
 
     def __init__(
@@ -151,7 +155,7 @@ class CropStream(IterableDataset[tuple[Picture, int]]):
         self.seed, self.epoch, self.rank = seed, epoch, rank
 
     def __iter__(self) -> Iterator[tuple[Picture, int]]:
-        """Yield crops; within a DataLoader each of its processes draws for itself."""
+        """Yield crops; each process of a DataLoader draws its own."""
         use_one_opencv_thread()
         worker = get_worker_info()
         loader = worker.id if worker else 0
@@ -159,7 +163,7 @@ class CropStream(IterableDataset[tuple[Picture, int]]):
             rng = np.random.default_rng((self.seed % 2**32, self.epoch, self.rank, loader, number))
             crop = training_crop(decode_tile(tile), self.geometry, rng)
             label = tile.label if self.labels is None else self.labels[tile.photo]
-            yield np.ascontiguousarray(crop), label  # a view would keep its whole tile in memory
+            yield np.ascontiguousarray(crop), label  # a view would keep the whole tile in memory
 
 
 def _random_square(picture: Picture, edge_px: int, rng: np.random.Generator) -> Picture:
@@ -169,7 +173,7 @@ def _random_square(picture: Picture, edge_px: int, rng: np.random.Generator) -> 
 
 
 def _places() -> list[tuple[int, int]]:
-    """Places as eighths of the free range, coarse grids first, within a grid the farthest from the centre first."""
+    """Return places in eighths of the free range: coarse grids first, within a grid the farthest from the centre."""
     places = [(4, 4)]
     for step in (8, 4, 2, 1):
         grid = [(y, x) for y in range(0, 9, step) for x in range(0, 9, step)]

@@ -1,12 +1,12 @@
-"""Manipulations: what befalls a genuine photograph on its way; RGB pixels in, manipulated RGB pixels out.
+"""Manipulations: JPEG compression, resizing and gamma correction, as photographs undergo them on their way.
 
 `MANIPULATIONS` are the eight of the IEEE Signal Processing Cup / Kaggle challenge of 2018: JPEG at quality
 factor 70 and 90, bicubic resizing by 0.5, 0.8, 1.5 and 2.0, gamma 0.8 and 1.2. `random_manipulation` draws one
 for training. Pictures are uint8 arrays, height × width × 3, RGB; the input is never changed.
 
-JPEG is 4:2:0 baseline with the Annex K tables, as PIL, OpenCV and Matlab write by default. Resizing is plain
-bicubic (Keys' kernel at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC, which the
-challenge's second place trained with (report arXiv 1810.02981).
+JPEG is 4:2:0 baseline with the Annex K tables, the default of PIL, OpenCV and Matlab. Resizing is plain bicubic
+(Keys' kernel at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC, which the challenge's
+second-placed team trained with (report arXiv 1810.02981).
 """
 
 import math
@@ -22,8 +22,8 @@ import simplejpeg
 
 Picture = npt.NDArray[np.uint8]
 
-_MCU_PX = 16  # of 4:2:0: a window needs this much around it to be coded as in the whole
-_KERNEL_PX = 4  # pixels of the input that a bicubic value rests on
+_MCU_PX = 16  # of 4:2:0: with this margin a window is coded as it would be in the whole picture
+_KERNEL_PX = 4  # input pixels that a bicubic value depends on, along one axis
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Manipulation:
         return f"{self.kind}_{self.strength:g}"
 
     def apply(self, picture: Picture) -> Picture:
-        """Return the manipulated picture; resizing rounds its sizes to whole pixels, at least one."""
+        """Return the manipulated picture; resizing rounds to whole pixels, at least one."""
         match self.kind:
             case "jpeg":
                 return compress(picture, round(self.strength))
@@ -49,9 +49,9 @@ class Manipulation:
                 return correct_gamma(picture, self.strength)
 
     def window_px(self, crop_px: int) -> int:
-        """Return the edge of the window that, manipulated alone, holds a crop of `crop_px` free of border effects.
+        """Return the size of the window that, manipulated alone, yields a crop of `crop_px` without border effects.
 
-        For JPEG the window is larger by two MCUs, so that a crop can start anywhere on the 8×8 grid.
+        For JPEG the window is two MCUs larger, so that a crop can start anywhere on the 8×8 grid.
         """
         match self.kind:
             case "jpeg":
@@ -77,15 +77,15 @@ MANIPULATIONS: Mapping[str, Manipulation] = MappingProxyType(
         )
     }
 )
-"""The challenge's eight, by name."""
+"""The challenge's eight manipulations by name."""
 
 
 def random_manipulation(rng: np.random.Generator) -> Manipulation:
-    """Draw a manipulation for training: in half of the draws one of the eight, else one from their ranges.
+    """Draw a manipulation for training: half the time one of the eight, else one from their ranges.
 
-    The ranges are those of the second place's later report (gamma 0.8–1.2, quality factor 70–90, scale 0.5–2,
-    its logarithm drawn evenly): they teach the neighbourhood, the eight keep the weight on what is asked.
-    The kinds keep the challenge's shares: a quarter JPEG, half resizing, a quarter gamma.
+    The ranges are those of the second-placed team's later report (gamma 0.8–1.2, quality factor 70–90, scale 0.5–2
+    with its logarithm drawn uniformly): they teach the neighbouring strengths, while the eight keep the weight on
+    what the challenge tests. The kinds keep the challenge's shares: a quarter JPEG, half resizing, a quarter gamma.
     """
     eight = tuple(MANIPULATIONS.values())
     drawn = eight[rng.integers(len(eight))]
@@ -118,6 +118,6 @@ def resize(picture: Picture, scale: float) -> Picture:
 
 
 def correct_gamma(picture: Picture, gamma: float) -> Picture:
-    """Return the picture with every value v of 0..1 replaced by v to the power of gamma: below 1 brightens."""
+    """Return the picture with every value v of 0..1 raised to the power of gamma; below 1 brightens."""
     table = np.rint((np.arange(256) / 255.0) ** gamma * 255.0).astype(np.uint8)
     return table[picture]

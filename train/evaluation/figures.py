@@ -1,7 +1,7 @@
-"""Evaluation: a table of probabilities in, the figures of `evaluation.json` out; pure arithmetic.
+"""Figures: computes all figures of `evaluation.json` from a table of probabilities.
 
-The score is the challenge's: 0.7 × accuracy on unaltered photographs + 0.3 × accuracy on manipulated ones, the mean
-over the eight manipulations.
+The score is the challenge's: 0.7 × accuracy on unaltered photographs + 0.3 × accuracy on manipulated ones, the latter
+the mean over the eight manipulations.
 """
 
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ _Z_95 = 1.959964  # two-sided 95 % of the normal distribution
 def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
     """Return all figures of an evaluation.
 
-    `accuracy`: by condition. `weighted_accuracy` with `weighted_interval`, and `unaltered` with its own: 95 % intervals
-    over photographs taken as independent, which those of one device are only in part. `chance`: the accuracy of
-    always answering the commonest camera. `cameras`: recall and precision a camera, None where nothing
-    stands below the line. `confusion`: photographs by true and answered camera, unaltered and manipulated.
-    Raises StageError for a table without photographs.
+    `accuracy`: by condition. `weighted_accuracy` and `unaltered`: each with its 95 % interval, which takes photographs
+    as independent though those of one device are so only in part. `chance`: the accuracy of always answering the
+    commonest camera. `cameras`: recall and precision of each camera, None where the denominator is 0. `confusion`:
+    photographs by true and answered camera, unaltered and manipulated. Raises StageError for a table without
+    photographs.
     """
     photos = len(table.photos)
     if not photos:
-        raise StageError("evaluation: there are no photographs to evaluate on; crawl more devices, curate again")
+        raise StageError("evaluation: there are no photographs to evaluate on; crawl more devices, then curate again")
     answers = table.probabilities.argmax(axis=2)
     right = answers == table.labels[:, None]
     accuracy = dict(zip(table.conditions, right.mean(axis=0).tolist(), strict=True))
@@ -64,7 +64,7 @@ def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
 def confusion_matrix(
     labels: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], classes: int
 ) -> npt.NDArray[np.int64]:
-    """Return how often each true camera (row) got each answer (column)."""
+    """Return how often photographs of each true camera (row) got each answer (column)."""
     matrix = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(matrix, (labels, answers), 1)
     return matrix
@@ -73,7 +73,7 @@ def confusion_matrix(
 def wilson_interval(share: float, trials: int) -> tuple[float, float]:
     """Return the 95 % score interval of a share of `trials` independent trials (Wilson, JASA 22, 1927).
 
-    Also right, if a little wide, for the mean of scores within 0..1: their variance is at most share × (1 − share).
+    Also valid, if slightly wide, for the mean of scores within 0..1: their variance is at most share × (1 − share).
     """
     z2 = _Z_95**2
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)

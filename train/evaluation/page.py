@@ -1,6 +1,6 @@
-"""Evaluation page: an evaluation's figures and a run's history in, one self-contained HTML page out.
+"""Evaluation page: renders an evaluation's figures and a run's history as one self-contained HTML page.
 
-The same figures give the same bytes: drawings are SVG with fixed ids, no date, and text left as text.
+Equal figures give equal bytes: drawings are SVG with fixed ids, without a date, and with text left as text.
 """
 
 import io
@@ -13,15 +13,16 @@ from matplotlib.figure import Figure
 
 from corpus.page import figure, page, paragraph, section, table
 from train.evaluation.probabilities import UNALTERED
+from train.evaluation.table import CAMERA_COLUMNS, camera_rows, share_text
 
 _BLUE, _ORANGE, _GREY = "#2f6f9f", "#c9722f", "#9aa5b4"
-_NUMBERS_SHOWN = 12  # cameras up to which the cells of a confusion matrix bear numbers
+_NUMBERS_SHOWN = 12  # confusion matrices of more cameras show colours alone
 
 
 def evaluation_page(
     run: str, evaluation: Mapping[str, Any], settings: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Return the page of `evaluation.json` (`train.evaluation.figures.figures` and what the run adds to it)."""
+    """Return the page of an `evaluation.json`, with the run's settings and metrics by epoch."""
     low, high = evaluation["weighted_interval"]
     lead = (
         f"{evaluation['photos']:,} photographs by {evaluation['devices']:,} devices, split {evaluation['split']}, "
@@ -41,19 +42,19 @@ def evaluation_page(
 
 def _score_section(evaluation: Mapping[str, Any]) -> str:
     rows = [
-        ("weighted: 0.7 × unaltered + 0.3 × manipulated", _share(evaluation["weighted_accuracy"]),
+        ("weighted: 0.7 × unaltered + 0.3 × manipulated", share_text(evaluation["weighted_accuracy"]),
          _interval(evaluation["weighted_interval"])),
-        ("unaltered", _share(evaluation["unaltered"]), _interval(evaluation["unaltered_interval"])),
-        ("manipulated, mean of the eight", _share(evaluation["manipulated"]), ""),
-        ("always answering the commonest camera", _share(evaluation["chance"]), ""),
+        ("unaltered", share_text(evaluation["unaltered"]), _interval(evaluation["unaltered_interval"])),
+        ("manipulated, mean of the eight", share_text(evaluation["manipulated"]), ""),
+        ("always answering the commonest camera", share_text(evaluation["chance"]), ""),
     ]  # fmt: skip
     notes = [paragraph(note) for note in evaluation["notes"]]
     return section(
         "Score",
         table(("accuracy", "share right", "95 % interval"), rows),
         paragraph(
-            "Intervals are Wilson's and take photographs as independent; those of one device are so only in part, "
-            "so with few devices the true uncertainty is larger."
+            "Intervals are Wilson's and take photographs as independent. Photographs of one device are so only in "
+            "part, so with few devices the true uncertainty is larger."
         ),
         *notes,
     )
@@ -63,28 +64,16 @@ def _condition_section(evaluation: Mapping[str, Any]) -> str:
     accuracy = evaluation["accuracy"]
     return section(
         "By manipulation",
-        paragraph("The same photographs, as they are and after each manipulation; every one is judged once a row."),
+        paragraph("The same photographs, unaltered and after each manipulation."),
         figure(_condition_plot(accuracy, evaluation["chance"]), "Accuracy by manipulation; the line is chance."),
     )
 
 
 def _camera_section(evaluation: Mapping[str, Any]) -> str:
-    cameras = evaluation["cameras"]
-    rows = [
-        (
-            row["camera"],
-            f"{row['photos']:,}",
-            f"{row['devices']:,}",
-            _share(row["recall"]),
-            _share(row["precision"]),
-            _share(row["recall_manipulated"]),
-        )
-        for row in cameras
-    ]
-    names = [row["camera"] for row in cameras]
+    names = [row["camera"] for row in evaluation["cameras"]]
     return section(
         "By camera",
-        table(("camera", "photos", "devices", "recall", "precision", "recall, manipulated"), rows),
+        table(CAMERA_COLUMNS, camera_rows(evaluation)),
         *(
             figure(
                 _confusion_plot(names, evaluation["confusion"][condition]),
@@ -172,10 +161,6 @@ def _svg(drawing: Figure) -> str:
 
 def _colour(condition: str) -> str:
     return _BLUE if condition == UNALTERED else _ORANGE
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _interval(interval: Sequence[float]) -> str:

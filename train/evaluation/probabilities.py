@@ -1,7 +1,7 @@
-"""Probabilities: a network and photographs of a split in, a table photo × condition × camera out.
+"""Probabilities: judges photographs of a split with a network: a table of photo × condition × camera.
 
-A photograph is judged by its central tile, as the challenge did: of the central outer crop, as it is and after each
-manipulation, crops at fixed places; their probabilities are joined by the geometric mean.
+As in the challenge, a photograph is judged by its central tile: the central outer crop is taken unaltered and after
+each manipulation, crops are cut from it at fixed places, and their probabilities are joined by the geometric mean.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,12 +33,12 @@ from train.model.network import mixed_precision
 UNALTERED = "unaltered"
 CONDITIONS = (UNALTERED, *MANIPULATIONS)
 ONE_OF_THEM = (UNALTERED, "manipulated")
-"""Conditions of a quick look: each photograph as it is, and after one of the eight, in turn."""
+"""Conditions of the quick validation: each photograph unaltered, and after one of the eight manipulations in turn."""
 
 
 @dataclass(frozen=True)
 class ProbabilityTable:
-    """What a network says of a set of photographs."""
+    """A network's answers for a set of photographs."""
 
     photos: tuple[str, ...]
     labels: npt.NDArray[np.int64]
@@ -60,9 +60,10 @@ def probability_table(
     conditions: tuple[str, ...] = CONDITIONS,
     crops: int,
 ) -> ProbabilityTable:
-    """Return the probabilities of each of `photos` (digests of the split), in their order.
+    """Return the probabilities for each of `photos` (digests in the split), in their order.
 
-    `conditions`: CONDITIONS or ONE_OF_THEM. `crops`: places a condition. Raises StageError for a split without them.
+    `conditions`: CONDITIONS or ONE_OF_THEM. `crops`: the number of crops for each condition. Raises StageError for
+    damaged tiles.
     """
     pictures = _Pictures(store, index, split, tuple(photos), geometry_of(settings), conditions, crops)
     loader: DataLoader[tuple[int, list[Tensor]]] = DataLoader(pictures, batch_size=None, num_workers=settings.loaders)
@@ -91,14 +92,14 @@ def network_logits(network: nn.Module, device: torch.device, crops_nchw: Tensor,
 
 
 def geometric_mean(logits: Tensor) -> npt.NDArray[np.float64]:
-    """Return the geometric mean of the probabilities that N×K logits stand for, scaled to a sum of 1."""
+    """Return the geometric mean of the probabilities of N×K logits, scaled to a sum of 1."""
     mean = torch.log_softmax(logits.double(), dim=1).mean(dim=0)
     result: npt.NDArray[np.float64] = torch.softmax(mean, dim=0).numpy()
     return result
 
 
 class _Pictures(IterableDataset[tuple[int, list[Tensor]]]):
-    """Numbers of photographs, and of each one tensor of crops a condition; loader processes share the photos out."""
+    """Each photograph's number and one tensor of crops for each condition; loader processes divide the photographs."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Cluster: a run in, its training on Ray Train workers out; on the cluster of RAY_ADDRESS, else on an embedded one.
+"""Cluster: carries out a run on Ray Train workers, on the cluster of RAY_ADDRESS, else on an embedded one.
 
-Ray restarts workers that die; what they go on from is the run's own last checkpoint in the store, so Ray's
-checkpoints are not used: it gets the metrics alone. Nothing here calls home (RAY_USAGE_STATS_ENABLED=0).
+Ray restarts workers that die. They continue from the run's own last checkpoint in the store, so Ray's checkpoints are
+not used: Ray gets the metrics alone. Usage statistics are off (RAY_USAGE_STATS_ENABLED=0).
 """
 
 import logging
@@ -23,36 +23,33 @@ from train.fit.training_run import carry_out, cores_here, progress_line, read_hi
 from train.model.checkpoints import Metrics
 
 MAX_FAILURES = 3
-"""Times a group of workers is started again after one of them died."""
+"""How often a group of workers is restarted after one of them died."""
 
 _PROGRESS_INTERVAL_S = 1.0
 
 _ADDRESS = "RAY_ADDRESS"
-"""Set by `ray job submit`; set it by hand for a cluster that runs already."""
+"""Set by `ray job submit`; set it by hand for a cluster that is already running."""
 
 
 def carry_out_on_ray(run: Run, settings: Training) -> None:
     """Carry out a run on `train.workers` Ray Train workers and wait for its end.
 
-    Raises StageError where the cluster has too little, or where the workers failed for good.
+    Raises StageError where the cluster has too few CPUs or GPUs, or where the workers failed for good.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # its 2 s add 10 s to a short run
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # the default of 2 s adds 10 s to a short run
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # workers without GPUs keep their environment
     embedded = _ADDRESS not in os.environ
     if embedded:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a token file is written for one process's cluster
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes a token file for this process alone
     import ray
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    if embedded:
-        cores = cores_here()
-        options: dict[str, Any] = {"num_cpus": max(cores, settings.workers), "include_dashboard": False}
-    else:
-        options = {}
     # Ray's own lines stay in its logs and dashboard: they bury ours, and warn every second where there is no dashboard
-    options |= {"log_to_driver": False, "logging_level": logging.WARNING}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
+    if embedded:
+        options |= {"num_cpus": max(cores_here(), settings.workers), "include_dashboard": False}
     ray.init("local" if embedded else os.environ[_ADDRESS], **options)
     try:
         _check_resources(cast(Any, ray).cluster_resources(), settings)
@@ -78,7 +75,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
 
 
 def _worker(config: dict[str, str]) -> None:
-    """Do one worker's part; runs in a process of its own."""
+    """Train as one worker, in a process of its own."""
     import ray.train
     from ray.train.torch import get_device
 
@@ -105,7 +102,7 @@ def _worker(config: dict[str, str]) -> None:
 
 @contextmanager
 def _progress(run: Run, settings: Training) -> Iterator[None]:
-    """Print a line for each epoch that workers finish meanwhile, wherever they run."""
+    """Print a line for each epoch that the workers finish, wherever they run."""
     stop = threading.Event()
 
     def follow() -> None:
@@ -128,22 +125,23 @@ def _progress(run: Run, settings: Training) -> Iterator[None]:
 
 
 def _check_resources(resources: dict[str, float], settings: Training) -> None:
-    """Refuse what would wait for ever; a cluster that grows on demand must have its least size set to what is asked."""
+    """Refuse to wait for workers that would never start.
+
+    A cluster that grows on demand counts as it is now: set its minimum size to what the training needs.
+    """
     kind = "GPU" if settings.gpus else "CPU"
     there = int(resources.get(kind, 0))
     if there < settings.workers:
         raise StageError(
-            f"train.workers: {settings.workers} workers need a {kind} each, the Ray cluster has {there}; "
+            f"train.workers: {settings.workers} workers need a {kind} each, but the Ray cluster has {there}; "
             f"set train.workers to {max(there, 1)} or fewer" + (", or train.gpus to false" if settings.gpus else "")
         )
 
 
 def _reason(run: Run, error: Any) -> str:
-    """Return the sentence of the first worker's failure that is a sentence, else Ray's own text."""
+    """Return the first worker's error of ours, which is a sentence, else Ray's own text."""
     for failure in getattr(error, "worker_failures", {}).values():
         cause = getattr(failure, "_base_exc", failure)
         if isinstance(cause, ShutterprintError):
             return str(cause)
-    return (
-        f"{run.name}: the Ray workers failed {MAX_FAILURES + 1} times; the same command goes on. The last time: {error}"
-    )
+    return f"{run.name}: the Ray workers failed {MAX_FAILURES + 1} times; run the same command again. Last: {error}"

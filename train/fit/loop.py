@@ -1,7 +1,7 @@
-"""Loop: a state, settings and batches in; the same state trained further out, epoch by epoch.
+"""Loop: trains a state epoch by epoch; independent of Ray, of files and of where batches come from.
 
-Knows nothing of Ray, of files or of where batches come from. An epoch depends on the state before it and on
-(seed, epoch, rank) alone, so a training resumed from a checkpoint ends as one that was never stopped.
+An epoch depends only on the state before it and on (seed, epoch, rank), so a training resumed from a checkpoint ends
+exactly like one that was never stopped.
 """
 
 import time
@@ -10,18 +10,16 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from corpus.errors import StageError
 from corpus.sections import Training
+from train.data.crops import Batch
 from train.model.checkpoints import Metrics, TrainingState
 from train.model.network import mixed_precision
 from train.model.optimisation import learning_rate, update_average
 
-Batch = tuple[Tensor, Tensor]
-"""Crops uint8 N×3×H×W and labels int64 N."""
-
-_GRADIENT_NORM_MAX = 5.0  # a rare outlier among batches must not undo an epoch; usual norms are near 1
+_GRADIENT_NORM_MAX = 5.0  # usual norms are near 1; a rare outlier among the batches must not undo an epoch
 
 
 def train_epochs(
@@ -36,12 +34,12 @@ def train_epochs(
     rank: int = 0,
     ranks: int = 1,
 ) -> None:
-    """Train `state` up to `train.epochs`, from wherever it stands.
+    """Train `state` from its last finished epoch up to `train.epochs`.
 
-    `forward`: the network to call, `state.network` itself or wrapped for data parallelism. `batches_of`: at least
-    `train.steps_per_epoch` batches for an epoch's number, from 0. `validate`: metrics of the averaged weights.
-    `after_epoch`: called when `state` is whole again, with the epoch's metrics; saves, reports, prints.
-    Raises StageError where batches run out or the loss is no longer a number.
+    `forward`: the network to call, either `state.network` itself or that wrapped for data parallelism. `batches_of`:
+    returns at least `train.steps_per_epoch` batches for an epoch's number, counted from 0. `validate`: returns metrics
+    of the averaged weights. `after_epoch`: receives the epoch's metrics once `state` is consistent again; it saves,
+    reports and prints. Raises StageError where batches run out or the loss is not finite.
     """
     while state.epochs_done < settings.epochs:
         epoch = state.epochs_done
@@ -58,7 +56,7 @@ def train_epochs(
 
 
 def seed_of(*numbers: int) -> int:
-    """Return one 64-bit seed of several numbers, each set of them its own."""
+    """Return one 64-bit seed derived from several numbers; other numbers give another seed."""
     words = np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(2)
     return int(words[0]) << 31 | int(words[1]) >> 1
 
@@ -90,10 +88,10 @@ def _train_one(
         state.optimizer.step()
         if state.average is not state.network:
             update_average(state.average, state.network, step, settings.average_decay)
-        loss_sum += loss.detach()  # no .item() here: it would make the CPU wait for the GPU every step
+        loss_sum += loss.detach()  # .item() would make the CPU wait for the GPU at every step
         right += (logits.argmax(1) == labels).sum()
     if not torch.isfinite(loss_sum):
-        raise StageError(f"train: the loss is not a number in epoch {epoch + 1}; lower train.learning_rate")
+        raise StageError(f"train: the loss is not finite in epoch {epoch + 1}; lower train.learning_rate")
     crops_seen = settings.steps_per_epoch * settings.batch
     return {
         "epoch": epoch + 1,

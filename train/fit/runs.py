@@ -1,8 +1,8 @@
-"""Runs: settings and a generation of shards in, the folder `runs/<run>/` of the training that belongs to them out.
+"""Runs: finds, begins and loads trainings, each a folder `runs/<run>/` of the store.
 
-A run's name is `<number>-<generation>-<digest>`; the digest is of the whole `train` section and the generation, so
-the same command finds the same run again: it goes on with an unfinished one and leaves a finished one as it is.
-`config.json` is all that is needed to build the network again. Refused: a name that another training bears.
+A run's name is `<number>-<generation>-<digest>`. The digest covers the generation and the whole `train` section, so
+the same command finds the same run: it continues an unfinished one and leaves a finished one alone. `config.json`
+suffices to build the network again. Refuses a name that a run with another configuration has.
 """
 
 import hashlib
@@ -11,42 +11,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
 from corpus.text import leading_number
+from train.model.checkpoints import load_weights
+from train.model.network import CameraNetwork, build_network
 
 ROOT = "runs"
 FORMAT = 1
-"""Part of every run's digest; to be raised when the same settings come to mean another training."""
+"""Part of every run's digest; raise it when the same settings come to mean another training."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training, by its folder in a store; plain data, so it travels to Ray workers."""
+    """One training's folder in a store; plain data, so it can be sent to Ray workers."""
 
     store: Store
     directory: str
 
     @property
     def name(self) -> str:
-        """The folder's own name."""
+        """Name of the folder."""
         return self.directory.rpartition("/")[2]
 
     @property
     def checkpoints(self) -> str:
-        """Where its checkpoints stand."""
+        """Directory of its checkpoints."""
         return f"{self.directory}/checkpoints"
 
     @property
     def finished(self) -> dict[str, Any] | None:
-        """What its marker says; None for a run that is not whole."""
+        """Content of its marker; None for an unfinished run."""
         return self.store.done(self.directory)
 
     def config(self) -> "RunConfig":
-        """Return what it was begun with; raises StorageError where that is missing or not readable."""
+        """Return the configuration it was begun with; raises StorageError where that is missing or unreadable."""
         path = f"{self.directory}/config.json"
         value = self.store.read_json(path)
         try:
@@ -57,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What decides a training."""
+    """Everything that decides a training."""
 
     generation: str
     classes: tuple[str, ...]
@@ -66,7 +69,7 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """8 hex digits of everything above."""
+        """8 hex digits of a hash of everything above."""
         return hashlib.sha256(json.dumps([FORMAT, self.as_json()], sort_keys=True).encode()).hexdigest()[:8]
 
     def as_json(self) -> dict[str, Any]:
@@ -75,14 +78,15 @@ class RunConfig:
 
 
 def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
-    """Return the run of this configuration, begun where there is none yet.
+    """Return the run of this configuration, and begin it where there is none yet.
 
-    `name`: another name for it than its own. Raises StageError where a run of that name has another configuration.
+    `name`: replaces the name made from the configuration. Raises StageError where a run of that name has another
+    configuration.
     """
     if name is None:
         name = _existing(store, config) or f"{_next_number(store):04d}-{config.generation}-{config.digest}"
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":
-        raise StageError(f"--run {name}: is not a plain name of a folder")
+        raise StageError(f"--run {name}: is not a plain folder name")
     run = Run(store, f"{ROOT}/{name}")
     path = f"{run.directory}/config.json"
     if not store.exists(path):
@@ -94,9 +98,9 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
 
 
 def find_run(store: Store, wanted: str) -> Run:
-    """Return a finished run by its name, by the path of its folder, or the `latest` one of the store.
+    """Return a finished run by its name or the path of its folder, or the `latest` one of the store.
 
-    Raises StorageError where there is none, and for one that is not finished.
+    Raises StorageError where there is no such run or it is unfinished.
     """
     if wanted == "latest":
         names = sorted(store.done_names(ROOT), key=lambda name: (leading_number(name), name))
@@ -111,8 +115,22 @@ def find_run(store: Store, wanted: str) -> Run:
         known = ", ".join(store.names(ROOT)) or "no run"
         raise StorageError(f"{wanted}: is neither a run of {store.url} ({known}) nor a run's folder")
     if run.finished is None:
-        raise StorageError(f"{wanted}: is not finished; the command that began it goes on with it")
+        raise StorageError(f"{wanted}: is not finished; run the command that began it again")
     return run
+
+
+def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
+    """Return a finished run's network, ready to answer, and its device: the GPU where torch sees one.
+
+    Raises StorageError where the run's weights are missing or do not fit its configuration.
+    """
+    config = run.config()
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    settings = config.train.model_copy(update={"pretrained": False})  # all weights come from the run
+    network = build_network(settings, len(config.classes))
+    weights = f"{run.directory}/weights.safetensors"
+    load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
+    return network.to(device).eval(), device
 
 
 def _is_begun(run: Run) -> bool:

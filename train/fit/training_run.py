@@ -1,7 +1,7 @@
-"""Training run: a run's folder in; checkpoints, metrics, final weights and the evaluation in it out.
+"""Training run: trains a run's network to its end, evaluates it and writes the results into the run's folder.
 
-Called in one process (`--without-ray`) or in every worker of a Ray Train group; the first one writes. Goes on from the
-last whole checkpoint, whoever wrote it, and leaves the marker last.
+Runs in one process (`--without-ray`) or in every worker of a Ray Train group, of which rank 0 writes. It continues
+from the last whole checkpoint, whichever process wrote that, and writes the run's marker last.
 """
 
 import json
@@ -15,13 +15,11 @@ from torch import nn
 from corpus.receipts import publish_receipt
 from corpus.sections import Training
 from shards.index import Index, read_index
-from train.data.batches import TrainingBatches, choose_photos
-from train.data.crops import geometry_of
-from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
+from train.data.batches import TrainingBatches
+from train.evaluation.held_out import evaluate_network, validation_accuracy
 from train.evaluation.page import evaluation_page
-from train.evaluation.probabilities import ONE_OF_THEM, probability_table
 from train.fit.loop import seed_of, train_epochs
-from train.fit.runs import Run, RunConfig
+from train.fit.runs import Run
 from train.model.checkpoints import (
     Metrics,
     TrainingState,
@@ -34,9 +32,6 @@ from train.model.checkpoints import (
 )
 from train.model.network import build_network
 
-VALIDATION_PHOTOS_MAX = 1000
-"""Photographs looked at after each epoch: enough to choose by, at most minutes of work."""
-
 
 def carry_out(
     run: Run,
@@ -47,9 +42,9 @@ def carry_out(
     wrap: Callable[[nn.Module], nn.Module] = lambda network: network,
     report: Callable[[Metrics], None] = lambda _: None,
 ) -> None:
-    """Train a run to its end and evaluate it; every one of `ranks` processes calls this.
+    """Train a run to its end and evaluate it; each of `ranks` processes calls this.
 
-    `wrap`: makes a network data-parallel. `report`: is given the metrics of each epoch, in every process.
+    `wrap`: makes a network data-parallel. `report`: receives the metrics of each epoch, in every process.
     """
     config = run.config()
     settings = config.train
@@ -65,7 +60,7 @@ def carry_out(
 
     def after_epoch(metrics: Metrics) -> None:
         if resumed_after and metrics["epoch"] == resumed_after + 1:
-            metrics["resumed"] = True  # the entry of the history itself
+            metrics["resumed"] = True  # `metrics` is the history's own entry
         if writes:
             save_checkpoint(run.store, run.checkpoints, state)
             run.store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
@@ -73,7 +68,8 @@ def carry_out(
         report(metrics)
 
     def validate(average: nn.Module) -> Metrics:
-        return _validation(run, index, settings, average, device) if writes else {}
+        accuracy = validation_accuracy(average, device, run.store, index, settings) if writes else None
+        return {} if accuracy is None else {"validation_accuracy": accuracy}
 
     forward = wrap(network)
     train_epochs(
@@ -88,11 +84,11 @@ def carry_out(
         ranks=ranks,
     )
     if writes:
-        _finish(run, config, index, state, batches.check(), device)
+        _finish(run, settings, index, state, device)
 
 
 def score_sentence(run: Run, score: dict[str, Any]) -> str:
-    """Return the sentence of a finished run."""
+    """Return the sentence that sums up a finished run."""
     return (
         f"{run.name}: weighted accuracy {score['weighted_accuracy']:.3f} "
         f"(unaltered {score['unaltered']:.3f}, manipulated {score['manipulated']:.3f}) "
@@ -101,84 +97,39 @@ def score_sentence(run: Run, score: dict[str, Any]) -> str:
 
 
 def publish_score(run: Run, score: dict[str, Any]) -> None:
-    """Publish the receipt of the stage, which says that it succeeded."""
+    """Publish the stage's receipt, the proof that it succeeded."""
     publish_receipt(run.store, "train", {"run": run.name, **score})
 
 
 def threads_of(loaders: int, ranks: int) -> int:
-    """Return a worker's threads: its share of the cores (all ranks on this machine), less those its loaders keep busy.
+    """Return a worker's number of threads: its share of this machine's cores, less those its loaders keep busy.
 
-    Threads wait for each other at every operation, so one core too few costs far more than it is worth: on two
-    cores, two threads and one loader make 25 crops/s, one and one 220, two without a loader 278.
+    All ranks are taken to be on this machine. Threads wait for each other at every operation, so one thread too many
+    costs far more than it brings: on two cores, two threads and one loader make 25 crops/s, one thread and one loader
+    220, two threads without a loader 278.
     """
     return max(1, cores_here() // ranks - loaders)
 
 
 def cores_here() -> int:
-    """Return the cores this process may use; all of the machine's where the system, as macOS, cannot say."""
+    """Return the cores this process may use; all of the machine's where the system cannot say, as on macOS."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _validation(run: Run, index: Index, settings: Training, average: nn.Module, device: torch.device) -> Metrics:
-    most = min(settings.test_photos or VALIDATION_PHOTOS_MAX, VALIDATION_PHOTOS_MAX)
-    photos = choose_photos(index, "validation", geometry_of(settings), most).photos
-    if not photos:
-        return {}
-    table = probability_table(
-        average, device, run.store, index, "validation", photos, settings, conditions=ONE_OF_THEM, crops=1
-    )
-    unaltered, manipulated = (table.probabilities.argmax(axis=2) == table.labels[:, None]).mean(axis=0).tolist()
-    return {"validation_accuracy": UNALTERED_WEIGHT * unaltered + MANIPULATED_WEIGHT * manipulated}
-
-
-def _finish(
-    run: Run, config: RunConfig, index: Index, state: TrainingState, notes: Sequence[str], device: torch.device
-) -> None:
-    store, settings = run.store, config.train
+def _finish(run: Run, settings: Training, index: Index, state: TrainingState, device: torch.device) -> None:
+    store = run.store
     weights = to_safetensors(best_weights(store, run.checkpoints, state))
     store.publish(f"{run.directory}/weights.safetensors", weights)
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
-    split, photos, own_notes = _evaluated_photos(index, settings)
-    table = probability_table(state.average, device, store, index, split, photos, settings, crops=settings.test_crops)
-    evaluation = {
-        "run": run.name,
-        "generation": config.generation,
-        "split": split,
-        "epoch": state.best_epoch,
-        "notes": [*notes, *own_notes],
-        **figures(table, config.classes),
-    }
+    figures = evaluate_network(state.average, device, store, index, settings)
+    evaluation = {"run": run.name, "epoch": state.best_epoch, **figures}
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
-    # again: a run killed between its last checkpoint and this file comes here without another epoch
+    # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
     store.publish_json(f"{run.directory}/evaluation.json", evaluation)
     store.publish(f"{run.directory}/evaluation.html", page.encode())
     keys = ("split", "photos", "weighted_accuracy", "unaltered", "manipulated", "chance")
     store.mark_done(run.directory, {key: evaluation[key] for key in keys})
-
-
-def _evaluated_photos(index: Index, settings: Training) -> tuple[str, tuple[str, ...], list[str]]:
-    """Return the split to evaluate on, its photographs, and sentences on what is not as it should be."""
-    geometry = geometry_of(settings)
-    for split in ("test", "validation", "train"):
-        chosen = choose_photos(index, split, geometry, settings.test_photos)
-        if chosen.photos:
-            break
-    notes = []
-    if split != "test":
-        notes.append(
-            f"The test split has no photographs of use; these figures are of the {split} split"
-            + (", which the network was trained on: they say nothing of new photographs." if split == "train" else
-               ", by which the epoch was chosen: they are a little too good.")
-        )  # fmt: skip
-    if settings.shuffle_labels:
-        notes.append("Trained on shuffled labels: anything clearly above chance means that something leaks.")
-    if chosen.too_small:
-        notes.append(f"{chosen.too_small} photographs of this split have tiles below the outer crop; left out.")
-    whole = len(index.photos(split)) - chosen.too_small
-    if len(chosen.photos) < whole:
-        notes.append(f"Evaluated on {len(chosen.photos)} of {whole} photographs, spread evenly over the cameras.")
-    return split, chosen.photos, notes
 
 
 def _json_lines(history: Sequence[Metrics]) -> bytes:
@@ -194,7 +145,7 @@ def read_history(run: Run) -> list[Metrics]:
 
 
 def progress_line(metrics: Metrics, settings: Training) -> str:
-    """Return the line a person watches: one an epoch."""
+    """Return the line printed after an epoch."""
     left_s = (settings.epochs - metrics["epoch"]) * metrics["seconds"]
     validation = metrics.get("validation_accuracy")
     return (

@@ -1,8 +1,8 @@
-"""Checkpoints: the state of a training in, `checkpoints/epoch-NNNN/` out, and the way back; no pickle anywhere.
+"""Checkpoints: saves the state of a training as `checkpoints/epoch-NNNN/` and loads it again, without pickle.
 
 A checkpoint is `state.safetensors` (weights, their average, the optimizer's moments by parameter name), `state.json`
-(epoch and history) and a marker, published last. Kept are the last one and the best one by validation. Refused: a
-checkpoint that does not fit the network.
+(epoch and history) and a marker, published last. The last checkpoint and the best by validation are kept. A checkpoint
+that does not fit the network is refused.
 """
 
 import copy
@@ -24,21 +24,21 @@ Metrics = dict[str, Any]
 
 @dataclass
 class TrainingState:
-    """All that a training is between two epochs."""
+    """Everything a training consists of between two epochs."""
 
     network: nn.Module
     average: nn.Module
-    """Running average of the network's weights, the one evaluated; the network itself where there is none."""
+    """Running average of the weights, which is what gets evaluated; the network itself where no average is kept."""
     optimizer: torch.optim.Optimizer
     epochs_done: int = 0
     history: list[Metrics] = field(default_factory=list)
-    """One entry a finished epoch."""
+    """One entry for each finished epoch."""
 
     @property
     def best_epoch(self) -> int:
-        """Number (from 1) of the finished epoch with the highest `validation_accuracy`, the later one of equals.
+        """Number (from 1) of the finished epoch with the highest `validation_accuracy`, the latest of equals.
 
-        Without validation the last one; 0 before any.
+        Without validation it is the last epoch; before any epoch it is 0.
         """
         scores = [(entry.get("validation_accuracy", 0.0), entry["epoch"]) for entry in self.history]
         return max(scores)[1] if scores else 0
@@ -51,18 +51,18 @@ def first_state(network: nn.Module, settings: Training) -> TrainingState:
 
 
 def save_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
-    """Publish the state as a checkpoint below `directory`, then remove those that are neither last nor best."""
+    """Publish the state as a checkpoint below `directory`, then remove all but the last and the best one."""
     path = f"{directory}/{_name(state.epochs_done)}"
     store.publish(f"{path}/state.safetensors", to_safetensors(_tensors(state)))
     store.publish_json(f"{path}/state.json", {"epochs_done": state.epochs_done, "history": state.history})
     store.mark_done(path, {"epochs_done": state.epochs_done})
     for name in store.names(directory):
         if name not in (_name(state.epochs_done), _name(state.best_epoch)):
-            _remove(store, f"{directory}/{name}")
+            store.remove(f"{directory}/{name}")
 
 
 def load_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
-    """Set the state to the last whole checkpoint below `directory`, where there is one.
+    """Set the state to the last whole checkpoint below `directory`, if there is one.
 
     Raises StorageError for a checkpoint of another network.
     """
@@ -76,7 +76,7 @@ def load_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
 
 
 def best_weights(store: Store, directory: str, state: TrainingState) -> dict[str, Tensor]:
-    """Return the averaged weights of the best epoch's checkpoint, by the names of the network's state."""
+    """Return the averaged weights of the best epoch's checkpoint, by their names in the network's state."""
     tensors = safetensors.torch.load(store.read(f"{directory}/{_name(state.best_epoch)}/state.safetensors"))
     part = "network." if state.average is state.network else "average."
     return {name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)}
@@ -124,12 +124,7 @@ def _restore(state: TrainingState, tensors: dict[str, Tensor], where: str) -> No
     for name, parameter in state.network.named_parameters():
         moments = part(f"optimizer.{name}.")
         state.optimizer.state[parameter] = {
-            # moments lie as their parameter does; the step's number stays on the CPU
+            # moments have their parameter's device and memory layout; the step's number stays on the CPU
             key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
             for key, value in moments.items()
         }
-
-
-def _remove(store: Store, path: str) -> None:
-    """Remove a checkpoint, its marker first: a half removed one must not look whole."""
-    store.remove(path)

@@ -1,7 +1,7 @@
-"""Network: the name of a timm model and a front in, a classifier of uint8 crops out.
+"""Network: builds a classifier of uint8 crops from the name of a timm model and a front end.
 
-Crops go in as bytes, N × 3 × H × W, RGB, so that a loader ships a quarter of what floats would weigh; the front
-turns them into what the network sees. Refused: a name that neither timm nor `SMALL` knows.
+Crops enter as bytes, N × 3 × H × W, RGB, a quarter of the data that floats would be; the front end turns them into
+the network's inputs. A name that neither timm nor `SMALL` knows is refused.
 """
 
 import difflib
@@ -19,14 +19,14 @@ from train.model.torchvision_repair import repair_torchvision
 Front = Literal["rgb", "residual", "both"]
 
 SMALL = {"shutter_small": (32, 64, 128, 256), "shutter_tiny": (16, 32, 64, 128)}
-"""Residual networks of four single blocks for training on CPUs: the channels of each stage.
+"""Residual networks for training on CPUs, each of four stages of one block: the channels of the stages.
 
-Training on 112 px crops with `front: both`, crops a CPU second on an EPYC with AVX-512 bfloat16, in one run on a shared
-machine: shutter_tiny 421, shutter_small 188, resnet10t 71.
+Crops per CPU second when training on 112 px crops with `front: both`, on an EPYC with AVX-512 bfloat16, in one run on
+a shared machine: shutter_tiny 421, shutter_small 188, resnet10t 71.
 """
 
-_RESIDUAL_SCALE = 4.0  # levels that count as 1: noise and demosaicing leave one to ten; a power of two stays exact
-_RESIDUAL_LIMIT = 4.0  # an edge of the scene is worth no more than this, as SRM truncates its residuals
+_RESIDUAL_SCALE = 4.0  # levels that become 1: noise and demosaicing leave 1 to 10; a power of two keeps it exact
+_RESIDUAL_LIMIT = 4.0  # an edge of the scene counts no more than this, as SRM truncates its residuals
 
 _KERNELS = (
     ((-1.0, 2.0, -1.0), (2.0, -4.0, 2.0), (-1.0, 2.0, -1.0)),
@@ -36,12 +36,12 @@ _KERNELS = (
 
 
 class FrontEnd(nn.Module):
-    """What the network sees of a crop.
+    """Turns a crop into the network's input.
 
     `rgb`: values as -1..1, 3 channels. `residual`: three high-pass residuals of each colour, 9 channels: the
     square 3×3 and the horizontal and vertical second differences of the rich models for steganalysis (Fridrich
-    and Kodovský, IEEE TIFS 7(3), 2012), scaled and truncated; they are blind to what the picture shows in the
-    large, which a network otherwise learns instead of the camera. `both`: the two side by side, 12 channels.
+    and Kodovský, IEEE TIFS 7(3), 2012), scaled and truncated. They suppress the scene, which a network would otherwise
+    learn instead of the camera. `both`: the two side by side, 12 channels.
     """
 
     kernels: Tensor
@@ -50,14 +50,14 @@ class FrontEnd(nn.Module):
     def __init__(self, front: Front) -> None:
         super().__init__()
         parts = [_rgb()] if front == "rgb" else [_residuals()] if front == "residual" else [_rgb(), _residuals()]
-        # one dense convolution with fixed weights: six times as fast as a convolution colour by colour
+        # one dense convolution with fixed weights is six times as fast as one convolution for each colour
         kernels = torch.cat([kernels for kernels, _ in parts]).contiguous(memory_format=torch.channels_last)
         self.register_buffer("kernels", kernels, persistent=False)
         self.register_buffer("offsets", torch.cat([offsets for _, offsets in parts]), persistent=False)
 
     @property
     def channels(self) -> int:
-        """Channels the network gets."""
+        """Channels of the network's input."""
         return len(self.kernels)
 
     def forward(self, crops_nchw: Tensor) -> Tensor:
@@ -65,11 +65,11 @@ class FrontEnd(nn.Module):
         pixels = crops_nchw.to(torch.float32, memory_format=torch.channels_last)
         padded = nn.functional.pad(pixels, (1, 1, 1, 1), mode="reflect")
         seen = nn.functional.conv2d(padded, self.kernels, self.offsets)
-        return seen.clamp_(-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT)  # -1..1 of the pixels stays as it is
+        return seen.clamp_(-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT)  # does not touch the pixels' -1..1
 
 
 def _rgb() -> tuple[Tensor, Tensor]:
-    """Return kernels and offsets that make -1..1 of 0..255."""
+    """Return kernels and offsets that map 0..255 to -1..1."""
     kernels = torch.zeros(3, 3, 3, 3)
     kernels[range(3), range(3), 1, 1] = 1 / 127.5
     return kernels, torch.full((3,), -1.0)
@@ -78,7 +78,7 @@ def _rgb() -> tuple[Tensor, Tensor]:
 def _residuals() -> tuple[Tensor, Tensor]:
     """Return kernels and offsets of all residuals of red, then of green, then of blue."""
     bank = torch.tensor(_KERNELS)
-    bank = bank / bank.abs().sum(dim=(1, 2), keepdim=True) * 2.0  # a difference of two means, in levels
+    bank = bank / bank.abs().sum(dim=(1, 2), keepdim=True) * 2.0  # each is a difference of two means, in levels
     kernels = torch.zeros(3, len(bank), 3, 3, 3)
     for colour in range(3):
         kernels[colour, :, colour] = bank / _RESIDUAL_SCALE
@@ -86,7 +86,7 @@ def _residuals() -> tuple[Tensor, Tensor]:
 
 
 class CameraNetwork(nn.Module):
-    """A front and a timm classifier behind it: uint8 crops N×3×H×W in, logits N×classes out."""
+    """A front end followed by a timm classifier: uint8 crops N×3×H×W → logits N×classes."""
 
     def __init__(self, network: str, front: Front, classes: int, pretrained: bool = False) -> None:
         super().__init__()
@@ -102,9 +102,9 @@ class CameraNetwork(nn.Module):
 
 
 def build_network(settings: Training, classes: int) -> CameraNetwork:
-    """Return an untrained network (or one with timm's published weights where `train.pretrained` asks for them).
+    """Return an untrained network, or one with timm's published weights where `train.pretrained` is set.
 
-    Its first weights follow torch's global random numbers. Raises ConfigurationError for an unknown name and for
+    Initial weights are drawn from torch's global random numbers. Raises ConfigurationError for an unknown name and for
     a network that does not take crops of `train.crop_px`.
     """
     network = CameraNetwork(settings.network, settings.front, classes, settings.pretrained).eval()
@@ -120,7 +120,7 @@ def build_network(settings: Training, classes: int) -> CameraNetwork:
 
 @contextmanager
 def mixed_precision(device: torch.device) -> Iterator[None]:
-    """Calculate in bfloat16 where the hardware does so natively (1.7 times as fast on CPUs), else in float32."""
+    """Compute in bfloat16 where the hardware does so natively (1.7 times as fast on CPUs), else in float32."""
     if device.type == "cuda":
         enabled = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -151,7 +151,7 @@ def _small(stages: tuple[int, ...], channels: int, classes: int) -> nn.Module:
     from timm.models.resnet import BasicBlock, ResNet
 
     return ResNet(
-        cast(Any, BasicBlock),  # timm's hint means the class and names the instance
+        cast(Any, BasicBlock),  # timm annotates an instance but takes the class
         (1, 1, 1, 1),
         num_classes=classes,
         in_chans=channels,

@@ -1,7 +1,7 @@
-"""Optimisation: settings in, the optimizer, the learning rate of every step and the running average of the weights out.
+"""Optimisation: the optimizer, the learning rate of each step and the running average of the weights.
 
-Nothing here has a state of its own: the learning rate and the average's decay are functions of the step's number, so
-a resumed run needs the tensors and one number.
+The learning rate and the average's decay are functions of the step's number, so a resumed run needs nothing but the
+tensors and that number.
 """
 
 import math
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from corpus.sections import Training
 
-_FINAL_SHARE = 0.01  # of the learning rate at the last step
-_WARM_UP_SHARE = 0.25  # of all steps, at most: short runs must not end warming up
+_FINAL_SHARE = 0.01  # of the learning rate, left at the last step
+_WARM_UP_SHARE = 0.25  # of all steps, at most: short runs must not spend themselves warming up
 
 
 def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.AdamW:
-    """Return AdamW over the network's parameters; biases and norms (one dimension) do not decay."""
+    """Return AdamW over the network's parameters, without weight decay for biases and norms (one dimension)."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [each for each in parameters if each.ndim > 1], "weight_decay": settings.weight_decay},
@@ -26,7 +26,7 @@ def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.AdamW:
 
 
 def learning_rate(step: int, settings: Training) -> float:
-    """Return the rate of a step, counted from 0 over all epochs: a linear warm-up, then half a cosine to 1 %.
+    """Return the rate of a step, counted from 0 over all epochs: a linear warm-up, then half a cosine down to 1 %.
 
     The warm-up takes `train.warm_up_steps`, but at most a quarter of all steps.
     """
@@ -42,7 +42,7 @@ def learning_rate(step: int, settings: Training) -> float:
 def update_average(average: nn.Module, network: nn.Module, step: int, decay: float) -> None:
     """Move the running average of weights and buffers towards the network's; integer buffers are copied.
 
-    The decay grows with the step as (1 + step) / (10 + step) up to `decay`, so that the first weights are forgotten.
+    The decay grows with the step as (1 + step) / (10 + step) up to `decay`, so that the initial weights are forgotten.
     """
     decay = min(decay, (1 + step) / (10 + step))
     own, new = _state(average), _state(network)

@@ -1,9 +1,9 @@
-"""Torchvision repair: makes `import timm` work beside a torchvision built for another torch; does nothing elsewhere.
+"""Torchvision repair: makes `import timm` work beside a torchvision that was built for another torch.
 
-A CPU-only torch next to the registry's torchvision (built for CUDA) cannot load torchvision's operators, and
-`import torchvision`, which timm does, fails with "operator torchvision::nms does not exist". Nothing here uses
-those operators: it is enough that their names are known. Call `repair_torchvision` before timm is imported, in
-every process. `torchvision.io` and the operators themselves stay unusable.
+With a CPU-only torch and the registry's torchvision (built for CUDA), torchvision's operators cannot be loaded, and
+`import torchvision`, which timm does, fails with "operator torchvision::nms does not exist". This project uses none of
+those operators, so declaring their names suffices. Call `repair_torchvision` before timm is imported, in every process.
+`torchvision.io` and the operators themselves stay unusable. Where torchvision is whole, nothing is changed.
 """
 
 import functools
@@ -19,10 +19,10 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 @functools.cache  # the library object must live as long as the process: its operators go with it
 def repair_torchvision() -> Any:
-    """Import torchvision, if need be after declaring the operators its build cannot load.
+    """Import torchvision, where necessary after declaring the operators that its build cannot load.
 
-    Returns the declaring `torch.library.Library`, None where torchvision is whole. Any other fault of the
-    import is raised as it is.
+    Returns the declaring `torch.library.Library`, or None where torchvision is whole. Any other fault of the import is
+    raised unchanged.
     """
     try:
         importlib.import_module("torchvision")

@@ -1,10 +1,10 @@
-"""The Flickr half of the site: parameters of an API call in, the answer of the real API's shape out.
+"""The Flickr API of the site: answers calls in the shapes of the real API.
 
-Knows `flickr.photos.search`, `flickr.photos.getInfo` and `flickr.photos.licenses.getInfo` in JSON. Refuses, as the
-real one and with its codes and status 200: bad keys (100), unknown methods (112), other formats (111), searches
-without any limit (3), photographs that are not there (1).
-Misspelt parameters are ignored in silence, as there. Fields and extras are those of the API's documentation and of
-recorded answers; the parameter `camera` is undocumented and takes the path of flickr.com/cameras.
+Supports `flickr.photos.search`, `flickr.photos.getInfo` and `flickr.photos.licenses.getInfo` in JSON. Like the real
+API, with its codes and status 200, it refuses bad keys (100), unknown methods (112), other formats (111), searches
+without any limit (3) and unknown photographs (1), and silently ignores misspelt parameters. Fields and extras are those
+of the API's documentation and of recorded answers; the parameter `camera` is undocumented and takes the path of
+flickr.com/cameras.
 """
 
 import calendar
@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.catalogue import Catalogue
-from demo.photo_site.answers import Answer, json_answer
 from demo.photo_site.behaviour import Behaviour, Countdown
-from demo.photo_site.flickr.licences import LICENCES
+from demo.photo_site.content.answers import Answer, json_answer
+from demo.photo_site.content.licences import LICENCES
 from demo.uploads.upload import Upload
 
 API_PATH = "/services/rest/"
@@ -27,13 +27,13 @@ PAGES_PATH = "/photos/"
 PER_PAGE_DEFAULT, PER_PAGE_MAX = 100, 500
 """By the documentation of flickr.photos.search."""
 _SERVER, _FARM = "65535", 66
-"""Of all photographs uploaded in recent years."""
+"""Those of all photographs uploaded in recent years."""
 _LIMITS = ("camera", "min_upload_date", "max_upload_date", "license", "user_id", "text", "tags")
-"""Parameters one of which a search must have."""
+"""A search must have one of these parameters."""
 
 
 class FlickrApi:
-    """The photographs of one site behind the API's methods."""
+    """Answers API calls about a site's Flickr photographs."""
 
     def __init__(
         self, uploads: Sequence[Upload], cameras: Catalogue, behaviour: Behaviour, unavailable: Countdown, url: str
@@ -46,9 +46,9 @@ class FlickrApi:
         self.files = {
             file_path(upload): upload for upload in self._uploads if upload.id not in behaviour.download_forbidden
         }
-        """Path of every original that may be downloaded."""
+        """Upload by path, for every original that may be downloaded."""
         self.pages = {f"{PAGES_PATH}{upload.owner_id}/{upload.id}": upload for upload in self._uploads}
-        """Path of every photograph's page, without the slash it may end with."""
+        """Upload by the path of its page, without a trailing slash."""
 
     def answer(self, query: Mapping[str, str]) -> Answer:
         """Return the answer to one call."""
@@ -85,7 +85,7 @@ class FlickrApi:
         )
         per_page = min(_positive(query.get("per_page"), PER_PAGE_DEFAULT), PER_PAGE_MAX)
         page = _positive(query.get("page"), 1)
-        # behind the results that can be had, pages repeat the last one, though `pages` and `total` promise more
+        # beyond the available results, pages repeat the last one, although `pages` and `total` promise more
         results_max = self._behaviour.results_max
         shown = min(page, -(-results_max // per_page)) if len(found) > results_max else page
         photos = {
@@ -133,7 +133,7 @@ class FlickrApi:
         )
 
     def _photo(self, upload: Upload, query: Mapping[str, str]) -> dict[str, Any]:
-        """Return one photograph with the extras asked for; without leave to download nothing tells of the original."""
+        """Return one photograph with the requested extras; nothing reveals an original that may not be downloaded."""
         may_download = upload.id not in self._behaviour.download_forbidden
         extras: dict[str, dict[str, Any]] = {
             "license": {"license": upload.licence},
@@ -178,12 +178,12 @@ class FlickrApi:
 
 
 def file_path(upload: Upload) -> str:
-    """Return the path of an original, which only those who may download are told."""
+    """Return the path of an original, revealed only to those who may download it."""
     return f"{FILES_PATH}{upload.id}_{_secret(upload, 'original')}_o.jpg"
 
 
 def _secret(upload: Upload, purpose: str) -> str:
-    """Return the ten hexadecimal digits that make an address one cannot guess, others for another file."""
+    """Return ten hexadecimal digits that make an address unguessable and change with the file."""
     return hashlib.sha256(f"{purpose} {upload.id} {upload.sha1}".encode()).hexdigest()[:10]
 
 
@@ -198,8 +198,8 @@ def _moment(text: str | None) -> int | None:
     try:
         return int(text)
     except ValueError:
-        pass  # the other form is tried
+        pass  # not an epoch
     try:
         return calendar.timegm(time.strptime(text, "%Y-%m-%d %H:%M:%S"))
     except ValueError:
-        return None  # ignored in silence, as there
+        return None  # silently ignored, as by the real API

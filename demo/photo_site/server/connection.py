@@ -1,39 +1,43 @@
-"""One connection to the site: requests in, answers out, with the delays, failures and cuts the site is set up for.
+"""The HTTP server: sends a site's answers, with the delays, failures and cuts that `Behaviour` asks for.
 
-HTTP/1.1 with keep-alive, GET and HEAD; what a path is answered with, the site decides.
+HTTP/1.1 with keep-alive, GET and HEAD, on the loopback address alone. What a path is answered with, the subclass in
+`demo.photo_site.server.site` decides.
 """
 
+import contextlib
 import socket
+import sys
+import threading
 import time
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
-from demo.photo_site.answers import Answer, text_answer
-from demo.photo_site.server.log import ServedRequest
-
-if TYPE_CHECKING:
-    from demo.photo_site.server.site import Server
+from demo.photo_site.behaviour import Behaviour, Countdown, Turns
+from demo.photo_site.content.answers import Answer, text_answer
+from demo.photo_site.server.log import Kind, RequestLog, ServedRequest
 
 _CHUNK_BYTES = 1 << 16
 _CHUNKS_PER_S = 20
-"""Of a paced body: fine enough that a second has no bursts."""
+"""Of a paced body: small enough chunks for an even flow within a second."""
 _PACED_BUFFER_BYTES = 1 << 14
-"""Of the socket while paced: a larger one would take in a whole photograph at once, and pace nothing."""
+"""Of a paced socket: a larger buffer would swallow a whole photograph at once and pace nothing."""
 _WITH_RETRY_AFTER = (429, 503)
 
 
 class Connection(BaseHTTPRequestHandler):
-    """Serves the requests of one client, one behind another."""
+    """Serves the requests of one client, one after another."""
 
     server: "Server"
     protocol_version = "HTTP/1.1"
     server_version = "PhotoSite"
     timeout = 60  # seconds an idle connection is kept
-    disable_nagle_algorithm = True  # headers and body leave apart, and would wait 40 ms for each other
+    disable_nagle_algorithm = True  # headers and body are written separately and would wait 40 ms for each other
 
     def setup(self) -> None:
-        """Prepare the socket."""
+        """Shrink the socket's buffer where files are paced."""
         if self.server.behaviour.bytes_per_s is not None:
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PACED_BUFFER_BYTES)
         super().setup()
@@ -43,11 +47,11 @@ class Connection(BaseHTTPRequestHandler):
         self._serve()
 
     def do_HEAD(self) -> None:
-        """Answer with headers alone."""
+        """Answer with headers only."""
         self._serve()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
-        """Write nothing: the site's log has it all."""
+        """Write nothing, since the site's log has everything."""
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
@@ -63,12 +67,12 @@ class Connection(BaseHTTPRequestHandler):
             self.server.closing.wait(self.server.behaviour.delay_s)
             self._send(served, self._failure() or self.server.answer(parts.path, parts.query, self.headers))
         except ConnectionError:
-            self.close_connection = True  # the client has gone, as clients do
+            self.close_connection = True  # the client hung up, as clients do
         finally:
             self.server.log.end(served)
 
     def _failure(self) -> Answer | None:
-        """Return the refusal that is due for this path or to this request, if one is."""
+        """Return the refusal that is due for this path or this request, if any."""
         is_turn = self.server.turns.take()
         fragment = self.server.failures.take(self.path)
         if fragment is not None:
@@ -116,3 +120,51 @@ class Connection(BaseHTTPRequestHandler):
             except ConnectionError:
                 self.server.log.add(served, -len(chunk))
                 raise
+
+
+class Server(ThreadingHTTPServer, ABC):
+    """The listening socket, and everything that the connections share. Port 0 takes a free one."""
+
+    request_queue_size = 128  # connections that wait; the default of 5 would refuse a crawler's burst
+    daemon_threads = False  # `stop` ends the connections and waits for their threads
+
+    def __init__(self, port: int, behaviour: Behaviour) -> None:
+        super().__init__(("127.0.0.1", port), Connection)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.behaviour, self.log, self.closing = behaviour, RequestLog(), threading.Event()
+        self.failures = Countdown({fragment: times for fragment, (_, times) in behaviour.fail_first.items()})
+        self.cuts = Countdown({fragment: times for fragment, (_, times) in behaviour.cut_after_bytes.items()})
+        self.turns = Turns(behaviour.refuse_every)
+        self._open: set[socket.socket] = set()
+
+    @abstractmethod
+    def kind_of(self, path: str) -> Kind:
+        """Return what a request for a path is for."""
+
+    @abstractmethod
+    def answer(self, path: str, query: str, headers: Message) -> Answer:
+        """Return the answer to a request for a path."""
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection and serve it in a thread of its own."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection and close it."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that hang up; show any other error, which is a fault of this site."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def stop(self) -> None:
+        """Stop listening, end all connections, and wait for their threads."""
+        self.closing.set()
+        self.shutdown()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):  # its own thread has closed it meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()

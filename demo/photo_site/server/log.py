@@ -1,7 +1,7 @@
-"""The log of served requests: what was asked, what was sent, how many at a time; read by tests and benchmarks.
+"""Log: records requests, what was sent and how many were open at once, for tests and benchmarks to read.
 
-A request counts as over just before its last bytes leave, and its bytes count when they are handed to the
-socket: so a client that has its answer finds it here, and never meets a former request of its own still counted.
+A request counts as over just before its last bytes leave, and bytes count when they are handed to the socket. So a
+client that has its answer finds it here, and its earlier requests no longer count as open.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["api", "file", "page"]
-"""What a request is for: an answer of an API, a file, or anything else."""
+"""What a request is for: an API's answer, a file, or anything else."""
 
 
 @dataclass
@@ -29,13 +29,13 @@ class ServedRequest:
     user_agent: str | None
     kind: Kind
     in_work: int
-    """Requests in work at its arrival, itself among them."""
+    """Requests open at its arrival, itself included."""
     status: int = 0
-    """0 while no answer has begun."""
+    """0 until the answer begins."""
     sent_bytes: int = 0
     """Of the body."""
     file: str | None = None
-    """Name in the uploads' folder, where the answer is such a file or a part of it."""
+    """Name in the uploads' folder, where the answer is a file or a part of one."""
     file_bytes: int = 0
     """Size of that whole file."""
 
@@ -46,12 +46,12 @@ class Downloads:
 
     whole: int = 0
     partial: int = 0
-    """A range, or a whole file broken off."""
+    """A range, or a whole file cut short."""
     sent_bytes: int = 0
 
 
 class RequestLog:
-    """All requests since the start, safe to write and read from many threads."""
+    """All requests since the start; safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class RequestLog:
     def begin(
         self, method: str, path: str, query: str, range_header: str | None, user_agent: str | None, *, kind: Kind
     ) -> ServedRequest:
-        """Note a request that has arrived; `add` and `end` go on with what is returned."""
+        """Record a request that has arrived, and return it for `add` and `end`."""
         with self._lock:
             in_work = len(self._open) + 1
             served = ServedRequest(time.time(), method, path, query, range_header, user_agent, kind, in_work)
@@ -74,18 +74,18 @@ class RequestLog:
         return served
 
     def add(self, served: ServedRequest, sent_bytes: int) -> None:
-        """Add bytes to what was sent; a negative number takes back what the socket refused."""
+        """Count sent bytes; a negative number takes back what the socket refused."""
         with self._lock:
             served.sent_bytes += sent_bytes
 
     def end(self, served: ServedRequest) -> None:
-        """Count a request as over; twice does no harm."""
+        """Count a request as over; may be called twice."""
         with self._lock:
             self._open.pop(id(served), None)
 
     @property
     def peak(self) -> int:
-        """Most requests that were open at once."""
+        """The most requests that were open at once."""
         with self._lock:
             return self._peak
 
@@ -100,7 +100,7 @@ class RequestLog:
             return [dataclasses.replace(served) for served in self._served]
 
     def downloads(self) -> dict[str, Downloads]:
-        """Return how often each file was sent whole and in part; files never sent are left out."""
+        """Return how often each file was sent whole and in part, without files that were never sent."""
         downloads: dict[str, Downloads] = defaultdict(Downloads)
         for served in self.requests():
             if served.file is None or served.method != "GET" or served.status not in (200, 206):

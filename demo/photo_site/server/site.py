@@ -1,19 +1,15 @@
-"""A photo site on this machine: a folder of uploads in, a Flickr and a Wikimedia Commons to crawl out.
+"""A photo site on this machine: serves a folder of uploads as a Flickr and a Wikimedia Commons to crawl.
 
-`PhotoSite` runs it in a thread, for tests and for the demo. It listens on the loopback address alone. API keys are
-any 32 hexadecimal digits; the wiki and its files refuse clients whose User-Agent names nobody to write to.
+`PhotoSite` runs it in a thread, for tests and for the demo. Any 32 hexadecimal digits are an API key. The wiki and its
+files refuse clients whose User-Agent names no contact.
 """
 
-import contextlib
 import re
-import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,29 +17,29 @@ from urllib.parse import parse_qsl, unquote
 
 from corpus.catalogue import Catalogue
 from corpus.errors import StorageError
-from demo.photo_site.answers import Answer, photo_page, text_answer
-from demo.photo_site.behaviour import Behaviour, Countdown, Turns
-from demo.photo_site.files import file_answer
+from demo.photo_site.behaviour import Behaviour, Countdown
+from demo.photo_site.content.answers import Answer, photo_page, text_answer
+from demo.photo_site.content.files import file_answer
+from demo.photo_site.content.licences import licence_of
+from demo.photo_site.content.shown import Shown, show
 from demo.photo_site.flickr import api as flickr
-from demo.photo_site.flickr.licences import licence_of
-from demo.photo_site.server.connection import Connection
-from demo.photo_site.server.log import Downloads, Kind, RequestLog, ServedRequest
-from demo.photo_site.shown import Shown, show
+from demo.photo_site.server.connection import Server
+from demo.photo_site.server.log import Downloads, Kind, ServedRequest
 from demo.photo_site.wiki import api as mediawiki
 from demo.photo_site.wiki.pages import Wiki, WikiPage
 from demo.uploads.upload import LISTING, Upload, read_listing
 
 API_KEY = "0123456789abcdef0123456789abcdef"
-"""One of the keys the Flickr API takes."""
+"""One of the keys the Flickr API accepts."""
 _WIKI_FILES_PATH = "/images/"
 _CONTACT = re.compile(r"\S@\S|https?://\S", re.IGNORECASE)
 _ROBOT_POLICY = "Please set a user-agent and respect our robot policy https://w.wiki/4wJS.\n"
-"""What Wikimedia answers to a client that does not say whose it is, with status 403."""
+"""Wikimedia's answer, with status 403, to a client that does not say whose it is."""
 
 
 @dataclass(frozen=True)
 class _Routes:
-    """What answers which path, at one moment."""
+    """What answers which path at one moment."""
 
     shown: Shown
     flickr: flickr.FlickrApi
@@ -52,32 +48,23 @@ class _Routes:
     wiki_pages: dict[str, WikiPage]
 
 
-class Server(ThreadingHTTPServer):
-    """The listening socket, and what every connection shares."""
-
-    request_queue_size = 128  # connections that wait; the default of 5 turns a crawler's burst away
-    daemon_threads = False  # `stop` ends the connections and waits for their threads
+class _SiteServer(Server):
+    """The server of one site, whose uploads may change while it runs."""
 
     def __init__(self, folder: Path, cameras: Catalogue, port: int, behaviour: Behaviour) -> None:
         try:
             uploads, _ = read_listing(folder)
         except FileNotFoundError as error:
             raise StorageError(f"{folder}: has no {LISTING}; name a folder that demo.uploads.make has made") from error
-        super().__init__(("127.0.0.1", port), Connection)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.behaviour, self.log, self.closing = behaviour, RequestLog(), threading.Event()
-        self.failures = Countdown({fragment: times for fragment, (_, times) in behaviour.fail_first.items()})
-        self.cuts = Countdown({fragment: times for fragment, (_, times) in behaviour.cut_after_bytes.items()})
-        self.turns = Turns(behaviour.refuse_every)
+        super().__init__(port, behaviour)
         self._unavailable = Countdown({"": behaviour.unavailable_answers})
         self._lagging = Countdown({"": behaviour.maxlag_answers})
         self._cameras = cameras
         self._changing = threading.Lock()
         self._routes = self._routes_to(show(folder, uploads))
-        self._open: set[socket.socket] = set()
 
     def change(self, changed: Callable[[Shown], Shown]) -> None:
-        """Show what a function makes of what is shown now; answers that have begun are finished as they were."""
+        """Replace what is shown by what a function makes of it; answers under way are finished as they began."""
         with self._changing:
             self._routes = self._routes_to(changed(self._routes.shown))
 
@@ -89,7 +76,7 @@ class Server(ThreadingHTTPServer):
 
     def answer(self, path: str, query: str, headers: Message) -> Answer:
         """Return the answer to a request for a path."""
-        routes = self._routes  # once, since they may change meanwhile
+        routes = self._routes  # read once, since another thread may replace them
         shown = routes.shown
         plain = unquote(path)
         parameters = dict(parse_qsl(query, keep_blank_values=True))
@@ -122,40 +109,16 @@ class Server(ThreadingHTTPServer):
             {unquote(page.description_path): page for page in wiki.files},
         )
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection and serve it in a thread of its own."""
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forget the connection and close it."""
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up; anything else is a fault of this site and is shown."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-    def stop(self) -> None:
-        """Stop listening, end all connections, wait for their threads."""
-        self.closing.set()
-        self.shutdown()
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):  # closed by its own thread meanwhile
-                connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
-
 
 class PhotoSite:
-    """A site that runs in a background thread from its making until `stop`, or as a context manager.
+    """A site that runs in a background thread from its creation until `stop`, or as a context manager.
 
-    `port` 0 takes a free one. Further arguments are those of `Behaviour`, e.g. `fail_first={"_o.jpg": (429, 2)}`,
+    `port` 0 takes a free port. Further arguments are those of `Behaviour`, e.g. `fail_first={"_o.jpg": (429, 2)}`,
     `honour_range=False`, `bytes_per_s=4e6`. Raises StorageError where the folder holds no uploads.
     """
 
     def __init__(self, folder: Path, cameras: Catalogue, *, port: int = 0, **behaviour: Any) -> None:
-        self._server = Server(folder, cameras, port, Behaviour(**behaviour))
+        self._server = _SiteServer(folder, cameras, port, Behaviour(**behaviour))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
@@ -174,7 +137,7 @@ class PhotoSite:
 
     @property
     def url(self) -> str:
-        """Address of the site, without a slash behind."""
+        """Address of the site, without a trailing slash."""
         return self._server.url
 
     @property
@@ -189,12 +152,12 @@ class PhotoSite:
 
     @property
     def requests(self) -> list[ServedRequest]:
-        """All requests so far, in order of arrival; a copy."""
+        """A copy of all requests so far, in order of arrival."""
         return self._server.log.requests()
 
     @property
     def peak_parallel_requests(self) -> int:
-        """Most requests that were being answered at once."""
+        """The most requests that were being answered at once."""
         return self._server.log.peak
 
     def peak_parallel(self, kind: Kind) -> int:
@@ -202,18 +165,18 @@ class PhotoSite:
         return self._server.log.peak_of(kind)
 
     def replace(self, upload_id: str, file: str) -> None:
-        """Give an upload another file of the folder, by its name, as its owner does who uploads it anew.
+        """Replace an upload's file by another one of the folder, as owners do who upload a new version.
 
         On the wiki its SHA-1 and time change, on Flickr its original's address. Raises KeyError for an unknown upload.
         """
         self._server.change(lambda shown: shown.with_file(upload_id, file, int(time.time())))
 
     def delete(self, upload_id: str) -> None:
-        """Take an upload off the site, with its pages and its file; raises KeyError for an unknown one."""
+        """Remove an upload with its pages and its file from the site; raises KeyError for an unknown one."""
         self._server.change(lambda shown: shown.without(upload_id))
 
     def add(self, upload: Upload) -> None:
-        """Put an upload, whose file lies in the folder, on its site; raises ValueError for an id that is taken."""
+        """Add an upload whose file is in the folder; raises ValueError for an id that is taken."""
         self._server.change(lambda shown: shown.with_upload(upload))
 
     @property

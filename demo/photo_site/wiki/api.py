@@ -1,12 +1,13 @@
-"""The Wikimedia half of the site: parameters of an API request in, the answer of MediaWiki's shape out.
+"""The MediaWiki API of the site: answers requests in the shapes of MediaWiki.
 
-Knows `action=query` with `list=categorymembers`, or with `generator=categorymembers`, `generator=search`, `titles` or
-`pageids` and `prop=imageinfo`; `titles` of categories with `prop=categoryinfo`; `meta=siteinfo`. Of searches it knows
-those by camera alone, `haswbstatement:P4082=Q…`, any other finds nothing.
-Shapes, error codes and continuations are those a MediaWiki 1.39 was seen to answer, licence fields and searches those
-of Wikimedia Commons. Two of its habits that surprise are here too: sorted by timestamp, a category
-answers with all its members, whatever type was asked for; and a batch of files is described over several answers,
-in which all its pages stand and only some have `imageinfo`, before the generator goes on.
+Supports `action=query` with `list=categorymembers`, or with `generator=categorymembers`, `generator=search`, `titles`
+or `pageids` and `prop=imageinfo`; `titles` of categories with `prop=categoryinfo`; `meta=siteinfo`. The only search is
+that by camera, `haswbstatement:P4082=Q…`; any other finds nothing.
+
+Shapes, error codes and continuations were observed on a MediaWiki 1.39, licence fields and searches on Wikimedia
+Commons. Two surprising habits are included: sorted by timestamp, a category returns all its members, whatever type was
+requested; and a batch of files is described over several answers, each of which lists all its pages but `imageinfo`
+for some only, before the generator continues.
 """
 
 import calendar
@@ -16,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.photo_site.answers import Answer, json_answer
 from demo.photo_site.behaviour import Behaviour, Countdown
+from demo.photo_site.content.answers import Answer, json_answer
 from demo.photo_site.wiki.imageinfo import image_info
 from demo.photo_site.wiki.pages import CATEGORY, FILE, Member, Wiki, WikiPage, wiki_time
 
@@ -25,11 +26,11 @@ API_PATH = "/w/api.php"
 LIMIT_DEFAULT, LIMIT_MAX = 10, 500
 """Of categorymembers, for clients without special rights."""
 PAGES_MAX = 50
-"""Titles or page ids a request."""
+"""Titles or page ids per request."""
 _SEARCH_SORTS = ("relevance", "create_timestamp_asc")
 _DIGITS = "%Y%m%d%H%M%S"
 _LAG_S, _LAGGED_HOST = 6.2, "10.0.0.7"
-"""What a replica that lags is said to be behind."""
+"""Lag and name of the replica that maxlag errors report."""
 
 
 class _ApiError(Exception):
@@ -39,14 +40,14 @@ class _ApiError(Exception):
 
 
 class MediaWikiApi:
-    """The pages of one wiki behind the API."""
+    """Answers API requests about the pages of one wiki."""
 
     def __init__(self, wiki: Wiki, folder: Path, behaviour: Behaviour, lagging: Countdown, url: str) -> None:
         self._wiki, self._folder, self._behaviour, self._url = wiki, folder, behaviour, url
         self._lagging = lagging
 
     def answer(self, query: Mapping[str, str]) -> Answer:
-        """Return the answer to one request; errors have status 200 and their code in a header, too."""
+        """Return the answer to one request; errors have status 200 and repeat their code in a header."""
         modern = query.get("formatversion") in ("2", "latest")
         headers = {}
         try:
@@ -112,7 +113,7 @@ class MediaWikiApi:
     def _members(
         self, query: Mapping[str, str], prefix: str, tree: dict[str, Any]
     ) -> tuple[Sequence[Member], str | None]:
-        """Return one batch of a category's members, and where the next one begins."""
+        """Return one batch of a category's members, and where the next batch begins."""
         if not query.get(f"{prefix}title"):
             names = f'"{prefix}title" and "{prefix}pageid"'
             raise _ApiError("missingparam", f"One of the parameters {names} is required.")
@@ -121,7 +122,7 @@ class MediaWikiApi:
             raise _ApiError("invalidcategory", "The category name you entered is not valid.")
         members = list(self._wiki.categories.get(title, ()))
         backwards = query.get(f"{prefix}dir") in ("desc", "descending", "older")
-        if query.get(f"{prefix}sort") == "timestamp":  # the type asked for is ignored
+        if query.get(f"{prefix}sort") == "timestamp":  # MediaWiki ignores the requested type here
             members = _between(members, query, prefix, backwards)
             members.sort(key=lambda member: (member.added_at_s, member.page.pageid), reverse=backwards)
             places = [f"{wiki_time(member.added_at_s, _DIGITS)}|{member.page.pageid}" for member in members]
@@ -180,7 +181,7 @@ class MediaWikiApi:
 def _onward(
     query: Mapping[str, str], next_file: WikiPage | None, next_place: str | None, name: str = "gcmcontinue"
 ) -> dict[str, str]:
-    """Return the `continue` object: first all properties of this batch, then the next batch; `name` tells its place."""
+    """Return the `continue` object: first the rest of this batch's properties, then the next batch, named by `name`."""
     if next_file is not None and next_file.upload is not None:
         onward = {"iicontinue": f"{next_file.key}|{wiki_time(next_file.upload.uploaded_at_s, _DIGITS)}"}
         here = query.get(name)
@@ -199,7 +200,7 @@ def _page_ids(text: str) -> list[int]:
 
 
 def _counted(title: str, members: Sequence[Member]) -> dict[str, Any]:
-    """Return the row of a category with how many of what stand in it."""
+    """Return the row of a category with the numbers of its members by kind."""
     files = sum(member.page.kind == "file" for member in members)
     counts = {"size": len(members), "pages": 0, "files": files, "subcats": len(members) - files, "hidden": False}
     return {"ns": CATEGORY, "title": title, "categoryinfo": counts}
@@ -251,7 +252,7 @@ def _limit(query: Mapping[str, str], prefix: str, tree: dict[str, Any]) -> int:
 
 
 def _normal(title: str) -> str:
-    """Return a title as the wiki has it: blanks, a capital behind the namespace."""
+    """Return a title in the wiki's normal form: spaces, and a capital letter after the namespace."""
     namespace, colon, name = " ".join(title.replace("_", " ").split()).partition(":")
     name = name.strip()
     return f"{namespace.strip().capitalize()}:{name[:1].upper()}{name[1:]}" if colon else namespace
@@ -267,7 +268,7 @@ def _bad_continue() -> _ApiError:
 
 
 def _first_format(value: Any, name: str = "") -> Any:
-    """Return a tree in formatversion 1: true is an empty text, pages are keyed by id."""
+    """Return a tree in formatversion 1: true becomes an empty text, pages are keyed by id."""
     if isinstance(value, Mapping):
         renamed = {"docref": "*"} if name == "error" else {"warnings": "*"} if name != "" else {}
         return {renamed.get(key, key): _first_format(item, key) for key, item in value.items()}

@@ -1,7 +1,7 @@
-"""`imageinfo`: what MediaWiki tells of one file, for the properties asked for.
+"""Imageinfo: describes one file as MediaWiki does, with the requested properties.
 
-Values of `extmetadata` are HTML, as on Wikimedia Commons; a file that is gone has `filemissing` and little else.
-Sizes are those of the picture turned upright by its EXIF, and EXIF is told as it stands in the file, blanks and all.
+Values of `extmetadata` are HTML, as on Wikimedia Commons; a missing file has `filemissing` and little else. Sizes are
+those of the picture turned upright by its EXIF. EXIF values are given exactly as in the file, trailing blanks included.
 """
 
 import html
@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from demo.photo_site.files import mime_of
-from demo.photo_site.flickr.licences import licence_of
+from demo.photo_site.content.files import mime_of
+from demo.photo_site.content.licences import licence_of
 from demo.photo_site.wiki.pages import WikiPage, wiki_time
 from demo.uploads.upload import Upload
 
@@ -20,13 +20,13 @@ _EXIF_TOLD = (
     *("Make", "Model", "Orientation", "Software", "DateTime", "DateTimeOriginal", "DateTimeDigitized"),
     *("ExposureTime", "FNumber", "ISOSpeedRatings", "FocalLength"),
 )
-"""EXIF fields that are told; serial numbers and places are not."""
+"""EXIF fields that are given; serial numbers and places are not."""
 _LYING = (5, 6, 7, 8)
-"""Orientations of pictures that are shown turned by a quarter."""
+"""Orientations of pictures that are shown turned by 90°."""
 
 
 def image_info(page: WikiPage, properties: str, folder: Path, url: str, is_missing: bool) -> dict[str, Any]:
-    """Return the description of a file's present version; `properties` joined by `|`, `url` the site's own."""
+    """Return the description of a file's current version; `properties` are joined by `|`, `url` is the site's."""
     upload = page.upload
     asked = properties.split("|")
     info: dict[str, Any] = {}
@@ -75,13 +75,13 @@ def _exif_of(path: Path) -> dict[str, int | str]:
         with Image.open(path) as image:
             block = image.getexif()
             fields = {**block, **block.get_ifd(_EXIF_IFD)}
-    except Exception:  # noqa: BLE001  Pillow raises anything on spoilt files; MediaWiki then tells nothing
+    except Exception:  # noqa: BLE001  Pillow raises anything on broken files, of which MediaWiki gives no EXIF
         return {}
     return {ExifTags.TAGS.get(tag, ""): _plain(value) for tag, value in fields.items()}
 
 
 def _plain(value: Any) -> int | str:
-    """Return a value as MediaWiki writes it: fractions as `a/b`."""
+    """Return a value as MediaWiki writes it, fractions as `a/b`."""
     if isinstance(value, int):
         return value
     if hasattr(value, "numerator"):

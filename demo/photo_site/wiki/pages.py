@@ -1,7 +1,7 @@
-"""The wiki's pages: uploads in, file pages and categories with their members out.
+"""Pages: builds the wiki's file pages and categories from the uploads.
 
-Every camera with a category has one, and in it a subcategory that holds a part of its photographs and, as happens
-on Wikimedia Commons, the category itself: following subcategories without a memory never ends.
+Every camera with a category has a subcategory in it, which holds a part of its photographs and, as happens on Wikimedia
+Commons, the category itself: following subcategories without remembering them never ends.
 """
 
 import hashlib
@@ -19,23 +19,23 @@ FILE, CATEGORY = 6, 14
 """Namespaces of MediaWiki."""
 SUBCATEGORY_SUFFIX = " (details)"
 _SUBCATEGORY_EVERY = 4
-"""Each fourth photograph of a camera stands in the subcategory instead."""
+"""Every fourth photograph of a camera is in the subcategory instead."""
 _FIRST_CATEGORY_ID = 900_000_001
-"""Above all uploads: a category keeps its page id when files are added."""
+"""Above the ids of all uploads, so that a category keeps its page id when files are added."""
 _FORBIDDEN_IN_TITLES = re.compile(r"[#<>\[\]|{}/\\:_\x00-\x1f]+")
 
 
 @dataclass(frozen=True)
 class WikiPage:
-    """One page: of a file, or of a category."""
+    """The page of a file or of a category."""
 
     pageid: int
     title: str
-    """With its namespace, blanks as blanks."""
+    """With its namespace, and with spaces, not underscores."""
     upload: Upload | None = None
-    """Of a file."""
+    """A file's upload; None for a category."""
     file_at_s: int = 0
-    """When the present version of a file came, seconds since 1970."""
+    """When a file's current version was uploaded, seconds since 1970."""
 
     @property
     def namespace(self) -> int:
@@ -49,7 +49,7 @@ class WikiPage:
 
     @property
     def key(self) -> str:
-        """Title without namespace, blanks as underscores."""
+        """Title without namespace, with underscores for spaces."""
         return self.title.partition(":")[2].replace(" ", "_")
 
     @property
@@ -59,7 +59,7 @@ class WikiPage:
 
     @property
     def file_path(self) -> str:
-        """Path of the file, sorted into folders by the MD5 of its name, as MediaWiki does."""
+        """Path of the file, in folders named by the MD5 of its name, as in MediaWiki."""
         digest = hashlib.md5(self.key.encode(), usedforsecurity=False).hexdigest()
         return f"/images/{digest[0]}/{digest[:2]}/{quote(self.key, safe='')}"
 
@@ -70,18 +70,18 @@ class Member:
 
     page: WikiPage
     added_at_s: int
-    """When it came into the category."""
+    """When it was added to the category."""
 
     @property
     def sort_key(self) -> str:
-        """What members are sorted by where nothing else is asked."""
+        """Key of the default order of members."""
         return self.page.title.partition(":")[2].upper()
 
 
 class Wiki:
     """All pages of one wiki; a file's page id is its upload's id.
 
-    `replaced_at_s`: id of an upload whose file is not its first → when it came, seconds since 1970.
+    `replaced_at_s`: id of an upload whose file was replaced → when, in seconds since 1970.
     """
 
     def __init__(self, uploads: Sequence[Upload], cameras: Catalogue, replaced_at_s: Mapping[str, int]) -> None:
@@ -131,5 +131,5 @@ def wiki_time(moment_s: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
 
 def _file_title(upload: Upload) -> str:
     words = _FORBIDDEN_IN_TITLES.sub(" ", upload.title).split()
-    name = " ".join([*words, upload.id])  # titles are unique on a wiki, those of uploads need not be
+    name = " ".join([*words, upload.id])  # a wiki's titles are unique, but uploads' titles need not be
     return f"File:{name[0].upper()}{name[1:]}.jpg"

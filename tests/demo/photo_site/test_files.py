@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from demo.photo_site.files import parse_range
+from demo.photo_site.content.files import parse_range
 
 
 @pytest.fixture

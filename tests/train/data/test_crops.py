@@ -115,6 +115,7 @@ def test_loader_processes_never_share_random_numbers(photo: Callable[..., bytes]
     assert len(set(crops)) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_loaders_work_in_a_process_whose_opencv_has_threads() -> None:
     """A fork has the locks of OpenCV's pool and not its threads: shutting the pool there waits for ever."""

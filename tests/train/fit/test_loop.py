@@ -8,7 +8,8 @@ import torch
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.fit.loop import Batch, train_epochs
+from train.data.crops import Batch
+from train.fit.loop import train_epochs
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average
@@ -183,7 +184,7 @@ def test_a_loss_that_is_no_number_stops_the_training_before_anything_is_saved(se
     state = new_state(wild)
     with torch.no_grad():
         next(iter(state.network.parameters())).fill_(float("nan"))
-    with pytest.raises(StageError, match=r"the loss is not a number in epoch 1; lower train.learning_rate"):
+    with pytest.raises(StageError, match=r"the loss is not finite in epoch 1; lower train.learning_rate"):
         train(state, wild, store)
     assert store.names("c") == []
 

@@ -39,12 +39,13 @@ def workers_below(parent: int) -> list[int]:
     return [process for process, name in names.items() if "RayTrainWorker" in name and descends(process)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_workers_train_together_and_a_killed_one_comes_back(
     filled: Store, configuration: Callable[..., Path], repository: Path, tmp_path: Path
 ) -> None:
     # no loaders: forked ones look like workers until they take their own name, and see docs/LOG.md on killing theirs
-    file = configuration(workers=2, epochs=6, steps_per_epoch=60, loaders=0)
+    file = configuration(workers=2, epochs=4, steps_per_epoch=40, loaders=0)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     log = (tmp_path / "log").open("w")
     process = subprocess.Popen(
@@ -69,7 +70,7 @@ def test_two_workers_train_together_and_a_killed_one_comes_back(
             os.killpg(process.pid, signal.SIGKILL)
         log.close()
     history = [json.loads(line) for line in filled.read("runs/both/metrics.jsonl").decode().splitlines()]
-    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
     assert sum(entry.get("resumed", False) for entry in history) == 1
     assert filled.read_json("runs/both/evaluation.json")["unaltered"] > 0.9
     output = (tmp_path / "log").read_text()

@@ -43,7 +43,7 @@ def test_a_name_of_ones_own_belongs_to_one_training(store: Store, config: Callab
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "latest", ".hidden"])
 def test_a_name_that_is_no_folder_name_is_refused(store: Store, config: Callable[..., RunConfig], name: str) -> None:
-    with pytest.raises(StageError, match="is not a plain name"):
+    with pytest.raises(StageError, match="is not a plain folder name"):
         open_run(store, config(), name)
 
 

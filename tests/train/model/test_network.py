@@ -84,6 +84,7 @@ def test_mixed_precision_never_touches_the_front(settings: Callable[..., Trainin
     assert seen[0].dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_timm_can_be_imported_in_a_fresh_process_once_torchvision_is_repaired() -> None:
     code = (
         "from train.model.torchvision_repair import repair_torchvision as repair\n"

@@ -1,7 +1,7 @@
-"""Files of the site: an upload and the headers of a request in, its bytes or a range of them out.
+"""Files: answers requests for an upload's bytes or a range of them.
 
-Follows RFC 9110, sections 13 and 14: one byte range a request, ETag and Last-Modified as validators, If-Range.
-Several ranges, other units and garbled ranges are ignored, as the RFC allows; the answer is then the whole file.
+Follows RFC 9110, sections 13 and 14: one byte range per request, ETag and Last-Modified as validators, If-Range.
+Multiple ranges, other units and malformed ranges are ignored, as the RFC allows; the answer is then the whole file.
 """
 
 import email.utils
@@ -9,14 +9,14 @@ import re
 from email.message import Message
 from pathlib import Path
 
-from demo.photo_site.answers import Answer, text_answer
+from demo.photo_site.content.answers import Answer, text_answer
 from demo.uploads.upload import Upload
 
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"GIF8", "image/gif"))
 
 
 def mime_of(path: Path) -> str:
-    """Return the media type by a file's first bytes, as the sites look for themselves; missing files are unknown."""
+    """Return the media type by a file's first bytes, as the real sites do; `unknown/unknown` for a missing file."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -26,9 +26,9 @@ def mime_of(path: Path) -> str:
 
 
 def file_answer(folder: Path, upload: Upload, file_at_s: int, headers: Message, honour_range: bool) -> Answer:
-    """Return the answer to a request for an upload's bytes, which came to the site at `file_at_s`.
+    """Return the answer to a request for an upload's bytes, which came to the site at `file_at_s` (since 1970).
 
-    Status 200 whole, 206 a range, 416 a range behind the end, 404 where the folder has no such file.
+    Status 200: the whole file, 206: a range, 416: a range beyond the end, 404: the folder has no such file.
     """
     path = folder / upload.file
     try:
@@ -53,21 +53,21 @@ def file_answer(folder: Path, upload: Upload, file_at_s: int, headers: Message, 
         return Answer(200, content, common, upload)
     first, end = span
     if first >= end:
-        return text_answer(416, "range behind the end of the file\n", {"Content-Range": f"bytes */{len(content)}"})
+        return text_answer(416, "range beyond the end of the file\n", {"Content-Range": f"bytes */{len(content)}"})
     part = {"Content-Range": f"bytes {first}-{end - 1}/{len(content)}"}
     return Answer(206, content[first:end], {**common, **part}, upload)
 
 
 def parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
-    """Return (first, end) of one byte range, end excluded, within the file; None for a range to ignore.
+    """Return (first, end) of one byte range within the file, end excluded; None for a range to ignore.
 
-    A range that cannot be had is returned empty: first >= end.
+    A range that cannot be satisfied is returned empty: first >= end.
     """
     match = re.fullmatch(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", text.strip(), re.IGNORECASE)
     if match is None or match.group(1) == match.group(2) == "":
         return None
     first_text, last_text = match.groups()
-    if not first_text:  # the last so many bytes
+    if not first_text:  # a suffix: the last so many bytes
         return max(0, size_bytes - int(last_text)), size_bytes
     first = int(first_text)
     if last_text and int(last_text) < first:

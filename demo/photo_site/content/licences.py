@@ -1,4 +1,4 @@
-"""Licences: Flickr's licence ids in, names and addresses out; used by both halves of the site."""
+"""Licences: names and addresses of licences by Flickr's ids, as both sites give them."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class Licence:
     id: str
     """Flickr's."""
     name: str
-    """As flickr.photos.licenses.getInfo has it."""
+    """As in flickr.photos.licenses.getInfo."""
     short_name: str
-    """As Wikimedia Commons has it."""
+    """As on Wikimedia Commons."""
     url: str
 
 
@@ -31,12 +31,7 @@ LICENCES = (
     _creative_commons("5", "by-sa", "2.0", "Attribution-ShareAlike License"),
     Licence("7", "No known copyright restrictions", "No restrictions", "https://www.flickr.com/commons/usage/"),
     Licence("8", "United States Government Work", "PD US Government", "http://www.usa.gov/copyright.shtml"),
-    Licence(
-        "9",
-        "Public Domain Dedication (CC0)",
-        "CC0",
-        "https://creativecommons.org/publicdomain/zero/1.0/",
-    ),
+    Licence("9", "Public Domain Dedication (CC0)", "CC0", "https://creativecommons.org/publicdomain/zero/1.0/"),
     Licence("10", "Public Domain Mark", "Public domain", "https://creativecommons.org/publicdomain/mark/1.0/"),
     _creative_commons("11", "by", "4.0", "CC BY 4.0"),
     _creative_commons("12", "by-sa", "4.0", "CC BY-SA 4.0"),
@@ -45,9 +40,9 @@ LICENCES = (
     _creative_commons("15", "by-nc-sa", "4.0", "CC BY-NC-SA 4.0"),
     _creative_commons("16", "by-nc-nd", "4.0", "CC BY-NC-ND 4.0"),
 )
-"""In no order by id, as the real list."""
+"""Not in order of id, like the real list."""
 
 
 def licence_of(licence_id: str) -> Licence:
-    """Return a licence by Flickr's id; an unknown id is all rights reserved."""
+    """Return a licence by Flickr's id; an unknown id means all rights reserved."""
     return next((licence for licence in LICENCES if licence.id == licence_id), LICENCES[0])

@@ -1,6 +1,6 @@
-"""Shown: the uploads of a site at one moment in, those after a change out. Pure but for a look at their files.
+"""Shown: the uploads that a site shows at one moment, and the same after one is added, removed or replaced.
 
-Sizes in pixels are those of the files themselves, whatever the listing of uploads says; 0 where a file has none.
+Sizes in pixels are read from the files, whatever the listing of uploads says; 0 where a file has none.
 """
 
 import hashlib
@@ -15,26 +15,26 @@ from demo.uploads.upload import Upload
 
 @dataclass(frozen=True)
 class Shown:
-    """What a site shows."""
+    """The uploads that a site shows."""
 
     folder: Path
     uploads: tuple[Upload, ...]
     replaced_at_s: Mapping[str, int] = field(default_factory=dict)
-    """Id of an upload whose file is not its first → when it came, seconds since 1970."""
+    """Id of an upload whose file was replaced → when, in seconds since 1970."""
 
     def with_upload(self, upload: Upload) -> "Shown":
-        """Return the site with one upload more; raises ValueError for an id that is taken."""
+        """Return the site with an upload added; raises ValueError for an id that is taken."""
         if any(upload.id == each.id for each in self.uploads):
             raise ValueError(f"upload {upload.id} is there already")
         return replace(self, uploads=(*self.uploads, measured(self.folder, upload)))
 
     def without(self, upload_id: str) -> "Shown":
-        """Return the site with an upload taken off; raises KeyError for an unknown one."""
+        """Return the site with an upload removed; raises KeyError for an unknown one."""
         gone = self[upload_id]
         return replace(self, uploads=tuple(each for each in self.uploads if each is not gone))
 
     def with_file(self, upload_id: str, file: str, at_s: int) -> "Shown":
-        """Return the site with another file of the folder as an upload's; raises KeyError for an unknown upload."""
+        """Return the site with an upload's file replaced by another one; raises KeyError for an unknown upload."""
         data = (self.folder / file).read_bytes()
         sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
         old = self[upload_id]
@@ -50,15 +50,15 @@ class Shown:
 
 
 def show(folder: Path, uploads: Iterable[Upload]) -> Shown:
-    """Return a site that shows the uploads of a folder."""
+    """Return a site's initial state, with the uploads of a folder."""
     return Shown(folder, tuple(measured(folder, upload) for upload in uploads))
 
 
 def measured(folder: Path, upload: Upload) -> Upload:
-    """Return an upload with the size of its picture as stored, not turned."""
+    """Return an upload with its picture's size as stored, before EXIF turns it."""
     try:
         with Image.open(folder / upload.file) as image:
             width_px, height_px = image.size
-    except Exception:  # noqa: BLE001  Pillow raises anything on spoilt files; a site can tell no size of them
+    except Exception:  # noqa: BLE001  Pillow raises anything on broken files, whose size no site can tell
         width_px = height_px = 0
     return replace(upload, width_px=width_px, height_px=height_px)

@@ -1,4 +1,4 @@
-"""Answers: what a part of the site replies to one request, as plain data; the connection sends it."""
+"""Answers: the site's replies to requests, as plain data for the connection to send."""
 
 import html
 import json
@@ -11,7 +11,7 @@ from demo.uploads.upload import Upload
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers and body of one answer; Content-Length and Date are added on the way out."""
+    """Status, headers and body of one answer; the connection adds Content-Length and Date."""
 
     status: int
     body: bytes = b""
@@ -21,18 +21,18 @@ class Answer:
 
 
 def json_answer(tree: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
-    """Return an answer that holds a JSON document; always status 200, as both sites do for their errors too."""
+    """Return an answer that holds a JSON document, with status 200, which both sites use for errors as well."""
     body = json.dumps(tree, ensure_ascii=False).encode("utf-8")
     return Answer(200, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})})
 
 
 def text_answer(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Return an answer of one plain sentence."""
+    """Return an answer in plain text."""
     return Answer(status, text.encode("utf-8"), {"Content-Type": "text/plain; charset=utf-8", **(headers or {})})
 
 
 def photo_page(upload: Upload, licence_name: str, file_url: str) -> Answer:
-    """Return the page of one photograph for people: title, owner, licence, and the original."""
+    """Return one photograph's page for people: title, owner, licence and a link to the original."""
     title, owner, licence, url = (
         html.escape(text) for text in (upload.title, upload.owner_name, licence_name, file_url)
     )

@@ -1,0 +1,57 @@
+"""`python -m train.evaluate`: a finished run judged again gives the figures it has recorded."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from corpus.configuration import read_configuration
+from corpus.errors import StorageError
+from train.evaluate import main
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def evaluate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process; returns its exit code and what it printed."""
+
+    def run(file: Path, *arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["train.evaluate", "--config", str(file), *arguments])
+        return main(), capsys.readouterr().out
+
+    return run
+
+
+def test_a_finished_run_gives_its_recorded_figures_again_and_nothing_is_written(trained: Path, evaluate: Run) -> None:
+    store = read_configuration(trained).store
+    [name] = store.names("runs")
+    before = {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")}
+    code, text = evaluate(trained)
+    assert code == 0
+    assert text.startswith("condition  accuracy\nunaltered")
+    assert f"{name}: weighted accuracy" in text
+    assert "agrees with the run's evaluation.json" in text
+    code, text = evaluate(trained, name, "--json")
+    assert code == 0
+    assert json.loads(text) == store.read_json(f"runs/{name}/evaluation.json") | {"agrees": True}
+    assert {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")} == before
+
+
+def test_figures_that_differ_from_the_recorded_ones_are_said(trained: Path, evaluate: Run, tmp_path: Path) -> None:
+    file = shutil.copytree(trained.parent, tmp_path / "copy") / trained.name
+    store = read_configuration(file).store
+    [name] = store.names("runs")
+    path = f"runs/{name}/evaluation.json"
+    store.publish_json(path, store.read_json(path) | {"weighted_accuracy": 0.125})
+    code, text = evaluate(file, "latest")
+    assert code == 1
+    assert "differs from the run's evaluation.json (recorded weighted accuracy 0.125)" in text
+
+
+def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:
+    with pytest.raises(StorageError, match="nowhere: is neither a run"):
+        evaluate(trained, "nowhere")

@@ -1,4 +1,4 @@
-"""Validation messages: pydantic's errors in, sentences a person can act on out.
+"""Validation messages: turns pydantic's errors into sentences a person can act on.
 
 `pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100`
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
@@ -15,7 +16,7 @@ _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_e
 def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """Yield one sentence for each fault: where, the key's path, the value, and what would be right.
 
-    `model` is the class that was validated; its fields tell the range a value must be in.
+    `model` is the class that was validated.
     """
     for details in error.errors():
         path = ".".join(str(part) for part in details["loc"])
@@ -30,7 +31,7 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return "is not a known key; look for a misspelling"
     if kind in _BOUND_FAULTS:
-        within = _range(model, details["loc"])
+        within = _range_at(model, details["loc"])
         return f"{shown} is not {within}" if within else f"{shown}: {_lowered(details['msg'])}"
     if kind == "value_error":
         text = details["msg"].removeprefix("Value error, ")
@@ -38,27 +39,32 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{shown}: {_lowered(details['msg'])}"
 
 
-def _range(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Return the range of the field at `location` as `within 1..100`, `above 0` …; empty where it is nested deeper."""
+def range_of(field: FieldInfo) -> str:
+    """Return the range of a field's values as `within 1..100`, `above 0 and below 1` …; empty where it has none."""
+    bounds = {
+        name: getattr(constraint, name)
+        for constraint in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(constraint, name)
+    }
+    if "ge" in bounds and "le" in bounds:
+        return f"within {bounds['ge']}..{bounds['le']}"
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    return " and ".join(f"{words[name]} {bound}" for name, bound in bounds.items())
+
+
+def _range_at(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Return the range of the field at `location`, a path of keys; empty where the path leads into no section."""
     here: Any = model
-    bounds: dict[str, Any] = {}
+    text = ""
     for part in location:
         # of several forms, as of `cameras`, the section is the one that has keys
         here = next((form for form in get_args(here) if isinstance(form, type) and issubclass(form, BaseModel)), here)
         if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
             return ""
         field = here.model_fields[str(part)]
-        here = field.annotation
-        bounds = {
-            name: getattr(constraint, name)
-            for constraint in field.metadata
-            for name in ("ge", "gt", "le", "lt")
-            if hasattr(constraint, name)
-        }
-    if "ge" in bounds and "le" in bounds:
-        return f"within {bounds['ge']}..{bounds['le']}"
-    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    return " and ".join(f"{words[name]} {bound}" for name, bound in bounds.items())
+        here, text = field.annotation, range_of(field)
+    return text
 
 
 def _lowered(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from corpus.errors import StorageError
 from corpus.storage import Store
+from corpus.text import ranked
 from curation.generations import FOLDER, NATIVES, PHOTOS, batches_of
 
 EXAMPLES = 20
@@ -112,8 +113,7 @@ def _verdict(judged: Judged | None, missing: str) -> str:
 
 
 def _ranked(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-    ordered = sorted(changes.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [{"from": old, "to": new, "photos": number} for (old, new), number in ordered]
+    return [{"from": old, "to": new, "photos": number} for (old, new), number in ranked(changes)]
 
 
 def _natives(store: Store, before: str, after: str) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ from corpus.sections import (
     Training,
 )
 from corpus.storage import Store, open_store
-from corpus.validation import sentences
+from corpus.validation import read_yaml, sentences
 
 CONFIGURATION_VARIABLE = "SHUTTERPRINT_CONFIG"
 DEFAULT_FILE = "pipelines.yaml"
@@ -111,7 +111,9 @@ def read_configuration(file: str | Path | None = None, overrides: Sequence[str] 
     `overrides`: `a.b=c` each; the value is read as YAML. Raises ConfigurationError with one line for each fault.
     """
     path = Path(file or os.environ.get(CONFIGURATION_VARIABLE) or DEFAULT_FILE).resolve()
-    tree = _read_tree(path)
+    tree = read_yaml(path, f"no such file; name the configuration with --config or {CONFIGURATION_VARIABLE}")
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"{path}: is not a mapping of sections")
     for override in overrides:
         tree = override_key(tree, override)
     try:
@@ -145,17 +147,3 @@ def _with_value(tree: Mapping[str, Any], keys: list[str], value: Any, override: 
     if not isinstance(below, Mapping):
         raise ConfigurationError(f"--set {override}: {first} is a value, not a section")
     return {**tree, first: _with_value(below, rest, value, override)}
-
-
-def _read_tree(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"{path}: no such file; name the configuration with --config or {CONFIGURATION_VARIABLE}"
-        ) from error
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(tree, dict):
-        raise ConfigurationError(f"{path}: is not a mapping of sections")
-    return tree

@@ -1,22 +1,38 @@
-"""Validation messages: turns pydantic's errors into sentences a person can act on.
+"""Validation: reads YAML files, and turns pydantic's errors into sentences a person can act on.
 
 `pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100`
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from corpus.errors import ConfigurationError
+from corpus.text import clipped
+
+_SHOWN_CHARACTERS = 60
 _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
-def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """Yield one sentence for each fault: where, the key's path, the value, and what would be right.
+def read_yaml(path: Path, if_missing: str) -> Any:
+    """Return what a YAML file holds; raises ConfigurationError, which says `if_missing` where there is no file."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path}: {if_missing}") from error
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read as YAML: {error}") from error
 
-    `model` is the class that was validated.
+
+def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """Yield a sentence for each fault, with `where`, the key's path, the value and what would be right.
+
+    `model`: the class that was validated.
     """
     for details in error.errors():
         path = ".".join(str(part) for part in details["loc"])
@@ -58,7 +74,7 @@ def _range_at(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     here: Any = model
     text = ""
     for part in location:
-        # of several forms, as of `cameras`, the section is the one that has keys
+        # where a key has several forms, as `cameras` does, only a section has keys of its own
         here = next((form for form in get_args(here) if isinstance(form, type) and issubclass(form, BaseModel)), here)
         if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
             return ""
@@ -72,5 +88,4 @@ def _lowered(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return clipped(repr(value), _SHOWN_CHARACTERS)

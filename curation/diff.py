@@ -45,7 +45,7 @@ def print_differences(console: Console, found: Mapping[str, Any]) -> None:
     before, after = found["before"], found["after"]
     rows = [(what, *_change(before[what], after[what])) for what in ("photos", "kept")]
     console.print(_table(("", before["name"], after["name"], "change"), rows))
-    _print_transitions(console, "what became of photos", found["transitions"])
+    _print_transitions(console, "verdict changed", found["transitions"])
     if found["camera_changed"]:
         _print_transitions(console, "camera changed", found["camera_changed"])
     _print_cameras(console, found["cameras"])
@@ -58,7 +58,7 @@ def print_differences(console: Console, found: Mapping[str, Any]) -> None:
 
 def _print_transitions(console: Console, title: str, changes: Sequence[Mapping[str, Any]]) -> None:
     if not changes:
-        console.print(f"\n{title}: nothing changed")
+        console.print(f"\n{title}: none")
         return
     rows = [(f"{_line(one['from'])} -> {_line(one['to'])}", f"{one['photos']:,}") for one in changes]
     console.print()

@@ -134,7 +134,7 @@ def print_explanation(console: Console, found: Mapping[str, Any]) -> None:
         (mark["where"], mark["what"] + ("" if mark["counts"] else " (this camera's firmware writes it: no mark)"))
         for mark in found["marks"]
     ])  # fmt: skip
-    _print_part(console, "odd, but proof of nothing", [("", hint) for hint in found["hints"]])
+    _print_part(console, "odd, but no proof of anything", [("", hint) for hint in found["hints"]])
     _print_part(console, "EXIF, as ExifRead names it", list(found.get("tags", {}).items()))
     told = found["verdict"]
     outcome = "kept" if told["kept"] else f"refused, by {count(len(told['reasons']), 'reason')}"

@@ -113,7 +113,7 @@ def _profile(facts: PhotoFacts) -> str:
 def _serial(text: str | None) -> str:
     if not text:
         return "none"
-    return "present, tells the device" if has_serial(text) else "present, but one that tells no device"
+    return "present, identifies the device" if has_serial(text) else "present, but does not identify a device"
 
 
 def _thumbnail(facts: PhotoFacts) -> str:
@@ -126,6 +126,6 @@ def _thumbnail(facts: PhotoFacts) -> str:
 
 def _end(facts: PhotoFacts) -> str:
     if facts.is_complete is None:
-        return "not known: the header alone was read"
+        return "not known: only the header was read"
     ends = "ends with its picture" if facts.is_complete else "ends before its picture does"
     return ends + (f", {size(facts.trailing_bytes)} follow" if facts.trailing_bytes else "")

@@ -124,7 +124,7 @@ def _tables(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, r
 
 def _quality(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
     least = context.criteria.rules.quality_factor_min
-    factor = "no factor can be told" if facts.quality_factor is None else str(facts.quality_factor)
+    factor = "no factor can be estimated" if facts.quality_factor is None else str(facts.quality_factor)
     return f"{factor}, rules.quality_factor_min is {least}"
 
 
@@ -151,29 +151,27 @@ def _names(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, ro
 
 
 OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, ExplainContext, Row], str]] = {
-    "no_camera_model": lambda facts, camera, context, row: (
+    "no_camera_model": lambda facts, *_: (
         f"Make {facts.make!r}, no Model" + (f"; EXIF: {facts.exif_error}" if facts.exif_error else "")
     ),
     "camera_unknown": _names,
     "label_disagrees": _names,
     "camera_not_chosen": _chosen,
     "edited_by_software": _edited,
-    "software_not_firmware": lambda facts, camera, context, row: (
+    "software_not_firmware": lambda facts, camera, context, _: (
         f"{facts.software!r}; {native_values(camera, 'software', context)}"
     ),
-    "changed_later": lambda facts, camera, context, row: _changed(facts),
-    "not_baseline": lambda facts, camera, context, row: f"{facts.coding} coding",
-    "not_colour": lambda facts, camera, context, row: f"{count(facts.components, 'component')}, three are needed",
-    "size_disagrees": lambda facts, camera, context, row: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
-    "not_native_size": lambda facts, camera, context, row: (
-        f"{size_of(facts)}; {native_values(camera, 'size', context)}"
-    ),
+    "changed_later": lambda facts, *_: _changed(facts),
+    "not_baseline": lambda facts, *_: f"{facts.coding} coding",
+    "not_colour": lambda facts, *_: f"{count(facts.components, 'component')}, three are needed",
+    "size_disagrees": lambda facts, *_: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
+    "not_native_size": lambda facts, camera, context, _: f"{size_of(facts)}; {native_values(camera, 'size', context)}",
     "not_native_tables": _tables,
-    "not_native_segments": lambda facts, camera, context, row: (
+    "not_native_segments": lambda facts, camera, context, _: (
         f"{order_of(facts)} (digest {facts.segments_digest}); {native_values(camera, 'segments', context)}"
     ),
     "low_quality_factor": _quality,
-    "truncated": lambda facts, camera, context, row: f"no end of image behind byte {facts.scan_offset_bytes}",
+    "truncated": lambda facts, *_: f"no end of image after byte {facts.scan_offset_bytes}",
     "too_little_support": _supported,
 }
 """Reasons that facts decide → the text of what triggered them."""
@@ -192,8 +190,8 @@ OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
         f"{_bytes(row.get('size_bytes'))}, crawl.original_max_bytes is {_bytes(context.original_max_bytes)}"
     ),
     "download_failed": lambda row, _: _failure(row),
-    "not_downloaded": lambda row, context: (
-        f"refused at the door by {', '.join(row.get('reasons') or ()) or 'nothing that is known'}; crawl again"
+    "not_downloaded": lambda row, _: (
+        f"refused before its download by {', '.join(row.get('reasons') or ()) or 'an unknown rule'}; crawl again"
     ),
     "undecodable": lambda row, _: row.get("pixel_error") or _error(row),
     "foreign_grid": lambda row, _: foreign_grid(row),

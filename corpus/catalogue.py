@@ -1,9 +1,9 @@
-"""The camera catalogue: many EXIF Make/Model strings in, one camera (the label) out.
+"""Camera catalogue: maps the many EXIF Make and Model strings of a camera to one camera, the label.
 
-Read from a YAML file (`corpus/cameras.yaml` is the built-in one). Patterns are shell-style (`*`, `?`, `[0-9]`),
-compared with the whole string, case ignored and runs of blanks taken as one: `iPhone 6` does not take
-`iPhone 6s`. A string no pattern takes belongs to no camera; one that two cameras take is refused when it is met.
-An open catalogue takes any string: a camera that is not listed gets a key of its own name.
+It is read from a YAML file; the built-in one is `corpus/cameras.yaml`. Patterns are shell-style (`*`, `?`, `[0-9]`) and
+must match the whole string; case is ignored and a run of blanks counts as one: `iPhone 6` does not match `iPhone 6s`. A
+string that no pattern matches belongs to no camera; one that matches two cameras is an error when it is met. In an open
+catalogue, a camera that is not listed gets a key made of its name.
 """
 
 import fnmatch
@@ -13,40 +13,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from corpus.errors import ConfigurationError
-from corpus.validation import sentences
+from corpus.validation import read_yaml, sentences
 
 BUILT_IN = Path(__file__).with_name("cameras.yaml")
 _REMEMBERED_MAX = 65536
-"""Names whose camera a catalogue remembers: a crawl asks for the same few strings a million times."""
+"""Most names whose camera a catalogue remembers: a crawl asks for the same few strings a million times."""
 _KEY_LENGTH_MAX = 64
 _UNSPELLABLE = re.compile(r"[^A-Za-z0-9 \t._,/()-]")
-"""What a key does not tell from nothing, and a name means something by: the + of a Galaxy S8+, other scripts."""
+"""Characters that a key leaves out although they carry meaning: the + of a Galaxy S8+, letters of other scripts."""
 
 
-def _check_size(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", text):
-        raise ValueError("is not a size like 4032x3024")
-    return text
+def _matching(pattern: str, name: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"is not {name}")
+        return text
+
+    return AfterValidator(check)
 
 
-def _check_item(text: str) -> str:
-    if not re.fullmatch(r"Q[1-9][0-9]{0,11}", text):
-        raise ValueError("is not an item of Wikidata like Q42")
-    return text
-
-
-def _check_digest(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{16}", text):
-        raise ValueError("is not a digest of 16 hex digits")
-    return text
-
-
-_Size = Annotated[str, AfterValidator(_check_size)]
-_Digest = Annotated[str, AfterValidator(_check_digest)]
+_Size = Annotated[str, _matching(r"[1-9]\d{1,4}x[1-9]\d{1,4}", "a size like 4032x3024")]
+_Digest = Annotated[str, _matching(r"[0-9a-f]{16}", "a digest of 16 hex digits")]
+_Item = Annotated[str, _matching(r"Q[1-9][0-9]{0,11}", "an item of Wikidata like Q42")]
 
 
 class Camera(BaseModel):
@@ -59,19 +50,19 @@ class Camera(BaseModel):
     make: tuple[str, ...]
     model: tuple[str, ...]
     sizes: tuple[_Size, ...]
-    """Native sizes `WIDTHxHEIGHT` in pixels; the turned ones count as well."""
+    """Native sizes, `WIDTHxHEIGHT` in pixels, in either orientation."""
     software: tuple[str, ...] = ()
-    """Patterns of what its firmware writes into EXIF Software."""
+    """Patterns of what its firmware writes into EXIF Software; empty: it writes nothing."""
     tables: tuple[_Digest, ...] = ()
-    """Digests of its own sets of quantisation tables (`PhotoFacts.tables_digest`); none: they are not known."""
+    """Digests of its own sets of quantisation tables (`PhotoFacts.tables_digest`); empty: not known."""
     segments: tuple[_Digest, ...] = ()
-    """Digests of the orders of segments it writes (`PhotoFacts.segments_digest`); none: they are not known."""
+    """Digests of the orders of segments that it writes (`PhotoFacts.segments_digest`); empty: not known."""
     flickr: str | None = None
-    """Camera path of the site, e.g. `apple/iphone_6`."""
+    """Its path at flickr.com/cameras, e.g. `apple/iphone_6`."""
     commons: str | None = None
-    """Category without its `Category:`, e.g. `Taken with Apple iPhone 6`."""
-    wikidata: Annotated[str, AfterValidator(_check_item)] | None = None
-    """Item of Wikidata, e.g. `Q42`, that the structured data of Wikimedia Commons name as what captured a file."""
+    """Its category at Wikimedia Commons without `Category:`, e.g. `Taken with Apple iPhone 6`."""
+    wikidata: _Item | None = None
+    """Its Wikidata item, e.g. `Q42`, which the structured data of a file at Wikimedia Commons may name."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -84,7 +75,7 @@ class Camera(BaseModel):
 
     @property
     def is_listed(self) -> bool:
-        """Whether a catalogue lists it; of another camera no more than its name and what was learned is known."""
+        """Whether a catalogue lists it; of other cameras only the name and what was learned are known."""
         return bool(self.make)
 
     def takes(self, make: str | None, model: str | None) -> bool:
@@ -96,24 +87,24 @@ class Camera(BaseModel):
         return bool(self.software_patterns(software))
 
     def software_patterns(self, software: str) -> tuple[str, ...]:
-        """Return those of its firmware's patterns that take a Software string."""
+        """Return the patterns of its firmware that match a Software string."""
         return tuple(pattern for pattern in self.software if _matches((pattern,), software))
 
     def is_native_size(self, width_px: int, height_px: int) -> bool:
-        """Whether the camera itself makes pictures of this size, in either orientation."""
+        """Whether this is one of the camera's native sizes, in either orientation."""
         return f"{width_px}x{height_px}" in self.sizes or f"{height_px}x{width_px}" in self.sizes
 
 
 class Catalogue(BaseModel):
-    """All known cameras, in the order of their keys."""
+    """All known cameras, ordered by key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cameras: tuple[Camera, ...]
     unlisted: tuple[Camera, ...] = ()
-    """Cameras that no catalogue lists, of which something was learned."""
+    """Cameras that no catalogue lists and of which something was learned."""
     is_open: bool = False
-    """Whether every camera that EXIF names belongs to it, listed or not."""
+    """Whether every camera that EXIF names belongs to the catalogue, listed or not."""
 
     _by_name: dict[tuple[str, str], Camera | None] = PrivateAttr(default_factory=dict)
     _by_key: dict[str, Camera] = PrivateAttr(default_factory=dict)
@@ -129,17 +120,17 @@ class Catalogue(BaseModel):
         return self.is_open or key in self._by_key
 
     def opened(self) -> "Catalogue":
-        """Return the same cameras as an open catalogue."""
+        """Return an open catalogue of the same cameras."""
         return Catalogue(cameras=self.cameras, unlisted=self.unlisted, is_open=True)
 
     def get(self, key: str) -> Camera | None:
-        """Return the camera of a key, None where there is none."""
+        """Return the camera with this key, or None."""
         return self._by_key.get(key)
 
     def identify(self, make: str | None, model: str | None) -> Camera | None:
         """Return the camera that EXIF Make and Model name; None for an unknown, missing or garbage string.
 
-        Raises ConfigurationError where two cameras take the same strings.
+        Raises ConfigurationError where two cameras match.
         """
         if not model:
             return None
@@ -161,13 +152,13 @@ class Catalogue(BaseModel):
         if not self.is_open and not self.unlisted:
             return None
         key = key_of(make, model)
-        if any(camera.key == key for camera in self.cameras):  # that name's patterns have just not taken it
+        if any(camera.key == key for camera in self.cameras):  # a listed camera, whose patterns do not match
             key += "-unlisted"
         known = self._by_key.get(key)
         return known if known is not None or not self.is_open else unlisted_camera(key, make, model)
 
     def only(self, keys: tuple[str, ...]) -> "Catalogue":
-        """Return the catalogue of the named cameras alone; raises ConfigurationError for an unknown name."""
+        """Return the catalogue of these cameras only; raises ConfigurationError for an unknown key."""
         for key in keys:
             if key not in self:
                 known = ", ".join(camera.key for camera in self.cameras)
@@ -176,16 +167,11 @@ class Catalogue(BaseModel):
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """Read a catalogue file: a mapping of camera keys to their entries.
+    """Read a catalogue file, a mapping of camera keys to entries.
 
-    Raises ConfigurationError naming file, camera and what is wrong.
+    Raises ConfigurationError, which names the file, the camera and what is wrong.
     """
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"{path}: no such catalogue; set `catalogue` to a file of cameras") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is not YAML: {error}") from error
+    tree = read_yaml(path, "no such catalogue; set `catalogue` to a file of cameras")
     if not isinstance(tree, Mapping) or not tree:
         raise ConfigurationError(f"{path}: holds no cameras; it must map camera keys to entries")
     cameras = [_camera(path, str(key), entry) for key, entry in tree.items()]
@@ -205,9 +191,9 @@ def _camera(path: Path, key: str, entry: Any) -> Camera:
 
 
 def key_of(make: str, model: str) -> str:
-    """Return the key of a camera that is not listed: its maker's first word and its model, as a catalogue would.
+    """Return the key of an unlisted camera: the first word of its maker and its model.
 
-    `Canon`, `Canon EOS 5D` is `canon-eos-5d`. Names that a key cannot spell are told apart by a digest.
+    `Canon`, `Canon EOS 5D` becomes `canon-eos-5d`. Names that a key cannot spell get a digest, which tells them apart.
     """
     words = _words(model)
     maker = _words(make)[:1]
@@ -219,10 +205,10 @@ def key_of(make: str, model: str) -> str:
 
 
 def unlisted_camera(key: str, make: str, model: str, **learned: tuple[str, ...]) -> Camera:
-    """Return the entry of a camera that no catalogue lists; `learned`: sizes, tables, segments, software."""
+    """Return a camera that no catalogue lists; `learned`: its sizes, tables, segments and software."""
     empty: dict[str, Any] = {"make": (), "model": (), "sizes": ()}
     name = " ".join(model.split() if model.startswith(make) else [*make.split(), *model.split()])
-    # not validated: a catalogue's entry must have patterns and sizes, this one has a name alone
+    # not validated, because an entry of a catalogue must have patterns and sizes
     return Camera.model_construct(key=key, name=name, **(empty | learned))
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: `--config` and `--set`, and errors as sentences instead of tracebacks."""
+"""Command line: what all commands share: `--config`, `--set`, and errors as sentences instead of tracebacks."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from corpus.errors import ShutterprintError
 
 
 def command_parser(program: str, description: str, *, overridable: bool = True) -> argparse.ArgumentParser:
-    """Return a parser that has `--config` and, where `overridable`, `--set`; the description is shown as written."""
+    """Return a parser with `--config` and, if `overridable`, `--set`; the description keeps its line breaks."""
     parser = argparse.ArgumentParser(
         prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,12 +31,12 @@ def command_parser(program: str, description: str, *, overridable: bool = True) 
 
 
 def configuration_of(arguments: argparse.Namespace) -> Configuration:
-    """Return the configuration that parsed `--config` and `--set` name; raises ConfigurationError."""
+    """Return the configuration that `--config` and `--set` name; raises ConfigurationError."""
     return read_configuration(arguments.config, arguments.overrides)
 
 
 def exit_with(main: Callable[[], int]) -> None:
-    """Run a command and exit: its own code, 2 with the sentence of a user's mistake, 130 when interrupted."""
+    """Run a command and exit with its code; with 2 and a sentence for a user's mistake, with 130 if interrupted."""
     try:
         sys.exit(main())
     except ShutterprintError as error:

@@ -1,7 +1,7 @@
-"""Configuration: `pipelines.yaml` in, frozen and validated models out; it is read once, at a command's start.
+"""Configuration: reads `pipelines.yaml` into frozen, validated models, once, when a command starts.
 
-`read_configuration` refuses unknown keys, wrong types and values out of range with one sentence each that
-names the key's path. A stage gets its own section. Secrets are not configuration: they come from the environment.
+`read_configuration` refuses unknown keys, wrong types and values out of range, each with one sentence that names the
+key's path. A stage gets its own section only. Secrets are not configuration: they come from the environment.
 """
 
 import os
@@ -30,7 +30,7 @@ from corpus.sections import (
     Training,
 )
 from corpus.storage import Store, open_store
-from corpus.validation import sentences
+from corpus.validation import read_yaml, sentences
 
 CONFIGURATION_VARIABLE = "SHUTTERPRINT_CONFIG"
 DEFAULT_FILE = "pipelines.yaml"
@@ -40,30 +40,42 @@ class Configuration(Section):
     """The whole of `pipelines.yaml`."""
 
     storage: str
-    """Folder or `s3://bucket/prefix` below which every stage reads and writes; a relative folder is taken
-    from the folder of the configuration file."""
+    """Folder or `s3://bucket/prefix` below which every stage reads and writes. A relative folder starts at the
+    configuration file's folder."""
     catalogue: str = "built-in"
-    """Camera catalogue: `built-in`, or a file's path, relative ones from the configuration file's folder."""
+    """Camera catalogue: `built-in` (corpus/cameras.yaml), or the path of a YAML file. A relative path starts at the
+    configuration file's folder."""
     cameras: tuple[str, ...] | Literal["all"] | Support = "all"
-    """Keys of the cameras that enter the data set, `all` of the catalogue, or every camera with enough support."""
+    """Cameras of the data set: a list of the catalogue's keys, `all` of the catalogue, or `photos_min` and `owners_min`
+    for every camera, listed or not, with enough support."""
     crawl: Crawl = Crawl()
+    """How every spider behaves towards every host."""
     sources: Sources = Sources()
+    """Where photographs come from."""
     rules: Rules = Rules()
+    """Thresholds of the rules, and which of them apply."""
     consensus: Consensus = Consensus()
+    """When a value that many owners' photographs share counts as native to their camera."""
     curation: Curation = Curation()
+    """The Dask job."""
     shards: Shards = Shards()
+    """The training files."""
     train: Training = Training()
+    """The network, its input and its schedule."""
     clusters: Clusters = Clusters()
+    """Where work runs."""
     pipelines: dict[str, Pipeline] = Field(default_factory=dict)
+    """Named chains of stages."""
     demo: Demo = Demo()
+    """The simulated world of `make demo`."""
 
     file: Path = Field(exclude=True)
-    """Where it was read; not a key."""
+    """The file it was read from; not a key."""
 
     @field_validator("cameras", mode="before")
     @classmethod
-    def _one_of_three(cls, value: Any) -> Any:
-        # one sentence for the form that is meant, instead of one for each form that it is not
+    def _one_form(cls, value: Any) -> Any:
+        # pydantic alone would report a fault for each of the three forms
         if isinstance(value, Mapping):
             return Support.model_validate(value)
         if (
@@ -76,33 +88,32 @@ class Configuration(Section):
 
     @cached_property
     def store(self) -> Store:
-        """The store of all stages."""
+        """The store that all stages share."""
         return open_store(self.storage, self.file.parent)
 
     @cached_property
     def chosen(self) -> Catalogue:
-        """The catalogue's cameras that enter the data set; open to unlisted ones where `cameras` asks for support."""
+        """The catalogue of the data set's cameras; open to unlisted ones where `cameras` asks for support."""
         whole = self.whole_catalogue
-        if isinstance(self.cameras, Support):
-            return whole
-        return whole if self.cameras == "all" else whole.only(self.cameras)
+        return whole.only(self.cameras) if isinstance(self.cameras, tuple) else whole
 
     @cached_property
     def whole_catalogue(self) -> Catalogue:
-        """Every camera of the catalogue, chosen or not; open where `cameras` asks for support alone."""
+        """The catalogue with every camera, chosen or not; open where `cameras` asks for support."""
         catalogue = read_catalogue(BUILT_IN if self.catalogue == "built-in" else self.file.parent / self.catalogue)
         return catalogue.opened() if isinstance(self.cameras, Support) else catalogue
 
 
 def read_configuration(file: str | Path | None = None, overrides: Sequence[str] = ()) -> Configuration:
-    """Read the configuration, whole.
+    """Read the configuration and its catalogue.
 
-    `file`: default is the environment's SHUTTERPRINT_CONFIG, else `pipelines.yaml` of the working directory.
-    `overrides`: `a.b=c` each, the value read as YAML. Raises ConfigurationError with one line a fault;
-    the catalogue is read as well, so that nothing is found wrong only after hours of work.
+    `file`: by default the environment's SHUTTERPRINT_CONFIG, else `pipelines.yaml` in the working directory.
+    `overrides`: `a.b=c` each; the value is read as YAML. Raises ConfigurationError with one line for each fault.
     """
     path = Path(file or os.environ.get(CONFIGURATION_VARIABLE) or DEFAULT_FILE).resolve()
-    tree = _read_tree(path)
+    tree = read_yaml(path, f"no such file; name the configuration with --config or {CONFIGURATION_VARIABLE}")
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"{path}: is not a mapping of sections")
     for override in overrides:
         tree = override_key(tree, override)
     try:
@@ -111,12 +122,12 @@ def read_configuration(file: str | Path | None = None, overrides: Sequence[str] 
         raise ConfigurationError("\n".join(sentences(path.name, error, Configuration))) from error
     if "file" in tree:
         raise ConfigurationError(f"{path.name}: file: is not a known key; look for a misspelling")
-    configuration.chosen  # noqa: B018  reads the catalogue now: a fault there stops before any work
+    configuration.chosen  # noqa: B018  reads the catalogue, so that a fault in it shows before any work
     return configuration
 
 
 def override_key(tree: Mapping[str, Any], override: str) -> dict[str, Any]:
-    """Return `tree` with the key of one `a.b=c` set; raises ConfigurationError where that is not its form."""
+    """Return `tree` with one key set as `a.b=c` says; raises ConfigurationError for any other form."""
     path, separator, text = override.partition("=")
     keys = path.strip().split(".")
     if not separator or not all(keys):
@@ -136,17 +147,3 @@ def _with_value(tree: Mapping[str, Any], keys: list[str], value: Any, override: 
     if not isinstance(below, Mapping):
         raise ConfigurationError(f"--set {override}: {first} is a value, not a section")
     return {**tree, first: _with_value(below, rest, value, override)}
-
-
-def _read_tree(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"{path}: no such file; name the configuration with --config or {CONFIGURATION_VARIABLE}"
-        ) from error
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(tree, dict):
-        raise ConfigurationError(f"{path}: is not a mapping of sections")
-    return tree

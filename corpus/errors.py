@@ -1,14 +1,14 @@
-"""Errors a person can act on; every command prints their text alone, without a traceback.
+"""Errors a person can act on; commands print their text only, without a traceback.
 
 ShutterprintError
-├── ConfigurationError   pipelines.yaml or the catalogue says something that cannot be
-├── StorageError         a file that must be there is not, or is not what its marker says
-└── StageError           a stage cannot do its work with what it was given
+├── ConfigurationError   pipelines.yaml or the catalogue is wrong
+├── StorageError         a file is missing or damaged
+└── StageError           a stage cannot work with what it was given
 """
 
 
 class ShutterprintError(Exception):
-    """Something a user can mend: the text names what, where and the cure."""
+    """Something a user can fix: the text says what is wrong, where, and how to fix it."""
 
 
 class ConfigurationError(ShutterprintError):
@@ -16,8 +16,8 @@ class ConfigurationError(ShutterprintError):
 
 
 class StorageError(ShutterprintError):
-    """The store lacks something a stage needs, or holds something damaged."""
+    """The store lacks something that a stage needs, or holds something damaged."""
 
 
 class StageError(ShutterprintError):
-    """A stage cannot go on with what the stages before it left."""
+    """A stage cannot continue with what the stages before it left."""

@@ -1,12 +1,12 @@
-"""Leases: a unit of work in, the right to do it out, for one process among all, on whatever machines they run.
+"""Leases: give one process among all, on any machine, the right to work on a unit.
 
-A unit's lease is a file in the store, `<folder>/<unit>.<n>.json`, that is created exclusively: who holds it, since
-when and until when. It is renewed while the work goes on, and removed afterwards. Where a holder has let its lease run
-out, or was of this machine and is dead, the next n is taken. Taking and renewing both write first and then look again
-whether anybody else did, so that of two that cross one at least sees the other and steps back.
+A unit's lease is a file in the store, `<folder>/<unit>.<n>.json`, created exclusively: who holds it, since when and
+until when. It is renewed while the work goes on and removed afterwards. Where a lease has expired, or its holder ran on
+this machine and is dead, the next n is taken. Taking and renewing first write and then check whether anyone else did:
+of two processes that collide, at least one notices and steps back.
 
-Machines' clocks must agree within minutes. A lease that is damaged, or says that it holds for more than a day,
-counts as run out.
+The machines' clocks must agree within minutes. A lease that is damaged, or claims to hold for more than a day, counts
+as expired.
 """
 
 import json
@@ -28,49 +28,50 @@ from corpus.storage import Store
 logger = logging.getLogger(__name__)
 
 LEASE_S = 600.0
-"""How long a lease holds without being renewed."""
+"""How long a lease holds unless it is renewed, in seconds."""
 RENEW_EVERY_S = LEASE_S / 4
 FURTHEST_S = 86400.0
+"""A lease that claims to hold for longer counts as expired."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A process. `machine` is equal for processes that see each other, empty where that is not known."""
+    """A process. `machine` is equal for processes that can see each other, empty where that is not known."""
 
     host: str
     machine: str
     pid: int
     started: str
     since_s: float = 0.0
-    """Since when it holds a lease, in seconds since 1970; 0: it holds none, or a former version took it."""
+    """When it took its lease, in seconds since 1970; 0: it has none, or a former version took it."""
 
     @property
     def is_dead(self) -> bool:
-        """Whether the process is known to have ended, which only those of the same machine can know."""
+        """Whether the process is known to have ended; only processes of the same machine can know."""
         if not self.machine or self.machine != _machine():
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
-        except PermissionError:  # it is another user's, and lives
+        except PermissionError:  # it is alive and belongs to another user
             pass
         try:
             state, started = _state(self.pid)
-        except OSError:  # it lives, but such as it are hidden from us
+        except OSError:  # it is alive, but its state is hidden from us
             return False
-        return state in "ZX" or started != self.started  # a zombie works no more, though nobody has asked after it
+        return state in "ZX" or started != self.started  # a zombie does no more work
 
 
 def this_process() -> Holder:
-    """Return the process that asks."""
+    """Return the current process as a holder."""
     machine = _machine()
     return Holder(socket.gethostname(), machine, os.getpid(), _state(os.getpid())[1] if machine else "")
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on one unit; `number` is the n of its file, `token` what no other lease has."""
+    """The right to work on one unit; `number` is the n of its file, and no other lease has its `token`."""
 
     store: Store
     folder: str
@@ -81,18 +82,18 @@ class Lease:
 
     @property
     def path(self) -> str:
-        """Where the lease stands in the store."""
+        """The path of its file in the store."""
         return f"{self.folder}/{self.unit}.{self.number}.json"
 
     def data(self, now_s: float) -> bytes:
-        """Return what stands in a lease that is taken or renewed now."""
+        """Return the content of its file when it is taken or renewed at `now_s`."""
         value = {**asdict(self.holder), "token": self.token, "expires_at_s": now_s + LEASE_S}
         return json.dumps(value, indent=1).encode()
 
     def renew(self, now_s: float) -> bool:
-        """Hold on for LEASE_S from now; False where another process has taken over: stop, and publish nothing more.
+        """Hold the lease for LEASE_S from now; False if another process has taken over: stop, and publish nothing more.
 
-        `now_s`: `time.time()`. Raises what the store raises where it cannot be reached; the lease may hold still.
+        `now_s`: `time.time()`. Raises what the store raises if it cannot be reached; the lease may still hold.
         """
         if not self._is_ours():
             return False
@@ -100,10 +101,10 @@ class Lease:
         return self._is_ours()
 
     def release(self) -> None:
-        """Let others have the unit; one that another process has taken over remains that one's."""
+        """Give the unit back; if another process has taken it over, leave that one's lease alone."""
         if self._is_ours():
             for number in sorted(_standing(self.store, self.folder, self.unit)):
-                # lower ones first: cut off in between, what is left is the youngest
+                # lower numbers first, so that an interrupted release leaves the newest lease
                 if number <= self.number:
                     self.store.remove(replace(self, number=number).path)
 
@@ -113,10 +114,10 @@ class Lease:
 
 
 def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
-    """Return the lease of a unit, None where another process has it; at once, nobody waits in here.
+    """Take the lease of a unit and return it, or None where another process has it; never waits.
 
-    `folder`: of the store, in which nothing but leases stands. `unit`: a name that may be a file's, without dots.
-    `now_s`: `time.time()`.
+    `folder`: a folder of the store that holds only leases. `unit`: a valid file name without dots. `now_s`:
+    `time.time()`.
     """
     before = _standing(store, folder, unit)
     if before and _holder(before[max(before)], now_s) is not None:
@@ -125,8 +126,8 @@ def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
     lease = Lease(store, folder, unit, max(before, default=-1) + 1, holder, secrets.token_hex(8))
     data = lease.data(now_s)
     store.create(lease.path, data)
-    # Looked at instead of what `create` says: a PUT whose answer was lost is sent again, and refused. And what was
-    # judged must stand there as it was, neither renewed since nor released, nor released and taken anew.
+    # The result of `create` is not used: a PUT whose response was lost is sent again, and refused. And the earlier
+    # leases must be unchanged: neither renewed nor released since, nor released and taken again.
     after = _standing(store, folder, unit)
     if after == {**before, lease.number: data}:
         return lease
@@ -141,18 +142,18 @@ class HeldLease:
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self._ended = threading.Event()
-        # a renewal that is under way when the lease is released would bring its file back
+        # without a lock, a renewal under way during the release would write the file again
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._renew_until_released, daemon=True)
         self._thread.start()
 
     def is_ours(self) -> bool:
-        """Renew the lease and return whether it still holds: where it does not, publish nothing more."""
+        """Renew the lease and return whether it still holds; if not, publish nothing more."""
         with self._lock:
             return not self._ended.is_set() and self.lease.renew(time.time())
 
     def release(self) -> None:
-        """Stop renewing and let others have the unit."""
+        """Stop renewing and give the unit back."""
         self._ended.set()
         with self._lock:
             self.lease.release()
@@ -161,16 +162,16 @@ class HeldLease:
         while not self._ended.wait(RENEW_EVERY_S):
             try:
                 self.is_ours()
-            # an object store's client has errors of many kinds, and none of them may end the renewing
+            # object stores raise errors of many kinds, and none of them may end the renewals
             except Exception:
                 logger.warning("the lease of %s could not be renewed", self.lease.unit, exc_info=True)
 
 
 @contextmanager
 def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
-    """Hold a unit for the length of a `with` block, renewed in the background; None where another process has it.
+    """Hold a unit during a `with` block, renewed in the background; yields None where another process has it.
 
-    Arguments as `take` has them. The lease is released whatever ends the block.
+    Arguments as for `take`. The lease is released however the block ends.
     """
     lease = take(store, folder, unit, time.time())
     if lease is None:
@@ -184,7 +185,7 @@ def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
 
 
 def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
-    """Return who works on what: the holders of all leases in a folder that hold, by the unit's name."""
+    """Return the holder of every valid lease in a folder, by the name of its unit."""
     units = {name.rpartition(".")[0].rpartition(".")[0] for name in store.names(folder) if name.count(".") == 2}
     found = {}
     for unit in sorted(units):
@@ -195,7 +196,7 @@ def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
 
 
 def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
-    """Return what stands in the leases of a unit, by number."""
+    """Return the content of each lease of a unit, by number."""
     found = {}
     for name in store.names(folder):
         if parts := re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name):
@@ -205,7 +206,7 @@ def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
 
 
 def _holder(data: bytes, now_s: float) -> Holder | None:
-    """Return who holds a lease, None where it holds no more."""
+    """Return who holds a lease, None where it has expired."""
     try:
         value = json.loads(data)
         of_process = str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"])
@@ -219,19 +220,16 @@ def _holder(data: bytes, now_s: float) -> Holder | None:
 
 
 def _machine() -> str:
-    """Return what processes have in common that see each other: the machine's start and their space of numbers."""
+    """Return what processes that can see each other share: the machine's boot and the namespace of process ids."""
     try:
-        # containers share the kernel, but not the numbers of processes
+        # containers share a kernel, but not process ids
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:  # not Linux: nobody's death is seen, leases run out
+    except OSError:  # not Linux: dead holders go unnoticed until their leases expire
         return ""
 
 
 def _state(pid: int) -> tuple[str, str]:
-    """Return a process's state, a letter, and when it was started, in clock ticks since the machine was.
-
-    Raises OSError where it cannot be seen.
-    """
-    # man 5 proc_pid_stat: fields 3 and 22; the second, a name in brackets, may hold blanks and brackets itself
+    """Return a process's state, a letter, and its start in clock ticks since boot; raises OSError if hidden."""
+    # man 5 proc_pid_stat: fields 3 and 22; field 2, a name in brackets, may itself contain blanks and brackets
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return fields[0], fields[19]

@@ -1,7 +1,7 @@
-"""Self-contained HTML pages: headings, tables, figures and text in, one page that needs nothing else out.
+"""Pages: builds self-contained HTML pages from headings, tables, figures and text.
 
-All text is escaped here, and links other than http(s) become text; only `figure` takes markup, which must be SVG of
-our own drawing, and only `tiles` takes picture bytes, which must be a JPEG's.
+All text is escaped here, and links other than http(s) become text. Only `figure` accepts markup, which must be SVG of
+our own, and only `tiles` accepts picture bytes, which must be JPEG.
 """
 
 import base64
@@ -23,17 +23,17 @@ class Markup(str):
 
 
 class Tile(NamedTuple):
-    """A small picture and what stands below it."""
+    """A small picture with a caption."""
 
     picture: str | None
     """A `data:image/jpeg;base64,` address (see `jpeg_address`); None where there is no picture to show."""
     caption: str
     url: str | None = None
-    """The page it leads to."""
+    """The page that the caption links to."""
 
 
 def page(title: str, lead: str, sections: Sequence[str]) -> str:
-    """Return a whole HTML page of sections made by the functions below."""
+    """Return a whole HTML page; `sections`: what the functions below return."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -52,12 +52,12 @@ def _style() -> str:
 
 
 def section(heading: str, *parts: str) -> str:
-    """Return a section: a heading and what stands below it; `contents` leads to it by its heading."""
+    """Return a section with a heading, which `contents` links to."""
     return f'<section id="{_anchor(heading)}">\n<h2>{escape(heading)}</h2>\n' + "\n".join(parts) + "\n</section>"
 
 
 def contents(headings: Sequence[str]) -> str:
-    """Return links to the sections of these headings."""
+    """Return links to the sections with these headings."""
     links = "\n".join(f'<a href="#{_anchor(heading)}">{escape(heading)}</a>' for heading in headings)
     return f'<nav aria-label="Contents">\n{links}\n</nav>'
 
@@ -73,33 +73,33 @@ def paragraph(text: str) -> str:
 
 
 def totals(values: Sequence[tuple[str, str]]) -> str:
-    """Return figures that stand out: pairs of a value and what it counts."""
+    """Return large figures from pairs of a value and what it counts."""
     items = "\n".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in values)
     return f'<dl class="totals">\n{items}\n</dl>'
 
 
 def details(summary: str, *parts: str, is_open: bool = False) -> str:
-    """Return what stands below a line that opens and closes it."""
+    """Return parts that a click on the summary shows or hides."""
     attribute = " open" if is_open else ""
     return f"<details{attribute}>\n<summary>{escape(summary)}</summary>\n" + "\n".join(parts) + "\n</details>"
 
 
 def box(*parts: str) -> str:
-    """Return what scrolls inside a box of its own, so that a long list does not make a long page."""
+    """Return parts in a box that scrolls, so that a long list does not make a long page."""
     return '<div class="scroll long">\n' + "\n".join(parts) + "\n</div>"
 
 
 def link(text: str, url: str | None) -> str:
-    """Return a link that tells the other site nothing; plain text where `url` is not an http(s) address."""
+    """Return a link without a referrer; plain text where `url` is not an http(s) address."""
     if not _is_web_address(url):
         return text
     return Markup(f'<a href="{escape(url or "")}" rel="noopener noreferrer nofollow">{escape(text or url or "")}</a>')
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
-    """Return a table in a box of its own that scrolls, with its header in sight where the table is long.
+    """Return a table in a box that scrolls; the header of a long table stays in sight.
 
-    Columns whose every cell is a number (or a formatted one, or a size in bytes) are aligned right.
+    Columns in which every cell is a number (formatted, or a size in bytes) are aligned right.
     """
     numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(header))]
     head = "".join(_cell("th", text, number) for text, number in zip(header, numeric, strict=True))
@@ -114,9 +114,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str 
 
 
 def figure(svg: str, caption: str) -> str:
-    """Return a figure of an SVG drawing; anything before `<svg` (an XML prologue) is dropped.
+    """Return a figure with an SVG drawing; anything before `<svg` (an XML prologue) is dropped.
 
-    A drawing in `currentColor` takes the page's ink, light or dark; any other one stands on white.
+    A drawing in `currentColor` takes the page's text colour, light or dark; any other is shown on white.
     """
     drawing = svg[svg.index("<svg") :]
     ink = ' class="ink"' if "currentColor" in drawing else ""
@@ -125,7 +125,7 @@ def figure(svg: str, caption: str) -> str:
 
 
 def tiles(pictures: Sequence[Tile], missing: str) -> str:
-    """Return a grid of small pictures that wraps; `missing` is what a tile without a picture says."""
+    """Return a grid of small pictures that wraps; a tile without a picture shows the text `missing`."""
     return '<ul class="tiles">\n' + "\n".join(_tile(tile, missing) for tile in pictures) + "\n</ul>"
 
 
@@ -152,7 +152,7 @@ def _is_web_address(url: str | None) -> bool:
         return False
     try:
         parts = urlsplit(url)
-    except ValueError:  # e.g. a bracket without its other half
+    except ValueError:  # e.g. an unmatched bracket
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 

@@ -1,6 +1,7 @@
-"""The sections of `pipelines.yaml`: every key with its type, its range and what it means.
+"""The sections of `pipelines.yaml`: every key with its type, range, default and meaning.
 
-Defaults are those of the shipped file; a key left out has its default.
+The docstring below a key is its description in docs/reference/configuration.md. A key that is left out has its default,
+which is that of the shipped file.
 """
 
 from datetime import date
@@ -10,13 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 WIKIMEDIA_LIMITS = (3, 2, 25.0)
-"""API requests at once, downloads at once and megabits a second that Wikimedia grants robots."""
+"""Concurrent API requests, concurrent downloads and Mbit/s that Wikimedia grants robots."""
 
 
 class Section(BaseModel):
-    """A frozen part of the configuration that refuses unknown keys."""
+    """A frozen part of the configuration that refuses unknown keys; a field's docstring is its description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -27,46 +28,48 @@ class Crawl(Section):
     """How every spider behaves towards every host."""
 
     contact: str = ""
-    """Address or page of the operator for the User-Agent; Wikimedia demands one."""
+    """E-mail address or web page of whoever runs the crawl, for the User-Agent; the sites demand one."""
     delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
-    """Pause between the starts of two requests to one host."""
+    """Shortest time between the starts of two requests to one host, in seconds."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
-    """Longest time for one answer, its body included."""
+    """Longest time for one response, body included, in seconds."""
     retries: Annotated[int, Field(ge=0, le=20)] = 5
+    """How often a request is repeated after a broken connection or a server error."""
     header_bytes: Annotated[int, Field(ge=1024, le=4 << 20)] = 32768
-    """First range asked of an original: 32 KiB hold the header of 73 % of photographs; others need more."""
+    """Bytes of an original that are requested first: 32 KiB hold the whole header of 73 % of photographs."""
     original_max_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
-    """Largest original taken."""
+    """Size in bytes of the largest original that is downloaded."""
     limits_folder: str = ""
-    """Folder in which the crawls of this machine keep the limits they share: turns at a host, its pauses, the hourly
-    calls of a key. Empty: `shutterprint/limits` below $XDG_STATE_HOME, else below ~/.local/state."""
+    """Folder in which the crawls on this machine share their limits: request slots, pauses of a host, calls an hour.
+    If empty, `shutterprint/limits` below $XDG_STATE_HOME, or else below ~/.local/state."""
 
 
 class Site(Section):
-    """What photo sites that are asked through an API have in common."""
+    """Keys of every photo site that has an API."""
 
     api_url: str
+    """Address of the API."""
     hosts: tuple[str, ...]
-    """The only hosts contacted, shell-style patterns. A name that leads to an address that is not public is not
-    contacted either, unless that address stands here too."""
+    """The only hosts that are contacted, as shell-style patterns. A host whose name resolves to an address that is not
+    public is refused unless that address is listed as well."""
     api_requests: Annotated[int, Field(ge=1, le=64)] = 2
-    """API requests to one host in parallel, at most, of all crawls of this machine together."""
+    """Most concurrent API requests to one host, by all crawls on this machine together."""
     file_requests: Annotated[int, Field(ge=1, le=64)] = 2
-    """Downloads from one host in parallel, at most, of all crawls of this machine together."""
-    megabits_per_s: Annotated[float, Field(gt=0)] | None = None
-    """Mean pace of all downloads from one host together, at most; none: as fast as they come."""
+    """Most concurrent downloads from one host, by all crawls on this machine together."""
+    megabits_per_s: Annotated[float | None, Field(gt=0)] = None
+    """Most Mbit/s that all downloads from one host take together, on average; null: no limit."""
     since: str
-    """Time from which photographs are asked for, ISO date or time, UTC."""
+    """Earliest upload time that is crawled, an ISO 8601 date or time in UTC."""
     until: str | None = None
-    """Time up to which; none: up to the start of the crawl."""
+    """Latest upload time that is crawled, an ISO 8601 date or time in UTC; null: the start of the crawl."""
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 7
-    """Every crawl lists the last days anew: photographs are published, described or sorted in days late."""
+    """Days up to now that every crawl lists again, because photographs are published, described or categorised late."""
     revisit_days: Annotated[int, Field(ge=0)] = 90
-    """After so many days a window is listed anew, for what was changed or deleted at the site; 0: never."""
+    """Days after which a window is listed again, for what was changed or deleted at the site; 0: never."""
 
     @field_validator("since", "until", mode="before")
     @classmethod
-    def _written(cls, value: Any) -> Any:
+    def _iso_text(cls, value: Any) -> Any:
         # YAML reads an unquoted 2010-01-31 as a date
         return value.isoformat() if isinstance(value, date) else value
 
@@ -75,31 +78,42 @@ class Flickr(Site):
     """The Flickr API; its key comes from the environment's FLICKR_API_KEY."""
 
     api_url: str = "https://api.flickr.com/services/rest/"
+    """Address of the Flickr API."""
     hosts: tuple[str, ...] = ("api.flickr.com", "*.staticflickr.com")
+    """The only hosts that are contacted, as shell-style patterns. A host whose name resolves to an address that is not
+    public is refused unless that address is listed as well."""
     since: str = "2010-01-01"
+    """Earliest upload time that is crawled, an ISO 8601 date or time in UTC."""
     licences: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16")
-    """Ids of the licences taken: every one but 0, all rights reserved."""
+    """Flickr's ids of the licences that are crawled: all but 0, all rights reserved."""
 
 
 class Wikimedia(Site):
     """The MediaWiki API of Wikimedia Commons, or of another wiki."""
 
     api_url: str = "https://commons.wikimedia.org/w/api.php"
+    """Address of the wiki's API."""
     hosts: tuple[str, ...] = ("commons.wikimedia.org", "upload.wikimedia.org")
+    """The only hosts that are contacted, as shell-style patterns. A host whose name resolves to an address that is not
+    public is refused unless that address is listed as well."""
     api_requests: Annotated[int, Field(ge=1, le=64)] = 3
+    """Most concurrent API requests, by all crawls on this machine together; Wikimedia grants robots 3."""
     file_requests: Annotated[int, Field(ge=1, le=64)] = 2
-    megabits_per_s: Annotated[float, Field(gt=0)] | None = 25.0
+    """Most concurrent downloads, by all crawls on this machine together; Wikimedia grants robots 2."""
+    megabits_per_s: Annotated[float | None, Field(gt=0)] = 25.0
+    """Most Mbit/s that all downloads take together, on average; Wikimedia grants robots 25. null: no limit."""
     since: str = "2004-09-01"
+    """Earliest upload time that is crawled, an ISO 8601 date or time in UTC."""
     categories: tuple[str, ...] = ()
-    """Categories crawled besides those of the cameras, without `Category:`."""
+    """Categories that are crawled besides those of the cameras, without `Category:`."""
     depth: Annotated[int, Field(ge=0, le=10)] = 3
-    """Levels of subcategories followed."""
+    """Levels of subcategories that are followed."""
     structured_search: bool = False
-    """Whether files are also searched by the camera of their structured data (P4082) where the catalogue has the
-    camera's Wikidata id."""
+    """Whether to search files by the camera of their structured data (property P4082) as well. It finds cameras that
+    have a Wikidata id in the catalogue."""
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _within_robot_policy(self) -> Self:
         # https://www.mediawiki.org/wiki/API:Etiquette and Wikimedia's robot policy
         asked = (self.api_requests, self.file_requests, self.megabits_per_s or float("inf"))
         if (urlsplit(self.api_url).hostname or "").endswith(".wikimedia.org") and any(
@@ -113,88 +127,94 @@ class Wikimedia(Site):
 
 
 class Folder(Section):
-    """A tree of existing files."""
+    """A folder of existing files."""
 
     path: str = ""
-    """The tree's root; relative ones from the configuration file's folder."""
+    """The collection's root folder; a relative path starts at the configuration file's folder."""
     pattern: str | None = None
-    """Glob of the files below it; none: the layout's own."""
+    """Glob pattern of the files below `path`; null: that of the layout."""
     layout: Literal["exif", "folders", "challenge", "vision", "fodb", "dresden"] = "exif"
-    """How the collection is laid out. `exif`: any tree, EXIF names the cameras; `folders`: each file's folder names its
-    camera, by the catalogue's key or name; the others are published collections as their authors lay them out."""
+    """How the collection is laid out. With `exif`, EXIF names each file's camera; with `folders`, its folder does, by
+    the catalogue's key or name; the others are published collections as their authors lay them out."""
 
 
 class Sources(Section):
-    """The photo sites."""
+    """Where photographs come from."""
 
     flickr: Flickr = Flickr()
+    """Flickr."""
     wikimedia: Wikimedia = Wikimedia()
+    """Wikimedia Commons, or another wiki."""
     folder: Folder = Folder()
+    """A folder of existing files."""
 
 
 class Rules(Section):
-    """Thresholds of the rules; the rules themselves are in `curation.rules`."""
+    """Thresholds of the rules in `curation.rules`, and which of them apply."""
 
     quality_factor_min: Annotated[int, Field(ge=1, le=100)] = 95
-    """Lowest estimated IJG quality factor kept."""
+    """Lowest estimated IJG quality factor that is kept."""
     native_size: bool = True
     """Whether a photograph must have one of its camera's native sizes."""
     native_tables: bool = True
-    """Whether, where a camera's own quantisation tables are known, they decide instead of the quality factor."""
+    """Whether a camera's own quantisation tables, where they are known, decide instead of the quality factor."""
     native_segments: bool = True
-    """Whether, where the order of segments that a camera writes is known, a photograph must have it."""
+    """Whether a photograph must have an order of segments that its camera writes, where these are known."""
 
 
 class Consensus(Section):
-    """When what many owners' photographs by one camera agree on counts as native to that camera."""
+    """When a value that many owners' photographs by one camera share counts as native to that camera."""
 
     photos_min: Annotated[int, Field(ge=1)] = 5
     """Fewest otherwise clean photographs, copies counted once, that show a size, table set or segment order."""
     owners_min: Annotated[int, Field(ge=1)] = 3
-    """Fewest independent owners among theirs."""
+    """Fewest owners that those photographs must come from."""
     owner_share_min: Annotated[float, Field(ge=0, le=1)] = 0.03
-    """Smallest share of the camera's owners: in a large corpus any program's tables find a few."""
+    """Smallest share of the camera's owners: in a large corpus, any program's tables come from a few owners."""
 
 
 class Support(Section):
-    """Cameras by support: every one, listed or not, that has so many otherwise clean photographs of so many owners."""
+    """Cameras by support: every camera, listed or not, with enough otherwise clean photographs of enough owners."""
 
     photos_min: Annotated[int, Field(ge=1)]
+    """Fewest otherwise clean photographs by the camera."""
     owners_min: Annotated[int, Field(ge=1)]
+    """Fewest owners that those photographs must come from."""
 
 
 class Curation(Section):
-    """The Dask job."""
+    """The Dask job that examines and judges photographs."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 2
-    """Processes of the embedded cluster; without meaning where `clusters.dask_scheduler` is set."""
+    """Processes of the local cluster; ignored where `clusters.dask_scheduler` is set."""
     batch_photos: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """Photographs a task examines."""
+    """Photographs that one Dask task examines."""
     decode: bool = True
-    """Whether every original is decoded once, so that a damaged picture is refused and near copies are found."""
+    """Whether to decode every original once, to refuse damaged pictures and to find near copies."""
     grid: bool = False
-    """Whether the pixels are searched for the grid of an earlier compression (about 0.3 s a photograph)."""
+    """Whether to search the pixels for the grid of an earlier compression (about 0.3 s a photograph)."""
     first_quality: bool = False
-    """Whether an earlier compression on the same grid is looked for (about as long)."""
+    """Whether to search for an earlier compression on the same grid (about 0.3 s a photograph)."""
     near_bits: Annotated[int, Field(ge=0, le=64)] = 20
-    """Largest number of the 256 bits of two perceptual hashes that may differ between copies of one picture."""
+    """Most bits, of 256, in which the perceptual hashes of two copies of one picture may differ."""
     placeholder_copies: Annotated[int, Field(ge=2)] = 20
-    """So many photographs with the same bytes or the same scan are no photographs: a site's "not available"."""
+    """Number of photographs with equal bytes or equal scans at which they are refused as placeholders, such as a site's
+    "not available" picture."""
     owner_photos_max: Annotated[int, Field(ge=0)] = 300
-    """Photographs kept of one owner and camera, so that one owner is not a camera's whole character; 0: all."""
+    """Most photographs kept of one owner and camera, so that no owner dominates a camera; 0: no limit."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
     """Folds that the groups are divided into for cross-validation."""
     judge_photos: Annotated[int, Field(ge=100)] = 10_000
-    """Photographs that are judged in one piece."""
-    worker_memory_mb: Annotated[int, Field(ge=256)] | None = None
-    """Memory of a worker of the embedded cluster, beyond which it spills to disk; none: its share of the machine."""
+    """Photographs in one part of the corpus, the unit that Dask judges."""
+    worker_memory_mb: Annotated[int | None, Field(ge=256)] = None
+    """Memory in MB beyond which a worker of the local cluster spills to disk; null: its share of the machine's."""
     test: Fraction = 0.2
-    """Share of a camera's photographs whose devices are kept for testing."""
+    """Share of a camera's photographs that are kept for testing; whole devices are taken."""
     validation: Fraction = 0.1
-    """Share kept for choosing among checkpoints."""
+    """Share that is kept for choosing among checkpoints; whole devices are taken."""
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _leaves_a_training_split(self) -> Self:
         if self.test + self.validation >= 1:
             raise ValueError(f"test {self.test} and validation {self.validation} leave nothing to train on")
         return self
@@ -204,54 +224,65 @@ class Shards(Section):
     """The training files."""
 
     tile_px: Annotated[int, Field(ge=64, le=8192)] = 1024
-    """Edge of a tile; rounded down to the photograph's MCU grid where that does not divide it."""
+    """Edge of a tile in pixels, rounded down to a multiple of the photograph's MCU."""
     tiles_per_photo: Annotated[int, Field(ge=1, le=64)] = 4
+    """Most tiles that are cut from one photograph."""
     shard_photos: Count = 500
-    """Photographs a shard, at most."""
+    """Most photographs in one shard."""
 
 
 class Training(Section):
     """The network, its input and its schedule."""
 
     network: str = "convnext_tiny"
-    """A timm model's name."""
+    """Name of a timm model, or `shutter_small`, a small residual network for CPUs."""
     pretrained: bool = False
-    """Whether to start from timm's published weights (needs network access to their hub)."""
+    """Whether to start from timm's published weights, which are downloaded from the Hugging Face Hub."""
     front: Literal["rgb", "residual", "both"] = "both"
-    """What the network sees: the pixels, their high-pass residuals, or both side by side."""
+    """What the network sees: the pixels (`rgb`), their high-pass residuals, or both side by side."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
-    """Random crop the manipulation is applied to."""
+    """Edge in pixels of the random crop of a tile that a manipulation is applied to."""
     crop_px: Annotated[int, Field(ge=32)] = 480
-    """Random crop of the result that the network sees."""
+    """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
     flips: Literal["none", "turns", "d4"] = "d4"
+    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`)."""
     batch: Count = 32
-    """Crops a step and worker."""
+    """Crops in one step of one worker."""
     epochs: Count = 30
+    """Epochs; a checkpoint is written after each."""
     steps_per_epoch: Count = 1000
+    """Steps in an epoch."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    """Highest learning rate of AdamW, reached after the warm-up; it then falls along half a cosine to 1 %."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """Weight decay of AdamW; biases and norms do not decay."""
     warm_up_steps: Annotated[int, Field(ge=0)] = 500
+    """Steps in which the learning rate rises from 0, at most a quarter of all steps."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Label smoothing of the cross-entropy loss."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Decay of the running average of the weights that is evaluated and kept; 0 switches it off."""
+    """Decay of the running average of the weights, which is what is evaluated and kept; 0: no average."""
     seed: int = 0
+    """Seed of the weights, the samples' order and the crops."""
     workers: Count = 1
-    """Ray Train workers, one GPU each where `gpus` is set."""
+    """Ray Train workers, with one GPU each where `gpus` is set."""
     gpus: bool = False
+    """Whether each worker trains on a GPU."""
     loaders: Annotated[int, Field(ge=0, le=64)] = 2
-    """Processes a worker that decode and manipulate crops; 0: in the worker itself."""
+    """Processes for each worker that decode and manipulate crops; 0: the worker does it itself."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """CPU threads of a worker's network; 0: its share of the cores, less those its loaders keep busy."""
+    """CPU threads of a worker's network; 0: the worker's share of the cores, less one for each of its loaders."""
     shuffle_labels: bool = False
-    """Train on shuffled labels: the result must stay near chance, else something leaks."""
+    """Whether to train on shuffled labels, as a test: accuracy must stay near chance, or else something leaks."""
     test_crops: Annotated[int, Field(ge=1, le=64)] = 5
-    """Crops a photograph in evaluation and prediction, geometric mean of their probabilities."""
+    """Crops of a photograph whose probabilities evaluation and prediction combine, by their geometric mean."""
     test_photos: Annotated[int, Field(ge=0)] = 0
-    """Photographs evaluated, at most, spread evenly over the cameras; 0: all of the split."""
+    """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _crop_fits(self) -> Self:
         if self.crop_px > self.outer_crop_px:
             raise ValueError(f"crop_px: {self.crop_px} is larger than outer_crop_px {self.outer_crop_px}")
         return self
@@ -261,24 +292,26 @@ class Clusters(Section):
     """Where work runs."""
 
     dask_scheduler: str | None = None
-    """Address of a Dask scheduler, e.g. `tcp://10.0.0.5:8786`; none: an embedded cluster."""
+    """Address of a Dask scheduler, e.g. `tcp://10.0.0.5:8786`; null: a cluster on this machine."""
     ray_dashboard: str = "http://127.0.0.1:8265"
-    """Address `ray job submit` talks to."""
+    """Address of the Ray dashboard that `ray job submit` talks to."""
 
 
 class Pipeline(Section):
     """A named chain of stages."""
 
-    schedule: Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")] | None = None
-    """Five fields of cron, UTC or the machine's own time; none: run by hand."""
+    schedule: Annotated[str | None, Field(pattern=r"^(\S+ ){4}\S+$")] = None
+    """The five fields of a crontab line, in the time zone of cron; null: the pipeline is only run by hand."""
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Commands as a person would type them, in order."""
+    """Commands as a person would type them, in order; `{config}` is the configuration file's path."""
 
 
 class Demo(Section):
     """The simulated world of `make demo`, and the keys it changes in a copy of this configuration."""
 
     photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
+    """Genuine photographs of each of the twenty simulated devices; a third as many spoilt ones are added."""
     seed: int = 2018
+    """Seed of everything that is simulated."""
     overrides: dict[str, Any] = Field(default_factory=dict)
-    """Sections and keys as in this file; refused like any other fault when the demo's own copy is read."""
+    """Sections and keys as in this file; they are checked when the demo's copy is read."""

@@ -1,9 +1,8 @@
-"""Storage: one URL (a folder or `s3://bucket/prefix`) holds everything the stages hand to each other.
+"""Storage: one URL (a folder or `s3://bucket/prefix`) holds everything that the stages hand to each other.
 
-In: paths relative to the root, with `/`. Out: bytes, Arrow tables, markers. Everything is published last:
-written under a temporary name, flushed, renamed (an object store's single PUT is atomic by itself).
-Several processes may work in one store at a time: what is asked is asked of the store, never of a cache.
-A directory is whole when its marker `_done.json` stands in it. Refuses paths that leave the root.
+Paths are relative to the root, with `/`; a path that leaves the root is refused. Every file is published whole: written
+under a temporary name, flushed and renamed (an object store's single PUT is atomic by itself). A directory is whole
+once it has its marker, `_done.json`. Several processes may share a store, so listings are never cached.
 """
 
 import json
@@ -12,7 +11,7 @@ import posixpath
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,29 +29,26 @@ TEMPORARY_PREFIX = ".tmp-"
 
 @dataclass(frozen=True)
 class Store:
-    """The files below one root URL; plain data, so it travels to Dask and Ray workers.
+    """The files below one root URL; plain data, so that it can be sent to Dask and Ray workers.
 
-    Build it with `open_store`, which turns a relative folder into an absolute one.
+    Made by `open_store`, which turns a relative folder into an absolute one.
     """
 
     url: str
 
     @property
     def filesystem(self) -> Any:
-        """The fsspec file system of the root (fsspec keeps one instance a process)."""
-        # no listings kept: what stands in one now, another process may have removed since, or put there
+        """The fsspec file system of the root (fsspec keeps one instance per process)."""
+        # no cached listings: another process may have added or removed files since
         return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
 
     @property
     def is_local(self) -> bool:
-        """Whether the root is a folder of this machine."""
+        """Whether the root is a folder on this machine."""
         return "://" not in self.url
 
     def path(self, relative: str) -> str:
-        """Return the file system's full path of `relative`.
-
-        Raises StorageError for a path that would leave the root.
-        """
+        """Return the full path of `relative` in the file system; raises StorageError for a path outside the root."""
         normal = posixpath.normpath(relative)
         if normal.startswith(("/", "..")) or "\0" in relative:
             raise StorageError(f"{relative!r} is not a path inside {self.url}")
@@ -60,7 +56,7 @@ class Store:
         return root if normal == "." else f"{root}/{normal}"
 
     def exists(self, relative: str) -> bool:
-        """Whether a whole file or a directory stands at `relative`."""
+        """Whether there is a whole file or a directory at `relative`."""
         return bool(self.filesystem.exists(self.path(relative)))
 
     def size_bytes(self, relative: str) -> int:
@@ -71,7 +67,7 @@ class Store:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
     def names(self, relative: str) -> list[str]:
-        """Return the sorted names directly below a directory, temporary ones left out; none if it is missing."""
+        """Return the sorted names directly below a directory, without temporary ones; none if it is missing."""
         try:
             entries = self.filesystem.ls(self.path(relative), detail=False)
         except (FileNotFoundError, NotADirectoryError):
@@ -103,64 +99,57 @@ class Store:
     def publish(self, relative: str, data: bytes, *, keep_cached: bool = True) -> None:
         """Write a whole file or nothing.
 
-        `keep_cached`: leave it in the machine's memory, for whoever reads it next. A crawl of terabytes would push
-        everything else out, and filling memory costs more than writing: 2.9 CPU seconds a GB against 0.7.
+        `keep_cached`: leave it in the page cache for the next reader. A crawl of terabytes would evict everything else,
+        and filling memory costs more than writing: 2.9 CPU seconds a GB against 0.7.
         """
         if not self.is_local:
             self.filesystem.pipe_file(self.path(relative), data)
             return
-        with _temporary_beside(Path(self.path(relative))) as (target, temporary):
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                if not keep_cached and hasattr(os, "posix_fadvise"):
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        target = Path(self.path(relative))
+        with _written_beside(target, lambda file: file.write(data), keep_cached=keep_cached) as temporary:
             temporary.replace(target)
 
     def create(self, relative: str, data: bytes) -> bool:
-        """Write a whole new file and return True, or return False where one stands; of several processes one wins.
+        """Write a whole new file and return True, or return False where there is one; of several processes one wins.
 
-        An object store must know conditional PUTs (`If-None-Match: *`, as Amazon's S3 does), a folder's file system
-        hard links; raises StorageError where it has none.
+        An object store must support conditional PUTs (`If-None-Match: *`, as Amazon's S3 does). A folder's file system
+        must support hard links; raises StorageError where it does not.
         """
         if not self.is_local:
             try:
                 self.filesystem.pipe_file(self.path(relative), data, mode="create")
-            except OSError:  # which one a refused PUT becomes differs between object stores
+            except OSError:  # object stores differ in how they report a refused PUT
                 if self.exists(relative):
                     return False
                 raise
             return True
-        with _temporary_beside(Path(self.path(relative))) as (target, temporary):
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        target = Path(self.path(relative))
+        with _written_beside(target, lambda file: file.write(data)) as temporary:
             try:
-                os.link(temporary, target)  # unlike a rename, it never takes the place of a file that stands there
+                os.link(temporary, target)  # unlike a rename, this never replaces an existing file
             except FileExistsError:
                 return False
             except OSError as error:
                 raise StorageError(
                     f"{self.url}: {relative} cannot be linked ({error.strerror}); put the storage on a file system "
-                    "that knows hard links"
+                    "with hard links"
                 ) from error
         return True
 
     def remove(self, relative: str) -> None:
-        """Remove a file or a whole directory, its marker first; one that is not there is none the worse.
+        """Remove a file or a whole directory, if it exists; of a directory, the marker goes first.
 
-        Cut off in between it leaves a directory that is not whole. Raises StorageError for the root.
+        An interrupted removal therefore leaves a directory that does not count as whole. Raises StorageError for the
+        root.
         """
         path = self.path(relative)
         if path == self.path("."):
             raise StorageError(f"{self.url}: the root of the storage is not removed")
-        # not the file system's own `rm`: to that one, a path with * or [ in it is a pattern
+        # not the file system's own `rm`, which takes a path with * or [ for a pattern
         if not self.is_local:
             files = [str(file) for file in self.filesystem.find(path)]
             for file in sorted(files, key=lambda file: not file.endswith(f"/{MARKER}")):
-                with suppress(FileNotFoundError):  # another process removes the same
+                with suppress(FileNotFoundError):  # another process removes it too
                     self.filesystem.rm_file(file)
             return
         target = Path(path)
@@ -174,14 +163,14 @@ class Store:
                 target.unlink()
 
     def sweep_temporary(self, directory: str, older_than_s: float) -> int:
-        """Remove what killed writers left directly below a directory, if older; return how many files that were.
+        """Remove older files that killed writers left directly below a directory; return how many there were.
 
-        An object store has none. `older_than_s` must be more than any write takes.
+        An object store has none. `older_than_s` must be more seconds than any write takes.
         """
         swept = 0
         if self.is_local:
             for leftover in Path(self.path(directory)).glob(f"{TEMPORARY_PREFIX}*"):
-                with suppress(FileNotFoundError):  # another process sweeps, too, or the writer has just ended
+                with suppress(FileNotFoundError):  # another process sweeps too, or the writer has just finished
                     if leftover.is_file() and time.time() - leftover.stat().st_mtime > older_than_s:
                         leftover.unlink()
                         swept += 1
@@ -192,11 +181,11 @@ class Store:
         if not self.is_local:
             self.filesystem.put_file(str(local), self.path(relative))
             return
-        with _temporary_beside(Path(self.path(relative))) as (target, temporary):
-            with local.open("rb") as source, temporary.open("wb") as file:
-                shutil.copyfileobj(source, file, 1 << 20)
-                file.flush()
-                os.fsync(file.fileno())
+        target = Path(self.path(relative))
+        with (
+            local.open("rb") as source,
+            _written_beside(target, lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
+        ):
             temporary.replace(target)
 
     def publish_json(self, relative: str, value: Any) -> None:
@@ -225,15 +214,15 @@ class Store:
             raise StorageError(f"{self.url}: {relative} is not Parquet: {error}") from error
 
     def mark_done(self, directory: str, details: dict[str, Any]) -> None:
-        """Publish the marker that says `directory` is whole; write it last.
+        """Publish the marker that says that `directory` is whole; call it last.
 
-        What is marked stays as it is, but for a crawl's window in which failed photos were tried again: its records
-        are replaced as one file, and the marker after them.
+        A marked directory does not change, except for a crawl's window whose failed photos were tried again: its
+        records are replaced as one file, and then the marker.
         """
         self.publish_json(f"{directory}/{MARKER}", details)
 
     def done(self, directory: str) -> dict[str, Any] | None:
-        """Return the marker of a whole directory, None for one that is not."""
+        """Return the marker of a whole directory, None for any other."""
         if not self.exists(f"{directory}/{MARKER}"):
             return None
         return cast(dict[str, Any], self.read_json(f"{directory}/{MARKER}"))
@@ -244,21 +233,27 @@ class Store:
 
 
 def open_store(url: str, base: Path | None = None) -> Store:
-    """Return the store at `url`; a relative folder is taken from `base` (default: the working directory)."""
+    """Return the store at `url`; a relative folder starts at `base` (default: the working directory)."""
     if "://" in url:
         return Store(url.rstrip("/"))
     return Store(str((base or Path.cwd()).joinpath(Path(url).expanduser()).resolve()))
 
 
 @contextmanager
-def _temporary_beside(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Make the target's folder and lend a name no other writer has; nothing is left under that name afterwards.
+def _written_beside(target: Path, write: Callable[[BinaryIO], object], *, keep_cached: bool = True) -> Iterator[Path]:
+    """Yield a temporary file in the target's folder, written and flushed; it is removed unless it was renamed.
 
-    The name is short, since the target's own may be as long as a name can be.
+    Its name is short, because the target's may have the longest length possible.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
     try:
-        yield target, temporary
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+            if not keep_cached and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)

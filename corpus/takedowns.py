@@ -1,8 +1,8 @@
-"""Takedowns: keys of photographs whose removal was asked for in, one small file each out; and who may never be used.
+"""Takedowns: the list of photos whose removal was requested, one small file for each; they are never used again.
 
-`takedowns/<16 hex of the key's SHA-256>.json` names the photo, when its removal was asked for, and digests of the pages
-it stood on: the records that knew them are the first thing to go. A takedown is for good. Refuses (StorageError) a file
-of the list that does not say which photo it is of, rather than let that photo in again.
+`takedowns/<16 hex of the key's SHA-256>.json` names the photo, when its removal was requested, and digests of the pages
+it was on, because the records that knew these are removed first. Raises StorageError for a file of the list that does
+not say which photo it is of, rather than let that photo in again.
 """
 
 import hashlib
@@ -22,24 +22,24 @@ Row = dict[str, Any]
 FOLDER = "takedowns"
 REASON = "forgotten"
 READ_AT_ONCE = 16
-"""Files read at the same time: an object store takes 30 ms for each, however small."""
+"""Files that are read concurrently: an object store takes 30 ms for each, however small."""
 
 
 @dataclass(frozen=True)
 class Takedown:
-    """One photo of the list."""
+    """A photo on the list."""
 
     photo: str
     at: str
-    """When its removal was first asked for, ISO 8601, UTC."""
+    """When its removal was first requested, ISO 8601, UTC."""
     pages: frozenset[str] = frozenset()
-    """`page_digest` of each page it stood on."""
+    """`page_digest` of each page that it was on."""
 
 
 def takedown(store: Store, photo: str, pages: Iterable[str] = ()) -> bool:
-    """Put a photo on the list for good; False where it was on it already.
+    """Put a photo on the list for good; return False if it was on it already.
 
-    `pages`: digests of its pages (`page_digest`), added to those the list has. A damaged file is written anew.
+    `pages`: digests of its pages (`page_digest`), which are added to those on the list. A damaged file is replaced.
     """
     path = _path(photo)
     try:
@@ -54,35 +54,35 @@ def takedown(store: Store, photo: str, pages: Iterable[str] = ()) -> bool:
 
 
 def is_taken_down(store: Store, photo: str) -> bool:
-    """Whether a photo is on the list; asks for one file alone."""
+    """Whether a photo is on the list; looks for one file only."""
     return store.exists(_path(photo))
 
 
 def takedowns(store: Store) -> list[Takedown]:
-    """Return the whole list, the oldest first; raises StorageError for a file that is none of it."""
+    """Return the whole list, oldest first; raises StorageError for a file that does not belong to it."""
     paths = [f"{FOLDER}/{name}" for name in store.names(FOLDER)]
     with ThreadPoolExecutor(READ_AT_ONCE) as threads:
         return sorted(threads.map(lambda path: _read(store, path), paths), key=lambda one: (one.at, one.photo))
 
 
 def taken_down(store: Store) -> frozenset[str]:
-    """Return the keys of all photos on the list; raises StorageError for a file that is none of it."""
+    """Return the keys of all photos on the list; raises StorageError for a file that does not belong to it."""
     return frozenset(one.photo for one in takedowns(store))
 
 
 def page_digest(page: str) -> str:
-    """Return what the list keeps of a page's address: 16 hex digits of its SHA-256."""
+    """Return what the list stores of a page's address: 16 hex digits of its SHA-256."""
     return hashlib.sha256(page.encode()).hexdigest()[:16]
 
 
 def forgotten_row(row: Mapping[str, Any]) -> Row:
-    """Return all that stays of a photo's row (of RECORD): which upload it was, and that it is forgotten."""
+    """Return what is left of a photo's row of RECORD: which upload it was, and that it is forgotten."""
     kept = {name: row[name] for name in ("photo", "version", "source")}
     return dict.fromkeys(RECORD.names) | kept | {"state": "refused", "reasons": [REASON]}
 
 
 def apply_takedowns(rows: Iterable[Row], photos: Collection[str]) -> list[Row]:
-    """Return rows of RECORD, of `photos` only what `forgotten_row` leaves."""
+    """Return rows of RECORD, those of `photos` reduced to what `forgotten_row` leaves."""
     return [forgotten_row(row) if row["photo"] in photos else row for row in rows]
 
 
@@ -99,6 +99,6 @@ def _read(store: Store, path: str) -> Takedown:
     if one is None or _path(one.photo) != path:
         raise StorageError(
             f"{store.url}: {path} does not say which photo it takes down; name that photo to "
-            "`python -m crawlers.forget` again, or restore the file, or remove it if it is none of the list"
+            "`python -m crawlers.forget` again, or restore the file, or remove it if it does not belong to the list"
         )
     return one

@@ -1,4 +1,4 @@
-r"""Text: short, safe text for people and for paths, from numbers, times and strings of any origin.
+r"""Text: makes short, safe text for people and paths from numbers, times and strings of any origin.
 
 size(1_240_000_000)          "1.24 GB"
 count(1200, "photo")         "1,200 photos"
@@ -11,26 +11,36 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import TypeVar
+
+T = TypeVar("T", str, tuple[str, str])
 
 SLUG_MAX_CHARACTERS = 60
+SIZE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+"""Decimal units of size: bytes and name, the largest first."""
 
 
 def size(size_bytes: int) -> str:
-    """Return a size in the largest decimal unit that it fills, e.g. `1.24 GB`."""
-    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+    """Return a size in the largest decimal unit that it reaches, e.g. `1.24 GB`."""
+    for unit, name in SIZE_UNITS:
         if size_bytes >= unit:
             return f"{size_bytes / unit:,.2f} {name}"
     return f"{size_bytes} B"
 
 
 def count(number: int, thing: str) -> str:
-    """Return a number with what it counts, in the singular or the plural, e.g. `1 photo`, `1,200 photos`."""
+    """Return a number and what it counts, in singular or plural, e.g. `1 photo`, `1,200 photos`."""
     return f"{number:,} {thing if number == 1 else f'{thing}s'}"
+
+
+def ranked(counted: Mapping[T, int]) -> list[tuple[T, int]]:
+    """Return values with their counts, the commonest first and equal ones by value."""
+    return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def commonest(counted: Mapping[str, int], shown: int) -> str:
     """Return the `shown` commonest values with their counts, and how many more values there are."""
-    ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+    ordered = ranked(counted)
     text = ", ".join(f"{value} ({number:,})" for value, number in ordered[:shown])
     more = len(ordered) - shown
     return f"{text} and {more:,} more" if more > 0 else text
@@ -45,7 +55,7 @@ def years(counted: Mapping[str, int]) -> str:
 
 
 def clipped(text: str, characters: int) -> str:
-    """Return a text cut to at most `characters`, with an ellipsis in place of the rest."""
+    """Return a text cut to at most `characters`, with an ellipsis for the rest."""
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
@@ -75,6 +85,6 @@ def iso_time(time_s: float) -> str:
 
 
 def leading_number(name: str) -> int:
-    """Return the number that the name of a generation or run begins with (`0012-3fa9`), 0 where there is none."""
+    """Return the number that the name of a generation or run begins with (12 for `0012-3fa9`), otherwise 0."""
     first = name.partition("-")[0]
     return int(first) if first.isascii() and first.isdigit() else 0

@@ -1,21 +1,38 @@
-"""Validation messages: pydantic's errors in, sentences a person can act on out.
+"""Validation: reads YAML files, and turns pydantic's errors into sentences a person can act on.
 
 `pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100`
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
+import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from corpus.errors import ConfigurationError
+from corpus.text import clipped
+
+_SHOWN_CHARACTERS = 60
 _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
-def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """Yield one sentence for each fault: where, the key's path, the value, and what would be right.
+def read_yaml(path: Path, if_missing: str) -> Any:
+    """Return what a YAML file holds; raises ConfigurationError, which says `if_missing` where there is no file."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path}: {if_missing}") from error
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read as YAML: {error}") from error
 
-    `model` is the class that was validated; its fields tell the range a value must be in.
+
+def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """Yield a sentence for each fault, with `where`, the key's path, the value and what would be right.
+
+    `model`: the class that was validated.
     """
     for details in error.errors():
         path = ".".join(str(part) for part in details["loc"])
@@ -30,7 +47,7 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return "is not a known key; look for a misspelling"
     if kind in _BOUND_FAULTS:
-        within = _range(model, details["loc"])
+        within = _range_at(model, details["loc"])
         return f"{shown} is not {within}" if within else f"{shown}: {_lowered(details['msg'])}"
     if kind == "value_error":
         text = details["msg"].removeprefix("Value error, ")
@@ -38,27 +55,32 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{shown}: {_lowered(details['msg'])}"
 
 
-def _range(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Return the range of the field at `location` as `within 1..100`, `above 0` …; empty where it is nested deeper."""
-    here: Any = model
-    bounds: dict[str, Any] = {}
-    for part in location:
-        # of several forms, as of `cameras`, the section is the one that has keys
-        here = next((form for form in get_args(here) if isinstance(form, type) and issubclass(form, BaseModel)), here)
-        if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
-            return ""
-        field = here.model_fields[str(part)]
-        here = field.annotation
-        bounds = {
-            name: getattr(constraint, name)
-            for constraint in field.metadata
-            for name in ("ge", "gt", "le", "lt")
-            if hasattr(constraint, name)
-        }
+def range_of(field: FieldInfo) -> str:
+    """Return the range of a field's values as `within 1..100`, `above 0 and below 1` …; empty where it has none."""
+    bounds = {
+        name: getattr(constraint, name)
+        for constraint in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(constraint, name)
+    }
     if "ge" in bounds and "le" in bounds:
         return f"within {bounds['ge']}..{bounds['le']}"
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     return " and ".join(f"{words[name]} {bound}" for name, bound in bounds.items())
+
+
+def _range_at(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Return the range of the field at `location`, a path of keys; empty where the path leads into no section."""
+    here: Any = model
+    text = ""
+    for part in location:
+        # where a key has several forms, as `cameras` does, only a section has keys of its own
+        here = next((form for form in get_args(here) if isinstance(form, type) and issubclass(form, BaseModel)), here)
+        if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
+            return ""
+        field = here.model_fields[str(part)]
+        here, text = field.annotation, range_of(field)
+    return text
 
 
 def _lowered(text: str) -> str:
@@ -66,5 +88,4 @@ def _lowered(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return clipped(repr(value), _SHOWN_CHARACTERS)

@@ -1,9 +1,9 @@
-"""`python -m curation.diff GEN_A GEN_B`: two generations in, what changed from the first to the second and why out.
+"""`python -m curation.diff GEN_A GEN_B`: prints what changed from one generation to another, and why.
 
-Name each generation by its whole name, by how it begins (0001), or as `latest`. Photos are told apart by key and
-version. A refused photo is counted by the first reason of its funnel, so that every photo is counted once. Exit code
-1: a photo that both keep changed its split, which must never happen. The thresholds a generation was made with are in
-its dataset card.
+Name a generation in full, by the beginning of its name (0001), or as `latest`. Photos are told apart by key and
+version; a refused photo counts for the first reason of its funnel, so that each is counted once. The exit code is 1 if
+a photo that both keep changed its split, which must never happen. Which thresholds a generation was made with is in its
+dataset card.
 """
 
 import json
@@ -17,6 +17,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.text import one_line
 from curation.generations import generation_named
 from curation.inspection.compare import differences
+from curation.inspection.printing import plain_console
 
 _NATIVES_SHOWN = 40
 _TEXT_CHARACTERS = 100
@@ -27,12 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("python -m curation.diff", __doc__ or "")
     parser.add_argument("before", metavar="GEN_A", help="the earlier generation")
     parser.add_argument("after", metavar="GEN_B", help="the later generation")
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
     given = parser.parse_args(arguments)
     store = configuration_of(given).store
     found = differences(store, generation_named(store, given.before), generation_named(store, given.after))
-    # neither highlighted nor read as markup: some of it is text of strangers
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = plain_console()
     if given.json:
         console.print(json.dumps(found, indent=1, sort_keys=True), soft_wrap=True)
     else:
@@ -43,15 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def print_differences(console: Console, found: Mapping[str, Any]) -> None:
     """Print what `curation.inspection.compare.differences` found as aligned tables."""
     before, after = found["before"], found["after"]
-    counts = Table(
-        "", _number_column(before["name"]), _number_column(after["name"]), _number_column("change"), box=None
-    )
-    for what in ("photos", "kept"):
-        counts.add_row(what, *_three(before[what], after[what]))
-    console.print(counts)
-    _print_changes(console, "what became of photos", found["transitions"])
+    rows = [(what, *_change(before[what], after[what])) for what in ("photos", "kept")]
+    console.print(_table(("", before["name"], after["name"], "change"), rows))
+    _print_transitions(console, "verdict changed", found["transitions"])
     if found["camera_changed"]:
-        _print_changes(console, "camera changed", found["camera_changed"])
+        _print_transitions(console, "camera changed", found["camera_changed"])
     _print_cameras(console, found["cameras"])
     _print_natives(console, found["natives"])
     split = found["split_changed"]
@@ -60,27 +56,22 @@ def print_differences(console: Console, found: Mapping[str, Any]) -> None:
         console.print(f"  {_line(photo)}", soft_wrap=True)
 
 
-def _print_changes(console: Console, title: str, changes: Sequence[Mapping[str, Any]]) -> None:
+def _print_transitions(console: Console, title: str, changes: Sequence[Mapping[str, Any]]) -> None:
     if not changes:
-        console.print(f"\n{title}: nothing changed")
+        console.print(f"\n{title}: none")
         return
-    table = Table(title, _number_column("photos"), box=None)
-    for change in changes:
-        table.add_row(f"{_line(change['from'])} -> {_line(change['to'])}", f"{change['photos']:,}")
+    rows = [(f"{_line(one['from'])} -> {_line(one['to'])}", f"{one['photos']:,}") for one in changes]
     console.print()
-    console.print(table)
+    console.print(_table((title, "photos"), rows))
 
 
 def _print_cameras(console: Console, cameras: Mapping[str, Mapping[str, int]]) -> None:
     changed = {key: kept for key, kept in cameras.items() if kept["before"] != kept["after"]}
-    same = len(cameras) - len(changed)
     if changed:
-        table = Table("camera", *(_number_column(title) for title in ("kept before", "after", "change")), box=None)
-        for key, kept in changed.items():
-            table.add_row(_line(key), *_three(kept["before"], kept["after"]))
+        rows = [(_line(key), *_change(kept["before"], kept["after"])) for key, kept in changed.items()]
         console.print()
-        console.print(table)
-    console.print(f"\ncameras with as many photos kept as before: {same:,}")
+        console.print(_table(("camera", "kept before", "after", "change"), rows))
+    console.print(f"\ncameras with as many photos kept as before: {len(cameras) - len(changed):,}")
 
 
 def _print_natives(console: Console, natives: Mapping[str, Any] | None) -> None:
@@ -96,16 +87,19 @@ def _print_natives(console: Console, natives: Mapping[str, Any] | None) -> None:
             console.print(f"  and {len(natives[what]) - _NATIVES_SHOWN:,} more; see --json")
 
 
-def _three(before: int, after: int) -> tuple[str, str, str]:
+def _change(before: int, after: int) -> tuple[str, str, str]:
     return f"{before:,}", f"{after:,}", f"{after - before:+,}"
 
 
-def _number_column(title: str) -> Column:
-    return Column(title, justify="right")
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table whose columns are numbers, except for the first."""
+    table = Table(titles[0], *(Column(title, justify="right") for title in titles[1:]), box=None)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _line(text: str) -> str:
-    """Return text on one line, without what would steer a terminal."""
     return one_line(text, _TEXT_CHARACTERS)
 
 

@@ -1,9 +1,9 @@
-"""`python -m curation.explain PHOTO_OR_FILE`: a photo in; all evidence, the verdict and the value behind it out.
+"""`python -m curation.explain PHOTO_OR_FILE`: prints a photo's evidence, its verdict and the value behind each reason.
 
-PHOTO_OR_FILE is a JPEG file, which is examined here and now; the key of a photo of the records (flickr:4711, or one
-upload of it as flickr:4711@version); or the path of an original in the storage. It is judged by today's configuration
-and by what the newest generation has learned of cameras. What all photos together decide (copies, the cap of an owner,
-splits) stands in that generation. Serial numbers and places are never shown.
+PHOTO_OR_FILE is a JPEG file, which is examined on the spot; the key of a recorded photo (flickr:4711, or one upload of
+it as flickr:4711@version); or the path of an original in the storage. The verdict is today's configuration's, with what
+the newest generation has learned of cameras. What only all photos together decide (copies, the cap of an owner, splits)
+is taken from that generation. Serial numbers and places are never shown.
 
   python -m curation.explain holiday.jpg
   python -m curation.explain flickr:4711 --json
@@ -24,12 +24,13 @@ from corpus.text import count, one_line
 from curation.consensus import enriched
 from curation.facts.examine import kind_of
 from curation.generations import Past, latest_generation, learned_in
-from curation.inspection.evidence import evidence
-from curation.inspection.lookup import bytes_of, find, published
-from curation.inspection.reason_values import ExplainContext, explained, marks
+from curation.inspection.evidence import evidence_lines
+from curation.inspection.lookup import find_photo, published_verdict, read_photo
+from curation.inspection.printing import plain_console
+from curation.inspection.reason_values import ExplainContext, copies_text, editor_marks, reason_value
 from curation.judging.verdict import Criteria, evidence_of, objections, verdict
 from curation.judging.whole_corpus import chosen_cameras
-from curation.reasons import in_funnel_order
+from curation.reasons import REASONS, in_funnel_order
 from forensics.errors import JpegError
 from forensics.hints import hints
 from forensics.jpeg.segments import EXIF_IDENTIFIER, header_segments
@@ -39,19 +40,16 @@ from forensics.photo_facts import PhotoFacts
 Row = dict[str, Any]
 
 _TOGETHER = frozenset({"placeholder", "claimed_by_two_cameras", "duplicate", "beyond_owner_cap"})
-"""Reasons that only all photos together give."""
+"""Reasons that only the whole corpus decides."""
 _OF_CLEAN = frozenset({"claimed_by_two_cameras", "beyond_owner_cap"})
-"""Those of them that are asked only of photos that nothing else objects to."""
+"""Those of them that are given only to photos without any other reason."""
 _OF_RECORD = ("source", "state", "page_url", "licence", "uploaded_at", "claimed_camera", "labelled_camera")
 _TEXT_CHARACTERS = 2000
-_COPIES_SHOWN = 10
 _PRIVATE = re.compile(
     r"gps|location|serial|owner|artist|copyright|author|bodyid|makernote$|xmlpacket|applicationnotes|iptc| tag 0x",
     re.IGNORECASE,
 )
-"""Tags that tell a place, a device or a person, or may: whole blocks of others, and those without a name."""
-
-
+"""Tags that may name a place, a device or a person: also whole blocks of other metadata, and tags without a name."""
 WITHHELD = "(withheld)"
 
 
@@ -60,11 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("python -m curation.explain", __doc__ or "")
     parser.add_argument("photo", metavar="PHOTO_OR_FILE", help="a file, a photo's key, or an original's path")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--all-tags", action="store_true", help="list every EXIF tag that ExifRead names as well")
+    parser.add_argument("--all-tags", action="store_true", help="also list every EXIF tag that ExifRead names")
     given = parser.parse_args(arguments)
     found = explain(configuration_of(given), given.photo, tags=given.all_tags)
-    # neither highlighted nor read as markup: some of it is text of strangers
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = plain_console()
     if given.json:
         console.print(json.dumps(found, indent=1), soft_wrap=True)
     else:
@@ -73,70 +70,84 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def explain(configuration: Configuration, text: str, *, tags: bool = False) -> Row:
-    """Return all that is to say of a photo as plain data; `text`: a file, a key or an original's path.
+    """Return everything known about a photo as plain data; `text`: a file, a key or an original's path.
 
-    `photo`, `version`, `original`, `generation`; `record`: what its site says; `evidence`, `marks`, `hints`: what its
-    file says; `verdict`: {kept, camera, reasons}, each reason as {reason, sentence, value}; `published`: what the
-    newest generation says of it, None where that has no such photo; `differs`: whether today's verdict is another one;
-    `tags`: with `tags`, by name. Raises StageError where there is no such photo, and for a file that is too large.
+    `photo`, `version`, `other_versions`, `original`, `generation`; `record`: what its site says; `evidence`, `marks`,
+    `hints`: what its file says; `verdict`: {kept, camera, reasons}, each reason as {reason, sentence, value};
+    `published`: what the newest generation says of it, None where it is not in one; `differs`: whether today's verdict
+    is a different one; `tags`: EXIF tags by name, if asked for. Raises StageError where there is no such photo, and for
+    a file that is too large.
     """
-    subject = find(configuration, text)
+    photo = find_photo(configuration, text)
     past = Past(configuration.store, latest_generation(configuration.store))
-    grounds = _grounds(configuration, past)
-    record, examined = subject.record, subject.examined or {}
-    found = evidence_of(record, subject.examined, subject.trouble)
-    facts = found.facts
-    camera, _ = objections(record, found, grounds.law)
-    alone = verdict(record, found, grounds.law)
-    said = published(past, subject) if subject.file is None else None
-    reasons = _with_those_of_all(alone["reasons"], said)
-    row = {**examined, **(said or {}), **{name: record.get(name) for name in RECORD.names}, "error": alone["error"]}
+    context = _context(configuration, past)
+    record, examined = photo.record, photo.examined or {}
+    known = evidence_of(record, photo.examined, photo.trouble)
+    facts = known.facts
+    camera, _ = objections(record, known, context.criteria)
+    alone = verdict(record, known, context.criteria)
+    published = published_verdict(past, photo) if photo.file is None else None
+    reasons = _with_reasons_of_corpus(alone["reasons"], published)
+    row = {
+        **examined,
+        **(published or {}),
+        **{name: record.get(name) for name in RECORD.names},
+        "error": alone["error"],
+    }
     explanation: Row = {
         "photo": record["photo"],
         "version": alone["version"],
-        "other_versions": list(subject.other_versions),
+        "other_versions": list(photo.other_versions),
         "original": record["original"],
         "generation": past.generation,
-        "record": None if subject.file else {name: record[name] for name in _OF_RECORD},
-        "evidence": evidence(facts, camera, grounds, examined) if facts else None,
-        "marks": marks(facts, camera, grounds) if facts else [],
+        "record": None if photo.file else {name: record[name] for name in _OF_RECORD},
+        "evidence": evidence_lines(facts, camera, context, examined) if facts else None,
+        "marks": editor_marks(facts, camera, context) if facts else [],
         "hints": list(hints(facts)) if facts else [],
         "verdict": {
             "kept": not reasons,
             "camera": alone["camera"],
-            "reasons": explained(reasons, facts, camera, grounds, row),
+            "reasons": [
+                {
+                    "reason": reason,
+                    "sentence": REASONS.get(reason, ""),
+                    "value": reason_value(reason, facts, camera, context, row),
+                }
+                for reason in reasons
+            ],
         },
-        "published": said,
-        "differs": said is not None and (list(reasons), alone["camera"]) != (said["reasons"], said["camera"]),
+        "published": published,
+        "differs": published is not None
+        and (list(reasons), alone["camera"]) != (published["reasons"], published["camera"]),
     }
     if tags:
-        explanation["tags"] = _tags(bytes_of(configuration, subject), facts)
+        explanation["tags"] = _tags(read_photo(configuration, photo), facts)
     return explanation
 
 
 def print_explanation(console: Console, found: Mapping[str, Any]) -> None:
     """Print what `explain` returns as aligned tables."""
-    console.print(_table([("photo", found["photo"]), *_about(found)]))
+    console.print(_table([("photo", found["photo"]), *_record_lines(found)]))
     if found["evidence"]:
         _print_part(console, "what the file says", list(found["evidence"].items()))
     _print_part(console, "marks of editing software", [
         (mark["where"], mark["what"] + ("" if mark["counts"] else " (this camera's firmware writes it: no mark)"))
         for mark in found["marks"]
     ])  # fmt: skip
-    _print_part(console, "odd, but proof of nothing", [("", hint) for hint in found["hints"]])
+    _print_part(console, "odd, but no proof of anything", [("", hint) for hint in found["hints"]])
     _print_part(console, "EXIF, as ExifRead names it", list(found.get("tags", {}).items()))
     told = found["verdict"]
     outcome = "kept" if told["kept"] else f"refused, by {count(len(told['reasons']), 'reason')}"
     console.print(f"\nverdict: {outcome}")
     console.print(_table([(one["reason"], f"{one['value']}\n{one['sentence']}") for one in told["reasons"]]))
     if found["published"]:
-        _print_part(console, f"generation {found['generation']}", _of_generation(found))
+        _print_part(console, f"generation {found['generation']}", _published_lines(found["published"]))
     if found["differs"]:
-        console.print("\ntoday's verdict is another one than the generation's; `python -m curation.run` judges anew")
+        console.print("\ntoday's verdict differs from the generation's; `python -m curation.run` judges anew")
 
 
-def _grounds(configuration: Configuration, past: Past) -> ExplainContext:
-    """Return what photos are judged by: today's configuration, and what the newest generation has learned."""
+def _context(configuration: Configuration, past: Past) -> ExplainContext:
+    """Return what photos are judged by: today's configuration, with what the newest generation has learned."""
     learned = (learned_in(past.store, past.generation) if past.generation else None) or []
     catalogue = enriched(configuration.whole_catalogue, learned)
     chosen = chosen_cameras(catalogue, configuration.cameras, learned)
@@ -149,14 +160,14 @@ def _grounds(configuration: Configuration, past: Past) -> ExplainContext:
     )
 
 
-def _with_those_of_all(alone: Sequence[str], said: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Return a photo's own reasons and those that all photos together gave it in the newest generation."""
-    together = _TOGETHER & set(said["reasons"]) if said else frozenset()
+def _with_reasons_of_corpus(alone: Sequence[str], published: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return a photo's own reasons and those that the whole corpus gave it in the newest generation."""
+    together = _TOGETHER & set(published["reasons"]) if published else frozenset()
     return in_funnel_order({*alone, *(together - _OF_CLEAN if alone else together)})
 
 
 def _tags(data: bytes | None, facts: PhotoFacts | None) -> dict[str, str]:
-    """Return every named tag of a photo's first EXIF segment, what is private withheld."""
+    """Return the named tags of a photo's first EXIF segment; values that may be private are withheld."""
     try:
         segments = header_segments(data or b"", whole=True)
     except JpegError:
@@ -171,7 +182,7 @@ def _tags(data: bytes | None, facts: PhotoFacts | None) -> dict[str, str]:
     }
 
 
-def _about(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _record_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what its site says of a photo."""
     record = found["record"]
     if record is None:
@@ -181,18 +192,15 @@ def _about(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("version", found["version"]), *others, *told]
 
 
-def _of_generation(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _published_lines(said: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the newest generation says of a photo."""
-    said = found["published"]
-    copies = [f"{one['photo']} ({one['camera'] or 'no camera'})" for one in said["copies"][:_COPIES_SHOWN]]
-    more = [f"and {len(said['copies']) - _COPIES_SHOWN:,} more"] if len(said["copies"]) > _COPIES_SHOWN else []
     return [
         ("verdict", "kept" if said["kept"] else f"refused: {', '.join(said['reasons'])}"),
         ("camera", said["camera"] or "none"),
         ("group", said["group"] or "none"),
         ("split", f"{said['split'] or 'none'}, fold {'none' if said['fold'] is None else said['fold']}"),
         ("copy of", said["duplicate_of"] or "none"),
-        ("copies", ", ".join(copies + more) or "none"),
+        ("copies", copies_text(said["copies"]) or "none"),
         ("kept of its owner and camera", f"{said['owner_photos']:,}"),
     ]
 
@@ -208,13 +216,10 @@ def _table(lines: Sequence[tuple[str, str]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for what, text in lines:
-        table.add_row(_line(what), "\n".join(map(_line, text.split("\n"))))
+        table.add_row(
+            *("\n".join(one_line(line, _TEXT_CHARACTERS) for line in cell.split("\n")) for cell in (what, text))
+        )
     return table
-
-
-def _line(text: str) -> str:
-    """Return text on one line, without what would steer a terminal."""
-    return one_line(text, _TEXT_CHARACTERS)
 
 
 if __name__ == "__main__":

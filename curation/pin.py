@@ -1,9 +1,9 @@
-"""`python -m curation.pin [CAMERA …]`: what a generation learned of cameras in; a catalogue that states it out.
+"""`python -m curation.pin [CAMERA …]`: states in a catalogue what a generation has learned of cameras.
 
-Cameras are named by their keys; none: all of which something native was learned. Listed ones get the sizes, tables,
-orders of segments and forms of Software they lack, others an entry of their own. Without --write the changed entries
-are printed. With it, FILE is written, whole: FILE extended where it is a catalogue already, else a copy of today's one.
-A catalogue is then the same for every generation to come, and can be read, reviewed and kept under version control.
+Cameras are named by their keys; without any, all of which something native was learned. Listed cameras gain the sizes,
+tables, orders of segments and forms of Software that they lack; others gain an entry. Without --write the changed
+entries are printed. With it, FILE is written: extended if it is a catalogue already, otherwise as an extended copy of
+today's. A catalogue is then the same for every generation to come, and can be read, reviewed and versioned.
 
   python -m curation.pin
   python -m curation.pin iphone-6 canon-eos-5d --from 0003 --write cameras.yaml
@@ -24,8 +24,9 @@ from corpus.storage import open_store
 from corpus.text import count, one_line
 from curation.consensus import Row
 from curation.generations import generation_named, learned_in
-from curation.inspection.catalogue_additions import FIELDS, Addition, additions, pinned
+from curation.inspection.catalogue_additions import FIELDS, Addition, additions, with_additions
 from curation.inspection.catalogue_yaml import entries_of, extended_text
+from curation.inspection.printing import plain_console
 
 _TEXT_CHARACTERS = 300
 
@@ -33,10 +34,14 @@ _TEXT_CHARACTERS = 300
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code 0; raises ShutterprintError for what a user can mend."""
     parser = command_parser("python -m curation.pin", __doc__ or "")
-    parser.add_argument("cameras", metavar="CAMERA", nargs="*", help="keys of the cameras; none: all")
+    parser.add_argument("cameras", metavar="CAMERA", nargs="*", help="keys of the cameras (default: all)")
     parser.add_argument("--from", dest="generation", metavar="GENERATION", default="latest", help="default: latest")
     parser.add_argument(
-        "--write", metavar="FILE", nargs="?", const="", help="the catalogue written; none: that of the configuration"
+        "--write",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="the catalogue to write (default: that of the configuration)",
     )
     given = parser.parse_args(arguments)
     pin(configuration_of(given), given.cameras, given.generation, given.write)
@@ -44,9 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def pin(configuration: Configuration, cameras: Sequence[str], generation: str, write: str | None) -> None:
-    """Pin what `generation` learned of `cameras`, none: of all; `write`: a file, empty for today's, None to print.
+    """Pin what `generation` learned of `cameras` (if empty: all).
 
-    Raises StageError for a camera of which nothing native was learned, and for files that cannot be extended.
+    `write`: the file to write, empty for the configuration's catalogue, None to print only.
+
+    Raises StageError for a camera of which nothing native was learned, and for a file that cannot be extended.
     """
     today = BUILT_IN if configuration.catalogue == "built-in" else configuration.file.parent / configuration.catalogue
     target = None if write is None else _target(today, write)
@@ -59,16 +66,14 @@ def pin(configuration: Configuration, cameras: Sequence[str], generation: str, w
     try:
         found, left_out = additions(read_catalogue(base), learned, cameras)
         before = base.read_text(encoding="utf-8")
-        after = _text(base, before, found, learned)
+        after = _extended(base, before, found, learned)
         if target is not None and (after != before or not is_there):
             open_store(str(target.parent)).publish(target.name, after.encode())
     except OSError as error:
         raise StageError(f"{error.filename or base}: {error.strerror}") from error
-    # neither highlighted nor read as markup: some of it is text of strangers
     if target is None:
-        yaml = Console(highlight=False, markup=False, emoji=False)
-        yaml.print(entries_of(after, {one.key for one in found}), soft_wrap=True, end="")
-    console = Console(highlight=False, markup=False, emoji=False, stderr=target is None)
+        plain_console().print(entries_of(after, {one.key for one in found}), soft_wrap=True, end="")
+    console = plain_console(stderr=target is None)
     _print_summary(console, found, left_out, name)
     if target is not None:
         console.print(f"{target}: {'nothing changed' if is_there and after == before else 'written'}", soft_wrap=True)
@@ -77,7 +82,7 @@ def pin(configuration: Configuration, cameras: Sequence[str], generation: str, w
 
 
 def _target(today: Path, write: str) -> Path:
-    """Return the file to write; refuses the program's own catalogue, and what is no name of a YAML file."""
+    """Return the file to write; refuses the built-in catalogue, and names that do not end in .yaml or .yml."""
     target = (Path(write) if write else today).resolve()
     if target == BUILT_IN.resolve():
         raise StageError(
@@ -89,14 +94,14 @@ def _target(today: Path, write: str) -> Path:
     return target
 
 
-def _text(base: Path, before: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
-    """Return the extended text of a catalogue, read again and compared before anyone relies on it."""
+def _extended(base: Path, before: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
+    """Return the extended text of a catalogue; raises StageError unless it reads as intended."""
     after = extended_text(before, found, learned)
     with tempfile.TemporaryDirectory(prefix="shutterprint-pin-") as folder:
         copy = Path(folder) / base.name
         copy.write_text(after, encoding="utf-8")
         try:
-            is_right = read_catalogue(copy).model_dump() == pinned(read_catalogue(base), found).model_dump()
+            is_right = read_catalogue(copy).model_dump() == with_additions(read_catalogue(base), found).model_dump()
         except ConfigurationError:
             is_right = False
     if not is_right:

@@ -25,7 +25,7 @@ from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
-from curation.publishing.shards import pack
+from curation.publishing.shards import publish_shards
 from curation.turn import Turn, turn
 
 IN_PROCESS_MAX = 2_000
@@ -66,7 +66,7 @@ def curate(configuration: Configuration, console: Console) -> str:
                 f"{published.name}: no photo is kept, so there is nothing to train on; the table above says which "
                 "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
-        packed = pack(configuration, workers, published.name, console)
+        packed = publish_shards(configuration, workers, published.name, console)
     publish_receipt(
         store, "curation", {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"], **packed}
     )

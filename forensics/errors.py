@@ -1,18 +1,18 @@
 """Errors of reading one JPEG; each says what is wrong and at which offset of the file.
 
-JpegError             the bytes are no JPEG, or one whose header breaks the standard
-└── HeaderIncomplete  so far nothing is wrong, but the bytes given end before the first scan begins
+JpegError             the bytes are not a JPEG, or its header violates the standard
+└── HeaderIncomplete  nothing is wrong so far, but the bytes end before the first scan begins
 """
 
 
 class JpegError(ValueError):
     """The bytes cannot be read as a JPEG file.
 
-    `offset` is counted in bytes from the start of the file.
+    `offset`: in bytes from the start of the file.
     """
 
     def __init__(self, what: str, offset: int) -> None:
-        # both arguments stay in `args`, so that the error survives the way back from a worker process
+        # both arguments stay in `args`, so that the error can be unpickled from a worker process
         super().__init__(what, offset)
         self.what = what
         self.offset = offset
@@ -22,11 +22,11 @@ class JpegError(ValueError):
         return f"{self.what} at offset {self.offset}"
 
 
-class HeaderIncomplete(JpegError):  # noqa: N818 - no fault of the bytes: more of them are asked for
-    """The bytes given are a prefix that ends inside the header.
+class HeaderIncomplete(JpegError):  # noqa: N818 - the bytes are not at fault: more of them are needed
+    """The bytes are a prefix that ends inside the header.
 
-    `needed_bytes` is how many bytes from the start of the file are needed to go on, at the least: with that
-    many the next segment can be read, which may again ask for more.
+    `needed_bytes`: how many bytes from the start of the file are needed at least. With that many the next segment can
+    be read, which may need more again.
     """
 
     def __init__(self, what: str, offset: int, needed_bytes: int) -> None:

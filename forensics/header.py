@@ -1,7 +1,7 @@
-"""Header: the bytes of a JPEG, or its beginning, in; PhotoFacts out.
+"""Header: reads the facts of a photo from the bytes of a JPEG, or from its beginning.
 
-The first image alone counts: further images behind its end are counted (MPF), but not looked at.
-Refuses (JpegError) what is no JPEG and headers that break the standard. Broken EXIF or XMP refuses nothing.
+bytes → PhotoFacts. Only the first image is read; further images behind its end are counted (MPF) and otherwise ignored.
+Refuses (JpegError) bytes that are not a JPEG and headers that violate the standard, but not broken EXIF or XMP.
 """
 
 from forensics.jpeg.quality import estimate_quality_factor
@@ -22,11 +22,11 @@ COMMENTS_MAX = 16
 
 
 def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
-    """Return the facts of a JPEG whose bytes, or first bytes (`whole=False`), are `data`.
+    """Return the facts of a JPEG, of which `data` is the whole, or a prefix (`whole=False`).
 
-    Raises JpegError for what is no readable JPEG; for a prefix that ends before the first scan begins
-    HeaderIncomplete, whose `needed_bytes` says how many bytes to come back with. `is_complete` and
-    `trailing_bytes` are known only of whole files.
+    Raises JpegError where it is not a readable JPEG, and HeaderIncomplete for a prefix that ends before the first scan;
+    `needed_bytes` then says how many bytes to read at least. `is_complete`, `trailing_bytes` and `scan_digest` are
+    known of whole files only.
     """
     segments = header_segments(data, whole=whole)
     frame, quantisation, huffman, restart_interval = read_structure(data, segments)
@@ -103,7 +103,7 @@ def _named(segments: list[Segment], name: str) -> list[Segment]:
 
 
 def _first_exif(data: bytes, segments: list[Segment]) -> tuple[bytes, ExifFacts]:
-    """Return payload and facts of the first EXIF segment that says something, else of the first that there is."""
+    """Return payload and facts of the first EXIF segment that has any tag, or else of the first segment."""
     first: tuple[bytes, ExifFacts] | None = None
     for segment in _named(segments, "APP1:Exif")[:COMMENTS_MAX]:
         tiff = data[segment.payload_start + len(EXIF_IDENTIFIER) + 1 : segment.end]

@@ -1,24 +1,24 @@
-"""Hints: the facts of one photo in, what is odd about it, in words for a person, out.
+"""Hints: says in words what is odd about a photo, from its facts.
 
-None of them is proof of anything: cameras write JFIF before EXIF, clocks are set between two dates, and programs
-that only turn a picture leave its dates alone. The rules of curation never ask here.
+No hint proves anything: cameras write JFIF before EXIF, clocks are set between two dates, and programs that only rotate
+a picture leave its dates alone. The rules of curation never use them.
 """
 
 from forensics.photo_facts import PhotoFacts
 
-_DCF_THUMBNAIL_PX = (160, 120)  # DCF 2.0 (CIPA DC-009) allows no other: cameras pad theirs with black to this shape
-_SHAPE_TOLERANCE = 0.04  # of the ratio of the sides: the smallest thumbnails' sides are rounded by 1 in 50
+_DCF_THUMBNAIL_PX = (160, 120)  # the only size DCF 2.0 (CIPA DC-009) allows; cameras pad theirs with black
+_SHAPE_TOLERANCE = 0.04  # of the aspect ratio: the sides of the smallest thumbnails are rounded by 1 in 50
 
 
 def hints(facts: PhotoFacts) -> tuple[str, ...]:
-    """Return what is odd about a photo, each in a few words, in the order of the file's layers."""
+    """Return what is odd about a photo, a few words each, in the order of the file's layers."""
     found = [
         _jfif_first(facts),
         _no_exif(facts),
         _dates(facts),
         _sizes(facts),
         "progressive coding" if facts.coding == "progressive" else None,
-        # progressive files always bring tables of their own
+        # progressive files always have their own tables
         "optimised Huffman tables" if facts.huffman == "optimised" and facts.coding != "progressive" else None,
         "no MakerNote" if facts.exif_counts and facts.maker_note is None else None,
         "no thumbnail" if facts.exif_counts and facts.thumbnail_bytes is None else None,
@@ -49,7 +49,7 @@ def _dates(facts: PhotoFacts) -> str | None:
 def _sizes(facts: PhotoFacts) -> str | None:
     stated = facts.exif_width_px, facts.exif_height_px
     frame = facts.width_px, facts.height_px
-    # turned pictures agree
+    # rotated pictures agree
     if stated[0] is None or stated[1] is None or stated in (frame, frame[::-1]):
         return None
     return f"sizes disagree: EXIF {stated[0]}x{stated[1]}, frame {frame[0]}x{frame[1]}"

@@ -8,8 +8,9 @@ reported as trouble and examined again by the next run, for the store can be men
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -107,7 +108,7 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
         return []
     rows, troubles = [], []
     for original in batch.originals:
-        result = _examined(store, original, batch.kind)
+        result = guarded(original, partial(examine, store, original, batch.kind))
         if isinstance(result, Trouble):
             troubles.append(result)
         else:
@@ -117,10 +118,10 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
     return troubles
 
 
-def _examined(store: Store, original: Original, kind: str) -> dict[str, Any] | Trouble:
-    """Examine one original; a fault of ours in it costs this one alone, and says what it was."""
+def guarded(original: Original, examination: Callable[[], dict[str, Any] | Trouble]) -> dict[str, Any] | Trouble:
+    """Return what the examination of one original found; an unexpected error becomes its Trouble."""
     try:
-        return examine(store, original, kind)
+        return examination()
     except Exception as error:  # noqa: BLE001 - one photo of millions must not end the run for all others
         return Trouble(original.key, "not_examined", f"{original.path}: {type(error).__name__}: {error}")
 

@@ -1,7 +1,7 @@
-"""Pinning: a catalogue and the table of what was learned in; what the catalogue lacks of it out; pure.
+"""Catalogue additions: finds the native values that were learned of cameras and that a catalogue does not state yet.
 
-The catalogue that states it is the one that curation enriches with the same table: same sizes, tables, orders of
-segments and forms of Software. Refuses (StageError) cameras of which nothing native was learned.
+(catalogue, table of `curation.consensus.learn`) → additions. The catalogue with its additions equals the one that
+curation enriches with the same table. Refuses (StageError) cameras of which nothing native was learned.
 """
 
 import re
@@ -13,20 +13,20 @@ from corpus.errors import StageError
 from curation.consensus import ASPECTS, CAMERA, Row, enriched, natives
 
 FIELDS = dict(zip(ASPECTS, ("sizes", "tables", "segments", "software"), strict=True))
-"""Aspect to the field of a catalogue's entry."""
+"""Aspect of `curation.consensus` → field of a catalogue entry."""
 _SPECIAL = re.compile(r"[*?\[]")
 
 
 class Addition(NamedTuple):
-    """What an entry of a catalogue gets."""
+    """What one entry of a catalogue gains."""
 
     camera: Camera
-    """As it will be read."""
+    """The entry with its additions."""
     is_new: bool
     values: dict[str, tuple[str, ...]]
-    """By field, those the entry does not have yet."""
+    """Values that the entry does not have yet, by field."""
     loose_software: tuple[str, ...] = ()
-    """Forms of Software that photos of a new entry's camera had, too few to be native."""
+    """Software patterns that photos by a new entry's camera showed, none often enough to be native."""
 
     @property
     def key(self) -> str:
@@ -35,9 +35,9 @@ class Addition(NamedTuple):
 
 
 def additions(catalogue: Catalogue, learned: Sequence[Row], cameras: Sequence[str]) -> tuple[list[Addition], list[str]]:
-    """Return what the entries of `cameras`, none: of all, get, in the order of their keys, and who is left out and why.
+    """Return what the entries of `cameras` (if empty: all) gain, ordered by key, and which are left out and why.
 
-    Nothing is left out silently: of cameras that are named, StageError says why.
+    Raises StageError where a camera that is named would be left out.
     """
     known = natives(learned)
     unknown = [key for key in cameras if key not in known]
@@ -49,41 +49,37 @@ def additions(catalogue: Catalogue, learned: Sequence[Row], cameras: Sequence[st
     found, left_out = [], []
     for key in sorted(set(cameras) or known):
         camera = full.get(key)
-        reason = _hindrance(catalogue, camera, learned, key)
+        reason = _obstacle(catalogue, camera, learned, key)
         if reason and cameras:
             raise StageError(reason)
         if reason or camera is None:
             left_out.append(reason)
-            continue
-        if camera.is_listed:
+        elif not camera.is_listed:
+            found.append(_new_entry(camera, learned))
+        else:
             listed = catalogue[key]
             values = {field: _new(getattr(camera, field), getattr(listed, field)) for field in FIELDS.values()}
             if any(values.values()):
                 found.append(Addition(camera, False, values))
-        else:
-            found.append(_entry(camera, learned))
     return found, left_out
 
 
 def pattern_of(text: str) -> str:
-    """Return the pattern of a catalogue that takes this string alone; blanks as the catalogue compares them."""
+    """Return the catalogue pattern that matches this text alone; blanks are compared as the catalogue compares them."""
     return _SPECIAL.sub(r"[\g<0>]", " ".join(text.split()))
 
 
-def pinned(catalogue: Catalogue, found: Sequence[Addition]) -> Catalogue:
-    """Return the catalogue with what its entries get."""
+def with_additions(catalogue: Catalogue, found: Sequence[Addition]) -> Catalogue:
+    """Return the catalogue with additions to its entries."""
     cameras = {camera.key: camera for camera in catalogue.cameras} | {one.key: one.camera for one in found}
     return Catalogue(cameras=tuple(cameras[key] for key in sorted(cameras)))
 
 
-def _entry(camera: Camera, learned: Sequence[Row]) -> Addition:
-    text = next(row["text"] for row in learned if row["camera"] == camera.key and row["aspect"] == CAMERA)
-    make, _, model = text.partition("\n")
+def _new_entry(camera: Camera, learned: Sequence[Row]) -> Addition:
+    make, model = _exif_name(learned, camera.key)
     entry = camera.model_copy(update={"make": (pattern_of(make),), "model": (pattern_of(model),)})
     values = {field: getattr(camera, field) for field in FIELDS.values()}
-    loose = [
-        row for row in learned if row["camera"] == camera.key and row["aspect"] == "software" and not row["native"]
-    ]
+    loose = (row for row in learned if (row["camera"], row["aspect"], row["native"]) == (camera.key, "software", False))
     return Addition(entry, True, values, () if camera.software else tuple(row["value"] for row in loose))
 
 
@@ -91,13 +87,19 @@ def _new(values: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if value not in known)
 
 
-def _hindrance(catalogue: Catalogue, camera: Camera | None, learned: Sequence[Row], key: str) -> str:
-    """Return why a camera can have no entry, empty where it can."""
+def _obstacle(catalogue: Catalogue, camera: Camera | None, learned: Sequence[Row], key: str) -> str:
+    """Return why a camera cannot have an entry, empty where it can."""
     if camera is None:
         return f"{key}: left out, no native size was learned, without which a catalogue lists no camera"
     if camera.is_listed:
         return ""
-    text = next(row["text"] for row in learned if row["camera"] == key and row["aspect"] == CAMERA)
-    make, _, model = text.partition("\n")
+    make, model = _exif_name(learned, key)
     taken = catalogue.identify(make, model)
     return f"{key}: left out, {make} {model} is taken by {taken.key}" if taken else ""
+
+
+def _exif_name(learned: Sequence[Row], key: str) -> tuple[str, str]:
+    """Return the EXIF Make and Model of a camera of which something was learned."""
+    text = next(row["text"] for row in learned if row["camera"] == key and row["aspect"] == CAMERA)
+    make, _, model = text.partition("\n")
+    return make, model

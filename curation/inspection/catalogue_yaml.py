@@ -1,8 +1,12 @@
-"""Catalogue text: the YAML of a catalogue and what its entries get in; the same text with it out, comments and all.
+"""Catalogue YAML: adds learned values to the text of a camera catalogue and keeps comments and layout.
 
-Values are put in where the entry has them, as lines of their own; everything else stays as its author wrote it. Entries
-that are new come last. Each value says what showed it. Refuses (StageError) entries that are not written line by line;
-whoever writes the text reads it again and compares.
+(text, additions, table of what was learned) → text. Each value stands on a line of its own with a comment that says
+how many photos and owners showed it; new entries come last; everything else stays as its author wrote it. Refuses
+(StageError) entries that are not written line by line; the caller reads the text again and compares.
+
+ruamel.yaml 0.19 was tried and does not keep an author's layout: a key added to an entry lands below the comment that
+introduces the next entry, and so does a list item. It also gives the whole file one indentation, and moves
+end-of-line comments to other columns, in entries that gain nothing as well.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,27 +18,29 @@ from corpus.text import count, one_line
 from curation.consensus import CAMERA, Row
 from curation.inspection.catalogue_additions import FIELDS, Addition
 
-Said = Mapping[tuple[str, str, str], Row]
+Support = Mapping[tuple[str, str, str], Row]
+"""(camera, aspect, value) → row of what was learned."""
+
 _ASPECTS = {field: aspect for aspect, field in FIELDS.items()}
 _COMMENT_CHARACTERS = 300
 
 
 def extended_text(text: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
-    """Return the text of a catalogue whose entries get what `catalogue_additions.additions` found."""
-    said = {(row["camera"], row["aspect"], row["value"]): row for row in learned}
+    """Return the text of a catalogue with what `catalogue_additions.additions` found."""
+    support = {(row["camera"], row["aspect"], row["value"]): row for row in learned}
     entries = {key.value: value for key, value in _entries(text)}
-    edits = [edit for one in found if not one.is_new for edit in _edits(text, entries.get(one.key), one, said)]
-    # from behind, so that offsets stay true; of two at one place the one that was yielded later stands later
+    edits = [edit for one in found if not one.is_new for edit in _edits(text, entries.get(one.key), one, support)]
+    # from the end, so that offsets stay true; of two edits at one place the later one ends up below
     for start, end, lines in sorted(edits, key=lambda edit: edit[0])[::-1]:
         text = text[:start] + lines + text[end:]
-    new = ["\n".join(_new_entry(one, said)) + "\n" for one in found if one.is_new]
+    new = ["\n".join(_new_entry(one, support)) + "\n" for one in found if one.is_new]
     if new and not text.endswith("\n"):
         text += "\n"
     return text + "".join(new)
 
 
 def entries_of(text: str, keys: Collection[str]) -> str:
-    """Return the entries of these keys alone, as they stand in the text of a catalogue."""
+    """Return the entries of these keys as they stand in the text of a catalogue."""
     found = [text[key.start_mark.index : _line_end(text, value)] for key, value in _entries(text) if key.value in keys]
     return "".join(f"{entry}\n" for entry in found)
 
@@ -44,43 +50,47 @@ def _entries(text: str) -> list[tuple[yaml.Node, yaml.Node]]:
     return list(root.value) if isinstance(root, yaml.MappingNode) else []
 
 
-def _edits(text: str, entry: yaml.Node | None, one: Addition, said: Said) -> Iterator[tuple[int, int, str]]:
+def _edits(text: str, entry: yaml.Node | None, one: Addition, support: Support) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, replacement) of each change to an entry, offsets in characters of `text`."""
     if not isinstance(entry, yaml.MappingNode) or entry.flow_style:
-        raise _not_by_lines(one.key)
+        raise _not_line_by_line(one.key)
     fields = {key.value: (key, value) for key, value in entry.value}
     indent = " " * entry.start_mark.column
+    below = f"{indent}  "
     missing: list[str] = []
     for field, values in one.values.items():
         if not values:
             continue
         if field not in fields:
-            missing += [f"{indent}{field}:", *_items(one.key, field, values, said, f"{indent}  ")]
+            missing += [f"{indent}{field}:", *_items(one.key, field, values, support, below)]
             continue
         key, node = fields[field]
         if not isinstance(node, yaml.SequenceNode):
-            raise _not_by_lines(one.key)
+            raise _not_line_by_line(one.key)
         if node.flow_style:
-            # [a, b] becomes lines: a comment has no place between brackets
+            # [a, b] becomes lines, because comments do not fit between brackets
             start, end = text.index(":", key.end_mark.index) + 1, node.end_mark.index
             if "#" in text[start:end]:
-                raise _not_by_lines(one.key)
-            items = [f"{indent}  - {text[item.start_mark.index : item.end_mark.index]}" for item in node.value]
-            items += _items(one.key, field, values, said, f"{indent}  ")
+                raise _not_line_by_line(one.key)
             yield start, end, ""
-            yield _line_end(text, node), _line_end(text, node), "".join(f"\n{item}" for item in items)
+            lines = [f"{below}- {text[item.start_mark.index : item.end_mark.index]}" for item in node.value]
+            lines += _items(one.key, field, values, support, below)
         else:
-            items = _items(one.key, field, values, said, " " * node.start_mark.column)
-            yield _line_end(text, node), _line_end(text, node), "".join(f"\n{item}" for item in items)
+            lines = _items(one.key, field, values, support, " " * node.start_mark.column)
+        yield _insertion(text, node, lines)
     if missing:
-        at = _line_end(text, entry)
-        yield at, at, "".join(f"\n{line}" for line in missing)
+        yield _insertion(text, entry, missing)
 
 
-def _new_entry(one: Addition, said: Said) -> Iterator[str]:
+def _insertion(text: str, node: yaml.Node, lines: Sequence[str]) -> tuple[int, int, str]:
+    at = _line_end(text, node)
+    return at, at, "".join(f"\n{line}" for line in lines)
+
+
+def _new_entry(one: Addition, support: Support) -> Iterator[str]:
     camera = one.camera
     key = one.key if yaml.safe_load(one.key) == one.key else _quoted(one.key)
-    yield f"{key}:  # learned from {_support(said.get((one.key, CAMERA, '')))}"
+    yield f"{key}:  # learned from {_photos_and_owners(support.get((one.key, CAMERA, '')))}"
     yield f"  name: {_quoted(camera.name)}"
     yield f"  make: [{', '.join(map(_quoted, camera.make))}]"
     yield f"  model: [{', '.join(map(_quoted, camera.model))}]"
@@ -92,38 +102,38 @@ def _new_entry(one: Addition, said: Said) -> Iterator[str]:
     for field, values in one.values.items():
         if values:
             yield f"  {field}:"
-            yield from _items(one.key, field, values, said, "    ")
+            yield from _items(one.key, field, values, support, "    ")
 
 
-def _items(camera: str, field: str, values: Sequence[str], said: Said, indent: str) -> list[str]:
-    """Return a line for each value, with what it is and who showed it."""
+def _items(camera: str, field: str, values: Sequence[str], support: Support, indent: str) -> list[str]:
+    """Return a line for each value, with a comment on what it is and who showed it."""
     lines = []
     for value in values:
-        row = said.get((camera, _ASPECTS[field], value))
+        row = support.get((camera, _ASPECTS[field], value))
         text = f"{row['text']}; " if row and row["text"] and field in ("tables", "segments") else ""
         shown = value if field == "sizes" else _quoted(value)
-        lines.append(f"{indent}- {shown}" + _comment(f"  # {text}{_support(row)}"))
+        lines.append(f"{indent}- {shown}" + _comment(f"  # {text}{_photos_and_owners(row)}"))
     return lines
 
 
-def _support(row: Row | None) -> str:
+def _photos_and_owners(row: Row | None) -> str:
     if row is None or not row["photos"]:
         return "no photo: an earlier catalogue stated it"
     return f"{count(row['photos'], 'photo')} of {count(row['owners'], 'owner')}"
 
 
 def _quoted(text: str) -> str:
-    """Return a text as one quoted scalar: of a digest's digits alone YAML would make a number."""
+    """Return a text as a quoted scalar: YAML would read a digest that is all digits as a number."""
     return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 20)).strip()
 
 
 def _comment(text: str) -> str:
-    # strangers' Software may hold what YAML allows in no comment
+    # a Software string may hold characters that YAML does not allow in a comment
     return one_line(text, _COMMENT_CHARACTERS)
 
 
 def _line_end(text: str, node: yaml.Node) -> int:
-    """Return the offset of the end of the line a node ends on; what follows it in a block is none of it."""
+    """Return the offset of the end of the node's last line; PyYAML ends a block only where the next one begins."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -131,7 +141,7 @@ def _line_end(text: str, node: yaml.Node) -> int:
     return len(text) if at < 0 else at
 
 
-def _not_by_lines(key: str) -> StageError:
+def _not_line_by_line(key: str) -> StageError:
     return StageError(
         f"{key}: its entry is not written line by line, so it cannot be extended as it stands; write its values as "
         "`- value` lines, or add by hand what `python -m curation.pin` prints for another catalogue"

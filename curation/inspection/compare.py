@@ -1,7 +1,7 @@
-"""Differences: the tables of two generations in, counts of what became of their photos out.
+"""Comparison: counts what changed for each photo from one generation to another.
 
-Both tables are sorted by photo and version, so they are read side by side, batch by batch: memory does not grow with
-them. Refuses a table that is not sorted so.
+Both tables are sorted by photo and version, so they are merged batch by batch, in constant memory. A table that is not
+sorted so is refused.
 """
 
 from collections import Counter
@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 from corpus.errors import StorageError
 from corpus.storage import Store
+from corpus.text import ranked
 from curation.generations import FOLDER, NATIVES, PHOTOS, batches_of
 
 EXAMPLES = 20
-"""Photos named of those that changed their split."""
+"""Most photos that are named of those that changed their split."""
 
 _COLUMNS = ["photo", "version", "kept", "reasons", "camera", "split"]
 _NONE, _KEPT, _NEW, _GONE = "none", "kept", "new", "gone"
 
 
 class Judged(NamedTuple):
-    """What one generation says of one photo: of one upload, to be exact."""
+    """One generation's verdict on one upload of a photo."""
 
     photo: str
     version: str
@@ -31,12 +32,12 @@ class Judged(NamedTuple):
 
 
 def differences(store: Store, before: str, after: str) -> dict[str, Any]:
-    """Return what changed between two generations as plain data, the same for the same two.
+    """Return what changed between two generations as plain data; the same two always give the same.
 
-    `before`, `after`: {name, photos, kept}. `new`, `gone`, `newly_kept`, `newly_refused`: counts of photos; the last
-    two of those in both. `transitions`, `camera_changed`: lists of {from, to, photos}, the most frequent first.
+    `before`, `after`: {name, photos, kept}. `new`, `gone`: photos in only one of them. `newly_kept`, `newly_refused`:
+    photos in both. `transitions`, `camera_changed`: lists of {from, to, photos}, the most frequent first.
     `split_changed`: {photos, examples}. `cameras`: kept photos {before, after} by camera. `natives`: {gained, lost},
-    rows of natives.json; None where one of the two has no such file.
+    rows of natives.json; None where either lacks that file.
 
     Raises StorageError where a table is missing, damaged, lacks a column or is not sorted.
     """
@@ -81,31 +82,19 @@ def differences(store: Store, before: str, after: str) -> dict[str, Any]:
     }
 
 
-def _pairs(
-    before: Iterator[Judged], after: Iterator[Judged]
-) -> Iterator[tuple[Judged, Judged] | tuple[Judged, None] | tuple[None, Judged]]:
-    """Yield every photo of two sorted tables with its row of each, None where one has none: a merge join."""
+def _pairs(before: Iterator[Judged], after: Iterator[Judged]) -> Iterator[tuple[Judged | None, Judged | None]]:
+    """Yield each photo of two sorted tables with its row of either, None where it has none: a merge join."""
     old, new = next(before, None), next(after, None)
-    while old is not None and new is not None:
-        if old[:2] < new[:2]:
-            yield old, None
-            old = next(before, None)
-        elif new[:2] < old[:2]:
-            yield None, new
-            new = next(after, None)
-        else:
-            yield old, new
-            old, new = next(before, None), next(after, None)
-    while old is not None:
-        yield old, None
-        old = next(before, None)
-    while new is not None:
-        yield None, new
-        new = next(after, None)
+    while old is not None or new is not None:
+        first = min(one[:2] for one in (old, new) if one is not None)
+        in_old, in_new = (one is not None and one[:2] == first for one in (old, new))
+        yield (old if in_old else None), (new if in_new else None)
+        old = next(before, None) if in_old else old
+        new = next(after, None) if in_new else new
 
 
 def _judged(store: Store, generation: str) -> Iterator[Judged]:
-    """Yield the rows of a generation; raises StorageError where they are not in order."""
+    """Yield the rows of a generation; raises StorageError where they are not sorted."""
     path = f"{FOLDER}/{generation}/{PHOTOS}"
     last = ("", "")
     for batch in batches_of(store, path, _COLUMNS):
@@ -124,8 +113,7 @@ def _verdict(judged: Judged | None, missing: str) -> str:
 
 
 def _ranked(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-    ordered = sorted(changes.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [{"from": old, "to": new, "photos": number} for (old, new), number in ordered]
+    return [{"from": old, "to": new, "photos": number} for (old, new), number in ranked(changes)]
 
 
 def _natives(store: Store, before: str, after: str) -> dict[str, Any] | None:

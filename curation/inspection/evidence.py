@@ -1,6 +1,6 @@
-"""Explanation: one photo's facts and what it is judged by in; what the file says, aspect by aspect, in words out.
+"""Evidence: says in words what the facts of one file are, aspect by aspect, and which of them are native to its camera.
 
-Pure. Whether something is native is asked of the catalogue that judges it. Of serial numbers it says no more than that
+Pure: what is native is decided by the catalogue that photos are judged by. Serial numbers are never shown, only whether
 there is one.
 """
 
@@ -27,18 +27,20 @@ from forensics.photo_facts import PhotoFacts
 Row = Mapping[str, Any]
 
 
-def evidence(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, examined: Row) -> dict[str, str]:
-    """Return what one file says, aspect by aspect, each on one line; `examined`: its row of EXAMINED."""
+def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, examined: Row) -> dict[str, str]:
+    """Return one line for each aspect of a file; `examined`: its row of EXAMINED."""
     own = own_values(facts, camera)
     lines = {
-        "camera": _camera(facts, camera, grounds),
-        "size": f"{size_of(facts)}, EXIF states {stated_size(facts)}; {_verdict(facts, camera, 'size', grounds)}",
-        "tables": f"{own.get('tables', 'none')}; {_verdict(facts, camera, 'tables', grounds)}",
-        "segments": f"{order_of(facts)}; {_verdict(facts, camera, 'segments', grounds)}",
+        "camera": _camera(facts, camera, context),
+        "size": f"{size_of(facts)}, EXIF states {stated_size(facts)}; {_nativeness(facts, camera, 'size', context)}",
+        "tables": f"{own.get('tables', 'none')}; {_nativeness(facts, camera, 'tables', context)}",
+        "segments": f"{order_of(facts)}; {_nativeness(facts, camera, 'segments', context)}",
         "Huffman": f"{facts.huffman} tables" + (f", digest {facts.huffman_digest}" if facts.huffman_digest else ""),
         "coding": f"{facts.coding}, {facts.precision_bits} bits, {count(facts.components, 'component')}, "
         f"{facts.subsampling}, MCU {facts.mcu_width_px}x{facts.mcu_height_px}",
-        "Software": f"{facts.software!r}; {_verdict(facts, camera, 'software', grounds)}" if facts.software else "none",
+        "Software": f"{facts.software!r}; {_nativeness(facts, camera, 'software', context)}"
+        if facts.software
+        else "none",
         "CreatorTool": facts.xmp_creator_tool or "none",
         "dates": _dates(facts),
         "serial number": _serial(facts.serial_number),
@@ -51,26 +53,26 @@ def evidence(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, 
     }
     if facts.exif_error:
         lines["EXIF"] = facts.exif_error
-    return lines | _pixels(grounds.kind, examined)
+    return lines | _pixels(context.kind, examined)
 
 
-def _camera(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext) -> str:
+def _camera(facts: PhotoFacts, camera: Camera | None, context: ExplainContext) -> str:
     named = f"Make {facts.make!r}, Model {facts.model!r}"
     if camera is not None:
-        support = grounds.said_of(camera.key, CAMERA, "")
+        support = context.support_text(camera.key, CAMERA, "")
         if camera.is_listed:
             return f"{named}: {camera.key} ({camera.name}), listed" + (f"; {support} showed it" if support else "")
         return f"{named}: {camera.key} ({camera.name}), not listed, " + (
             f"learned from {support}" if support else "new"
         )
     key = key_of(facts.make or "", facts.model or "") if facts.model else ""
-    support = grounds.said_of(key, CAMERA, "")
+    support = context.support_text(key, CAMERA, "")
     pin = f"; {support} were learned from: python -m curation.pin {key} lists it" if support else ""
     return f"{named}: not in the catalogue{pin}"
 
 
-def _verdict(facts: PhotoFacts, camera: Camera | None, aspect: str, grounds: ExplainContext) -> str:
-    """Return whether a photo's own value is native to its camera, and why, or what is."""
+def _nativeness(facts: PhotoFacts, camera: Camera | None, aspect: str, context: ExplainContext) -> str:
+    """Return whether a photo's value is native to its camera: why, or what would be."""
     digest = {"tables": facts.tables_digest, "segments": facts.segments_digest}.get(aspect)
     where = f"digest {digest}, " if digest else ""
     if camera is None or not values_of(camera, aspect):
@@ -80,10 +82,10 @@ def _verdict(facts: PhotoFacts, camera: Camera | None, aspect: str, grounds: Exp
         "software": camera.writes_software(facts.software or ""),
     }.get(aspect, digest in values_of(camera, aspect))
     if not is_native:
-        return f"{where}not native; {native_values(camera, aspect, grounds)}"
+        return f"{where}not native; {native_values(camera, aspect, context)}"
     value = next((claim.value for claim in claims(facts, camera) if claim.aspect == aspect), "")
-    row = grounds.support.get((camera.key, aspect, value))
-    support = grounds.said_of(camera.key, aspect, value)
+    row = context.support.get((camera.key, aspect, value))
+    support = context.support_text(camera.key, aspect, value)
     source = "learned" if row and row["source"] == "learned" else "stated by the catalogue"
     return f"{where}native, {source}" + (f" ({support})" if support else "")
 
@@ -111,7 +113,7 @@ def _profile(facts: PhotoFacts) -> str:
 def _serial(text: str | None) -> str:
     if not text:
         return "none"
-    return "present, tells the device" if has_serial(text) else "present, but one that tells no device"
+    return "present, identifies the device" if has_serial(text) else "present, but does not identify a device"
 
 
 def _thumbnail(facts: PhotoFacts) -> str:
@@ -124,6 +126,6 @@ def _thumbnail(facts: PhotoFacts) -> str:
 
 def _end(facts: PhotoFacts) -> str:
     if facts.is_complete is None:
-        return "not known: the header alone was read"
+        return "not known: only the header was read"
     ends = "ends with its picture" if facts.is_complete else "ends before its picture does"
     return ends + (f", {size(facts.trailing_bytes)} follow" if facts.trailing_bytes else "")

@@ -1,14 +1,14 @@
-"""Finding: what a person calls a photo in; its record, its facts and what the newest generation says of it out.
+"""Lookup: finds the photo that a person names, with its record, its facts and what the newest generation says of it.
 
-A file is examined here and now; so is a stored original that no run has examined yet. Of a photo on the takedown list
-nothing but its key comes out. Refuses (StageError) what is neither, and files larger than crawl.original_max_bytes.
-Tables are read filtered: no more rows are built than are asked for.
+Files, and stored originals that no run has examined yet, are examined on the spot. Of a photo on the takedown list only
+the key is returned. Refuses (StageError) names of nothing, and files larger than crawl.original_max_bytes. Tables are
+read through filters, so that only matching rows are built.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,35 +19,35 @@ from corpus.errors import StageError
 from corpus.records import EXAMINED, RECORD
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
-from curation.facts.examine import Original, PhotoKey, Trouble, examine, examine_bytes, kind_of
+from curation.facts.examine import Original, Trouble, examine, examine_bytes, guarded, kind_of
 from curation.generations import Past
 from curation.judging.inputs import Inputs, best_of, find_inputs, rows_where
 
 Row = dict[str, Any]
 
 _ORIGINALS = "originals"
-_SAID = (
+_COLUMNS = (
     *("kept", "reasons", "camera", "group", "split", "fold", "duplicate_of"),
     *("sha256", "scan_digest", "source", "owner_id"),
 )
 
 
 @dataclass(frozen=True)
-class Subject:
-    """The photo that is asked for."""
+class FoundPhoto:
+    """A photo that a person named."""
 
     record: Row
-    """Of RECORD; of a file, as a crawl would have made it."""
+    """Its row of RECORD; for a file, the row that a crawl would have written."""
     examined: Row | None
     trouble: Trouble | None = None
     file: Path | None = None
-    """The file, where it is no photo of the records."""
+    """The file, where no record is of it."""
     other_versions: tuple[str, ...] = ()
     """Other uploads of the same photo."""
 
 
-def find(configuration: Configuration, text: str) -> Subject:
-    """Return the photo that `text` is: a file, a key (`flickr:4711`, `flickr:4711@version`), or an original's path."""
+def find_photo(configuration: Configuration, text: str) -> FoundPhoto:
+    """Return the photo named by a file, a key (`flickr:4711`, `flickr:4711@version`) or an original's path."""
     store, path = configuration.store, Path(text)
     inputs = find_inputs(store, kind_of(configuration.curation))
     relative = _relative(store, path)
@@ -58,7 +58,7 @@ def find(configuration: Configuration, text: str) -> Subject:
     if relative is not None and store.is_local and _is_file(inside := Path(store.path(relative))):
         return _of_file(configuration, inside)
     uploads = _uploads(inputs, "photo", text)
-    if not uploads and "@" in text:  # ids of some sources have one of their own
+    if not uploads and "@" in text:  # the ids of some sources contain an @
         photo, _, version = text.rpartition("@")
         uploads = {one: row for one, row in _uploads(inputs, "photo", photo).items() if one == version}
     if not uploads:
@@ -69,31 +69,31 @@ def find(configuration: Configuration, text: str) -> Subject:
     return _recorded(configuration, inputs, uploads)
 
 
-def bytes_of(configuration: Configuration, subject: Subject) -> bytes | None:
-    """Return a photo's bytes; None where there are none. Raises StageError where they are too many."""
-    if subject.file is not None:
-        return _file_bytes(configuration, subject.file)
-    store, relative = configuration.store, subject.record["original"]
-    if subject.record["state"] != "stored" or not relative or not store.exists(relative):
+def read_photo(configuration: Configuration, found: FoundPhoto) -> bytes | None:
+    """Return a photo's bytes, None where none are stored; raises StageError for more than crawl.original_max_bytes."""
+    if found.file is not None:
+        return _file_bytes(configuration, found.file)
+    store, relative = configuration.store, found.record["original"]
+    if found.record["state"] != "stored" or not relative or not store.exists(relative):
         return None
     _check_size(relative, store.size_bytes(relative), configuration)
     return store.read(relative)
 
 
-def published(past: Past, subject: Subject) -> Row | None:
-    """Return what the newest generation says of a photo; None where it has no such upload, or the photo is forgotten.
+def published_verdict(past: Past, found: FoundPhoto) -> Row | None:
+    """Return what the newest generation says of a photo; None where it lacks the upload, or the photo is forgotten.
 
-    kept, reasons, camera, group, split, fold, duplicate_of; `copies`: {photo, camera, kept} of photos with the same
-    bytes, the same scan or the same keeper; `owner_photos`: how many of its owner and camera are kept.
+    Keys: generation, kept, reasons, camera, group, split, fold, duplicate_of; `copies`: {photo, camera, kept} of photos
+    with the same bytes, the same scan or the same `duplicate_of`; `owner_photos`: kept photos of its owner and camera.
     """
-    key = subject.record
+    key = found.record
     if is_taken_down(past.store, key["photo"]):
         return None
     same_upload = (pc.field("photo") == key["photo"]) & (pc.field("version") == (key["version"] or ""))
-    rows = past.matching(same_upload, list(_SAID))
+    rows = past.matching(same_upload, list(_COLUMNS))
     if not rows:
         return None
-    said = dict.fromkeys(_SAID) | rows[0]
+    said = dict.fromkeys(_COLUMNS) | rows[0]
     sha256, scan, of = (said.pop(name) for name in ("sha256", "scan_digest", "duplicate_of"))
     source, owner = said.pop("source"), said.pop("owner_id")
     alike = pc.field("duplicate_of") == key["photo"]
@@ -110,7 +110,7 @@ def published(past: Past, subject: Subject) -> Row | None:
 
 
 def _uploads(inputs: Inputs, column: str, text: str) -> dict[str, Row]:
-    """Return the records whose `column` is `text`, the one that counts of each upload, by version."""
+    """Return the records whose `column` is `text`, by version; of several records of one upload, the best."""
     statements: dict[str, list[tuple[str, str, Row]]] = defaultdict(list)
     for path in inputs.windows:
         for row in rows_where(inputs.store, path, RECORD, column, [text], inputs.forgotten):
@@ -118,50 +118,46 @@ def _uploads(inputs: Inputs, column: str, text: str) -> dict[str, Row]:
     return {version: best_of(said) for version, said in sorted(statements.items())}
 
 
-def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, Row]) -> Subject:
-    """Return the upload that says most, and what its original was found to be; examines it where no run has yet."""
+def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, Row]) -> FoundPhoto:
+    """Return the newest upload, a stored one if there is any, with its facts; examines it where no run has yet."""
     version = max(uploads, key=lambda one: (uploads[one]["state"] == "stored", uploads[one]["uploaded_at"] or "", one))
     record = uploads[version]
     others = tuple(one for one in uploads if one != version)
     if record["state"] != "stored":
-        return Subject(record, None, other_versions=others)
+        return FoundPhoto(record, None, other_versions=others)
     for path in inputs.facts:
         for row in rows_where(inputs.store, path, EXAMINED, "photo", [record["photo"]], inputs.forgotten):
             if (row["version"] or "") == version:
-                return Subject(record, row, other_versions=others)
+                return FoundPhoto(record, row, other_versions=others)
     original = Original(record["photo"], version, record["original"] or "", record["sha256"] or "")
     if inputs.store.exists(original.path):
         _check_size(original.path, inputs.store.size_bytes(original.path), configuration)
-    kind = kind_of(configuration.curation)
-    found = _guarded(original.key, lambda: examine(inputs.store, original, kind))
-    if isinstance(found, Trouble):
-        return Subject(record, None, found, other_versions=others)
-    return Subject(record, found, other_versions=others)
+    examination = partial(examine, inputs.store, original, kind_of(configuration.curation))
+    return _examined(record, guarded(original, examination), other_versions=others)
 
 
-def _of_file(configuration: Configuration, path: Path) -> Subject:
-    """Return a file as a crawl would have stored it, examined."""
+def _of_file(configuration: Configuration, path: Path) -> FoundPhoto:
+    """Return a file with the record that a crawl would have written, and its facts."""
     data = _file_bytes(configuration, path)
-    sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(configuration.curation)
-    record: Row = dict.fromkeys(RECORD.names) | {
-        "photo": str(path), "version": "", "source": "file", "state": "stored", "original": str(path),
-        "sha256": sha256, "size_bytes": len(data), "reasons": [],
+    original = Original(str(path), "", str(path), hashlib.sha256(data).hexdigest())
+    own = {"photo": original.photo, "version": original.version, "sha256": original.sha256}
+    record: Row = dict.fromkeys(RECORD.names) | own | {
+        "source": "file", "state": "stored", "original": original.path, "size_bytes": len(data), "reasons": [],
     }  # fmt: skip
-    row: Row = dict.fromkeys(EXAMINED.names) | {name: record[name] for name in ("photo", "version", "sha256")}
-    found = _guarded(PhotoKey(str(path), ""), lambda: row | examine_bytes(data, kind))
-    return Subject(record, None, found, path) if isinstance(found, Trouble) else Subject(record, found, None, path)
+    row: Row = dict.fromkeys(EXAMINED.names) | own
+    kind = kind_of(configuration.curation)
+    return _examined(record, guarded(original, lambda: row | examine_bytes(data, kind)), file=path)
 
 
-def _guarded(key: PhotoKey, examined: Callable[[], Row | Trouble]) -> Row | Trouble:
-    """Return what an examination found, or that it failed, as a run of curation tells it."""
-    try:
-        return examined()
-    except Exception as error:  # noqa: BLE001 - whatever strange bytes do, it is told in a sentence
-        return Trouble(key, "not_examined", f"{type(error).__name__}: {error}")
+def _examined(
+    record: Row, result: Row | Trouble, file: Path | None = None, other_versions: tuple[str, ...] = ()
+) -> FoundPhoto:
+    examined, trouble = (None, result) if isinstance(result, Trouble) else (result, None)
+    return FoundPhoto(record, examined, trouble, file, other_versions)
 
 
 def _relative(store: Store, path: Path) -> str | None:
-    """Return the path of an original inside the store, given from its root or as a file of this machine."""
+    """Return the path of an original in the store, given below its root or as a file of this machine."""
     if path.parts[:1] == (_ORIGINALS,) and ".." not in path.parts:
         return path.as_posix()
     if not store.is_local or not _is_file(path):
@@ -173,7 +169,7 @@ def _relative(store: Store, path: Path) -> str | None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long, a folder that may not be entered
+    except OSError:  # e.g. a name that is too long, or a folder without permission
         return False
 
 

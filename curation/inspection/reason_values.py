@@ -1,7 +1,7 @@
-"""Triggers: a reason and what a photo was judged by in; the value that triggered it, and what would be right, out.
+"""Reason values: for each reason against a photo, the value that triggered it and what would have been right, in words.
 
-Pure. Whether something is native or a mark of an editor is asked of the catalogue and the rules; here it is only said.
-Every slug of `curation.reasons.REASONS` has its words here.
+(reason, facts, camera, context, row) → one line. Pure: whether a value is native, or a mark of an editor counts, is
+decided by the catalogue and the rules. Every slug of `curation.reasons.REASONS` is covered.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,102 +9,94 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from corpus.catalogue import Camera, unlisted_camera
 from corpus.sections import Support
 from corpus.text import count
-from curation.consensus import ASPECTS, CAMERA, claims
+from curation.consensus import CAMERA, claims
+from curation.inspection.catalogue_additions import FIELDS
 from curation.judging.verdict import Criteria
-from curation.reasons import REASONS
 from curation.rules import edited_by_software
 from forensics.photo_facts import PhotoFacts
 
 Row = Mapping[str, Any]
 
-NATIVES_SHOWN = 6
-"""Native values named of one camera and aspect."""
-COPIES_SHOWN = 10
-_FIELDS = dict(zip(ASPECTS, ("sizes", "tables", "segments", "software"), strict=True))
+_NATIVES_SHOWN = 6
+"""Native values that are listed of one camera and aspect."""
+_COPIES_SHOWN = 10
 _NOUNS = {"tables": "table set", "segments": "order"}
-_UNTOLD = "its record alone says so: these facts were not kept"
+_NO_FACTS = "its record alone says so: these facts were not kept"
 
 
 @dataclass(frozen=True)
 class ExplainContext:
     """What a photo is explained with."""
 
-    law: Criteria
-    """Its catalogue knows what was learned."""
+    criteria: Criteria
+    """What photos are judged by; the catalogue holds what was learned."""
     learned: Sequence[Row] = ()
     """The table of `curation.consensus.learn`."""
     cameras: tuple[str, ...] | str | Support = "all"
     original_max_bytes: int = 0
     kind: str = "headers"
-    """Of examination, see `curation.facts.examine.kind_of`."""
+    """The kind of examination, see `curation.facts.examine.kind_of`."""
 
     @cached_property
     def support(self) -> dict[tuple[str, str, str], Row]:
-        """What was learned, by camera, aspect and value; that of the camera itself without a value."""
+        """What was learned, by (camera, aspect, value); the row of a camera as a whole has an empty value."""
         return {(row["camera"], row["aspect"], row["value"]): row for row in self.learned}
 
-    def said_of(self, camera: str, aspect: str, value: str) -> str:
-        """Return how many photos and owners showed a value, empty where nothing was counted."""
+    def support_text(self, camera: str, aspect: str, value: str) -> str:
+        """Return how many photos and owners showed a value; empty where nothing was counted."""
         row = self.support.get((camera, aspect, value))
         return f"{count(row['photos'], 'photo')} of {count(row['owners'], 'owner')}" if row and row["photos"] else ""
 
 
-def triggers(reason: str, facts: PhotoFacts | None, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
+def reason_value(
+    reason: str, facts: PhotoFacts | None, camera: Camera | None, context: ExplainContext, row: Row
+) -> str:
     """Return the value that triggered a reason and what would have been right, on one line.
 
-    `row`: columns of RECORD and EXAMINED, and of what a generation says of the photo `duplicate_of`, `copies` (rows
-    of {photo, camera}) and `owner_photos`. Of a reason by facts whose facts were not kept it says so; of one that is
-    not in REASONS, nothing.
+    `row`: columns of RECORD and EXAMINED, and of `curation.inspection.lookup.published_verdict`. Says so where the
+    facts behind a reason were not kept; empty for a reason that is not in REASONS.
     """
     if reason in OF_ROW:
-        return OF_ROW[reason](row, grounds)
+        return OF_ROW[reason](row, context)
     if reason in OF_FACTS:
-        return OF_FACTS[reason](facts, camera, grounds, row) if facts is not None else _UNTOLD
+        return OF_FACTS[reason](facts, camera, context, row) if facts is not None else _NO_FACTS
     return ""
 
 
-def explained(
-    reasons: Sequence[str], facts: PhotoFacts | None, camera: Camera | None, grounds: ExplainContext, row: Row
-) -> list[dict[str, str]]:
-    """Return {reason, sentence, value} of each reason."""
-    return [
-        {"reason": one, "sentence": REASONS.get(one, ""), "value": triggers(one, facts, camera, grounds, row)}
-        for one in reasons
-    ]
-
-
-def marks(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext) -> list[dict[str, Any]]:
-    """Return {where, what, counts} of each mark of editing software; one that the camera's firmware writes is none."""
+def editor_marks(facts: PhotoFacts, camera: Camera | None, context: ExplainContext) -> list[dict[str, Any]]:
+    """Return {where, what, counts} of each mark of editing software; those by its camera's firmware do not count."""
     found = []
     for mark in facts.editor_marks:
         where, _, what = mark.partition(": ")
-        counts = edited_by_software(replace(facts, editor_marks=(mark,)), camera, grounds.law.rules) is not None
+        counts = edited_by_software(replace(facts, editor_marks=(mark,)), camera, context.criteria.rules) is not None
         found.append({"where": where, "what": what, "counts": counts})
     return found
 
 
-def native_values(camera: Camera, aspect: str, grounds: ExplainContext) -> str:
-    """Return what is native to a camera in an aspect of `curation.consensus`, the best supported first."""
+def native_values(camera: Camera | None, aspect: str, context: ExplainContext) -> str:
+    """Return what is native to a camera in an aspect of `curation.consensus`, best supported first."""
+    if camera is None:
+        return "its camera is not known"
     values = dict.fromkeys(_long_first(value) if aspect == "size" else value for value in values_of(camera, aspect))
     if not values:
         return "none is known"
-    rows = {value: grounds.support.get((camera.key, aspect, value)) for value in values}
+    rows = {value: context.support.get((camera.key, aspect, value)) for value in values}
     ordered = sorted(values, key=lambda value: (-(row["owners"] if (row := rows[value]) else 0), value))
-    texts = [_native_text(camera.key, aspect, value, grounds) for value in ordered[:NATIVES_SHOWN]]
-    more = [f"and {len(ordered) - NATIVES_SHOWN} more"] if len(ordered) > NATIVES_SHOWN else []
+    texts = [_native_text(camera.key, aspect, value, context) for value in ordered[:_NATIVES_SHOWN]]
+    more = [f"and {len(ordered) - _NATIVES_SHOWN} more"] if len(ordered) > _NATIVES_SHOWN else []
     are = "native is" if len(ordered) == 1 else "native are"
     number = f"{count(len(ordered), _NOUNS[aspect])}: " if aspect in _NOUNS else ""
     return f"{are} {number}{', '.join(texts + more)}"
 
 
-def _native_text(camera: str, aspect: str, value: str, grounds: ExplainContext) -> str:
-    row = grounds.support.get((camera, aspect, value))
-    support = grounds.said_of(camera, aspect, value) or "stated by the catalogue"
+def _native_text(camera: str, aspect: str, value: str, context: ExplainContext) -> str:
+    row = context.support.get((camera, aspect, value))
+    support = context.support_text(camera, aspect, value) or "stated by the catalogue"
     if aspect in _NOUNS:
         return f"{(row['text'] if row else '') or 'digest'} ({value}; {support})"
     return f"{value} ({support})"
@@ -125,108 +117,108 @@ def _changed(facts: PhotoFacts) -> str:
     return f"{dates} ({count(minutes, 'minute')} later)"
 
 
-def _tables(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
+def _tables(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
     own = f"{own_values(facts, camera).get('tables', 'none')} (digest {facts.tables_digest})"
-    return f"{own}; {_natives(camera, 'tables', grounds)}"
+    return f"{own}; {native_values(camera, 'tables', context)}"
 
 
-def _quality(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
-    least = grounds.law.rules.quality_factor_min
-    factor = "no factor can be told" if facts.quality_factor is None else str(facts.quality_factor)
+def _quality(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
+    least = context.criteria.rules.quality_factor_min
+    factor = "no factor can be estimated" if facts.quality_factor is None else str(facts.quality_factor)
     return f"{factor}, rules.quality_factor_min is {least}"
 
 
-def _edited(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
-    return "; ".join(f"{one['where']}: {one['what']}" for one in marks(facts, camera, grounds) if one["counts"])
+def _edited(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
+    return "; ".join(f"{one['where']}: {one['what']}" for one in editor_marks(facts, camera, context) if one["counts"])
 
 
-def _supported(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
+def _supported(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
     key = camera.key if camera else ""
-    found = grounds.said_of(key, CAMERA, "") or "no photo counted"
-    asked = grounds.cameras
+    found = context.support_text(key, CAMERA, "") or "no photo counted"
+    asked = context.cameras
     least = f"; cameras asks for {asked.photos_min} of {asked.owners_min}" if isinstance(asked, Support) else ""
     return f"{key}: {found}{least}"
 
 
-def _chosen(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
-    chosen = grounds.cameras if isinstance(grounds.cameras, str | Support) else ", ".join(grounds.cameras)
+def _chosen(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
+    chosen = context.cameras if isinstance(context.cameras, str | Support) else ", ".join(context.cameras)
     return f"{camera.key if camera else 'its camera'}; cameras are {chosen}"
 
 
-def _names(facts: PhotoFacts, camera: Camera | None, grounds: ExplainContext, row: Row) -> str:
+def _names(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
     label = row.get("labelled_camera")
     return f"EXIF has Make {facts.make!r}, Model {facts.model!r}" + (f"; its folder is {label}'s" if label else "")
 
 
 OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, ExplainContext, Row], str]] = {
-    "no_camera_model": lambda facts, camera, grounds, row: (
+    "no_camera_model": lambda facts, *_: (
         f"Make {facts.make!r}, no Model" + (f"; EXIF: {facts.exif_error}" if facts.exif_error else "")
     ),
     "camera_unknown": _names,
     "label_disagrees": _names,
     "camera_not_chosen": _chosen,
     "edited_by_software": _edited,
-    "software_not_firmware": lambda facts, camera, grounds, row: (
-        f"{facts.software!r}; {_natives(camera, 'software', grounds)}"
+    "software_not_firmware": lambda facts, camera, context, _: (
+        f"{facts.software!r}; {native_values(camera, 'software', context)}"
     ),
-    "changed_later": lambda facts, camera, grounds, row: _changed(facts),
-    "not_baseline": lambda facts, camera, grounds, row: f"{facts.coding} coding",
-    "not_colour": lambda facts, camera, grounds, row: f"{count(facts.components, 'component')}, three are needed",
-    "size_disagrees": lambda facts, camera, grounds, row: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
-    "not_native_size": lambda facts, camera, grounds, row: f"{size_of(facts)}; {_natives(camera, 'size', grounds)}",
+    "changed_later": lambda facts, *_: _changed(facts),
+    "not_baseline": lambda facts, *_: f"{facts.coding} coding",
+    "not_colour": lambda facts, *_: f"{count(facts.components, 'component')}, three are needed",
+    "size_disagrees": lambda facts, *_: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
+    "not_native_size": lambda facts, camera, context, _: f"{size_of(facts)}; {native_values(camera, 'size', context)}",
     "not_native_tables": _tables,
-    "not_native_segments": lambda facts, camera, grounds, row: (
-        f"{order_of(facts)} (digest {facts.segments_digest}); {_natives(camera, 'segments', grounds)}"
+    "not_native_segments": lambda facts, camera, context, _: (
+        f"{order_of(facts)} (digest {facts.segments_digest}); {native_values(camera, 'segments', context)}"
     ),
     "low_quality_factor": _quality,
-    "truncated": lambda facts, camera, grounds, row: f"no end of image behind byte {facts.scan_offset_bytes}",
+    "truncated": lambda facts, *_: f"no end of image after byte {facts.scan_offset_bytes}",
     "too_little_support": _supported,
 }
-"""Reason to what of a photo's facts triggered it."""
+"""Reasons that facts decide → the text of what triggered them."""
 
 OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
-    "forgotten": lambda row, grounds: f"{row.get('photo')} is on the takedown list",
-    "deleted_at_source": lambda row, grounds: f"its record is `deleted`: {_page(row)}",
-    "not_a_photo": lambda row, grounds: f"so the site says: {_page(row)}",
-    "no_original": lambda row, grounds: f"so the site says: {_page(row)}",
-    "licence_not_allowed": lambda row, grounds: f"{row.get('licence') or 'none stated'}; see sources.*.licences",
-    "download_forbidden": lambda row, grounds: f"so the site says: {_page(row)}",
-    "not_jpeg": lambda row, grounds: _error(row),
-    "too_large": lambda row, grounds: (
-        f"{_bytes(row.get('size_bytes'))}, crawl.original_max_bytes is {_bytes(grounds.original_max_bytes)}"
+    "forgotten": lambda row, _: f"{row.get('photo')} is on the takedown list",
+    "deleted_at_source": lambda row, _: f"its record is `deleted`: {_page(row)}",
+    "licence_not_allowed": lambda row, _: f"{row.get('licence') or 'none stated'}; see sources.*.licences",
+    **dict.fromkeys(
+        ("not_a_photo", "no_original", "download_forbidden"), lambda row, _: f"so the site says: {_page(row)}"
     ),
-    "download_failed": lambda row, grounds: _failure(row),
-    "not_downloaded": lambda row, grounds: (
-        f"refused at the door by {', '.join(row.get('reasons') or ()) or 'nothing that is known'}; crawl again"
+    **dict.fromkeys(
+        ("not_jpeg", "original_missing", "original_damaged", "not_examined", "unreadable"), lambda row, _: _error(row)
     ),
-    "original_missing": lambda row, grounds: _error(row),
-    "original_damaged": lambda row, grounds: _error(row),
-    "not_examined": lambda row, grounds: _error(row),
-    "unreadable": lambda row, grounds: _error(row),
-    "undecodable": lambda row, grounds: row.get("pixel_error") or _error(row),
-    "foreign_grid": lambda row, grounds: foreign_grid(row),
-    "compressed_twice": lambda row, grounds: first_quality(row),
-    "placeholder": lambda row, grounds: (
+    "too_large": lambda row, context: (
+        f"{_bytes(row.get('size_bytes'))}, crawl.original_max_bytes is {_bytes(context.original_max_bytes)}"
+    ),
+    "download_failed": lambda row, _: _failure(row),
+    "not_downloaded": lambda row, _: (
+        f"refused before its download by {', '.join(row.get('reasons') or ()) or 'an unknown rule'}; crawl again"
+    ),
+    "undecodable": lambda row, _: row.get("pixel_error") or _error(row),
+    "foreign_grid": lambda row, _: foreign_grid(row),
+    "compressed_twice": lambda row, _: first_quality(row),
+    "placeholder": lambda row, context: (
         f"{count(len(row.get('copies') or ()) + 1, 'photo')} show it, curation.placeholder_copies is "
-        f"{grounds.law.curation.placeholder_copies}"
+        f"{context.criteria.curation.placeholder_copies}"
     ),
-    "claimed_by_two_cameras": lambda row, grounds: _copies(row),
-    "duplicate": lambda row, grounds: f"a copy of {row.get('duplicate_of') or 'a photo that is not named'}",
-    "beyond_owner_cap": lambda row, grounds: (
+    "claimed_by_two_cameras": lambda row, _: (
+        f"the same picture: {copies_text(row.get('copies') or ()) or 'in no photo of this generation'}"
+    ),
+    "duplicate": lambda row, _: f"a copy of {row.get('duplicate_of') or 'a photo that is not named'}",
+    "beyond_owner_cap": lambda row, context: (
         f"{row.get('owner_photos') or 0:,} of this owner and camera are kept, curation.owner_photos_max is "
-        f"{grounds.law.curation.owner_photos_max:,}"
+        f"{context.criteria.curation.owner_photos_max:,}"
     ),
 }
-"""Reason to what of a photo's record, examination or generation triggered it."""
+"""Reasons that a photo's record, examination or generation decides → the text of what triggered them."""
 
 
 def foreign_grid(row: Row) -> str:
-    """Return where the grid of an earlier compression was found, and how surely; `row`: columns of EXAMINED."""
+    """Return where the grid of an earlier compression lies, and how certain that is; `row`: columns of EXAMINED."""
     return f"origin {row.get('foreign_grid')}, log10 of its number of false alarms {row.get('foreign_grid_log10_nfa')}"
 
 
 def first_quality(row: Row) -> str:
-    """Return the quality factor of an earlier compression, and how surely; `row`: columns of EXAMINED."""
+    """Return the quality factor of an earlier compression, and how certain it is; `row`: columns of EXAMINED."""
     return f"quality {row.get('first_quality_factor')} first, gain {row.get('first_quality_gain')}"
 
 
@@ -251,26 +243,21 @@ def _failure(row: Row) -> str:
     return ", ".join(parts)
 
 
-def _copies(row: Row) -> str:
-    copies = row.get("copies") or ()
-    names = [f"{copy['photo']} ({copy['camera'] or 'no camera'})" for copy in copies[:COPIES_SHOWN]]
-    more = [f"and {len(copies) - COPIES_SHOWN:,} more"] if len(copies) > COPIES_SHOWN else []
-    return f"the same picture: {', '.join(names + more) or 'in no photo of this generation'}"
-
-
-def _natives(camera: Camera | None, aspect: str, grounds: ExplainContext) -> str:
-    return native_values(camera, aspect, grounds) if camera else "its camera is not known"
+def copies_text(copies: Sequence[Row]) -> str:
+    """Return the names of copies, rows of {photo, camera}; empty where there are none."""
+    names = [f"{copy['photo']} ({copy['camera'] or 'no camera'})" for copy in copies[:_COPIES_SHOWN]]
+    more = [f"and {len(copies) - _COPIES_SHOWN:,} more"] if len(copies) > _COPIES_SHOWN else []
+    return ", ".join(names + more)
 
 
 def own_values(facts: PhotoFacts, camera: Camera | None) -> dict[str, str]:
-    """Return a photo's own values by aspect, worded as natives.json has them."""
+    """Return a photo's own values by aspect, in the words of natives.json."""
     return {claim.aspect: claim.text for claim in claims(facts, camera or unlisted_camera("none", "", ""))}
 
 
 def values_of(camera: Camera, aspect: str) -> tuple[str, ...]:
-    """Return what is native to a camera in an aspect, as the catalogue has it."""
-    values: tuple[str, ...] = getattr(camera, _FIELDS[aspect])
-    return values
+    """Return the native values that the catalogue holds of a camera in an aspect."""
+    return cast(tuple[str, ...], getattr(camera, FIELDS[aspect]))
 
 
 def _long_first(size_text: str) -> str:
@@ -283,7 +270,7 @@ def size_of(facts: PhotoFacts) -> str:
 
 
 def order_of(facts: PhotoFacts) -> str:
-    """Return the segments in file order, those of one name in a row once with their number."""
+    """Return the segments in file order; a run of one name appears once, with its length."""
     runs = ((name, len(list(run))) for name, run in groupby(facts.segments))
     return " ".join(name if number == 1 else f"{name}({number})" for name, number in runs)
 

@@ -1,6 +1,6 @@
-"""Attribution: a generation's table in; whom to name for every photo kept out, as CSV and as a page for people.
+"""Attribution: lists the author, licence and page of every photo that a generation keeps, as CSV and as an HTML page.
 
-The table is read in batches, never whole. A cell that a spreadsheet would take for a formula becomes text.
+The table of photos is read in batches, never whole. A cell that a spreadsheet would take for a formula becomes text.
 """
 
 import csv
@@ -14,15 +14,15 @@ from corpus.text import clipped, count
 from curation.generations import batches_of
 
 PAGE_PHOTOS_MAX = 5000
-"""More rows than these no browser scrolls with ease, and nobody reads."""
+"""Browsers scroll longer tables badly, and nobody reads them."""
 
 COLUMNS = ("photo", "title", "author", "licence", "licence_url", "page_url", "source")
-"""Of the CSV file. The author is the owner's name, or the owner's id at the site where there is none."""
+"""Columns of the CSV file. The author is the owner's name, or else the owner's id at the site."""
 
 _READ = ["kept", "photo", "title", "owner_name", "owner_id", "licence", "licence_url", "page_url", "source"]
 _TEXT_CHARACTERS = 300
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets take a cell that begins so for a formula; an apostrophe before it makes it text (OWASP)."""
+"""Spreadsheets take cells that begin so for formulas; a leading apostrophe makes them text (OWASP)."""
 
 Row = dict[str, Any]
 
@@ -43,9 +43,9 @@ def attribution_csv(store: Store, photos_path: str) -> bytes:
 
 
 def attribution_html(store: Store, photos_path: str) -> str:
-    """Return a page that names title, author, licence and page of every kept photo, a section a source.
+    """Return a page with title, author, licence and page of every kept photo, in a section for each source.
 
-    Of more than PAGE_PHOTOS_MAX photos it only says that attribution.csv names them. Raises as `attribution_csv`.
+    If there are more than PAGE_PHOTOS_MAX photos, it only refers to attribution.csv. Raises as `attribution_csv`.
     """
     sources: dict[str, list[Row]] = {}
     photos = 0

@@ -1,8 +1,8 @@
-"""Croissant: the counts, files and columns of a generation in, their description for programs out.
+"""Croissant: describes the files and columns of a generation for programs, as dataset hubs and loaders read it.
 
-JSON-LD by the Croissant format 1.0 (http://mlcommons.org/croissant/1.0), which dataset hubs and loaders read. Equal
-input gives an equal description. It has no date, since nothing here has a clock, and no `url`, since a store is
-nobody's address; the format asks for both, and its readers do without.
+JSON-LD in the Croissant format 1.0 (http://mlcommons.org/croissant/1.0). Equal input gives an equal description: it has
+no date, because nothing here reads a clock, and no `url`, because a store has no public address. The format demands
+both; its readers do without.
 """
 
 import re
@@ -15,7 +15,7 @@ from corpus.text import clipped, count, leading_number
 
 TABLE = "photos.parquet"
 PARQUET = "application/x-parquet"
-"""The encoding to give the table: the format's readers know Parquet by this name only."""
+"""MIME type of the table: readers of the format know Parquet only by this name."""
 _RECORDS = "photos"
 _KEY = ("photo", "version")
 _TEXT_CHARACTERS = 300
@@ -58,7 +58,7 @@ _CONTEXT: dict[str, Any] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-"""The format's own, word for word."""
+"""Copied verbatim from the format."""
 
 _MEANINGS = {
     "photo": "Key of the photograph: its source and its id there.",
@@ -90,11 +90,11 @@ _CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
 def croissant(
     generation: str, counts: Mapping[str, Any], files: Sequence[Mapping[str, Any]], fields: Iterable[pa.Field]
 ) -> dict[str, Any]:
-    """Return the Croissant description of a generation as plain JSON data; publish it beside its files.
+    """Return the Croissant description of a generation as plain JSON data, to be published beside its files.
 
     `counts`: its funnel.json. `files`: those described, each {name, sha256, size_bytes, encoding (MIME type)}.
-    `fields`: the columns of photos.parquet, e.g. the schema CURATED; they become the record set `photos` where that
-    file is among `files`. Raises TypeError for a column of a type the format has no word for.
+    `fields`: the columns of photos.parquet, e.g. the schema CURATED; they become the record set `photos` if that file
+    is among `files`. Raises TypeError for a column whose type the format does not have.
     """
     described: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -117,7 +117,7 @@ def croissant(
 
 
 def licence_address(licence: str) -> str:
-    """Return the address of a Creative Commons licence by its usual short name; other texts as they are."""
+    """Return the address of a Creative Commons licence given by its usual short name; other texts unchanged."""
     if licence in ("CC0", "CC0 1.0"):
         return _CC0
     match = _CREATIVE_COMMONS.fullmatch(licence)

@@ -1,6 +1,6 @@
-"""Dataset card: the counts, consensus and settings of a generation in; a README for whoever is given it out.
+"""Dataset card: writes a generation's README from its counts, consensus and settings.
 
-Markdown with the front matter dataset hubs read. Equal input gives equal bytes; no clock.
+Markdown with the front matter that dataset hubs read. Equal input gives equal bytes; there is no date.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from corpus.records import SPLITS
-from corpus.text import commonest, count, one_line, size
+from corpus.text import commonest, count, one_line, ranked, size
 
 _CAMERAS_SHOWN, _LICENCES_SHOWN, _SIZES_SHOWN = 300, 40, 3
 _TEXT_CHARACTERS = 160
@@ -18,36 +18,37 @@ _MADE = """\
 Photographs were crawled from the sources below as their owners uploaded them, byte for byte. Every file was examined
 once: EXIF, quantisation tables, segments, marks of editing software, and whether its picture decodes. All photographs
 were then judged together. One is kept only when no rule objects: its EXIF names a camera, its bytes are what that
-camera writes, and it is no copy of another. Nothing was dropped in silence: `photos.parquet` has a row for every
+camera writes, and it is no copy of another. Nothing was dropped silently: `photos.parquet` has a row for every
 photograph, kept or not, with every reason against it.
 
-What a camera itself writes (sizes, quantisation tables, segments, software) is in part learned: values on which the
-photographs of many owners agree are taken as the camera's own. `natives.json` has them all.
+What a camera itself writes (sizes, quantisation tables, segments, software) is partly learned: values on which the
+photographs of many owners agree are taken to be the camera's own. `natives.json` lists them all.
 
-A *group* stands for one device, where a serial number tells it, else for one owner. All photographs of a group are in
-one split, in this generation and in every later one, and in one fold of the cross-validation."""
+A *group* stands for one device where a serial number identifies it, and otherwise for one owner. All photographs of a
+group are in one split, in this generation and in every later one, and in one fold of the cross-validation."""
 
 _FILES = """\
 | file | what it is |
 |---|---|
-| `photos.parquet` | a row a photograph, kept or not, with its reasons |
+| `photos.parquet` | a row for each photograph, kept or not, with its reasons |
 | `funnel.json` | the counts of this page and of the report |
 | `natives.json` | what each camera was found to write |
-| `splits.json` | the split of every group there ever was |
+| `splits.json` | the split of every group there has ever been |
 | `report.html` | tables, plots and samples for people |
 | `attribution.csv`, `attribution.html` | author, licence and page of every photograph kept |
 | `croissant.json` | the table's description for programs |"""
 
 _LIMITS = """\
 - The label is what EXIF or the collection says. A forged EXIF block that agrees with its file in everything is not
-  noticed.
+  detected.
 - The quality factor is estimated from the quantisation tables; a camera with tables of its own has only a nearest one.
 - Where no serial number is written, an owner stands for a device: two devices of one owner count as one group, and one
   device used by two accounts as two.
 - An owner of several devices that write serial numbers may have photographs by one camera model in two splits.
-- Copies are found by equal bytes, equal picture data and near-equal pictures; a copy cut or changed further is not.
-- Who uploads to photo sites is no fair sample of who photographs: cameras, places and years are very uneven.
-- A photograph may show people. The data set serves to tell cameras apart, not people."""
+- Copies are found by equal bytes, equal picture data and near-equal pictures; copies that are cropped or changed
+  further are not.
+- Those who upload to photo sites are no fair sample of those who photograph: cameras, places and years are very uneven.
+- A photograph may show people. The data set is for telling cameras apart, not people."""
 
 
 def dataset_card(
@@ -58,14 +59,15 @@ def dataset_card(
 ) -> str:
     """Return the card of a generation as Markdown.
 
-    `counts`: its funnel.json. `natives`: its natives.json. `settings`: the sections of the configuration that decided
-    it, nested or flat, shown as a table of keys and values.
+    `counts`: its funnel.json. `natives`: its natives.json. `settings`: the sections of the configuration that it was
+    made with, nested or flat, shown as a table of keys and values.
     """
+    cameras = sum(camera["kept"] > 0 for camera in counts["cameras"].values())
     parts = [
         _front_matter(generation, counts),
         f"# Shutterprint data set, generation {_plain(generation)}",
         f"{count(counts['kept'], 'photograph')} ({size(counts['kept_bytes'])}) by "
-        f"{count(_kept_cameras(counts), 'camera model')}, each straight from its camera as far as its bytes "
+        f"{count(cameras, 'camera model')}, each straight from its camera as far as its bytes "
         f"tell, out of {counts['photos']:,} ({size(counts['size_bytes'])}) that were judged. It is made for naming the "
         "camera model that took a photograph, from its pixels.",
         "## What is here\n\n" + _FILES,
@@ -123,7 +125,7 @@ def _rules(counts: Mapping[str, Any]) -> str:
     rows = [
         (step["reason"], step["meaning"], f"{step['refused']:,}", f"{step['first']:,}") for step in counts["funnel"]
     ]
-    text = "All rules are asked of every photograph; these objected, the first ones in this order:"
+    text = "Every rule is applied to every photograph; these objected, in this order:"
     return f"{text}\n\n{_table(('reason', 'what it says', 'refused by it', 'first to refuse'), rows)}"
 
 
@@ -131,18 +133,17 @@ def _consensus(natives: Sequence[Mapping[str, Any]]) -> str:
     found = [row for row in natives if row["native"]]
     cameras, learned = {row["camera"] for row in found}, sum(row["source"] == "learned" for row in found)
     return (
-        f"{count(len(found), 'value')} of {count(len(cameras), 'camera')} are held to be the camera's own: "
+        f"{count(len(found), 'value')} of {count(len(cameras), 'camera')} are taken to be the camera's own: "
         f"{learned:,} learned from the photographs, {len(found) - learned:,} from the catalogue."
     )
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    rows = [(key, _shown(value)) for key, value in _leaves(settings)]
-    return _table(("key", "value"), rows)
+    return _table(("key", "value"), [(key, _shown(value)) for key, value in _leaves(settings)])
 
 
 def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a tree with their paths, in the order of the paths."""
+    """Yield the settings of a tree with their paths, ordered by path."""
     for key in sorted(tree):
         path = f"{above}.{key}" if above else str(key)
         if isinstance(tree[key], Mapping) and tree[key]:
@@ -160,10 +161,10 @@ def _shown(value: Any) -> str:
 
 
 def _licences(counts: Mapping[str, Any]) -> str:
-    licences = sorted(counts["licences"].items(), key=lambda pair: (-pair[1], pair[0]))
+    licences = ranked(counts["licences"])
     text = (
         "Every photograph stays under its own licence, which `attribution.csv` names with its author and page. Whoever "
-        "passes photographs on must name them as their licences ask."
+        "passes photographs on must credit them as their licences demand."
     )
     rows = [(name, f"{number:,}") for name, number in licences[:_LICENCES_SHOWN]]
     table = _table(("licence", "photographs kept"), rows)
@@ -173,21 +174,17 @@ def _licences(counts: Mapping[str, Any]) -> str:
 def _takedown() -> str:
     return (
         "An owner who wants a photograph removed names its key or the address of its page, and whoever keeps the store "
-        "runs\n\n    python -m crawlers.forget flickr:4711\n\nIts original and all that is known of it are removed, no "
-        "crawl fetches it again, and the next generation is without it. A published generation never changes: the "
-        "command names those that still have it, to be withdrawn."
+        "runs\n\n    python -m crawlers.forget flickr:4711\n\nIts original and everything known about it are removed, "
+        "no crawl fetches it again, and the next generation does not have it. A published generation never changes: "
+        "the command names those that still have it, so that they can be withdrawn."
     )
 
 
 def _citing(generation: str) -> str:
     return (
         f"Name the generation: *Shutterprint data set, generation {_plain(generation)}*. The name ends in a digest of "
-        "all that decided the content, so it stands for exactly these photographs in exactly these splits."
+        "everything that decided the content, so it stands for exactly these photographs in exactly these splits."
     )
-
-
-def _kept_cameras(counts: Mapping[str, Any]) -> int:
-    return sum(camera["kept"] > 0 for camera in counts["cameras"].values())
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -198,7 +195,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text as one line that Markdown shows as it is: what strangers wrote makes no markup."""
+    """Return text as one line that Markdown shows literally, because strangers wrote some of it."""
     line = one_line(text, _TEXT_CHARACTERS, " ")
     return re.sub(r"([\\`*_{}\[\]<>#|!&~@]|:(?=//)|(?<=www)\.)", r"\\\1", line)
 

@@ -1,9 +1,10 @@
-"""Generation: a judged corpus in, `curated/<NNNN>-<digest>/` out, published once, whole and never changed.
+"""Generation: publishes a judged corpus as `curated/<NNNN>-<digest>/`, once and whole; it never changes afterwards.
 
-photos.parquet (CURATED, every photo with its reasons), funnel.json (the counts), natives.json (what was learned of
-cameras), splits.json and folds.json (the ledger: the side of every group there ever was), attribution.csv and .html
-(whom to name for the photos kept), report.html, README.md (the dataset card), croissant.json; the marker last. The same
-rows give the same bytes: no clock, no host. The newest generation is not made again.
+Files: photos.parquet (CURATED, every photo with its reasons), funnel.json (counts), natives.json (what was learned of
+cameras), splits.json and folds.json (the ledger: the split and fold of every group there has ever been),
+attribution.csv and .html (authors of the photos kept), report.html, README.md (the dataset card) and croissant.json;
+the marker is written last. Equal rows give equal bytes: no clock, no host name. If the newest generation is equal, none
+is published.
 """
 
 import hashlib
@@ -31,14 +32,14 @@ from curation.publishing.dataset_card import dataset_card
 Row = dict[str, Any]
 
 FORMAT = 2
-"""Raised when the files of a generation change their form: the same rows are then published anew."""
+"""Raise it when the files of a generation change their form: the same rows are then published again."""
 ROW_GROUP = 50_000
-"""Rows of a row group of photos.parquet, whatever the parts were that the corpus was judged in."""
+"""Rows in a row group of photos.parquet, independent of the parts that the corpus was judged in."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A generation that stands."""
+    """A published generation."""
 
     name: str
     counts: dict[str, Any]
@@ -55,15 +56,16 @@ def publish_generation(
 ) -> Published:
     """Publish a generation unless the newest one is the same.
 
-    `settings` are the sections it was judged by, for its card; `shards` are part of its identity: other tiles are
-    another generation. What a crash left is removed first. `advance` is told of every part written; `check`
-    raises where another run has taken over, which must neither be disturbed nor have its files called whole.
+    `settings`: the sections it was judged by, for its card. `shards`: part of its identity, since other tiles make
+    another generation. `advance` is called with the number of parts written. `check` raises where another run has taken
+    over; this one must then neither remove the other's files nor mark them done. Leftovers of crashes are removed.
     """
     latest = latest_generation(store)
     with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
         photos = Path(folder) / PHOTOS
         total, digest = _write_photos(photos, judged, shards, advance)
-        names = {camera.key: (camera.name, camera.is_listed) for camera in _cameras(judged)}
+        cameras = (*judged.catalogue.cameras, *judged.catalogue.unlisted)
+        names = {camera.key: (camera.name, camera.is_listed) for camera in cameras}
         counted = counts(total, names, judged.hubs, judged.pairs)
         marker = {"photos": counted["photos"], "kept": counted["kept"], "digest": digest}
         if latest is not None and store.done(f"{FOLDER}/{latest}") == marker:
@@ -81,10 +83,10 @@ def publish_generation(
 
 
 def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Callable[[int], None]) -> tuple[Tally, str]:
-    """Write the table of all photos to a local file; return what there is to count, and the generation's digest.
+    """Write the table of all photos to a local file; return its tally and the generation's digest.
 
-    The digest is of all that decides a generation's content; of values, not of Parquet bytes, which change with its
-    library.
+    The digest covers everything that decides a generation's content: values, not Parquet bytes, which depend on the
+    library's version.
     """
     ledger = [judged.ledger.splits, judged.ledger.folds]
     head = [FORMAT, shards.model_dump(), ledger, judged.learned, judged.hubs]
@@ -105,7 +107,7 @@ def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Callable[
 
 
 def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yield the same rows in tables of ROW_GROUP rows, the last one of fewer."""
+    """Yield the same rows in tables of ROW_GROUP rows; the last one may have fewer."""
     waiting: list[pa.Table] = []
     number = 0
     for table in tables:
@@ -128,8 +130,10 @@ def _publish_beside(
     settings: dict[str, Any],
     photos: tuple[str, int],
 ) -> None:
-    """Publish what stands beside the table of photos."""
-    from curation.publishing.report import report_page  # here: workers and unchanged runs need not wait for matplotlib
+    """Publish the other files of a generation; `photos`: SHA-256 and size in bytes of its table."""
+    from curation.publishing.report import (
+        report_page,
+    )  # imported here, so that workers and unchanged runs do not load matplotlib
     from curation.publishing.thumbnails import thumbnails
 
     folder = f"{FOLDER}/{name}"
@@ -157,12 +161,8 @@ def _publish_beside(
     store.publish_json(f"{folder}/croissant.json", croissant(name, counted, files, CURATED))
 
 
-def _cameras(judged: Judged) -> tuple[Any, ...]:
-    return (*judged.catalogue.cameras, *judged.catalogue.unlisted)
-
-
 def _remove_unfinished(store: Store) -> None:
-    """Remove generations without a marker: a killed run's leftovers, which this one replaces."""
+    """Remove generations without a marker, which killed runs left."""
     whole = set(store.done_names(FOLDER))
     for name in store.names(FOLDER):
         if name not in whole:

@@ -1,38 +1,14 @@
-"""Report: the counts of a generation, its consensus and sample thumbnails in, one self-contained HTML page out.
+"""Report: writes a generation's counts, consensus and sample thumbnails as one self-contained HTML page.
 
-The page needs no script and nothing from elsewhere; equal input gives equal bytes.
+The page has no script and loads nothing; equal input gives equal bytes.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpus.page import Tile, contents, page, totals
+from corpus.page import Tile, contents, page, section, totals
 from corpus.text import count, size
-from curation.publishing.report_sections import (
-    camera_section,
-    funnel_section,
-    hub_section,
-    leak_section,
-    licence_section,
-    megapixel_section,
-    native_section,
-    quality_section,
-    sample_section,
-    source_section,
-)
-
-HEADINGS = (
-    "Funnel",
-    "Sources",
-    "Cameras",
-    "Quality factors",
-    "Picture sizes",
-    "Licences",
-    "Learned consensus",
-    "Samples of refused photos",
-    "Largest sets of copies",
-    "Leakage between the splits",
-)
+from curation.publishing import report_sections
 
 
 def report_page(
@@ -43,7 +19,7 @@ def report_page(
 ) -> str:
     """Return the report of a generation.
 
-    `counts`: its funnel.json. `natives`: its natives.json. `thumbnails`: of `thumbnails.thumbnails`.
+    `counts`: its funnel.json. `natives`: its natives.json. `thumbnails`: from `thumbnails.thumbnails`.
     """
     lead = (
         f"{count(counts['photos'], 'photo')} ({size(counts['size_bytes'])}) were judged, "
@@ -51,30 +27,25 @@ def report_page(
     )
     kept = [camera for camera in counts["cameras"].values() if camera["kept"]]
     leaks = sum(number for name, number in counts["leaks"].items() if name != "owners")
-    return page(
-        f"Curation {generation}",
-        lead,
-        [
-            totals(
-                [
-                    (f"{counts['photos']:,}", "photos judged"),
-                    (f"{counts['kept']:,}", "photos kept"),
-                    (size(counts["kept_bytes"]), "kept"),
-                    (f"{len(kept):,}", "cameras"),
-                    (f"{sum(camera['groups'] for camera in kept):,}", "groups, each in one split"),
-                    (f"{leaks:,}", "leaks between splits"),
-                ]
-            ),
-            contents(HEADINGS),
-            funnel_section(counts),
-            source_section(counts),
-            camera_section(counts),
-            quality_section(counts),
-            megapixel_section(counts),
-            licence_section(counts),
-            native_section(natives, counts),
-            sample_section(thumbnails),
-            hub_section(counts),
-            leak_section(counts),
-        ],
-    )
+    figures = [
+        (f"{counts['photos']:,}", "photos judged"),
+        (f"{counts['kept']:,}", "photos kept"),
+        (size(counts["kept_bytes"]), "kept"),
+        (f"{len(kept):,}", "cameras"),
+        (f"{sum(camera['groups'] for camera in kept):,}", "groups, each in one split"),
+        (f"{leaks:,}", "leaks between splits"),
+    ]
+    sections = {
+        "Funnel": report_sections.funnel(counts),
+        "Sources": report_sections.sources(counts),
+        "Cameras": report_sections.cameras(counts),
+        "Quality factors": report_sections.quality_factors(counts),
+        "Picture sizes": report_sections.picture_sizes(counts),
+        "Licences": report_sections.licences(counts),
+        "Learned consensus": report_sections.learned_consensus(natives, counts),
+        "Samples of refused photos": report_sections.samples(thumbnails),
+        "Largest sets of copies": report_sections.copies(counts),
+        "Leakage between the splits": report_sections.leakage(counts),
+    }
+    parts = [section(heading, *below) for heading, below in sections.items()]
+    return page(f"Curation {generation}", lead, [totals(figures), contents(list(sections)), *parts])

@@ -1,6 +1,6 @@
-"""Report plots: counts in, SVG drawings out, with fixed ids and without a date: equal counts give equal bytes.
+"""Report plots: draws counts as SVG with fixed ids and without a date, so that equal counts give equal bytes.
 
-Text is left as text. What is drawn in the page's ink is `currentColor`, so that it can be read on dark and on light.
+Text stays text. Lines and letters are `currentColor`, the page's ink, so that they can be read on dark and on light.
 """
 
 import io
@@ -13,11 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from corpus.text import SIZE_UNITS
+
 _KEPT, _REFUSED = "#3b82b8", "#d4813a"
 _INK = "#010203"
-"""Stands for the page's ink until the drawing is text: matplotlib knows no `currentColor`."""
+"""Placeholder that `_svg` replaces by `currentColor`, which matplotlib does not know."""
 _STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "shutterprint",  # ids would else be random
+    "svg.hashsalt": "shutterprint",  # otherwise ids are random
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "text.color": _INK,
@@ -30,13 +32,13 @@ _STYLE: dict[Any, Any] = {
 }
 
 _MEGAPIXELS_SHOWN = 120
-"""Larger pictures share the last bar: one panorama would else squeeze all cameras into a single bar."""
+"""Larger pictures share the last bar, or else one panorama would squeeze all cameras into a single bar."""
 _BARS = 60
 _STEPS_MP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 def funnel_plot(counts: Mapping[str, Any]) -> str:
-    """Return bars of photos and of bytes left after each reason, and of those it refuses, alone or not."""
+    """Return bars of photos and bytes that are left after each reason, and that it refuses, alone or not."""
     steps = counts["funnel"]
     with mpl.rc_context(_STYLE):
         drawing = Figure(figsize=(10, 0.9 + 0.34 * (len(steps) + 1)), layout="constrained")
@@ -63,9 +65,9 @@ def funnel_plot(counts: Mapping[str, Any]) -> str:
 
 
 def quality_plot(quality: Mapping[str, Mapping[str, int]]) -> str:
-    """Return a histogram of estimated quality factors, kept ones below refused ones.
+    """Return a histogram of estimated quality factors, with kept photos stacked below refused ones.
 
-    `quality`: `kept` and `refused`, each a count a factor (`?` is not drawn).
+    `quality`: counts by factor for `kept` and `refused`; `?` is not drawn.
     """
     kept, refused = _numbers(quality["kept"]), _numbers(quality["refused"])
     lowest = min([*kept, *refused], default=1.0)
@@ -120,18 +122,16 @@ def _bars(axes: Axes, left: Sequence[float], refused: Sequence[float]) -> None:
 
 
 def _names(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the reasons as labels; a dollar sign would begin a formula in matplotlib's text."""
+    """Return the reasons as labels; `$` is escaped, as it begins a formula in matplotlib's text."""
     return [str(step["reason"])[:40].replace("$", r"\$") for step in steps]
 
 
-def _unit(largest_bytes: int) -> tuple[float, str]:
-    return next(
-        ((unit, name) for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if largest_bytes >= unit), (1e3, "kB")
-    )
+def _unit(largest_bytes: int) -> tuple[int, str]:
+    return next((unit for unit in SIZE_UNITS if largest_bytes >= unit[0]), SIZE_UNITS[-1])
 
 
 def _numbers(counted: Mapping[str, int]) -> dict[float, int]:
-    """Return counts by number; those of unknown ones (`?`) are left out."""
+    """Return counts by number, without unknown ones (`?`)."""
     return {float(key): number for key, number in counted.items() if key != "?"}
 
 
@@ -140,7 +140,7 @@ def _clipped(counted: Mapping[float, int]) -> dict[float, int]:
 
 
 def _binned(counted: Mapping[float, int], step: float) -> dict[float, int]:
-    # 12.3 / 0.1 is a hair less than 123
+    # 12.3 / 0.1 is slightly less than 123
     return _summed((int(value / step + 1e-6) * step, number) for value, number in counted.items())
 
 
@@ -153,7 +153,7 @@ def _summed(pairs: Iterable[tuple[float, int]]) -> dict[float, int]:
 
 def _svg(drawing: Figure) -> str:
     text = io.StringIO()
-    # without a date the same drawing is the same text; metadata name addresses, which the page needs none of
+    # a date would make equal drawings differ; the metadata hold web addresses, which do not belong in the page
     drawing.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     plain = re.sub(r"<metadata>.*?</metadata>\s*", "", text.getvalue(), flags=re.DOTALL)
     return plain.replace(_INK, "currentColor")

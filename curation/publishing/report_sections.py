@@ -1,39 +1,38 @@
-"""Report sections: the counts of a generation in, the sections of its page out, one function a section; pure.
+"""Report sections: draws the counts of a generation as parts of HTML, one function for each section of the report.
 
-Long lists are cut where a page stops being of use, and say what file has the rest.
+Pure: counts → parts. Long lists are cut where a page stops being useful, and name the file that has the rest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from corpus.page import Tile, box, details, figure, paragraph, section, subheading, table, tiles
+from corpus.page import Tile, box, details, figure, paragraph, subheading, table, tiles
 from corpus.records import SPLITS
-from corpus.text import clipped, commonest, count, size, years
+from corpus.text import clipped, commonest, count, ranked, size, years
+from curation.consensus import ASPECTS
 from curation.publishing.report_plots import funnel_plot, megapixel_plot, quality_plot
 from curation.reasons import REASONS, in_funnel_order
 
 Counts = Mapping[str, Any]
 Native = Mapping[str, Any]
 
-
 _CAMERAS_SHOWN = 300
 _LICENCES_SHOWN = 40
 _SIZES_SHOWN = 3
 _NATIVES_SHOWN, _CANDIDATES_SHOWN = 12, 6
 _OPEN_CAMERAS = 3
-"""Cameras up to which the learned consensus stands open."""
+"""With at most so many cameras, their learned consensus is unfolded."""
 _TEXT_CHARACTERS = 160
-"""Of what strangers wrote: EXIF may hold a text of 64 kB."""
+"""Of texts that strangers wrote: EXIF may hold 64 kB."""
 _NO_PICTURE = "no picture: its bytes are not kept, or none can be seen in them"
 _LONG_LIST = 30
-_ASPECTS = ("size", "tables", "segments", "software")
 
 
-def funnel_section(counts: Counts) -> str:
+def funnel(counts: Counts) -> list[str]:
     """Return what each rule refused, in photos and in bytes."""
     steps = counts["funnel"]
     if not steps:
-        return section("Funnel", paragraph("No rule objected to any photo."))
+        return [paragraph("No rule objected to any photo.")]
     header = ("reason", "what it says", "refused by it", "first to refuse", "photos left", "bytes left")
     body = [
         (
@@ -46,18 +45,17 @@ def funnel_section(counts: Counts) -> str:
         )
         for step in steps
     ]
-    return section(
-        "Funnel",
+    return [
         paragraph(
-            "All rules are asked of every photo, so a photo may be counted by several reasons; the last three columns "
-            "put the rules one behind the other."
+            "Every rule is applied to every photo, so a photo may be counted for several reasons; the last three "
+            "columns apply the rules one after another."
         ),
         figure(funnel_plot(counts), "Left after each reason (blue) and refused by it, alone or not (orange)."),
         table(header, body),
-    )
+    ]
 
 
-def source_section(counts: Counts) -> str:
+def sources(counts: Counts) -> list[str]:
     """Return what each photo site gave."""
     header = ("source", "photos", "kept", "share kept", "bytes", "bytes kept")
     body = [
@@ -71,14 +69,14 @@ def source_section(counts: Counts) -> str:
         )
         for name, source in sorted(counts["sources"].items())
     ]
-    return section("Sources", table(header, body) if body else paragraph("There are no photos."))
+    return [table(header, body) if body else paragraph("There are no photos.")]
 
 
-def camera_section(counts: Counts) -> str:
-    """Return a row a camera, the ones with most photos kept first."""
-    cameras = ranked_cameras(counts)
-    if not cameras:
-        return section("Cameras", paragraph("No photo names a camera."))
+def cameras(counts: Counts) -> list[str]:
+    """Return a row for each camera, most photos kept first."""
+    found = ranked_cameras(counts)
+    if not found:
+        return [paragraph("No photo names a camera.")]
     header = (
         "camera",
         "photos",
@@ -93,98 +91,96 @@ def camera_section(counts: Counts) -> str:
         "table sets",
         "sizes",
     )
-    return section(
-        "Cameras",
+    return [
         paragraph(
-            "By EXIF, whatever the site says. A group stands for one device (by its serial number) or one owner, and "
-            "is in one split for ever; a camera needs three groups to be in all splits. Devices are the groups that a "
-            "serial number tells. Groups, owners and all that follows are of the photos kept."
+            "By EXIF, whatever the site says. A group is one device (known by its serial number) or one owner, and "
+            "stays in one split for ever; a camera needs three groups to be in all splits. Devices are the groups "
+            "known by a serial number. Groups, owners and the columns after them count kept photos only."
         ),
-        table(header, [_camera_row(key, camera) for key, camera in cameras[:_CAMERAS_SHOWN]]),
-        *_and_more(len(cameras) - _CAMERAS_SHOWN, "camera", "funnel.json"),
-    )
+        table(header, [_camera_row(key, camera) for key, camera in found[:_CAMERAS_SHOWN]]),
+        *_and_more(len(found) - _CAMERAS_SHOWN, "camera", "funnel.json"),
+    ]
 
 
 def ranked_cameras(counts: Counts) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the cameras, the ones with most photos kept first."""
+    """Return the cameras, most photos kept first."""
     return sorted(counts["cameras"].items(), key=lambda pair: (-pair[1]["kept"], -pair[1]["photos"], pair[0]))
 
 
-def quality_section(counts: Counts) -> str:
+def quality_factors(counts: Counts) -> list[str]:
     """Return how hard the photos are compressed."""
-    quality = counts["quality"]
-    if not _known(quality):
-        return section("Quality factors", paragraph("No photo's quality factor is known."))
-    text = f"Estimated IJG quality factors of photos kept (blue) and refused (orange){_unknown(quality)}."
-    return section("Quality factors", figure(quality_plot(quality), text))
+    what = "Estimated IJG quality factors of photos kept (blue) and refused (orange){}."
+    return _histogram(counts["quality"], quality_plot, what, "No photo's quality factor is known.")
 
 
-def megapixel_section(counts: Counts) -> str:
+def picture_sizes(counts: Counts) -> list[str]:
     """Return how large the pictures are."""
-    megapixels = counts["megapixels"]
-    if not _known(megapixels):
-        return section("Picture sizes", paragraph("No photo's size is known."))
-    text = f"Megapixels of photos kept (blue) and refused (orange){_unknown(megapixels)}; 120 stands for all above."
-    return section("Picture sizes", figure(megapixel_plot(megapixels), text))
+    what = "Megapixels of photos kept (blue) and refused (orange){}; 120 stands for all above."
+    return _histogram(counts["megapixels"], megapixel_plot, what, "No photo's size is known.")
 
 
-def native_section(natives: Sequence[Native], counts: Counts) -> str:
-    """Return what the photos' own agreement says each camera writes, and what came closest to it."""
-    cameras: dict[str, list[Native]] = {}
+def _histogram(
+    counted: Mapping[str, Mapping[str, int]], plot: Callable[[Any], str], caption: str, if_none: str
+) -> list[str]:
+    """Return a plot of counts by value for photos `kept` and `refused`; the caption counts unknown ones (`?`)."""
+    unknown = counted["kept"].get("?", 0) + counted["refused"].get("?", 0)
+    if counted["kept"].keys() | counted["refused"].keys() <= {"?"}:
+        return [paragraph(if_none)]
+    note = f"; that of {count(unknown, 'photo')} is not known" if unknown else ""
+    return [figure(plot(counted), caption.format(note))]
+
+
+def learned_consensus(natives: Sequence[Native], counts: Counts) -> list[str]:
+    """Return the values that photos agree each camera writes, and the best supported others."""
+    by_camera: dict[str, list[Native]] = {}
     for native in natives:
-        cameras.setdefault(native["camera"], []).append(native)
-    if not cameras:
-        return section("Learned consensus", paragraph("Nothing was learned and nothing is in the catalogue."))
+        by_camera.setdefault(native["camera"], []).append(native)
+    if not by_camera:
+        return [paragraph("Nothing was learned and nothing is in the catalogue.")]
     ranks = {key: place for place, (key, _) in enumerate(ranked_cameras(counts))}
-    ordered = sorted(cameras.items(), key=lambda pair: (ranks.get(pair[0], len(ranks)), pair[0]))
+    ordered = sorted(by_camera.items(), key=lambda pair: (ranks.get(pair[0], len(ranks)), pair[0]))
     parts = [_consensus(key, rows, is_open=len(ordered) <= _OPEN_CAMERAS) for key, rows in ordered[:_CAMERAS_SHOWN]]
-    return section(
-        "Learned consensus",
+    return [
         paragraph(
-            "What a camera itself writes is what photos by many owners agree on; what few owners share is a program's. "
-            "Native values are held to be the camera's own; below them the strongest that are not."
+            "What photos by many owners agree on is what the camera itself writes; what few owners share comes from a "
+            "program. Native values are taken to be the camera's own; below them are the strongest that are not."
         ),
         *([box(*parts)] if len(parts) > _LONG_LIST else parts),
         *_and_more(len(ordered) - _CAMERAS_SHOWN, "camera", "natives.json"),
-    )
+    ]
 
 
-def sample_section(thumbnails: Mapping[str, Sequence[Tile]]) -> str:
-    """Return a few refused photos of every reason; a tile is (address of a picture or None, caption, page)."""
+def samples(thumbnails: Mapping[str, Sequence[Tile]]) -> list[str]:
+    """Return a few refused photos for every reason; a tile is (address of a picture or None, caption, page)."""
     parts: list[str] = []
     for reason in in_funnel_order(thumbnails):
         if thumbnails[reason]:
             meaning = REASONS.get(reason)
             parts += [subheading(reason), *([paragraph(meaning)] if meaning else [])]
             parts.append(tiles([_short(*tile) for tile in thumbnails[reason]], _NO_PICTURE))
-    return section("Samples of refused photos", *(parts or [paragraph("There are none.")]))
+    return parts or [paragraph("There are none.")]
 
 
-def hub_section(counts: Counts) -> str:
+def copies(counts: Counts) -> list[str]:
     """Return the largest sets of copies."""
     body = [(clipped(hub["photo"], _TEXT_CHARACTERS), f"{hub['copies']:,}", hub["reason"]) for hub in counts["hubs"]]
     if not body:
-        return section("Largest sets of copies", paragraph("No photo was found twice."))
-    text = "A picture found very often is rather a site's placeholder than a photograph that many people copied."
-    return section("Largest sets of copies", paragraph(text), table(("photo", "copies", "taken for"), body))
+        return [paragraph("No photo was found twice.")]
+    text = "A picture found very often is more likely a site's placeholder than a photograph that many people copied."
+    return [paragraph(text), table(("photo", "copies", "taken for"), body)]
 
 
-def licence_section(counts: Counts) -> str:
-    """Return the licences of what is kept."""
-    licences = sorted(counts["licences"].items(), key=lambda pair: (-pair[1], pair[0]))
-    if not licences:
-        return section("Licences", paragraph("No photo is kept."))
-    return section(
-        "Licences",
-        table(
-            ("licence", "photos kept"),
-            [(clipped(name, _TEXT_CHARACTERS), f"{number:,}") for name, number in licences[:_LICENCES_SHOWN]],
-        ),
-        *_and_more(len(licences) - _LICENCES_SHOWN, "licence", "funnel.json"),
-    )
+def licences(counts: Counts) -> list[str]:
+    """Return the licences of the photos kept."""
+    found = ranked(counts["licences"])
+    if not found:
+        return [paragraph("No photo is kept.")]
+    body = [(clipped(name, _TEXT_CHARACTERS), f"{number:,}") for name, number in found[:_LICENCES_SHOWN]]
+    more = _and_more(len(found) - _LICENCES_SHOWN, "licence", "funnel.json")
+    return [table(("licence", "photos kept"), body), *more]
 
 
-def leak_section(counts: Counts) -> str:
+def leakage(counts: Counts) -> list[str]:
     """Return what of one split was found in another."""
     leaks, none = counts["leaks"], "must be 0"
     body = [
@@ -198,7 +194,7 @@ def leak_section(counts: Counts) -> str:
             "0 but for owners of two devices",
         ),
     ]
-    return section("Leakage between the splits", table(("what", "found", "what is right"), body))
+    return [table(("what", "found", "what is right"), body)]
 
 
 def _camera_row(key: str, camera: Mapping[str, Any]) -> tuple[object, ...]:
@@ -237,7 +233,7 @@ def _consensus(camera: str, rows: Sequence[Native], *, is_open: bool) -> str:
 
 def _strength(row: Native) -> tuple[object, ...]:
     aspect = row["aspect"]
-    place = _ASPECTS.index(aspect) if aspect in _ASPECTS else len(_ASPECTS)
+    place = ASPECTS.index(aspect) if aspect in ASPECTS else len(ASPECTS)
     return (place if row["native"] else 0, -row["owners"], -row["photos"], aspect, row["value"])
 
 
@@ -257,15 +253,6 @@ def _native(row: Native) -> tuple[object, ...]:
         f"{row['share']:.0%}",
         row["source"],
     )
-
-
-def _known(counted: Mapping[str, Mapping[str, int]]) -> bool:
-    return any(key != "?" for verdict in ("kept", "refused") for key in counted[verdict])
-
-
-def _unknown(counted: Mapping[str, Mapping[str, int]]) -> str:
-    number = sum(counted[verdict].get("?", 0) for verdict in ("kept", "refused"))
-    return f"; that of {count(number, 'photo')} is not known" if number else ""
 
 
 def _and_more(more: int, thing: str, file: str) -> list[str]:

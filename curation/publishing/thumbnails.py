@@ -1,8 +1,8 @@
-"""Thumbnails: the bytes of an original in, a small JPEG of its picture out, or nothing.
+"""Thumbnails: draws originals as small JPEGs for the report.
 
-Pictures are decoded at a reduced scale, so that one of 100 megapixels costs little memory; what would cost more than
-a photograph may is refused by the size and the scans its bytes state. What is drawn carries no EXIF, and the same
-bytes give the same thumbnail. A damaged picture is shown as far as it can be seen.
+Pictures are decoded at a reduced scale, so that 100 megapixels cost little memory; a file whose stated size or number
+of scans would cost more than a photograph may is refused. A thumbnail has no EXIF, equal bytes give equal thumbnails,
+and a damaged picture is shown as far as it decodes.
 """
 
 import io
@@ -17,33 +17,33 @@ from corpus.page import Tile, jpeg_address
 from corpus.storage import Store
 
 EDGE_PX = 144
-"""Longer edge of a thumbnail: six a reason are then about a hundred kilobytes."""
+"""Longer edge of a thumbnail: six of them, as the report shows for each reason, take about 100 kB."""
 
 PIXELS_MAX = 200_000_000
-"""Largest picture decoded; the largest native size of any camera on sale is about 150 megapixels."""
+"""Largest picture that is decoded; the largest native size of any camera on sale is about 150 megapixels."""
 
 _ORIGINAL_MAX_BYTES = 256 << 20
 _SCANNED_PIXELS_MAX = 1_000_000_000
-"""Pixels times scans: a progressive file may go over its whole picture again for every few bytes. Programs write
-about ten scans, so up to 100 megapixels pass."""
+"""Largest pixels × scans: a scan of a progressive file may cover the whole picture in a few bytes. Programs write about
+ten scans, so up to 100 megapixels pass."""
 _SCAN = b"\xff\xda"
 _JPEG_QUALITY = 72
 
 
 def thumbnail(data: bytes) -> bytes | None:
-    """Return a JPEG of at most EDGE_PX a side of the picture in `data`, as it is stored, not turned by its EXIF.
+    """Return the picture in `data` as a JPEG of at most EDGE_PX a side, as stored, not turned by its EXIF.
 
-    None where it does not decode at all, or is larger than PIXELS_MAX.
+    None where it does not decode at all, or costs too much.
     """
     try:
         height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
         pixels = height_px * width_px
         if pixels > PIXELS_MAX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
             return None
-        # by the longer edge alone: asked for both, a panorama would be decoded whole
+        # only the longer edge: a minimum for both would decode a panorama at full scale
         longer = {"min_width": EDGE_PX} if width_px >= height_px else {"min_height": EDGE_PX}
         picture = Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", strict=False, **longer))
-    except (ValueError, KeyError, MemoryError):  # KeyError: simplejpeg on a header without a frame
+    except (ValueError, KeyError, MemoryError):  # KeyError: simplejpeg, for a header without a frame
         return None
     picture.thumbnail((EDGE_PX, EDGE_PX), Image.Resampling.LANCZOS)
     drawn = io.BytesIO()
@@ -55,7 +55,7 @@ def thumbnails(store: Store, samples: Mapping[str, Sequence[Mapping[str, Any]]])
     """Return tiles for the report, by reason.
 
     `samples`: by reason, each with `photo`, `value` (what the rule objected to), `page_url` and `original`, a path in
-    the store or None. A tile has no picture where the store has no such file, or no picture can be seen in it.
+    the store or None. A tile has no picture where the store has no such file, or it does not decode.
     """
     return {reason: [_tile(store, sample) for sample in some] for reason, some in samples.items()}
 
@@ -72,7 +72,7 @@ def _picture(store: Store, original: str | None) -> str | None:
         if store.size_bytes(original) > _ORIGINAL_MAX_BYTES:
             return None
         data = store.read(original)
-    except (StorageError, OSError):  # taken down since, or an unreadable disk: the report is made all the same
+    except (StorageError, OSError):  # taken down since, or an unreadable disk; the report can do without
         return None
     drawn = thumbnail(data)
     return None if drawn is None else jpeg_address(drawn)

@@ -1,6 +1,6 @@
-"""Frame: the payloads of SOF and SOS in, size, coding process and sampling out (ITU-T T.81, B.2.2 and B.2.3).
+"""Frame: reads size, coding process and sampling from the payloads of SOF and SOS (ITU-T T.81, B.2.2 and B.2.3).
 
-Refuses frames without a size (height 0 leaves it to a DNL segment behind the scan), without components, with
+Refuses frames without a size (a height of 0 defers it to a DNL segment after the scan), without components, with
 sampling factors outside 1..4, and the differential frames of hierarchical JPEGs.
 """
 
@@ -18,7 +18,7 @@ _RATIO_NAMES = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One colour component: its identifier, sampling factors 1..4 and the quantisation table it names."""
+    """One colour component: its identifier, sampling factors 1..4 and the number of its quantisation table."""
 
     identifier: int
     horizontal: int
@@ -38,7 +38,7 @@ class Frame:
 
     @property
     def mcu_size_px(self) -> tuple[int, int]:
-        """Width and height of a minimum coded unit (A.2): 8x8 for one component, whatever its factors say."""
+        """Width and height of a minimum coded unit (A.2); a single component has 8x8, whatever its factors."""
         unit_px = 1 if self.coding == "lossless" else 8
         if len(self.components) == 1:
             return unit_px, unit_px
@@ -49,7 +49,7 @@ class Frame:
 
     @property
     def subsampling(self) -> str:
-        """`grey`, the usual name of three components' ratio, or the factors as they stand."""
+        """`grey`, the usual name for the ratio of three components, or the factors as stated."""
         if len(self.components) == 1:
             return "grey"
         if len(self.components) == 3:
@@ -63,12 +63,12 @@ class Frame:
 
 
 def is_frame(marker: int) -> bool:
-    """Whether `marker` is one of SOF0..SOF15 (DHT, JPG and DAC stand among their numbers)."""
+    """Whether `marker` is one of SOF0..SOF15 (DHT, JPG and DAC have numbers among them)."""
     return SOF0 <= marker <= SOF15 and marker not in (DHT, JPG, DAC)
 
 
 def read_frame(data: bytes, segment: Segment) -> Frame:
-    """Return the frame header in `segment`; raises JpegError for what the standard does not allow."""
+    """Return the frame header in `segment`; raises JpegError where it violates the standard."""
     coding = CODINGS.get(segment.marker - SOF0)
     if coding is None:
         raise JpegError(f"{segment.name} is a differential frame of a hierarchical JPEG", segment.offset)
@@ -92,7 +92,7 @@ def read_frame(data: bytes, segment: Segment) -> Frame:
 
 
 def read_scan_components(data: bytes, segment: Segment) -> tuple[int, ...]:
-    """Return the identifiers of the components coded in the scan that `segment` (an SOS) opens."""
+    """Return the identifiers of the components coded in the scan that `segment`, an SOS, begins."""
     payload = data[segment.payload_start : segment.end]
     if not payload or not 1 <= payload[0] <= 4 or len(payload) != 4 + 2 * payload[0]:
         raise JpegError(f"SOS of {len(payload)} bytes", segment.offset)

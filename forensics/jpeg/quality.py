@@ -1,8 +1,8 @@
-"""Quality: quantisation tables in, the nearest IJG quality factor and how far off it is out.
+"""Quality: estimates the IJG quality factor of quantisation tables, and how far off it is.
 
 The Independent JPEG Group's library scales the tables of ITU-T T.81 Annex K by its quality factor (jcparam.c,
-`jpeg_quality_scaling`). Cameras with tables of their own have no such factor: they get the nearest by least
-squares, and the residual tells. Tables of more than 8 bits have none at all.
+`jpeg_quality_scaling`). Cameras with tables of their own have no such factor; they get the nearest by least squares,
+and the residual says how near. Tables of more than 8 bits have no factor.
 """
 
 from functools import lru_cache
@@ -15,9 +15,9 @@ from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, Table
 def estimate_quality_factor(tables: tuple[Table, ...]) -> tuple[int, float] | tuple[None, None]:
     """Return the IJG factor 1..100 nearest to `tables` (natural order, luma first) and the residual.
 
-    The residual is the root mean square difference of table entries, 0.0 for IJG's own tables. All tables behind
-    the first are compared with the chroma table; grey photos have luma alone. (None, None) without tables, and
-    for entries above 255.
+    The residual is the root mean square difference of table entries, 0.0 for the IJG's own tables. All tables after the
+    first are compared with the chroma table; grey photos have a luma table only. (None, None) without tables, and for
+    entries above 255.
     """
     if not tables or max(map(max, tables)) > 255:
         return None, None
@@ -25,7 +25,7 @@ def estimate_quality_factor(tables: tuple[Table, ...]) -> tuple[int, float] | tu
 
 
 def scaled_tables(quality_factor: int) -> tuple[Table, Table]:
-    """Return the IJG's luma and chroma tables of a factor 1..100, natural order, entries 1..255."""
+    """Return the IJG's luma and chroma tables for a factor 1..100, in natural order, entries 1..255."""
     percent = 5000 // quality_factor if quality_factor < 50 else 200 - 2 * quality_factor
     luma, chroma = (
         tuple(min(max((entry * percent + 50) // 100, 1), 255) for entry in base)

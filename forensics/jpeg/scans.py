@@ -1,7 +1,7 @@
-"""Scans: a whole file and where its first scan begins in, where the image ends and the digest of its scans out.
+"""Scans: finds the end of the image in a whole file, and digests its scans.
 
-Entropy-coded data holds no markers but restarts (ITU-T T.81, B.1.1.5); every other 0xFF is stuffed with a zero.
-A progressive file has several scans with tables between them.
+Entropy-coded data contains no markers except restarts (ITU-T T.81, B.1.1.5); every other 0xFF is followed by a zero. A
+progressive file has several scans with tables between them.
 """
 
 import hashlib
@@ -10,20 +10,20 @@ import re
 from forensics.jpeg.segments import APP0, APP15, COM, DAC, DHT, DNL, DQT, DRI, EOI, SOI, SOS
 
 BETWEEN_SCANS_MAX = 4096
-"""Segments allowed behind the first scan; libjpeg's progressive script has 10 scans with as many tables."""
+"""Most segments after the first scan; libjpeg's progressive script has 10 scans with as many tables."""
 
 CUT_SCAN_BYTES_MIN = 64
-"""Bytes a scan without its end must have for a digest: those cut shorter would be taken for copies of each other."""
+"""Fewest bytes of a scan without an end for a digest: shorter ones would be taken for copies of each other."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _WITH_LENGTH = frozenset((DHT, DAC, SOS, DQT, DNL, DRI, COM, *range(APP0, APP15 + 1)))
 
 
 def find_end_of_image(data: bytes, scan_offset_bytes: int) -> int | None:
-    """Return the offset just behind the first image's end marker; None where the file has none.
+    """Return the offset just after the first image's end marker; None where the file has none.
 
-    A start of image inside the scans means that the first image broke off. Markers that cannot stand there are
-    damage, and passed over as decoders do.
+    A start of image inside the scans means that the first image broke off. Markers that are not allowed there are
+    damage, and skipped as decoders do.
     """
     position = scan_offset_bytes
     for _ in range(BETWEEN_SCANS_MAX):
@@ -44,8 +44,8 @@ def find_end_of_image(data: bytes, scan_offset_bytes: int) -> int | None:
 def scan_digest(data: bytes, scan_offset_bytes: int, end: int | None) -> str | None:
     """Return 32 hex digits of the SHA-256 over the coded image: from the first scan's data to `end`.
 
-    Copies of one photo with other metadata share it. `end` is that of `find_end_of_image`; without one, all that is
-    there counts. None for a scan without a byte, and for a cut one of fewer than 64.
+    Copies of one photo with different metadata share it. `end`: from `find_end_of_image`; if None, all bytes count.
+    None for an empty scan, and for one without an end that has fewer than CUT_SCAN_BYTES_MIN bytes.
     """
     length = (len(data) if end is None else end) - scan_offset_bytes
     if length < (CUT_SCAN_BYTES_MIN if end is None else 3):  # the end marker itself takes 2

@@ -1,7 +1,7 @@
-"""Segments: the bytes of a JPEG in, its marker segments up to the first scan out.
+"""Segments: lists the marker segments of a JPEG up to its first scan.
 
-Segments are walked by their lengths (ITU-T T.81, B.1.1): the bytes of a thumbnail inside one are never taken
-for markers. Refuses what is no JPEG, a header that breaks off, and bytes where a marker must stand.
+Segments are walked by their lengths (ITU-T T.81, B.1.1), so the bytes of a thumbnail inside one are never taken for
+markers. Refuses bytes that are not a JPEG, a header that breaks off, and other bytes where a marker must be.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from forensics.errors import HeaderIncomplete, JpegError
 
 SEGMENTS_MAX = 4096
-"""Segments allowed before the first scan; 16 MiB of colour profile or extended XMP need 256."""
+"""Most segments before the first scan; 16 MiB of colour profile or extended XMP need 256."""
 
 TEM, SOF0, SOF15, DHT, JPG, DAC, RST0, RST7 = 0x01, 0xC0, 0xCF, 0xC4, 0xC8, 0xCC, 0xD0, 0xD7
 SOI, EOI, SOS, DQT, DNL, DRI, DHP, EXP, APP0, APP15, COM = (
@@ -24,7 +24,7 @@ NAMES = {
     DHT: "DHT", DAC: "DAC", SOS: "SOS", DQT: "DQT", DNL: "DNL", DRI: "DRI", DHP: "DHP", EXP: "EXP", COM: "COM",
 }  # fmt: skip
 
-EXIF_IDENTIFIER = b"Exif\0"  # one more byte follows: NUL by the standard, 0xFF by a few writers
+EXIF_IDENTIFIER = b"Exif\0"  # followed by one more byte: NUL by the standard, 0xFF from a few writers
 XMP_IDENTIFIER = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_EXTENSION_IDENTIFIER = b"http://ns.adobe.com/xmp/extension/\0"
 
@@ -56,20 +56,20 @@ _OTHER_FORMATS = (
 
 
 class Segment(NamedTuple):
-    """One marker segment: its payload is `data[payload_start:end]` (offsets in bytes of the file)."""
+    """A marker segment with the payload `data[payload_start:end]`; offsets are in bytes from the start of the file."""
 
     marker: int
     name: str
     offset: int
-    """Of the marker's 0xFF."""
+    """The offset of the marker's 0xFF."""
     payload_start: int
     end: int
 
 
 def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
-    """Return the segments behind the start of image up to and with the first SOS.
+    """Return the segments after the start of image, up to and including the first SOS.
 
-    `whole` says that `data` is the complete file. Raises JpegError; HeaderIncomplete where a prefix ends too early.
+    `whole`: `data` is the complete file. Raises JpegError; HeaderIncomplete where a prefix ends too early.
     """
     _check_start(data, whole)
     segments: list[Segment] = []
@@ -84,7 +84,7 @@ def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
             raise _ended("before the first scan", offset, marker_at + 3, whole)
         marker = data[marker_at]
         position = marker_at + 1
-        if marker == TEM or RST0 <= marker <= RST7:  # these stand alone and mean nothing here; decoders skip them
+        if marker == TEM or RST0 <= marker <= RST7:  # markers without a segment, meaningless here; decoders skip them
             segments.append(Segment(marker, f"0x{marker:02X}", marker_at - 1, position, position))
         else:
             segments.append(_segment(data, marker, marker_at, whole))
@@ -96,15 +96,15 @@ def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
 
 
 def segments_digest(names: Iterable[str]) -> str:
-    """Return 16 hex digits of the SHA-256 over the names of a header's segments, in file order, one a line.
+    """Return 16 hex digits of the SHA-256 over the names of a header's segments, in file order, one per line.
 
-    Several of one name in a row count once: how many parts a profile or a packet takes is no matter of structure.
+    A run of one name counts once: the number of parts of a profile or packet says nothing about the structure.
     """
     return hashlib.sha256("\n".join(name for name, _run in groupby(names)).encode()).hexdigest()[:16]
 
 
 def describe_foreign(data: bytes) -> str:
-    """Return what bytes that are no JPEG seem to be, in words."""
+    """Return in words what bytes that are not a JPEG seem to be."""
     if not data:
         return "empty file"
     for magic, name in _OTHER_FORMATS:
@@ -131,7 +131,7 @@ def _check_start(data: bytes, whole: bool) -> None:
 
 
 def _segment(data: bytes, marker: int, marker_at: int, whole: bool) -> Segment:
-    """Return the segment whose marker byte stands at `marker_at`; all of its payload is there."""
+    """Return the segment whose marker byte is at `marker_at`; its payload is complete."""
     offset = marker_at - 1
     if marker in (0x00, SOI, EOI) or marker < SOF0:
         what = {0x00: "stuffed zero byte", SOI: "second start of image", EOI: "end of image"}.get(
@@ -146,7 +146,7 @@ def _segment(data: bytes, marker: int, marker_at: int, whole: bool) -> Segment:
     if end < start:
         raise JpegError(f"{name} of impossible length {end - start + 2}", offset)
     if end > len(data):
-        # behind any segment but the scan's own another one must come: its marker and length are wanted too
+        # any segment except SOS is followed by another one, whose marker and length are needed too
         raise _ended(f"inside {name}", offset, end if marker == SOS else end + 4, whole)
     if APP0 <= marker <= APP15:
         name = _application_name(marker, data[start : min(end, start + 40)])
@@ -170,12 +170,12 @@ def _marker_name(marker: int) -> str:
 
 
 def _application_name(marker: int, head: bytes) -> str:
-    """Return an application segment's name with its identifier, where it has a readable one: `APP0:JFIF`."""
+    """Return an application segment's name, with its identifier if that is readable: `APP0:JFIF`."""
     for known_marker, identifier, name in _KNOWN_IDENTIFIERS:
         if marker == known_marker and head.startswith(identifier):
             return name
     plain = _marker_name(marker)
     readable = _IDENTIFIER.match(head)
-    if marker == 0xEC and head.startswith(b"Ducky"):  # no NUL behind this one
+    if marker == 0xEC and head.startswith(b"Ducky"):  # not followed by a NUL
         return "APP12:Ducky"
     return f"{plain}:{readable[1].decode('ascii').strip()}" if readable else plain

@@ -1,6 +1,6 @@
-"""Structure: the segments of a header in, its frame, tables and restart interval out (ITU-T T.81, B.2).
+"""Structure: reads frame, tables and restart interval from the segments of a header (ITU-T T.81, B.2).
 
-Refuses headers without a frame or with two, and scans of components or tables that are not there.
+Refuses headers without a frame or with two, and scans that use missing components or tables.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from forensics.jpeg.tables import HuffmanTable, Table, read_huffman, read_quanti
 
 
 class Structure(NamedTuple):
-    """What the segments that a decoder needs say."""
+    """What a decoder needs to know from the header."""
 
     frame: Frame
     quantisation: tuple[Table, ...]
@@ -20,11 +20,11 @@ class Structure(NamedTuple):
     huffman: dict[tuple[int, int], HuffmanTable]
     """By class and destination."""
     restart_interval: int | None
-    """In minimum coded units; None where none is set."""
+    """In minimum coded units, or None."""
 
 
 def read_structure(data: bytes, segments: list[Segment]) -> Structure:
-    """Return the structure of a header whose `segments`, offsets in `data`, end with the first SOS; or JpegError."""
+    """Return the structure of a header; `segments` of `data` end with the first SOS. Raises JpegError."""
     frame: Frame | None = None
     quantisation: dict[int, Table] = {}
     huffman: dict[tuple[int, int], HuffmanTable] = {}
@@ -36,7 +36,7 @@ def read_structure(data: bytes, segments: list[Segment]) -> Structure:
         elif marker == DHT:
             read_huffman(data[start:end], start, huffman)
         elif marker == DRI:
-            # an interval of 0 takes back an earlier one
+            # an interval of 0 cancels an earlier one
             restart_interval = int.from_bytes(data[start : min(end, start + 2)]) or None
         elif is_frame(marker):
             if frame is not None:
@@ -51,7 +51,7 @@ def read_structure(data: bytes, segments: list[Segment]) -> Structure:
         component = by_identifier.get(identifier)
         if component is None:
             raise JpegError(f"the first scan codes component {identifier}, which the frame does not have", scan.offset)
-        # lossless coding quantises nothing; tables of components of later scans may follow later
+        # lossless coding has no quantisation; tables for components of later scans may follow later
         if frame.coding != "lossless" and component.table not in quantisation:
             raise JpegError(f"no quantisation table {component.table} for component {identifier}", scan.offset)
     used = dict.fromkeys(component.table for component in frame.components if component.table in quantisation)

@@ -1,7 +1,7 @@
-"""Tables: DQT and DHT payloads in, quantisation and Huffman tables out, beside those of the standard itself.
+"""Tables: reads quantisation and Huffman tables from DQT and DHT payloads, and has those of the standard.
 
-The constants are typed from ITU-T T.81 (09/92): Tables K.1 and K.2 (quantisation), K.3 to K.6 (Huffman) and
-Figure A.6 (zigzag order). Refuses payloads that end inside a table, and numbers the standard does not know.
+The constants are from ITU-T T.81 (09/92): Tables K.1 and K.2 (quantisation), K.3 to K.6 (Huffman) and Figure A.6
+(zigzag order). Refuses payloads that end inside a table, and numbers that the standard does not define.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ ZIGZAG_OF_NATURAL = (
     21, 34, 37, 47, 50, 56, 59, 61,
     35, 36, 48, 49, 57, 58, 62, 63,
 )  # fmt: skip
-"""Where in a DQT payload the entry for row `i // 8`, column `i % 8` stands (Figure A.6)."""
+"""Position in a DQT payload of the entry for row `i // 8`, column `i % 8` (Figure A.6)."""
 
 LUMA_QUANTISATION = (
     16, 11, 10, 16, 24, 40, 51, 61,
@@ -66,10 +66,10 @@ _CHROMA_AC = (
     ),
 )
 STANDARD_HUFFMAN = {0: (_LUMA_DC, _CHROMA_DC), 1: (_LUMA_AC, _CHROMA_AC)}
-"""By class (0 DC, 1 AC): the tables of Annex K.3 as (BITS, HUFFVAL)."""
+"""The tables of Annex K.3 as (BITS, HUFFVAL), by class (0 DC, 1 AC)."""
 
 Table = tuple[int, ...]
-"""64 quantisation entries in natural order, or fewer of none."""
+"""64 quantisation entries in natural order."""
 HuffmanTable = tuple[bytes, bytes]
 """BITS (16 counts by code length) and HUFFVAL (the symbols)."""
 
@@ -77,9 +77,9 @@ _in_natural_order = itemgetter(*ZIGZAG_OF_NATURAL)
 
 
 def read_quantisation(payload: bytes, offset: int, tables: dict[int, Table]) -> None:
-    """Put the tables of one DQT payload into `tables` by their destination 0..3; a later one replaces an earlier.
+    """Add the tables of a DQT payload to `tables` by destination 0..3; a later one replaces an earlier one.
 
-    `offset` is the payload's place in the file, for the text of a JpegError.
+    `offset`: of the payload in the file, for the text of a JpegError.
     """
     position = 0
     while position < len(payload):
@@ -95,9 +95,9 @@ def read_quantisation(payload: bytes, offset: int, tables: dict[int, Table]) -> 
 
 
 def read_huffman(payload: bytes, offset: int, tables: dict[tuple[int, int], HuffmanTable]) -> None:
-    """Put the tables of one DHT payload into `tables` by (class, destination); a later one replaces an earlier.
+    """Add the tables of a DHT payload to `tables` by (class, destination); a later one replaces an earlier one.
 
-    `offset` is the payload's place in the file, for the text of a JpegError.
+    `offset`: of the payload in the file, for the text of a JpegError.
     """
     position = 0
     while position < len(payload):
@@ -116,7 +116,7 @@ def read_huffman(payload: bytes, offset: int, tables: dict[tuple[int, int], Huff
 
 
 def huffman_kind(tables: dict[tuple[int, int], HuffmanTable]) -> str:
-    """Return `standard` where every table is one of Annex K.3, `optimised` where one is not, `none` without tables."""
+    """Return `standard` if every table is one of Annex K.3, `optimised` if one is not, `none` without tables."""
     if not tables:
         return "none"
     known: Iterable[bool] = (table in STANDARD_HUFFMAN[key[0]] for key, table in tables.items())
@@ -124,9 +124,9 @@ def huffman_kind(tables: dict[tuple[int, int], HuffmanTable]) -> str:
 
 
 def tables_digest(tables: Sequence[Sequence[int]]) -> str:
-    """Return 16 hex digits of the SHA-256 over quantisation tables of natural order, luma first.
+    """Return 16 hex digits of the SHA-256 over quantisation tables in natural order, luma first.
 
-    Digested are their number and then all entries, 0..65535 each, as big-endian 16-bit numbers.
+    Their number and then all entries, 0..65535 each, are digested as big-endian 16-bit numbers.
     """
     return _tables_digest(tuple(map(tuple, tables)))
 
@@ -142,7 +142,7 @@ def _tables_digest(tables: tuple[Table, ...]) -> str:
 def huffman_digest(tables: Mapping[tuple[int, int], HuffmanTable]) -> str:
     """Return 16 hex digits of the SHA-256 over Huffman tables by (class, destination), in that order.
 
-    Digested are, of each, one byte class times 16 plus destination, the 16 of BITS, and HUFFVAL.
+    Of each table, one byte (class × 16 + destination), the 16 bytes of BITS, and HUFFVAL are digested.
     """
     parts = (bytes((key[0] << 4 | key[1],)) + bits + symbols for key, (bits, symbols) in sorted(tables.items()))
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

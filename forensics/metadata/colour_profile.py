@@ -1,7 +1,7 @@
-"""Colour profile: the payloads of APP2 segments `ICC_PROFILE` in, the name of the profile out (ICC.1:2022, 7 and 10).
+"""Colour profile: names the profile in the payloads of APP2 segments `ICC_PROFILE` (ICC.1:2022, 7 and 10).
 
-Only the start of a profile is looked at; one whose description is missing, broken or further behind is known by the
-digest of that start. Never raises.
+Only the start of a profile is read; if its description is missing, broken or further on, its name is the digest of that
+start. Never raises.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from forensics.metadata.text import clean, clean_bytes
 
 ICC_IDENTIFIER = b"ICC_PROFILE\0"
 PROFILE_BYTES_MAX = 256 * 1024
-"""Bytes looked at; profiles of cameras and phones have between 500 and 4,000."""
+"""Most bytes read; profiles of cameras and phones have between 500 and 4,000."""
 
 _TAGS_MAX = 100
 _RECORDS_MAX = 64
@@ -20,10 +20,10 @@ _CHUNKS_MAX = 255  # the number of a chunk is one byte
 
 
 def profile_name(chunks: Iterable[bytes]) -> str | None:
-    """Return the profile's description, or 16 hex digits over a profile without a readable one; None without one.
+    """Return the profile's description, or 16 hex digits if it has no readable one; None without a profile.
 
-    `chunks` are payloads in file order: identifier, number from 1, how many there are, and a part of the profile
-    (ICC.1:2022, B.4). They count up to the first that is missing.
+    `chunks`: payloads in file order: identifier, number from 1, their count, and a part of the profile (ICC.1:2022,
+    B.4). Those after a missing one are ignored.
     """
     profile = _joined(chunks)
     if not profile:

@@ -1,8 +1,8 @@
-"""Editors: what a file says of the software that wrote it in, marks of editing software out.
+"""Editors: finds marks of editing software in what a file says about the software that wrote it.
 
-A mark is proof that software other than a camera's firmware wrote the file, as `where: what`. Mere hints are no
-marks: dates or sizes that differ, progressive coding, JFIF before EXIF, the iOS version as CreatorTool. Unknown
-names are no marks either; whether a Software string is a camera's firmware, the camera catalogue knows.
+A mark, `where: what`, proves that software other than a camera's firmware wrote the file. Mere hints are not marks:
+dates or sizes that differ, progressive coding, JFIF before EXIF, the iOS version as CreatorTool. Nor are unknown names;
+whether a Software string is a camera's firmware is known to the camera catalogue.
 """
 
 import re
@@ -12,7 +12,7 @@ from forensics.metadata.exif import ExifFacts
 from forensics.metadata.text import LENGTH_MAX, distinct
 from forensics.metadata.xmp import XmpFacts
 
-# Matched as whole words: "line", "snow", "paint", "imagen" alone are parts of too many names to stand here.
+# Matched as whole words: "line", "snow", "paint" or "imagen" alone are part of too many names to be listed.
 EDITORS = (
     # desktop editors and raw converters
     "photoshop", "lightroom", "camera raw", "elements organizer", "fireworks", "illustrator", "indesign", "bridge cs",
@@ -48,26 +48,26 @@ EDITORS = (
 )  # fmt: skip
 """Names of software that edits, converts, uploads or makes pictures, in lower case."""
 
-# comments only encoders of software write; a camera has no reason to name a library or a program
+# comments that only software encoders write; a camera has no reason to name a library or a program
 _ENCODERS = re.compile(
     r"gd-jpeg|AppleMark|PICResize|CREATOR:|File written by Adobe|LEAD Technologies|Intel\(R\) JPEG Library"
     r"|Optimized by JPEGmini|Handmade Software|Lavc\d|JPEG-Archive",
     re.IGNORECASE,
 )
 
-# blanks in a name stand for any one separator or none: "CaptureOne", "camera_raw"; a version may follow at once
+# a blank in a name matches one separator or none: "CaptureOne", "camera_raw"; a version may follow directly
 _NAMED = re.compile(
     r"(?<![a-z0-9])(?:" + "|".join(re.escape(name).replace(r"\ ", "[ _.-]?") for name in EDITORS) + r")(?![a-z])"
-    # Apple's Photos writes no more than "Photos 1.5", iOS's and Google's apps nothing of the kind
+    # Apple's Photos writes only "Photos 1.5"; the apps of iOS and Google write nothing like it
     r"|^photos [0-9]|^aperture [0-9]",
     re.IGNORECASE,
 )
 
 
 def editor_name(text: str) -> str | None:
-    """Return the part of `text` that names editing software, in lower case; None where none is named.
+    """Return the part of `text` that names editing software, in lower case, or None.
 
-    Words are matched, not pieces: `GIMP 2.10` and `com.adobe.photoshop` are, `Snowflake` is not.
+    Whole words are matched: `GIMP 2.10` and `com.adobe.photoshop` are names, `Snowflake` is not.
     """
     found = _NAMED.search(text)
     return found[0].lower() if found else None
@@ -76,9 +76,9 @@ def editor_name(text: str) -> str | None:
 def editor_marks(
     *, exif: ExifFacts, xmp: XmpFacts, segment_names: Sequence[str], comments: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the marks of editing software in one file as `where: what`, each once, in the order asked.
+    """Return the marks of editing software in a file as `where: what`, without repetition.
 
-    `segment_names` are those of `forensics.jpeg.segments`, `comments` the texts of the COM segments.
+    `segment_names`: from `forensics.jpeg.segments`. `comments`: the texts of the COM segments.
     """
     claims = [
         ("exif:Software", exif.software),

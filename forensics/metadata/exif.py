@@ -1,8 +1,8 @@
-"""EXIF: the TIFF bytes of one APP1 segment in, the few tags that tell of camera and software out.
+"""EXIF: reads the few tags about camera and software from the TIFF bytes of an APP1 segment.
 
-Of the directories, IFD0, the EXIF IFD and IFD1 (the thumbnail's) are read; of GPS and Interoperability only how
-many entries they have: where a photo was taken is nobody's business here. Broken data never raises: the reason goes
-into `ExifFacts.error`, beside whatever could be read. Tags: Exif 2.32 (CIPA DC-008), TIFF 6.0.
+IFD0, the EXIF IFD and IFD1 (the thumbnail's) are read; of GPS and Interoperability only the number of entries, since
+where a photo was taken does not matter here. Broken data never raises: the reason goes into `ExifFacts.error`, beside
+whatever could be read. Tags: Exif 2.32 (CIPA DC-008), TIFF 6.0.
 """
 
 import re
@@ -35,17 +35,17 @@ _EXIF_TAGS = frozenset(
     (_TAKEN, _DIGITISED, _WIDTH, _HEIGHT, _COLOUR_SPACE, _BODY_SERIAL, _LENS_SERIAL, _UNIQUE_ID, _SOFTWARE,
      _MAKER_NOTE, _INTEROPERABILITY_IFD)
 )  # fmt: skip
-# where these lie, or whether they are broken, was never a reason to doubt the rest: programs move MakerNotes
+# broken or misplaced, these do not discredit the rest: programs move MakerNotes
 _UNCHECKED = frozenset((_GPS_IFD, _INTEROPERABILITY_IFD, _MAKER_NOTE))
 _IFD1_TAGS = frozenset((_THUMBNAIL_OFFSET, _THUMBNAIL_BYTES))
 
-# three or more readable characters, or two and a NUL ("GE"); Reconyx's note is one long text: "Temperature: 0.5C"
+# three or more readable characters, or two and a NUL ("GE"); Reconyx's note is a long text: "Temperature: 0.5C"
 _MAKER_NOTE_NAME = re.compile(rb"\[?[A-Za-z][A-Za-z0-9_ -]{2,23}|[A-Z]{2}(?=\0)")
 
 
 @dataclass(frozen=True, slots=True)
 class ExifFacts:
-    """What an EXIF segment says of its maker; the fields are those of PhotoFacts."""
+    """What an EXIF segment says about the software and camera that wrote it; the fields are those of PhotoFacts."""
 
     make: str | None = None
     model: str | None = None
@@ -67,14 +67,14 @@ class ExifFacts:
     maker_note: str | None = None
     maker_note_bytes: int | None = None
     thumbnail_offset: int | None = None
-    """Of the JPEG in the bytes of the segment, as stated: it may lie outside."""
+    """Stated offset of the JPEG in the segment's bytes; it may lie outside."""
     thumbnail_bytes: int | None = None
     thumbnail_error: str | None = None
     """Why IFD1 could not be read, if so."""
 
     @property
     def says_something(self) -> bool:
-        """Whether any tag was read: an empty segment may stand before a full one."""
+        """Whether any tag was read: an empty segment may precede a full one."""
         claims = (
             self.make, self.model, self.software, self.taken_at, self.modified_at, self.width_px, self.height_px,
             self.orientation, self.serial_number, self.processing_software, self.digitised_at, self.lens_serial_number,
@@ -84,9 +84,9 @@ class ExifFacts:
 
 
 def read_exif(tiff: bytes) -> ExifFacts:
-    """Return the facts of one EXIF payload (the bytes behind `Exif` and two more); never raises.
+    """Return the facts of an EXIF payload (what follows `Exif` and two more bytes); never raises.
 
-    Software is IFD0's; where that has none, the EXIF IFD's, where some camera apps put theirs.
+    Software is taken from IFD0, or else from the EXIF IFD, where some camera apps write it.
     """
     problems: list[str] = []
     endian = ENDIANS.get(tiff[:2])
@@ -141,7 +141,7 @@ def read_exif(tiff: bytes) -> ExifFacts:
 def _exif_directory(
     tiff: bytes, endian: str, ifd0_offset: int, ifd0: Directory, problems: list[str]
 ) -> Directory | None:
-    """Return the EXIF IFD; None where IFD0 points to none, or to itself."""
+    """Return the EXIF IFD; None where IFD0 points to none, or to one that overlaps it."""
     pointer = ifd0.entries.get(_EXIF_IFD)
     if pointer is None:
         return None
@@ -150,7 +150,7 @@ def _exif_directory(
         problems.append(f"IFD0: pointer to the EXIF IFD of type {pointer.kind} with {pointer.values_count} values")
         return None
     exif = read_directory(tiff, endian, offset, "EXIF IFD", _EXIF_TAGS, problems, _UNCHECKED)
-    # one that shares bytes with IFD0 is the work of a careless program, and its entries mean nothing
+    # careless programs write one that shares bytes with IFD0; its entries mean nothing
     if exif is not None and offset < ifd0_offset + 2 + 12 * ifd0.there and ifd0_offset < offset + 2 + 12 * exif.there:
         problems.append(f"IFD0 at {ifd0_offset} and the EXIF IFD at {offset} overlap")
         return None
@@ -158,7 +158,7 @@ def _exif_directory(
 
 
 def _maker_note(tiff: bytes, exif: Directory | None) -> tuple[str | None, int | None]:
-    """Return the name the MakerNote begins with, or `present`, and its length in bytes as stated."""
+    """Return the name at the start of the MakerNote, or `present`, and its stated length in bytes."""
     entry = exif.entries.get(_MAKER_NOTE) if exif is not None else None
     if entry is None or entry.size_bytes == 0:
         return None, None

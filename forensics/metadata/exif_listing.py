@@ -1,8 +1,8 @@
-"""EXIF listing: the TIFF bytes of one APP1 segment in, every tag ExifRead has a name for, as text, out.
+"""EXIF listing: lists every tag that ExifRead can name in the TIFF bytes of an APP1 segment, as text.
 
-For a person who looks at one photo; the facts are read by `forensics.metadata.exif`, many times faster. MakerNotes of
-the makers ExifRead knows are listed as well. Private values (GPS, serial numbers, owners) are among them: what of it
-may be shown, the caller decides. ExifRead follows whatever counts and offsets it finds, so its reading is rationed.
+It is for a person who looks at one photo; `forensics.metadata.exif` reads the facts, many times faster. MakerNotes of
+the makers that ExifRead knows are included. Private values (GPS, serial numbers, owners) are among them: the caller
+decides what may be shown. ExifRead follows whatever counts and offsets it finds, so what it may read is limited.
 """
 
 import logging
@@ -14,15 +14,15 @@ import exifread
 from forensics.metadata.text import clean
 
 READS_MAX = 300_000
-"""Reads allowed of one segment: ExifRead makes one for each value, and a MakerNote has up to 60,000."""
+"""Most reads of one segment: ExifRead makes one for each value, and a MakerNote has up to 60,000."""
 READ_BYTES_MAX = 16 * 1024 * 1024
 
 
 def all_tags(tiff: bytes) -> dict[str, str]:
-    """Return the tags of one EXIF payload as ExifRead prints them, at most 256 characters each; never raises.
+    """Return the tags of an EXIF payload as ExifRead prints them, at most 256 characters each; never raises.
 
-    Names are like `Image Make`, `EXIF ExposureTime`, `GPS GPSLatitude`, `MakerNote LensType`. Thumbnails are left
-    out. Without those of the MakerNote where that is broken, and nothing where the rest is.
+    Names are like `Image Make`, `EXIF ExposureTime`, `GPS GPSLatitude`, `MakerNote LensType`. Thumbnails are left out,
+    and so are the tags of a broken MakerNote; if the rest is broken, nothing is returned.
     """
     for details in (True, False):
         with _Quiet():
@@ -36,14 +36,14 @@ def all_tags(tiff: bytes) -> dict[str, str]:
 
 
 class _Rationed(BytesIO):
-    """Bytes that are read so often, and so many, and no more."""
+    """Bytes of which only so many can be read, in only so many reads."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._reads = self._bytes = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next bytes; raises OSError once the ration is used up."""
+        """Return the next bytes; raises OSError beyond the limits."""
         data = super().read(size)
         self._reads += 1
         self._bytes += len(data)
@@ -53,9 +53,9 @@ class _Rationed(BytesIO):
 
 
 class _Quiet(logging.Filter):
-    """Within the `with` block ExifRead's log of this thread is dropped: it tells nobody anything of broken data.
+    """Drops ExifRead's log of this thread within a `with` block: its complaints about broken data help nobody.
 
-    A filter of its own for every call, so that threads do not silence each other for longer.
+    Each call has its own filter, so that threads do not silence each other.
     """
 
     def __init__(self) -> None:

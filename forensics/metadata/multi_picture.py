@@ -1,6 +1,6 @@
-"""Multi-picture: the payload of an APP2 segment `MPF` in, the number of images its index counts out (CIPA DC-007).
+"""Multi-picture: counts the images listed in the index of an APP2 segment `MPF` (CIPA DC-007).
 
-Cameras and phones append further images behind the first: previews, depth maps, gain maps.
+Cameras and phones append further images after the first: previews, depth maps, gain maps.
 """
 
 import struct
@@ -14,7 +14,7 @@ _INDEX_TAGS = frozenset((_IMAGES,))
 
 
 def count_images(payload: bytes) -> int | None:
-    """Return the number of images stated, the first one included; None where the index is broken; never raises."""
+    """Return the stated number of images, including the first; None where the index is broken; never raises."""
     tiff = payload[len(MPF_IDENTIFIER) :]
     endian = ENDIANS.get(tiff[:2])
     if endian is None or len(tiff) < 8:

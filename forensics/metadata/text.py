@@ -1,26 +1,26 @@
-"""Text: strings out of a file in, strings fit for a table and a terminal out.
+"""Text: makes the strings in a stranger's file safe for a table and a terminal.
 
-Everything a stranger's file says passes here: cut, freed of control characters, empty turned into None.
+They are cut, control characters are removed, and empty ones become None.
 """
 
 import re
 from collections.abc import Iterable
 
 LENGTH_MAX = 256
-"""Characters kept of any string of a file; camera names, software and dates need fewer than 64."""
+"""Most characters kept of a string; camera names, software and dates need fewer than 64."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 _LINE_BREAKS = re.compile("[\t\n\v\f\r\u2028\u2029]+")
 
 
 def clean(text: str) -> str | None:
-    """Return `text` in one line of at most 256 characters without control characters, None where nothing is left."""
+    """Return `text` as one line of at most 256 characters without control characters, None if nothing is left."""
     one_line = _LINE_BREAKS.sub(" ", _CONTROLS.sub("", text[: 4 * LENGTH_MAX]))
     return one_line.strip()[:LENGTH_MAX].rstrip() or None
 
 
 def clean_bytes(data: bytes) -> str | None:
-    """Return bytes as clean text: UTF-8 where they are, else Latin-1, which never fails."""
+    """Return bytes as clean text, decoded as UTF-8, or else as Latin-1, which never fails."""
     head = data[: 4 * LENGTH_MAX].rstrip(b"\0")
     try:
         return clean(head.decode("utf-8"))
@@ -29,5 +29,5 @@ def clean_bytes(data: bytes) -> str | None:
 
 
 def distinct(texts: Iterable[str | None], limit: int) -> tuple[str, ...]:
-    """Return the first `limit` different texts in their order, None left out."""
+    """Return the first `limit` distinct texts in order, without None."""
     return tuple(list(dict.fromkeys(text for text in texts if text is not None))[:limit])

@@ -1,7 +1,7 @@
-"""Thumbnail: an EXIF payload and where its IFD1 says a JPEG lies in, what the header of that JPEG says out.
+"""Thumbnail: reads the header of the JPEG that IFD1 of an EXIF payload points to.
 
-Read as any header is, but nothing inside it in turn: a thumbnail's own EXIF or thumbnail is never looked at.
-What cannot be read never raises, its reason goes into `error`.
+It is read like any header, but a thumbnail's own EXIF or thumbnail is ignored. Nothing raises: why a thumbnail cannot
+be read goes into `error`.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ThumbnailFacts:
 def read_thumbnail(tiff: bytes, exif: ExifFacts) -> ThumbnailFacts:
     """Return the facts of the thumbnail in the EXIF payload `tiff`, whose facts are `exif`; never raises.
 
-    None of anything where IFD1 points to no JPEG: uncompressed thumbnails say nothing more.
+    All are None where IFD1 does not point to a JPEG: uncompressed thumbnails say nothing more.
     """
     offset, length = exif.thumbnail_offset, exif.thumbnail_bytes
     if offset is None or length is None:  # some writers state an offset and a length of 0

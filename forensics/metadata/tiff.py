@@ -1,8 +1,8 @@
-"""TIFF: the bytes of an EXIF or MPF block in, the entries wanted of its directories out.
+"""TIFF: reads wanted entries from the directories of an EXIF or MPF block.
 
-Nothing is copied but the values asked for, and no pointer is followed unless it is asked for: a loop of directories
-or a huge count can keep nobody busy. What is broken is said in `problems`, never raised. Types and layout: TIFF 6.0,
-section 2; Exif 2.32 (CIPA DC-008), 4.6.2.
+Only wanted values are copied, and no pointer is followed on its own account, so loops of directories and huge counts
+cost nothing. What is broken is added to `problems`, never raised. Types and layout: TIFF 6.0, section 2; Exif 2.32
+(CIPA DC-008), 4.6.2.
 """
 
 import struct
@@ -11,25 +11,25 @@ from typing import NamedTuple
 from forensics.metadata.text import clean_bytes
 
 TEXT_BYTES_MAX = 1024
-"""Bytes read of one text; the rest of a longer one is not looked at."""
+"""Most bytes read of one text; the rest of a longer one is ignored."""
 ENTRIES_MAX = 1000
-"""Entries allowed in one directory; cameras write fewer than 100."""
+"""Most entries in one directory; cameras write fewer than 100."""
 INT32_MAX = 2**31 - 1
 
 ENDIANS = {b"II": "<", b"MM": ">"}
-"""The first two bytes -> byte order as `struct` writes it."""
+"""First two bytes → byte order in the notation of `struct`."""
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_TEXT_TYPES = (1, 2, 7)  # BYTE and UNDEFINED hold texts in careless files
+_TEXT_TYPES = (1, 2, 7)  # in careless files, BYTE and UNDEFINED hold texts
 _NUMBER_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I"}
 _POINTER_TYPES = (4, 13)
 _TABLES = {"<": struct.Struct("<HHII"), ">": struct.Struct(">HHII")}
 
 
 class Entry(NamedTuple):
-    """One entry: `values_count` values of the TIFF type `kind`, in all `size_bytes`, at `at` of the block.
+    """One entry: `values_count` values of the TIFF type `kind`, `size_bytes` together, at offset `at` of the block.
 
-    All its bytes are there, but for entries asked for unchecked.
+    All its bytes are inside the block, except for unchecked entries.
     """
 
     kind: int
@@ -39,17 +39,17 @@ class Entry(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """One directory: entries as stated and as there are, those wanted by tag (the first of each), its successor."""
+    """One directory: its stated and its actual number of entries, the wanted entries by tag (the first of each)."""
 
     stated: int
     there: int
     entries: dict[int, Entry]
     next_offset: int
-    """0 where none follows, or the directory is cut short."""
+    """Offset of the next directory; 0 where none follows, or this one is cut short."""
 
 
 def directory_count(tiff: bytes, endian: str, offset: int) -> int:
-    """Return how many entries the directory at `offset` states, -1 where none can be: outside, or above the limit."""
+    """Return how many entries the directory at `offset` states; -1 if it is outside, or above ENTRIES_MAX."""
     if offset < 8 or offset + 2 > len(tiff):
         return -1
     count = int.from_bytes(tiff[offset : offset + 2], "little" if endian == "<" else "big")
@@ -67,8 +67,8 @@ def read_directory(
 ) -> Directory | None:
     """Return the directory at `offset` with its entries of the `wanted` tags; None where there is none.
 
-    `where` names it in `problems`, to which is added what is wrong. Entries of the `unchecked` among the wanted tags
-    are taken as they are stated.
+    What is wrong is added to `problems`, in which `where` names the directory. Entries of `unchecked` tags, which must
+    be wanted as well, are taken as stated.
     """
     if offset < 8 or offset + 2 > len(tiff):
         problems.append(f"{where} at {offset} of {len(tiff)} bytes")
@@ -106,7 +106,7 @@ def read_directory(
 
 
 def text_of(tiff: bytes, entry: Entry | None) -> str | None:
-    """Return the text of an entry up to its first NUL, clean; None where it has none or is of another type."""
+    """Return the clean text of an entry up to its first NUL; None where it is empty or of another type."""
     if entry is None or entry.kind not in _TEXT_TYPES:
         return None
     data = tiff[entry.at : entry.at + min(entry.size_bytes, TEXT_BYTES_MAX)]
@@ -114,7 +114,7 @@ def text_of(tiff: bytes, entry: Entry | None) -> str | None:
 
 
 def number_of(tiff: bytes, endian: str, entry: Entry | None) -> int | None:
-    """Return the one number 1..2**31-1 of an entry; 0 says nothing, and more fits no count of pixels or bytes."""
+    """Return the single number of an entry, or None outside 1..2**31-1: 0 says nothing, and more is no count."""
     if entry is None or entry.values_count != 1 or entry.kind not in _NUMBER_CODES:
         return None
     (number,) = struct.unpack_from(endian + _NUMBER_CODES[entry.kind], tiff, entry.at)
@@ -122,7 +122,7 @@ def number_of(tiff: bytes, endian: str, entry: Entry | None) -> int | None:
 
 
 def pointer_of(tiff: bytes, endian: str, entry: Entry | None) -> int | None:
-    """Return the offset an entry points to; None where it is no pointer."""
+    """Return the offset that an entry points to; None where it is not a pointer."""
     if entry is None or entry.values_count != 1 or entry.kind not in _POINTER_TYPES:
         return None
     (offset,) = struct.unpack_from(endian + "I", tiff, entry.at)

@@ -1,9 +1,9 @@
-"""XMP: packets of an APP1 segment in, the names of the software that wrote them out.
+"""XMP: reads the names of software from the packets of APP1 segments.
 
-Only names are read: CreatorTool, the agents of the history, Software, and which properties of Adobe's Camera Raw
-and Photoshop namespaces are used. A packet with a document type is refused (no entity is ever expanded); one that
-is not well-formed, or cut, counts up to where it breaks. The toolkit (`x:xmptk`) is never looked at: it says which
-library serialised the packet, and Pixel 5 originals name Adobe's.
+Only names are read: CreatorTool, the agents of the history, Software, and which properties of Adobe's Camera Raw and
+Photoshop namespaces are used. A packet with a document type is ignored (no entity is ever expanded); one that is cut or
+not well-formed is read up to where it breaks. The toolkit (`x:xmptk`) is ignored: it only says which library serialised
+the packet, and Pixel 5 originals name Adobe's.
 """
 
 import struct
@@ -15,16 +15,16 @@ from forensics.jpeg.segments import XMP_EXTENSION_IDENTIFIER
 from forensics.metadata.text import clean, distinct
 
 PACKET_BYTES_MAX = 256 * 1024
-"""Bytes looked at, of the main packet and of the extended one each."""
+"""Most bytes read of the main packet, and of each extended one."""
 AGENTS_MAX = 16
 _PROPERTIES_MAX = 64
 
 _CAMERA_RAW = "http://ns.adobe.com/camera-raw-settings/1.0/"
 _PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _TELLING_WORDS = (b"reator", b"softwareAgent", b"Software", b"camera-raw-settings", b"adobe.com/photoshop/")
-"""Without any of these a packet says nothing of software and is not parsed: extended XMP is mostly pixels in base64."""
+"""A packet without any of these names no software and is not parsed: extended XMP is mostly pixels in base64."""
 
-# DJI's drones state in every original that Camera Raw has done nothing, and phones mirror the date here
+# in every original, DJI's drones state that Camera Raw has done nothing, and phones repeat the date here
 _SETTINGS_FLAGS = frozenset(("HasSettings", "HasCrop", "AlreadyApplied"))
 _HARMLESS = {_CAMERA_RAW: _SETTINGS_FLAGS | {"Version"}, _PHOTOSHOP: frozenset(("DateCreated",))}
 _PREFIXES = {_CAMERA_RAW: "crs", _PHOTOSHOP: "photoshop"}
@@ -32,7 +32,7 @@ _PREFIXES = {_CAMERA_RAW: "crs", _PHOTOSHOP: "photoshop"}
 
 @dataclass(frozen=True, slots=True)
 class XmpFacts:
-    """Software named in XMP; `properties` are like `crs:Exposure2012`, in order of appearance."""
+    """Software named in XMP; `properties` like `crs:Exposure2012`, in order of appearance."""
 
     creator_tool: str | None = None
     history_agents: tuple[str, ...] = ()
@@ -43,8 +43,8 @@ class XmpFacts:
 def read_xmp(packets: Iterable[bytes], extensions: Iterable[bytes] = ()) -> XmpFacts:
     """Return the facts of all packets of a file; never raises.
 
-    `packets` are the bytes behind the XMP identifier, `extensions` the whole payloads of extended XMP segments
-    (XMP specification part 3, 1.1.3.1): 35 bytes identifier, 32 GUID, 4 full length, 4 offset of this portion.
+    `packets`: the bytes after the XMP identifier. `extensions`: the whole payloads of extended XMP segments (XMP
+    specification part 3, 1.1.3.1): 35 bytes identifier, 32 GUID, 4 full length, 4 offset of this portion.
     """
     names = _Names()
     for packet in (b"".join(packets), *_joined_extensions(extensions)):
@@ -58,7 +58,7 @@ def read_xmp(packets: Iterable[bytes], extensions: Iterable[bytes] = ()) -> XmpF
 
 
 def _joined_extensions(payloads: Iterable[bytes]) -> Iterable[bytes]:
-    """Return the extended packets, each from its start to its first gap."""
+    """Yield the extended packets, each up to its first gap."""
     header = len(XMP_EXTENSION_IDENTIFIER)
     portions: dict[bytes, dict[int, bytes]] = {}
     for payload in payloads:
@@ -92,8 +92,7 @@ class _Names:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
-        # not well-formed, or cut: what came before counts. XMP has no field for its errors, being no claim of ours;
-        # not final, so that a cut packet raises nothing at its end
+        # what precedes an error counts, and the error is not recorded; not final, so that a cut packet does not raise
         try:
             parser.Parse(packet.decode("utf-8", "replace"), False)
         except expat.ExpatError:

@@ -1,17 +1,17 @@
-"""First quality: the luma of a JPEG and its table in, the quality factor it was saved at once before out, if any.
+"""First quality: estimates the quality factor of an earlier compression on the same grid, if there was one.
 
-A photograph saved twice on one grid keeps, in the histograms of its DCT coefficients, gaps and heaps that no single
-compression makes. Fridrich and Lukáš, "Estimation of Primary Quantization Matrix in Double Compressed JPEG Images",
-Digital Forensic Research Workshop (2003), compare the histograms with those of candidates: the picture without its
-first and last rows and columns has lost its grid and is nearly as never compressed; compressed with a candidate's
-table and then with the file's own it shows what that past would look like, and with the file's own alone, what none
-would. (Bianchi and Piva, "Image Forgery Localization via Block-Grained Analysis of JPEG Artifacts", IEEE Transactions
-on Information Forensics and Security 7 (2012), calibrate in the same way.) Here the measure is the likelihood of the
-observed coefficients, and candidates are the IJG's tables.
+(luma, luma quantisation table) → FirstQuality or None. A photograph saved twice on one grid has gaps and peaks in the
+histograms of its DCT coefficients that no single compression makes. Fridrich and Lukáš, "Estimation of Primary
+Quantization Matrix in Double Compressed JPEG Images", Digital Forensic Research Workshop (2003), compare these with
+the histograms of candidates. Without its first rows and columns the picture has lost its grid and is almost like one
+never compressed; compressed with a candidate's table and then with the file's own, it shows what that past would look
+like, and with the file's own alone, what no such past would. (Bianchi and Piva, "Image Forgery Localization via
+Block-Grained Analysis of JPEG Artifacts", IEEE Transactions on Information Forensics and Security 7 (2012), calibrate
+in the same way.) Here the measure is the likelihood of the observed coefficients, and candidates are the IJG's tables.
 
-Cannot tell, and says nothing: a first compression milder than the last, pictures too plain, frames too small. A first
-table that is not the IJG's is named by the factor whose histograms are nearest. A photograph saved three times shows
-whichever compression was the hardest.
+None where it cannot be told: for a first compression milder than the last, pictures that are too plain, and frames that
+are too small. A first table that is not the IJG's gets the factor with the nearest histograms. A photograph saved three
+times shows the hardest of its compressions.
 """
 
 from collections.abc import Iterator
@@ -25,38 +25,38 @@ from forensics.jpeg.tables import Table
 from forensics.pixels.grid import DCT, middle
 
 LEAST_SIDE_PX = 128
-"""Of less the histograms have too few blocks to differ by more than chance."""
+"""Shorter sides leave too few blocks for the histograms to differ by more than chance."""
 LEAST_GAIN = 0.02
-"""The least gain in likelihood, nats a coefficient, over having been compressed once. Of 101 originals of 17 cameras
-none gains more than -0.002: to each of them, every candidate is less likely than none. Of the same saved at 60 to 90
-and again at 95, on the grid, 98 to 100 % are told, 91 to 97 % within 2 of the factor; the others are mostly of
-cameras whose own compression was the harder one."""
+"""Least gain in likelihood, in nats per coefficient, over a single compression. None of 101 originals of 17 cameras
+gains more than -0.002: for each of them, every candidate is less likely than none. Of these, saved at 60 to 90
+and again at 95, on the grid, 98 to 100 % are found, 91 to 97 % within 2 of the factor; the others are mostly by cameras
+whose own compression was harder."""
 TOO_PLAIN = 0.07
-"""The least share of the coefficients looked at that is not zero. A black frame resized and
-saved has 0.06; of 101 originals saved at 60 and then 95 the plainest has 0.035 and all other scenes 0.10 and more."""
+"""Least share of the low-frequency coefficients that are not zero. A black frame, resized and saved, has 0.06; of 101
+originals saved at 60 and then at 95, the plainest has 0.035, and all other scenes 0.10 and more."""
 
 _CANDIDATES = range(30, 100)
 _LOW_FREQUENCIES = np.array([1, 8, 16, 9, 2, 3, 10, 17, 24])
-"""The nine AC frequencies that come first in zigzag order, as places in a table of natural order."""
+"""The first nine AC frequencies in zigzag order, as indices of a table in natural order."""
 _SHIFT_PX = 4
-_LARGEST = 20  # coefficients beyond count as this: too few have any one value
+_LARGEST = 20  # larger coefficients count as this one, because few share a value
 
-# decoding rounds pixels to integers, which moves each coefficient by noise of variance 1/12; always the same noise
+# decoding rounds pixels to integers, which adds noise of variance 1/12 to each coefficient; here always the same noise
 _ROUNDING = np.random.default_rng(2003).normal(0, 12**-0.5, (64 * 64, len(_LOW_FREQUENCIES)))
 
 
 class FirstQuality(NamedTuple):
-    """The IJG factor of the compression before the last, and how much likelier it is than none, nats a coefficient."""
+    """The IJG factor of the earlier compression, and its gain in likelihood over none, in nats per coefficient."""
 
     factor: int
     gain: float
 
 
 def first_quality(luma: NDArray[np.uint8], table: Table) -> FirstQuality | None:
-    """Return the first quality factor of a JPEG's decoded luma (height, width), or None where none can be told.
+    """Return the first quality factor of a JPEG's decoded luma (height, width), or None where it cannot be told.
 
-    `table` is the file's own luma table, 64 entries in natural order. Looks at 512 x 512 px in the middle at most.
-    ValueError for anything but two axes or 64 entries.
+    `table`: the file's own luma table, 64 entries in natural order. Reads at most the middle 512 x 512 px. Raises
+    ValueError for anything but two axes and 64 entries.
     """
     if luma.ndim != 2:
         raise ValueError(f"luma has 2 axes, this array has {luma.ndim}")
@@ -89,7 +89,7 @@ def _gains(
 
 
 def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the low frequencies of the whole blocks from the first corner on, as (block, frequency)."""
+    """Return the low frequencies of all complete blocks, from the top left on, as (block, frequency)."""
     rows, columns = (length // 8 for length in luma.shape)
     blocks = luma[: 8 * rows, : 8 * columns].astype(np.float64).reshape(rows, 8, columns, 8).swapaxes(1, 2)
     coefficients: NDArray[np.float64] = (DCT @ blocks @ DCT.T).reshape(-1, 64)[:, _LOW_FREQUENCIES]
@@ -97,7 +97,7 @@ def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _histograms(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each frequency the shares of blocks by the size of the rounded coefficient: 0, 1 .. 20 or more."""
+    """Return for each frequency the share of blocks by magnitude of the rounded coefficient: 0, 1 … 20 or more."""
     sizes = np.minimum(np.abs(np.rint(steps)), _LARGEST).astype(np.int64)
     places = sizes + np.arange(sizes.shape[1]) * (_LARGEST + 1)
     counts = np.bincount(places.ravel(), minlength=sizes.shape[1] * (_LARGEST + 1))
@@ -105,7 +105,7 @@ def _histograms(steps: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _log_likelihood(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """Return the mean log-likelihood of a coefficient; what the expected ones never are is rare, not impossible."""
+    """Return the mean log-likelihood of a coefficient; values that are never expected are rare, not impossible."""
     rare = 0.5 / len(_ROUNDING)
     smoothed = (expected + rare) / (1 + rare * expected.shape[1])
     return float((seen * np.log(smoothed)).sum(axis=1).mean())

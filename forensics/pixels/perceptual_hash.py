@@ -1,21 +1,21 @@
-"""Perceptual hash: a grey picture in, 256 bits that stay when it is saved again, resized or toned out.
+"""Perceptual hash: hashes a grey picture to 256 bits that survive saving, resizing and changes of tone.
 
-The picture is averaged to 64 x 64 and the signs of its 16 x 16 lowest AC frequencies are kept, as PDQ does
-(Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019), with two differences:
-PDQ compares with the median, here with zero, so that no bit depends on another; and the bits are ordered by
-frequency. Frequency 0 of either axis is left out: an even sky or a vignette is in it, and says nothing.
+The picture is averaged to 64 x 64 and the signs of its 16 x 16 lowest AC frequencies are kept, as in PDQ (Facebook,
+"The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019), with two differences: PDQ compares
+with the median, this hash with zero, so that no bit depends on another; and the bits are ordered by frequency.
+Frequency 0 of either axis is left out: it holds an even sky or a vignette, which say nothing.
 
-Pictures too small (a side below 32 px) or too plain to tell (flat, black, a smooth gradient) have no hash: equal
-hashes must mean equal scenes. A picture that is turned or mirrored is another one.
+Pictures that are too small (a side below 32 px) or too plain (flat, black, a smooth gradient) have no hash, because
+equal hashes must mean equal scenes. A rotated or mirrored picture has a different hash.
 
-Measured on 101 originals of 17 cameras (benchmarks/pixels.py): decoded at 1/8, each against its versions saved at
-50 to 90, resized to a quarter, half and one and a half, with gamma 0.8 and 1.2, and with 1 % cut off, the median
-distance of a kind of version is 0 to 21, the largest 32; different scenes are 87 and more apart. Between lie shots of
-one scene, as of a burst or a tripod, 19 to 61 apart: no threshold tells the nearest of them from versions of one file.
+Measured on 101 originals of 17 cameras (benchmarks/pixels.py), decoded at 1/8, each against its versions saved at 50 to
+90, resized to a quarter, half and one and a half, with gamma 0.8 and 1.2, and with 1 % cut off: the median distance of
+a kind of version is 0 to 21, the largest 32; different scenes differ by 87 and more. In between, shots of one scene, as
+in a burst or from a tripod, differ by 19 to 61: no threshold separates the nearest of them from versions of one file.
 
-To search without comparing all with all, cut the hash into bands and compare photos that share one exactly. Of pairs
+To search without comparing all pairs, cut the hash into bands and compare photos that share one exactly. Of pairs
 within NEAR_BITS, two arbitrary versions of one photo, 8 bands of 32 bits find 0.91 and 16 bands of 16 bits 0.9996; of
-pairs of different scenes 16 bands propose 1 in 1,600, 8 bands none of 4,935. The more robust bits stand together,
+pairs of different scenes, 16 bands propose 1 in 1,600, and 8 bands none of 4,935. The more robust bits are together,
 low frequencies first, because that finds more: bits dealt evenly find 0.88 and 0.998.
 """
 
@@ -26,21 +26,21 @@ from numpy.typing import NDArray
 
 LEAST_SIDE_PX = 32
 NEAR_BITS = 32
-"""The largest distance of photos called near-same: every version measured is within it, and no other scene; of 4,950
-pairs of originals 5 are, all of one scene each."""
+"""Largest distance of near copies: every version measured is within it, and no other scene; of 4,950 pairs of originals
+5 are, each pair of one scene."""
 TOO_PLAIN = 0.1
-"""The least median amplitude, in grey levels, of the 256 frequencies. The plainest scene of 101 originals has 0.16
-(birds at night), a black frame 0.003; sensor noise of 3 grey levels in a picture of 500 px alone makes 0.01."""
+"""Least median amplitude of the 256 frequencies, in grey levels. The plainest scene of 101 originals has 0.16 (birds at
+night), a black frame 0.003; sensor noise of 3 grey levels in a picture of 500 px alone makes 0.01."""
 
 _AVERAGED_PX = 64
 _FREQUENCIES = 16
-_DECIMALS = 6  # an amplitude that is zero but for rounding must give the same bit on every machine
+_DECIMALS = 6  # an amplitude that is zero except for rounding must give the same bit on every machine
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> bytes | None:
-    """Return the 32 bytes of a grey picture (height, width), or None where it is too small or too plain to tell.
+    """Return the 32-byte hash of a grey picture (height, width), or None where it is too small or too plain.
 
-    Callers decode a JPEG at 1/8: more pixels than 64 x 64 change nothing. ValueError for anything but two axes.
+    Callers decode a JPEG at 1/8: more pixels than 64 x 64 change nothing. Raises ValueError for anything but two axes.
     """
     if grey.ndim != 2:
         raise ValueError(f"a grey picture has 2 axes, this array has {grey.ndim}")
@@ -61,7 +61,7 @@ def distance(first: bytes, second: bytes) -> int:
 
 @lru_cache(maxsize=64)
 def _basis(length: int) -> NDArray[np.float64]:
-    """Return what takes `length` pixels to 64 means over equal areas and these to cosine amplitudes 1..16."""
+    """Return the matrix that averages `length` pixels to 64 equal areas and takes these to cosine amplitudes 1..16."""
     edges = np.linspace(0, length, _AVERAGED_PX + 1)
     pixels = np.arange(length)
     overlaps = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
@@ -74,6 +74,6 @@ def _basis(length: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _low_frequencies_first() -> NDArray[np.intp]:
-    """Return the order of bits: by the sum of both frequencies; of equal sums those near the diagonal first."""
+    """Return the order of the bits: by the sum of both frequencies, and by nearness to the diagonal for equal sums."""
     rows, columns = np.indices((_FREQUENCIES, _FREQUENCIES)).reshape(2, -1)
     return np.lexsort((np.abs(rows - columns), rows + columns))

@@ -1,12 +1,15 @@
 """What pipelines.yaml may say, and how a fault in it is told."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from corpus.configuration import read_configuration
+from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError
-from corpus.sections import Consensus, Support
+from corpus.sections import Consensus, Curation, Folder, Rules, Section, Support, Wikimedia
+from corpus.validation import range_of
 
 
 @pytest.fixture
@@ -21,6 +24,7 @@ def configuration_file(tmp_path: Path) -> Path:
     [
         ("rules.quality_factor_min=950", "pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100"),
         ("train.workers=0", "pipelines.yaml: train.workers: 0 is not at least 1"),
+        ("sources.wikimedia.megabits_per_s=-1", "pipelines.yaml: sources.wikimedia.megabits_per_s: -1 is not above 0"),
         ("curation.test=2", "pipelines.yaml: curation.test: 2 is not above 0 and below 1"),
         ("curation.folds=1", "pipelines.yaml: curation.folds: 1 is not within 2..100"),
         ("curation.near_bits=65", "pipelines.yaml: curation.near_bits: 65 is not within 0..64"),
@@ -129,3 +133,28 @@ def test_a_missing_file_is_told_with_the_cure(tmp_path: Path) -> None:
 
 def test_the_shipped_configuration_is_valid_and_names_the_ten_cameras_of_the_challenge(repository: Path) -> None:
     assert len(read_configuration(repository / "pipelines.yaml").chosen.cameras) == 10
+
+
+def test_every_key_has_a_description() -> None:
+    def undescribed(section: type[Section]) -> Iterator[str]:
+        for name, field in section.model_fields.items():
+            if not field.description:
+                yield f"{section.__name__}.{name}"
+            for form in (field.annotation, *get_args(field.annotation)):
+                if isinstance(form, type) and issubclass(form, Section):
+                    yield from undescribed(form)
+
+    assert list(undescribed(Configuration)) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "expected"),
+    [
+        (Rules, "quality_factor_min", "within 1..100"),
+        (Curation, "test", "above 0 and below 1"),
+        (Wikimedia, "megabits_per_s", "above 0"),
+        (Folder, "layout", ""),
+    ],
+)
+def test_the_range_of_a_key_in_words(section: type[Section], name: str, expected: str) -> None:
+    assert range_of(section.model_fields[name]) == expected

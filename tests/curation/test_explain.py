@@ -18,8 +18,8 @@ from corpus.records import CURATED
 from corpus.sections import Curation, Rules, Support
 from corpus.takedowns import takedown
 from curation.explain import WITHHELD, explain, main
-from curation.inspection.evidence import evidence
-from curation.inspection.reason_values import OF_FACTS, OF_ROW, ExplainContext, marks, triggers
+from curation.inspection.evidence import evidence_lines
+from curation.inspection.reason_values import OF_FACTS, OF_ROW, ExplainContext, editor_marks, reason_value
 from curation.judging.verdict import Criteria
 from curation.reasons import REASONS
 
@@ -35,16 +35,18 @@ LEARNED = [
 
 
 @pytest.fixture
-def grounds(catalogue):
+def context(catalogue):
     """Return what is known of two cameras, one of them with tables and an order of segments of its own."""
     iphone, nexus = catalogue.cameras
     known = Catalogue(cameras=(iphone, nexus.model_copy(update={"tables": ("a" * 16,), "segments": ("b" * 16,)})))
-    law = Criteria(known, known, Rules(), Curation())
-    return ExplainContext(law, LEARNED, Support(photos_min=20, owners_min=6), 64 << 20, "decoded-grid-first-quality")
+    criteria = Criteria(known, known, Rules(), Curation())
+    return ExplainContext(
+        criteria, LEARNED, Support(photos_min=20, owners_min=6), 64 << 20, "decoded-grid-first-quality"
+    )
 
 
-def nexus(grounds):
-    return grounds.law.catalogue["nexus-5x"]
+def nexus(context):
+    return context.criteria.catalogue["nexus-5x"]
 
 
 def explained(world, text, *overrides, tags=False):
@@ -68,14 +70,14 @@ def command(world, *arguments):
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_every_reason_has_a_text_of_the_value_that_triggered_it(reason, photo, grounds):
+def test_every_reason_has_a_text_of_the_value_that_triggered_it(reason, photo, context):
     assert (reason in OF_ROW) != (reason in OF_FACTS)
     facts = photo(editor_marks=("app13: Photoshop 3.0",))
     for row in ({}, {"photo": "flickr:1", "error": "HTTP status 500", "pixel_error": "broken scan"}):
-        text = triggers(reason, facts, nexus(grounds), grounds, row)
+        text = reason_value(reason, facts, nexus(context), context, row)
         assert text
         assert "\n" not in text
-        assert triggers(reason, None, None, grounds, row)
+        assert reason_value(reason, None, None, context, row)
 
 
 def test_no_words_are_kept_for_a_reason_that_is_none():
@@ -124,8 +126,8 @@ def test_no_words_are_kept_for_a_reason_that_is_none():
         ("not_baseline", {"coding": "progressive"}, "progressive coding"),
     ],
 )
-def test_a_value_says_what_was_found_and_what_would_have_been_right(reason, changes, value, photo, grounds):
-    assert triggers(reason, photo(**changes), nexus(grounds), grounds, {}) == value
+def test_a_value_says_what_was_found_and_what_would_have_been_right(reason, changes, value, photo, context):
+    assert reason_value(reason, photo(**changes), nexus(context), context, {}) == value
 
 
 @pytest.mark.parametrize(
@@ -147,26 +149,26 @@ def test_a_value_says_what_was_found_and_what_would_have_been_right(reason, chan
         ("download_failed", {"error": "no", "http_status": 503, "attempts": 2}, "no, HTTP status 503, 2 attempts"),
     ],
 )  # fmt: skip
-def test_values_of_records_and_generations_are_said_too(reason, row, value, grounds):
-    assert triggers(reason, None, None, grounds, row) == value
+def test_values_of_records_and_generations_are_said_too(reason, row, value, context):
+    assert reason_value(reason, None, None, context, row) == value
 
 
-def test_a_mark_that_the_firmware_of_the_camera_writes_is_told_to_be_none(photo, grounds):
+def test_a_mark_that_the_firmware_of_the_camera_writes_is_told_to_be_none(photo, context):
     facts = photo(editor_marks=("exif:Software: HDR+ 1.0", "app14: Adobe"))
-    assert [mark["counts"] for mark in marks(facts, nexus(grounds), grounds)] == [False, True]
+    assert [mark["counts"] for mark in editor_marks(facts, nexus(context), context)] == [False, True]
 
 
-def test_what_is_native_is_told_from_what_is_not_and_learned_from_stated(photo, grounds):
-    lines = evidence(photo(tables_digest="a" * 16, segments_digest="c" * 16), nexus(grounds), grounds, {})
+def test_what_is_native_is_told_from_what_is_not_and_learned_from_stated(photo, context):
+    lines = evidence_lines(photo(tables_digest="a" * 16, segments_digest="c" * 16), nexus(context), context, {})
     assert lines["tables"].endswith("native, learned (12 photos of 5 owners)")
     assert lines["size"].endswith("native, stated by the catalogue")
     assert "not native; native is 1 order" in lines["segments"]
     assert "12 photos of 5 owners showed it" in lines["camera"]
 
 
-def test_a_camera_that_was_learned_and_is_not_listed_is_told_how_to_be(photo, grounds):
+def test_a_camera_that_was_learned_and_is_not_listed_is_told_how_to_be(photo, context):
     learned = [row | {"camera": "acme-box"} for row in LEARNED]
-    lines = evidence(photo(make="Acme", model="Box"), None, replace(grounds, learned=learned), {})
+    lines = evidence_lines(photo(make="Acme", model="Box"), None, replace(context, learned=learned), {})
     assert "python -m curation.pin acme-box" in lines["camera"]
 
 
@@ -211,7 +213,7 @@ def test_today_s_verdict_and_the_published_one_are_both_said_where_they_differ(f
     assert found["differs"]
     text = printed(finished.world, capsys, "flickr:000", "--set", "cameras=[beta-two]")
     assert "verdict: refused, by 1 reason" in text
-    assert "today's verdict is another one than the generation's" in text
+    assert "today's verdict differs from the generation's" in text
 
 
 def test_one_upload_of_a_photo_is_named_by_its_version(world, jpeg):
@@ -281,7 +283,7 @@ def test_a_serial_number_is_present_and_never_shown(world, jpeg, tmp_path, capsy
     file = tmp_path / "file.jpg"
     file.write_bytes(jpeg(1, serial_number="SN-7654321"))
     found = explained(world, str(file), tags=True)
-    assert found["evidence"]["serial number"] == "present, tells the device"
+    assert found["evidence"]["serial number"] == "present, identifies the device"
     assert found["tags"]["EXIF BodySerialNumber"] == WITHHELD
     assert found["tags"]["Image Make"] == "ALPHA"
     for form in ([], ["--json"]):

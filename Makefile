@@ -1,7 +1,9 @@
 # make demo     the whole product on this machine: crawl, curate, train, answer (about ten minutes)
 # make test     the tests
-# make check    lint, types, floors
-# make install  what the three need, once, into .venv
+# make fast     the tests that are not marked slow
+# make check    lint, types, layers, documentation
+# make docs     the documentation as a website in site/
+# make install  what these need, once, into .venv
 # make clean    the demo's data and all caches, .venv left alone
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 JOBS ?= 2
 
-.PHONY: demo test check install clean
+.PHONY: demo test fast check docs install clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m demo
@@ -22,11 +24,19 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
+fast: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
+docs: $(INSTALLED)
+	$(BIN)/mkdocs build --strict --site-dir site
+	@echo "open site/index.html"
 
 install: $(INSTALLED)
 
@@ -37,4 +47,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $(INSTALLED)
 
 clean:
-	rm -rf demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf demo-data site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

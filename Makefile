@@ -12,9 +12,12 @@ export SHUTTERPRINT_CONFIG :=
 export no_proxy := 127.0.0.1,localhost
 export NO_PROXY := 127.0.0.1,localhost
 export RAY_USAGE_STATS_ENABLED := 0
+export NO_MKDOCS_2_WARNING := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 JOBS ?= 2
+# Versions for Python 3.11; make CONSTRAINTS= installs the newest instead.
+CONSTRAINTS ?= constraints.txt
 
 .PHONY: demo test fast check docs install clean
 
@@ -43,7 +46,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[dev]'
 	touch $(INSTALLED)
 
 clean:

@@ -39,7 +39,7 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict --site-dir site
-	@echo "open site/index.html"
+	@echo "open site/index.html; with search: $(BIN)/python -m http.server --directory site"
 
 install: $(INSTALLED)
 

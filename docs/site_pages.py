@@ -1,12 +1,14 @@
 """Pages of the website that are generated at every build: commands, configuration, reasons, changelog.
 
 mkdocs calls `on_files` as a hook. Commands are what `--help` prints, keys are the models of `corpus.sections`, reasons
-those of `curation.reasons` with the docstrings of their rules. Nothing generated is committed.
+those of `curation.reasons` with the docstrings of their rules. Nothing generated is committed. `on_post_build` removes
+the addresses from which the theme's script could load others, so that no page ever contacts another host.
 """
 
 import contextlib
 import inspect
 import io
+import json
 import os
 import re
 import sys
@@ -24,6 +26,7 @@ from curation.reasons import REASONS
 from pipelines import shutterprint
 
 _COLUMNS = "100"
+_ELSEWHERE = "https://unpkg.com"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -39,6 +42,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_post_build(config: MkDocsConfig) -> None:
+    """Remove source maps, and the addresses of scripts for diagrams and old browsers, which no page here needs."""
+    assets = Path(config.site_dir, "assets")
+    for file in assets.rglob("*.map"):
+        file.unlink()
+    for file in [*assets.rglob("*.js"), *assets.rglob("*.css")]:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(
+            re.sub(r"//# sourceMappingURL=.*|/\*# sourceMappingURL=.*?\*/", "", text).replace(_ELSEWHERE, "")
+        )
+
+
 def commands() -> str:
     """Return the page of all subcommands of `shutterprint`."""
     parts = [
@@ -48,11 +63,10 @@ def commands() -> str:
     ]
     for name, command in shutterprint.COMMANDS.items():
         shown = help_of(name)
-        usage = shown[shown.index("usage:") :]
-        parts.append(
-            f"## {name}\n\n{sentence(command.summary)} Needs the extra `{command.extra}`; the same as "
-            f"`{direct(name)}`.\n\n```bash\n{command.example}\n```\n\n{escaped(command.result)}\n\n```text\n{usage}```"
-        )
+        about = f"{sentence(command.summary)} Needs the extra `{command.extra}`; the same as `{direct(name)}`."
+        result = f"What comes out: {escaped(lowered(command.result))}"
+        example, usage = f"```bash\n{command.example}\n```", f"```text\n{shown[shown.index('usage:') :]}```"
+        parts += [f"## {name}", about, example, result, usage]
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,7 +116,7 @@ def sections(model: type[BaseModel], path: str, schema: dict[str, Any]) -> Itera
             below.append((child, f"{path}{step}."))
             continue
         value = described["properties"][name]
-        default = "required" if field.is_required() else f"`{value.get('default', '{}')!s}`"
+        default = "required" if field.is_required() else f"`{json.dumps(value.get('default', {}))}`"
         meaning = escaped(" ".join((field.description or "").split()))
         rows.append(f"| `{path}{name}` | {kind(value)} | {default} | {meaning} |")
     title = "## Top level" if top else f"## {path.rstrip('.')}"
@@ -135,9 +149,9 @@ def kind(value: dict[str, Any]) -> str:
         return f"list of {kind(value.get('items', {'type': 'string'}))}"
     low, high = value.get("minimum"), value.get("maximum")
     above, under = value.get("exclusiveMinimum"), value.get("exclusiveMaximum")
-    limits = [f"≥ {low:g}" if low is not None else "", f"> {above:g}" if above is not None else ""]
-    limits += [f"≤ {high:g}" if high is not None else "", f"< {under:g}" if under is not None else ""]
-    return " ".join([names.get(value.get("type", ""), "any"), ", ".join(filter(None, limits))]).strip()
+    bounds = [("≥", low), (">", above), ("≤", high), ("<", under)]
+    limits = [f"{sign} {bound:,}" for sign, bound in bounds if bound is not None]
+    return " ".join([names.get(value.get("type", ""), "any"), ", ".join(limits)]).strip()
 
 
 def reasons() -> str:
@@ -161,6 +175,11 @@ def reasons() -> str:
 def sentence(text: str) -> str:
     """Return a summary as a sentence."""
     return text[0].upper() + text[1:] + "."
+
+
+def lowered(text: str) -> str:
+    """Return a result with the first word in small letters, to follow a colon; file names and flags stay."""
+    return text if text[1:2].isupper() else text[0].lower() + text[1:]
 
 
 def escaped(text: str) -> str:

@@ -150,7 +150,7 @@ def kind(value: dict[str, Any]) -> str:
     low, high = value.get("minimum"), value.get("maximum")
     above, under = value.get("exclusiveMinimum"), value.get("exclusiveMaximum")
     bounds = [("≥", low), (">", above), ("≤", high), ("<", under)]
-    limits = [f"{sign} {bound:,}" for sign, bound in bounds if bound is not None]
+    limits = [f"{sign}\u00a0{bound:,}" for sign, bound in bounds if bound is not None]
     return " ".join([names.get(value.get("type", ""), "any"), ", ".join(limits)]).strip()
 
 

@@ -1,5 +1,6 @@
 """The `shutterprint` command: its subcommands, their help, and what it says where something is missing."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,13 @@ def run_in_new_process(program: str, *words: str) -> subprocess.CompletedProcess
 def test_the_subcommands_are_these() -> None:
     names = "crawl check status forget curate explain diff pin train predict pipelines demo"
     assert list(COMMANDS) == names.split()
+
+
+def test_documents_name_only_subcommands_that_exist(repository: Path) -> None:
+    documents = [repository / "README.md", *(repository / "docs").rglob("*.md")]
+    named = {name for page in documents for name in re.findall(r"shutterprint ([a-z]+)", page.read_text())}
+    assert named - set(COMMANDS) == set()
+    assert set(COMMANDS) - named <= {"demo"}
 
 
 def test_help_names_every_subcommand_and_loads_nothing_that_takes_time() -> None:

@@ -1,7 +1,9 @@
 # make demo     the whole product on this machine: crawl, curate, train, answer (about ten minutes)
 # make test     the tests
-# make check    lint, types, floors
-# make install  what the three need, once, into .venv
+# make fast     the tests that are not marked slow
+# make check    lint, types, layers, documentation
+# make docs     the documentation as a website in site/
+# make install  what these need, once, into .venv
 # make clean    the demo's data and all caches, .venv left alone
 
 PYTHON ?= python3
@@ -10,11 +12,14 @@ export SHUTTERPRINT_CONFIG :=
 export no_proxy := 127.0.0.1,localhost
 export NO_PROXY := 127.0.0.1,localhost
 export RAY_USAGE_STATS_ENABLED := 0
+export NO_MKDOCS_2_WARNING := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 JOBS ?= 2
+# Versions for Python 3.11; make CONSTRAINTS= installs the newest instead.
+CONSTRAINTS ?= constraints.txt
 
-.PHONY: demo test check install clean
+.PHONY: demo test fast check docs install clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m demo
@@ -22,19 +27,27 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
+fast: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
+docs: $(INSTALLED)
+	$(BIN)/mkdocs build --strict --site-dir site
+	@echo "open site/index.html; with search: $(BIN)/python -m http.server --directory site"
 
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[dev]'
 	touch $(INSTALLED)
 
 clean:
-	rm -rf demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf demo-data site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,9 +9,15 @@ from corpus.errors import ShutterprintError
 
 
 def command_parser(program: str, description: str, *, overridable: bool = True) -> argparse.ArgumentParser:
-    """Return a parser with `--config` and, if `overridable`, `--set`; the description keeps its line breaks."""
+    """Return a parser that has `--config` and, where `overridable`, `--set`; the description is shown as written.
+
+    Called through the `shutterprint` command, usage and description name that command instead of `program`.
+    """
+    called = sys.argv[0] if sys.argv[0].startswith("shutterprint ") else program
     parser = argparse.ArgumentParser(
-        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=called,
+        description=description.replace(program, called),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--config",

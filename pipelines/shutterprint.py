@@ -1,0 +1,181 @@
+"""The `shutterprint` command: one name for every entry point of the project.
+
+Each subcommand runs the `main()` of the module that `COMMANDS` names, with the same arguments and exit codes as
+`python -m …`. The module is imported only when its subcommand is called, so `shutterprint --help` answers at once and
+a machine that has only the extra `crawl` can crawl. Where packages are missing, the extra to install is named.
+"""
+
+import argparse
+import sys
+import textwrap
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+
+PACKAGES = ("corpus", "forensics", "shards", "curation", "crawlers", "train", "pipelines", "demo")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand: the module with its `main`, what that needs, and what the help says first."""
+
+    module: str
+    extra: str
+    """The extra of pyproject.toml that has its packages."""
+    summary: str
+    example: str
+    result: str
+    """What the command prints or leaves behind."""
+
+
+COMMANDS = {
+    "crawl": Command(
+        "pipelines.crawl",
+        "crawl",
+        "collect camera originals from Flickr, Wikimedia Commons or a folder",
+        "shutterprint crawl flickr",
+        "originals/ below the storage has each file as it was served, crawl/ one row for every photo found, with all "
+        "reasons where it was refused. Exit code 0: the crawl is complete; 1: it failed, give the same command again; "
+        "2: the configuration or the command line is wrong.",
+    ),
+    "check": Command(
+        "crawlers.check.__main__",
+        "crawl",
+        "say what would go wrong with a crawl before you start it",
+        "shutterprint check flickr",
+        "One line for each thing checked: ok, FAIL or note, what was found, and the cure. Nothing is downloaded.",
+    ),
+    "status": Command(
+        "crawlers.status.__main__",
+        "crawl",
+        "show what all crawls have done, what failed and what is left to do",
+        "shutterprint status --failures",
+        "Tables by source and camera: found, stored, refused and why, failed and when it is tried again; the share of "
+        "the configured time that is covered. Nothing is asked of any site.",
+    ),
+    "forget": Command(
+        "crawlers.forget.__main__",
+        "crawl",
+        "take photographs down: remove them and never fetch them again",
+        "shutterprint forget flickr:4711 --dry-run",
+        "What was removed of each photo, and which published generations and shards still have it. With --dry-run "
+        "nothing changes.",
+    ),
+    "curate": Command(
+        "curation.run",
+        "curate",
+        "judge all photos together, publish a generation and write its shards",
+        "shutterprint curate --set rules.quality_factor_min=90",
+        "curated/<generation>/ has photos.parquet with every photo and all its reasons, report.html and attribution; "
+        "shards/<generation>/ has the index of the tiles to train on.",
+    ),
+    "explain": Command(
+        "curation.explain",
+        "curate",
+        "show the evidence and the verdict for one photo",
+        "shutterprint explain holiday.jpg",
+        "What the bytes say, whether the photo is kept, and for each reason against it the value that caused it.",
+    ),
+    "diff": Command(
+        "curation.diff",
+        "curate",
+        "compare two generations: what changed and why",
+        "shutterprint diff 0001 latest",
+        "How many photos went from which verdict to which, cameras that gained or lost photos, native values that "
+        "were learned or lost. Exit code 1: a photo changed its split, which must never happen.",
+    ),
+    "pin": Command(
+        "curation.pin",
+        "curate",
+        "write what was learned of cameras into a catalogue",
+        "shutterprint pin iphone-6 --write cameras.yaml",
+        "The changed entries of the catalogue as YAML on the standard output, or with --write a catalogue file.",
+    ),
+    "train": Command(
+        "train.main",
+        "train",
+        "train a network on the newest shards and evaluate it",
+        "shutterprint train --without-ray",
+        "runs/<run>/ has the configuration, checkpoints, weights (safetensors) and evaluation.html: accuracy on "
+        "devices never seen in training, for unaltered photographs and for each manipulation.",
+    ),
+    "predict": Command(
+        "train.predict",
+        "train",
+        "name the camera that took a photograph",
+        "shutterprint predict latest holiday.jpg",
+        "For each photograph the likeliest cameras with their probabilities, what its EXIF claims, and whether the two "
+        "agree.",
+    ),
+    "pipelines": Command(
+        "pipelines.__main__",
+        "crawl",
+        "run the named pipelines of pipelines.yaml, or print crontab lines",
+        "shutterprint pipelines run refresh",
+        "The output of every stage in order. A run that failed continues at the stage that failed.",
+    ),
+    "demo": Command(
+        "demo.__main__",
+        "demo",
+        "show the whole product on this machine, with simulated cameras",
+        "shutterprint demo",
+        "demo-data/ has the uploads, the store and the reports; the last lines name the camera of a photograph by a "
+        "device that nobody trained on. About ten minutes on two cores.",
+    ),
+}
+
+_DESCRIPTION = """Name the camera model behind a photograph from its pixels, and build the data set that this needs.
+
+{commands}
+
+`shutterprint COMMAND --help` says what a command does, shows an example and says what comes out.
+All commands read pipelines.yaml in the working directory, or the file that --config names."""
+
+
+def main() -> None:
+    """Run the command line and exit with the subcommand's code, or 2 for a wrong command line or a missing extra."""
+    parser = argparse.ArgumentParser(
+        prog="shutterprint",
+        description=_DESCRIPTION.format(commands=overview()),
+        usage="shutterprint COMMAND …",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"shutterprint {version('shutterprint')}")
+    parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
+    name = parser.parse_args(sys.argv[1:2]).command
+    words = sys.argv[2:]
+    if words[:1] in (["-h"], ["--help"]):
+        print(teaching(COMMANDS[name]) + "\n", flush=True)
+    sys.argv = [f"shutterprint {name}", *words]
+    try:
+        from corpus.command_line import exit_with
+
+        exit_with(import_module(COMMANDS[name].module).main)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in PACKAGES:  # a fault of ours, not of the installation
+            raise
+        extra = COMMANDS[name].extra
+        print(
+            f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in the "
+            "folder of Shutterprint",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+def overview() -> str:
+    """Return the names and summaries of all subcommands, a line each."""
+    return "\n".join(f"  {name:<10} {command.summary}" for name, command in COMMANDS.items())
+
+
+def teaching(command: Command) -> str:
+    """Return what a subcommand does, an example and what comes out, as text for a terminal."""
+    summary = command.summary[0].upper() + command.summary[1:] + "."
+    return f"{summary}\n\nExample:\n  {command.example}\n\nWhat comes out:\n" + textwrap.fill(
+        command.result, 100, initial_indent="  ", subsequent_indent="  "
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -17,10 +17,9 @@ from crawlers.check.result import Finding
 from crawlers.network.limits import Lane, limits_folder
 from crawlers.network.quota import Quota, quota_name
 from crawlers.network.scrapy_settings import user_agent
-from crawlers.sites import flickr, mediawiki
+from crawlers.sites import fields, flickr, mediawiki
 from crawlers.sites.api_client import Fault
-from crawlers.vetting import listing
-from crawlers.vetting.listing import WrongShape
+from crawlers.sites.fields import WrongShape
 
 TITLES_MAX = 50  # titles a request, for clients without special rights
 
@@ -105,12 +104,12 @@ def _cameras(
 
 
 def _wiki(url: str, answer: Any) -> Iterator[Finding]:
-    query = listing.mapping_at(answer, "query")
-    general = listing.mapping_at(query, "general")
-    name = listing.text_or_none(general.get("sitename")) or "a wiki without a name"
-    software = listing.text_or_none(general.get("generator")) or "MediaWiki"
+    query = fields.mapping_at(answer, "query")
+    general = fields.mapping_at(query, "general")
+    name = fields.text_or_none(general.get("sitename")) or "a wiki without a name"
+    software = fields.text_or_none(general.get("generator")) or "MediaWiki"
     yield Finding("ok", "wikimedia site", f"{name} ({software}) at {urlsplit(url).hostname}")
-    lags = [each.get("lag") for each in listing.list_at(query, "dbrepllag") if isinstance(each, Mapping)]
+    lags = [each.get("lag") for each in fields.list_at(query, "dbrepllag") if isinstance(each, Mapping)]
     lag_s = max((lag for lag in lags if isinstance(lag, int | float)), default=0)
     if lag_s > mediawiki.MAXLAG_S:
         text = f"replicas are {lag_s:g} s behind; crawls wait while it is more than {mediawiki.MAXLAG_S} s"
@@ -121,10 +120,10 @@ def _wiki(url: str, answer: Any) -> Iterator[Finding]:
 
 def _pages(answer: Any, titles: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the page of each title as it was asked for; wikis answer with titles of their own spelling."""
-    query = listing.mapping_at(answer, "query")
-    spelt = listing.list_at(query, "normalized") if "normalized" in query else []
+    query = fields.mapping_at(answer, "query")
+    spelt = fields.list_at(query, "normalized") if "normalized" in query else []
     normal = {str(each.get("from")): str(each.get("to")) for each in spelt if isinstance(each, Mapping)}
-    pages = {str(page.get("title")): page for page in listing.list_at(query, "pages") if isinstance(page, Mapping)}
+    pages = {str(page.get("title")): page for page in fields.list_at(query, "pages") if isinstance(page, Mapping)}
     for title in titles:
         page = pages.get(normal.get(title, title))
         if page is None:
@@ -135,7 +134,7 @@ def _pages(answer: Any, titles: Iterable[str]) -> Iterator[tuple[str, Mapping[st
 def _category(title: str, where: str, page: Mapping[str, Any]) -> Finding:
     counts = page.get("categoryinfo")
     counts = counts if isinstance(counts, Mapping) else {}
-    files, below = (listing.number_or_none(counts.get(name), listing.INT64_MAX) or 0 for name in ("files", "subcats"))
+    files, below = (fields.number_or_none(counts.get(name), fields.INT64_MAX) or 0 for name in ("files", "subcats"))
     if page.get("invalid"):
         return Finding("FAIL", "wikimedia category", f"{title}: is no title a page can have", f"correct {where}")
     if not files and not below:

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from corpus.records import version_of
 from corpus.text import iso_time
+from crawlers.sites import fields
 from crawlers.sites.api_client import Fault
-from crawlers.vetting import listing
-from crawlers.vetting.listing import Judge, ListedFile, WrongShape, format_reasons
+from crawlers.sites.fields import WrongShape
+from crawlers.vetting.listing import Judge, ListedFile, format_reasons
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 from curation.reasons import in_funnel_order
@@ -91,7 +92,7 @@ def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
     if answer.get("stat") == "ok":
         return None
     code = _code(answer)
-    said = listing.text_or_none(answer.get("message")) or "no message"
+    said = fields.text_or_none(answer.get("message")) or "no message"
     if code is None:
         return Fault("retry", f"an error without a code: {said}")
     meaning, sentence = ERRORS.get(code, ("stop", "not among the errors that the API documents"))
@@ -100,8 +101,8 @@ def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
 
 def total(answer: Any) -> int:
     """Return how many photos a search says there are; raises WrongShape where it does not say."""
-    value = listing.mapping_at(answer, "photos").get("total")
-    number = listing.number_or_none(value, listing.INT64_MAX)
+    value = fields.mapping_at(answer, "photos").get("total")
+    number = fields.number_or_none(value, fields.INT64_MAX)
     if number is None:
         raise WrongShape("the answer's total is no number")
     return number
@@ -109,7 +110,7 @@ def total(answer: Any) -> int:
 
 def page_photos(answer: Any) -> list[Any]:
     """Return the entries of one page, usable or not, as `found` tells; raises WrongShape where there is no list."""
-    return listing.list_at(listing.mapping_at(answer, "photos"), "photo")
+    return fields.list_at(fields.mapping_at(answer, "photos"), "photo")
 
 
 def licence_names(answer: Any) -> dict[str, tuple[str, str | None]]:
@@ -118,9 +119,9 @@ def licence_names(answer: Any) -> dict[str, tuple[str, str | None]]:
     Raises WrongShape where there is no list of them. One without an id names no photo's licence and is left out.
     """
     names = {}
-    for entry in listing.list_at(listing.mapping_at(answer, "licenses"), "license"):
-        if isinstance(entry, Mapping) and (licence := listing.usable_id(entry.get("id"))):
-            names[licence] = listing.text_or_none(entry.get("name")) or "", listing.address_or_none(entry.get("url"))
+    for entry in fields.list_at(fields.mapping_at(answer, "licenses"), "license"):
+        if isinstance(entry, Mapping) and (licence := fields.usable_id(entry.get("id"))):
+            names[licence] = fields.text_or_none(entry.get("name")) or "", fields.address_or_none(entry.get("url"))
     return names
 
 
@@ -136,27 +137,27 @@ def found(
     The camera that a query asks for is a claim of the site, no proof of what EXIF says: `judge` is told none.
     """
     entry: Mapping[str, Any] = photo if isinstance(photo, Mapping) else {}
-    site_id, owner = listing.usable_id(entry.get("id")), _path_name(entry.get("owner"))
-    url, licence = listing.address_or_none(entry.get("url_o")), listing.usable_id(entry.get("license")) or ""
+    site_id, owner = fields.usable_id(entry.get("id")), _path_name(entry.get("owner"))
+    url, licence = fields.address_or_none(entry.get("url_o")), fields.usable_id(entry.get("license")) or ""
     name, licence_url = licences.get(licence, (f"licence {licence}" if licence else "", None))
     error = None
     if site_id is None:
         error = "the site's entry has no usable id"
     elif url is None and entry.get("url_o") not in (None, ""):
-        error = listing.NO_ADDRESS
+        error = fields.NO_ADDRESS
     told = _told(entry, is_offered=url is not None)
     folder = _path_name(entry.get("pathalias")) or owner
     title = entry.get("title")
     return ListedPhoto(
-        photo=listing.photo_key("flickr", site_id, photo),
+        photo=fields.photo_key("flickr", site_id, photo),
         source="flickr",
         # the path: it has the original's secret, which changes when it is replaced; file hosts come and go
         version=version_of(urlsplit(url).path) if url else None,
         page_url=f"https://www.flickr.com/photos/{folder}/{site_id}" if folder and site_id else None,
         original_url=url,
-        title=listing.text_or_none(title.get("_content") if isinstance(title, Mapping) else title) or "",
+        title=fields.text_or_none(title.get("_content") if isinstance(title, Mapping) else title) or "",
         owner_id=owner,
-        owner_name=listing.text_or_none(entry.get("ownername")),
+        owner_name=fields.text_or_none(entry.get("ownername")),
         licence=name or None,
         licence_url=licence_url,
         uploaded_at=_moment(entry.get("dateupload")),
@@ -169,7 +170,7 @@ def found(
 
 
 def _reasons(entry: Mapping[str, Any], url: str | None, licence: str, allowed: Collection[str]) -> Iterable[str]:
-    if listing.text_or_none(entry.get("media")) not in (None, "photo"):
+    if fields.text_or_none(entry.get("media")) not in (None, "photo"):
         yield "not_a_photo"
     if licence not in allowed:
         yield "licence_not_allowed"
@@ -186,8 +187,8 @@ def _told(entry: Mapping[str, Any], *, is_offered: bool) -> ListedFile:
     if is_offered and isinstance(file_format, str) and file_format:
         mime = "image/jpeg" if file_format.lower() in ("jpg", "jpeg") else f"image/{file_format.lower()}"
     return ListedFile(
-        width_px=listing.number_or_none(entry.get("o_width"), listing.INT32_MAX, 1),
-        height_px=listing.number_or_none(entry.get("o_height"), listing.INT32_MAX, 1),
+        width_px=fields.number_or_none(entry.get("o_width"), fields.INT32_MAX, 1),
+        height_px=fields.number_or_none(entry.get("o_height"), fields.INT32_MAX, 1),
         mime=mime,
     )
 
@@ -197,7 +198,7 @@ def _call(method: str, key: str) -> dict[str, str]:
 
 
 def _code(answer: Mapping[str, Any]) -> int | None:
-    return listing.number_or_none(answer.get("code"), listing.INT32_MAX)
+    return fields.number_or_none(answer.get("code"), fields.INT32_MAX)
 
 
 def _path_name(value: Any) -> str | None:
@@ -206,5 +207,5 @@ def _path_name(value: Any) -> str | None:
 
 
 def _moment(value: Any) -> str | None:
-    posted_s = listing.number_or_none(value, _LATEST_S, 1)
+    posted_s = fields.number_or_none(value, _LATEST_S, 1)
     return iso_time(posted_s) if posted_s else None

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 from corpus.records import version_of
 from corpus.text import iso_time
 from crawlers.network.politeness import LONGEST_RETRY_AFTER_S
+from crawlers.sites import fields
 from crawlers.sites.api_client import Fault
+from crawlers.sites.fields import WrongShape
 from crawlers.sites.html_text import plain_text
-from crawlers.vetting import listing
-from crawlers.vetting.listing import Judge, ListedFile, WrongShape, format_reasons
+from crawlers.vetting.listing import Judge, ListedFile, format_reasons
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 
@@ -109,10 +110,10 @@ def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
     error = answer["error"]
     if not isinstance(error, Mapping):
         return Fault("retry", "an error without a code")
-    code = listing.text_or_none(error.get("code")) or "unknown"
-    said = f"error {code}: {listing.text_or_none(error.get('info')) or 'no message'}"
+    code = fields.text_or_none(error.get("code")) or "unknown"
+    said = f"error {code}: {fields.text_or_none(error.get('info')) or 'no message'}"
     if code in RETRY_CODES or code.startswith(INTERNAL_ERRORS):
-        asked_s = listing.number_or_none((retry_after or "").strip(), listing.INT32_MAX)
+        asked_s = fields.number_or_none((retry_after or "").strip(), fields.INT32_MAX)
         wait_s = None if asked_s is None else min(float(asked_s), LONGEST_RETRY_AFTER_S)
         return Fault("retry", said, MAXLAG_PAUSE_S if wait_s is None and code == "maxlag" else wait_s)
     return Fault("skip" if code in SKIP_CODES else "stop", said)
@@ -125,8 +126,8 @@ def onward(answer: Any) -> dict[str, str]:
     """
     if not isinstance(answer, Mapping) or not answer.get("continue"):
         return {}
-    parameters = {name: _parameter(value) for name, value in listing.mapping_at(answer, "continue").items()}
-    offset = listing.number_or_none(parameters.get("gsroffset"), listing.INT64_MAX)
+    parameters = {name: _parameter(value) for name, value in fields.mapping_at(answer, "continue").items()}
+    offset = fields.number_or_none(parameters.get("gsroffset"), fields.INT64_MAX)
     return {} if offset is not None and offset >= SEARCH_MAX else parameters
 
 
@@ -137,7 +138,7 @@ def subcategories(answer: Any) -> list[str]:
     if "query" not in answer:
         return []
     titles = []
-    for member in listing.list_at(listing.mapping_at(answer, "query"), "categorymembers"):
+    for member in fields.list_at(fields.mapping_at(answer, "query"), "categorymembers"):
         title = member.get("title") if isinstance(member, Mapping) else None
         if not isinstance(title, str) or not title.strip():
             raise WrongShape("a subcategory has no title")
@@ -152,12 +153,12 @@ def merge_pages(pages: MutableMapping[int, dict[str, Any]], answer: Any) -> None
     """
     for entry in _page_entries(answer):
         page = dict(entry) if isinstance(entry, Mapping) else {"entry": entry}
-        namespace = listing.number_or_none(page.get("ns"), listing.INT32_MAX)
+        namespace = fields.number_or_none(page.get("ns"), fields.INT32_MAX)
         if namespace not in (None, FILE_NAMESPACE):
             continue
         number = _page_number(page)
         if number is None:
-            number = -int(listing.entry_digest(entry), 16)
+            number = -int(fields.entry_digest(entry), 16)
         pages.setdefault(number, {}).update(page)
 
 
@@ -179,24 +180,24 @@ def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) 
     entry: Mapping[str, Any] = page if isinstance(page, Mapping) else {}
     number = _page_number(entry)
     info = _info(entry)
-    url, sha1 = listing.address_or_none(info.get("url")), _sha1(info.get("sha1"))
+    url, sha1 = fields.address_or_none(info.get("url")), _sha1(info.get("sha1"))
     error = _error(entry, number, info, url)
     told = _told(info)
     extended = info.get("extmetadata")
-    user = listing.text_or_none(info.get("user"))
+    user = fields.text_or_none(info.get("user"))
     return ListedPhoto(
-        photo=listing.photo_key("wikimedia", None if number is None else str(number), page),
+        photo=fields.photo_key("wikimedia", None if number is None else str(number), page),
         source="wikimedia",
         version=version_of(sha1 or urlsplit(url).path) if url and error is None else None,
-        page_url=listing.address_or_none(info.get("descriptionurl")),
+        page_url=fields.address_or_none(info.get("descriptionurl")),
         original_url=url if error is None else None,
-        title=(listing.text_or_none(entry.get("title")) or "").partition(":")[2],
+        title=(fields.text_or_none(entry.get("title")) or "").partition(":")[2],
         # whoever uploaded stands for the owner: the author is free text, empty or different for each file
         owner_id=user,
         owner_name=_said(extended, "Artist") or user,
         licence=_said(extended, "LicenseShortName"),
         licence_url=_said(extended, "LicenseUrl"),
-        uploaded_at=listing.moment_or_none(info.get("timestamp")),
+        uploaded_at=fields.moment_or_none(info.get("timestamp")),
         claimed_camera=claimed_camera,
         site_width_px=told.width_px,
         site_height_px=told.height_px,
@@ -212,15 +213,15 @@ def _error(page: Mapping[str, Any], number: int | None, info: Mapping[str, Any],
         return "the wiki's entry has no usable page id"
     if _is_set(info, "filemissing") or info.get("url") is None:
         return "the wiki has the page but not its file (filemissing)"
-    return listing.NO_ADDRESS if url is None else None
+    return fields.NO_ADDRESS if url is None else None
 
 
 def _told(info: Mapping[str, Any]) -> ListedFile:
     mime = info.get("mime")
     return ListedFile(
-        width_px=listing.number_or_none(info.get("width"), listing.INT32_MAX, 1),
-        height_px=listing.number_or_none(info.get("height"), listing.INT32_MAX, 1),
-        size_bytes=listing.number_or_none(info.get("size"), listing.INT64_MAX, 1),
+        width_px=fields.number_or_none(info.get("width"), fields.INT32_MAX, 1),
+        height_px=fields.number_or_none(info.get("height"), fields.INT32_MAX, 1),
+        size_bytes=fields.number_or_none(info.get("size"), fields.INT64_MAX, 1),
         make=_metadata(info, "Make"),
         model=_metadata(info, "Model"),
         software=_metadata(info, "Software"),
@@ -233,7 +234,7 @@ def _metadata(info: Mapping[str, Any], name: str) -> str | None:
     entries = info.get("commonmetadata")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, Mapping) and entry.get("name") == name:
-            return listing.text_or_none(" ".join(_texts(entry.get("value"), depth=3)))
+            return fields.text_or_none(" ".join(_texts(entry.get("value"), depth=3)))
     return None
 
 
@@ -243,14 +244,14 @@ def _texts(value: Any, depth: int) -> list[str]:
         value = value.get("value")
     if isinstance(value, list):
         return [text for item in value[:10] for text in _texts(item, depth - 1)] if depth else []
-    text = listing.text_or_none(value)
+    text = fields.text_or_none(value)
     return [text] if text else []
 
 
 def _said(extended: Any, name: str) -> str | None:
     entry = extended.get(name) if isinstance(extended, Mapping) else None  # PHP writes an empty mapping as a list
     value = entry.get("value") if isinstance(entry, Mapping) else None
-    return listing.text_or_none(plain_text(value)) if isinstance(value, str) else listing.text_or_none(value)
+    return fields.text_or_none(plain_text(value)) if isinstance(value, str) else fields.text_or_none(value)
 
 
 def _info(page: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -273,16 +274,16 @@ def _page_entries(answer: Any) -> list[Any]:
         raise WrongShape("the answer is no JSON object")
     if "query" not in answer:
         return []
-    query = listing.mapping_at(answer, "query")
+    query = fields.mapping_at(answer, "query")
     if "pages" not in query:
         return []
     if isinstance(query["pages"], Mapping):
         return list(query["pages"].values())
-    return listing.list_at(query, "pages")
+    return fields.list_at(query, "pages")
 
 
 def _page_number(page: Mapping[str, Any]) -> int | None:
-    return listing.number_or_none(page.get("pageid"), listing.INT64_MAX, 1)
+    return fields.number_or_none(page.get("pageid"), fields.INT64_MAX, 1)
 
 
 def _is_set(page: Mapping[str, Any], name: str) -> bool:
@@ -295,7 +296,7 @@ def _sha1(value: Any) -> str | None:
 
 
 def _parameter(value: Any) -> str:
-    text = listing.text_or_none(value)
+    text = fields.text_or_none(value)
     if text is None:
         raise WrongShape("the answer's `continue` holds what is no parameter")
     return text

@@ -11,17 +11,23 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from parsel import Selector
+
 from corpus.text import iso_time
 
 TEXT_MAX = 1000
 """Characters kept of a title, a name or a licence."""
 ADDRESS_MAX = 2000
 """The longest address accepted, in characters; the longest file names of a wiki make some 800."""
+HTML_MAX = 20_000
+"""Characters read of a piece of HTML; a wiki's longest author with all templates around has some 5,000."""
 INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
 """The largest numbers that the columns for sizes in pixels and in bytes can hold."""
 
 NO_ADDRESS = "the site names no usable address"
 
+# the texts that are shown, and the elements that begin a new word
+_SHOWN = "//text()[not(parent::script or parent::style)] | //br | //p | //div | //li"
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -53,6 +59,13 @@ def text_or_none(value: Any) -> str | None:
     """Return text, or a whole number as text, cut to TEXT_MAX characters and without NULs; None for all else."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= INT64_MAX else value
     return text[:TEXT_MAX].replace("\0", "").strip() or None if isinstance(text, str) else None
+
+
+def plain_text(html: str) -> str:
+    """Return the text that a piece of HTML shows, runs of white space as one blank; never raises."""
+    encodable = html[:HTML_MAX].encode("utf-8", "replace").decode()  # JSON may hold halves of surrogate pairs
+    nodes = Selector(text=encodable, type="html").xpath(_SHOWN)
+    return " ".join("".join(node.root if isinstance(node.root, str) else " " for node in nodes).split())
 
 
 def number_or_none(value: Any, most: int, least: int = 0) -> int | None:

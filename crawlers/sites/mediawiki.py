@@ -17,7 +17,6 @@ from crawlers.network.politeness import LONGEST_RETRY_AFTER_S
 from crawlers.sites import fields
 from crawlers.sites.api_client import Fault
 from crawlers.sites.fields import WrongShape
-from crawlers.sites.html_text import plain_text
 from crawlers.vetting.listing import Judge, ListedFile, format_reasons
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
@@ -251,7 +250,7 @@ def _texts(value: Any, depth: int) -> list[str]:
 def _said(extended: Any, name: str) -> str | None:
     entry = extended.get(name) if isinstance(extended, Mapping) else None  # PHP writes an empty mapping as a list
     value = entry.get("value") if isinstance(entry, Mapping) else None
-    return fields.text_or_none(plain_text(value)) if isinstance(value, str) else fields.text_or_none(value)
+    return fields.text_or_none(fields.plain_text(value)) if isinstance(value, str) else fields.text_or_none(value)
 
 
 def _info(page: Mapping[str, Any]) -> Mapping[str, Any]:

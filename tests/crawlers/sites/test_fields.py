@@ -98,3 +98,31 @@ def test_no_value_whatever_makes_reading_it_raise(value):
         assert read(value) is None or isinstance(read(value), str)
     number = fields.number_or_none(value, fields.INT32_MAX)
     assert number is None or 0 <= number <= fields.INT32_MAX
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("plain", "plain"),
+        ("a<br>b", "a b"),
+        ("<style>p {}</style><p>Zo&eacute;</p>\n<p>X</p>", "Zoé X"),
+        ("an <b>open tag", "an open tag"),
+        ("1 &lt; 2", "1 < 2"),
+        ("<script>alert(1)</script>Ann<!-- no -->", "Ann"),
+        ("Ann \ud800", "Ann ?"),  # half of a surrogate pair
+        ("<b>" * 5000 + "deep", ""),  # deeper than libxml2 reads
+        ("before <![x[ after", "before"),  # no HTML: what came before it counts
+    ],
+)
+def test_html_is_reduced_to_its_text(html, text):
+    assert fields.plain_text(html) == text
+
+
+def test_a_piece_without_end_is_cut():
+    assert len(fields.plain_text("x" * 10 * fields.HTML_MAX)) == fields.HTML_MAX
+
+
+@given(st.text(alphabet="<>![]-&#;?/ax \"'=\0\ud800", max_size=60))
+def test_no_piece_whatever_raises(html):
+    text = fields.plain_text(html)
+    assert text == " ".join(text.split())

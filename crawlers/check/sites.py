@@ -1,7 +1,7 @@
-"""Checks of the photo sites: the configuration and a caller in, findings out.
+"""Checks of the photo sites, by a few calls to their APIs.
 
 Flickr: whether the key is accepted and the licences exist. MediaWiki: whether the wiki answers, how far its replicas
-lag, and whether the categories exist. An answer of any other shape is a finding like all else.
+lag, and whether the categories exist. An answer of an unexpected shape is a finding, too.
 """
 
 import os
@@ -14,7 +14,7 @@ from corpus.errors import ConfigurationError
 from corpus.sections import Site
 from crawlers.check.request import Caller, CallFailed, CallPutOff
 from crawlers.check.result import Finding
-from crawlers.network.limits import Lane, limits_folder
+from crawlers.network.limits import HostLimits, limits_folder
 from crawlers.network.quota import Quota, quota_name
 from crawlers.network.scrapy_settings import user_agent
 from crawlers.sites import fields, flickr, mediawiki
@@ -25,7 +25,7 @@ TITLES_MAX = 50  # titles a request, for clients without special rights
 
 
 def check_flickr(configuration: Configuration, key: str) -> Iterator[Finding]:
-    """Yield what there is to say of Flickr; one call, which counts among the key's."""
+    """Check Flickr by one call, which counts among the key's."""
     section = configuration.sources.flickr
     yield from _cameras(configuration, "flickr", "a path at flickr.com/cameras", lambda camera: camera.flickr)
     if not key:
@@ -56,7 +56,7 @@ def check_flickr(configuration: Configuration, key: str) -> Iterator[Finding]:
 
 
 def check_wikimedia(configuration: Configuration) -> Iterator[Finding]:
-    """Yield what there is to say of the wiki and of the categories that would be crawled."""
+    """Check the wiki and the categories that a crawl would ask for."""
     section, cameras = configuration.sources.wikimedia, configuration.chosen.cameras
     yield from _cameras(configuration, "wikimedia", "a category", lambda camera: camera.commons)
     if section.structured_search:
@@ -92,7 +92,7 @@ def check_wikimedia(configuration: Configuration) -> Iterator[Finding]:
 def _cameras(
     configuration: Configuration, source: str, thing: str, place: Callable[[Any], str | None]
 ) -> Iterator[Finding]:
-    """Yield which of the chosen cameras a source is asked for, and which not."""
+    """Yield for which of the chosen cameras a crawl asks the source, and for which not."""
     cameras = configuration.chosen.cameras
     without = [camera.key for camera in cameras if not place(camera)]
     if len(without) < len(cameras):
@@ -119,7 +119,7 @@ def _wiki(url: str, answer: Any) -> Iterator[Finding]:
 
 
 def _pages(answer: Any, titles: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the page of each title as it was asked for; wikis answer with titles of their own spelling."""
+    """Yield each title as asked for with its page; wikis answer with titles in their own spelling."""
     query = fields.mapping_at(answer, "query")
     spelt = fields.list_at(query, "normalized") if "normalized" in query else []
     normal = {str(each.get("from")): str(each.get("to")) for each in spelt if isinstance(each, Mapping)}
@@ -145,7 +145,7 @@ def _category(title: str, where: str, page: Mapping[str, Any]) -> Finding:
 
 
 def _wiki_asked(configuration: Configuration, parameters: dict[str, str]) -> Generator[Finding, None, Any]:
-    # no maxlag: the wiki is to say how far behind it is, not to turn us away
+    # no maxlag: the wiki shall say how far behind it is instead of refusing the call
     parameters = {"action": "query", "format": "json", "formatversion": "2"} | parameters
     section = configuration.sources.wikimedia
     return (yield from _asked(configuration, "wikimedia", section, parameters, mediawiki.fault))
@@ -160,16 +160,16 @@ def _asked(
     key: str = "",
     quota: tuple[str, int] | None = None,
 ) -> Generator[Finding, None, Any]:
-    """Return a good answer, None after yielding the finding that there is none."""
+    """Return a good answer; without one, yield the finding that says why and return None."""
     host, subject = urlsplit(section.api_url).hostname or "", f"{source} site"
     if not configuration.crawl.contact.strip():  # nor do crawls start without one
         yield Finding("FAIL", subject, "not asked: crawl.contact is empty", "set it to your address or page")
         return None
     try:
         folder = limits_folder(configuration.crawl.limits_folder, os.environ)
-        lane = Lane(folder, host, "api", section.api_requests, configuration.crawl.delay_s)
+        limits = HostLimits(folder, host, "api", section.api_requests, configuration.crawl.delay_s)
         counted = Quota(folder, *quota) if quota else None
-        caller = Caller(section.api_url, section.hosts, user_agent(configuration.crawl.contact), lane, counted, key)
+        caller = Caller(section.api_url, section.hosts, user_agent(configuration.crawl.contact), limits, counted, key)
         answer = caller.ask(parameters)
     except CallPutOff as put_off:
         yield Finding("note", subject, str(put_off))

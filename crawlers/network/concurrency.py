@@ -50,7 +50,6 @@ async def acquire(semaphore: DeferredSemaphore) -> None:
     try:
         await maybe_deferred_to_future(acquired)
     except BaseException:  # cancelled at a shutdown, perhaps just when the token had come
-        acquired.cancel()
         if tokens:
             semaphore.release()
         raise

@@ -36,13 +36,13 @@ class WrongShape(ValueError):  # noqa: N818 - it says what is wrong with the ans
 
 
 def usable_id(value: Any) -> str | None:
-    """Return a site's id of a photo: text or a number of 1 to 64 letters, digits, `_` and `-`; None for all else."""
+    """Return a site's id of a photo: 1 to 64 letters, digits, `_` and `-`, as text or number; None for all else."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= INT64_MAX else value
     return text if isinstance(text, str) and _USABLE_ID.fullmatch(text) else None
 
 
 def photo_key(source: str, site_id: str | None, entry: Any) -> str:
-    """Return `<source>:<id>`; an entry without one is named by a digest of its JSON, the same whenever it is listed."""
+    """Return `<source>:<id>`; an entry without an id gets a digest of its JSON instead, the same in every listing."""
     return f"{source}:{site_id or 'unnamed-' + entry_digest(entry)}"
 
 
@@ -56,7 +56,7 @@ def entry_digest(entry: Any) -> str:
 
 
 def text_or_none(value: Any) -> str | None:
-    """Return text, or a whole number as text, cut to TEXT_MAX characters and without NULs; None for all else."""
+    """Return a text or whole number as text, without NULs and cut to TEXT_MAX characters; None for all else."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= INT64_MAX else value
     return text[:TEXT_MAX].replace("\0", "").strip() or None if isinstance(text, str) else None
 
@@ -69,7 +69,7 @@ def plain_text(html: str) -> str:
 
 
 def number_or_none(value: Any, most: int, least: int = 0) -> int | None:
-    """Return a whole number from `least` to `most`, given as such or as its decimal digits; None for all else."""
+    """Return a whole number from `least` to `most`, given as a number or as decimal digits; None for all else."""
     if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
         value = int(value)
     is_number = isinstance(value, int) and not isinstance(value, bool)
@@ -78,19 +78,19 @@ def number_or_none(value: Any, most: int, least: int = 0) -> int | None:
 
 def address_or_none(value: Any) -> str | None:
     """Return an http or https address of at most ADDRESS_MAX characters; None for all else."""
-    # both sites write addresses in ASCII, percent-encoded
+    # both sites percent-encode addresses, so they are ASCII
     if not isinstance(value, str) or not re.fullmatch(rf"https?://[!-~]{{1,{ADDRESS_MAX}}}", value):
         return None
     try:
         parts = urlsplit(value)
         is_usable = bool(parts.hostname) and parts.port != 0 and len(value) <= ADDRESS_MAX
-    except ValueError:  # brackets that hold no IPv6 address, or no port number
+    except ValueError:  # brackets without an IPv6 address, or a port that is no number
         return None
     return value if is_usable else None
 
 
 def moment_or_none(value: Any) -> str | None:
-    """Return a moment written as `2014-10-02T08:00:00Z`; None for all else."""
+    """Return a time of the form `2014-10-02T08:00:00Z`; None for all else."""
     try:
         return iso_time(int(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()))
     except (TypeError, ValueError):
@@ -98,7 +98,7 @@ def moment_or_none(value: Any) -> str | None:
 
 
 def mapping_at(tree: Any, name: str) -> Mapping[str, Any]:
-    """Return the mapping that stands in an answer under `name`; raises WrongShape where there is none."""
+    """Return the mapping under `name` in an answer; raises WrongShape where there is none."""
     value = tree.get(name) if isinstance(tree, Mapping) else None
     if not isinstance(value, Mapping):
         raise WrongShape(f"the answer has no object {name!r} but {_kind(value)}")
@@ -106,7 +106,7 @@ def mapping_at(tree: Any, name: str) -> Mapping[str, Any]:
 
 
 def list_at(tree: Any, name: str) -> list[Any]:
-    """Return the list that stands in an answer under `name`; raises WrongShape where there is none."""
+    """Return the list under `name` in an answer; raises WrongShape where there is none."""
     value = tree.get(name) if isinstance(tree, Mapping) else None
     if not isinstance(value, list):
         raise WrongShape(f"the answer has no list {name!r} but {_kind(value)}")

@@ -1,9 +1,9 @@
-"""The MediaWiki API: its answers in, files as found and what its errors mean out. Pure.
+"""The MediaWiki API: parameters of its calls, the files in its answers, and the meaning of its errors. Pure.
 
-Actions and fields as https://www.mediawiki.org/wiki/API:Main_page documents them, `formatversion=2`; pages keyed by
-id, as version 1 has them, are read as well. Licence and author come from extmetadata, which is HTML and which wikis
-other than Commons may lack; camera and software from commonmetadata, the wiki's own reading of EXIF. An answer of
-another shape raises WrongShape; an entry of another shape is found, with what is wrong as its error.
+Actions and fields are as documented at https://www.mediawiki.org/wiki/API:Main_page with `formatversion=2`; pages keyed
+by id, as in version 1, are read as well. Licence and author come from extmetadata, which is HTML and which wikis other
+than Commons may lack; camera and software come from commonmetadata, the wiki's own reading of EXIF. An answer of
+another shape raises WrongShape; an entry of another shape becomes a photo whose `error` says what is wrong.
 """
 
 import re
@@ -21,20 +21,20 @@ from crawlers.vetting.listing import Judge, ListedFile, format_reasons
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 
-MEMBERS_MAX = 500  # members a request, for clients without special rights
-DESCRIBED_MAX = 50  # files a request with their properties
+MEMBERS_MAX = 500  # members per request, for clients without special rights
+DESCRIBED_MAX = 50  # files with their properties per request
 SEARCH_MAX = 10_000
-"""Results of one search that can be had: CirrusSearch answers no offset beyond (its MAX_OFFSET_LIMIT)."""
-MAXLAG_S = 5  # what Wikimedia asks of bots that are not in a hurry
+"""Results of one search that can be fetched: CirrusSearch rejects larger offsets (its MAX_OFFSET_LIMIT)."""
+MAXLAG_S = 5  # the lag that Wikimedia recommends for bots that are not in a hurry
 MAXLAG_PAUSE_S = 5.0
 FILE_NAMESPACE = 6
-SHORTEST_SLICE_S = 60  # one upload by a tool can add hundreds of files in a minute; then they are listed as they are
+SHORTEST_SLICE_S = 60  # a tool can upload hundreds of files in a minute; these are listed as they are
 
 RETRY_CODES = frozenset(
     {"maxlag", "ratelimited", "readonly", "timeout", "cirrussearch-backend-error", "cirrussearch-too-busy-error"}
 )
 INTERNAL_ERRORS = "internal_api_error_"
-"""What the codes of exceptions inside the wiki begin with; their class follows."""
+"""Prefix of the codes of exceptions inside the wiki; the exception's class follows."""
 SKIP_CODES = frozenset({"invalidcategory", "invalidtitle"})
 
 _COMMON = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}
@@ -51,7 +51,7 @@ def members_parameters(category: str, part: TimeSlice) -> dict[str, str]:
     return _COMMON | {
         "generator": "categorymembers",
         "gcmtitle": category,
-        # MediaWiki ignores the type when it sorts by time; the answer is sifted by namespace
+        # MediaWiki ignores the type when it sorts by time, so `merge_pages` filters by namespace
         "gcmtype": "file",
         "gcmsort": "timestamp",
         "gcmdir": "newer",
@@ -62,7 +62,7 @@ def members_parameters(category: str, part: TimeSlice) -> dict[str, str]:
 
 
 def described_parameters(category: str, part: TimeSlice) -> dict[str, str]:
-    """Return the parameters that list a slice of a category with everything wanted of its files."""
+    """Return the parameters that list a slice of a category with all properties that are read of its files."""
     return members_parameters(category, part) | {"gcmlimit": str(DESCRIBED_MAX)} | _DESCRIBED
 
 
@@ -93,7 +93,7 @@ def search_parameters(wikidata_id: str) -> dict[str, str]:
 
 
 def pages_parameters(pageids: Collection[int]) -> dict[str, str]:
-    """Return the parameters that ask what is there of at most DESCRIBED_MAX pages; raises ValueError for more."""
+    """Return the parameters that ask whether at most DESCRIBED_MAX pages still exist; raises ValueError for more."""
     if len(pageids) > DESCRIBED_MAX:
         raise ValueError(f"{len(pageids)} pages at once: the API takes {DESCRIBED_MAX}")
     numbers = "|".join(str(number) for number in pageids)
@@ -119,9 +119,9 @@ def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
 
 
 def onward(answer: Any) -> dict[str, str]:
-    """Return what to add to the parameters for the next part of an answer; nothing where it was the last.
+    """Return the parameters to add for the next part of an answer; an empty dict after the last.
 
-    A search that has come to SEARCH_MAX ends there. Raises WrongShape for a `continue` that cannot be passed back.
+    A search ends at SEARCH_MAX results. Raises WrongShape for a `continue` that cannot be passed back.
     """
     if not isinstance(answer, Mapping) or not answer.get("continue"):
         return {}
@@ -146,9 +146,9 @@ def subcategories(answer: Any) -> list[str]:
 
 
 def merge_pages(pages: MutableMapping[int, dict[str, Any]], answer: Any) -> None:
-    """Add an answer's file pages to those of the answers before it; one page may come in several parts.
+    """Add an answer's file pages to those of earlier answers; one page may come in several parts.
 
-    An entry without a usable page id is kept under a number below zero, where no wiki has pages.
+    An entry without a usable page id is kept under a negative number, which no wiki gives to a page.
     """
     for entry in _page_entries(answer):
         page = dict(entry) if isinstance(entry, Mapping) else {"entry": entry}
@@ -162,9 +162,9 @@ def merge_pages(pages: MutableMapping[int, dict[str, Any]], answer: Any) -> None
 
 
 def gone(answer: Any) -> set[int]:
-    """Return the ids of the pages that are missing, or have no file any more, in an answer to `pages_parameters`.
+    """Return the ids of the pages that are missing or no longer have a file, in an answer to `pages_parameters`.
 
-    A page that an answer has not come to describe yet is not gone: follow its `continue`.
+    A page that this part of the answer does not describe yet is not gone: follow its `continue`.
     """
     lost = set()
     for page in _page_entries(answer):
@@ -175,7 +175,7 @@ def gone(answer: Any) -> set[int]:
 
 
 def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) -> ListedPhoto:
-    """Return one file page with the reasons that `judge` gives against it; without a usable file it has failed."""
+    """Return a file page as a photo, with the reasons of `judge` to refuse it; without a usable file it has failed."""
     entry: Mapping[str, Any] = page if isinstance(page, Mapping) else {}
     number = _page_number(entry)
     info = _info(entry)
@@ -191,7 +191,7 @@ def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) 
         page_url=fields.address_or_none(info.get("descriptionurl")),
         original_url=url if error is None else None,
         title=(fields.text_or_none(entry.get("title")) or "").partition(":")[2],
-        # whoever uploaded stands for the owner: the author is free text, empty or different for each file
+        # the uploader stands for the owner: the author is free text, empty or different for each file
         owner_id=user,
         owner_name=_said(extended, "Artist") or user,
         licence=_said(extended, "LicenseShortName"),
@@ -229,7 +229,7 @@ def _told(info: Mapping[str, Any]) -> ListedFile:
 
 
 def _metadata(info: Mapping[str, Any], name: str) -> str | None:
-    """Return the text of a field of commonmetadata: a text, a number, or several of them nested, joined by blanks."""
+    """Return a field of commonmetadata as text: a text, a number, or several of them nested, joined by blanks."""
     entries = info.get("commonmetadata")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, Mapping) and entry.get("name") == name:
@@ -238,7 +238,7 @@ def _metadata(info: Mapping[str, Any], name: str) -> str | None:
 
 
 def _texts(value: Any, depth: int) -> list[str]:
-    # values that are arrays in PHP come as lists of such pairs again, e.g. a program's name and version
+    # arrays of PHP come as nested lists of name-value pairs, e.g. a program's name and version
     if isinstance(value, Mapping):
         value = value.get("value")
     if isinstance(value, list):
@@ -254,7 +254,7 @@ def _said(extended: Any, name: str) -> str | None:
 
 
 def _info(page: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is told of a page's present file, empty where nothing is."""
+    """Return the description of a page's present file, an empty mapping where there is none."""
     infos = page.get("imageinfo")
     first = infos[0] if isinstance(infos, list) and infos else None
     return first if isinstance(first, Mapping) else {}
@@ -268,7 +268,7 @@ def _lacks_file(page: Mapping[str, Any]) -> bool:
 
 
 def _page_entries(answer: Any) -> list[Any]:
-    """Return the pages of an answer; a generator that has found nothing answers without a query."""
+    """Return the pages of an answer; a generator without results answers without a query."""
     if not isinstance(answer, Mapping):
         raise WrongShape("the answer is no JSON object")
     if "query" not in answer:
@@ -297,5 +297,5 @@ def _sha1(value: Any) -> str | None:
 def _parameter(value: Any) -> str:
     text = fields.text_or_none(value)
     if text is None:
-        raise WrongShape("the answer's `continue` holds what is no parameter")
+        raise WrongShape("the answer's `continue` holds a value that is no parameter")
     return text

@@ -21,36 +21,36 @@ from forensics.photo_facts import PhotoFacts, facts_of_row
 
 @dataclass(frozen=True)
 class ListedFile:
-    """What a listing tells of one photo's file; None where it does not say."""
+    """What a listing says about one photo's file; None where it does not say."""
 
     width_px: int | None = None
     height_px: int | None = None
     size_bytes: int | None = None
     make: str | None = None
-    """EXIF's, as are model and software."""
+    """From EXIF, as are model and software."""
     model: str | None = None
     software: str | None = None
     mime: str | None = None
 
 
 Judge = Callable[[ListedFile], tuple[str, ...]]
-"""What is told of a photo in, the reasons against it out."""
+"""Returns the reasons to refuse a listed photo."""
 
 
 def format_reasons(told: ListedFile) -> tuple[str, ...]:
-    """Return the reason against a file that is told to be no JPEG; needs no catalogue."""
+    """Return the reason to refuse a file that is listed as something other than a JPEG; needs no catalogue."""
     return () if told.mime in (None, "image/jpeg") else ("not_jpeg",)
 
 
 def listing_reasons(
     told: ListedFile, catalogue: Catalogue, chosen: Catalogue, rules: Rules, original_max_bytes: int
 ) -> tuple[str, ...]:
-    """Return every reason that a listing alone gives to refuse a photo, in the order of the funnel.
+    """Return every reason to refuse a photo that follows from its listing, in the order of the funnel.
 
-    `catalogue`: all cameras known; `chosen`: those that enter the data set. Where no camera is named, a size counts
-    as native when any chosen camera makes it: MediaWiki tells sizes turned upright, so either orientation does. What
-    was learned of a camera that no catalogue lists refuses nothing: a refusal by the listing leaves no facts, so what
-    such a camera makes besides would never be learned. The door asks for it.
+    `catalogue`: all cameras known; `chosen`: those that enter the data set. Where no camera is named, a size is native
+    when any chosen camera makes it, in either orientation, since MediaWiki gives sizes of pictures turned upright. What
+    was learned of a camera that no catalogue lists refuses nothing here: a refusal by the listing leaves no facts, so what
+    else such a camera makes would never be learned. The photo is judged by its header instead.
     """
     reasons = list(format_reasons(told))
     if told.size_bytes is not None and told.size_bytes > original_max_bytes:
@@ -58,7 +58,7 @@ def listing_reasons(
     facts = _facts(told)
     try:
         camera = catalogue.identify(facts.make, facts.model)
-    except ConfigurationError:  # two cameras take it: that is found out, and said, when the photo itself is judged
+    except ConfigurationError:  # two cameras match: that is reported when the photo itself is judged
         return in_funnel_order(reasons)
     if camera is not None and camera.key not in chosen:
         reasons.append("camera_not_chosen")
@@ -73,7 +73,7 @@ def listing_reasons(
 def _size_reason(facts: PhotoFacts, camera: Camera | None, chosen: Catalogue, rules: Rules) -> str | None:
     if not (facts.width_px and facts.height_px):
         return None
-    if camera is None and (facts.model or chosen.is_open):  # a camera nobody knows: so are its sizes
+    if camera is None and (facts.model or chosen.is_open):  # the sizes of an unknown camera are unknown, too
         return None
     cameras = chosen.cameras if camera is None else (camera,)
     reasons = [not_native_size(facts, each, rules) for each in cameras]

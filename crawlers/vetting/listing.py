@@ -49,8 +49,8 @@ def listing_reasons(
 
     `catalogue`: all cameras known; `chosen`: those that enter the data set. Where no camera is named, a size is native
     when any chosen camera makes it, in either orientation, since MediaWiki gives sizes of pictures turned upright. What
-    was learned of a camera that no catalogue lists refuses nothing here: a refusal by the listing leaves no facts, so what
-    else such a camera makes would never be learned. The photo is judged by its header instead.
+    was learned of a camera that no catalogue lists refuses nothing here: a refusal by the listing leaves no facts, so
+    what else such a camera makes would never be learned. The photo is judged by its header instead.
     """
     reasons = list(format_reasons(told))
     if told.size_bytes is not None and told.size_bytes > original_max_bytes:

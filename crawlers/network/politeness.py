@@ -223,12 +223,7 @@ class Politeness:
     def _again(self, request: Request, wait_s: float) -> Request | None:
         """Return the next attempt after a failure, None after the last of `retries`."""
         attempt = self._attempt(request)
-        if attempt > self.limits["retries"]:
-            return None
-        again: Request = request.copy()
-        again.meta["attempt"] = attempt
-        again.meta["not_before_s"] = time.monotonic() + wait_s
-        return again
+        return _repeated(request, wait_s, "attempt", attempt) if attempt <= self.limits["retries"] else None
 
     @staticmethod
     def _later(request: Request, wait_s: float) -> Request | None:
@@ -236,10 +231,7 @@ class Politeness:
         times, waited_s = request.meta.get(PATIENCE, (0, 0.0))
         if times >= PATIENCE_TIMES or waited_s + wait_s > PATIENCE_S:
             return None
-        again: Request = request.copy()
-        again.meta[PATIENCE] = (times + 1, waited_s + wait_s)
-        again.meta["not_before_s"] = time.monotonic() + wait_s
-        return again
+        return _repeated(request, wait_s, PATIENCE, (times + 1, waited_s + wait_s))
 
     def _wait(self, wait_s: float, why: str) -> None:
         """Note what the crawl waits for, for the spider's progress to show."""
@@ -248,3 +240,10 @@ class Politeness:
 
     def _say(self, request: Request, why: str, wait_s: float) -> None:
         logger.debug("%s from %s: asking again in %.0f s", why, urlsplit(request.url).hostname, wait_s)
+
+
+def _repeated(request: Request, wait_s: float, key: str, value: Any) -> Request:
+    """Return a copy of a request, to be sent after `wait_s`, with an entry of its meta replaced."""
+    again: Request = request.copy()
+    again.meta.update({key: value, "not_before_s": time.monotonic() + wait_s})
+    return again

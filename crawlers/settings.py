@@ -1,22 +1,22 @@
-"""Scrapy's settings that are the same for every crawl; those of `pipelines.yaml` are laid over them.
+"""Scrapy's settings that are the same for every crawl.
 
-`crawlers.network.scrapy_settings.scrapy_settings` adds what the section `crawl` says: limits, timeouts, the User-Agent.
+`crawlers.network.scrapy_settings` adds those that follow from `pipelines.yaml`: limits, timeouts, the User-Agent.
 """
 
 BOT_NAME = "shutterprint"
 SPIDER_MODULES = ["crawlers.spiders"]
 COMMANDS_MODULE = "crawlers.commands"
 
-DOWNLOAD_VERIFY_CERTIFICATES = True  # Scrapy's default accepts any
+DOWNLOAD_VERIFY_CERTIFICATES = True  # Scrapy's default accepts any certificate
 
-# Retries, pauses and the limit a host are one concern and live in one place.
+# Retries, pauses and limits per host are one concern: the second middleware.
 DOWNLOADER_MIDDLEWARES = {
     "crawlers.network.hosts.AllowedHosts": 20,
     "crawlers.network.politeness.Politeness": 890,
 }
-# What Scrapy adds by itself, less what is not used here: whatever these lists name is loaded, even if it is switched
-# off, and a remote control, cookies and robots.txt cost a quarter of a second and 20 MB. The spiders ask documented
-# APIs and the files those name, as the sites' terms provide for; robots.txt is for crawlers that follow links.
+# Scrapy's own lists without what is not used here: it loads whatever they name, even if it is switched off, and a
+# remote control, cookies and robots.txt cost a quarter of a second and 20 MB. The spiders use documented APIs and the
+# files that these name, as the sites' terms provide for; robots.txt is for crawlers that follow links.
 DOWNLOADER_MIDDLEWARES_BASE = {
     "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
     "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,

@@ -1,11 +1,11 @@
-"""`python -m crawlers.check [flickr] [wikimedia] [folder]`: whether a crawl would work, said in seconds.
+"""`python -m crawlers.check [flickr] [wikimedia] [folder]`: says in seconds whether a crawl would work.
 
-Looks at what a crawl needs before cron finds out at night: contact, key and its licences, the wiki and the categories
-of the chosen cameras, the storage, the folder of the limits, a folder of existing files. Nothing is downloaded. Calls
-keep the limits of the crawls that run meanwhile, and count among the hour's calls of the key.
+It checks what a crawl needs, before cron finds out at night: contact, key and licences, the wiki and the categories of
+the chosen cameras, the storage, the folder of the limits, a folder of existing files. No photograph is downloaded.
+Calls keep the limits of the crawls that run meanwhile, and count among the key's calls of the hour.
 
-Without a source named: Flickr where FLICKR_API_KEY is set, Wikimedia where crawl.contact is, the folder where
-sources.folder.path is. Each line says ok, FAIL or note, what was looked at, what was found, and the cure.
+Without a source: Flickr where FLICKR_API_KEY is set, Wikimedia where crawl.contact is, the folder where
+sources.folder.path is. Each line has ok, FAIL or note, what was checked, what was found, and the cure.
 Exit code 0: nothing failed; 1: something did; 2: the configuration or this command line is wrong.
 """
 
@@ -16,9 +16,9 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from crawlers.check.machine import check_contact, check_folder, check_limits, check_storage
-from crawlers.check.request import without_secret
 from crawlers.check.result import Finding, finding_line
 from crawlers.check.sites import check_flickr, check_wikimedia
+from crawlers.network.redaction import redacted
 from crawlers.spiders.flickr import KEY_VARIABLE
 
 SOURCES = ("flickr", "wikimedia", "folder")
@@ -35,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configuration, key = configuration_of(given), os.environ.get(KEY_VARIABLE, "").strip()
     is_well = True
     for finding in findings(configuration, given.sources or _in_use(configuration, key), key):
-        print(without_secret(finding_line(finding), key), flush=True)  # whatever a site has sent us to say
+        print(redacted(finding_line(finding), key), flush=True)  # a finding may quote what a site has answered
         is_well &= finding.status != "FAIL"
     return 0 if is_well else 1
 
 
 def findings(configuration: Configuration, sources: Sequence[str], key: str) -> Iterator[Finding]:
-    """Yield what was found, source by source, as it is found."""
+    """Yield the findings as they are made: first on this machine, then source by source."""
     yield check_contact(configuration, is_needed=not sources or bool({"flickr", "wikimedia"} & set(sources)))
     yield from check_storage(configuration.store)
     yield check_limits(configuration.crawl.limits_folder, os.environ)

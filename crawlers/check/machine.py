@@ -1,7 +1,6 @@
-"""Checks of what a crawl needs on this machine: the configuration in, findings out.
+"""Checks of what a crawl needs on this machine: contact, storage, folder of the limits, folder of existing files.
 
-The storage is written to, read, and rid of what was written; so is the folder of the limits. Neither is left with
-anything of these checks.
+The storage and the folder of the limits are written to and read, and what was written is removed again.
 """
 
 import os
@@ -24,11 +23,11 @@ from crawlers.network.limits import limits_folder, locked
 SPACE_SCARCE_BYTES = 10 << 30
 """A night's crawl may bring some thousands of originals of a few MB each."""
 FILES_LOOKED_AT = 200_000
-"""So that a large tree does not take minutes; a spinning disk lists some ten thousand files a second."""
+"""At most so many files are counted, or a large tree takes minutes: a hard disk lists some ten thousand a second."""
 
 
 def check_contact(configuration: Configuration, *, is_needed: bool) -> Finding:
-    """Return whether sites are told whom to write to."""
+    """Check that `crawl.contact` names somebody to whom the sites can write."""
     contact = configuration.crawl.contact.strip()
     if contact:
         return Finding("ok", "contact", contact)
@@ -37,7 +36,7 @@ def check_contact(configuration: Configuration, *, is_needed: bool) -> Finding:
 
 
 def check_storage(store: Store) -> Iterator[Finding]:
-    """Yield whether the storage takes, gives back and removes files, and how much room it has."""
+    """Check that the storage writes, reads and removes files, and how much space is free."""
     probe = f"probe-{secrets.token_hex(8)}"
     data = secrets.token_bytes(1024)
     step = "written to"
@@ -69,13 +68,13 @@ def check_storage(store: Store) -> Iterator[Finding]:
 
 
 def check_space(free_bytes: int) -> Finding:
-    """Return whether that much free space is enough for a night."""
+    """Check that the free space is enough for a night."""
     text = f"{free_bytes / 1e9:,.1f} GB free"
     return Finding("note" if free_bytes < SPACE_SCARCE_BYTES else "ok", "storage space", text)
 
 
 def check_limits(configured: str, environment: Mapping[str, str]) -> Finding:
-    """Return whether the folder can be used in which crawls of this machine keep their limits together."""
+    """Check that the folder in which the crawls of this machine share their limits can be used."""
     try:
         folder = limits_folder(configured, environment)
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +89,7 @@ def check_limits(configured: str, environment: Mapping[str, str]) -> Finding:
 
 
 def check_folder(configuration: Configuration) -> Finding:
-    """Return whether there is a folder of existing files, and how many a crawl of it would look at."""
+    """Check that there is a folder of existing files, and count those that a crawl would read."""
     section, store = configuration.sources.folder, configuration.store
     if not section.path:
         return Finding("FAIL", "folder", "sources.folder.path is empty", "set it to the folder with the photographs")

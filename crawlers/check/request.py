@@ -1,10 +1,10 @@
-"""One call to an API without Scrapy, for commands that ask a handful of questions: parameters in, its JSON out.
+"""One call to an API without Scrapy, for the few questions that a check asks: parameters → the answer's JSON.
 
-It keeps all that a crawl keeps: only allow-listed hosts, and of these only addresses that may be connected to (the
-connection is made to the very address that was looked at, so a name cannot lead elsewhere in between); turns, pauses
-and the hourly calls of a key that all crawls of the machine share. Redirects are not followed, answers end at
-ANSWER_MAX_BYTES and after `timeout_s`, looking the name up included. What is refused or fails is one sentence, in which
-the secret never stands: errors of the libraries below hold whole addresses, so none is passed on.
+It is under the same guards as a crawl: the source's hosts only, and of these only addresses that may be connected to
+(`crawlers.network.hosts`; the connection goes to the very address that was checked, so a name cannot resolve
+differently in between); the request slots, pauses and hourly calls that all crawls of the machine share. Redirects are
+not followed; an answer may have ANSWER_MAX_BYTES and take `timeout_s`, the look-up of the name included. A refusal or
+failure is one sentence without the secret: errors of the libraries below hold whole addresses, so none is passed on.
 """
 
 import json
@@ -19,67 +19,67 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, quote_plus, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from corpus.errors import StageError
 from corpus.text import escaped
-from crawlers.network.hosts import is_allowed, is_open, is_through_proxy
-from crawlers.network.limits import Lane
-from crawlers.network.politeness import ASKING_ANEW_S, FIRST_PAUSE_S, HOST_WIDE_STATUSES, retry_after_s
+from crawlers.network.hosts import address_refusal, is_open, is_through_proxy, url_refusal
+from crawlers.network.limits import HostLimits, Wait
+from crawlers.network.politeness import FIRST_PAUSE_S, HOST_WIDE_STATUSES, retry_after_s
 from crawlers.network.quota import Quota
 from crawlers.network.redaction import redacted
 
 ANSWER_MAX_BYTES = 4 << 20
 PIECE_BYTES = 1 << 16
 SAID_MAX = 120
-"""Letters shown of an answer that is none."""
+"""Characters shown of an answer that is not JSON."""
 TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
-"""For each address of a host, so that one that is dead leaves time for the next."""
+"""For each address of a host, so that a dead one leaves time for the next."""
 
 
 class CallFailed(StageError):  # noqa: N818 - it says what happened
-    """The call brought no answer; the text says why."""
+    """The call brought no usable answer; the text says why."""
 
 
 class CallPutOff(StageError):  # noqa: N818
-    """The call was not made: a limit that is kept together with the crawls has no room for it just now."""
+    """The call was not made: a limit shared with the crawls does not allow it just now."""
 
 
 @dataclass(frozen=True)
 class _Answered:
-    """What came of a request: a body, or the sentence that says what went wrong."""
+    """The outcome of a request: a body, or a sentence that says what went wrong."""
 
     body: bytes = b""
     fault: str = ""
     pause_s: float | None = None
-    """What the host asks all to wait for."""
+    """How long the host asks every client to wait."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Asks one API. `hosts`: the source's patterns; `secret`: what stands in no text that leaves here."""
+    """Asks one API. `hosts`: the source's patterns; `secret`: is removed from every text that leaves here."""
 
     url: str
     hosts: tuple[str, ...]
     user_agent: str
-    lane: Lane
+    limits: HostLimits
     quota: Quota | None = None
     secret: str = field(default="", repr=False)
     timeout_s: float = TIMEOUT_S
 
     def ask(self, parameters: Mapping[str, str]) -> Any:
         """Return the JSON value of the answer to one call; raises CallFailed or CallPutOff."""
+        if (refusal := url_refusal(self.url, self.hosts)) is not None:
+            raise CallFailed(refusal)
         host = urlsplit(self.url).hostname
-        if not is_allowed(self.url, self.hosts):
-            raise CallFailed(f"host {host} is not one of the source's hosts: {', '.join(self.hosts)}")
-        with self._turn():
+        with self._request_slot():
             answered = self._in_time(f"{self.url}?{urlencode(parameters)}")
         if answered.pause_s is not None:
-            self.lane.pause_until(time.time() + answered.pause_s)
+            self.limits.pause_until(time.time() + answered.pause_s)
         if answered.fault:
             raise CallFailed(f"{host}: {self.clean(answered.fault)}")
         try:
@@ -89,25 +89,21 @@ class Caller:
         raise CallFailed(f"{host}: answers with something other than JSON: {text}")
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _request_slot(self) -> Iterator[None]:
         until_s = time.monotonic() + self.timeout_s
-        while not self.lane.take_turn():
-            if time.monotonic() > until_s:
-                raise CallPutOff("not asked: crawls hold all turns at this host; ask again later")
-            time.sleep(ASKING_ANEW_S)
+        while (wait := self.limits.try_start(time.time())) is not None:
+            if time.monotonic() + wait.seconds > until_s:
+                raise _put_off(wait)
+            time.sleep(wait.seconds)
         try:
-            while (wait_s := self.lane.wait_s(time.time())) > 0:
-                if time.monotonic() + wait_s > until_s:
-                    raise CallPutOff(f"not asked: the host wants a pause of {wait_s:.0f} s more; ask again then")
-                time.sleep(wait_s)
-            if self.quota is not None and (wait_s := self.quota.take(time.time())) > 0:
-                raise CallPutOff(f"not asked: the key's calls are spent; the next one is granted in {wait_s:.0f} s")
+            if self.quota is not None and (wait := self.quota.try_take(time.time())) is not None:
+                raise _put_off(wait)
             yield
         finally:
-            self.lane.give_turn_back()
+            self.limits.finish()
 
     def _in_time(self, address: str) -> _Answered:
-        """Do a request in a thread that may be left behind: neither a name service nor a dripping server ends."""
+        """Make a request in a thread that may be left behind: a name service or a dripping server may never end."""
         answers: list[_Answered] = []
         thread = threading.Thread(target=lambda: answers.append(self._request(address)), daemon=True)
         thread.start()
@@ -121,12 +117,9 @@ class Caller:
                 return self._send(address, HTTPAdapter(max_retries=0), urllib.request.getproxies())
             port = parts.port or (443 if parts.scheme == "https" else 80)
             found = {str(info[4][0]) for info in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}
-            usable = sorted((ip for ip in found if is_open(ip, self.hosts)), key=lambda ip: ":" in ip)
-            if not usable:
-                return _Answered(
-                    fault=f"leads to {', '.join(sorted(found))}, which is not public; if that is meant, name the "
-                    "address in the source's hosts"
-                )
+            if (refusal := address_refusal(sorted(found), self.hosts)) is not None:
+                return _Answered(fault=refusal)
+            usable = sorted((ip for ip in found if is_open(ip, self.hosts)), key=lambda ip: ":" in ip)  # IPv4 first
             for ip in usable[:-1]:
                 try:
                     return self._send(_at(address, ip), _adapter(address), {})
@@ -140,12 +133,12 @@ class Caller:
         headers = {
             "User-Agent": self.user_agent,
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # what is not packed cannot unpack to more
+            "Accept-Encoding": "identity",  # an answer that is not packed cannot grow when unpacked
             "Host": urlsplit(self.url).netloc.rpartition("@")[2],
         }
-        roots = ssl.get_default_verify_paths()  # the system's own, as the crawl's
+        roots = ssl.get_default_verify_paths()  # the system's certificates, as in a crawl
         with requests.Session() as session:
-            session.trust_env = False  # no password out of a .netrc, no proxy but those named here
+            session.trust_env = False  # no password from a .netrc, no other proxy than those given
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             with session.get(
@@ -170,7 +163,7 @@ class Caller:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             return _Answered(fault="sends a compressed answer though asked not to")
         body = bytearray()
-        # to the very end: only there the library notices that a body is shorter than was announced
+        # to the very end: only there does the library notice that a body is shorter than announced
         while len(body) <= ANSWER_MAX_BYTES and (piece := response.raw.read(PIECE_BYTES)):
             body += piece
         if response.status_code != HTTPStatus.OK:
@@ -180,16 +173,16 @@ class Caller:
         return _Answered(bytes(body))
 
     def clean(self, text: str) -> str:
-        """Return a stranger's text without the secret, however it is written, and without control characters."""
-        return escaped(without_secret(text, self.secret))
+        """Return a text from outside without the secret and without control characters."""
+        return escaped(redacted(text, self.secret))
 
     def _beginning(self, body: bytes | bytearray) -> str:
-        """Return the first words of a body; cut only when the secret is out of it, or half of one might stay."""
+        """Return the first words of a body; it is cut after the secret is removed, or half of one might stay."""
         return self.clean(" ".join(body.decode("utf-8", "replace").split()))[:SAID_MAX]
 
 
 class _PinnedAdapter(HTTPAdapter):
-    """Speaks TLS with a host by its name, to whichever address the connection goes."""
+    """Speaks TLS with a host by its name, although the connection goes to an IP address."""
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -199,11 +192,9 @@ class _PinnedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, server_hostname=self.host, **kwargs)
 
 
-def without_secret(text: str, secret: str) -> str:
-    """Return a text without a secret, as it is or as it stands in addresses."""
-    for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret)):
-        text = redacted(text, form)
-    return text
+def _put_off(wait: Wait) -> CallPutOff:
+    when = f"in {wait.seconds:.0f} s" if wait.seconds >= 1 else "later"
+    return CallPutOff(f"not asked: {wait.reason}; ask again {when}")
 
 
 def _adapter(address: str) -> HTTPAdapter:
@@ -212,14 +203,14 @@ def _adapter(address: str) -> HTTPAdapter:
 
 
 def _at(address: str, ip: str) -> str:
-    """Return an address whose host is an IP address."""
+    """Return a URL with its host replaced by an IP address."""
     parts = urlsplit(address)
     host = f"[{ip}]" if ":" in ip else ip
     return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
 
 
 def _sentence(error: BaseException) -> str:
-    """Return what went wrong without the error's own text: that of the system's error beneath it, or its kind."""
+    """Return what went wrong without the error's own text: the system's error below it, else the error's class."""
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     said = next((each.strerror for each in _beneath(error) if each.strerror), type(error).__name__)
@@ -227,7 +218,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _beneath(error: BaseException) -> Iterator[OSError]:
-    """Yield the system's errors that led to one of a library."""
+    """Yield the system's errors that led to an error of a library."""
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         yield error
     for before in (error.__cause__, error.__context__, *error.args):

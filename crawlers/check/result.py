@@ -1,4 +1,4 @@
-"""Findings: what a check has seen in, a line for a person out."""
+"""Findings: the result of one check, and the line that a person reads."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ SUBJECT_WIDTH = 20
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; FAIL: a crawl would not work, note: good to know. `cure`: what to do about it."""
+    """The result of one check: FAIL means a crawl would not work, note is good to know; `cure` says what to do."""
 
     status: Literal["ok", "FAIL", "note"]
     subject: str
@@ -19,6 +19,6 @@ class Finding:
 
 
 def finding_line(finding: Finding) -> str:
-    """Return a finding as a line; lines below each other are aligned."""
+    """Return a finding as a line; the columns of all lines are aligned."""
     cure = f" → {finding.cure}" if finding.cure else ""
     return escaped(f"{finding.status:<4}  {finding.subject:<{SUBJECT_WIDTH}}  {finding.text}{cure}")

@@ -1,7 +1,7 @@
-"""Checks of the photo sites: the configuration and a caller in, findings out.
+"""Checks of the photo sites, by a few calls to their APIs.
 
 Flickr: whether the key is accepted and the licences exist. MediaWiki: whether the wiki answers, how far its replicas
-lag, and whether the categories exist. An answer of any other shape is a finding like all else.
+lag, and whether the categories exist. An answer of an unexpected shape is a finding, too.
 """
 
 import os
@@ -14,19 +14,18 @@ from corpus.errors import ConfigurationError
 from corpus.sections import Site
 from crawlers.check.request import Caller, CallFailed, CallPutOff
 from crawlers.check.result import Finding
-from crawlers.network.limits import Lane, limits_folder
+from crawlers.network.limits import HostLimits, limits_folder
 from crawlers.network.quota import Quota, quota_name
 from crawlers.network.scrapy_settings import user_agent
-from crawlers.sites import flickr, mediawiki
+from crawlers.sites import fields, flickr, mediawiki
 from crawlers.sites.api_client import Fault
-from crawlers.vetting import listing
-from crawlers.vetting.listing import WrongShape
+from crawlers.sites.fields import WrongShape
 
 TITLES_MAX = 50  # titles a request, for clients without special rights
 
 
 def check_flickr(configuration: Configuration, key: str) -> Iterator[Finding]:
-    """Yield what there is to say of Flickr; one call, which counts among the key's."""
+    """Check Flickr by one call, which counts among the key's."""
     section = configuration.sources.flickr
     yield from _cameras(configuration, "flickr", "a path at flickr.com/cameras", lambda camera: camera.flickr)
     if not key:
@@ -57,7 +56,7 @@ def check_flickr(configuration: Configuration, key: str) -> Iterator[Finding]:
 
 
 def check_wikimedia(configuration: Configuration) -> Iterator[Finding]:
-    """Yield what there is to say of the wiki and of the categories that would be crawled."""
+    """Check the wiki and the categories that a crawl would ask for."""
     section, cameras = configuration.sources.wikimedia, configuration.chosen.cameras
     yield from _cameras(configuration, "wikimedia", "a category", lambda camera: camera.commons)
     if section.structured_search:
@@ -93,7 +92,7 @@ def check_wikimedia(configuration: Configuration) -> Iterator[Finding]:
 def _cameras(
     configuration: Configuration, source: str, thing: str, place: Callable[[Any], str | None]
 ) -> Iterator[Finding]:
-    """Yield which of the chosen cameras a source is asked for, and which not."""
+    """Yield for which of the chosen cameras a crawl asks the source, and for which not."""
     cameras = configuration.chosen.cameras
     without = [camera.key for camera in cameras if not place(camera)]
     if len(without) < len(cameras):
@@ -105,12 +104,12 @@ def _cameras(
 
 
 def _wiki(url: str, answer: Any) -> Iterator[Finding]:
-    query = listing.mapping_at(answer, "query")
-    general = listing.mapping_at(query, "general")
-    name = listing.text_or_none(general.get("sitename")) or "a wiki without a name"
-    software = listing.text_or_none(general.get("generator")) or "MediaWiki"
+    query = fields.mapping_at(answer, "query")
+    general = fields.mapping_at(query, "general")
+    name = fields.text_or_none(general.get("sitename")) or "a wiki without a name"
+    software = fields.text_or_none(general.get("generator")) or "MediaWiki"
     yield Finding("ok", "wikimedia site", f"{name} ({software}) at {urlsplit(url).hostname}")
-    lags = [each.get("lag") for each in listing.list_at(query, "dbrepllag") if isinstance(each, Mapping)]
+    lags = [each.get("lag") for each in fields.list_at(query, "dbrepllag") if isinstance(each, Mapping)]
     lag_s = max((lag for lag in lags if isinstance(lag, int | float)), default=0)
     if lag_s > mediawiki.MAXLAG_S:
         text = f"replicas are {lag_s:g} s behind; crawls wait while it is more than {mediawiki.MAXLAG_S} s"
@@ -120,11 +119,11 @@ def _wiki(url: str, answer: Any) -> Iterator[Finding]:
 
 
 def _pages(answer: Any, titles: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the page of each title as it was asked for; wikis answer with titles of their own spelling."""
-    query = listing.mapping_at(answer, "query")
-    spelt = listing.list_at(query, "normalized") if "normalized" in query else []
+    """Yield each title as asked for with its page; wikis answer with titles in their own spelling."""
+    query = fields.mapping_at(answer, "query")
+    spelt = fields.list_at(query, "normalized") if "normalized" in query else []
     normal = {str(each.get("from")): str(each.get("to")) for each in spelt if isinstance(each, Mapping)}
-    pages = {str(page.get("title")): page for page in listing.list_at(query, "pages") if isinstance(page, Mapping)}
+    pages = {str(page.get("title")): page for page in fields.list_at(query, "pages") if isinstance(page, Mapping)}
     for title in titles:
         page = pages.get(normal.get(title, title))
         if page is None:
@@ -135,7 +134,7 @@ def _pages(answer: Any, titles: Iterable[str]) -> Iterator[tuple[str, Mapping[st
 def _category(title: str, where: str, page: Mapping[str, Any]) -> Finding:
     counts = page.get("categoryinfo")
     counts = counts if isinstance(counts, Mapping) else {}
-    files, below = (listing.number_or_none(counts.get(name), listing.INT64_MAX) or 0 for name in ("files", "subcats"))
+    files, below = (fields.number_or_none(counts.get(name), fields.INT64_MAX) or 0 for name in ("files", "subcats"))
     if page.get("invalid"):
         return Finding("FAIL", "wikimedia category", f"{title}: is no title a page can have", f"correct {where}")
     if not files and not below:
@@ -146,7 +145,7 @@ def _category(title: str, where: str, page: Mapping[str, Any]) -> Finding:
 
 
 def _wiki_asked(configuration: Configuration, parameters: dict[str, str]) -> Generator[Finding, None, Any]:
-    # no maxlag: the wiki is to say how far behind it is, not to turn us away
+    # no maxlag: the wiki shall say how far behind it is instead of refusing the call
     parameters = {"action": "query", "format": "json", "formatversion": "2"} | parameters
     section = configuration.sources.wikimedia
     return (yield from _asked(configuration, "wikimedia", section, parameters, mediawiki.fault))
@@ -161,16 +160,16 @@ def _asked(
     key: str = "",
     quota: tuple[str, int] | None = None,
 ) -> Generator[Finding, None, Any]:
-    """Return a good answer, None after yielding the finding that there is none."""
+    """Return a good answer; without one, yield the finding that says why and return None."""
     host, subject = urlsplit(section.api_url).hostname or "", f"{source} site"
     if not configuration.crawl.contact.strip():  # nor do crawls start without one
         yield Finding("FAIL", subject, "not asked: crawl.contact is empty", "set it to your address or page")
         return None
     try:
         folder = limits_folder(configuration.crawl.limits_folder, os.environ)
-        lane = Lane(folder, host, "api", section.api_requests, configuration.crawl.delay_s)
+        limits = HostLimits(folder, host, "api", section.api_requests, configuration.crawl.delay_s)
         counted = Quota(folder, *quota) if quota else None
-        caller = Caller(section.api_url, section.hosts, user_agent(configuration.crawl.contact), lane, counted, key)
+        caller = Caller(section.api_url, section.hosts, user_agent(configuration.crawl.contact), limits, counted, key)
         answer = caller.ask(parameters)
     except CallPutOff as put_off:
         yield Finding("note", subject, str(put_off))

@@ -1,16 +1,15 @@
-"""Waiting: for time, for a thread, for a turn, for several coroutines, on whichever reactor Scrapy runs.
+"""Waiting for time, threads, semaphores and several coroutines, on whichever reactor Scrapy runs.
 
-Under the asyncio reactor a coroutine may await futures alone, under the others Deferreds alone; Scrapy's
-`maybe_deferred_to_future` turns one into the other. So nothing here, or in what uses it, needs asyncio.
+Under the asyncio reactor a coroutine may await futures only, under the others Deferreds only; Scrapy's
+`maybe_deferred_to_future` turns one into the other. So neither this module nor its callers need asyncio.
 """
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Self, TypeVar, cast
 
 from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import DeferredList, DeferredSemaphore
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
@@ -21,66 +20,43 @@ logger = logging.getLogger(__name__)
 
 
 async def sleep(wait_s: float) -> None:
-    """Wait for `wait_s` seconds; not at all where that is not above zero."""
+    """Wait for `wait_s` seconds; return at once where that is zero or less."""
     if wait_s > 0:
-        from twisted.internet import reactor  # importing it installs it: Scrapy chooses which one first
+        from twisted.internet import reactor  # importing it installs it, and Scrapy has to choose which one first
 
         await maybe_deferred_to_future(deferLater(reactor, wait_s))
 
 
 async def in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Return what a blocking function returns, called in a thread of the reactor's pool."""
+    """Call a blocking function in a thread of the reactor's pool, and return its result."""
     result: Result = await maybe_deferred_to_future(deferToThread(function, *arguments))
     return result
 
 
 async def all_of(coroutines: Iterable[Awaitable[Any]]) -> None:
-    """Run coroutines side by side to the end of each, then raise the first exception there was, if any."""
+    """Run coroutines concurrently until all have ended, then raise the first of their exceptions, if any."""
     outcomes = await maybe_deferred_to_future(
         DeferredList([deferred_from_coro(each) for each in coroutines], consumeErrors=True)
     )
-    for is_well, outcome in outcomes:
-        if not is_well:
+    for has_succeeded, outcome in outcomes:
+        if not has_succeeded:
             raise cast(Failure, outcome).value  # type: ignore[misc, unused-ignore]
 
 
-class Turns:
-    """At most so many at a time; the others wait in the order in which they came."""
-
-    def __init__(self, number: int) -> None:
-        self.free = number
-        self.waiting: deque[Deferred[None]] = deque()
-
-    async def take(self) -> None:
-        """Wait for a turn."""
-        if self.free > 0:
-            self.free -= 1
-            return
-        abandoned: list[Deferred[None]] = []
-
-        def abandon(turn: Deferred[None]) -> None:
-            self.waiting.remove(turn)
-            abandoned.append(turn)
-
-        turn: Deferred[None] = Deferred(abandon)
-        self.waiting.append(turn)
-        try:
-            await maybe_deferred_to_future(turn)
-        except BaseException:  # cancelled at a shutdown, perhaps just when the turn had come
-            if turn.called and not abandoned:
-                self.give_back()
-            raise
-
-    def give_back(self) -> None:
-        """Let the next one have the turn."""
-        if self.waiting:
-            self.waiting.popleft().callback(None)
-        else:
-            self.free += 1
+async def acquire(semaphore: DeferredSemaphore) -> None:
+    """Wait for a token of a semaphore; a caller that is cancelled while it waits holds none."""
+    tokens: list[DeferredSemaphore] = []
+    acquired = semaphore.acquire().addCallback(tokens.append)
+    try:
+        await maybe_deferred_to_future(acquired)
+    except BaseException:  # cancelled at a shutdown, perhaps just when the token had come
+        if tokens:
+            semaphore.release()
+        raise
 
 
 class Every:
-    """Calls a function every `interval_s` while it is entered; an exception of it ends that, and nothing else."""
+    """Context manager that calls a function every `interval_s`; an exception is logged and ends the calls only."""
 
     def __init__(self, interval_s: float, function: Callable[[], Awaitable[None] | None]) -> None:
         self.interval_s = interval_s

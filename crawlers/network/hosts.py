@@ -1,9 +1,9 @@
-"""Hosts: every request in, only those to the source's own hosts let through, redirects included.
+"""Downloader middleware and resolver that let a crawl contact the source's own hosts only, redirects included.
 
-A file's address comes out of an API's answer, and a redirect out of a stranger's: neither may send the crawler
-anywhere else, into this machine's own network least of all. So names are checked, and then what they lead to: a
-connection is made to a public address only, or to one that stands in the source's `hosts` itself. The reactor's
-resolver sees to the latter, so no name can lead elsewhere between the check and the connection.
+A file's address comes from an API's answer and a redirect from any server, and neither may send the crawler elsewhere,
+least of all into this machine's own network. So host names are checked against the source's `hosts`, and then the
+addresses they resolve to: only public ones, and those that `hosts` names itself, are connected to. The check of
+addresses is in the reactor's resolver, so a name cannot resolve differently between the check and the connection.
 """
 
 import fnmatch
@@ -25,39 +25,57 @@ from twisted.internet.task import deferLater
 ALLOWED_HOSTS_SETTING = "SHUTTERPRINT_HOSTS"
 
 NAMES_KEPT_S = 300.0
-"""How long an answer of the name service is believed: a crawl may take days, and file hosts move meanwhile."""
+"""How long an answer of the name service is used: a crawl may take days, and file hosts move meanwhile."""
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that stand for IPv4 ones in their last four bytes (RFC 6052)."""
+"""IPv6 addresses whose last four bytes are an IPv4 address (RFC 6052)."""
 
 
 class HostRefused(IgnoreRequest):
-    """A request to a host that may not be contacted; its text says why."""
+    """The request goes to a host that may not be contacted; the text says why."""
 
 
 def is_allowed(url: str, patterns: Iterable[str]) -> bool:
-    """Whether `url` is HTTP(S) to a host one of the shell-style `patterns` takes, case ignored."""
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and _takes(patterns, parts.hostname or "")
+    """Whether `url` is HTTP(S) to a host that one of the shell-style `patterns` matches, case ignored."""
+    return url_refusal(url, patterns) is None
+
+
+def url_refusal(url: str, patterns: Iterable[str]) -> str | None:
+    """Return why a URL may not be requested, None where it may; `patterns` as for `is_allowed`."""
+    parts, patterns = urlsplit(url), tuple(patterns)
+    if parts.scheme not in ("http", "https"):
+        return f"addresses of scheme {parts.scheme} are not asked for, only http and https"
+    if not _matches(patterns, parts.hostname or ""):
+        return f"host {parts.hostname} is not one of the source's hosts: {', '.join(patterns)}"
+    return None
+
+
+def address_refusal(addresses: Iterable[str], patterns: Iterable[str]) -> str | None:
+    """Return why none of a host's addresses may be connected to, None where one may; continues "host such and such"."""
+    addresses, patterns = tuple(addresses), tuple(patterns)
+    if any(is_open(address, patterns) for address in addresses):
+        return None
+    found = ", ".join(addresses)
+    return f"leads to {found}, which is not public; if that is meant, name the address in the source's hosts"
 
 
 def is_open(address: str, patterns: Iterable[str]) -> bool:
-    """Whether an IP address may be connected to: it is public, or one of `patterns` takes the address itself."""
+    """Whether an IP address may be connected to: it is public, or one of `patterns` matches the address itself."""
     ip = ipaddress.ip_address(address.partition("%")[0])  # behind it: the interface of a link-local address
-    if isinstance(ip, ipaddress.IPv6Address):  # judged as the IPv4 address it leads to, where it does
+    if isinstance(ip, ipaddress.IPv6Address):  # judged as the IPv4 address it stands for, where it does
         in_nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
         ip = ip.ipv4_mapped or ip.sixtofour or in_nat64 or ip
-    return (ip.is_global and not ip.is_multicast) or _takes(patterns, str(ip))
+    return (ip.is_global and not ip.is_multicast) or _matches(patterns, str(ip))
 
 
 def is_through_proxy(url: str) -> bool:
-    """Whether the environment (HTTPS_PROXY, NO_PROXY …) has a request go through a proxy, which looks names up."""
+    """Whether the environment (HTTPS_PROXY, NO_PROXY …) sends a request through a proxy, which resolves the name."""
     parts = urlsplit(url)
     return parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.netloc)
 
 
 class AllowedHosts:
-    """Downloader middleware that lets no other host be contacted; the photo then gets a failed row."""
+    """Downloader middleware that refuses requests to other hosts; the photo then gets a failed row."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self.patterns = tuple(patterns)
@@ -65,26 +83,24 @@ class AllowedHosts:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Return the middleware for the hosts the spider has put into the settings."""
+        """Return the middleware for the hosts that the spider has put into the settings."""
         return cls(crawler.settings.getlist(ALLOWED_HOSTS_SETTING))
 
     async def process_request(self, request: Request) -> None:
-        """Raise HostRefused for a request that may not be made, CannotResolveHostError for a name not known."""
+        """Raise HostRefused for a request that may not be made, CannotResolveHostError for an unknown name."""
+        if (refusal := url_refusal(request.url, self.patterns)) is not None:
+            raise HostRefused(refusal)
         parts = urlsplit(request.url)
-        if parts.scheme not in ("http", "https"):
-            raise HostRefused(f"addresses of scheme {parts.scheme} are not asked for, only http and https")
-        if not is_allowed(request.url, self.patterns):
-            raise HostRefused(f"host {parts.hostname} is not one of the source's hosts: {', '.join(self.patterns)}")
         origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in self.through_proxy:  # looked up once: it reads the whole environment
+        if origin not in self.through_proxy:  # asked once: it reads the whole environment
             self.through_proxy[origin] = is_through_proxy(request.url)
         if not self.through_proxy[origin]:
             await self._check_addresses(str(parts.hostname))
 
     async def _check_addresses(self, host: str) -> None:
-        from twisted.internet import reactor  # importing it installs it: Scrapy chooses which one first
+        from twisted.internet import reactor  # importing it installs it, and Scrapy has to choose which one first
 
-        if not reactor.running:  # but for asyncio's, Scrapy starts the spider first, and sets the resolver then
+        if not reactor.running:  # except asyncio's: Scrapy starts the spider first, then sets the resolver
             await maybe_deferred_to_future(deferLater(reactor, 0))
         resolver = reactor.nameResolver
         if not isinstance(resolver, PublicResolver):
@@ -95,17 +111,14 @@ class AllowedHosts:
         addresses = await resolver.look_up(host)
         if not addresses:
             raise CannotResolveHostError(f"no address is known of host {host}")
-        if not any(is_open(address, self.patterns) for address in addresses):
-            raise HostRefused(
-                f"host {host} leads to {', '.join(addresses)}, which is not public; "
-                "if that is meant, name the address in the source's hosts"
-            )
+        if (refusal := address_refusal(addresses, self.patterns)) is not None:
+            raise HostRefused(f"host {host} {refusal}")
 
 
 class PublicResolver:
-    """The reactor's resolver, which gives no address that may not be connected to; address literals too pass it.
+    """The reactor's resolver, which returns only addresses that may be connected to; address literals pass it too.
 
-    Scrapy's setting TWISTED_DNS_RESOLVER names it. `patterns` are those of the crawl, set by the middleware.
+    Scrapy's setting TWISTED_DNS_RESOLVER names it. The middleware sets `patterns` to those of the crawl.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -125,7 +138,7 @@ class PublicResolver:
         self.reactor.installNameResolver(self)
 
     async def look_up(self, host: str) -> list[str]:
-        """Return all addresses of a host, public or not; none: it has none."""
+        """Return all addresses of a host, public or not; an empty list where it has none."""
         if host not in self._fresh():
             found: Deferred[list[Any]] = Deferred()
             self.original.resolveHostName(_Collected(found.callback), host)
@@ -141,7 +154,7 @@ class PublicResolver:
         addressTypes: Sequence[type[Any]] | None = None,  # noqa: N803
         transportSemantics: str = "TCP",  # noqa: N803
     ) -> Any:
-        """Give the receiver the addresses of a host that may be connected to."""
+        """Give the receiver those addresses of a host that may be connected to."""
 
         def give(addresses: list[Any]) -> None:
             for address in addresses:
@@ -164,7 +177,7 @@ class PublicResolver:
 
 
 class _Collected:
-    """Takes a resolution's addresses one by one, hands them on all together."""
+    """Collects the addresses of a resolution and passes them on together."""
 
     def __init__(
         self, done: Callable[[list[Any]], None], began: Callable[[Any], None] = lambda resolution: None
@@ -179,5 +192,5 @@ class _Collected:
         self.done(self.addresses)
 
 
-def _takes(patterns: Iterable[str], host: str) -> bool:
+def _matches(patterns: Iterable[str], host: str) -> bool:
     return any(fnmatch.fnmatchcase(host.casefold(), pattern.casefold()) for pattern in patterns)

@@ -1,21 +1,20 @@
-"""Politeness: every request in; out only as many, and as fast, as the site grants all crawls of this machine together.
+"""Downloader middleware that delays requests to what each site allows all crawls of this machine, and retries them.
 
-Limits are those of `crawlers.network.limits` and `crawlers.network.quota`: requests at once by host and kind (`api`,
-`file`), the pause between two, the pace of downloads, the calls an hour of a key. A request says its kind in
-`meta["kind"]`.
+The limits are those of `crawlers.network.limits` and `crawlers.network.quota`: requests at once by host and kind
+(`api`, `file`, named in `meta["kind"]`), the pause between two, the pace of downloads, the calls an hour of a key.
 
-Also the one place of retries: a broken server (5xx, 408) and a broken connection are asked again, up to `retries`
-times, each time after twice the pause. A server that asks for patience (429, or a Retry-After) gets it: no crawl on
-this machine asks that host before the time is over, and it is no failure of the photo; but patience has an end, too.
+All retries are made here. After a server's error (5xx, 408) or a broken connection a request is sent again up to
+`retries` times, each time after twice the pause. A server that asks for patience (429, or a Retry-After) gets it: no
+crawl on this machine contacts that host before the time is over, and it does not count as a failure of the photo; but
+only PATIENCE_TIMES and for PATIENCE_S.
 
-Scrapy's own limit a host does not hold on the asyncio reactor: its downloader counts a transfer only once its
-task runs, and starts whatever is queued until then. Here a request waits for its turn before it gets there.
+Scrapy's own limit per host does not hold on the asyncio reactor: its downloader counts a transfer only once its
+task runs, and starts whatever is queued until then. Here a request waits before it gets there.
 """
 
 import email.utils
 import logging
 import math
-import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -34,11 +33,12 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 from scrapy.http import Response
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 
-from crawlers.network.concurrency import Turns, sleep
-from crawlers.network.limits import Lane
-from crawlers.network.quota import Quota
+from crawlers.network.concurrency import acquire, sleep
+from crawlers.network.limits import HostLimits, Wait
+from crawlers.network.quota import CALLS_SPENT, Quota
 
 LIMITS_SETTING = "SHUTTERPRINT_LIMITS"
 """Setting: {folder, delay_s, retries, api_requests, file_requests, megabits_per_s, quota: [name, calls an hour]}."""
@@ -46,9 +46,9 @@ LIMITS_SETTING = "SHUTTERPRINT_LIMITS"
 KIND = "kind"
 """Key of a request's meta: `api` or `file`."""
 WAITING_STAT = "shutterprint/waiting"
-"""Scrapy stat: until when (`time.time()`) is waited, and for what."""
+"""Scrapy stat: until when (`time.time()`) the crawl waits, and for what."""
 PATIENCE = "patience"
-"""Key of a request's meta: how often, and for how many seconds in all, its server has put it off."""
+"""Key of a request's meta: how often, and by how many seconds in all, its server has put it off."""
 
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
 HOST_WIDE_STATUSES = frozenset({429, 503})
@@ -68,19 +68,20 @@ LONGEST_PAUSE_S = 60.0
 TRANSFER = "transfer"
 """Key of a request's meta, for originals: its `download.transfer.Transfer`, fed by the spider as the bytes arrive."""
 LONGEST_RETRY_AFTER_S = 3600.0
-"""A site that asks for more than an hour gets an hour; the run's next attempt comes with the next crawl."""
+"""A site that asks for a longer pause gets an hour; what fails then is tried again by the next crawl."""
 PATIENCE_TIMES, PATIENCE_S = 30, 2 * 3600.0
-"""How often, and for how long in all, one request is put off by its server before it counts as failed."""
+"""How often, and for how long in all, a server may put off one request before it counts as failed."""
 WORTH_SAYING_S = 3.0
-"""A person watching wants to know what is waited for from here on."""
-ASKING_ANEW_S = 0.02
-"""Turns that other processes hold are asked for anew after this and up to as much again; nobody queues between them."""
+"""From here on a person watching wants to know what the crawl waits for."""
 
 logger = logging.getLogger("crawlers.network.politeness")
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for (RFC 9110 §10.2.3: seconds or a date), None for none."""
+    """Return the seconds that a Retry-After header asks for (RFC 9110 §10.2.3: seconds or a date).
+
+    None where there is no header or it is neither; at most LONGEST_RETRY_AFTER_S.
+    """
     if value is None:
         return None
     try:
@@ -89,7 +90,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
         try:
             moment = email.utils.parsedate_to_datetime(value)
             seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-        except (ValueError, OverflowError):  # years beyond all calendars are no dates either
+        except (ValueError, OverflowError):  # OverflowError: a year beyond the calendar
             return None
     if math.isnan(seconds):  # "nan" is a number to Python
         return None
@@ -97,90 +98,92 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
 
 
 def pause_s(attempt: int) -> float:
-    """Return the pause before the retry number `attempt` (1 is the first), without a word from the server."""
+    """Return the seconds to pause before retry number `attempt` (1 is the first) where the server names none."""
     return float(min(FIRST_PAUSE_S * 2.0 ** (attempt - 1), LONGEST_PAUSE_S))
 
 
-class _Lane:
-    """The requests of one kind to one host: first a turn within this process, then one among all."""
+class _Queue:
+    """Requests of one kind to one host: they wait in order within this process, then for the shared limits."""
 
     def __init__(
         self, limits: dict[str, Any], host: str, kind: Literal["api", "file"], say: Callable[[float, str], None]
     ) -> None:
         self.host, self.say = host, say
-        requests = int(limits[f"{kind}_requests"])
+        folder, requests, quota = Path(limits["folder"]), int(limits[f"{kind}_requests"]), limits.get("quota")
         bytes_per_s = limits["megabits_per_s"] * 1e6 / 8 if kind == "file" and limits["megabits_per_s"] else None
-        self.turns = Turns(requests)
-        self.shared = Lane(Path(limits["folder"]), host, kind, requests, limits["delay_s"], bytes_per_s)
-        quota = limits.get("quota")
-        self.quota = Quota(Path(limits["folder"]), *quota) if quota and kind == "api" else None
+        self.semaphore = DeferredSemaphore(requests)
+        self.limits = HostLimits(folder, host, kind, requests, limits["delay_s"], bytes_per_s)
+        self.quota = Quota(folder, *quota) if quota and kind == "api" else None
 
     async def enter(self) -> None:
         """Wait until a request may be sent."""
-        await self.turns.take()
-        has_turn = False
+        await acquire(self.semaphore)
         try:
-            while not (has_turn := self.shared.take_turn()):
-                await sleep(ASKING_ANEW_S * (1 + random.random()))
-            while True:  # while this request waited, another one's answer may have asked for a longer pause
-                if (wait_s := self.shared.wait_s(time.time())) > 0:
-                    if wait_s > WORTH_SAYING_S:
-                        self.say(wait_s, f"{self.host} has asked for a pause, or the pace is reached")
-                elif self.quota is not None and (wait_s := self.quota.take(time.time())) > 0:
-                    self.say(wait_s, "the key's calls of this hour are spent")
-                else:
-                    break
-                await sleep(wait_s)
-        except BaseException:  # cancelled at a shutdown: the turn must go to the next one whatever happened
-            if has_turn:
-                self.shared.give_turn_back()
-            self.turns.give_back()
+            while (wait := self._try_start()) is not None:
+                if wait.seconds > WORTH_SAYING_S or wait.reason == CALLS_SPENT:
+                    self.say(wait.seconds, f"{self.host}: {wait.reason}")
+                await sleep(wait.seconds)
+        except BaseException:  # cancelled at a shutdown: the next request must get the token whatever happened
+            self.semaphore.release()
             raise
 
     def leave(self, size_bytes: int) -> None:
-        """Give the turn back, `size_bytes` after it was taken."""
+        """End a request that brought `size_bytes`."""
         try:
-            self.shared.charge(size_bytes)
+            self.limits.finish(size_bytes)
         finally:
-            self.shared.give_turn_back()
-            self.turns.give_back()
+            self.semaphore.release()
+
+    def _try_start(self) -> Wait | None:
+        """Start a request where the host's limits and the key's quota allow it, or return how long to wait."""
+        wait = self.limits.try_start(time.time())
+        if wait is not None or self.quota is None:
+            return wait
+        is_granted = False
+        try:  # the quota comes last: a call is counted only when it is made
+            wait = self.quota.try_take(time.time())
+            is_granted = wait is None
+        finally:
+            if not is_granted:
+                self.limits.finish()
+        return wait
 
 
 class Politeness:
-    """Downloader middleware, the innermost: what it lets through is sent at once."""
+    """The innermost downloader middleware: what it lets through is sent at once."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self.limits: dict[str, Any] = crawler.settings.getdict(LIMITS_SETTING)
-        self.lanes: dict[tuple[str, str], _Lane] = {}
+        self.queues: dict[tuple[str, str], _Queue] = {}
         self.sent: set[Request] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Return the middleware with the limits the spider has put into the settings."""
+        """Return the middleware with the limits that the spider has put into the settings."""
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
         """Wait until the request may be sent."""
         await sleep(request.meta.get("not_before_s", 0.0) - time.monotonic())
-        await self._lane(request).enter()
+        await self._queue(request).enter()
         self.sent.add(request)
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        """Give the turn back; an answer that says "later" becomes the request's next attempt."""
+        """Free the request's slot; an answer that says "later" becomes the request's next attempt."""
         try:
             header = response.headers.get(b"Retry-After")
             asked_s = retry_after_s(header.decode("latin-1") if header else None, datetime.now(UTC))
             is_later = response.status in TRANSIENT_STATUSES
             put_off = request.meta.get(PATIENCE, (0, 0.0))[0]
-            # never at once: a clock that is fast makes every date one of the past
+            # never at once: to a clock that is fast, every date lies in the past
             wait_s = max(asked_s or 0.0, pause_s(self._attempt(request) + put_off)) if is_later else asked_s or 0.0
-            # MediaWiki's "maxlag" comes with status 200. Before the turn is given back: whoever takes it must wait
+            # MediaWiki's "maxlag" comes with status 200; paused before the slot is free, or the next one would not wait
             if wait_s > 0 and (asked_s is not None or response.status in HOST_WIDE_STATUSES):
-                self._lane(request).shared.pause_until(time.time() + wait_s)
+                self._queue(request).limits.pause_until(time.time() + wait_s)
                 self._wait(wait_s, f"{urlsplit(request.url).hostname} asked for a pause of {wait_s:.0f} s")
         finally:
-            self._give_turn_back(request, len(response.body))
+            self._free_slot(request, len(response.body))
         if not is_later:
             return response
         is_patient = asked_s is not None or response.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -190,9 +193,9 @@ class Politeness:
         return again or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        """Give the turn back; a broken connection becomes the request's next attempt."""
+        """Free the request's slot; a broken connection becomes the request's next attempt."""
         transfer = request.meta.get(TRANSFER)
-        self._give_turn_back(request, transfer.received_bytes if transfer else 0)
+        self._free_slot(request, transfer.received_bytes if transfer else 0)
         if not isinstance(exception, TRANSIENT_ERRORS):
             return None
         wait_s = pause_s(self._attempt(request))
@@ -200,48 +203,47 @@ class Politeness:
             self._say(request, type(exception).__name__, wait_s)
         return again
 
-    def _lane(self, request: Request) -> _Lane:
+    def _queue(self, request: Request) -> _Queue:
         host = urlsplit(request.url).hostname or ""
         kind: Literal["api", "file"] = "api" if request.meta.get(KIND) == "api" else "file"
-        if (host, kind) not in self.lanes:
-            self.lanes[host, kind] = _Lane(self.limits, host, kind, self._wait)
-        return self.lanes[host, kind]
+        if (host, kind) not in self.queues:
+            self.queues[host, kind] = _Queue(self.limits, host, kind, self._wait)
+        return self.queues[host, kind]
 
-    def _give_turn_back(self, request: Request, size_bytes: int) -> None:
-        # not every request that ends here was sent: another middleware may have stopped it before its turn
+    def _free_slot(self, request: Request, size_bytes: int) -> None:
+        # not every request that ends here was sent: another middleware may have stopped it before
         if request in self.sent:
             self.sent.remove(request)
-            self._lane(request).leave(size_bytes)
+            self._queue(request).leave(size_bytes)
 
     @staticmethod
     def _attempt(request: Request) -> int:
         return int(request.meta.get("attempt", 0)) + 1
 
     def _again(self, request: Request, wait_s: float) -> Request | None:
-        """Return the next attempt after a failure, None when there were enough."""
+        """Return the next attempt after a failure, None after the last of `retries`."""
         attempt = self._attempt(request)
-        if attempt > self.limits["retries"]:
-            return None
-        again: Request = request.copy()
-        again.meta["attempt"] = attempt
-        again.meta["not_before_s"] = time.monotonic() + wait_s
-        return again
+        return _repeated(request, wait_s, "attempt", attempt) if attempt <= self.limits["retries"] else None
 
     @staticmethod
     def _later(request: Request, wait_s: float) -> Request | None:
-        """Return the request for when its server will have it, None when it was put off often or long enough."""
+        """Return the request for when its server asks for it, None where it was put off too often or too long."""
         times, waited_s = request.meta.get(PATIENCE, (0, 0.0))
         if times >= PATIENCE_TIMES or waited_s + wait_s > PATIENCE_S:
             return None
-        again: Request = request.copy()
-        again.meta[PATIENCE] = (times + 1, waited_s + wait_s)
-        again.meta["not_before_s"] = time.monotonic() + wait_s
-        return again
+        return _repeated(request, wait_s, PATIENCE, (times + 1, waited_s + wait_s))
 
     def _wait(self, wait_s: float, why: str) -> None:
-        """Note what is waited for, for the spider's progress to show."""
+        """Note what the crawl waits for, for the spider's progress to show."""
         self.crawler.stats.set_value(WAITING_STAT, (time.time() + wait_s, why))
         logger.log(logging.INFO if wait_s > LONGEST_PAUSE_S else logging.DEBUG, "%s; going on in %.0f s", why, wait_s)
 
     def _say(self, request: Request, why: str, wait_s: float) -> None:
         logger.debug("%s from %s: asking again in %.0f s", why, urlsplit(request.url).hostname, wait_s)
+
+
+def _repeated(request: Request, wait_s: float, key: str, value: Any) -> Request:
+    """Return a copy of a request, to be sent after `wait_s`, with an entry of its meta replaced."""
+    again: Request = request.copy()
+    again.meta.update({key: value, "not_before_s": time.monotonic() + wait_s})
+    return again

@@ -1,11 +1,11 @@
-"""Quota: calls an hour that a site grants a key; a wish to call in, a yes or the seconds to wait out.
+"""Quota of a key's calls an hour, shared by all crawls of a machine: take a call, or return the seconds to wait.
 
-A bucket of tokens in a small file, shared by all processes of a machine, that outlives them. It holds a tenth of the
-hour's calls and fills at the pace of the other nine: in any hour whatever, no more can be taken than one full bucket
-and what flows into it meanwhile, which is just the hour's calls. (A bucket that holds the whole hour's calls would
-let twice as many through in the hour after a rest.) The key itself is in no file: `quota_name` stands for it.
+It is a token bucket in a small file that outlives the processes. The bucket holds a tenth of the hour's calls and fills
+at the pace of the other nine tenths, so in any hour at most one full bucket and what flows in can be taken: exactly the
+hour's calls. (A bucket of the whole hour's calls would let twice as many through in the hour after a rest.) The key
+itself is in no file: `quota_name` stands for it.
 
-A clock that is set back fills nothing until it has caught up, an hour at the longest. A file that is damaged counts as
+After a clock is set back nothing flows in until it has caught up, for an hour at the longest. A damaged file counts as
 an empty bucket.
 """
 
@@ -15,22 +15,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 from corpus.text import unique_slug
-from crawlers.network.limits import SHORTEST_WAIT_S, locked, read_numbers, write_numbers
+from crawlers.network.limits import SHORTEST_WAIT_S, Wait, locked, read_numbers, write_numbers
 
 HOUR_S = 3600.0
 BURST = 0.1
-"""Share of an hour's calls that may be made at once; a greater one leaves less for the steady pace."""
+"""Share of an hour's calls that may be made at once; a larger share leaves less for the steady pace."""
+CALLS_SPENT = "the key's calls of this hour are spent"
 
 
 def quota_name(key: str) -> str:
-    """Return what a secret key's quota is named by: 16 hex digits that tell nothing of the key."""
+    """Return the name of a secret key's quota: 16 hex digits that do not reveal the key."""
     return sha256(key.encode()).hexdigest()[:16]
 
 
 class Quota:
-    """The calls of one key; `per_hour`, 2 at least, in no sliding hour more.
+    """The calls of one key: at most `per_hour` in any sliding hour.
 
-    Raises ValueError for fewer, ConfigurationError where the folder cannot be used.
+    Raises ValueError for fewer than 2, ConfigurationError where the folder cannot be used.
     """
 
     def __init__(self, folder: Path, name: str, per_hour: int) -> None:
@@ -42,26 +43,23 @@ class Quota:
         with locked(self.path):
             pass
 
-    def take(self, now_s: float) -> float:
-        """Return 0.0 where a call may be made now, and count it; else the seconds until one may.
-
-        `now_s`: `time.time()`.
-        """
+    def try_take(self, now_s: float) -> Wait | None:
+        """Count a call that is made now, or return how long to wait for one; `now_s`: `time.time()`."""
         with locked(self.path) as file:
             tokens, at_s = self._filled(read_numbers(file, 2), _is_new(file), now_s)
             is_granted = tokens >= 1
             write_numbers(file, tokens - is_granted, at_s)
         if is_granted:
-            return 0.0
-        return max(at_s - now_s + (1 - tokens) / self.per_s, SHORTEST_WAIT_S)
+            return None
+        return Wait(max(at_s - now_s + (1 - tokens) / self.per_s, SHORTEST_WAIT_S), CALLS_SPENT)
 
     def left(self, now_s: float) -> int:
-        """Return how many calls may be made right now; `now_s`: `time.time()`."""
+        """Return how many calls may be made at once now; `now_s`: `time.time()`."""
         with locked(self.path) as file:
             return int(self._filled(read_numbers(file, 2), _is_new(file), now_s)[0])
 
     def _filled(self, was: list[float] | None, is_new: bool, now_s: float) -> tuple[float, float]:
-        """Return the tokens in the bucket, and up to when what flows in is counted among them."""
+        """Return the tokens in the bucket, and the time up to which what flowed in is counted among them."""
         if was is None:
             return (float(self.burst) if is_new else 0.0), now_s
         tokens, at_s = was

@@ -1,27 +1,31 @@
-"""Redaction: log records in, the same without the secret out.
+"""Redaction: removes a secret from texts and from whatever is logged.
 
 Flickr takes its key in the address of a request, and addresses stand in messages, in arguments and in tracebacks.
 """
 
 import logging
+from urllib.parse import quote, quote_plus
 
 REPLACEMENT = "[key]"
 
 
 def redacted(text: str, secret: str) -> str:
-    """Return a text without the secret."""
-    return text.replace(secret, REPLACEMENT) if secret else text
+    """Return a text without the secret, whether as it is or as it is quoted in addresses."""
+    if secret:
+        for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret)):
+            text = text.replace(form, REPLACEMENT)
+    return text
 
 
 class Redaction(logging.Filter):
-    """Replaces a secret in whatever a handler is about to write."""
+    """Logging filter that replaces a secret in whatever a handler is about to write."""
 
     def __init__(self, secret: str) -> None:
         super().__init__()
         self.secret = secret
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place and let it pass."""
+        """Rewrite the record in place, and return True so that it is written."""
         message = record.getMessage()
         record.msg, record.args = redacted(message, self.secret), ()
         if record.exc_info and not record.exc_text:
@@ -33,6 +37,6 @@ class Redaction(logging.Filter):
 
 
 def redact_logs(secret: str) -> None:
-    """Keep a secret out of everything the handlers of the root logger write from now on."""
+    """Keep a secret out of everything that the root logger's present handlers write from now on."""
     for handler in logging.root.handlers:
         handler.addFilter(Redaction(secret))

@@ -1,4 +1,4 @@
-"""Identity: the configuration in, the Scrapy settings that follow from it out: who crawls, whom, and how fast."""
+"""Scrapy's settings that follow from `pipelines.yaml`: who crawls, which hosts, and how fast."""
 
 import os
 from importlib.metadata import PackageNotFoundError, version
@@ -11,11 +11,11 @@ from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import LIMITS_SETTING
 
 ANSWER_MAX_BYTES = 16 << 20
-"""The longest answers, 500 photos with all they have, are below 2 MiB; also the most that a packed one unpacks to."""
+"""Limit of an answer, also after decompression; the longest ones, 500 photos with all fields, are below 2 MiB."""
 
 
 def user_agent(contact: str) -> str:
-    """Return the User-Agent: program, version and whom to write to, as the sites' policies ask."""
+    """Return the User-Agent: program, version and contact, as the sites' policies demand."""
     try:
         number = version("shutterprint")
     except PackageNotFoundError:  # run from a bare checkout
@@ -24,22 +24,21 @@ def user_agent(contact: str) -> str:
 
 
 def scrapy_settings(configuration: Configuration, site: Site | None, quota: tuple[str, int] | None) -> dict[str, Any]:
-    """Return Scrapy's settings for a crawl that may contact the hosts of `site` only, none where that is None.
+    """Return Scrapy's settings for a crawl that may contact the hosts of `site` only, or no host where it is None.
 
-    `quota`: the name of a key and its calls an hour, where the site counts them.
+    `quota`: the name of a key's quota and its calls an hour, where the site counts them.
     """
     crawl = configuration.crawl
     settings: dict[str, Any] = {
         "USER_AGENT": user_agent(crawl.contact),
         "DOWNLOAD_TIMEOUT": crawl.timeout_s,
-        # originals that are too large are refused by the door, which sees the size first; this is the last resort
+        # the last resort: an original that is too large is refused before, by the size that its server announces
         "DOWNLOAD_MAXSIZE": max(2 * crawl.original_max_bytes, ANSWER_MAX_BYTES),
         ALLOWED_HOSTS_SETTING: list(site.hosts) if site else [],
     }
     if site is not None:
-        at_once = (
-            site.api_requests + site.file_requests
-        )  # held by crawlers.network.politeness; Scrapy may not be stricter
+        # crawlers.network.politeness keeps the limits, and Scrapy must not be stricter
+        at_once = site.api_requests + site.file_requests
         settings |= {
             "CONCURRENT_REQUESTS": at_once,
             "CONCURRENT_REQUESTS_PER_DOMAIN": at_once,

@@ -1,6 +1,6 @@
-"""Asking an API: an address and parameters in, the JSON it answers out, asked again where it is only busy.
+"""API client: sends a call to a site's API, repeats it while the site is only busy, and returns the answer's JSON.
 
-Both APIs report their errors with HTTP status 200; `Fault` is what such an answer means for the crawl.
+Both APIs report their errors with HTTP status 200; `Fault` says what such an answer means for the crawl.
 """
 
 import json
@@ -31,20 +31,20 @@ Answer = dict[str, Any]
 
 
 class CrawlStopped(StageError):  # noqa: N818 - it says what happened to the crawl
-    """The site refuses this crawl altogether: the key, the contact or a limit is wrong."""
+    """The site refuses the whole crawl: the key, the contact or a limit is wrong."""
 
 
 class ListingFailed(StageError):  # noqa: N818
-    """One listing could not be had; its query stays open, the others go on."""
+    """One listing failed; its query stays open, and the others go on."""
 
 
 class QuerySkipped(StageError):  # noqa: N818
-    """The site says that one query has nothing for us; the others go on."""
+    """The site says that one query has no results for us; the others go on."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What an API's error means: ask again (after `wait_s`, if it said so), stop the crawl, or skip the query."""
+    """What an API's error means: ask again (after `wait_s` where it says so), stop the crawl, or skip the query."""
 
     meaning: Literal["retry", "stop", "skip"]
     text: str
@@ -53,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Api:
-    """One site's API. `fault` reads its answers, given the body and the Retry-After header."""
+    """One site's API. `fault`: returns the error of an answer, given its body and Retry-After header."""
 
     url: str
     download: Callable[[Request], Awaitable[Response]]
@@ -77,7 +77,7 @@ class Api:
             if fault.wait_s is None:
                 attempt += 1
                 wait_s = pause_s(attempt)
-            else:  # it asks for patience, and gets it: a wiki lags for minutes
+            else:  # the site asks for patience, and gets it: the replicas of a wiki lag for minutes
                 times, wait_s = times + 1, max(fault.wait_s, FIRST_PAUSE_S)
                 waited_s += wait_s
             if attempt > self.retries or times > PATIENCE_TIMES or waited_s > PATIENCE_S:
@@ -95,7 +95,7 @@ class Api:
             raise CrawlStopped(f"{host}: {error}") from error
         except TRANSIENT_ERRORS as error:
             raise ListingFailed(f"{host}: {type(error).__name__}") from error
-        except (DownloadCancelledError, IgnoreRequest):  # what they say holds the address, and that the key
+        except (DownloadCancelledError, IgnoreRequest):  # their texts hold the address, which holds the key
             text = f"the answer is longer than {ANSWER_MAX_BYTES} bytes, or leads nowhere"
             raise ListingFailed(f"{host}: {text}") from None
         if response.status in TRANSIENT_STATUSES:
@@ -106,6 +106,6 @@ class Api:
         header = response.headers.get(b"Retry-After")
         try:
             answer = json.loads(response.body)
-        except (ValueError, RecursionError):  # no JSON, or brackets without end
+        except (ValueError, RecursionError):  # not JSON, or brackets nested too deep
             return None, None
         return (answer if isinstance(answer, dict) else None), header.decode("latin-1") if header else None

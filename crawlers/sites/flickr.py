@@ -1,8 +1,9 @@
-"""The Flickr API: its answers in, photos as found and what its errors mean out. Pure.
+"""The Flickr API: parameters of its calls, the photos in its answers, and the meaning of its errors. Pure.
 
-Methods and fields as https://www.flickr.com/services/api/ documents them; the parameter `camera` is undocumented
-and takes the path of flickr.com/cameras. Misspelt parameters are ignored in silence, so nothing is believed unseen.
-An answer of another shape raises WrongShape; an entry of another shape is found, with what is wrong as its error.
+Methods and fields are as documented at https://www.flickr.com/services/api/; the parameter `camera` is undocumented
+and takes the path of flickr.com/cameras. The API silently ignores misspelt parameters, so every answer is checked.
+An answer of another shape raises WrongShape; an entry of another shape becomes a photo whose `error` says what is
+wrong.
 """
 
 import re
@@ -12,17 +13,18 @@ from urllib.parse import urlsplit
 
 from corpus.records import version_of
 from corpus.text import iso_time
+from crawlers.sites import fields
 from crawlers.sites.api_client import Fault
-from crawlers.vetting import listing
-from crawlers.vetting.listing import Judge, ListedFile, WrongShape, format_reasons
+from crawlers.sites.fields import WrongShape
+from crawlers.vetting.listing import Judge, ListedFile, format_reasons
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 from curation.reasons import in_funnel_order
 
-PER_PAGE = 500  # the most the API gives
-SLICE_TOTAL_MAX = 3000  # totals are estimates: this far below the cap of 4,000 distinct results, none is lost
-SHORTEST_SLICE_S = 300  # totals of shorter slices lie, and halving would never end
-CALLS_PER_HOUR = 3600  # of one key
+PER_PAGE = 500  # the most that the API gives
+SLICE_TOTAL_MAX = 3000  # totals are estimates: this far below the cap of 4,000 distinct results, no photo is lost
+SHORTEST_SLICE_S = 300  # totals of shorter slices are wrong, and halving would never end
+CALLS_PER_HOUR = 3600  # with one key
 EXTRAS = "license,date_upload,date_taken,owner_name,original_format,o_dims,url_o,media,path_alias,can_download"
 
 ERRORS: dict[int, tuple[Literal["retry", "stop", "skip"], str]] = {
@@ -51,8 +53,8 @@ ERRORS: dict[int, tuple[Literal["retry", "stop", "skip"], str]] = {
     115: ("stop", "invalid XML-RPC call"),
     116: ("stop", "an argument holds an address that is banned"),
 }
-"""Every error that the documentation of the methods used here names, and 0, which it does not: what it means for the
-crawl, and in words. Those from 95 up are the same for all methods; any other stops the crawl until somebody looks."""
+"""What each error means for the crawl, and in words: those that the documentation of the methods used here names, and
+0, which it does not. Those from 95 up are the same for all methods; an error that is not listed stops the crawl."""
 
 _GONE_CODES = (1, 2)
 _LATEST_S = 253_402_300_799  # the end of the year 9999
@@ -60,7 +62,7 @@ _PATH_NAME = re.compile(r"[A-Za-z0-9@_.-]{1,100}")
 
 
 def search_parameters(key: str, camera: str, part: TimeSlice, page: int) -> dict[str, str]:
-    """Return the parameters of flickr.photos.search for one page of a slice; the API's bounds are inclusive."""
+    """Return the parameters of flickr.photos.search for one page of a slice; the API's time bounds are inclusive."""
     return _call("flickr.photos.search", key) | {
         "camera": camera,
         "min_upload_date": str(part.start_s),
@@ -85,13 +87,13 @@ def info_parameters(key: str, photo_id: str) -> dict[str, str]:
 
 
 def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
-    """Return what an answer's error means, None for a good answer; codes are numbers or strings."""
+    """Return what an answer's error means, None for a good answer; codes come as numbers or strings."""
     if not isinstance(answer, Mapping):
         return Fault("retry", "the answer is no JSON object")
     if answer.get("stat") == "ok":
         return None
     code = _code(answer)
-    said = listing.text_or_none(answer.get("message")) or "no message"
+    said = fields.text_or_none(answer.get("message")) or "no message"
     if code is None:
         return Fault("retry", f"an error without a code: {said}")
     meaning, sentence = ERRORS.get(code, ("stop", "not among the errors that the API documents"))
@@ -99,28 +101,28 @@ def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
 
 
 def total(answer: Any) -> int:
-    """Return how many photos a search says there are; raises WrongShape where it does not say."""
-    value = listing.mapping_at(answer, "photos").get("total")
-    number = listing.number_or_none(value, listing.INT64_MAX)
+    """Return the number of photos that a search states; raises WrongShape where it states none."""
+    value = fields.mapping_at(answer, "photos").get("total")
+    number = fields.number_or_none(value, fields.INT64_MAX)
     if number is None:
         raise WrongShape("the answer's total is no number")
     return number
 
 
 def page_photos(answer: Any) -> list[Any]:
-    """Return the entries of one page, usable or not, as `found` tells; raises WrongShape where there is no list."""
-    return listing.list_at(listing.mapping_at(answer, "photos"), "photo")
+    """Return the entries of one page, usable or not (`found` tells); raises WrongShape where there is no list."""
+    return fields.list_at(fields.mapping_at(answer, "photos"), "photo")
 
 
 def licence_names(answer: Any) -> dict[str, tuple[str, str | None]]:
-    """Return name and address of every licence by its id; ids grow, so they are asked for.
+    """Return the name and address of every licence by its id; the site adds licences, so crawls ask for the list.
 
-    Raises WrongShape where there is no list of them. One without an id names no photo's licence and is left out.
+    Raises WrongShape where there is no list. A licence without an id cannot be any photo's and is left out.
     """
     names = {}
-    for entry in listing.list_at(listing.mapping_at(answer, "licenses"), "license"):
-        if isinstance(entry, Mapping) and (licence := listing.usable_id(entry.get("id"))):
-            names[licence] = listing.text_or_none(entry.get("name")) or "", listing.address_or_none(entry.get("url"))
+    for entry in fields.list_at(fields.mapping_at(answer, "licenses"), "license"):
+        if isinstance(entry, Mapping) and (licence := fields.usable_id(entry.get("id"))):
+            names[licence] = fields.text_or_none(entry.get("name")) or "", fields.address_or_none(entry.get("url"))
     return names
 
 
@@ -131,32 +133,32 @@ def found(
     allowed: Collection[str],
     judge: Judge = format_reasons,
 ) -> ListedPhoto:
-    """Return one entry of a page, with every reason that its listing gives to refuse it, those of `judge` among them.
+    """Return one entry of a page as a photo, with every reason to refuse it, those of `judge` included.
 
-    The camera that a query asks for is a claim of the site, no proof of what EXIF says: `judge` is told none.
+    `judge` is told no camera: the one that the query asks for is the site's claim, not what EXIF says.
     """
     entry: Mapping[str, Any] = photo if isinstance(photo, Mapping) else {}
-    site_id, owner = listing.usable_id(entry.get("id")), _path_name(entry.get("owner"))
-    url, licence = listing.address_or_none(entry.get("url_o")), listing.usable_id(entry.get("license")) or ""
+    site_id, owner = fields.usable_id(entry.get("id")), _path_name(entry.get("owner"))
+    url, licence = fields.address_or_none(entry.get("url_o")), fields.usable_id(entry.get("license")) or ""
     name, licence_url = licences.get(licence, (f"licence {licence}" if licence else "", None))
     error = None
     if site_id is None:
         error = "the site's entry has no usable id"
     elif url is None and entry.get("url_o") not in (None, ""):
-        error = listing.NO_ADDRESS
+        error = fields.NO_ADDRESS
     told = _told(entry, is_offered=url is not None)
     folder = _path_name(entry.get("pathalias")) or owner
     title = entry.get("title")
     return ListedPhoto(
-        photo=listing.photo_key("flickr", site_id, photo),
+        photo=fields.photo_key("flickr", site_id, photo),
         source="flickr",
-        # the path: it has the original's secret, which changes when it is replaced; file hosts come and go
+        # the path holds the original's secret, which changes when it is replaced; file hosts come and go
         version=version_of(urlsplit(url).path) if url else None,
         page_url=f"https://www.flickr.com/photos/{folder}/{site_id}" if folder and site_id else None,
         original_url=url,
-        title=listing.text_or_none(title.get("_content") if isinstance(title, Mapping) else title) or "",
+        title=fields.text_or_none(title.get("_content") if isinstance(title, Mapping) else title) or "",
         owner_id=owner,
-        owner_name=listing.text_or_none(entry.get("ownername")),
+        owner_name=fields.text_or_none(entry.get("ownername")),
         licence=name or None,
         licence_url=licence_url,
         uploaded_at=_moment(entry.get("dateupload")),
@@ -169,7 +171,7 @@ def found(
 
 
 def _reasons(entry: Mapping[str, Any], url: str | None, licence: str, allowed: Collection[str]) -> Iterable[str]:
-    if listing.text_or_none(entry.get("media")) not in (None, "photo"):
+    if fields.text_or_none(entry.get("media")) not in (None, "photo"):
         yield "not_a_photo"
     if licence not in allowed:
         yield "licence_not_allowed"
@@ -180,14 +182,14 @@ def _reasons(entry: Mapping[str, Any], url: str | None, licence: str, allowed: C
 
 
 def _told(entry: Mapping[str, Any], *, is_offered: bool) -> ListedFile:
-    """Return what is told of the original; the format counts only where there is one."""
+    """Return what the entry says about the original; the format counts only where an original is offered."""
     file_format = entry.get("originalformat")
     mime = None
     if is_offered and isinstance(file_format, str) and file_format:
         mime = "image/jpeg" if file_format.lower() in ("jpg", "jpeg") else f"image/{file_format.lower()}"
     return ListedFile(
-        width_px=listing.number_or_none(entry.get("o_width"), listing.INT32_MAX, 1),
-        height_px=listing.number_or_none(entry.get("o_height"), listing.INT32_MAX, 1),
+        width_px=fields.number_or_none(entry.get("o_width"), fields.INT32_MAX, 1),
+        height_px=fields.number_or_none(entry.get("o_height"), fields.INT32_MAX, 1),
         mime=mime,
     )
 
@@ -197,14 +199,14 @@ def _call(method: str, key: str) -> dict[str, str]:
 
 
 def _code(answer: Mapping[str, Any]) -> int | None:
-    return listing.number_or_none(answer.get("code"), listing.INT32_MAX)
+    return fields.number_or_none(answer.get("code"), fields.INT32_MAX)
 
 
 def _path_name(value: Any) -> str | None:
-    """Return what may stand in the address of a page: the id of an owner, or the name chosen for it."""
+    """Return a part of a page's address: the owner's id, or the name that the owner chose for it."""
     return value if isinstance(value, str) and _PATH_NAME.fullmatch(value) else None
 
 
 def _moment(value: Any) -> str | None:
-    posted_s = listing.number_or_none(value, _LATEST_S, 1)
+    posted_s = fields.number_or_none(value, _LATEST_S, 1)
     return iso_time(posted_s) if posted_s else None

@@ -33,9 +33,8 @@ from crawlers.network.politeness import TRANSFER, WAITING_STAT
 from crawlers.network.scrapy_settings import scrapy_settings
 from crawlers.spiders.progress import Progress, View
 from crawlers.spiders.window_run import WindowWork
-from crawlers.vetting.basis import digest_of, learned_cameras
+from crawlers.vetting.basis import digest_of, fingerprint, learned_cameras
 from crawlers.vetting.door import Door
-from crawlers.vetting.fingerprint import fingerprint
 from crawlers.windows import checkpoint
 from crawlers.windows.markers import Markers, due_photos
 from crawlers.windows.records import ListedPhoto

@@ -15,9 +15,9 @@ from crawlers.network.quota import Quota, quota_name
 from crawlers.network.redaction import redact_logs
 from crawlers.sites import flickr
 from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
+from crawlers.sites.fields import WrongShape
 from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
-from crawlers.vetting.fingerprint import fingerprint
-from crawlers.vetting.listing import WrongShape
+from crawlers.vetting.basis import fingerprint
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 

@@ -21,8 +21,9 @@ from crawlers.download.photo import PHOTOS_AHEAD, Downloading
 from crawlers.network.concurrency import in_thread
 from crawlers.network.hosts import is_allowed
 from crawlers.sites.api_client import Answer, Api, Fault, ListingFailed, QuerySkipped
+from crawlers.sites.fields import WrongShape
 from crawlers.spiders.base import PhotoSpider
-from crawlers.vetting.listing import ListedFile, WrongShape, listing_reasons
+from crawlers.vetting.listing import ListedFile, listing_reasons
 from crawlers.windows.checkpoint import begun
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.refused_uploads import RefusedUploads

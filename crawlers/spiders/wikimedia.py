@@ -15,8 +15,8 @@ from typing import Any
 
 from crawlers.sites import mediawiki
 from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
+from crawlers.sites.fields import WrongShape
 from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
-from crawlers.vetting.listing import WrongShape
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 

@@ -1,12 +1,11 @@
-"""`python -m crawlers.status`: what the crawls have done so far, what they are doing, and what there is still to do.
+"""`python -m crawlers.status`: shows what the crawls have done, what they are doing, and what is left to do.
 
-For each source and camera: photos found, stored, refused (and why), failed, taken off the site since; windows that are
-whole, the share of the configured time that they cover, query by query, and what is open; windows in work, and who
-works; how many calls the Flickr key may make right now. A photo found by several queries counts once.
+For each source and camera: photos found, stored, refused (and why), failed, and deleted at the site since; the whole
+windows, the share of the configured time that they cover for each query, and what is open; unfinished windows, and
+which processes are at work; how many calls the Flickr key may make now. A photo found by several queries counts once.
 
-`--failures` lists every photo that could not be had and when it is tried again, `--json` says all of it for machines.
-Nothing is asked of any site and nothing is changed; crawls may run meanwhile. Exit code 1: a window could not be read,
-and is named.
+`--failures` lists every failed photo and when it is tried again; `--json` prints everything for programs. No site is
+contacted and nothing is changed; crawls may run meanwhile. Exit code 1: a window, which is named, could not be read.
 """
 
 import json
@@ -28,7 +27,7 @@ from crawlers.network.limits import limits_folder
 from crawlers.network.quota import Quota, quota_name
 from crawlers.sites.flickr import CALLS_PER_HOUR
 from crawlers.spiders.flickr import KEY_VARIABLE
-from crawlers.status.counts import Census, Failure, Tally, take_census
+from crawlers.status.counts import Failure, SourceCounts, Tally, count_windows
 from crawlers.status.coverage import Coverage, asked_queries, coverages
 from crawlers.windows import checkpoint
 from crawlers.windows.time_slices import period
@@ -36,23 +35,23 @@ from crawlers.windows.work_units import leases_folder
 
 SLICED_SOURCES = ("flickr", "wikimedia")
 PLAIN_WIDTH = 1000
-"""Of what is not a terminal: no line of a table is broken."""
+"""Width in characters where the output is not a terminal, so that no line of a table is broken."""
 
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """How one source stands."""
+    """The state of one source's crawls."""
 
-    census: Census
+    counts: SourceCounts
     coverages: list[Coverage] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
-    """Windows in work, or left in work by a crawl that was cut off."""
+    """Windows that a crawl is working on, or that an interrupted crawl has left."""
     leases: dict[str, str] = field(default_factory=dict)
-    """Units of work in the hands of a crawl, and whose."""
+    """Units of work that a crawl has leased, each with its holder."""
 
     @property
     def share(self) -> float | None:
-        """The share of the period that is covered, of all queries that are asked for; None where there are none."""
+        """The share of the period that is covered, over all queries asked for; None where there are none."""
         shares = [each.share for each in self.coverages if each.is_asked]
         return sum(shares) / len(shares) if shares else None
 
@@ -60,15 +59,15 @@ class SourceStatus:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; raises ShutterprintError for what a user can mend."""
     parser = command_parser("python -m crawlers.status", __doc__ or "")
-    parser.add_argument("--failures", action="store_true", help="list every photo that could not be had")
-    parser.add_argument("--json", action="store_true", help="say it for machines, the failures too")
+    parser.add_argument("--failures", action="store_true", help="list every failed photo")
+    parser.add_argument("--json", action="store_true", help="print JSON, failures included")
     given = parser.parse_args(arguments)
     configuration = configuration_of(given)
     now_s = time.time()
     statuses = [source_status(configuration, source, now_s) for source in configuration.store.names("crawl")]
     calls_left = flickr_calls_left(configuration, now_s)
     if given.json:
-        tree = {"flickr_calls_left": calls_left, "sources": {each.census.source: as_tree(each) for each in statuses}}
+        tree = {"flickr_calls_left": calls_left, "sources": {each.counts.source: as_tree(each) for each in statuses}}
         sys.stdout.write(json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
     else:
         console = Console(
@@ -79,28 +78,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for status in statuses:
             show(console, status, iso_time(int(now_s)), has_failures=given.failures)
         if calls_left is not None:
-            console.print(f"calls the Flickr key may make right now: {calls_left:,}")
-    return 1 if any(status.census.troubles for status in statuses) else 0
+            console.print(f"calls that the Flickr key may make now: {calls_left:,}")
+    return 1 if any(status.counts.troubles for status in statuses) else 0
 
 
 def source_status(configuration: Configuration, source: str, now_s: float) -> SourceStatus:
-    """Return how a source stands; raises ConfigurationError for times of its section that are none."""
+    """Return the state of a source's crawls; raises ConfigurationError where its section has invalid times."""
     store = configuration.store
-    census = take_census(store, source)
+    counts = count_windows(store, source)
     found: list[Coverage] = []
     if source in SLICED_SOURCES:
         section = getattr(configuration.sources, source)
         whole = period(section, f"sources.{source}", now_s)
         asked = asked_queries(configuration, source)
         is_tree = source == "wikimedia" and section.depth > 0
-        found = coverages(whole, asked, census.query_cameras, census.windows, has_subcategories=is_tree)
+        found = coverages(whole, asked, counts.query_cameras, counts.windows, has_subcategories=is_tree)
     held = holders(store, leases_folder(source), now_s)
     leases = {unit: f"process {holder.pid} on {holder.host}" for unit, holder in held.items()}
-    return SourceStatus(census, found, store.names(checkpoint.folder(source)), leases)
+    return SourceStatus(counts, found, store.names(checkpoint.folder(source)), leases)
 
 
 def flickr_calls_left(configuration: Configuration, now_s: float) -> int | None:
-    """Return how many calls the key of the environment may make at once, None without a key."""
+    """Return how many calls the key in the environment may make at once, None without a key."""
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
         return None
@@ -109,7 +108,7 @@ def flickr_calls_left(configuration: Configuration, now_s: float) -> int | None:
 
 
 def as_tree(status: SourceStatus) -> dict[str, Any]:
-    """Return a status as plain data; times are ISO 8601 in UTC, open time is [from, to)."""
+    """Return a status as plain data; times are ISO 8601 in UTC, open time is in half-open intervals [from, to)."""
     queries = [
         {
             "query": each.query,
@@ -121,37 +120,37 @@ def as_tree(status: SourceStatus) -> dict[str, Any]:
         }
         for each in status.coverages
     ]
-    census = status.census
+    counts = status.counts
     return {
-        "windows": len(census.windows),
+        "windows": len(counts.windows),
         "share": None if status.share is None else round(status.share, 6),
-        "cameras": {camera: asdict(tally) for camera, tally in census.cameras.items()},
-        "refusals": census.refusals,
+        "cameras": {camera: asdict(tally) for camera, tally in counts.cameras.items()},
+        "refusals": counts.refusals,
         "queries": queries,
         "unfinished": status.unfinished,
         "leases": status.leases,
-        "failures": [asdict(failure) for failure in census.failures],
-        "troubles": census.troubles,
+        "failures": [asdict(failure) for failure in counts.failures],
+        "troubles": counts.troubles,
     }
 
 
 def show(console: Console, status: SourceStatus, now: str, *, has_failures: bool) -> None:
     """Print a status as tables; `now` is ISO 8601, UTC."""
-    census = status.census
+    counts = status.counts
     share = "" if status.share is None else f", {_percent(status.share)} of the time covered"
-    console.print(f"{escaped(census.source)}: {len(census.windows):,} windows whole{share}", style="bold")
-    _print(console, _camera_table(census.cameras, now))
-    _print(console, _refusal_table(census.refusals))
+    console.print(f"{escaped(counts.source)}: {len(counts.windows):,} windows whole{share}", style="bold")
+    _print(console, _camera_table(counts.cameras, now))
+    _print(console, _refusal_table(counts.refusals))
     _print(console, _query_table(status.coverages))
     for title, lines in (
-        ("windows in work, or cut off", status.unfinished),
-        ("in the hands of a crawl", [f"{unit}: {holder}" for unit, holder in status.leases.items()]),
-        ("cannot be read", census.troubles),
+        ("unfinished windows", status.unfinished),
+        ("leased by a crawl", [f"{unit}: {holder}" for unit, holder in status.leases.items()]),
+        ("cannot be read", counts.troubles),
     ):
         if lines:
             console.print("\n".join([f"{title}:", *(f"  {escaped(line)}" for line in lines), ""]), soft_wrap=True)
     if has_failures:
-        _print(console, _failure_table(census.failures, now))
+        _print(console, _failure_table(counts.failures, now))
 
 
 def _camera_table(cameras: dict[str, Tally], now: str) -> Table:
@@ -222,7 +221,7 @@ def _when(moment: str | None, now: str, never: str) -> str:
 
 
 def _percent(share: float) -> str:
-    # never rounded up to all of it: what is open is to be seen
+    # rounded down, so that 100 % means all of it
     return f"{int(round(share * 1000, 6)) / 10:.1f} %"
 
 

@@ -1,9 +1,9 @@
-"""Census: the whole windows of one source in; what became of each photo found, counted once, and what is in them out.
+"""Counts of what a source's whole windows hold: photos by camera and state, reasons, failures; each upload once.
 
-One upload (photo and version) stands in several windows where several queries find it: what came furthest counts,
-deleted before stored before refused before failed, for the camera under which it was met first. Windows are read a
-batch at a time and by the columns that are counted; of a photo some 100 bytes stay in memory. A window that cannot be
-read is one of the troubles, and nothing else of it counts.
+An upload (photo and version) is in several windows where several queries find it. Then the state furthest along counts
+(deleted, else stored, else refused, else failed), for the camera under which the upload was met first. Windows are read
+in batches, and only the columns that are counted; a photo takes some 100 bytes of memory. A window that cannot be read
+is listed in `troubles`, and none of its rows count.
 """
 
 from collections import Counter, defaultdict
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Tally:
-    """What became of the photos found under one camera."""
+    """The photos found under one camera, by state."""
 
     found: int = 0
     stored: int = 0
@@ -42,16 +42,16 @@ class Tally:
     failed_transient: int = 0
     failed_final: int = 0
     deleted: int = 0
-    """Taken off the site after they were stored; their originals stay in the store."""
+    """Stored, and since deleted at the site; their originals stay in the store."""
     size_bytes: int = 0
-    """Of all originals in the store."""
+    """Size of all originals in the store."""
     next_attempt: str | None = None
-    """When the first of the failed ones is tried again, ISO 8601, UTC."""
+    """When the first of the failed photos is tried again, ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A photo that could not be had so far."""
+    """A photo whose download has failed so far."""
 
     photo: str
     camera: str
@@ -60,55 +60,55 @@ class Failure:
     attempts: int
     failed_at: str | None
     next_attempt: str | None
-    """None: it is not tried again."""
+    """None where it is not tried again."""
 
 
 @dataclass
-class Census:
-    """All that the windows of one source say."""
+class SourceCounts:
+    """The counts of one source."""
 
     source: str
     windows: list[dict[str, Any]] = field(default_factory=list)
-    """The details of every whole window's marker."""
+    """The `details` of every whole window's marker."""
     cameras: dict[str, Tally] = field(default_factory=dict)
     refusals: dict[str, dict[str, int]] = field(default_factory=dict)
     """Photos by reason and camera; one with several reasons counts for each."""
     failures: list[Failure] = field(default_factory=list)
-    """The next to be tried again first, those that are not behind them."""
+    """Sorted by the next attempt; those that are not tried again come last."""
     query_cameras: dict[str, str] = field(default_factory=dict)
-    """The camera under which a query's photos were met."""
+    """The camera under which each query's photos were found."""
     troubles: list[str] = field(default_factory=list)
 
 
-def take_census(store: Store, source: str) -> Census:
-    """Return the census of one source."""
-    census, count = Census(source), _Count()
+def count_windows(store: Store, source: str) -> SourceCounts:
+    """Read all whole windows of a source and return its counts."""
+    counts, uploads = SourceCounts(source), _Uploads()
     for path, window in _windows(store, source):
         if isinstance(window, str):
-            census.troubles.append(f"{path}: {window}")
+            counts.troubles.append(f"{path}: {window}")
         elif window is not None:
             details, retry, rows = window
-            census.windows.append(details)
+            counts.windows.append(details)
             for row in rows:
-                count.add(row, retry)
+                uploads.add(row, retry)
             if rows and "query" in details and rows[0]["claimed_camera"]:
-                census.query_cameras.setdefault(str(details["query"]), rows[0]["claimed_camera"])
-    count.finish(census)
-    return census
+                counts.query_cameras.setdefault(str(details["query"]), rows[0]["claimed_camera"])
+    uploads.finish(counts)
+    return counts
 
 
-class _Count:
-    """Counts uploads, each once."""
+class _Uploads:
+    """Counts each upload once."""
 
     def __init__(self) -> None:
-        # (state's rank, camera, reasons) by a hash of photo and version: of a billion uploads, two might collide
+        # (rank of the state, camera, reasons) by a hash of photo and version; of a billion uploads, two might collide
         self.seen: dict[int, tuple[int, str, tuple[str, ...]]] = {}
         self.kinds: dict[tuple[int, str, tuple[str, ...]], tuple[int, str, tuple[str, ...]]] = {}
         self.failures: dict[int, Failure] = {}
         self.sizes_bytes: Counter[str] = Counter()
 
     def add(self, row: Row, retry: dict[str, str]) -> None:
-        """Count a row of RECORD's columns."""
+        """Count a row; `retry`: when the window's failed photos are tried again, by photo."""
         key, state = hash((row["photo"], row["version"])), row["state"]
         rank = _FURTHEST_LAST.index(state)
         before = self.seen.get(key)
@@ -125,10 +125,10 @@ class _Count:
         if state in _HAVE_ORIGINALS and not had_original:
             self.sizes_bytes[camera] += row["size_bytes"] or 0
         kind = (rank, camera, tuple(row["reasons"] or ()))
-        self.seen[key] = self.kinds.setdefault(kind, kind)  # millions of photos are of few kinds: one object each
+        self.seen[key] = self.kinds.setdefault(kind, kind)  # millions of photos share few kinds: one object each
 
-    def finish(self, census: Census) -> None:
-        """Put the sums into a census."""
+    def finish(self, counts: SourceCounts) -> None:
+        """Write the sums into a source's counts."""
         tallies: defaultdict[str, Tally] = defaultdict(Tally)
         refusals: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for (rank, camera, reasons), number in Counter(self.seen.values()).items():
@@ -147,10 +147,9 @@ class _Count:
                 tally.next_attempt = min(tally.next_attempt or failure.next_attempt, failure.next_attempt)
         for camera, size_bytes in self.sizes_bytes.items():
             tallies[camera].size_bytes = size_bytes
-        census.cameras = dict(sorted(tallies.items()))
-        census.refusals = {reason: dict(sorted(refusals[reason].items())) for reason in sorted(refusals)}
-        order = sorted(self.failures.values(), key=lambda each: (each.next_attempt or "~", each.photo))
-        census.failures = order
+        counts.cameras = dict(sorted(tallies.items()))
+        counts.refusals = {reason: dict(sorted(refusals[reason].items())) for reason in sorted(refusals)}
+        counts.failures = sorted(self.failures.values(), key=lambda each: (each.next_attempt or "~", each.photo))
 
 
 def _failure(row: Row, camera: str, next_attempt: str | None) -> Failure:
@@ -166,11 +165,11 @@ def _failure(row: Row, camera: str, next_attempt: str | None) -> Failure:
 
 
 Window = tuple[dict[str, Any], dict[str, str], list[Row]]
-"""A window's details, when its failed photos are tried again, and its rows."""
+"""A window's details, when each failed photo is tried again, and its rows."""
 
 
 def _windows(store: Store, source: str) -> Iterator[tuple[str, Window | str | None]]:
-    """Yield every window's path and content; None for one that is not whole, text for what is wrong with it."""
+    """Yield every window's path with its content, None where it is not whole, or a text where it cannot be read."""
     names = [name for name in store.names(f"crawl/{source}") if not name.startswith("_")]
     paths = [f"crawl/{source}/{name}" for name in names]
     with ThreadPoolExecutor(READ_AT_ONCE) as threads:
@@ -192,24 +191,24 @@ def _window(store: Store, path: str) -> Window | str | None:
 
 def _rows(data: bytes) -> list[Row]:
     file = pq.ParquetFile(pa.BufferReader(data))
-    has = frozenset(file.schema_arrow.names)  # asked for once: it is made anew each time
+    has = frozenset(file.schema_arrow.names)  # read once: the property builds the schema anew
     rows = _columns(file, has, COLUMNS)
     for row in rows:
         if row["state"] not in _FURTHEST_LAST:
             raise ValueError(f"a photo's state is {row['state']!r}")
-    if any(row["state"] == "failed" for row in rows):  # few windows have one, and columns cost as much as rows
+    if any(row["state"] == "failed" for row in rows):  # few windows have failures, and columns cost as much as rows
         for row, more in zip(rows, _columns(file, has, FAILURE_COLUMNS), strict=True):
             row |= more
     return rows
 
 
 def _columns(file: pq.ParquetFile, has: Collection[str], names: Sequence[str]) -> list[Row]:
-    """Return rows of some columns, null where an earlier version of this program wrote none."""
+    """Return rows of some columns, null for those that an earlier version of this program did not write."""
     rows: list[Row] = file.read([name for name in names if name in has], use_threads=False).to_pylist()
     lacking = dict.fromkeys(name for name in names if name not in has)
     return [lacking | row for row in rows] if lacking else rows
 
 
 def _retry(said: Any) -> dict[str, str]:
-    """Return when photos are tried again; markers of version 0.1 list them without a time: the next crawl does."""
+    """Return when photos are tried again; markers of version 0.1 give no times, so there the next crawl does it."""
     return {str(photo): iso_time(0) for photo in said} if isinstance(said, list) else dict(said)

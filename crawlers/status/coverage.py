@@ -1,4 +1,4 @@
-"""Coverage: the configured period and the windows that are whole in; what of each query's time is covered out. Pure."""
+"""Coverage: how much of the configured period the whole windows of each query cover. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ DAY_S = 86400
 
 @dataclass(frozen=True)
 class Coverage:
-    """How far one query has come."""
+    """How much of the period is covered for one query."""
 
     query: str
     camera: str | None
@@ -22,18 +22,18 @@ class Coverage:
     """Whether the present configuration asks for it."""
     windows: int
     share: float
-    """Of the period, 0 to 1."""
+    """Share of the period that is covered, 0 to 1."""
     to_do: tuple[TimeSlice, ...]
-    """What is still open of the period."""
+    """The parts of the period that are still open."""
 
     @property
     def to_do_days(self) -> float:
-        """How much time is still open."""
+        """How many days are still open."""
         return sum(gap.end_s - gap.start_s for gap in self.to_do) / DAY_S
 
 
 def asked_queries(configuration: Configuration, source: str) -> dict[str, str | None]:
-    """Return what a crawl asks a source for, and the camera each query stands for; no subcategories."""
+    """Return the queries that a crawl makes at a source, each with the camera it stands for; without subcategories."""
     cameras = configuration.chosen.cameras
     if source == "flickr":
         return {camera.flickr: camera.key for camera in cameras if camera.flickr}
@@ -53,10 +53,10 @@ def coverages(
     *,
     has_subcategories: bool,
 ) -> list[Coverage]:
-    """Return the coverage of every query that is asked for or has windows, by its text.
+    """Return the coverage of every query that is asked for or has windows, sorted by the query's text.
 
-    `windows`: details of whole windows, of which those without query and window are passed over. Of a source that
-    `has_subcategories`, a category that is not among those asked for may be below one of them and counts as asked.
+    `windows`: details of whole windows; those without query or window are ignored. Where the source
+    `has_subcategories`, any category counts as asked for, as it may be below one that is.
     """
     done: defaultdict[str, list[TimeSlice]] = defaultdict(list)
     for details in windows:

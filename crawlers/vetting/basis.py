@@ -1,20 +1,27 @@
-"""Learned: the configuration and its store in; the cameras as the newest generation knows them out.
+"""The basis of verdicts: everything that decides which photos a crawl refuses, and short digests of it.
 
-What curation has found native to a camera is native at the door as well: a camera that writes quality factor 91 by
-nature would else be refused there for ever. Asked once, when a crawl begins; a generation that is published meanwhile
-counts in the next crawl. A crawl's receipt says what it knew (`digest_of`): where that is no longer so, the next one
-looks through the refusals for photos that may now come in, and leaves all others as they are. Refuses (StorageError) a
-table of what was learned that is damaged.
+`fingerprint` covers the configuration: rules, thresholds, catalogue, chosen cameras, licences. Each window's marker
+has the fingerprint under which its refusals were made. While it is today's, nothing refused is asked for again;
+otherwise the refusals are judged again, from the facts in their rows wherever those suffice.
+
+`learned_cameras` adds what the newest generation found native to the cameras: a camera that writes quality factor 91 by
+nature would otherwise be refused for ever. It is asked once, when a crawl begins; a generation published during the
+crawl counts in the next one. As it changes with the corpus, night by night, it has a digest of its own (`digest_of`),
+which stands in the crawl's receipt: where that differs, the next crawl lifts refusals that no longer hold and leaves
+all other rows as they are. Raises StorageError for a damaged table of learned values.
 """
 
 import hashlib
 import json
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from corpus.catalogue import Catalogue
 from corpus.configuration import Configuration
 from curation.consensus import enriched
 from curation.generations import Past, latest_generation
+from curation.rules import RULES
+from forensics.metadata.editors import EDITORS
 
 
 class Cameras(NamedTuple):
@@ -26,11 +33,25 @@ class Cameras(NamedTuple):
     """Those that enter the data set; all where `cameras` asks for support, which only curation can count."""
 
 
+def fingerprint(configuration: Configuration, licences: Sequence[str] = ()) -> str:
+    """Return 16 hex digits of the rules and their thresholds, the catalogue, the cameras chosen, the licences taken."""
+    law = {
+        "rules": configuration.rules.model_dump(mode="json"),
+        "names": [rule.__name__ for rule in RULES],
+        "editors": EDITORS,
+        "catalogue": configuration.whole_catalogue.model_dump(mode="json"),
+        "chosen": [camera.key for camera in configuration.chosen.cameras],
+        "original_max_bytes": configuration.crawl.original_max_bytes,
+        "licences": sorted(licences),
+    }
+    return _digest(law)
+
+
 def digest_of(cameras: Cameras) -> str:
     """Return 16 hex digits of all native values; a generation that learns nothing new leaves them as they are."""
     # the name of an unlisted camera is one of the spellings met so far, and decides nothing
     told = cameras.catalogue.model_dump(mode="json", exclude={"unlisted": {"__all__": {"name"}}})
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    return _digest(told)
 
 
 def learned_cameras(configuration: Configuration) -> Cameras:
@@ -41,3 +62,7 @@ def learned_cameras(configuration: Configuration) -> Cameras:
     catalogue = enriched(configuration.whole_catalogue, learned)
     keys = tuple(camera.key for camera in configuration.chosen.cameras)
     return Cameras(catalogue, catalogue if catalogue.is_open else catalogue.only(keys))
+
+
+def _digest(tree: Any) -> str:
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]

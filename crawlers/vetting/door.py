@@ -1,7 +1,7 @@
-"""The door: the first bytes of an original in, "come in", "no, because" or "show me more" out. Pure.
+"""The door vets a photo from its header bytes before the rest is downloaded: first bytes → accepted, refused or more.
 
-The rules are those that judge the photo later, asked of what its header says: what they refuse here is not
-downloaded any further.
+The rules are those that judge the photo later (`curation.rules`); what they refuse here is not downloaded any further.
+Pure: it reads and writes nothing.
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ JPEG_START = b"\xff\xd8"
 
 @dataclass(frozen=True)
 class Accepted:
-    """No rule objects to what is known so far."""
+    """No rule refuses what is known so far."""
 
     facts: PhotoFacts
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a photo may not come in, all reasons in the order of the funnel; `error` where its bytes are unreadable."""
+    """A photo that rules refuse: all reasons in the order of the funnel; `error` where its bytes are unreadable."""
 
     reasons: tuple[str, ...]
     facts: PhotoFacts | None = None
@@ -36,7 +36,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class MoreNeeded:
-    """The header goes on: how many bytes from the file's start are needed to tell, at the least."""
+    """The header is not whole: at least `needed_bytes`, counted from the file's start, are needed to judge it."""
 
     needed_bytes: int
 
@@ -46,7 +46,7 @@ Verdict = Accepted | Refused | MoreNeeded
 
 @dataclass(frozen=True)
 class Door:
-    """Knows the cameras and the rules; `decide` asks them all."""
+    """Judges photos by all rules; `catalogue`: all cameras known, `chosen`: those that enter the data set."""
 
     catalogue: Catalogue
     chosen: Catalogue
@@ -56,8 +56,8 @@ class Door:
     def decide(self, data: bytes, *, whole: bool, labelled_camera: str | None = None) -> Verdict:
         """Judge an original by its first bytes, or by all of them where `whole`.
 
-        `labelled_camera`: the catalogue's key where not EXIF but its collection is the label. Raises
-        ConfigurationError where the catalogue gives its EXIF to two cameras.
+        `labelled_camera`: the camera's key where the collection says it, instead of EXIF. Raises ConfigurationError
+        where two cameras of the catalogue have the photo's EXIF.
         """
         try:
             facts = read_facts(data, whole=whole)
@@ -68,7 +68,7 @@ class Door:
         return self.judge(facts, labelled_camera) or Accepted(facts)
 
     def decide_end(self, accepted: Accepted, data: bytes) -> Accepted | Refused:
-        """Judge a whole file whose header was let in, as `decide` would, without reading the header once more."""
+        """Judge a whole file whose header was accepted, as `decide` would, without reading the header again."""
         begin = accepted.facts.scan_offset_bytes
         end = find_end_of_image(data, begin)
         facts = dataclasses.replace(
@@ -80,12 +80,12 @@ class Door:
         return self.judge(facts) or Accepted(facts)
 
     def judge(self, facts: PhotoFacts, labelled_camera: str | None = None) -> Refused | None:
-        """Judge what is known of an original; raises ConfigurationError as `decide` does."""
+        """Judge an original by its facts; raises ConfigurationError as `decide` does."""
         _, reasons = judge_facts(facts, self.catalogue, self.chosen, self.rules, labelled_camera)
         return Refused(reasons, facts) if reasons else None
 
     def too_large(self, size_bytes: int | None) -> Refused | None:
-        """Refuse a file larger than `crawl.original_max_bytes`, of a size that is known."""
+        """Refuse a file that is known to be larger than `crawl.original_max_bytes`."""
         if size_bytes is None or size_bytes <= self.original_max_bytes:
             return None
         return Refused(("too_large",), error=f"{size_bytes} bytes are more than {self.original_max_bytes}")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crawlers.check.request import ANSWER_MAX_BYTES, Caller, CallFailed, CallPutOff
-from crawlers.network.limits import Lane
+from crawlers.network.limits import HostLimits
 from crawlers.network.quota import Quota
 
 KEY = "se cret/+&é"
@@ -68,39 +68,39 @@ def serve():
 
 
 @pytest.fixture
-def lane(tmp_path):
-    return Lane(tmp_path / "limits", "127.0.0.1", "api", 1)
+def limits(tmp_path):
+    return HostLimits(tmp_path / "limits", "127.0.0.1", "api", 1)
 
 
 def good(path):
     return 200, {"Content-Type": "application/json"}, [b'{"stat": "ok"}']
 
 
-def caller(server, lane, host="127.0.0.1", hosts=("127.0.0.1",), scheme="http", **more):
-    return Caller(f"{scheme}://{host}:{server.port}/api", hosts, "Shutterprint/0 (tests@example.org)", lane, **more)
+def caller(server, limits, host="127.0.0.1", hosts=("127.0.0.1",), scheme="http", **more):
+    return Caller(f"{scheme}://{host}:{server.port}/api", hosts, "Shutterprint/0 (tests@example.org)", limits, **more)
 
 
-def test_the_answer_comes_back_as_json_and_the_server_is_told_who_asks(serve, lane):
+def test_the_answer_comes_back_as_json_and_the_server_is_told_who_asks(serve, limits):
     server = serve(good)
-    assert caller(server, lane, secret=KEY).ask({"api_key": KEY, "method": "a b"}) == {"stat": "ok"}
+    assert caller(server, limits, secret=KEY).ask({"api_key": KEY, "method": "a b"}) == {"stat": "ok"}
     assert server.paths == ["/api?api_key=se+cret%2F%2B%26%C3%A9&method=a+b"]
     assert server.headers[0]["User-Agent"] == "Shutterprint/0 (tests@example.org)"
     assert server.headers[0]["Host"] == f"127.0.0.1:{server.port}"
 
 
-def test_a_host_that_is_not_the_sources_is_not_asked(serve, lane):
+def test_a_host_that_is_not_the_sources_is_not_asked(serve, limits):
     server = serve(good)
     with pytest.raises(CallFailed, match=r"host 127\.0\.0\.1 is not one of the source's hosts: api\.example\.org"):
-        caller(server, lane, hosts=("api.example.org",)).ask({})
+        caller(server, limits, hosts=("api.example.org",)).ask({})
     assert server.paths == []
 
 
-def test_a_name_that_leads_into_a_private_network_is_not_asked_unless_its_address_is_named_too(serve, lane):
+def test_a_name_that_leads_into_a_private_network_is_not_asked_unless_its_address_is_named_too(serve, limits):
     server = serve(good)
     with pytest.raises(CallFailed, match=r"leads to .*127\.0\.0\.1.*, which is not public"):
-        caller(server, lane, "localhost", ("localhost",)).ask({})
+        caller(server, limits, "localhost", ("localhost",)).ask({})
     assert server.paths == []
-    assert caller(server, lane, "localhost", ("localhost", "127.0.0.1")).ask({}) == {"stat": "ok"}
+    assert caller(server, limits, "localhost", ("localhost", "127.0.0.1")).ask({}) == {"stat": "ok"}
     assert server.headers[0]["Host"] == f"localhost:{server.port}"
 
 
@@ -130,7 +130,7 @@ def certificate(folder, name):
 
 @pytest.mark.parametrize(("name", "is_trusted"), [("localhost", True), ("api.example.org", False)])
 def test_tls_is_spoken_with_the_name_though_the_connection_goes_to_the_address(
-    serve, lane, tmp_path, monkeypatch, name, is_trusted
+    serve, limits, tmp_path, monkeypatch, name, is_trusted
 ):
     file = certificate(tmp_path, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -139,7 +139,7 @@ def test_tls_is_spoken_with_the_name_though_the_connection_goes_to_the_address(
     context.sni_callback = lambda _, server_name, __: asked_for.append(server_name)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     server = serve(good, context)
-    asking = caller(server, lane, "localhost", ("localhost", str(ip_address("127.0.0.1"))), "https")
+    asking = caller(server, limits, "localhost", ("localhost", str(ip_address("127.0.0.1"))), "https")
     if is_trusted:
         assert asking.ask({}) == {"stat": "ok"}
     else:
@@ -169,11 +169,11 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_answer_is_a_sentence_without_the_key(serve, lane, kind):
+def test_a_hostile_answer_is_a_sentence_without_the_key(serve, limits, kind):
     answer, expected = HOSTILE[kind]
     server = serve(answer)
     with pytest.raises(CallFailed) as caught:
-        caller(server, lane, secret=KEY).ask({"api_key": KEY})
+        caller(server, limits, secret=KEY).ask({"api_key": KEY})
     error = caught.value
     assert expected in str(error)
     assert len(str(error)) < 500
@@ -183,14 +183,14 @@ def test_a_hostile_answer_is_a_sentence_without_the_key(serve, lane, kind):
     assert len(server.paths) == 1
 
 
-def test_a_redirect_is_not_followed_even_to_the_same_host(serve, lane):
+def test_a_redirect_is_not_followed_even_to_the_same_host(serve, limits):
     server = serve(lambda path: (302, {"Location": "/elsewhere"}, []))
     with pytest.raises(CallFailed):
-        caller(server, lane).ask({})
+        caller(server, limits).ask({})
     assert server.paths == ["/api"]
 
 
-def test_an_endless_answer_is_cut_off(serve, lane):
+def test_an_endless_answer_is_cut_off(serve, limits):
     sent = []
 
     def endless():
@@ -200,11 +200,11 @@ def test_an_endless_answer_is_cut_off(serve, lane):
 
     server = serve(lambda path: (200, {}, endless()))
     with pytest.raises(CallFailed, match="longer than 4 MiB"):
-        caller(server, lane).ask({})
+        caller(server, limits).ask({})
     assert sum(sent) < 8 * ANSWER_MAX_BYTES
 
 
-def test_an_answer_that_drips_is_given_up(serve, lane):
+def test_an_answer_that_drips_is_given_up(serve, limits):
     def drops():
         for _ in range(200):
             yield b" "
@@ -212,48 +212,48 @@ def test_an_answer_that_drips_is_given_up(serve, lane):
 
     server = serve(lambda path: (200, {}, drops()))
     with pytest.raises(CallFailed, match=r"no whole answer within 0\.3 s"):
-        caller(server, lane, timeout_s=0.3).ask({})
+        caller(server, limits, timeout_s=0.3).ask({})
 
 
-def test_a_connection_that_is_refused_says_why_and_not_what_was_asked(serve, lane):
+def test_a_connection_that_is_refused_says_why_and_not_what_was_asked(serve, limits):
     server = serve(good)
     server.http.shutdown()
     server.http.server_close()
     with pytest.raises(CallFailed, match="Connection refused") as caught:
-        caller(server, lane, secret=KEY).ask({"api_key": KEY})
+        caller(server, limits, secret=KEY).ask({"api_key": KEY})
     assert "api_key" not in str(caught.value)
 
 
-def test_a_call_counts_among_those_of_the_key(serve, lane, tmp_path):
+def test_a_call_counts_among_those_of_the_key(serve, limits, tmp_path):
     server, quota = serve(good), Quota(tmp_path / "limits", "a key", 20)
-    asking = caller(server, lane, quota=quota)
+    asking = caller(server, limits, quota=quota)
     assert [asking.ask({}) for _ in range(2)] == [{"stat": "ok"}] * 2
-    with pytest.raises(CallPutOff, match="the key's calls are spent; the next one is granted in"):
+    with pytest.raises(CallPutOff, match="the key's calls of this hour are spent; ask again in"):
         asking.ask({})
     assert len(server.paths) == 2
 
 
-def test_a_call_waits_for_its_turn_among_the_crawls(serve, lane, tmp_path):
+def test_a_call_waits_for_its_turn_among_the_crawls(serve, limits, tmp_path):
     server = serve(good)
-    crawl = Lane(tmp_path / "limits", "127.0.0.1", "api", 1)
-    assert crawl.take_turn()
-    with pytest.raises(CallPutOff, match="crawls hold all turns"):
-        caller(server, lane, timeout_s=0.1).ask({})
+    crawl = HostLimits(tmp_path / "limits", "127.0.0.1", "api", 1)
+    assert crawl.try_start(time.time()) is None
+    with pytest.raises(CallPutOff, match="crawls hold all request slots of the host; ask again later"):
+        caller(server, limits, timeout_s=0.1).ask({})
     assert server.paths == []
-    crawl.give_turn_back()
-    assert caller(server, lane).ask({}) == {"stat": "ok"}
+    crawl.finish()
+    assert caller(server, limits).ask({}) == {"stat": "ok"}
 
 
-def test_a_host_that_asks_for_patience_gets_it_from_all(serve, lane, tmp_path):
+def test_a_host_that_asks_for_patience_gets_it_from_all(serve, limits, tmp_path):
     server = serve(lambda path: (429, {"Retry-After": "600"}, []))
     with pytest.raises(CallFailed, match="HTTP 429"):
-        caller(server, lane).ask({})
-    with pytest.raises(CallPutOff, match=r"wants a pause of (600|599) s more"):
-        caller(server, lane).ask({})
+        caller(server, limits).ask({})
+    with pytest.raises(CallPutOff, match=r"the host has asked for a pause.*; ask again in (600|599) s"):
+        caller(server, limits).ask({})
     assert len(server.paths) == 1
-    assert Lane(tmp_path / "limits", "127.0.0.1", "file", 1).wait_s(time.time()) > 500
+    assert HostLimits(tmp_path / "limits", "127.0.0.1", "file", 1).try_start(time.time()).seconds > 500
 
 
-def test_what_is_asked_of_a_secret_is_not_in_its_callers_representation(serve, lane):
-    assert json.dumps(KEY)[1:-1] not in repr(caller(serve(good), lane, secret=KEY))
-    assert KEY not in repr(caller(serve(good), lane, secret=KEY))
+def test_what_is_asked_of_a_secret_is_not_in_its_callers_representation(serve, limits):
+    assert json.dumps(KEY)[1:-1] not in repr(caller(serve(good), limits, secret=KEY))
+    assert KEY not in repr(caller(serve(good), limits, secret=KEY))

@@ -11,17 +11,33 @@ from scrapy.utils.reactor import install_reactor
 install_reactor(sys.argv[1])
 from twisted.internet import reactor, task
 from scrapy.utils.defer import deferred_from_coro
-from crawlers.network.concurrency import Turns, all_of, in_thread, sleep
+from twisted.internet.defer import DeferredSemaphore
+from crawlers.network.concurrency import acquire, all_of, in_thread, sleep
 import threading
 
-async def main(turns, seen, number):
-    await turns.take()
+async def main(semaphore, seen, number):
+    await acquire(semaphore)
     seen["now"] = seen.get("now", 0) + 1
     seen["most"] = max(seen.get("most", 0), seen["now"])
     seen.setdefault("order", []).append(number)
     await sleep(0.01)
     seen["now"] -= 1
-    turns.give_back()
+    semaphore.release()
+
+async def cancelled(is_late):
+    # a coroutine that waits for a token is cancelled, just before or just after it gets one
+    semaphore = DeferredSemaphore(1)
+    await acquire(semaphore)
+    waiting = deferred_from_coro(acquire(semaphore))
+    await sleep(0.001)
+    if is_late:
+        semaphore.release()
+    has_token = []
+    waiting.addCallbacks(has_token.append, lambda failure: None).cancel()
+    if not is_late:
+        semaphore.release()
+    await sleep(0.001)
+    assert semaphore.tokens == 1 - len(has_token), (is_late, has_token)
 
 async def failing():
     await sleep(0.001)
@@ -29,10 +45,12 @@ async def failing():
 
 async def work(_):
     seen = {}
-    turns = Turns(3)
-    await all_of(main(turns, seen, number) for number in range(10))
-    assert (seen["most"], seen["now"], turns.free) == (3, 0, 3), seen
+    semaphore = DeferredSemaphore(3)
+    await all_of(main(semaphore, seen, number) for number in range(10))
+    assert (seen["most"], seen["now"], semaphore.tokens) == (3, 0, 3), seen
     assert seen["order"] == sorted(seen["order"]), seen
+    await cancelled(is_late=False)
+    await cancelled(is_late=True)
     assert await in_thread(threading.get_ident) != threading.get_ident()
     try:
         await all_of([failing(), sleep(0.02)])
@@ -46,7 +64,7 @@ task.react(lambda reactor: deferred_from_coro(work(reactor)))
 @pytest.mark.parametrize(
     "reactor", ["asyncioreactor.AsyncioSelectorReactor", "epollreactor.EPollReactor", "selectreactor.SelectReactor"]
 )
-def test_turns_threads_and_time_work_on_every_reactor(reactor, repository):
+def test_semaphores_threads_and_time_work_on_every_reactor(reactor, repository):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, f"twisted.internet.{reactor}"],
         cwd=repository,

@@ -20,8 +20,14 @@ def calls_at(quotas: list[Quota], gaps_s: list[float]) -> Iterator[float]:
     now_s = NOW_S
     for number, gap_s in enumerate(gaps_s):
         now_s += gap_s
-        if quotas[number % len(quotas)].take(now_s) == 0:
+        if wait_s(quotas[number % len(quotas)], now_s) == 0:
             yield now_s
+
+
+def wait_s(quota: Quota, now_s: float) -> float:
+    """Take a call where one is granted; return the seconds to wait, none where it was."""
+    wait = quota.try_take(now_s)
+    return wait.seconds if wait else 0.0
 
 
 def most_in_an_hour(calls_s: list[float]) -> int:
@@ -44,10 +50,10 @@ def test_no_hour_sees_more_calls_than_granted_however_they_come(per_hour: int, g
 def test_whoever_waits_as_long_as_told_gets_nine_tenths_and_never_more(tmp_path: Path, per_hour: int) -> None:
     quota, now_s, calls_s = Quota(tmp_path, "key", per_hour), NOW_S, list[float]()
     while now_s < NOW_S + 3 * HOUR_S:
-        wait_s = quota.take(now_s)
-        if wait_s == 0:
+        waited_s = wait_s(quota, now_s)
+        if waited_s == 0:
             calls_s.append(now_s)
-        now_s += wait_s
+        now_s += waited_s
     hours = [sum(NOW_S + n * HOUR_S <= at_s < NOW_S + (n + 1) * HOUR_S for at_s in calls_s) for n in range(3)]
     assert max(hours) <= per_hour
     assert hours[2] >= 0.9 * per_hour - 1
@@ -57,17 +63,17 @@ def test_a_burst_after_a_rest_is_a_tenth_and_left_tells_it(tmp_path: Path) -> No
     quota = Quota(tmp_path, "key", 3600)
     assert quota.left(NOW_S) == 360
     for _ in range(360):
-        assert quota.take(NOW_S) == 0
+        assert wait_s(quota, NOW_S) == 0
     assert quota.left(NOW_S) == 0
-    assert quota.take(NOW_S) == pytest.approx(HOUR_S / 3240)
+    assert wait_s(quota, NOW_S) == pytest.approx(HOUR_S / 3240)
     assert quota.left(NOW_S + 100) == 90
     assert quota.left(NOW_S + 100 * HOUR_S) == 360
     assert quota.left(NOW_S) == 0, "asking counts nothing"
 
 
 def test_a_later_crawl_goes_on_where_an_earlier_one_ended_and_another_key_has_its_own(tmp_path: Path) -> None:
-    assert [Quota(tmp_path, "key", 20).take(NOW_S) > 0 for _ in range(3)] == [False, False, True]
-    assert Quota(tmp_path, "another", 20).take(NOW_S) == 0
+    assert [wait_s(Quota(tmp_path, "key", 20), NOW_S) > 0 for _ in range(3)] == [False, False, True]
+    assert wait_s(Quota(tmp_path, "another", 20), NOW_S) == 0
 
 
 def test_processes_at_the_same_time_share_one_bucket(tmp_path: Path) -> None:
@@ -75,7 +81,7 @@ def test_processes_at_the_same_time_share_one_bucket(tmp_path: Path) -> None:
 
     def work() -> None:
         quota = Quota(tmp_path, "key", 1000)
-        calls = sum(quota.take(NOW_S) == 0 for _ in range(100))
+        calls = sum(wait_s(quota, NOW_S) == 0 for _ in range(100))
         with granted.get_lock():
             granted.value += calls
 
@@ -93,25 +99,25 @@ def test_a_clock_that_is_set_back_grants_no_more_and_blocks_for_an_hour_at_the_l
     tmp_path: Path, back_s: float
 ) -> None:
     quota = Quota(tmp_path, "key", 100)
-    granted = sum(quota.take(NOW_S) == 0 for _ in range(20))
-    granted += sum(quota.take(NOW_S - back_s) == 0 for _ in range(20))
+    granted = sum(wait_s(quota, NOW_S) == 0 for _ in range(20))
+    granted += sum(wait_s(quota, NOW_S - back_s) == 0 for _ in range(20))
     if back_s <= HOUR_S:  # set right again
-        granted += sum(quota.take(NOW_S + 1e-3) == 0 for _ in range(20))
+        granted += sum(wait_s(quota, NOW_S + 1e-3) == 0 for _ in range(20))
     assert granted == 10
     now_s, began_s = NOW_S - back_s, NOW_S - back_s
-    while (wait_s := quota.take(now_s)) > 0:
-        now_s += min(wait_s, 60)
+    while (waited_s := wait_s(quota, now_s)) > 0:
+        now_s += min(waited_s, 60)
     assert now_s - began_s <= HOUR_S + 60
 
 
 @pytest.mark.parametrize("content", [b"garbage", b"\xff\x00", b"5", b"nan nan"])
 def test_a_damaged_file_counts_as_an_empty_bucket_that_fills_again(tmp_path: Path, content: bytes) -> None:
     quota = Quota(tmp_path, "key", 3600)
-    assert quota.take(NOW_S) == 0
+    assert wait_s(quota, NOW_S) == 0
     (file,) = tmp_path.iterdir()
     file.write_bytes(content)
-    assert quota.take(NOW_S) > 0
-    assert quota.take(NOW_S + 10) == 0
+    assert wait_s(quota, NOW_S) > 0
+    assert wait_s(quota, NOW_S + 10) == 0
 
 
 @pytest.mark.parametrize("content", [b"1e9 1700000000.0", b"-1e9 1700000000.0", b"1 inf", b"inf -inf"])
@@ -119,8 +125,8 @@ def test_numbers_that_cannot_be_are_brought_back_to_what_can(tmp_path: Path, con
     quota = Quota(tmp_path, "key", 3600)
     (file,) = tmp_path.iterdir()
     file.write_bytes(content)
-    assert sum(quota.take(NOW_S) == 0 for _ in range(1000)) <= 360
-    assert quota.take(NOW_S + 2 * HOUR_S) == 0
+    assert sum(wait_s(quota, NOW_S) == 0 for _ in range(1000)) <= 360
+    assert wait_s(quota, NOW_S + 2 * HOUR_S) == 0
 
 
 def test_the_key_itself_stands_nowhere(tmp_path: Path) -> None:
@@ -128,7 +134,7 @@ def test_the_key_itself_stands_nowhere(tmp_path: Path) -> None:
     name = quota_name(key)
     assert len(name) == 16
     assert name != quota_name(key + "x")
-    Quota(tmp_path, name, 3600).take(NOW_S)
+    Quota(tmp_path, name, 3600).try_take(NOW_S)
     for file in tmp_path.rglob("*"):
         assert key not in file.name
         assert key not in file.read_text()

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.sites import mediawiki
-from crawlers.vetting.listing import ListedFile, WrongShape
+from crawlers.sites.fields import WrongShape
+from crawlers.vetting.listing import ListedFile
 from crawlers.windows.time_slices import TimeSlice
 
 

@@ -16,7 +16,7 @@ from corpus.sections import Flickr
 from corpus.storage import open_store
 from crawlers.network.quota import Quota, quota_name
 from crawlers.status.__main__ import main
-from crawlers.status.counts import take_census
+from crawlers.status.counts import count_windows
 from crawlers.vetting.door import Refused
 from crawlers.windows.checkpoint import Unfinished
 from crawlers.windows.markers import marker_of
@@ -139,16 +139,16 @@ def test_an_upload_in_several_windows_counts_once_as_what_came_furthest(crawled,
     outcomes = [broken(1), turned_away(1), kept(1), {**kept(1), "state": "deleted"}]
     for place, chosen in enumerate(order):
         crawled.window(f"w{place}", [outcomes[chosen]], days=(place, place + 1))
-    tally = take_census(crawled.store, "wikimedia").cameras["acme-one"]
+    tally = count_windows(crawled.store, "wikimedia").cameras["acme-one"]
     assert (tally.found, tally.deleted, tally.size_bytes) == (1, 1, 1000)
     assert (tally.stored, tally.refused, tally.failed_transient, tally.failed_final) == (0, 0, 0, 0)
-    census = take_census(crawled.store, "wikimedia")
-    assert (census.refusals, census.failures) == ({}, [])
+    counts = count_windows(crawled.store, "wikimedia")
+    assert (counts.refusals, counts.failures) == ({}, [])
 
 
 def test_another_version_of_a_photo_is_another_upload(crawled):
     crawled.window("a", [kept(1), {**kept(1), "version": "other"}])
-    assert take_census(crawled.store, "wikimedia").cameras["acme-one"].found == 2
+    assert count_windows(crawled.store, "wikimedia").cameras["acme-one"].found == 2
 
 
 def test_refusals_are_counted_by_each_reason_and_camera(crawled):
@@ -262,9 +262,9 @@ def test_the_calls_that_the_key_has_left_are_shown_and_none_is_taken(crawled, mo
     monkeypatch.setenv("FLICKR_API_KEY", KEY)
     quota = Quota(crawled.folder / "limits", quota_name(KEY), 3600)
     left = quota.left(time.time())
-    assert quota.take(time.time()) == 0
+    assert quota.try_take(time.time()) is None
     assert [crawled.json()["flickr_calls_left"] for _ in range(2)] == [left - 1] * 2
-    assert f"calls the Flickr key may make right now: {left - 1}" in crawled.run()[1]
+    assert f"calls that the Flickr key may make now: {left - 1}" in crawled.run()[1]
 
 
 def test_windows_that_are_not_whole_do_not_count(crawled):
@@ -307,10 +307,10 @@ def test_windows_of_the_first_version_count_as_well(crawled):
     crawled.store.publish_table(f"{path}/records.parquet", table(rows).drop_columns(new))
     marker = crawled.store.done(path)
     crawled.store.mark_done(path, {"details": marker["details"], "retry": ["wikimedia:2"], "photos": 3})
-    census = take_census(crawled.store, "wikimedia")
-    tally = census.cameras["acme-one"]
+    counts = count_windows(crawled.store, "wikimedia")
+    tally = counts.cameras["acme-one"]
     assert (tally.found, tally.stored, tally.failed_transient, tally.failed_final) == (3, 1, 1, 1)
-    assert [each.photo for each in census.failures] == ["wikimedia:2", "wikimedia:3"]
+    assert [each.photo for each in counts.failures] == ["wikimedia:2", "wikimedia:3"]
     assert line_of(crawled.run("--failures")[1], "wikimedia:2")[-2:] == ["next", "crawl"]
 
 

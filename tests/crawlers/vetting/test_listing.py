@@ -1,16 +1,12 @@
 """What a listing tells of a photo refuses it before any download, by the rules of the catalogue."""
 
-import math
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
-from crawlers.vetting import listing
-from crawlers.vetting.listing import ListedFile, WrongShape, listing_reasons
+from crawlers.vetting.listing import ListedFile, listing_reasons
 
 ONE = Camera(key="acme-one", name="Acme One", make=("Acme",), model=("One",), sizes=("320x240",), software=("Fw*",))
 TWO = Camera(key="acme-two", name="Acme Two", make=("Acme",), model=("Two",), sizes=("400x300",))
@@ -94,95 +90,6 @@ def test_strings_that_two_cameras_take_refuse_nothing_of_the_camera():
     both = Catalogue(cameras=(*CATALOGUE.cameras, twin))
     told = ListedFile(make="Acme", model="Two", width_px=1, height_px=1, mime="image/png")
     assert listing_reasons(told, both, both, Rules(), LIMIT_BYTES) == ("not_jpeg",)
-
-
-@pytest.mark.parametrize(("value", "site_id"), [("17", "17"), (17, "17"), ("a_b-C", "a_b-C"), ("x" * 64, "x" * 64)])
-def test_ids_are_short_names_or_numbers(value, site_id):
-    assert listing.usable_id(value) == site_id
-
-
-@pytest.mark.parametrize(
-    "value", [None, "", True, -1, 1.5, {}, {"id": 1}, [17], "x" * 65, "../../x", "a\0", "a b", "１７", "17\n", 10**30]
-)
-def test_all_other_ids_are_unusable(value):
-    assert listing.usable_id(value) is None
-
-
-def test_an_entry_without_an_id_is_named_by_what_it_says():
-    first, same = (listing.photo_key("flickr", None, entry) for entry in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
-    assert first == same
-    assert listing.photo_key("flickr", None, {"a": 2}) != first
-    assert re.fullmatch("flickr:unnamed-[0-9a-f]{12}", first)
-
-
-def test_an_entry_nested_too_deep_is_a_wrong_answer_and_no_crash():
-    entry = []
-    for _ in range(100_000):
-        entry = [entry]
-    with pytest.raises(WrongShape, match="too deep"):
-        listing.photo_key("flickr", None, entry)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://live.staticflickr.com/65535/17_abc_o.jpg",
-        "http://127.0.0.1:8090/images/a/ab/Dawn_%26.jpg",
-        "https://h/" + "x" * 1990,
-    ],
-)
-def test_addresses_are_those_of_the_web(address):
-    assert listing.address_or_none(address) == address
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *(None, 5, {}, "", "javascript:alert(1)", "ftp://h/x", "//h/x", "/x", "file:///etc/passwd", "https://"),
-        *("https:///x", "https://h/a b", "https://h/\n", "https://h/\0", "https://[/x", "https://h:port/x"),
-        *("https://h/é", "https://h/\ud800", "https://h/" + "x" * 1991, "https://h:99999/"),
-    ],
-)
-def test_all_other_addresses_are_unusable(address):
-    assert listing.address_or_none(address) is None
-
-
-@pytest.mark.parametrize(("value", "number"), [(5, 5), ("5", 5), (0, 0), ("100", 100), (100, 100)])
-def test_numbers_come_as_such_or_as_digits(value, number):
-    assert listing.number_or_none(value, 100) == number
-
-
-@pytest.mark.parametrize(
-    "value", [None, True, -1, "-1", 101, "abc", "5.0", 5.0, math.inf, math.nan, "", "٥", "9" * 5000]
-)
-def test_all_else_is_no_number(value):
-    assert listing.number_or_none(value, 100) is None
-
-
-def test_texts_are_cut_and_nested_ones_are_none():
-    assert listing.text_or_none("a\0b ") == "ab"
-    assert listing.text_or_none(7) == "7"
-    assert len(listing.text_or_none("x" * 5000)) == 1000
-    assert [listing.text_or_none(value) for value in (None, "", " \0", [], {"a": "b"}, True, 1.5)] == [None] * 7
-
-
-def test_moments_are_those_of_the_calendar():
-    assert listing.moment_or_none("2020-02-29T00:00:00Z") == "2020-02-29T00:00:00Z"
-    wrong = ("2021-02-29T00:00:00Z", "2020-01-01", 5, None, "0000-00-00T00:00:00Z", "2020-01-01T00:00:00Z ")
-    assert [listing.moment_or_none(value) for value in wrong] == [None] * len(wrong)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner), max_leaves=5
-)
-
-
-@given(JSON)
-def test_no_value_whatever_makes_reading_it_raise(value):
-    for read in (listing.usable_id, listing.text_or_none, listing.address_or_none, listing.moment_or_none):
-        assert read(value) is None or isinstance(read(value), str)
-    number = listing.number_or_none(value, listing.INT32_MAX)
-    assert number is None or 0 <= number <= listing.INT32_MAX
 
 
 TEXTS = st.none() | st.text(max_size=30) | st.sampled_from(["Acme", "One", "Two", "Three", "Fw 1", "GIMP 2.10"])

@@ -146,7 +146,7 @@ def found(
         error = "the site's entry has no usable id"
     elif url is None and entry.get("url_o") not in (None, ""):
         error = fields.NO_ADDRESS
-    told = _told(entry, is_offered=url is not None)
+    listed = _listed_file(entry, is_offered=url is not None)
     folder = _path_name(entry.get("pathalias")) or owner
     title = entry.get("title")
     return ListedPhoto(
@@ -163,9 +163,9 @@ def found(
         licence_url=licence_url,
         uploaded_at=_moment(entry.get("dateupload")),
         claimed_camera=claimed_camera,
-        site_width_px=told.width_px,
-        site_height_px=told.height_px,
-        reasons=() if error else in_funnel_order([*_reasons(entry, url, licence, allowed), *judge(told)]),
+        site_width_px=listed.width_px,
+        site_height_px=listed.height_px,
+        reasons=() if error else in_funnel_order([*_reasons(entry, url, licence, allowed), *judge(listed)]),
         error=error,
     )
 
@@ -181,7 +181,7 @@ def _reasons(entry: Mapping[str, Any], url: str | None, licence: str, allowed: C
         yield "no_original"
 
 
-def _told(entry: Mapping[str, Any], *, is_offered: bool) -> ListedFile:
+def _listed_file(entry: Mapping[str, Any], *, is_offered: bool) -> ListedFile:
     """Return what the entry says about the original; the format counts only where an original is offered."""
     file_format = entry.get("originalformat")
     mime = None

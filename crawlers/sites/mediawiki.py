@@ -181,7 +181,7 @@ def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) 
     info = _info(entry)
     url, sha1 = fields.address_or_none(info.get("url")), _sha1(info.get("sha1"))
     error = _error(entry, number, info, url)
-    told = _told(info)
+    listed = _listed_file(info)
     extended = info.get("extmetadata")
     user = fields.text_or_none(info.get("user"))
     return ListedPhoto(
@@ -198,11 +198,11 @@ def found(page: Any, claimed_camera: str | None, judge: Judge = format_reasons) 
         licence_url=_said(extended, "LicenseUrl"),
         uploaded_at=fields.moment_or_none(info.get("timestamp")),
         claimed_camera=claimed_camera,
-        site_width_px=told.width_px,
-        site_height_px=told.height_px,
+        site_width_px=listed.width_px,
+        site_height_px=listed.height_px,
         site_sha1=sha1,
-        size_bytes=told.size_bytes,
-        reasons=judge(told) if error is None else (),
+        size_bytes=listed.size_bytes,
+        reasons=judge(listed) if error is None else (),
         error=error,
     )
 
@@ -215,7 +215,7 @@ def _error(page: Mapping[str, Any], number: int | None, info: Mapping[str, Any],
     return fields.NO_ADDRESS if url is None else None
 
 
-def _told(info: Mapping[str, Any]) -> ListedFile:
+def _listed_file(info: Mapping[str, Any]) -> ListedFile:
     mime = info.get("mime")
     return ListedFile(
         width_px=fields.number_or_none(info.get("width"), fields.INT32_MAX, 1),

@@ -34,8 +34,8 @@ class Cameras(NamedTuple):
 
 
 def fingerprint(configuration: Configuration, licences: Sequence[str] = ()) -> str:
-    """Return 16 hex digits of the rules and their thresholds, the catalogue, the cameras chosen, the licences taken."""
-    law = {
+    """Return 16 hex digits over rules, thresholds, catalogue, chosen cameras and accepted licences."""
+    basis = {
         "rules": configuration.rules.model_dump(mode="json"),
         "names": [rule.__name__ for rule in RULES],
         "editors": EDITORS,
@@ -44,20 +44,20 @@ def fingerprint(configuration: Configuration, licences: Sequence[str] = ()) -> s
         "original_max_bytes": configuration.crawl.original_max_bytes,
         "licences": sorted(licences),
     }
-    return _digest(law)
+    return _digest(basis)
 
 
 def digest_of(cameras: Cameras) -> str:
-    """Return 16 hex digits of all native values; a generation that learns nothing new leaves them as they are."""
-    # the name of an unlisted camera is one of the spellings met so far, and decides nothing
-    told = cameras.catalogue.model_dump(mode="json", exclude={"unlisted": {"__all__": {"name"}}})
-    return _digest(told)
+    """Return 16 hex digits over all native values; they stay the same when a generation learns nothing new."""
+    # the name of an unlisted camera is one of the spellings found so far, and decides nothing
+    decisive = cameras.catalogue.model_dump(mode="json", exclude={"unlisted": {"__all__": {"name"}}})
+    return _digest(decisive)
 
 
 def learned_cameras(configuration: Configuration) -> Cameras:
-    """Return the configured cameras with what the newest whole generation learned; as they are where there is none."""
+    """Return the configured cameras with what the newest whole generation learned, where there is one."""
     store = configuration.store
-    # what a row has from the catalogue of that time, today's says itself, or has taken back
+    # rows from the catalogue of that time are left out: today's catalogue has their values itself, or has dropped them
     learned = [row for row in Past(store, latest_generation(store)).learned() if row["source"] == "learned"]
     catalogue = enriched(configuration.whole_catalogue, learned)
     keys = tuple(camera.key for camera in configuration.chosen.cameras)

@@ -37,13 +37,13 @@ Judge = Callable[[ListedFile], tuple[str, ...]]
 """Returns the reasons to refuse a listed photo."""
 
 
-def format_reasons(told: ListedFile) -> tuple[str, ...]:
+def format_reasons(listed: ListedFile) -> tuple[str, ...]:
     """Return the reason to refuse a file that is listed as something other than a JPEG; needs no catalogue."""
-    return () if told.mime in (None, "image/jpeg") else ("not_jpeg",)
+    return () if listed.mime in (None, "image/jpeg") else ("not_jpeg",)
 
 
 def listing_reasons(
-    told: ListedFile, catalogue: Catalogue, chosen: Catalogue, rules: Rules, original_max_bytes: int
+    listed: ListedFile, catalogue: Catalogue, chosen: Catalogue, rules: Rules, original_max_bytes: int
 ) -> tuple[str, ...]:
     """Return every reason to refuse a photo that follows from its listing, in the order of the funnel.
 
@@ -52,10 +52,10 @@ def listing_reasons(
     was learned of a camera that no catalogue lists refuses nothing here: a refusal by the listing leaves no facts, so
     what else such a camera makes would never be learned. The photo is judged by its header instead.
     """
-    reasons = list(format_reasons(told))
-    if told.size_bytes is not None and told.size_bytes > original_max_bytes:
+    reasons = list(format_reasons(listed))
+    if listed.size_bytes is not None and listed.size_bytes > original_max_bytes:
         reasons.append("too_large")
-    facts = _facts(told)
+    facts = _facts(listed)
     try:
         camera = catalogue.identify(facts.make, facts.model)
     except ConfigurationError:  # two cameras match: that is reported when the photo itself is judged
@@ -80,16 +80,16 @@ def _size_reason(facts: PhotoFacts, camera: Camera | None, chosen: Catalogue, ru
     return reasons[0] if reasons and all(reasons) else None
 
 
-def _facts(told: ListedFile) -> PhotoFacts:
+def _facts(listed: ListedFile) -> PhotoFacts:
     """Return what the listing says as facts; all other fields are null, and the rules asked do not look at them."""
-    make, model = clean(told.make or ""), clean(told.model or "")
+    make, model = clean(listed.make or ""), clean(listed.model or "")
     if make is None or model is None:  # half a name is none: the listing may have left out the other half
         make = model = None
-    exif = ExifFacts(make=make, model=model, software=clean(told.software or ""))
+    exif = ExifFacts(make=make, model=model, software=clean(listed.software or ""))
     return facts_of_row(
         {
-            "width_px": told.width_px or 0,
-            "height_px": told.height_px or 0,
+            "width_px": listed.width_px or 0,
+            "height_px": listed.height_px or 0,
             "make": exif.make,
             "model": exif.model,
             "software": exif.software,

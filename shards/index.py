@@ -59,10 +59,10 @@ class Index:
             raise ValueError(f"split {name!r} is not one of {', '.join(SPLITS)}")
         return self.samples.filter(pc.equal(self.samples["split"], name))
 
-    def photos(self, name: str, most: int = 0) -> list[str]:
-        """Return at most `most` photographs (digests) of a split, spread evenly over the cameras; 0: all of them.
+    def photos(self, name: str) -> list[str]:
+        """Return the photographs (digests) of a split; the first so many are spread evenly over the cameras.
 
-        The choice is deterministic: the cameras take turns, each giving its photographs in the order of their digests.
+        The order is deterministic: the cameras take turns, each giving its photographs in the order of their digests.
         """
         split = self.split(name)
         by_label: dict[int, set[str]] = {}
@@ -70,8 +70,7 @@ class Index:
             by_label.setdefault(label, set()).add(photo)
         queues = [sorted(by_label[label]) for label in sorted(by_label)]
         rounds = max((len(queue) for queue in queues), default=0)
-        turns = [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
-        return turns[:most] if most else turns
+        return [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
 
 
 def publish_index(store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry]) -> Index:

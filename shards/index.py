@@ -87,26 +87,21 @@ def publish_index(store: Store, generation: str, classes: tuple[str, ...], entri
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
     samples = _table(ordered)
     directory = f"{ROOT}/{generation}"
+    by_split = {split: [entry for entry in ordered if entry.plan.split == split] for split in SPLITS}
     counts = {
         split: {
-            "shards": [entry.plan.name for entry in ordered if entry.plan.split == split],
-            "photos": sum(len(entry.plan.photos) for entry in ordered if entry.plan.split == split),
-            "tiles": sum(len(entry.samples) for entry in ordered if entry.plan.split == split),
-            "size_bytes": sum(entry.size_bytes for entry in ordered if entry.plan.split == split),
+            "shards": [entry.plan.name for entry in own],
+            "photos": sum(len(entry.plan.photos) for entry in own),
+            "tiles": sum(len(entry.samples) for entry in own),
+            "size_bytes": sum(entry.size_bytes for entry in own),
         }
-        for split in SPLITS
+        for split, own in by_split.items()
     }
     store.publish_table(f"{directory}/samples.parquet", samples)
-    store.publish_json(f"{directory}/_info.json", _timm_info(ordered))
-    store.publish_json(
-        f"{directory}/index.json",
-        {
-            "generation": generation,
-            "classes": list(classes),
-            "splits": counts,
-            "failures": [asdict(failure) for failure in failures],
-        },
-    )
+    store.publish_json(f"{directory}/_info.json", _timm_info(by_split))
+    listed = [asdict(failure) for failure in failures]
+    content = {"generation": generation, "classes": list(classes), "splits": counts, "failures": listed}
+    store.publish_json(f"{directory}/index.json", content)
     store.mark_done(directory, {"tiles": samples.num_rows, "shards": len(ordered), "failures": len(failures)})
     tars = tuple(entry.plan.name for entry in ordered)
     return Index(generation, classes, tars, tuple(failures), samples)
@@ -179,16 +174,16 @@ def _table(entries: list[ShardEntry]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SAMPLES)
 
 
-def _timm_info(entries: list[ShardEntry]) -> dict[str, object]:
+def _timm_info(by_split: dict[str, list[ShardEntry]]) -> dict[str, object]:
     """Return the content of `_info.json` for timm's `ReaderWds`; tars are named relative to the generation's folder."""
     return {
         "splits": {
             split: {
                 "name": split,
-                "filenames": [f"../tars/{entry.plan.name}" for entry in entries if entry.plan.split == split],
-                "shard_lengths": [len(entry.samples) for entry in entries if entry.plan.split == split],
-                "num_samples": sum(len(entry.samples) for entry in entries if entry.plan.split == split),
+                "filenames": [f"../tars/{entry.plan.name}" for entry in own],
+                "shard_lengths": [len(entry.samples) for entry in own],
+                "num_samples": sum(len(entry.samples) for entry in own),
             }
-            for split in SPLITS
+            for split, own in by_split.items()
         }
     }

@@ -59,10 +59,10 @@ class Index:
             raise ValueError(f"split {name!r} is not one of {', '.join(SPLITS)}")
         return self.samples.filter(pc.equal(self.samples["split"], name))
 
-    def photos(self, name: str, most: int = 0) -> list[str]:
-        """Return at most `most` photographs (digests) of a split, spread evenly over the cameras; 0: all of them.
+    def photos(self, name: str) -> list[str]:
+        """Return the photographs (digests) of a split; the first so many are spread evenly over the cameras.
 
-        The choice is deterministic: the cameras take turns, each giving its photographs in the order of their digests.
+        The order is deterministic: the cameras take turns, each giving its photographs in the order of their digests.
         """
         split = self.split(name)
         by_label: dict[int, set[str]] = {}
@@ -70,8 +70,7 @@ class Index:
             by_label.setdefault(label, set()).add(photo)
         queues = [sorted(by_label[label]) for label in sorted(by_label)]
         rounds = max((len(queue) for queue in queues), default=0)
-        turns = [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
-        return turns[:most] if most else turns
+        return [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
 
 
 def publish_index(store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry]) -> Index:
@@ -88,26 +87,21 @@ def publish_index(store: Store, generation: str, classes: tuple[str, ...], entri
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
     samples = _table(ordered)
     directory = f"{ROOT}/{generation}"
+    by_split = {split: [entry for entry in ordered if entry.plan.split == split] for split in SPLITS}
     counts = {
         split: {
-            "shards": [entry.plan.name for entry in ordered if entry.plan.split == split],
-            "photos": sum(len(entry.plan.photos) for entry in ordered if entry.plan.split == split),
-            "tiles": sum(len(entry.samples) for entry in ordered if entry.plan.split == split),
-            "size_bytes": sum(entry.size_bytes for entry in ordered if entry.plan.split == split),
+            "shards": [entry.plan.name for entry in own],
+            "photos": sum(len(entry.plan.photos) for entry in own),
+            "tiles": sum(len(entry.samples) for entry in own),
+            "size_bytes": sum(entry.size_bytes for entry in own),
         }
-        for split in SPLITS
+        for split, own in by_split.items()
     }
     store.publish_table(f"{directory}/samples.parquet", samples)
-    store.publish_json(f"{directory}/_info.json", _timm_info(ordered))
-    store.publish_json(
-        f"{directory}/index.json",
-        {
-            "generation": generation,
-            "classes": list(classes),
-            "splits": counts,
-            "failures": [asdict(failure) for failure in failures],
-        },
-    )
+    store.publish_json(f"{directory}/_info.json", _timm_info(by_split))
+    listed = [asdict(failure) for failure in failures]
+    content = {"generation": generation, "classes": list(classes), "splits": counts, "failures": listed}
+    store.publish_json(f"{directory}/index.json", content)
     store.mark_done(directory, {"tiles": samples.num_rows, "shards": len(ordered), "failures": len(failures)})
     tars = tuple(entry.plan.name for entry in ordered)
     return Index(generation, classes, tars, tuple(failures), samples)
@@ -180,16 +174,16 @@ def _table(entries: list[ShardEntry]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SAMPLES)
 
 
-def _timm_info(entries: list[ShardEntry]) -> dict[str, object]:
+def _timm_info(by_split: dict[str, list[ShardEntry]]) -> dict[str, object]:
     """Return the content of `_info.json` for timm's `ReaderWds`; tars are named relative to the generation's folder."""
     return {
         "splits": {
             split: {
                 "name": split,
-                "filenames": [f"../tars/{entry.plan.name}" for entry in entries if entry.plan.split == split],
-                "shard_lengths": [len(entry.samples) for entry in entries if entry.plan.split == split],
-                "num_samples": sum(len(entry.samples) for entry in entries if entry.plan.split == split),
+                "filenames": [f"../tars/{entry.plan.name}" for entry in own],
+                "shard_lengths": [len(entry.samples) for entry in own],
+                "num_samples": sum(len(entry.samples) for entry in own),
             }
-            for split in SPLITS
+            for split, own in by_split.items()
         }
     }

@@ -17,7 +17,8 @@ import pytest
 from corpus.configuration import read_configuration
 from demo.uploads.upload import read_listing
 
-pytestmark = pytest.mark.xdist_group("demo")  # one demo for all tests of this file, also in a parallel run
+# one demo for all tests of this file, also in a parallel run
+pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.slow]
 
 SMALL = {
     "demo.photos_per_device": 2,
@@ -102,9 +103,12 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_stops_all_it_started(number: signal.Signals, tmp_path: Path, repository: Path) -> None:
+def test_interrupted_it_stops_all_it_started(
+    demo: tuple[Path, str], number: signal.Signals, tmp_path: Path, repository: Path
+) -> None:
+    shutil.copytree(demo[0] / "uploads", tmp_path / "demo" / "uploads")  # drawing them again would prove nothing more
     with (tmp_path / "output").open("w") as output:
         process = subprocess.Popen(
             demo_command(tmp_path / "demo"),

@@ -12,11 +12,12 @@ import torch
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
+from corpus.receipts import publish_receipt
 from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
 from train.fit.runs import RunConfig, open_run
-from train.fit.training_run import carry_out, publish_score, score_sentence
+from train.fit.training_run import carry_out, score_sentence
 from train.model.network import build_network
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
@@ -62,7 +63,7 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
         score = run.finished
     if score is None:
         raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")
-    publish_score(run, score)
+    publish_receipt(store, "train", {"run": run.name, **score})
     evaluation = store.read_json(f"{run.directory}/evaluation.json")
     print(f"\n{evaluation_table(evaluation)}\n\n{score_sentence(run, score)}", flush=True)
 

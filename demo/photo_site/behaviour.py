@@ -7,14 +7,6 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-FLICKR_RESULTS_MAX = 4000
-"""The most distinct results that a query of flickr.photos.search returns, by its documentation."""
-SEARCH_RESULTS_MAX = 10_000
-"""The most results that a search of Wikimedia Commons returns, however many there are."""
-IMAGEINFO_PER_ANSWER = 20
-"""Files described in one answer. MediaWiki stops at a size in bytes; this number is small so that the demo's categories
-need a continuation as the large ones of Wikimedia Commons do."""
-
 
 @dataclass(frozen=True)
 class Behaviour:
@@ -42,13 +34,17 @@ class Behaviour:
     """Wikimedia ids whose page exists but whose file does not."""
     numbers_as_text: bool = False
     """Whether Flickr writes totals, sizes and error codes as text; the real one has done both."""
-    results_max: int = FLICKR_RESULTS_MAX
+    results_max: int = 4000
+    """The most distinct results that a query of flickr.photos.search returns, by its documentation."""
     unavailable_answers: int = 0
     """Flickr calls answered with error 105 before the first good answer."""
     maxlag_answers: int = 0
     """MediaWiki requests with `maxlag` that are told to wait before the first good answer."""
-    imageinfo_per_answer: int = IMAGEINFO_PER_ANSWER
-    search_results_max: int = SEARCH_RESULTS_MAX
+    imageinfo_per_answer: int = 20
+    """Files described in one answer. MediaWiki stops at a size in bytes; this number is small so that the demo's
+    categories need a continuation as the large ones of Wikimedia Commons do."""
+    search_results_max: int = 10_000
+    """The most results that a search of Wikimedia Commons returns, however many there are."""
 
 
 class Countdown:

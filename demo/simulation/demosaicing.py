@@ -4,6 +4,8 @@ Results are float32, (height, width, 3), red first, 0 to 1. Every method takes t
 use any method. Borders are mirrored such that the pattern continues.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +13,6 @@ from numpy.typing import NDArray
 from demo.simulation.scenes import Light, Plane
 from demo.simulation.sensor import WHITE, Mosaic, Raw
 
-_OPENCV_BILINEAR: dict[Mosaic, int] = {
-    "RGGB": cv2.COLOR_BayerRGGB2RGB,
-    "BGGR": cv2.COLOR_BayerBGGR2RGB,
-    "GRBG": cv2.COLOR_BayerGRBG2RGB,
-    "GBRG": cv2.COLOR_BayerGBRG2RGB,
-}
-_OPENCV_EDGE_AWARE: dict[Mosaic, int] = {
-    "RGGB": cv2.COLOR_BayerRGGB2RGB_EA,
-    "BGGR": cv2.COLOR_BayerBGGR2RGB_EA,
-    "GRBG": cv2.COLOR_BayerGRBG2RGB_EA,
-    "GBRG": cv2.COLOR_BayerGBRG2RGB_EA,
-}
 _QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 # the kernels of Malvar, He and Cutler 2004, figure 2, in eighths
@@ -39,12 +29,12 @@ _CROSS = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 
 def bilinear(raw: Raw, mosaic: Mosaic) -> Light:
     """Return the mean of the nearest photosites for each colour."""
-    return np.multiply(cv2.cvtColor(raw, _OPENCV_BILINEAR[mosaic]), np.float32(1 / WHITE), dtype=np.float32)
+    return _unit(cv2.cvtColor(raw, getattr(cv2, f"COLOR_Bayer{mosaic}2RGB")))
 
 
 def edge_aware(raw: Raw, mosaic: Mosaic) -> Light:
     """Return green interpolated along edges, red and blue from their neighbours' means."""
-    return np.multiply(cv2.cvtColor(raw, _OPENCV_EDGE_AWARE[mosaic]), np.float32(1 / WHITE), dtype=np.float32)
+    return _unit(cv2.cvtColor(raw, getattr(cv2, f"COLOR_Bayer{mosaic}2RGB_EA")))
 
 
 def gradient_corrected(raw: Raw, mosaic: Mosaic) -> Light:
@@ -110,8 +100,9 @@ def _sites(plane: Plane, mosaic: Mosaic, colour: str) -> Plane:
     return kept
 
 
-def _unit(raw: Raw) -> Plane:
-    return np.multiply(raw, np.float32(1 / WHITE), dtype=np.float32)
+def _unit(raw: Any) -> NDArray[np.float32]:
+    """Return values 0 to WHITE as 0 to 1, of one plane or three."""
+    return np.asarray(np.multiply(raw, np.float32(1 / WHITE), dtype=np.float32))
 
 
 def _filtered(plane: Plane, kernel: NDArray[np.floating]) -> Plane:

@@ -61,7 +61,9 @@ def make_uploads(
     for plan in plans:
         if plan.copy_of is not None:
             shutil.copyfile(folder / plan.copy_of, folder / plan.upload.file)
-            uploads.append(_with_bytes_of(plan.upload, rows[plan.copy_of]))
+            source = rows[plan.copy_of]
+            upload = replace(plan.upload, width_px=source.width_px, height_px=source.height_px)
+            uploads.append(replace(upload, size_bytes=source.size_bytes, sha1=source.sha1))
     uploads.sort(key=lambda upload: (upload.site, int(upload.id)))
     write_listing(folder, uploads, made_with)
     return uploads
@@ -110,16 +112,6 @@ def _write(folder: Path, seed: int, plan: Plan) -> Upload:
         width_px, height_px = image.size
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     return replace(plan.upload, width_px=width_px, height_px=height_px, size_bytes=len(data), sha1=sha1)
-
-
-def _with_bytes_of(copy: Upload, source: Upload) -> Upload:
-    return replace(
-        copy,
-        width_px=source.width_px,
-        height_px=source.height_px,
-        size_bytes=source.size_bytes,
-        sha1=source.sha1,
-    )
 
 
 def _drawing_digest() -> str:

@@ -98,7 +98,8 @@ def _condition_plot(accuracy: Mapping[str, float], chance: float) -> str:
     names = list(accuracy)[::-1]
     drawing = Figure(figsize=(7, 0.34 * len(names) + 0.7), layout="constrained")
     axes = drawing.add_subplot()
-    bars = axes.barh(names, [accuracy[name] for name in names], color=[_colour(name) for name in names], height=0.7)
+    colours = [_BLUE if name == UNALTERED else _ORANGE for name in names]
+    bars = axes.barh(names, [accuracy[name] for name in names], color=colours, height=0.7)
     axes.bar_label(bars, labels=[f"{accuracy[name]:.3f}" for name in names], padding=3)
     axes.axvline(chance, color=_GREY, linewidth=1)
     axes.set_xlim(0, 1.12)
@@ -157,10 +158,6 @@ def _svg(drawing: Figure) -> str:
     with mpl.rc_context({"svg.hashsalt": "shutterprint", "svg.fonttype": "none"}):
         drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
-
-
-def _colour(condition: str) -> str:
-    return _BLUE if condition == UNALTERED else _ORANGE
 
 
 def _interval(interval: Sequence[float]) -> str:

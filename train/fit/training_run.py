@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from corpus.receipts import publish_receipt
 from corpus.sections import Training
 from shards.index import Index, read_index
 from train.data.batches import TrainingBatches
@@ -94,11 +93,6 @@ def score_sentence(run: Run, score: dict[str, Any]) -> str:
         f"(unaltered {score['unaltered']:.3f}, manipulated {score['manipulated']:.3f}) "
         f"on {score['photos']} photographs of split {score['split']}, chance {score['chance']:.3f}"
     )
-
-
-def publish_score(run: Run, score: dict[str, Any]) -> None:
-    """Publish the stage's receipt, the proof that it succeeded."""
-    publish_receipt(run.store, "train", {"run": run.name, **score})
 
 
 def threads_of(loaders: int, ranks: int) -> int:

@@ -136,6 +136,10 @@ class Server(ThreadingHTTPServer, ABC):
         self.cuts = Countdown({fragment: times for fragment, (_, times) in behaviour.cut_after_bytes.items()})
         self.turns = Turns(behaviour.refuse_every)
         self._open: set[socket.socket] = set()
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @abstractmethod
     def kind_of(self, path: str) -> Kind:
@@ -168,3 +172,4 @@ class Server(ThreadingHTTPServer, ABC):
             with contextlib.suppress(OSError):  # its own thread has closed it meanwhile
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
+        self._thread.join()

@@ -57,8 +57,7 @@ class RequestLog:
         self._lock = threading.Lock()
         self._served: list[ServedRequest] = []
         self._open: dict[int, Kind] = {}
-        self._peak = 0
-        self._peaks: defaultdict[Kind, int] = defaultdict(int)
+        self._peaks: defaultdict[Kind | None, int] = defaultdict(int)
 
     def begin(
         self, method: str, path: str, query: str, range_header: str | None, user_agent: str | None, *, kind: Kind
@@ -69,7 +68,7 @@ class RequestLog:
             served = ServedRequest(time.time(), method, path, query, range_header, user_agent, kind, in_work)
             self._served.append(served)
             self._open[id(served)] = kind
-            self._peak = max(self._peak, in_work)
+            self._peaks[None] = max(self._peaks[None], in_work)
             self._peaks[kind] = max(self._peaks[kind], list(self._open.values()).count(kind))
         return served
 
@@ -83,14 +82,8 @@ class RequestLog:
         with self._lock:
             self._open.pop(id(served), None)
 
-    @property
-    def peak(self) -> int:
-        """The most requests that were open at once."""
-        with self._lock:
-            return self._peak
-
-    def peak_of(self, kind: Kind) -> int:
-        """Return the most requests of one kind that were open at once."""
+    def peak(self, kind: Kind | None = None) -> int:
+        """Return the most requests, of one kind or of all, that were open at once."""
         with self._lock:
             return self._peaks[kind]
 

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from corpus.catalogue import Catalogue
@@ -48,22 +47,72 @@ class _Routes:
     wiki_pages: dict[str, WikiPage]
 
 
-class _SiteServer(Server):
-    """The server of one site, whose uploads may change while it runs."""
+class PhotoSite(Server):
+    """A site that runs in a background thread from its creation until `stop`, or as a context manager.
 
-    def __init__(self, folder: Path, cameras: Catalogue, port: int, behaviour: Behaviour) -> None:
+    `port` 0 takes a free port. Further arguments are those of `Behaviour`, e.g. `fail_first={"_o.jpg": (429, 2)}`,
+    `honour_range=False`, `bytes_per_s=4e6`. Raises StorageError where the folder holds no uploads. Its log stays
+    readable after `stop`.
+    """
+
+    def __init__(self, folder: Path, cameras: Catalogue, *, port: int = 0, **behaviour: Any) -> None:
         try:
             uploads, _ = read_listing(folder)
         except FileNotFoundError as error:
             raise StorageError(f"{folder}: has no {LISTING}; name a folder that demo.uploads.make has made") from error
-        super().__init__(port, behaviour)
-        self._unavailable = Countdown({"": behaviour.unavailable_answers})
-        self._lagging = Countdown({"": behaviour.maxlag_answers})
+        super().__init__(port, Behaviour(**behaviour))
+        self._unavailable = Countdown({"": self.behaviour.unavailable_answers})
+        self._lagging = Countdown({"": self.behaviour.maxlag_answers})
         self._cameras = cameras
         self._changing = threading.Lock()
         self._routes = self._routes_to(show(folder, uploads))
+        self._thread.start()
 
-    def change(self, changed: Callable[[Shown], Shown]) -> None:
+    @property
+    def flickr_api_url(self) -> str:
+        """Address of the Flickr API."""
+        return self.url + flickr.API_PATH
+
+    @property
+    def wikimedia_api_url(self) -> str:
+        """Address of the MediaWiki API."""
+        return self.url + mediawiki.API_PATH
+
+    @property
+    def requests(self) -> list[ServedRequest]:
+        """A copy of all requests so far, in order of arrival."""
+        return self.log.requests()
+
+    @property
+    def peak_parallel_requests(self) -> int:
+        """The most requests that were being answered at once."""
+        return self.log.peak()
+
+    def peak_parallel(self, kind: Kind) -> int:
+        """Return the most requests of one kind (`api`, `file`, `page`) that were being answered at once."""
+        return self.log.peak(kind)
+
+    def replace(self, upload_id: str, file: str) -> None:
+        """Replace an upload's file by another one of the folder, as owners do who upload a new version.
+
+        On the wiki its SHA-1 and time change, on Flickr its original's address. Raises KeyError for an unknown upload.
+        """
+        self._change(lambda shown: shown.with_file(upload_id, file, int(time.time())))
+
+    def delete(self, upload_id: str) -> None:
+        """Remove an upload with its pages and its file from the site; raises KeyError for an unknown one."""
+        self._change(lambda shown: shown.without(upload_id))
+
+    def add(self, upload: Upload) -> None:
+        """Add an upload whose file is in the folder; raises ValueError for an id that is taken."""
+        self._change(lambda shown: shown.with_upload(upload))
+
+    @property
+    def downloads(self) -> dict[str, Downloads]:
+        """How often each file, by its name in the folder, was sent whole and in part."""
+        return self.log.downloads()
+
+    def _change(self, changed: Callable[[Shown], Shown]) -> None:
         """Replace what is shown by what a function makes of it; answers under way are finished as they began."""
         with self._changing:
             self._routes = self._routes_to(changed(self._routes.shown))
@@ -108,78 +157,3 @@ class _SiteServer(Server):
             {unquote(page.file_path): page for page in wiki.files},
             {unquote(page.description_path): page for page in wiki.files},
         )
-
-
-class PhotoSite:
-    """A site that runs in a background thread from its creation until `stop`, or as a context manager.
-
-    `port` 0 takes a free port. Further arguments are those of `Behaviour`, e.g. `fail_first={"_o.jpg": (429, 2)}`,
-    `honour_range=False`, `bytes_per_s=4e6`. Raises StorageError where the folder holds no uploads.
-    """
-
-    def __init__(self, folder: Path, cameras: Catalogue, *, port: int = 0, **behaviour: Any) -> None:
-        self._server = _SiteServer(folder, cameras, port, Behaviour(**behaviour))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Stop the site; its log stays readable."""
-        self._server.stop()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Address of the site, without a trailing slash."""
-        return self._server.url
-
-    @property
-    def flickr_api_url(self) -> str:
-        """Address of the Flickr API."""
-        return self.url + flickr.API_PATH
-
-    @property
-    def wikimedia_api_url(self) -> str:
-        """Address of the MediaWiki API."""
-        return self.url + mediawiki.API_PATH
-
-    @property
-    def requests(self) -> list[ServedRequest]:
-        """A copy of all requests so far, in order of arrival."""
-        return self._server.log.requests()
-
-    @property
-    def peak_parallel_requests(self) -> int:
-        """The most requests that were being answered at once."""
-        return self._server.log.peak
-
-    def peak_parallel(self, kind: Kind) -> int:
-        """Return the most requests of one kind (`api`, `file`, `page`) that were being answered at once."""
-        return self._server.log.peak_of(kind)
-
-    def replace(self, upload_id: str, file: str) -> None:
-        """Replace an upload's file by another one of the folder, as owners do who upload a new version.
-
-        On the wiki its SHA-1 and time change, on Flickr its original's address. Raises KeyError for an unknown upload.
-        """
-        self._server.change(lambda shown: shown.with_file(upload_id, file, int(time.time())))
-
-    def delete(self, upload_id: str) -> None:
-        """Remove an upload with its pages and its file from the site; raises KeyError for an unknown one."""
-        self._server.change(lambda shown: shown.without(upload_id))
-
-    def add(self, upload: Upload) -> None:
-        """Add an upload whose file is in the folder; raises ValueError for an id that is taken."""
-        self._server.change(lambda shown: shown.with_upload(upload))
-
-    @property
-    def downloads(self) -> dict[str, Downloads]:
-        """How often each file, by its name in the folder, was sent whole and in part."""
-        return self._server.log.downloads()

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from corpus.text import slug
+
 _URL_MAX_CHARACTERS = 4096
 _LONG_TABLE_ROWS = 30
 _UNITS = (" kB", " MB", " GB", " TB", " B", "%", " MP")
@@ -53,12 +55,12 @@ def _style() -> str:
 
 def section(heading: str, *parts: str) -> str:
     """Return a section with a heading, which `contents` links to."""
-    return f'<section id="{_anchor(heading)}">\n<h2>{escape(heading)}</h2>\n' + "\n".join(parts) + "\n</section>"
+    return f'<section id="{slug(heading)}">\n<h2>{escape(heading)}</h2>\n' + "\n".join(parts) + "\n</section>"
 
 
 def contents(headings: Sequence[str]) -> str:
     """Return links to the sections with these headings."""
-    links = "\n".join(f'<a href="#{_anchor(heading)}">{escape(heading)}</a>' for heading in headings)
+    links = "\n".join(f'<a href="#{slug(heading)}">{escape(heading)}</a>' for heading in headings)
     return f'<nav aria-label="Contents">\n{links}\n</nav>'
 
 
@@ -141,10 +143,6 @@ def _tile(tile: Tile, missing: str) -> str:
         picture = f'<span class="missing">{escape(missing)}</span>'
     label = link(tile.caption, tile.url)
     return f'<li>{picture}<span class="label">{label if isinstance(label, Markup) else escape(label)}</span></li>'
-
-
-def _anchor(heading: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
 def _is_web_address(url: str | None) -> bool:

@@ -89,7 +89,7 @@ def _target(today: Path, write: str) -> Path:
             "catalogue: the built-in one belongs to the program and is not written; name a file of your own with "
             "--write FILE, which begins as a copy of it, and set `catalogue: FILE`"
         )
-    if target.suffix not in (".yaml", ".yml"):
+    if target.suffix not in (".yaml", ".yml") or target.is_dir():
         raise StageError(f"--write {write}: is no name of a YAML file (.yaml); cameras are named before --write")
     return target
 

@@ -30,6 +30,7 @@ Row = Mapping[str, Any]
 def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, examined: Row) -> dict[str, str]:
     """Return one line for each aspect of a file; `examined`: its row of EXAMINED."""
     own = own_values(facts, camera)
+    profile = f"profile {facts.colour_profile}" if facts.colour_profile else "no profile"
     lines = {
         "camera": _camera(facts, camera, context),
         "size": f"{size_of(facts)}, EXIF states {stated_size(facts)}; {_nativeness(facts, camera, 'size', context)}",
@@ -47,7 +48,7 @@ def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainCon
         "lens": "serial number present" if facts.lens_serial_number else "no serial number",
         "thumbnail": _thumbnail(facts),
         "MakerNote": f"{facts.maker_note}, {facts.maker_note_bytes} bytes" if facts.maker_note else "none",
-        "colour": f"{_profile(facts)}, EXIF ColorSpace {'none' if facts.colour_space is None else facts.colour_space}",
+        "colour": f"{profile}, EXIF ColorSpace {'none' if facts.colour_space is None else facts.colour_space}",
         "MPF": "none" if facts.mpf_images is None else count(facts.mpf_images, "image"),
         "end": _end(facts),
     }
@@ -104,10 +105,6 @@ def _pixels(kind: str, examined: Row) -> dict[str, str]:
 def _dates(facts: PhotoFacts) -> str:
     dates = {"taken": facts.taken_at, "changed": facts.modified_at, "digitised": facts.digitised_at}
     return ", ".join(f"{what} {date}" for what, date in dates.items() if date) or "none"
-
-
-def _profile(facts: PhotoFacts) -> str:
-    return f"profile {facts.colour_profile}" if facts.colour_profile else "no profile"
 
 
 def _serial(text: str | None) -> str:

@@ -29,8 +29,6 @@ from curation.publishing.attribution import attribution_csv, attribution_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
 
-Row = dict[str, Any]
-
 FORMAT = 2
 """Raise it when the files of a generation change their form: the same rows are then published again."""
 ROW_GROUP = 50_000

@@ -5,6 +5,7 @@ Text stays text. Lines and letters are `currentColor`, the page's ink, so that t
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -94,7 +95,7 @@ def _histogram(
     with mpl.rc_context(_STYLE):
         drawing = Figure(figsize=(10, 3), layout="constrained")
         axes = drawing.subplots()
-        below: dict[float, int] = {}
+        below: Counter[float] = Counter()
         for counted, colour, name in ((kept, _KEPT, "kept"), (refused, _REFUSED, "refused")):
             bars = _binned(counted, step)
             places = sorted(bars)
@@ -102,11 +103,11 @@ def _histogram(
                 [place + (0 if centred else step / 2) for place in places],
                 [bars[place] for place in places],
                 width=0.85 * step,
-                bottom=[below.get(place, 0) for place in places],
+                bottom=[below[place] for place in places],
                 color=colour,
                 label=name,
             )
-            below = {place: below.get(place, 0) + bars.get(place, 0) for place in {*below, *bars}}
+            below.update(bars)
         axes.set_xlim(*limits)
         axes.set_xlabel(label)
         axes.set_ylabel("photos")
@@ -145,9 +146,9 @@ def _binned(counted: Mapping[float, int], step: float) -> dict[float, int]:
 
 
 def _summed(pairs: Iterable[tuple[float, int]]) -> dict[float, int]:
-    sums: dict[float, int] = {}
+    sums: Counter[float] = Counter()
     for value, number in pairs:
-        sums[value] = sums.get(value, 0) + number
+        sums[value] += number
     return sums
 
 

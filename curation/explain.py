@@ -19,11 +19,10 @@ from rich.table import Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
-from corpus.records import RECORD
 from corpus.text import count, one_line
 from curation.consensus import enriched
 from curation.facts.examine import kind_of
-from curation.generations import Past, latest_generation, learned_in
+from curation.generations import Past, latest_generation
 from curation.inspection.evidence import evidence
 from curation.inspection.lookup import bytes_of, find, published
 from curation.inspection.reason_values import ExplainContext, explained, marks
@@ -83,21 +82,23 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
     subject = find(configuration, text)
     past = Past(configuration.store, latest_generation(configuration.store))
     grounds = _grounds(configuration, past)
-    record, examined = subject.record, subject.examined or {}
+    record = subject.record
+    examined: Mapping[str, Any] = subject.examined or {}
+    columns: Mapping[str, Any] = record
     found = evidence_of(record, subject.examined, subject.trouble)
     facts = found.facts
     camera, _ = objections(record, found, grounds.law)
     alone = verdict(record, found, grounds.law)
     said = published(past, subject) if subject.file is None else None
     reasons = _with_those_of_all(alone["reasons"], said)
-    row = {**examined, **(said or {}), **{name: record.get(name) for name in RECORD.names}, "error": alone["error"]}
+    row = {**examined, **(said or {}), **columns, "error": alone["error"]}
     explanation: Row = {
         "photo": record["photo"],
         "version": alone["version"],
         "other_versions": list(subject.other_versions),
         "original": record["original"],
         "generation": past.generation,
-        "record": None if subject.file else {name: record[name] for name in _OF_RECORD},
+        "record": None if subject.file else {name: columns[name] for name in _OF_RECORD},
         "evidence": evidence(facts, camera, grounds, examined) if facts else None,
         "marks": marks(facts, camera, grounds) if facts else [],
         "hints": list(hints(facts)) if facts else [],
@@ -137,7 +138,7 @@ def print_explanation(console: Console, found: Mapping[str, Any]) -> None:
 
 def _grounds(configuration: Configuration, past: Past) -> ExplainContext:
     """Return what photos are judged by: today's configuration, and what the newest generation has learned."""
-    learned = (learned_in(past.store, past.generation) if past.generation else None) or []
+    learned = past.learned()
     catalogue = enriched(configuration.whole_catalogue, learned)
     chosen = chosen_cameras(catalogue, configuration.cameras, learned)
     return ExplainContext(

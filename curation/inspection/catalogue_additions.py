@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import StageError
-from curation.consensus import ASPECTS, CAMERA, Row, enriched, natives
+from curation.consensus import ASPECTS, CAMERA, LearnedRow, enriched, natives
 
 FIELDS = dict(zip(ASPECTS, ("sizes", "tables", "segments", "software"), strict=True))
 """Aspect to the field of a catalogue's entry."""
@@ -34,7 +34,9 @@ class Addition(NamedTuple):
         return self.camera.key
 
 
-def additions(catalogue: Catalogue, learned: Sequence[Row], cameras: Sequence[str]) -> tuple[list[Addition], list[str]]:
+def additions(
+    catalogue: Catalogue, learned: Sequence[LearnedRow], cameras: Sequence[str]
+) -> tuple[list[Addition], list[str]]:
     """Return what the entries of `cameras`, none: of all, get, in the order of their keys, and who is left out and why.
 
     Nothing is left out silently: of cameras that are named, StageError says why.
@@ -76,7 +78,7 @@ def pinned(catalogue: Catalogue, found: Sequence[Addition]) -> Catalogue:
     return Catalogue(cameras=tuple(cameras[key] for key in sorted(cameras)))
 
 
-def _entry(camera: Camera, learned: Sequence[Row]) -> Addition:
+def _entry(camera: Camera, learned: Sequence[LearnedRow]) -> Addition:
     text = next(row["text"] for row in learned if row["camera"] == camera.key and row["aspect"] == CAMERA)
     make, _, model = text.partition("\n")
     entry = camera.model_copy(update={"make": (pattern_of(make),), "model": (pattern_of(model),)})
@@ -91,7 +93,7 @@ def _new(values: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if value not in known)
 
 
-def _hindrance(catalogue: Catalogue, camera: Camera | None, learned: Sequence[Row], key: str) -> str:
+def _hindrance(catalogue: Catalogue, camera: Camera | None, learned: Sequence[LearnedRow], key: str) -> str:
     """Return why a camera can have no entry, empty where it can."""
     if camera is None:
         return f"{key}: left out, no native size was learned, without which a catalogue lists no camera"

@@ -11,15 +11,15 @@ import yaml
 
 from corpus.errors import StageError
 from corpus.text import count, one_line
-from curation.consensus import CAMERA, Row
+from curation.consensus import CAMERA, LearnedRow
 from curation.inspection.catalogue_additions import FIELDS, Addition
 
-Said = Mapping[tuple[str, str, str], Row]
+Said = Mapping[tuple[str, str, str], LearnedRow]
 _ASPECTS = {field: aspect for aspect, field in FIELDS.items()}
 _COMMENT_CHARACTERS = 300
 
 
-def extended_text(text: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
+def extended_text(text: str, found: Sequence[Addition], learned: Sequence[LearnedRow]) -> str:
     """Return the text of a catalogue whose entries get what `catalogue_additions.additions` found."""
     said = {(row["camera"], row["aspect"], row["value"]): row for row in learned}
     entries = {key.value: value for key, value in _entries(text)}
@@ -106,7 +106,7 @@ def _items(camera: str, field: str, values: Sequence[str], said: Said, indent: s
     return lines
 
 
-def _support(row: Row | None) -> str:
+def _support(row: LearnedRow | None) -> str:
     if row is None or not row["photos"]:
         return "no photo: an earlier catalogue stated it"
     return f"{count(row['photos'], 'photo')} of {count(row['owners'], 'owner')}"

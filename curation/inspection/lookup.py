@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
-from corpus.records import EXAMINED, RECORD
+from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, full_row
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
 from curation.facts.examine import Original, PhotoKey, Trouble, examine, examine_bytes, kind_of
@@ -36,9 +36,9 @@ _SAID = (
 class Subject:
     """The photo that is asked for."""
 
-    record: Row
-    """Of RECORD; of a file, as a crawl would have made it."""
-    examined: Row | None
+    record: RecordRow
+    """Of a file: as a crawl would have made it."""
+    examined: ExaminedRow | None
     trouble: Trouble | None = None
     file: Path | None = None
     """The file, where it is no photo of the records."""
@@ -109,16 +109,16 @@ def published(past: Past, subject: Subject) -> Row | None:
     return {"generation": past.generation, **said, "duplicate_of": of, "copies": others, "owner_photos": owner_photos}
 
 
-def _uploads(inputs: Inputs, column: str, text: str) -> dict[str, Row]:
+def _uploads(inputs: Inputs, column: str, text: str) -> dict[str, RecordRow]:
     """Return the records whose `column` is `text`, the one that counts of each upload, by version."""
-    statements: dict[str, list[tuple[str, str, Row]]] = defaultdict(list)
+    statements: dict[str, list[tuple[str, str, RecordRow]]] = defaultdict(list)
     for path in inputs.windows:
         for row in rows_where(inputs.store, path, RECORD, column, [text], inputs.forgotten):
             statements[row["version"] or ""].append((path, row["state"], row))
     return {version: best_of(said) for version, said in sorted(statements.items())}
 
 
-def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, Row]) -> Subject:
+def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, RecordRow]) -> Subject:
     """Return the upload that says most, and what its original was found to be; examines it where no run has yet."""
     version = max(uploads, key=lambda one: (uploads[one]["state"] == "stored", uploads[one]["uploaded_at"] or "", one))
     record = uploads[version]
@@ -143,16 +143,15 @@ def _of_file(configuration: Configuration, path: Path) -> Subject:
     """Return a file as a crawl would have stored it, examined."""
     data = _file_bytes(configuration, path)
     sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(configuration.curation)
-    record: Row = dict.fromkeys(RECORD.names) | {
-        "photo": str(path), "version": "", "source": "file", "state": "stored", "original": str(path),
-        "sha256": sha256, "size_bytes": len(data), "reasons": [],
-    }  # fmt: skip
-    row: Row = dict.fromkeys(EXAMINED.names) | {name: record[name] for name in ("photo", "version", "sha256")}
-    found = _guarded(PhotoKey(str(path), ""), lambda: row | examine_bytes(data, kind))
+    said = {"photo": str(path), "version": "", "sha256": sha256}
+    record: RecordRow = full_row(RECORD, said | {
+        "source": "file", "state": "stored", "original": str(path), "size_bytes": len(data), "reasons": [],
+    })  # fmt: skip
+    found = _guarded(PhotoKey(str(path), ""), lambda: full_row(EXAMINED, said | examine_bytes(data, kind)))
     return Subject(record, None, found, path) if isinstance(found, Trouble) else Subject(record, found, None, path)
 
 
-def _guarded(key: PhotoKey, examined: Callable[[], Row | Trouble]) -> Row | Trouble:
+def _guarded(key: PhotoKey, examined: Callable[[], ExaminedRow | Trouble]) -> ExaminedRow | Trouble:
     """Return what an examination found, or that it failed, as a run of curation tells it."""
     try:
         return examined()

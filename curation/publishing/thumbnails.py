@@ -15,12 +15,10 @@ from PIL import Image
 from corpus.errors import StorageError
 from corpus.page import Tile, jpeg_address
 from corpus.storage import Store
+from forensics.jpeg.frame import DECODED_MAX_PX
 
 EDGE_PX = 144
 """Longer edge of a thumbnail: six a reason are then about a hundred kilobytes."""
-
-PIXELS_MAX = 200_000_000
-"""Largest picture decoded; the largest native size of any camera on sale is about 150 megapixels."""
 
 _ORIGINAL_MAX_BYTES = 256 << 20
 _SCANNED_PIXELS_MAX = 1_000_000_000
@@ -33,12 +31,12 @@ _JPEG_QUALITY = 72
 def thumbnail(data: bytes) -> bytes | None:
     """Return a JPEG of at most EDGE_PX a side of the picture in `data`, as it is stored, not turned by its EXIF.
 
-    None where it does not decode at all, or is larger than PIXELS_MAX.
+    None where it does not decode at all, or is larger than DECODED_MAX_PX.
     """
     try:
         height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
         pixels = height_px * width_px
-        if pixels > PIXELS_MAX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
+        if pixels > DECODED_MAX_PX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
             return None
         # by the longer edge alone: asked for both, a panorama would be decoded whole
         longer = {"min_width": EDGE_PX} if width_px >= height_px else {"min_height": EDGE_PX}

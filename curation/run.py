@@ -177,7 +177,7 @@ def _judge_all(
 
 
 def _ignore(_number: int) -> None:
-    """Take the progress of what ends at once, and show nothing."""
+    """Show no progress: small corpora are judged at once."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a generation says to its successor: the side of every group, and the photos that it kept."""
+"""What a generation hands to the next one: the split of every group, and the photos that it kept."""
 
 import io
 

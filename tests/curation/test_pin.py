@@ -313,8 +313,10 @@ def test_a_planted_corpus_gives_the_same_verdicts_once_it_is_pinned(tmp_path):
 
 def judged(store, catalogue, consensus=Consensus(photos_min=2, owners_min=2)):  # noqa: B008 - frozen
     """Return the verdicts on the planted corpus and what was learned of it."""
-    demand = JudgeSettings(catalogue, Support(photos_min=1, owners_min=1), Rules(), consensus, Curation())
+    judge_settings = JudgeSettings(catalogue, Support(photos_min=1, owners_min=1), Rules(), consensus, Curation())
     inputs = find_inputs(store, planted.KIND)
-    found = judge_all(inputs, Past(store, None), [], demand, Frames(None), lambda *_: nullcontext(lambda _: None))
+    found = judge_all(
+        inputs, Past(store, None), [], judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None)
+    )
     rows = [(row["photo"], row["camera"], row["reasons"]) for table, _, _ in found.parts for row in table.to_pylist()]
     return rows, found.learned

@@ -1,4 +1,4 @@
-"""Examination: any bytes at all give a row with its facts or its reason."""
+"""Examination: any bytes give a row with facts or with the reason why there are none."""
 
 import hashlib
 from pathlib import Path

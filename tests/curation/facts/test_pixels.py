@@ -1,4 +1,4 @@
-"""What pixels tell: whether they decode, what they look like, and traces of earlier saving where they are asked for."""
+"""What pixels tell: whether they decode, their perceptual hash, and traces of earlier compression if asked for."""
 
 import io
 

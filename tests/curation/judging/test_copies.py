@@ -1,4 +1,4 @@
-"""One picture under several names: one stays, in a fixed order; near ones do not drop each other in a chain."""
+"""One photo of each set of copies stays, chosen in a fixed order; near copies do not refuse each other in a chain."""
 
 import random
 from dataclasses import dataclass

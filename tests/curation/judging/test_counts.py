@@ -1,4 +1,4 @@
-"""The counts of a generation: of its parts and of the whole the same; leaks are found where there are any."""
+"""The counts of a generation are the same whether counted in parts or as a whole; leaks between splits are found."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Copies are found by bytes, by scan and by sight, without comparing all with all."""
+"""Copies are found by bytes, by scan and by perceptual hash, without comparing all photos with all."""
 
 import numpy as np
 import pandas as pd

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from curation.judging.near_copies import NEAR
+from curation.judging.copy_pairs import NEAR
 
 PLACEHOLDER, CLAIMED_TWICE, DUPLICATE = "placeholder", "claimed_by_two_cameras", "duplicate"
 
@@ -60,7 +60,7 @@ def copy_verdicts(
 ) -> dict[int, CopyVerdict]:
     """Return the verdict on every photo that does not stay, by id.
 
-    `pairs`: (id, id, kind) as `curation.judging.near_copies.pairs_of` finds them; `members` has all their ids.
+    `pairs`: (id, id, kind) as `curation.judging.copy_pairs.pairs_of` finds them; `members` has all their ids.
     `placeholder_copies`: a set of so many photos is a placeholder, and none of it stays. Photos that a rule refuses
     are marked as copies, too; in a set without a clean photo the others are copies of the first by rank.
     """

@@ -18,8 +18,8 @@ from curation.cluster.frames import TEXT, frame_of
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Before, Ledger, Past
 from curation.judging.copies import CopyVerdict
+from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
-from curation.judging.near_copies import keys_of
 from curation.judging.splits import has_serial
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
@@ -55,11 +55,6 @@ class _Upload:
     record: RecordRow
     evidence: Evidence
 
-    @property
-    def owner(self) -> str:
-        """Who uploaded it; empty where its site does not say."""
-        return _owner(self.record)
-
 
 def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> pd.DataFrame:
     """Return what clean photos show of their cameras, columns as in CLAIMS."""
@@ -70,7 +65,7 @@ def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> 
         if facts is None:
             continue
         # one picture counts once, whoever shows it; all owners that a site does not name count as one
-        owner, content = _number(upload.owner), _number(_picture(upload.record, facts))
+        owner, content = _number(_owner(upload.record)), _number(_picture(upload.record, facts))
         for claim in clean_claims(upload.record, upload.evidence, criteria):
             value = f"{claim.camera}\n{claim.aspect}\n{claim.value}"
             columns["value"].append(value)
@@ -125,21 +120,19 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
 
 
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return what copies are found by, see `near_copies.keys_of`; only clean photos are searched for near copies."""
+    """Return what copies are found by, see `copy_pairs.keys_of`; only clean photos are searched for near copies."""
     table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "reasons"])
-    hashes = [
-        None if reasons else hashed
-        for hashed, reasons in zip(table["perceptual_hash"].to_pylist(), table["reasons"].to_pylist(), strict=True)
-    ]
-    stored = [None if "deleted_at_source" in reasons else sha for sha, reasons in
-              zip(table["sha256"].to_pylist(), table["reasons"].to_pylist(), strict=True)]  # fmt: skip
-    return keys_of(table["id"].to_numpy(), stored, table["scan_digest"].to_pylist(), hashes)
+    sha256, scans, seen, reasons = (table[name].to_pylist() for name in table.column_names[1:])
+    stored = [None if "deleted_at_source" in of else digest for digest, of in zip(sha256, reasons, strict=True)]
+    hashes = [None if of else hashed for hashed, of in zip(seen, reasons, strict=True)]
+    return keys_of(table["id"].to_numpy(), stored, scans, hashes)
 
 
 def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:
     """Return the photos with these ids, columns as in MEMBERS."""
     table = _table(verdicts, [*(name for name in MEMBERS if name != "is_clean"), "reasons"])
-    rows = [row | {"is_clean": not row["reasons"]} for row in _with_ids(table, ids)]
+    is_wanted = pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())
+    rows = [row | {"is_clean": not row["reasons"]} for row in table.filter(is_wanted).to_pylist()]
     return frame_of({name: [row[name] for row in rows] for name in MEMBERS}, MEMBERS)
 
 
@@ -215,13 +208,6 @@ def _staying(verdicts: pd.DataFrame, copies: Collection[int]) -> Iterator[Verdic
 def _owner(row: RecordRow | JudgedRow) -> str:
     """Return who uploaded a photo; empty where its site does not say."""
     return f"{row['source']}\n{row['owner_id']}" if row["owner_id"] else ""
-
-
-def _with_ids(table: pa.Table, ids: Collection[int]) -> list[VerdictRow]:
-    rows: list[VerdictRow] = table.filter(
-        pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())
-    ).to_pylist()
-    return rows
 
 
 def _table(frame: pd.DataFrame, columns: list[str]) -> pa.Table:

@@ -1,7 +1,7 @@
 """Whole corpus: judge all uploads together, as a Dask DataFrame computation.
 
 Uploads are brought together in parts (`gather`), cameras are learned from them (`consensus`), each upload is judged
-(`verdict`), copies are found and decided (`near_copies`, `copies`), and groups get splits and folds (`splits`). Between
+(`verdict`), copies are found and decided (`copy_pairs`, `copies`), and groups get splits and folds (`splits`). Between
 these steps only small tables reach the calling process: what was learned, the pairs of copies, the numbers of photos by
 group. The same inputs give the same verdicts, however they are divided into parts.
 """
@@ -23,10 +23,10 @@ from curation.facts.examine import Trouble
 from curation.generations import Ledger, Past
 from curation.judging import part_tasks
 from curation.judging.copies import CopyVerdict, Member, copy_verdicts
+from curation.judging.copy_pairs import KEYS, PAIRS, pairs_of
 from curation.judging.counts import Tally
 from curation.judging.gather import gather, parts_of
 from curation.judging.inputs import Inputs
-from curation.judging.near_copies import KEYS, PAIRS, pairs_of
 from curation.judging.splits import assign_folds, assign_splits
 from curation.judging.verdict import Criteria
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.judging.copies import CLAIMED_TWICE, DUPLICATE, PLACEHOLDER, CopyVerdict, Member, copy_verdicts
-from curation.judging.near_copies import BYTES, HASH, NEAR, SCAN
+from curation.judging.copy_pairs import BYTES, HASH, NEAR, SCAN
 
 MANY = 20
 

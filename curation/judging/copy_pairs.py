@@ -1,4 +1,4 @@
-"""Near copies: find the pairs of copies by digests and perceptual hashes without comparing all photos with all.
+"""Copy pairs: find the pairs of copies by digests and perceptual hashes without comparing all photos with all.
 
 Every photo is put under a few keys: its bytes, its scan, and each of the 8 bands of its perceptual hash; only photos
 under the same key are compared. Near copies are found where they agree in one band of 32 bits;

@@ -19,7 +19,6 @@ from rich.table import Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
-from corpus.records import RECORD
 from corpus.text import count, one_line
 from curation.consensus import enriched
 from curation.facts.examine import kind_of

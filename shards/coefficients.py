@@ -30,7 +30,8 @@ Blocks = npt.NDArray[np.int16]
 """Coefficients of one component: [block row, block column, 64]."""
 
 PHOTO_MAX_PX = 1 << 28
-"""Largest photograph cut; 268 MP are above the largest sensors sold, and take 2 GB here at the most."""
+"""Largest photograph cut; 268 MP are above the largest sensors sold, and take 2 GB here at the most. It is above
+`forensics.jpeg.frame.DECODED_MAX_PX`, so that this limit never refuses what curation has decoded and kept."""
 
 _SUBSAMPLINGS = ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
 _ADOBE_MARKER = 0xEE

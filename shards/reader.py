@@ -42,17 +42,6 @@ class Tile:
     jpeg: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """One photograph and all its tiles, the central one first."""
-
-    photo: str
-    camera: str
-    label: int
-    group: str
-    tiles: tuple[Tile, ...]
-
-
 class TileStream(IterableDataset[Tile]):
     """Tiles of one split for one rank; in a DataLoader each worker takes its own part.
 
@@ -110,24 +99,6 @@ class TileStream(IterableDataset[Tile]):
         else:
             order = iter(_one_pass(self.tiles, consumer, consumers, self.seed, self.epoch, self.ordered).tolist())
         return read_tiles(self.store, self.samples, order)
-
-
-def read_photos(
-    store: Store, index: Index, split: str, *, rank: int = 0, ranks: int = 1, only: Collection[str] | None = None
-) -> Iterator[Photo]:
-    """Yield the photographs of a split, each with all its tiles: every `ranks`-th one, from the `rank`-th, by digest.
-
-    `only`: photographs (digests) to keep to. Raises StageError where no tile is left.
-    """
-    samples = _chosen(index, split, only)
-    rows: dict[str, list[int]] = {}
-    for row, photo in enumerate(samples["photo"].to_pylist()):
-        rows.setdefault(photo, []).append(row)  # a photograph's tiles stand in order of their numbers
-    mine = [rows[photo] for photo in sorted(rows)[rank::ranks]]
-    tiles = read_tiles(store, samples, (row for photo in mine for row in photo))
-    for photo_rows in mine:
-        own = tuple(next(tiles) for _ in photo_rows)
-        yield Photo(own[0].photo, own[0].camera, own[0].label, own[0].group, own)
 
 
 def read_tiles(store: Store, samples: pa.Table, order: Iterator[int]) -> Iterator[Tile]:

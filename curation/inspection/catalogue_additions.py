@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import StageError
-from curation.consensus import ASPECTS, CAMERA, Row, enriched, natives
+from curation.consensus import ASPECTS, CAMERA, LearnedRow, enriched, natives
 
 FIELDS = dict(zip(ASPECTS, ("sizes", "tables", "segments", "software"), strict=True))
 """Aspect of `curation.consensus` → field of a catalogue entry."""

@@ -15,7 +15,7 @@ import yaml
 
 from corpus.errors import StageError
 from corpus.text import count, one_line
-from curation.consensus import CAMERA, Row
+from curation.consensus import CAMERA, LearnedRow
 from curation.inspection.catalogue_additions import FIELDS, Addition
 
 Support = Mapping[tuple[str, str, str], Row]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
-from corpus.records import EXAMINED, RECORD
+from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, full_row
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
 from curation.facts.examine import Original, Trouble, examine, examine_bytes, guarded, kind_of

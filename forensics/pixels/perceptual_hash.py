@@ -54,11 +54,6 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> bytes | None:
     return np.packbits(bits).tobytes()
 
 
-def distance(first: bytes, second: bytes) -> int:
-    """Return how many of the 256 bits of two hashes differ."""
-    return (int.from_bytes(first) ^ int.from_bytes(second)).bit_count()
-
-
 @lru_cache(maxsize=64)
 def _basis(length: int) -> NDArray[np.float64]:
     """Return the matrix that averages `length` pixels to 64 equal areas and takes these to cosine amplitudes 1..16."""

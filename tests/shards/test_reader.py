@@ -9,7 +9,7 @@ from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
 from shards.members import OPEN_TARS_MAX, Members
-from shards.reader import TileStream, read_photos
+from shards.reader import TileStream
 
 
 def loaded(stream, workers):
@@ -105,18 +105,6 @@ def test_only_some_photos_are_read(published):
     tiles = list(TileStream(store, index, "train", only=wanted))
     assert {tile.photo for tile in tiles} == wanted
     assert len(tiles) == 10
-
-
-@pytest.mark.parametrize("ranks", [1, 3, 30])
-def test_photos_come_once_each_with_all_their_tiles_in_order(published, ranks):
-    store, index = published(3)
-    photos = [photo for rank in range(ranks) for photo in read_photos(store, index, "train", rank=rank, ranks=ranks)]
-    assert sorted(photo.photo for photo in photos) == sorted(index.photos("train"))
-    for photo in photos:
-        assert keys(photo.tiles) == [f"{photo.photo}_0", f"{photo.photo}_1"]
-        assert {(tile.label, tile.camera, tile.group) for tile in photo.tiles} == {
-            (photo.label, photo.camera, photo.group)
-        }
 
 
 def test_an_object_store_gives_the_same_tiles(published):

@@ -73,14 +73,14 @@ def page_digest(page: str) -> str:
     return hashlib.sha256(page.encode()).hexdigest()[:16]
 
 
-def forgotten_row(row: Mapping[str, Any]) -> Row:
+def forgotten_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left of a photo's row of RECORD: which upload it was, and that it is forgotten."""
     kept = {name: row[name] for name in ("photo", "version", "source")}
     left: dict[str, Any] = full_row(RECORD, kept | {"state": "refused", "reasons": [REASON]})
     return left
 
 
-def apply_takedowns(rows: Iterable[Row], photos: Collection[str]) -> list[Row]:
+def apply_takedowns(rows: Iterable[Mapping[str, Any]], photos: Collection[str]) -> list[Any]:
     """Return rows of RECORD, those of `photos` reduced to what `forgotten_row` leaves."""
     return [forgotten_row(row) if row["photo"] in photos else row for row in rows]
 

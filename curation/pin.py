@@ -92,7 +92,7 @@ def _target(today: Path, write: str) -> Path:
     return target
 
 
-def _extended(base: Path, before: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
+def _extended(base: Path, before: str, found: Sequence[Addition], learned: Sequence[LearnedRow]) -> str:
     """Return the extended text of a catalogue; raises StageError unless it reads as intended."""
     after = extended_text(before, found, learned)
     with tempfile.TemporaryDirectory(prefix="shutterprint-pin-") as folder:

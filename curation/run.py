@@ -29,7 +29,6 @@ from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.publishing.shards import publish_shards
-from curation.turn import Turn, turn
 
 IN_PROCESS_MAX = 2_000
 """Up to this many photos, judging in this process is faster than handing them to a cluster."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -118,7 +118,7 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
     return troubles
 
 
-def guarded(original: Original, examination: Callable[[], dict[str, Any] | Trouble]) -> dict[str, Any] | Trouble:
+def guarded(original: Original, examination: Callable[[], ExaminedRow | Trouble]) -> ExaminedRow | Trouble:
     """Return what the examination of one original found; an unexpected error becomes its Trouble."""
     try:
         return examination()

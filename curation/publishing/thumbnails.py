@@ -20,9 +20,6 @@ from forensics.jpeg.frame import DECODED_MAX_PX
 EDGE_PX = 144
 """Longer edge of a thumbnail: six of them, as the report shows for each reason, take about 100 kB."""
 
-PIXELS_MAX = 200_000_000
-"""Largest picture that is decoded; the largest native size of any camera on sale is about 150 megapixels."""
-
 _ORIGINAL_MAX_BYTES = 256 << 20
 _SCANNED_PIXELS_MAX = 1_000_000_000
 """Largest pixels × scans: a scan of a progressive file may cover the whole picture in a few bytes. Programs write about

@@ -1,12 +1,12 @@
-"""Benchmark: CPU time to read the facts of photographs, beside ExifTool, ImageMagick and a decoder asked for the like.
+"""Benchmark: CPU time to read the facts of photographs, compared with ExifTool, ImageMagick and decoding.
 
     python benchmarks/facts.py [FOLDER] [--decoded 12]
 
-FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files. The files are read
-once beforehand, so that all find them in the page cache. Times are user and system CPU time, reading included; each
-file's is the median of several rounds. ExifTool and `identify -ping` run one batch over all files, so their start
-counts once. The decoder's way (the picture to RGB by Pillow, and one `identify` process a photo for its quality) is
-measured on so many photographs evenly chosen. ImageMagick reads neither EXIF nor XMP here.
+FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files. They are read once
+beforehand, so that every program finds them in the page cache. Times are user and system CPU time, reading included;
+the time of a file is the median of several rounds. ExifTool and `identify -ping` process all files in one batch, so
+their start counts once. Decoding (to RGB by Pillow, and one `identify` process a photo for its quality) is measured on
+`--decoded` evenly chosen photographs. ImageMagick reads neither EXIF nor XMP here.
 """
 
 import argparse
@@ -30,7 +30,7 @@ FIRST_READ_BYTES = 64 * 1024
 ROUNDS = 15
 LONG_HEADER_BYTES = 1_600_000
 LONG_HEADERS = 10
-"""Of so many originals a copy with a header of that length is made."""
+"""So many originals are copied with a header of that length."""
 CHUNK_BYTES = 65_000
 MEDIAN_MS_MAX = 0.4
 EXIFTOOL_RATIO_MIN = 10
@@ -52,7 +52,7 @@ def read_header(path: Path) -> PhotoFacts:
             try:
                 return read_facts(data, whole=False)
             except HeaderIncomplete as more:
-                # as much again, so that long headers are neither copied nor walked over for each of their segments
+                # doubling, so that long headers are not copied and parsed again for each of their segments
                 data += file.read(max(more.needed_bytes, 2 * len(data)) - len(data))
 
 
@@ -62,7 +62,7 @@ def read_whole(path: Path) -> PhotoFacts:
 
 
 def decode_and_identify(path: Path) -> None:
-    """Do what a pipeline does that decodes the picture and asks ImageMagick for its quality."""
+    """Decode the picture and ask ImageMagick for its quality, as other pipelines do."""
     with Image.open(path) as image:
         image.convert("RGB").load()
     subprocess.run(["identify", "-format", "%Q", path], capture_output=True, check=True)
@@ -98,7 +98,7 @@ def ms_of_command(command: list[str], paths: list[Path]) -> float | str:
 
 
 def ms_of_decoder(paths: list[Path]) -> float | str:
-    """Return the CPU milliseconds a file of decoding and asking for the quality."""
+    """Return the CPU milliseconds a file of `decode_and_identify`, or why there are none."""
     if shutil.which("identify") is None:
         return "identify not found"
     before = cpu_s()
@@ -108,7 +108,7 @@ def ms_of_decoder(paths: list[Path]) -> float | str:
 
 
 def with_long_header(jpeg: bytes) -> bytes:
-    """Return a JPEG with 1.6 MB of colour profile in chunks of 65 kB behind its start of image."""
+    """Return a JPEG with 1.6 MB of colour profile, in chunks of 65 kB, after its start of image."""
     count = -(-LONG_HEADER_BYTES // CHUNK_BYTES)
     chunks = (b"ICC_PROFILE\0" + bytes((number, count)) + bytes(CHUNK_BYTES) for number in range(1, count + 1))
     segments = b"".join(b"\xff\xe2" + (len(chunk) + 2).to_bytes(2) + chunk for chunk in chunks)
@@ -116,7 +116,7 @@ def with_long_header(jpeg: bytes) -> bytes:
 
 
 def long_header_ms(paths: list[Path]) -> list[float]:
-    """Return the CPU milliseconds of each of a few files given headers of 1.6 MB."""
+    """Return the CPU milliseconds of each of a few files with headers of 1.6 MB added."""
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(folder) / f"{number}.jpg" for number, _ in enumerate(paths)]
         for copy, path in zip(copies, paths, strict=True):

@@ -1,11 +1,11 @@
-"""Benchmark: a corpus of planted truths judged whole and published, at two sizes: time a row, memory, what is wrong.
+"""Benchmark: judge and publish a corpus of planted truths at two sizes; print time a row, memory, wrong verdicts.
 
     python benchmarks/judge.py [--photos 100000 1000000] [--memory-mb 1400] [--folder FOLDER]
 
-Each size is planted by one process and judged by another one with two Dask workers (`--memory-mb` each, beyond which
-they spill); memory is the sum of the resident memory of the job and its workers, looked at ten times a second, shared
-pages counted as often as they are shared. The target: 4 GB at a million, 1.3 times the cost a row of a hundred
-thousand, and no truth missed.
+One process plants each corpus, and another judges it with two Dask workers (`--memory-mb` each, beyond which they
+spill). Memory is the sum of the resident memory of the job and its workers, measured ten times a second; shared pages
+are counted for every process. The targets: 4 GB at a million photos, 1.3 times the cost a row of a hundred thousand,
+and no wrong verdict.
 """
 
 import argparse
@@ -42,13 +42,13 @@ TRUTHS = "truths.parquet"
 
 
 def plant_corpus(folder: Path, photos: int) -> None:
-    """Write a corpus and its truths below a folder."""
+    """Write a corpus and its truths into a folder."""
     truths = plant(open_store(str(folder)), photos)
     pq.write_table(pa.table({"photo": list(truths), "truth": list(truths.values())}), folder / TRUTHS)
 
 
 def judge_corpus(folder: Path, memory_mb: int, results: Any) -> None:
-    """Judge and publish a corpus, putting seconds of each step and the peak of memory into `results`."""
+    """Judge and publish a corpus; put the seconds of each step and the peak memory in bytes into `results`."""
     store = open_store(str(folder))
     steps: dict[str, float] = {}
 
@@ -59,14 +59,16 @@ def judge_corpus(folder: Path, memory_mb: int, results: Any) -> None:
         steps[name] = time.monotonic() - began_s
 
     curation = Curation(owner_photos_max=CAP)
-    demand = JudgeSettings(catalogue().opened(), Support(photos_min=20, owners_min=5), Rules(), Consensus(), curation)
+    judge_settings = JudgeSettings(
+        catalogue().opened(), Support(photos_min=20, owners_min=5), Rules(), Consensus(), curation
+    )
     settings = {"rules": {}, "consensus": {}, "curation": curation.model_dump(mode="json")}
     with Workers(None, 2, memory_mb) as workers:
         client = workers.client
         with peak_memory() as peak:
             began_s = time.monotonic()
             inputs = find_inputs(store, KIND)
-            judged = judge_all(inputs, Past(store, None), [], demand, Frames(client), timed)
+            judged = judge_all(inputs, Past(store, None), [], judge_settings, Frames(client), timed)
             with timed("writing", 0):
                 publish_generation(store, judged, settings, Shards(), lambda _number: None, lambda: None)
             steps["whole"] = time.monotonic() - began_s
@@ -75,7 +77,7 @@ def judge_corpus(folder: Path, memory_mb: int, results: Any) -> None:
 
 @contextmanager
 def peak_memory() -> Iterator[list[int]]:
-    """Yield a list whose one number is the most bytes this process and all below it have held together."""
+    """Yield a list whose only item is the most bytes that this process and its descendants have held together."""
     peak, ended, me = [0], threading.Event(), psutil.Process()
 
     def watch() -> None:

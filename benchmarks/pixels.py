@@ -25,12 +25,14 @@ from PIL import Image
 from forensics.header import read_facts
 from forensics.pixels.first_quality import FirstQuality, first_quality
 from forensics.pixels.grid import MOST_LOG10_NFA, Grid, grid_evidence
-from forensics.pixels.perceptual_hash import NEAR_BITS, distance, perceptual_hash
+from forensics.pixels.perceptual_hash import perceptual_hash
 
 MIDDLE_PX = 560
 CROP = (3, 5)
 GRID_FIRSTS, GRID_LASTS = ("camera", 70, 80, 90), (90, 95, 98)
 QUALITY_FIRSTS = (60, 70, 80, 90)
+NEAR_BITS = 32
+"""Distance of hashes up to which pictures are near-same."""
 OTHER_SCENE_BITS = 64
 CAMERA = "camera"
 
@@ -51,6 +53,11 @@ def encode(image: Image.Image, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", **options)
     return file.getvalue()
+
+
+def distance(first: bytes, second: bytes) -> int:
+    """Return how many of the 256 bits of two hashes differ."""
+    return (int.from_bytes(first) ^ int.from_bytes(second)).bit_count()
 
 
 def decode(data: bytes) -> Image.Image:

@@ -1,9 +1,9 @@
-"""A made-up corpus with planted truths: cameras, owners, copies, edits and placeholders whose every verdict is known.
+"""A made-up corpus of cameras, owners, copies, edits and placeholders for which every right verdict is known.
 
-Records and facts are written as a crawl and an examination leave them, so that `curation.judging.whole_corpus` reads
-them as it reads real ones; no picture exists. Distributions are those of photo sites: a few owners and cameras have
-most photographs (Zipf), cameras write a few sizes and table sets, one in four uploads is edited, resized, saved again
-or a copy. The catalogue lists the first cameras only, and half of their sizes; their tables lie between quality factors
+Records and facts are written as a crawl and an examination write them, so that `curation.judging.whole_corpus` reads
+them like real ones; there are no pictures. Distributions are those of photo sites: a few owners and cameras have most
+photographs (Zipf), cameras write a few sizes and sets of tables, and one upload in four is edited, resized, saved again
+or a copy. The catalogue lists only the first cameras and half of their sizes; their tables lie between quality factors
 90 and 97.
 """
 
@@ -27,19 +27,19 @@ Row = dict[str, Any]
 KIND = "decoded"
 CAMERAS = 40
 LISTED = 30
-"""The first cameras stand in the catalogue, with half of their sizes; the others are known to nobody."""
+"""The catalogue lists the first cameras, with half of their sizes, and not the others."""
 TWINS = (0, 21)
-"""Two cameras with the same sizes, tables and order of segments: of a picture that both claim, neither is proved."""
+"""Two cameras with the same sizes, tables and order of segments: nothing proves which of them took a picture."""
 WINDOW = 2_000
 FACTS = 1_000
-"""Photos of a table of facts."""
+"""Rows of a table of facts."""
 POOL = 500
-"""Photos of earlier windows that may still be copied."""
+"""So many photos of earlier windows may still be copied."""
 
 KEPT = "kept"
 CLEAN, EDITED, RESIZED, SAVED_AGAIN, FORGED, COPY, SCAN_COPY, NEAR_COPY, CLAIMED, PLACEHOLDER, AT_THE_DOOR = range(11)
 _SHARES = (0.72, 0.07, 0.05, 0.05, 0.02, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01)
-"""Of each kind of photo, in their order."""
+"""The share of each kind of photo, in the order above."""
 
 _SEGMENTS = (
     ("APP1:Exif", "DQT", "SOF0", "DHT", "SOS"),
@@ -114,7 +114,7 @@ class _Upload:
 def _upload(
     number: int, photos: int, originals: list[_Upload], truths: dict[str, str], random: np.random.Generator
 ) -> _Upload:
-    """Return one upload and put its truth down; originals are copied once each, so that truths stay simple."""
+    """Return one upload and note its truth; each original is copied once at most, so that truths stay simple."""
     kind = int(random.choice(len(_SHARES), p=_SHARES))
     if kind in (COPY, SCAN_COPY, NEAR_COPY, CLAIMED) and originals:
         original = originals.pop(int(random.integers(len(originals))))
@@ -141,7 +141,7 @@ def _photo(number: int, kind: int, placeholders: int, random: np.random.Generato
         facts |= {"software": "Adobe Photoshop CS5 Windows", "editor_marks": ["exif:Software: Adobe Photoshop CS5"]}
         truth = "edited_by_software"
     elif kind == RESIZED:
-        # to any width a person likes: few agree
+        # to arbitrary widths, few of which agree
         width = int(random.integers(500, 1900))
         facts |= {"width_px": width, "height_px": width * 3 // 4, "exif_width_px": None, "exif_height_px": None}
         truth = "not_native_size"
@@ -173,7 +173,7 @@ def _copy(original: _Upload, number: int, kind: int, random: np.random.Generator
     """Return a later upload of the same picture by another owner."""
     assert original.examined is not None
     record = _record(number, f"thief{random.integers(1 << 40)}", random)
-    record["uploaded_at"] = "2021-01-01T00:00:00Z"  # behind every original
+    record["uploaded_at"] = "2021-01-01T00:00:00Z"  # after every original
     facts = dict(original.examined["facts"])
     examined = {**original.examined, "photo": record["photo"], "version": record["version"]}
     if kind != COPY:
@@ -184,7 +184,7 @@ def _copy(original: _Upload, number: int, kind: int, random: np.random.Generator
         facts |= {"scan_digest": _hex(f"near {number}", 32)}
         examined["perceptual_hash"] = _flipped(examined["perceptual_hash"], random)
     if kind == CLAIMED:
-        # the original's tables and size prove which is which, but for two cameras that are alike
+        # the original's tables and size prove its camera, except for the two cameras that are alike
         strange = (original.camera + int(random.integers(1, LISTED))) % LISTED
         other = {TWINS[0]: TWINS[1], TWINS[1]: (TWINS[1] + 1)}.get(original.camera, strange)
         facts["model"] = f"Model {other:02d}"
@@ -235,7 +235,7 @@ def _examined(record: Row, facts: Row, content: str) -> Row:
 
 @cache
 def _tables(camera: int, mode: int) -> tuple[tuple[int, ...], ...]:
-    """Return a table set of a camera: its own, not the IJG's, around quality 90 to 97."""
+    """Return a set of tables of a camera: its own, not the IJG's, around quality 90 to 97."""
     camera = _alike(camera)
     luma, chroma = scaled_tables(90 + camera % 8)
     random = np.random.default_rng([camera, mode])
@@ -245,7 +245,7 @@ def _tables(camera: int, mode: int) -> tuple[tuple[int, ...], ...]:
 
 @cache
 def _with_tables(factor: int | None, camera: int = 0, mode: int = 0) -> Row:
-    """Return the facts of a camera's own table set, or of the IJG's of a quality factor."""
+    """Return the facts of a camera's own set of tables, or of the IJG's tables of a quality factor."""
     tables = _tables(camera, mode) if factor is None else scaled_tables(factor)
     nearest, residual = estimate_quality_factor(tables)
     return {
@@ -270,7 +270,7 @@ def _size_text(camera: int, mode: int) -> str:
 
 
 def _flipped(hashed: str, random: np.random.Generator) -> str:
-    """Return a hash with at most 7 of its bits changed, so that one of 8 bands stays whatever they are."""
+    """Return a hash with at most 7 bits changed, so that at least one of its 8 bands is unchanged."""
     number = int(hashed, 16)
     for bit in random.integers(0, 256, 7):
         number ^= 1 << int(bit)

@@ -1,4 +1,4 @@
-"""Checks the judgement of a planted corpus against its truths: what is wrong, in words."""
+"""Compare the judgement of a planted corpus with its truths and describe every difference."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 
 def wrong_verdicts(rows: Iterable[Row], truths: Mapping[str, str], owner_photos_max: int) -> list[str]:
-    """Return what is wrong with the rows of a generation, the first of each kind."""
+    """Return a sentence for each error in the rows of a generation."""
     wrong: list[str] = []
     seen = 0
     kept: Counter[tuple[str, str]] = Counter()
@@ -44,7 +44,7 @@ def wrong_verdicts(rows: Iterable[Row], truths: Mapping[str, str], owner_photos_
 
 
 def wrong_natives(learned: Iterable[Row]) -> list[str]:
-    """Return what is wrong with the table of what was learned."""
+    """Return a sentence for each error in the table of what was learned."""
     found: dict[tuple[str, str], set[str]] = {}
     for row in learned:
         if row["native"]:

@@ -1,222 +1,212 @@
-"""Records: the tables the stages hand to each other, as Arrow schemas.
+"""Records: the tables that the stages hand to each other, each declared once as a TypedDict and an Arrow schema of it.
 
-`FACTS` is the Arrow type of `forensics.photo_facts.PhotoFacts` (floor 0 rooms do not import each other; a
-test holds the two together). A photo is known everywhere by its key `photo`, e.g. `flickr:4711`, and each
-upload of it by `version`, so that a replaced original is a new row and the old one stays.
+A photo is known everywhere by its key `photo`, e.g. `flickr:4711`, and each upload of it by `version`, so that a
+replaced original is a new row and the old one stays. `FactsRow` has the fields of `forensics.photo_facts.PhotoFacts`;
+`corpus` and `forensics` do not import each other, so a test keeps the two the same.
 """
 
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypedDict, get_type_hints
 
 import pyarrow as pa
 
 SPLITS = ("train", "validation", "test")
 """The sides of the data set, in the order in which they are shown and packed."""
 
-_TEXTS = pa.list_(pa.string())
-
-FACTS = pa.struct(
-    [
-        ("width_px", pa.int32()),
-        ("height_px", pa.int32()),
-        ("coding", pa.string()),
-        ("precision_bits", pa.int32()),
-        ("components", pa.int32()),
-        ("subsampling", pa.string()),
-        ("mcu_width_px", pa.int32()),
-        ("mcu_height_px", pa.int32()),
-        ("quantisation_tables", pa.list_(pa.list_(pa.uint16()))),
-        ("huffman", pa.string()),
-        ("segments", _TEXTS),
-        ("scan_offset_bytes", pa.int64()),
-        ("is_complete", pa.bool_()),
-        ("trailing_bytes", pa.int64()),
-        ("quality_factor", pa.int32()),
-        ("quality_residual", pa.float64()),
-        ("make", pa.string()),
-        ("model", pa.string()),
-        ("software", pa.string()),
-        ("processing_software", pa.string()),
-        ("serial_number", pa.string()),
-        ("taken_at", pa.string()),
-        ("modified_at", pa.string()),
-        ("exif_width_px", pa.int32()),
-        ("exif_height_px", pa.int32()),
-        ("orientation", pa.int32()),
-        ("exif_error", pa.string()),
-        ("xmp_creator_tool", pa.string()),
-        ("xmp_history_agents", _TEXTS),
-        ("comments", _TEXTS),
-        ("editor_marks", _TEXTS),
-        # all below were added later: tables of version 0.1 do not have them
-        ("tables_digest", pa.string()),
-        ("huffman_digest", pa.string()),
-        ("segments_digest", pa.string()),
-        ("restart_interval", pa.int32()),
-        ("digitised_at", pa.string()),
-        ("lens_serial_number", pa.string()),
-        ("image_unique_id", pa.string()),
-        ("colour_space", pa.int32()),
-        ("exif_endian", pa.string()),
-        ("exif_counts", pa.list_(pa.int32())),
-        ("maker_note", pa.string()),
-        ("maker_note_bytes", pa.int32()),
-        ("thumbnail_width_px", pa.int32()),
-        ("thumbnail_height_px", pa.int32()),
-        ("thumbnail_bytes", pa.int32()),
-        ("thumbnail_tables_digest", pa.string()),
-        ("thumbnail_quality_factor", pa.int32()),
-        ("thumbnail_error", pa.string()),
-        ("colour_profile", pa.string()),
-        ("mpf_images", pa.int32()),
-        ("scan_digest", pa.string()),
-    ]
-)
-"""What one file's bytes say."""
-
-RECORD = pa.schema(
-    [
-        ("photo", pa.string()),  # "<source>:<id at the site>"
-        ("version", pa.string()),  # of the upload: 10 hex digits, see `version_of`
-        ("source", pa.string()),  # flickr, wikimedia, folder
-        ("state", pa.string()),  # stored, refused (at the door), failed, deleted (at the site, after it was stored)
-        ("original", pa.string()),  # path in the store, where stored
-        ("sha256", pa.string()),  # of the stored bytes
-        ("size_bytes", pa.int64()),  # of the whole file, as announced or as stored
-        ("site_sha1", pa.string()),  # as the site states it
-        ("page_url", pa.string()),  # for people and for attribution
-        ("original_url", pa.string()),  # where the bytes came from
-        ("title", pa.string()),
-        ("owner_id", pa.string()),
-        ("owner_name", pa.string()),
-        ("licence", pa.string()),
-        ("licence_url", pa.string()),
-        ("uploaded_at", pa.string()),  # ISO 8601, UTC
-        ("claimed_camera", pa.string()),  # catalogue key of the query that found it
-        ("labelled_camera", pa.string()),  # catalogue key where the collection's folders, not EXIF, are the label
-        ("site_width_px", pa.int32()),  # as the site states it
-        ("site_height_px", pa.int32()),
-        ("reasons", _TEXTS),  # of a refusal at the door
-        ("error", pa.string()),  # of a failure, or why the bytes are not a readable JPEG
-        ("http_status", pa.int32()),  # of a failure, where there was an answer
-        ("is_transient", pa.bool_()),  # of a failure: whether a later crawl tries again
-        ("attempts", pa.int32()),  # of a failure: how many crawls have tried
-        ("failed_at", pa.string()),  # of a failure: when the last one did, ISO 8601, UTC
-        ("facts", FACTS),  # of a photo refused at the door: its bytes are not kept
-    ]
-)
-"""One row a photo found by a crawl: `crawl/<source>/<window>/records.parquet`."""
-
-EXAMINED = pa.schema(
-    [
-        ("photo", pa.string()),
-        ("version", pa.string()),
-        ("original", pa.string()),
-        ("sha256", pa.string()),
-        ("size_bytes", pa.int64()),
-        ("error", pa.string()),  # why the bytes are not a readable JPEG
-        ("pixel_error", pa.string()),  # why the picture does not decode cleanly
-        ("perceptual_hash", pa.string()),  # 64 hex digits; null for pictures too plain, and not decoded ones
-        ("foreign_grid", pa.string()),  # origin "x,y" of the grid of an earlier compression, where one was found
-        ("foreign_grid_log10_nfa", pa.float64()),  # of that grid: log10 of its number of false alarms
-        ("first_quality_factor", pa.int32()),  # of an earlier compression on the same grid, where it can be told
-        ("first_quality_gain", pa.float64()),  # how much better that explains the coefficients than one compression
-        ("facts", FACTS),
-    ]
-)
-"""One row an original examined: `facts/v2-…/<batch>.parquet`."""
-
-CURATED = pa.schema(
-    [
-        ("photo", pa.string()),
-        ("version", pa.string()),
-        ("source", pa.string()),
-        ("kept", pa.bool_()),
-        ("reasons", _TEXTS),  # every reason that applies, in the order of the funnel
-        ("camera", pa.string()),  # catalogue key by EXIF or label, also of refused photos where it is known
-        ("group", pa.string()),  # device or owner, hashed
-        ("split", pa.string()),  # train, validation, test; null where refused
-        ("fold", pa.int32()),  # of its group in cross-validation, 0 …; null where refused
-        ("duplicate_of", pa.string()),  # the photo it is a copy of
-        ("original", pa.string()),
-        ("sha256", pa.string()),
-        ("size_bytes", pa.int64()),
-        ("make", pa.string()),
-        ("model", pa.string()),
-        ("software", pa.string()),
-        ("width_px", pa.int32()),
-        ("height_px", pa.int32()),
-        ("coding", pa.string()),
-        ("subsampling", pa.string()),
-        ("mcu_width_px", pa.int32()),
-        ("mcu_height_px", pa.int32()),
-        ("quality_factor", pa.int32()),
-        ("quality_residual", pa.float64()),
-        ("tables_digest", pa.string()),
-        ("segments_digest", pa.string()),
-        ("scan_digest", pa.string()),
-        ("perceptual_hash", pa.string()),
-        ("taken_at", pa.string()),
-        ("editor_marks", _TEXTS),
-        ("error", pa.string()),
-        ("claimed_camera", pa.string()),
-        ("page_url", pa.string()),
-        ("title", pa.string()),
-        ("owner_id", pa.string()),
-        ("owner_name", pa.string()),
-        ("licence", pa.string()),
-        ("licence_url", pa.string()),
-        ("uploaded_at", pa.string()),
-    ]
-)
-"""One row a photo, kept or not: `curated/<generation>/photos.parquet`."""
+Key = Annotated[str, pa.string()]
+Text = Annotated[str | None, pa.string()]
+Texts = Annotated[list[str] | None, pa.list_(pa.string())]
+Int32 = Annotated[int | None, pa.int32()]
+Int64 = Annotated[int | None, pa.int64()]
+Float = Annotated[float | None, pa.float64()]
+Flag = Annotated[bool | None, pa.bool_()]
 
 
-ADDED_LATER = frozenset({"labelled_camera", "site_width_px", "site_height_px", "is_transient", "attempts", "failed_at"})
-"""Columns that tables of version 0.1 do not have."""
+def schema_of(row: type) -> pa.Schema:
+    """Return the Arrow schema of a TypedDict whose fields are annotated with Arrow types."""
+    kinds = get_type_hints(row, include_extras=True)
+    return pa.schema([(name, kind.__metadata__[0]) for name, kind in kinds.items()])
 
 
-FACTS_OF_0_1 = FACTS.get_field_index("tables_digest")
-"""How many of the fields of FACTS, from the first, tables of version 0.1 have."""
+class FactsRow(TypedDict):
+    """What one file's bytes say."""
+
+    width_px: Int32
+    height_px: Int32
+    coding: Text
+    precision_bits: Int32
+    components: Int32
+    subsampling: Text
+    mcu_width_px: Int32
+    mcu_height_px: Int32
+    quantisation_tables: Annotated[list[list[int]] | None, pa.list_(pa.list_(pa.uint16()))]
+    huffman: Text
+    segments: Texts
+    scan_offset_bytes: Int64
+    is_complete: Flag
+    trailing_bytes: Int64
+    quality_factor: Int32
+    quality_residual: Float
+    make: Text
+    model: Text
+    software: Text
+    processing_software: Text
+    serial_number: Text
+    taken_at: Text
+    modified_at: Text
+    exif_width_px: Int32
+    exif_height_px: Int32
+    orientation: Int32
+    exif_error: Text
+    xmp_creator_tool: Text
+    xmp_history_agents: Texts
+    comments: Texts
+    editor_marks: Texts
+    tables_digest: Text
+    huffman_digest: Text
+    segments_digest: Text
+    restart_interval: Int32
+    digitised_at: Text
+    lens_serial_number: Text
+    image_unique_id: Text
+    colour_space: Int32
+    exif_endian: Text
+    exif_counts: Annotated[list[int] | None, pa.list_(pa.int32())]
+    maker_note: Text
+    maker_note_bytes: Int32
+    thumbnail_width_px: Int32
+    thumbnail_height_px: Int32
+    thumbnail_bytes: Int32
+    thumbnail_tables_digest: Text
+    thumbnail_quality_factor: Int32
+    thumbnail_error: Text
+    colour_profile: Text
+    mpf_images: Int32
+    scan_digest: Text
+
+
+FACTS = pa.struct(list(schema_of(FactsRow)))
+
+
+class RecordRow(TypedDict):
+    """One row a photo found by a crawl: `crawl/<source>/<window>/records.parquet`."""
+
+    photo: Key  # "<source>:<id at the site>"
+    version: Text  # of the upload: 10 hex digits, see `version_of`
+    source: Text  # flickr, wikimedia, folder
+    state: Key  # stored, refused (at the door), failed, deleted (at the site, after it was stored)
+    original: Text  # path in the store, where stored
+    sha256: Text  # of the stored bytes
+    size_bytes: Int64  # of the whole file, as announced or as stored
+    site_sha1: Text  # as the site states it
+    page_url: Text  # for people and for attribution
+    original_url: Text  # where the bytes came from
+    title: Text
+    owner_id: Text
+    owner_name: Text
+    licence: Text
+    licence_url: Text
+    uploaded_at: Text  # ISO 8601, UTC
+    claimed_camera: Text  # catalogue key of the query that found it
+    labelled_camera: Text  # catalogue key where the collection's folders, not EXIF, are the label
+    site_width_px: Int32  # as the site states it
+    site_height_px: Int32
+    reasons: Texts  # of a refusal at the door
+    error: Text  # of a failure, or why the bytes are not a readable JPEG
+    http_status: Int32  # of a failure, where there was an answer
+    is_transient: Flag  # of a failure: whether a later crawl tries again
+    attempts: Int32  # of a failure: how many crawls have tried
+    failed_at: Text  # of a failure: when the last one did, ISO 8601, UTC
+    facts: Annotated[FactsRow | None, FACTS]  # of a photo refused at the door: its bytes are not kept
+
+
+RECORD = schema_of(RecordRow)
+
+
+class ExaminedRow(TypedDict):
+    """One row an original examined: `facts/v2-…/<batch>.parquet`."""
+
+    photo: Key
+    version: Text
+    original: Text
+    sha256: Text
+    size_bytes: Int64
+    error: Text  # why the bytes are not a readable JPEG
+    pixel_error: Text  # why the picture does not decode cleanly
+    perceptual_hash: Text  # 64 hex digits; null for pictures too plain, and not decoded ones
+    foreign_grid: Text  # origin "x,y" of the grid of an earlier compression, where one was found
+    foreign_grid_log10_nfa: Float  # of that grid: log10 of its number of false alarms
+    first_quality_factor: Int32  # of an earlier compression on the same grid, where it can be told
+    first_quality_gain: Float  # how much better that explains the coefficients than one compression
+    facts: Annotated[FactsRow | None, FACTS]
+
+
+EXAMINED = schema_of(ExaminedRow)
+
+
+class JudgedRow(TypedDict):
+    """One row a photo, kept or not: `curated/<generation>/photos.parquet`."""
+
+    photo: Key
+    version: Key
+    source: Text
+    kept: Annotated[bool, pa.bool_()]
+    reasons: Annotated[list[str], pa.list_(pa.string())]  # every reason that applies, in the order of the funnel
+    camera: Text  # catalogue key by EXIF or label, also of refused photos where it is known
+    group: Key  # device or owner, hashed
+    split: Text  # train, validation, test; null where refused
+    fold: Int32  # of its group in cross-validation, 0 …; null where refused
+    duplicate_of: Text  # the photo it is a copy of
+    original: Text
+    sha256: Text
+    size_bytes: Int64
+    make: Text
+    model: Text
+    software: Text
+    width_px: Int32
+    height_px: Int32
+    coding: Text
+    subsampling: Text
+    mcu_width_px: Int32
+    mcu_height_px: Int32
+    quality_factor: Int32
+    quality_residual: Float
+    tables_digest: Text
+    segments_digest: Text
+    scan_digest: Text
+    perceptual_hash: Text
+    taken_at: Text
+    editor_marks: Texts
+    error: Text
+    claimed_camera: Text
+    page_url: Text
+    title: Text
+    owner_id: Text
+    owner_name: Text
+    licence: Text
+    licence_url: Text
+    uploaded_at: Text
+
+
+CURATED = schema_of(JudgedRow)
 
 
 def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table with the columns of `schema`, so that tables of earlier versions of this program stay readable.
-
-    Columns, and fields of facts, that were added since are nulls. Raises ValueError where another one is missing
-    or of another type.
-    """
+    """Return the columns of `schema` in its order; raises ValueError where one is missing or of another type."""
     for field in schema:
         if field.name not in table.column_names:
-            if field.name not in ADDED_LATER:
-                raise ValueError(f"it has no column {field.name}")
-            table = table.append_column(field, pa.nulls(len(table), field.type))
-        elif field.type == FACTS and pa.types.is_struct(table.schema.field(field.name).type):
-            index = table.schema.get_field_index(field.name)
-            chunks = [_with_later_facts(chunk, field.name) for chunk in table.column(index).chunks]
-            if chunks:
-                table = table.set_column(index, field.name, pa.chunked_array(chunks))
-    try:
-        return table.select(schema.names).cast(schema)
-    except pa.ArrowNotImplementedError as error:  # no ValueError, unlike Arrow's other ones
-        raise ValueError(str(error)) from error
+            raise ValueError(f"it has no column {field.name}")
+        found = table.schema.field(field.name).type
+        if found != field.type:
+            raise ValueError(f"its column {field.name} is of type {found}, not {field.type}")
+    return table.select(schema.names).cast(schema)
 
 
-def _with_later_facts(facts: pa.StructArray, column: str) -> pa.StructArray:
-    """Return facts with nulls in the fields added later; a row without facts stays one."""
-    there = {field.name for field in facts.type}
-    fields = []
-    arrays = []
-    for index, field in enumerate(FACTS):
-        if field.name in there:
-            field = facts.type.field(field.name)
-            arrays.append(facts.field(field.name))
-        elif index >= FACTS_OF_0_1:
-            arrays.append(pa.nulls(len(facts), field.type))
-        else:
-            raise ValueError(f"its column {column} has no field {field.name}")
-        fields.append(field)
-    return pa.StructArray.from_arrays(arrays, fields=fields, mask=facts.is_null())
+def full_row(schema: pa.Schema, row: Mapping[str, Any]) -> Any:
+    """Return a row with all columns of `schema`, null where `row` lacks them."""
+    return {**dict.fromkeys(schema.names), **row}
 
 
 def version_of(identity: str) -> str:

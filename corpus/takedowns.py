@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.errors import StorageError
-from corpus.records import RECORD
+from corpus.records import RECORD, full_row
 from corpus.storage import Store
 from corpus.text import iso_time
-
-Row = dict[str, Any]
 
 FOLDER = "takedowns"
 REASON = "forgotten"
@@ -75,13 +73,14 @@ def page_digest(page: str) -> str:
     return hashlib.sha256(page.encode()).hexdigest()[:16]
 
 
-def forgotten_row(row: Mapping[str, Any]) -> Row:
+def forgotten_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left of a photo's row of RECORD: which upload it was, and that it is forgotten."""
     kept = {name: row[name] for name in ("photo", "version", "source")}
-    return dict.fromkeys(RECORD.names) | kept | {"state": "refused", "reasons": [REASON]}
+    left: dict[str, Any] = full_row(RECORD, kept | {"state": "refused", "reasons": [REASON]})
+    return left
 
 
-def apply_takedowns(rows: Iterable[Row], photos: Collection[str]) -> list[Row]:
+def apply_takedowns(rows: Iterable[Mapping[str, Any]], photos: Collection[str]) -> list[Any]:
     """Return rows of RECORD, those of `photos` reduced to what `forgotten_row` leaves."""
     return [forgotten_row(row) if row["photo"] in photos else row for row in rows]
 

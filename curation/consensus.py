@@ -1,26 +1,24 @@
-"""Consensus: what otherwise clean photographs show of their cameras in; what is native to each camera out.
+"""Consensus: learn what is native to each camera from what its otherwise clean photographs show.
 
-After Farid, "Digital image ballistics from JPEG quantization" (TR2008-638): a size, a table set, an order of segments
-or a form of firmware string is native to a camera when enough independent owners show it. Copies of one picture count
-once, for the owner whose digest is smallest. What a catalogue states is native without any support.
+After Farid, "Digital image ballistics from JPEG quantization" (TR2008-638): a size, a set of tables, an order of
+segments or a form of firmware string is native to a camera when enough independent owners show it. Copies of one
+picture count once, for the owner with the smallest digest. What a catalogue states is native without any support.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from corpus.catalogue import Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
 from forensics.photo_facts import PhotoFacts
 
-Row = dict[str, Any]
-
 ASPECTS = ("size", "tables", "segments", "software")
 CAMERA = "camera"
-"""The aspect that every clean photo of a camera shows: its support as a whole."""
+"""The aspect that every clean photo of a camera shows; its count is the support of the camera as a whole."""
 CANDIDATES_SHOWN = 12
-"""Values of a camera and aspect that are listed though they are not native, the best supported ones."""
+"""At most this many values of a camera and aspect are listed that are not native, the best supported first."""
 
 _DIGITS = re.compile(r"[0-9]+")
 _SPECIAL = re.compile(r"[*?\[]")
@@ -37,7 +35,7 @@ class Claim(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many photos, copies counted once, and owners show one value."""
+    """How many photos (copies counted once) and owners show one value."""
 
     camera: str
     aspect: str
@@ -47,8 +45,22 @@ class Count(NamedTuple):
     owners: int
 
 
+class LearnedRow(TypedDict):
+    """One value that photos of a camera show, or its catalogue entry states; a row of `natives.json`."""
+
+    camera: str
+    aspect: str
+    value: str
+    text: str
+    photos: int
+    owners: int
+    share: float  # of the camera's owners
+    native: bool
+    source: str  # learned, catalogue
+
+
 def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
-    """Yield what a clean photo shows of its camera; `text` of CAMERA is Make and Model as written."""
+    """Yield what a clean photo shows of its camera; the `text` of CAMERA is Make and Model as written."""
     yield Claim(camera.key, CAMERA, "", f"{facts.make or ''}\n{facts.model or ''}")
     long_px, short_px = max(facts.width_px, facts.height_px), min(facts.width_px, facts.height_px)
     size = f"{long_px}x{short_px}"
@@ -65,25 +77,24 @@ def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
 
 
 def firmware_pattern(software: str) -> str:
-    """Return the form of a firmware string as a pattern of the catalogue: `Ver.1.02` is `Ver.[0-9]*.[0-9]*`.
+    """Return a firmware string as a pattern of the catalogue without its version: `Ver.[0-9]*.[0-9]*` of `Ver.1.02`.
 
-    Firmware is updated: each version alone would have to find its own support.
+    Firmware is updated; otherwise each version would need support of its own.
     """
     plain = _SPECIAL.sub("?", " ".join(software.split()))
     return _DIGITS.sub("[0-9]*", plain)
 
 
-def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> list[Row]:
-    """Return the table of what was learned.
+def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> list[LearnedRow]:
+    """Return what was learned, ordered by camera and aspect.
 
-    Rows are {camera, aspect, value, text, photos, owners, share, native, source}. `share` is that of the camera's
-    owners. Native values first, then the best supported others, CANDIDATES_SHOWN at most; the row of aspect `camera`
-    holds the support of the camera as a whole. Ordered by camera and aspect.
+    Native values come first, then at most CANDIDATES_SHOWN others, the best supported first. The row of aspect CAMERA
+    holds the support of the camera as a whole.
     """
     by_camera: dict[str, dict[str, list[Count]]] = defaultdict(lambda: defaultdict(list))
     for count in counts:
         by_camera[count.camera][count.aspect].append(count)
-    table: list[Row] = []
+    table: list[LearnedRow] = []
     for key in sorted(by_camera.keys() | {camera.key for camera in catalogue.cameras}):
         camera, found = catalogue.get(key), by_camera.get(key, {})
         owners = sum(count.owners for count in found.get(CAMERA, []))
@@ -94,7 +105,7 @@ def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> l
     return table
 
 
-def natives(table: Iterable[Row]) -> dict[str, dict[str, tuple[str, ...]]]:
+def natives(table: Iterable[LearnedRow]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the native values of each camera by aspect, from `learn`'s table or a part of it."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in table:
@@ -103,8 +114,8 @@ def natives(table: Iterable[Row]) -> dict[str, dict[str, tuple[str, ...]]]:
     return {key: {aspect: tuple(sorted(values)) for aspect, values in of.items()} for key, of in found.items()}
 
 
-def enriched(catalogue: Catalogue, table: Iterable[Row]) -> Catalogue:
-    """Return the catalogue with what was learned of its cameras, and of those that it does not list."""
+def enriched(catalogue: Catalogue, table: Iterable[LearnedRow]) -> Catalogue:
+    """Return the catalogue extended by what was learned of its cameras and of cameras that it does not list."""
     rows = list(table)
     learned = natives(rows)
     listed = tuple(_with_natives(camera, learned.get(camera.key, {})) for camera in catalogue.cameras)
@@ -116,12 +127,12 @@ def enriched(catalogue: Catalogue, table: Iterable[Row]) -> Catalogue:
             make, _, model = row["text"].partition("\n")
             named = {"sizes": of["size"]} | {name: of.get(name, ()) for name in ASPECTS[1:]}
             unlisted.append(unlisted_camera(row["camera"], make, model, **named))
-    # to a closed catalogue a camera that it does not list stays unknown, whatever is learned of it
+    # in a closed catalogue a camera that is not listed stays unknown, whatever is learned of it
     return Catalogue(cameras=listed, unlisted=tuple(unlisted) if catalogue.is_open else (), is_open=catalogue.is_open)
 
 
-def supported(table: Iterable[Row], photos_min: int, owners_min: int) -> frozenset[str]:
-    """Return the keys of the cameras with that many clean photos of that many owners."""
+def supported(table: Iterable[LearnedRow], photos_min: int, owners_min: int) -> frozenset[str]:
+    """Return the keys of the cameras with at least that many clean photos and owners."""
     return frozenset(
         row["camera"]
         for row in table
@@ -131,7 +142,7 @@ def supported(table: Iterable[Row], photos_min: int, owners_min: int) -> frozens
 
 def _aspect_rows(
     key: str, aspect: str, stated: Mapping[str, str], counts: list[Count], owners: int, limits: Consensus
-) -> list[Row]:
+) -> list[LearnedRow]:
     by_value = {count.value: count for count in counts}
     rows = []
     for value, text in stated.items():
@@ -152,7 +163,7 @@ def _aspect_rows(
 
 
 def _stated(camera: Camera, aspect: str) -> dict[str, str]:
-    """Return what a catalogue states of a camera, value to text; sizes as `learn` writes them, the long edge first."""
+    """Return the text of each value that a catalogue states of a camera; sizes have the long edge first, as learned."""
     if aspect == "size":
         edges = (sorted(map(int, size.split("x")), reverse=True) for size in camera.sizes)
         return {f"{long}x{short}": f"{long}x{short}" for long, short in edges}
@@ -169,6 +180,15 @@ def _with_natives(camera: Camera, learned: Mapping[str, tuple[str, ...]]) -> Cam
     )
 
 
-def _row(count: Count, owners: int, *, native: bool, source: str) -> Row:
-    share = round(count.owners / owners, 4) if owners else 0.0
-    return {**count._asdict(), "share": share, "native": native, "source": source}
+def _row(count: Count, owners: int, *, native: bool, source: str) -> LearnedRow:
+    return {
+        "camera": count.camera,
+        "aspect": count.aspect,
+        "value": count.value,
+        "text": count.text,
+        "photos": count.photos,
+        "owners": count.owners,
+        "share": round(count.owners / owners, 4) if owners else 0.0,
+        "native": native,
+        "source": source,
+    }

@@ -19,11 +19,10 @@ from rich.table import Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
-from corpus.records import RECORD
 from corpus.text import count, one_line
 from curation.consensus import enriched
 from curation.facts.examine import kind_of
-from curation.generations import Past, latest_generation, learned_in
+from curation.generations import Past, latest_generation
 from curation.inspection.evidence import evidence_lines
 from curation.inspection.lookup import find_photo, published_verdict, read_photo
 from curation.inspection.printing import plain_console
@@ -81,26 +80,23 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
     photo = find_photo(configuration, text)
     past = Past(configuration.store, latest_generation(configuration.store))
     context = _context(configuration, past)
-    record, examined = photo.record, photo.examined or {}
+    record = photo.record
+    examined: Mapping[str, Any] = photo.examined or {}
+    columns: Mapping[str, Any] = record
     known = evidence_of(record, photo.examined, photo.trouble)
     facts = known.facts
     camera, _ = objections(record, known, context.criteria)
     alone = verdict(record, known, context.criteria)
     published = published_verdict(past, photo) if photo.file is None else None
     reasons = _with_reasons_of_corpus(alone["reasons"], published)
-    row = {
-        **examined,
-        **(published or {}),
-        **{name: record.get(name) for name in RECORD.names},
-        "error": alone["error"],
-    }
+    row = {**examined, **(published or {}), **columns, "error": alone["error"]}
     explanation: Row = {
         "photo": record["photo"],
         "version": alone["version"],
         "other_versions": list(photo.other_versions),
         "original": record["original"],
         "generation": past.generation,
-        "record": None if photo.file else {name: record[name] for name in _OF_RECORD},
+        "record": None if photo.file else {name: columns[name] for name in _OF_RECORD},
         "evidence": evidence_lines(facts, camera, context, examined) if facts else None,
         "marks": editor_marks(facts, camera, context) if facts else [],
         "hints": list(hints(facts)) if facts else [],
@@ -148,7 +144,7 @@ def print_explanation(console: Console, found: Mapping[str, Any]) -> None:
 
 def _context(configuration: Configuration, past: Past) -> ExplainContext:
     """Return what photos are judged by: today's configuration, with what the newest generation has learned."""
-    learned = (learned_in(past.store, past.generation) if past.generation else None) or []
+    learned = past.learned()
     catalogue = enriched(configuration.whole_catalogue, learned)
     chosen = chosen_cameras(catalogue, configuration.cameras, learned)
     return ExplainContext(

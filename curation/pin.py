@@ -22,7 +22,7 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import open_store
 from corpus.text import count, one_line
-from curation.consensus import Row
+from curation.consensus import LearnedRow
 from curation.generations import generation_named, learned_in
 from curation.inspection.catalogue_additions import FIELDS, Addition, additions, with_additions
 from curation.inspection.catalogue_yaml import entries_of, extended_text
@@ -61,8 +61,6 @@ def pin(configuration: Configuration, cameras: Sequence[str], generation: str, w
     base = target if target is not None and is_there else today
     name = generation_named(configuration.store, generation)
     learned = learned_in(configuration.store, name)
-    if learned is None:
-        raise StageError(f"{name}: was made before cameras were learned; run python -m curation.run for a newer one")
     try:
         found, left_out = additions(read_catalogue(base), learned, cameras)
         before = base.read_text(encoding="utf-8")
@@ -94,7 +92,7 @@ def _target(today: Path, write: str) -> Path:
     return target
 
 
-def _extended(base: Path, before: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
+def _extended(base: Path, before: str, found: Sequence[Addition], learned: Sequence[LearnedRow]) -> str:
     """Return the extended text of a catalogue; raises StageError unless it reads as intended."""
     after = extended_text(before, found, learned)
     with tempfile.TemporaryDirectory(prefix="shutterprint-pin-") as folder:

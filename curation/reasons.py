@@ -1,7 +1,7 @@
-"""Reasons: the slug of every refusal and a sentence for people, in the order of the funnel.
+"""Reasons: the slug of every refusal with a sentence for people, in the order of the funnel.
 
-The funnel reads from the site to the pixels: first what the site did not give, then what a header tells, then
-what only the whole file or all photos together tell. A slug that is not listed here is shown last, as it is.
+The funnel goes from the site to the pixels: first what the site did not give, then what a header tells, then what only
+the whole file or all photos together tell. A slug that is not listed here is shown last, as it is.
 """
 
 from collections.abc import Iterable
@@ -45,10 +45,10 @@ REASONS: dict[str, str] = {
     "duplicate": "It is a copy of another photo: the same bytes, the same scan, or nearly the same picture.",
     "beyond_owner_cap": "curation.owner_photos_max photographs of its owner and camera are kept already.",
 }
-"""Slug to sentence, in the order of the funnel."""
+"""The sentence of each slug, in the order of the funnel."""
 
 
 def in_funnel_order(reasons: Iterable[str]) -> tuple[str, ...]:
-    """Return reasons once each, in the order of the funnel; unknown ones last, by name."""
+    """Return the distinct reasons in the order of the funnel, unknown ones last and by name."""
     order = {slug: place for place, slug in enumerate(REASONS)}
     return tuple(sorted(set(reasons), key=lambda slug: (order.get(slug, len(order)), slug)))

@@ -1,10 +1,10 @@
-"""Rules: facts about one photo in, reasons to refuse it out.
+"""Rules: each takes the facts of one photo and returns a reason to refuse it, or None.
 
-Each rule is a pure function (facts, camera, limits) -> reason slug or None, listed in RULES in the order of
-the funnel. All rules are asked; a photo is kept when none objects. A rule that needs the whole file holds its
-peace while only the header is known, so the crawlers ask this very list at the door. `camera` is the catalogue's
-entry that EXIF names, or the label of a collection that has its own, whether chosen for the data set or not; None
-where there is none.
+Each rule is a pure function (facts, camera, limits) -> reason slug or None, listed in RULES in the order of the funnel.
+All rules are asked, and a photo is kept when none refuses it. A rule that needs the whole file returns None while only
+the header is known, so the crawlers apply the same list before they store a photo. `camera` is the catalogue's entry
+that EXIF names, or that the folders of a labelled collection name, whether it is chosen for the data set or not; None
+where there is no such entry.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from forensics.photo_facts import PhotoFacts
 Rule = Callable[[PhotoFacts, Camera | None, Rules], str | None]
 
 CHANGED_LATER_S = 600
-"""Cameras finish a file within seconds; a quarter hour would let in quick edits on a phone, and long exposures
-with noise reduction take minutes. All originals at hand differ by one second at most, edits by 45 minutes up."""
+"""Cameras finish a file within seconds, after long exposures with noise reduction within minutes; a quarter of an hour
+would let in quick edits on a phone. All originals at hand differ by one second at most, edits by 45 minutes or more."""
 
 TOO_LITTLE_SUPPORT = "too_little_support"
-"""Where `cameras` asks for support, the reason against cameras that do not have it."""
+"""The reason against cameras without the support that `cameras` demands."""
 _SOFTWARE = "exif:Software"
 
 _OF_EXIF_NAMES = frozenset({"no_camera_model", "camera_unknown"})
-"""Reasons of rules that are asked only where EXIF is the label."""
+"""Reasons that count only where EXIF is the label."""
 
 
 def no_camera_model(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse photos whose EXIF names no model: there is no label, and a camera would have written one."""
+    """Refuse photos whose EXIF names no model: they have no label, and a camera would have written one."""
     return None if facts.model else "no_camera_model"
 
 
@@ -44,8 +44,8 @@ def camera_unknown(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> s
 def edited_by_software(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
     """Refuse photos that carry a mark of editing software.
 
-    A mark in EXIF Software that the camera's own firmware is known to write is none: some makers' firmware
-    is named like an editor.
+    What the camera's own firmware is known to write into EXIF Software is no such mark: some makers' firmware is named
+    like an editor.
     """
     return "edited_by_software" if any(not _is_firmware(mark, camera) for mark in facts.editor_marks) else None
 
@@ -53,8 +53,8 @@ def edited_by_software(facts: PhotoFacts, camera: Camera | None, limits: Rules) 
 def software_not_firmware(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
     """Refuse photos whose Software is neither the camera's firmware nor an editor known by name.
 
-    Asked only where the camera is known: firmware of others cannot be told from programs. A camera's entry that
-    names no firmware writes nothing into Software; of an unlisted camera that says nothing.
+    Applies only where the camera is known: firmware of others cannot be told from programs. A listed camera whose
+    entry names no firmware writes nothing into Software; of an unlisted camera that is not known.
     """
     if camera is None or not facts.software or camera.writes_software(facts.software):
         return None
@@ -66,7 +66,7 @@ def software_not_firmware(facts: PhotoFacts, camera: Camera | None, limits: Rule
 
 def changed_later(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
     """Refuse photos whose EXIF says that the file was changed more than CHANGED_LATER_S after it was taken."""
-    if facts.taken_at == facts.modified_at:  # nearly every photo: reading dates is the slowest part of all rules
+    if facts.taken_at == facts.modified_at:  # as in nearly every photo: parsing dates is the slowest part of all rules
         return None
     taken, modified = _moment(facts.taken_at), _moment(facts.modified_at)
     if taken is None or modified is None:
@@ -75,17 +75,17 @@ def changed_later(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> st
 
 
 def not_baseline(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse every coding but baseline: cameras write no other, programs that save for the web do."""
+    """Refuse every coding but baseline: cameras write no other, while programs that save for the web do."""
     return None if facts.coding == "baseline" else "not_baseline"
 
 
 def not_colour(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse photos without three components: the colour traces the network reads are not in them."""
+    """Refuse photos without three components: they lack the colour traces that the network reads."""
     return None if facts.components == 3 else "not_colour"
 
 
 def size_disagrees(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse photos whose EXIF states another size than the picture has; a turned one agrees."""
+    """Refuse photos whose EXIF states another size than the picture has; swapped width and height agree."""
     stated = (facts.exif_width_px or 0, facts.exif_height_px or 0)
     if min(stated) <= 0 or sorted(stated) == sorted((facts.width_px, facts.height_px)):
         return None
@@ -93,9 +93,9 @@ def size_disagrees(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> s
 
 
 def not_native_size(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse sizes the camera itself does not make, where `limits.native_size` asks for it.
+    """Refuse sizes that the camera itself does not make, where `limits.native_size` is set.
 
-    Of an unlisted camera of which no size was learned yet, nothing can be said.
+    Nothing can be said of an unlisted camera without a learned size.
     """
     if camera is None or not limits.native_size or not camera.sizes:
         return None
@@ -103,10 +103,10 @@ def not_native_size(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> 
 
 
 def not_native_tables(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse quantisation tables that are not the camera's own, where those are known and `limits.native_tables` holds.
+    """Refuse quantisation tables that are not the camera's own, where its own are known, if `limits.native_tables`.
 
-    A picture saved again has its program's tables, be they ever so fine. Kee, Johnson, Farid (TIFS 2011) found tables,
-    sizes and EXIF together to name the maker of 99 % of photographs.
+    A picture saved again has its program's tables, however fine they are. Kee, Johnson, Farid (TIFS 2011) found that
+    tables, sizes and EXIF together name the maker of 99 % of photographs.
     """
     if not _knows_tables(camera, limits) or camera is None or facts.tables_digest in camera.tables:
         return None
@@ -114,10 +114,9 @@ def not_native_tables(facts: PhotoFacts, camera: Camera | None, limits: Rules) -
 
 
 def not_native_segments(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse an order of segments that the camera does not write, where its own are known.
+    """Refuse orders of segments that the camera does not write, where its own are known, if `limits.native_segments`.
 
-    Programs that leave the picture as it is and write its EXIF anew, or another camera's, put the segments their way.
-    `limits.native_segments` switches it.
+    Programs that keep the picture but rewrite its EXIF, or write another camera's, order the segments in their own way.
     """
     if camera is None or not limits.native_segments or not camera.segments:
         return None
@@ -127,12 +126,12 @@ def not_native_segments(facts: PhotoFacts, camera: Camera | None, limits: Rules)
 def low_quality_factor(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
     """Refuse photos compressed harder than `limits.quality_factor_min` (IJG scale), or by an unknown amount.
 
-    Where the camera's own tables are known, they decide instead (`not_native_tables`): a camera that writes 91 by
-    nature is kept at 91.
+    Where the camera's own tables are known, they decide instead (`not_native_tables`): a camera that always writes 91
+    is kept at 91.
 
-    Tables of a camera's own lie between two factors: `facts.quality_factor` is the nearest by least squares. They
-    get the upper one where they are finer on the whole than the lower one's, as ImageMagick and ExifTool count:
-    iPhone 11 and Pixel 5 write such tables between 94 and 95, the IJG's own of factor 94 stay below 95.
+    Tables that are a camera's own lie between two factors, and `facts.quality_factor` is the nearest by least squares.
+    They count as the upper factor where they are finer on the whole than the tables of the lower, as in ImageMagick
+    and ExifTool: iPhone 11 and Pixel 5 write such tables between 94 and 95, while the IJG's own of 94 stay below 95.
     """
     if _knows_tables(camera, limits):
         return None
@@ -145,7 +144,7 @@ def low_quality_factor(facts: PhotoFacts, camera: Camera | None, limits: Rules) 
 
 
 def truncated(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse files that end before their picture does; asked only of whole files."""
+    """Refuse files that end before their picture does; known only of whole files."""
     return "truncated" if facts.is_complete is False else None
 
 
@@ -172,24 +171,23 @@ LEARNED = frozenset(
         "low_quality_factor",
     }
 )  # fmt: skip
-"""Reasons that rest on what is known of a camera: a photo without any other is clean enough to learn from."""
+"""Reasons that rest on what is known of a camera: a photo without other reasons is clean enough to learn from."""
 
 
 def refusals(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> tuple[str, ...]:
-    """Return every rule's reason against a photo, in the order of the funnel; none: it is kept."""
+    """Return every rule's reason against a photo, in the order of the funnel; a photo without any is kept."""
     return tuple(reason for rule in RULES if (reason := rule(facts, camera, limits)) is not None)
 
 
 def judge_facts(
     facts: PhotoFacts, catalogue: Catalogue, chosen: Catalogue, limits: Rules, labelled_camera: str | None = None
 ) -> tuple[Camera | None, tuple[str, ...]]:
-    """Return a photo's camera and every reason against it.
+    """Return a photo's camera and every reason against it, for the crawlers and for the judgement alike.
 
-    The one call for the door and for the judgement later. `catalogue`: all cameras known
-    (`Configuration.whole_catalogue`); `chosen`: those that enter the data set (`Configuration.chosen`);
-    a photo by another one gets `camera_not_chosen`, of an open catalogue TOO_LITTLE_SUPPORT, besides what the rules
-    say. The camera is the one EXIF names;
-    with `labelled_camera`, a catalogue key, it is that one: EXIF need not name it, but may name no other.
+    `catalogue`: all cameras known (`Configuration.whole_catalogue`); `chosen`: those that enter the data set
+    (`Configuration.chosen`). Beside the rules' reasons a photo by a camera that is not chosen gets `camera_not_chosen`,
+    or TOO_LITTLE_SUPPORT where the catalogue is open. The camera is the one that EXIF names, or `labelled_camera`, a
+    catalogue key, where that is given: EXIF need not name that camera, but may name no other.
     """
     camera = named = catalogue.identify(facts.make, facts.model)
     if labelled_camera is None:
@@ -197,7 +195,7 @@ def judge_facts(
     else:
         camera = catalogue.get(labelled_camera)
         reasons = set(refusals(facts, camera, limits)) - _OF_EXIF_NAMES
-        if camera is None:  # the catalogue has lost it since
+        if camera is None:  # it was removed from the catalogue
             reasons.add("camera_unknown")
         elif named not in (None, camera):
             reasons.add("label_disagrees")
@@ -215,9 +213,9 @@ def _knows_tables(camera: Camera | None, limits: Rules) -> bool:
 
 
 def _is_firmware(mark: str, camera: Camera | None) -> bool:
-    """Whether a mark is no more than firmware that is named like an editor: by a pattern that spells that name out.
+    """Whether a mark is only firmware named like an editor, by a pattern of the camera that spells that name out.
 
-    What a pattern's wildcards take proves nothing: `9.*` takes `9.3 Photoshop` as well.
+    What a pattern's wildcards match proves nothing: `9.*` matches `9.3 Photoshop` as well.
     """
     where, _, what = mark.partition(": ")
     if where != _SOFTWARE or camera is None:
@@ -227,13 +225,13 @@ def _is_firmware(mark: str, camera: Camera | None) -> bool:
 
 
 def _is_finer(tables: tuple[tuple[int, ...], ...], quality_factor: int) -> bool:
-    """Whether the entries of `tables` (luma first, 64 each) are smaller in sum than the IJG's of a factor."""
+    """Whether the entries of `tables` (luma first, 64 each) have a smaller sum than the IJG's tables of a factor."""
     luma, chroma = scaled_tables(quality_factor)
     return sum(map(sum, tables)) < sum(luma) + sum(chroma) * (len(tables) - 1)
 
 
 def _moment(exif: str | None) -> datetime | None:
-    """Return an EXIF date as a moment; None for the many that are blank, zero or garbage."""
+    """Return an EXIF date; None for the many that are blank, zero or garbage."""
     try:
         return datetime.strptime(exif or "", "%Y:%m:%d %H:%M:%S")
     except ValueError:

@@ -1,13 +1,14 @@
-"""`python -m curation.run`: whole windows of crawls in, a generation of judged photos and its shards out.
+"""`python -m curation.run`: judge everything the crawls have stored and publish a generation and its shards.
 
 Examines originals that have no facts yet (on Dask), judges all photos together, publishes the generation and cuts
-the shards of what is kept (on the same workers). Everything whole is left as it is, so the command can be killed
-and given again at any time. Refuses a store without records; ends with an error when no photo is kept.
+the shards of what is kept (on the same workers). Finished work is left as it is, so the command can be killed and
+run again at any time. Fails on a store without records, on one that another run curates, and when no photo is kept.
 """
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import partial
 
 from distributed.scheduler import KilledWorker
@@ -16,7 +17,9 @@ from rich.console import Console
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import StageError
+from corpus.leases import LEASE_S, held, holders
 from corpus.receipts import publish_receipt
+from corpus.storage import Store
 from curation.cluster.console import print_counts, progress
 from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import Workers, run_tasks
@@ -26,18 +29,19 @@ from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.publishing.shards import publish_shards
-from curation.turn import Turn, turn
 
 IN_PROCESS_MAX = 2_000
-"""Photos that are judged faster in this process than a cluster takes to hand them around."""
+"""Up to this many photos, judging in this process is faster than handing them to a cluster."""
+LEASES, LEASE_UNIT = "leases", "curation"
+"""The lease stands outside of what curation publishes."""
 
 _JUDGED_BY = {"cameras", "rules", "consensus", "curation"}
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
-"""Keys that decide how fast a corpus is judged, not how."""
+"""Keys of the section `curation` that change how fast a corpus is judged, not the verdicts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stage and return the exit code 0; raises ShutterprintError for what a user can mend."""
+    """Run the stage and return the exit code 0; raises ShutterprintError for what the user can fix."""
     parser = command_parser("python -m curation.run", __doc__ or "")
     configuration = configuration_of(parser.parse_args(arguments))
     curate(configuration, Console(highlight=False))
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def curate(configuration: Configuration, console: Console) -> str:
-    """Run the whole stage, saying on `console` what happens, and return the generation's name.
+    """Run the whole stage, report progress on `console`, and return the generation's name.
 
     Raises StageError where there are no records, where another run curates the store, or where no photo is kept.
     """
@@ -54,10 +58,10 @@ def curate(configuration: Configuration, console: Console) -> str:
     if not inputs.windows:
         raise StageError(f"{store.url}: no crawl has left a whole window here; run `scrapy crawl …` first")
     console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
-    with turn(store) as held, _workers(configuration) as workers:
+    with sole_run(store) as check, _workers(configuration) as workers:
         troubles = _examine_new(configuration, workers, inputs, console)
-        del inputs  # facts have come since
-        published = _judge_all(configuration, workers, troubles, held, console)
+        del inputs  # outdated: there are new facts
+        published = _judge_all(configuration, workers, troubles, check, console)
         counts = published.counts
         print_counts(console, counts)
         console.print(f"report: {store.url}/{FOLDER}/{published.name}/report.html", soft_wrap=True)
@@ -71,6 +75,37 @@ def curate(configuration: Configuration, console: Console) -> str:
         store, "curation", {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"], **packed}
     )
     return published.name
+
+
+@contextmanager
+def sole_run(store: Store) -> Iterator[Callable[[], None]]:
+    """Hold the right to curate a store, and yield what checks that it still holds; call it before publishing.
+
+    Two runs at once would spoil each other's generations: each removes what the other has not finished, taking it for
+    the leftovers of a killed run. A dead run of this machine loses the right at once, one of another machine after
+    LEASE_S. Raises StageError, naming the holder and since when, where another run curates the store; so does the
+    check once another run has taken over.
+    """
+    with held(store, LEASES, LEASE_UNIT) as lease:
+        if lease is None:
+            raise StageError(f"{store.url}: {_who(store)}; run python -m curation.run again when that one has ended")
+
+        def check() -> None:
+            if not lease.is_ours():
+                raise StageError(
+                    f"{store.url}: another run has taken over, since this one was not heard of for "
+                    f"{LEASE_S / 60:.0f} minutes; run python -m curation.run again when that one has ended"
+                )
+
+        yield check
+
+
+def _who(store: Store) -> str:
+    holder = holders(store, LEASES, time.time()).get(LEASE_UNIT)
+    if holder is None:  # it has ended since, or two runs began at the same moment and both stepped back
+        return "another run curates it or has just done so"
+    since = datetime.fromtimestamp(holder.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"process {holder.pid} on {holder.host} curates it since {since}"
 
 
 def _workers(configuration: Configuration) -> Workers:
@@ -102,7 +137,7 @@ def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs,
 
 
 def _halves(batch: Batch) -> tuple[Batch, ...]:
-    """Return a batch in two, so that the one original that ends its worker is found; a single one as nothing."""
+    """Return the two halves of a batch, to find the original that ends its worker; nothing for a single original."""
     if len(batch.originals) == 1:
         return ()
     middle = len(batch.originals) // 2
@@ -110,12 +145,16 @@ def _halves(batch: Batch) -> tuple[Batch, ...]:
 
 
 def _judge_all(
-    configuration: Configuration, workers: Workers, troubles: list[Trouble], held: Turn, console: Console
+    configuration: Configuration,
+    workers: Workers,
+    troubles: list[Trouble],
+    check: Callable[[], None],
+    console: Console,
 ) -> Published:
-    """Judge every photo over all facts there are and publish the generation."""
+    """Judge every photo on all facts there are and publish the generation."""
     store = configuration.store
     inputs = find_inputs(store, kind_of(configuration.curation))
-    demand = JudgeSettings(
+    settings = JudgeSettings(
         configuration.whole_catalogue,
         configuration.cameras,
         configuration.rules,
@@ -127,18 +166,18 @@ def _judge_all(
     past = Past(store, latest_generation(store))
 
     def show(verb: str, parts: int) -> AbstractContextManager[Advance]:
-        return nullcontext(_unseen) if is_small else progress(console, verb, parts, "parts")
+        return nullcontext(_ignore) if is_small else progress(console, verb, parts, "parts")
 
-    judged = judge_all(inputs, past, troubles, demand, frames, show)
-    settings = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
+    judged = judge_all(inputs, past, troubles, settings, frames, show)
+    judged_by = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
     with show("writing", judged.number_of_parts) as advance:
-        published = publish_generation(store, judged, settings, configuration.shards, advance, held.check)
+        published = publish_generation(store, judged, judged_by, configuration.shards, advance, check)
     console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
     return published
 
 
-def _unseen(_number: int) -> None:
-    """Progress of what takes no time."""
+def _ignore(_number: int) -> None:
+    """Show no progress: small corpora are judged at once."""
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
 """PhotoFacts: what the bytes of one JPEG file say, as plain data.
 
-Made by `forensics.header.read_facts`; `corpus.records` holds the Arrow type of the same fields.
+`forensics.header.read_facts` makes it; `corpus.records.FactsRow` is the row of a table with the same fields.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
-
-from forensics.jpeg.segments import segments_digest
-from forensics.jpeg.tables import tables_digest
+from typing import Any, get_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,6 @@ class PhotoFacts:
     """Texts of the COM segments."""
     editor_marks: tuple[str, ...]
     """Marks of editing software as `where: what`, e.g. `exif:Software: Adobe Photoshop CS5`, `app13: Photoshop 3.0`."""
-    # below: header evidence that rows of earlier tables do not have, hence the defaults
     tables_digest: str | None = None
     """16 hex digits over the quantisation tables, see `forensics.jpeg.tables.tables_digest`; None without tables."""
     huffman_digest: str | None = None
@@ -107,20 +103,17 @@ class PhotoFacts:
 
 
 def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:
-    """Return facts from a row of the Arrow type of the same fields (`corpus.records.FACTS`).
+    """Return facts from a row of the same fields (`corpus.records.FactsRow`).
 
-    A field that a row lacks, as rows of earlier tables do, is null: what a file does not say.
+    A field that the row lacks is null: the file does not say.
     """
     values: dict[str, Any] = dict.fromkeys(_FIELDS) | dict(row)
-    values["quantisation_tables"] = tuple(tuple(table) for table in values["quantisation_tables"] or ())
-    for name in ("segments", "xmp_history_agents", "comments", "editor_marks", "exif_counts"):
+    for name in _TUPLES:
         values[name] = tuple(values[name] or ())
-    # what earlier programs did not write down follows from what they did
-    if not values["segments_digest"]:
-        values["segments_digest"] = segments_digest(values["segments"]) if values["segments"] else ""
-    if values["tables_digest"] is None and values["quantisation_tables"]:
-        values["tables_digest"] = tables_digest(values["quantisation_tables"])
+    values["quantisation_tables"] = tuple(map(tuple, values["quantisation_tables"]))
+    values["segments_digest"] = values["segments_digest"] or ""
     return PhotoFacts(**values)
 
 
-_FIELDS = tuple(field.name for field in fields(PhotoFacts))
+_FIELDS = {field.name: field.type for field in fields(PhotoFacts)}
+_TUPLES = tuple(name for name, kind in _FIELDS.items() if get_origin(kind) is tuple)

@@ -31,7 +31,8 @@ Blocks = npt.NDArray[np.int16]
 """Coefficients of one component: [block row, block column, 64]."""
 
 PHOTO_MAX_PX = 1 << 28
-"""Largest photograph that is cut: 268 MP exceed the largest sensors sold, and take at most 2 GB of memory here."""
+"""Largest photograph that is cut: 268 MP take at most 2 GB of memory here. The limit is above
+`forensics.jpeg.frame.DECODED_MAX_PX`, so that it never refuses what curation has decoded and kept."""
 
 _SUBSAMPLINGS = ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
 _ADOBE_MARKER = 0xEE

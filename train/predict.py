@@ -15,14 +15,12 @@ from corpus.catalogue import Catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from forensics.errors import JpegError
 from forensics.header import read_facts
+from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
 from train.data.crops import decode, fixed_crops, to_tensor
 from train.evaluation.probabilities import geometric_mean, network_logits
 from train.fit.runs import Run, RunConfig, find_run, load_network
 from train.model.network import CameraNetwork
-
-PIXELS_MAX = 200_000_000
-"""Largest picture decoded: cameras reach 200 megapixels, and a decoded pixel takes 3 bytes of memory."""
 
 _SHOWN = 3
 _DESCRIPTION = """Name the cameras that took photographs from their pixels alone, and compare with their EXIF.
@@ -60,8 +58,10 @@ class Predictor:
         try:
             data = file.read_bytes()
             facts = read_facts(data, whole=True)
-            if facts.width_px * facts.height_px > PIXELS_MAX:
-                raise ValueError(f"{facts.width_px}×{facts.height_px} is beyond {PIXELS_MAX // 1_000_000} megapixels")
+            if facts.width_px * facts.height_px > DECODED_MAX_PX:
+                raise ValueError(
+                    f"{facts.width_px}×{facts.height_px} is beyond {DECODED_MAX_PX // 1_000_000} megapixels"
+                )
             cameras = self._cameras(data)
         except OSError as error:
             return Answer(str(file), error=f"cannot be read: {error.strerror or error}")

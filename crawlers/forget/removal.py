@@ -145,11 +145,8 @@ def mended_marker(marker: Marker, rows: Iterable[Row], photos: Collection[str]) 
     """Return a window's marker with the counts of its rows, and no photo of `photos` among those to try again."""
     states = Counter(row["state"] for row in rows)
     counts: Marker = {state: states[state] for state in STATES if state in marker}
-    retry = marker.get("retry")
-    if isinstance(retry, dict):
-        counts["retry"] = {photo: moment for photo, moment in retry.items() if photo not in photos}
-    elif isinstance(retry, list):  # markers of version 0.1
-        counts["retry"] = [photo for photo in retry if photo not in photos]
+    if "retry" in marker:
+        counts["retry"] = {photo: moment for photo, moment in marker["retry"].items() if photo not in photos}
     return {**marker, **counts}
 
 

@@ -56,7 +56,6 @@ ERRORS: dict[int, tuple[Literal["retry", "stop", "skip"], str]] = {
 """What each error means for the crawl, and in words: those that the documentation of the methods used here names, and
 0, which it does not. Those from 95 up are the same for all methods; an error that is not listed stops the crawl."""
 
-_GONE_CODES = (1, 2)
 _LATEST_S = 253_402_300_799  # the end of the year 9999
 _PATH_NAME = re.compile(r"[A-Za-z0-9@_.-]{1,100}")
 

@@ -7,7 +7,7 @@ is listed in `troubles`, and none of its rows count.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from corpus.text import iso_time
 
 WITHOUT_CAMERA = "-"
 READ_AT_ONCE = 16
@@ -184,31 +183,23 @@ def _window(store: Store, path: str) -> Window | str | None:
         if marker is None:
             return None
         rows = _rows(store.read(f"{path}/records.parquet"))
-        return dict(marker["details"]), _retry(marker.get("retry") or {}), rows
+        return dict(marker["details"]), dict(marker.get("retry", {})), rows
     except (StorageError, pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"cannot be read ({type(error).__name__}: {error})"
 
 
 def _rows(data: bytes) -> list[Row]:
     file = pq.ParquetFile(pa.BufferReader(data))
-    has = frozenset(file.schema_arrow.names)  # read once: the property builds the schema anew
-    rows = _columns(file, has, COLUMNS)
+    rows = _columns(file, COLUMNS)
     for row in rows:
         if row["state"] not in _FURTHEST_LAST:
             raise ValueError(f"a photo's state is {row['state']!r}")
-    if any(row["state"] == "failed" for row in rows):  # few windows have failures, and columns cost as much as rows
-        for row, more in zip(rows, _columns(file, has, FAILURE_COLUMNS), strict=True):
+    if any(row["state"] == "failed" for row in rows):  # few windows have one, and columns cost as much as rows
+        for row, more in zip(rows, _columns(file, FAILURE_COLUMNS), strict=True):
             row |= more
     return rows
 
 
-def _columns(file: pq.ParquetFile, has: Collection[str], names: Sequence[str]) -> list[Row]:
-    """Return rows of some columns, null for those that an earlier version of this program did not write."""
-    rows: list[Row] = file.read([name for name in names if name in has], use_threads=False).to_pylist()
-    lacking = dict.fromkeys(name for name in names if name not in has)
-    return [lacking | row for row in rows] if lacking else rows
-
-
-def _retry(said: Any) -> dict[str, str]:
-    """Return when photos are tried again; markers of version 0.1 give no times, so there the next crawl does it."""
-    return {str(photo): iso_time(0) for photo in said} if isinstance(said, list) else dict(said)
+def _columns(file: pq.ParquetFile, names: Sequence[str]) -> list[Row]:
+    rows: list[Row] = file.read(list(names), use_threads=False).to_pylist()
+    return rows

@@ -35,9 +35,7 @@ def marker_of(rows: Iterable[dict[str, Any]], details: dict[str, Any], fingerpri
 
 def due_photos(marker: Marker, now: str) -> frozenset[str]:
     """Return the failed photos whose time has come; `now` is ISO 8601, UTC, as the marker's own times."""
-    retry = marker.get("retry") or {}
-    # markers of version 0.1 list them without a time
-    return frozenset(retry if isinstance(retry, list) else (photo for photo, at in retry.items() if at <= now))
+    return frozenset(photo for photo, at in marker.get("retry", {}).items() if at <= now)
 
 
 class Markers:

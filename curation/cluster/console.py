@@ -1,6 +1,6 @@
-"""Console: what a person sees of the job: progress while it runs, and the counts as aligned tables.
+"""Console: show a person the progress of the job, and the counts of a generation as aligned tables.
 
-On a terminal a bar with rate and remaining time; into a file or pipe a plain line every PLAIN_LINE_EVERY_S seconds.
+On a terminal a bar shows rate and remaining time; a file or pipe gets a plain line every PLAIN_LINE_EVERY_S seconds.
 """
 
 import time
@@ -19,7 +19,7 @@ PLAIN_LINE_EVERY_S = 10.0
 
 @contextmanager
 def progress(console: Console, verb: str, total: int, things: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that takes how many more things are done; `verb` says what is done to them."""
+    """Yield a function to call with how many more things are done; `verb` says what is done to them."""
     if console.is_terminal:
         with _bar(console) as bar:
             task = bar.add_task(verb, total=total, rate="")
@@ -37,7 +37,7 @@ def progress(console: Console, verb: str, total: int, things: str) -> Iterator[C
 
 
 def print_counts(console: Console, counts: Mapping[str, Any]) -> None:
-    """Print the funnel and the cameras of a generation. `counts`: of `curation.judging.counts.count`."""
+    """Print the funnel and the cameras of a generation; `counts`: see `curation.judging.counts.counts`."""
     funnel = Table("reason", _number("refused by it"), _number("first to refuse"), _number("photos left"), box=None)
     funnel.add_row("(all photos)", "", "", f"{counts['photos']:,}")
     for step in counts["funnel"]:
@@ -70,7 +70,7 @@ def _bar(console: Console) -> Progress:
 
 
 class _PlainLine:
-    """Progress for a log: a line now and then."""
+    """Progress for a log: a line every PLAIN_LINE_EVERY_S seconds, and one at the end."""
 
     def __init__(self, console: Console, verb: str, total: int, things: str) -> None:
         self.console, self.verb, self.total, self.things = console, verb, total, things

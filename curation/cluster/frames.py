@@ -1,7 +1,8 @@
-"""Frames: Dask DataFrames in, their parts or their whole out, on a cluster or in this process.
+"""Frames: compute Dask DataFrames on a cluster or in this process.
 
-With a client, rows change places by Dask's P2P shuffle, through the workers' disks; parts that do not fit into memory
-are spilled there, and those of a dead worker are made again. Without one (small corpora, tests) all is computed here.
+With a client, rows are shuffled by Dask's P2P shuffle through the workers' disks; parts that do not fit into memory are
+spilled there, and the parts of a dead worker are computed again. Without a client (small corpora, tests) everything is
+computed in this process.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,62 +19,62 @@ from curation.cluster.workers import wait_for_one
 TEXT = pd.ArrowDtype(pa.string())
 
 Advance = Callable[[int], None]
-
+"""Called with the number of parts that have just been finished."""
 
 Kinds = Mapping[str, Any]
-"""Columns of a frame: name to type."""
+"""The type of each column of a frame, by name."""
 
 
 def frame_of(columns: Mapping[str, Any], kinds: Kinds) -> pd.DataFrame:
-    """Return a frame of columns, each of its type; all are of the same length."""
+    """Return a frame of columns of the same length, each of its type."""
     return pd.DataFrame({name: pd.Series(columns[name], dtype=kind) for name, kind in kinds.items()})
 
 
 def empty(kinds: Kinds) -> pd.DataFrame:
-    """Return a frame without rows; Dask asks for one to know what a function returns."""
+    """Return a frame without rows, from which Dask learns what a function returns."""
     return frame_of(dict.fromkeys(kinds, ()), kinds)
 
 
 class Frames:
-    """Where frames are computed."""
+    """The place where frames are computed."""
 
     def __init__(self, client: Client | None) -> None:
-        """Take the client of a cluster; none: this process."""
+        """Compute on the cluster of `client`; None: in this process."""
         self.client = client
         self._shuffle = "p2p" if client is not None else "tasks"
 
     def read(self, function: Callable[..., pd.DataFrame], pieces: Sequence[Any], kinds: Kinds) -> dd.DataFrame:
-        """Return a frame of one part for each piece that `function` is given."""
+        """Return a frame with one part for each piece: what `function` returns for it."""
         return dd.from_map(function, pieces, meta=empty(kinds), enforce_metadata=False)
 
     def mapped(
         self, frame: dd.DataFrame, function: Callable[..., pd.DataFrame], *arguments: Any, kinds: Kinds
     ) -> dd.DataFrame:
-        """Return what `function` makes of each part and the arguments."""
+        """Return the frame of what `function` returns for each part and the arguments."""
         return frame.map_partitions(function, *arguments, meta=empty(kinds), enforce_metadata=False)
 
     def by_part(self, frame: dd.DataFrame, parts: int) -> dd.DataFrame:
-        """Return the rows so that those whose column `part` is n, 0 … `parts` - 1, are in the n-th part."""
+        """Move the rows whose column `part` is n, 0 … `parts` - 1, to the n-th part."""
         if parts == 1:
             return frame.repartition(npartitions=1)
         divisions = [*range(parts), parts - 1]
         return frame.set_index("part", divisions=divisions, shuffle_method=self._shuffle)
 
     def by_key(self, frame: dd.DataFrame, column: str, parts: int) -> dd.DataFrame:
-        """Return the rows so that those with equal values of a column are in one part."""
+        """Move the rows with equal values of a column to the same part."""
         if parts == 1:
             return frame.repartition(npartitions=1)
         return frame.shuffle(column, npartitions=parts, shuffle_method=self._shuffle)
 
     def shared(self, value: Any) -> Any:
-        """Return what sends a large value to every worker once, for use as an argument of `mapped` and `tasks`.
+        """Return a large value as an argument for `mapped` and `tasks` that is sent to every worker only once.
 
-        It is part of what the scheduler knows, so that it outlives all workers.
+        The scheduler keeps it, so that it outlives all workers.
         """
         return value if self.client is None else delayed(value, traverse=False)
 
     def kept(self, frame: dd.DataFrame, advance: Advance) -> dd.DataFrame:
-        """Compute a frame and keep its parts, in memory or spilled; `advance` is told of each part."""
+        """Compute a frame and keep its parts, in memory or spilled; calls `advance` for each part."""
         if self.client is None:
             kept = frame.persist(scheduler="sync")
             advance(kept.npartitions)
@@ -88,16 +89,16 @@ class Frames:
         return pd.concat(list(self.parts(frame)), ignore_index=True)
 
     def parts(self, frame: dd.DataFrame) -> Iterator[Any]:
-        """Yield the parts of a frame in their order; those ahead are computed meanwhile, and spilled as others are."""
+        """Yield the parts of a frame in order, while later ones are computed ahead and spilled like any others."""
         yield from self.results(self.tasks(frame))
 
     def tasks(self, frame: dd.DataFrame, function: Callable[..., Any] | None = None, *arguments: Any) -> list[Delayed]:
-        """Return the parts of a frame in their order, or what `function` makes of each and the arguments, as tasks."""
+        """Return the parts of a frame in order as tasks, or calls of `function` with each part and the arguments."""
         parts: list[Delayed] = frame.to_delayed()
         return parts if function is None else [delayed(function)(part, *arguments) for part in parts]
 
     def results(self, tasks: Iterable[Delayed]) -> Iterator[Any]:
-        """Yield the results of tasks in their order."""
+        """Yield the results of tasks in order."""
         if self.client is None:
             for task in tasks:
                 yield task.compute(scheduler="sync")
@@ -110,9 +111,9 @@ class Frames:
 
 
 def _done(client: Client, futures: list[Any]) -> Iterator[Any]:
-    """Yield futures as they are done, their results left where they are.
+    """Yield futures as they finish, without fetching their results.
 
-    Raises what one of them raised, and StageError where no worker is left to do them.
+    Raises what one of them raised, and StageError where no worker is left.
     """
     done = as_completed(futures, loop=client.loop)
     while not done.is_empty():

@@ -1,7 +1,7 @@
-"""Cluster: tasks in, results out as they are done, on an embedded Dask cluster or on one that runs already.
+"""Workers: run tasks on a Dask cluster, started for the run on this machine or running already elsewhere.
 
-Dask does the work of a lost worker again. A task that ends its worker every time is cut in two until one item
-alone is left, which is then given up by name instead of ending the run.
+Dask repeats the work of a lost worker. A task that kills its worker every time is split until a single item is left,
+which is then reported by name instead of ending the run.
 """
 
 import importlib
@@ -22,18 +22,18 @@ Task = TypeVar("Task")
 
 CONNECT_TIMEOUT_S = 20
 NO_WORKERS_S = 120
-"""A lost worker is started again within seconds, on a busy machine within a minute."""
+"""Without a worker for so long, the run ends: a lost worker is restarted within seconds, a minute on a busy machine."""
 JOB = "curation.publishing.shards"
-"""What a worker must be able to import."""
+"""A module that workers of a running cluster must be able to import."""
 
 
 class Workers:
-    """A Dask cluster for the length of a `with` block, started when it is first asked for."""
+    """A Dask cluster for the length of a `with` block, started when `client` is first used."""
 
     def __init__(self, scheduler: str | None, workers: int, memory_mb: int | None = None) -> None:
-        """Take the address of a scheduler, or how many processes of this machine to start and what memory each has.
+        """Use the cluster of `scheduler`, an address; None: start `workers` processes on this machine.
 
-        A worker beyond its memory spills what it holds to disk; none: its share of the machine's.
+        `memory_mb`: of each worker, which spills to disk what it holds beyond that; None: its share of the machine's.
         """
         self._scheduler, self._workers = scheduler, workers
         self._memory = f"{memory_mb}MB" if memory_mb is not None else "auto"
@@ -47,11 +47,11 @@ class Workers:
 
     @cached_property
     def client(self) -> Client:
-        """The client of the cluster; raises StageError where no scheduler answers or its workers cannot do the job."""
+        """The client of the cluster; raises StageError without a scheduler or workers that can import the job."""
         if self._scheduler is not None:
             remote: Client = self._open.enter_context(_connect(self._scheduler))
             return remote
-        # what workers spill goes when the run goes
+        # what workers spill is removed with the run
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-dask-"))
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self._workers,
@@ -59,7 +59,7 @@ class Workers:
             memory_limit=self._memory,
             processes=True,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # none would still open port 8787
+            dashboard_address="127.0.0.1:0",  # without an address Dask still opens port 8787
             scheduler_kwargs={"dashboard": False},
             local_directory=folder,
             silence_logs=logging.ERROR,
@@ -71,14 +71,14 @@ class Workers:
 
 
 def _connect(scheduler: str) -> Client:
-    """Return a client of a scheduler that has workers, all of which can import the job."""
+    """Return a client of a scheduler whose workers can all import the job; raises StageError otherwise."""
     try:
         client = Client(scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # OSError holds the time-outs
         raise StageError(f"clusters.dask_scheduler: no Dask scheduler at {scheduler}: {error}") from error
     try:
         client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
-        # a worker that cannot import what it is sent loses its connection and the job would wait for ever
+        # a worker that cannot import what it is sent loses its connection, and the job would wait for ever
         client.run(importlib.import_module, JOB)
     except TimeoutError as error:
         client.close()  # type: ignore[no-untyped-call]
@@ -96,10 +96,10 @@ def run_tasks(
     *,
     split: Callable[[Task], tuple[Task, ...]],
 ) -> Iterator[tuple[Task, Any]]:
-    """Yield every task with its result, as they are done; the result of one that ends its worker is a KilledWorker.
+    """Yield every task with its result as they finish; the result is a KilledWorker where the task kills its worker.
 
-    `split` returns the smaller tasks that a task which ends its worker is made again as, none for one that cannot
-    be cut. An exception of the function itself is raised here; StageError where all workers are gone for good.
+    `split` returns the smaller tasks that replace a task which kills its worker, none where it cannot be split. Raises
+    what the function raises, and StageError where all workers are gone for good.
     """
     suspects: list[Task] = []
     for task, result in _run_together(client, function, tasks):
@@ -107,7 +107,7 @@ def run_tasks(
             suspects.append(task)
         else:
             yield task, result
-    # Dask lays a worker's end at the door of every task the worker held; alone, only the culprit is to blame
+    # Dask blames every task that a dead worker held; run one by one, only the culprit kills its worker
     while suspects:
         suspect = suspects.pop()
         for task, result in _run_together(client, function, [suspect]):
@@ -118,7 +118,7 @@ def run_tasks(
 
 
 def _run_together(client: Client, function: Callable[[Task], Any], tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-    """Yield every task with its result or with the KilledWorker it became; raise any other exception."""
+    """Yield every task with its result or its KilledWorker; raise any other exception."""
     task_of = {client.submit(function, task, pure=False): task for task in tasks}
     done = as_completed(task_of, loop=client.loop, with_results=True, raise_errors=False)  # type: ignore[no-untyped-call]
     while not done.is_empty():  # type: ignore[no-untyped-call]
@@ -131,10 +131,7 @@ def _run_together(client: Client, function: Callable[[Task], Any], tasks: Sequen
 
 
 def wait_for_one(client: Client, done: Any) -> None:
-    """Wait until one of the tasks of `as_completed` is done.
-
-    Raises StageError after NO_WORKERS_S without a worker: it would be for ever.
-    """
+    """Wait until one of the tasks of `as_completed` is done; raises StageError after NO_WORKERS_S without a worker."""
     looked_at_s = worked_at_s = time.monotonic()
     while not done.has_ready():
         time.sleep(0.02)

@@ -1,9 +1,9 @@
-"""Examine: stored originals in, one row of facts each out, written once and never changed.
+"""Examine: read the facts of stored originals, one row each, written once and never changed.
 
-A batch of originals is one task for a Dask worker: every file is read whole, its SHA-256 compared with the
-record's, its header read and its picture decoded (`curation.facts.pixels`). Bytes that are no JPEG and pictures that do
-not decode get a row that says so. An original that is missing or is not what its record says gets no row: it is
-reported as trouble and examined again by the next run, for the store can be mended and the facts cannot.
+A batch of originals is one task for a Dask worker: it reads every file whole, compares its SHA-256 with the record's,
+reads its header and decodes its picture (`curation.facts.pixels`). Bytes that are no JPEG and pictures that do not
+decode get a row that says so. An original that is missing or differs from its record gets no row: it is reported as
+trouble and examined again by the next run, because the store can be repaired and facts never change.
 """
 
 import hashlib
@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 
 from corpus.errors import StorageError
-from corpus.records import EXAMINED
+from corpus.records import EXAMINED, ExaminedRow, FactsRow, full_row
 from corpus.sections import Curation
 from corpus.storage import Store
 from curation.facts.pixels import pixel_facts
@@ -25,13 +25,13 @@ from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
 EXAMINER_VERSION = 2
-"""Raised whenever the same bytes would give other facts: then every original is examined anew."""
+"""Increase it whenever the same bytes would give other facts: every original is then examined anew."""
 HEADERS = "headers"
 """The kind of examination that decodes nothing."""
 
 
 class PhotoKey(NamedTuple):
-    """What tells one upload from all others."""
+    """The key of one upload."""
 
     photo: str
     version: str
@@ -61,7 +61,7 @@ class Batch:
 
     @property
     def path(self) -> str:
-        """Where its facts are published: a digest of its input, below the kind of examination."""
+        """Where its facts are published: named by a digest of its originals, below the kind of examination."""
         text = json.dumps([(one.photo, one.version, one.sha256) for one in self.originals])
         digest = hashlib.sha256(text.encode()).hexdigest()[:24]
         return f"{facts_folder(self.kind)}/{digest}.parquet"
@@ -69,7 +69,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An original that could not be examined for a reason that is not in its bytes."""
+    """Why an original could not be examined, where its bytes are not the reason."""
 
     key: PhotoKey
     reason: str
@@ -79,7 +79,7 @@ class Trouble:
 def kind_of(curation: Curation) -> str:
     """Return the kind of examination that the configuration asks for: `headers`, `decoded`, `decoded-grid` …
 
-    Pixels are looked at only where every original is decoded.
+    Pixels are searched only where every original is decoded.
     """
     if not curation.decode:
         return HEADERS
@@ -88,21 +88,21 @@ def kind_of(curation: Curation) -> str:
 
 
 def facts_folder(kind: str) -> str:
-    """Return the folder of facts made by today's examiner in one kind of examination."""
+    """Return the folder of the facts that today's examiner finds by one kind of examination."""
     return f"facts/v{EXAMINER_VERSION}-{kind}"
 
 
 def batches(originals: Sequence[Original], *, batch_photos: int, kind: str) -> Iterator[Batch]:
-    """Yield originals in batches, ordered by their keys: a re-run makes the missing batches again, name by name."""
+    """Yield originals in batches, ordered by key, so that a re-run makes missing batches under the same names."""
     ordered = sorted(originals, key=lambda one: one.key)
     for start in range(0, len(ordered), batch_photos):
         yield Batch(tuple(ordered[start : start + batch_photos]), kind)
 
 
 def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
-    """Examine a batch, publish its facts whole and return what could not be examined.
+    """Examine a batch, publish its facts whole and return the originals that could not be examined.
 
-    Runs on a Dask worker. Facts that are already there are left alone.
+    Runs on a Dask worker. Facts that exist already are left alone.
     """
     if store.exists(batch.path):
         return []
@@ -118,7 +118,7 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
     return troubles
 
 
-def guarded(original: Original, examination: Callable[[], dict[str, Any] | Trouble]) -> dict[str, Any] | Trouble:
+def guarded(original: Original, examination: Callable[[], ExaminedRow | Trouble]) -> ExaminedRow | Trouble:
     """Return what the examination of one original found; an unexpected error becomes its Trouble."""
     try:
         return examination()
@@ -126,8 +126,8 @@ def guarded(original: Original, examination: Callable[[], dict[str, Any] | Troub
         return Trouble(original.key, "not_examined", f"{original.path}: {type(error).__name__}: {error}")
 
 
-def examine(store: Store, original: Original, kind: str) -> dict[str, Any] | Trouble:
-    """Return the row of one original (EXAMINED), or why there is none."""
+def examine(store: Store, original: Original, kind: str) -> ExaminedRow | Trouble:
+    """Return the row of one original, or why there is none."""
     try:
         data = store.read(original.path)
     except (StorageError, OSError) as error:  # OSError: an unreadable disk or a network store's refusal
@@ -136,26 +136,22 @@ def examine(store: Store, original: Original, kind: str) -> dict[str, Any] | Tro
     if sha256 != original.sha256:
         text = f"{original.path}: SHA-256 is {sha256}, its record says {original.sha256}"
         return Trouble(original.key, "original_damaged", text)
-    row: dict[str, Any] = {
-        "photo": original.photo,
-        "version": original.version,
-        "original": original.path,
-        "sha256": sha256,
-        "size_bytes": len(data),
-    }
-    return row | examine_bytes(data, kind)
+    row: ExaminedRow = full_row(EXAMINED, examine_bytes(data, kind))
+    row["photo"], row["version"], row["original"] = original.photo, original.version, original.path
+    row["sha256"], row["size_bytes"] = sha256, len(data)
+    return row
 
 
 def examine_bytes(data: bytes, kind: str) -> dict[str, Any]:
-    """Return the columns of EXAMINED that the bytes of one whole file give: facts, or the error, and pixels' traces."""
+    """Return the columns of EXAMINED that the bytes of a whole file give: facts and traces in pixels, or the error."""
     try:
         facts = read_facts(data, whole=True)
     except JpegError as error:
         return {"error": str(error)}
-    row = {"facts": facts_row(facts)}
+    row: dict[str, Any] = {"facts": facts_row(facts)}
     return row if kind == HEADERS else row | pixel_facts(data, facts, kind)
 
 
-def facts_row(facts: PhotoFacts) -> dict[str, Any]:
-    """Return facts as a row of the Arrow type FACTS."""
-    return {field.name: getattr(facts, field.name) for field in fields(facts)}
+def facts_row(facts: PhotoFacts) -> FactsRow:
+    """Return facts as a row."""
+    return cast(FactsRow, {field.name: getattr(facts, field.name) for field in fields(facts)})

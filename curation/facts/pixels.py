@@ -1,7 +1,7 @@
-"""Pixels: the bytes of one JPEG and its facts in; whether it decodes, its hash and traces of earlier saving out.
+"""Pixels: decode one JPEG and find its perceptual hash and the traces of earlier compression.
 
-Pictures are bounded by the size their header states before they are opened. Nothing here raises for bad bytes: what
-does not decode says why.
+Pictures larger than the limits below, by the size their header states, are not decoded. Bad bytes raise nothing: the
+result says why they do not decode.
 """
 
 from typing import Any
@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
+from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
 from forensics.pixels.first_quality import first_quality
 from forensics.pixels.grid import MOST_LOG10_NFA, grid_evidence
 from forensics.pixels.perceptual_hash import LEAST_SIDE_PX, perceptual_hash
 
-DECODED_MAX_PX = 200_000_000
-"""Largest picture decoded; the largest native size of any camera on sale is about 150 megapixels."""
 COEFFICIENTS_MAX_BYTES = 512 << 20
-"""A progressive picture is held whole, two bytes a coefficient, until its last scan has come."""
+"""A progressive picture takes two bytes a coefficient until its last scan is read."""
 WHOLE_MAX_PX = 80_000_000
-"""Largest picture decoded at its full size, for its grid: one byte a pixel."""
+"""Largest picture decoded at full size to search it for a grid, at one byte a pixel."""
 _COLOUR_SPACES = {4: "CMYK"}
 _REDUCTIONS = (8, 4, 2, 1)
 
@@ -38,7 +37,7 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
     if hashed is not None:
         found["perceptual_hash"] = hashed.hex()
     searches = set(kind.split("-"))
-    # traces of earlier saving are looked for where there are none by nature: 8-bit pictures coded block by block
+    # traces of earlier compression can be told only in 8-bit pictures that are coded in blocks of one MCU grid
     if searches & {"grid", "first"} and _has_blocks(facts):
         luma = _grey(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=False))
         if "grid" in searches:
@@ -56,8 +55,8 @@ def _has_blocks(facts: PhotoFacts) -> bool:
 def _decoded(data: bytes, facts: PhotoFacts) -> np.ndarray:
     """Return the grey picture, reduced as far as the perceptual hash allows; raises ValueError where it is damaged.
 
-    At an eighth of its size every coefficient is still read, so that damage is found as in a whole decode, in a 64th
-    of the memory. A narrow picture is reduced less.
+    At an eighth of the size every coefficient is still read, so damage is found as in a full decode, in a 64th of the
+    memory. Narrow pictures are reduced less.
     """
     narrow_px = min(facts.width_px, facts.height_px)
     factor = next((each for each in _REDUCTIONS if narrow_px // each >= LEAST_SIDE_PX), 8)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import StageError
-from curation.consensus import ASPECTS, CAMERA, Row, enriched, natives
+from curation.consensus import ASPECTS, CAMERA, LearnedRow, enriched, natives
 
 FIELDS = dict(zip(ASPECTS, ("sizes", "tables", "segments", "software"), strict=True))
 """Aspect of `curation.consensus` → field of a catalogue entry."""
@@ -34,7 +34,9 @@ class Addition(NamedTuple):
         return self.camera.key
 
 
-def additions(catalogue: Catalogue, learned: Sequence[Row], cameras: Sequence[str]) -> tuple[list[Addition], list[str]]:
+def additions(
+    catalogue: Catalogue, learned: Sequence[LearnedRow], cameras: Sequence[str]
+) -> tuple[list[Addition], list[str]]:
     """Return what the entries of `cameras` (if empty: all) gain, ordered by key, and which are left out and why.
 
     Raises StageError where a camera that is named would be left out.
@@ -75,7 +77,7 @@ def with_additions(catalogue: Catalogue, found: Sequence[Addition]) -> Catalogue
     return Catalogue(cameras=tuple(cameras[key] for key in sorted(cameras)))
 
 
-def _new_entry(camera: Camera, learned: Sequence[Row]) -> Addition:
+def _new_entry(camera: Camera, learned: Sequence[LearnedRow]) -> Addition:
     make, model = _exif_name(learned, camera.key)
     entry = camera.model_copy(update={"make": (pattern_of(make),), "model": (pattern_of(model),)})
     values = {field: getattr(camera, field) for field in FIELDS.values()}
@@ -87,7 +89,7 @@ def _new(values: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if value not in known)
 
 
-def _obstacle(catalogue: Catalogue, camera: Camera | None, learned: Sequence[Row], key: str) -> str:
+def _obstacle(catalogue: Catalogue, camera: Camera | None, learned: Sequence[LearnedRow], key: str) -> str:
     """Return why a camera cannot have an entry, empty where it can."""
     if camera is None:
         return f"{key}: left out, no native size was learned, without which a catalogue lists no camera"
@@ -98,7 +100,7 @@ def _obstacle(catalogue: Catalogue, camera: Camera | None, learned: Sequence[Row
     return f"{key}: left out, {make} {model} is taken by {taken.key}" if taken else ""
 
 
-def _exif_name(learned: Sequence[Row], key: str) -> tuple[str, str]:
+def _exif_name(learned: Sequence[LearnedRow], key: str) -> tuple[str, str]:
     """Return the EXIF Make and Model of a camera of which something was learned."""
     text = next(row["text"] for row in learned if row["camera"] == key and row["aspect"] == CAMERA)
     make, _, model = text.partition("\n")

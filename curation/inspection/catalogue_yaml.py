@@ -15,17 +15,17 @@ import yaml
 
 from corpus.errors import StageError
 from corpus.text import count, one_line
-from curation.consensus import CAMERA, Row
+from curation.consensus import CAMERA, LearnedRow
 from curation.inspection.catalogue_additions import FIELDS, Addition
 
-Support = Mapping[tuple[str, str, str], Row]
+Support = Mapping[tuple[str, str, str], LearnedRow]
 """(camera, aspect, value) → row of what was learned."""
 
 _ASPECTS = {field: aspect for aspect, field in FIELDS.items()}
 _COMMENT_CHARACTERS = 300
 
 
-def extended_text(text: str, found: Sequence[Addition], learned: Sequence[Row]) -> str:
+def extended_text(text: str, found: Sequence[Addition], learned: Sequence[LearnedRow]) -> str:
     """Return the text of a catalogue with what `catalogue_additions.additions` found."""
     support = {(row["camera"], row["aspect"], row["value"]): row for row in learned}
     entries = {key.value: value for key, value in _entries(text)}
@@ -116,7 +116,7 @@ def _items(camera: str, field: str, values: Sequence[str], support: Support, ind
     return lines
 
 
-def _photos_and_owners(row: Row | None) -> str:
+def _photos_and_owners(row: LearnedRow | None) -> str:
     if row is None or not row["photos"]:
         return "no photo: an earlier catalogue stated it"
     return f"{count(row['photos'], 'photo')} of {count(row['owners'], 'owner')}"

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
-from corpus.records import EXAMINED, RECORD
+from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, full_row
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
 from curation.facts.examine import Original, Trouble, examine, examine_bytes, guarded, kind_of
@@ -36,9 +36,9 @@ _COLUMNS = (
 class FoundPhoto:
     """A photo that a person named."""
 
-    record: Row
+    record: RecordRow
     """Its row of RECORD; for a file, the row that a crawl would have written."""
-    examined: Row | None
+    examined: ExaminedRow | None
     trouble: Trouble | None = None
     file: Path | None = None
     """The file, where no record is of it."""
@@ -109,16 +109,16 @@ def published_verdict(past: Past, found: FoundPhoto) -> Row | None:
     return {"generation": past.generation, **said, "duplicate_of": of, "copies": others, "owner_photos": owner_photos}
 
 
-def _uploads(inputs: Inputs, column: str, text: str) -> dict[str, Row]:
+def _uploads(inputs: Inputs, column: str, text: str) -> dict[str, RecordRow]:
     """Return the records whose `column` is `text`, by version; of several records of one upload, the best."""
-    statements: dict[str, list[tuple[str, str, Row]]] = defaultdict(list)
+    statements: dict[str, list[tuple[str, str, RecordRow]]] = defaultdict(list)
     for path in inputs.windows:
         for row in rows_where(inputs.store, path, RECORD, column, [text], inputs.forgotten):
             statements[row["version"] or ""].append((path, row["state"], row))
     return {version: best_of(said) for version, said in sorted(statements.items())}
 
 
-def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, Row]) -> FoundPhoto:
+def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, RecordRow]) -> FoundPhoto:
     """Return the newest upload, a stored one if there is any, with its facts; examines it where no run has yet."""
     version = max(uploads, key=lambda one: (uploads[one]["state"] == "stored", uploads[one]["uploaded_at"] or "", one))
     record = uploads[version]
@@ -141,16 +141,15 @@ def _of_file(configuration: Configuration, path: Path) -> FoundPhoto:
     data = _file_bytes(configuration, path)
     original = Original(str(path), "", str(path), hashlib.sha256(data).hexdigest())
     own = {"photo": original.photo, "version": original.version, "sha256": original.sha256}
-    record: Row = dict.fromkeys(RECORD.names) | own | {
+    record: RecordRow = full_row(RECORD, own | {
         "source": "file", "state": "stored", "original": original.path, "size_bytes": len(data), "reasons": [],
-    }  # fmt: skip
-    row: Row = dict.fromkeys(EXAMINED.names) | own
+    })  # fmt: skip
     kind = kind_of(configuration.curation)
-    return _examined(record, guarded(original, lambda: row | examine_bytes(data, kind)), file=path)
+    return _examined(record, guarded(original, lambda: full_row(EXAMINED, own | examine_bytes(data, kind))), file=path)
 
 
 def _examined(
-    record: Row, result: Row | Trouble, file: Path | None = None, other_versions: tuple[str, ...] = ()
+    record: RecordRow, result: ExaminedRow | Trouble, file: Path | None = None, other_versions: tuple[str, ...] = ()
 ) -> FoundPhoto:
     examined, trouble = (None, result) if isinstance(result, Trouble) else (result, None)
     return FoundPhoto(record, examined, trouble, file, other_versions)

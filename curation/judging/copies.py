@@ -1,23 +1,23 @@
-"""Duplicates: photos that are copies of each other in; what becomes of each out; pure.
+"""Copies: decide which photo of each set of copies stays, and refuse the others; pure.
 
-Copies are looked for across sources, owners and cameras: the same file is found in many albums. Of a set of copies one
-photo stays, in this order: one that no rule refuses; one an earlier generation kept, so that a picture once trained on
-does not turn up under another owner on the other side of the split; one whose tables are proof of its camera; the
-first uploaded (unknown times last); the smallest key. Near-same pictures are dropped only where they are copies of the
-one that stays, not of one another's copies: frames of a burst would else drop each other in a chain.
+Copies are searched across sources, owners and cameras, since the same file is found in many albums. The photo that
+stays is chosen in this order: one that no rule refuses; one that the generation before kept, so that a picture once
+trained on does not appear under another owner in another split; one whose tables prove its camera; the first uploaded
+(unknown times last); the smallest key. A near copy is refused only if it is near the photo that stays, not if it is
+near another copy: otherwise the frames of a burst would refuse each other in a chain.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from curation.judging.near_copies import NEAR
+from curation.judging.copy_pairs import NEAR
 
 PLACEHOLDER, CLAIMED_TWICE, DUPLICATE = "placeholder", "claimed_by_two_cameras", "duplicate"
 
 
 class Member(NamedTuple):
-    """A photo that is a copy of another one."""
+    """A photo of a set of copies."""
 
     id: int
     photo: str
@@ -27,13 +27,13 @@ class Member(NamedTuple):
     is_clean: bool
     """Whether no rule refuses it."""
     is_proved: bool
-    """Whether its camera's own tables and order of segments are known, and its are among them."""
+    """Whether the tables and orders of segments of its camera are known, and its own are among them."""
     kept_before: bool
     uploaded_at: str | None
 
     @property
     def rank(self) -> tuple[bool, bool, bool, bool, str, str, str]:
-        """The smallest of a set of copies stays."""
+        """The member with the smallest rank of a set stays."""
         when = self.uploaded_at
         return (
             *(not self.is_clean, not self.kept_before, not self.is_proved, when is None),
@@ -42,26 +42,27 @@ class Member(NamedTuple):
 
 
 class CopyVerdict(NamedTuple):
-    """What becomes of a copy."""
+    """Why a photo is refused as a copy."""
 
     reason: str
     of: str | None
-    """The photo it is a copy of."""
+    """The photo it is a copy of, where one stays."""
     group: str | None = None
-    """That photo's."""
+    """The group of that photo."""
 
 
 _Found = dict[int, tuple[str, Member | None]]
-"""By id the reason against a copy, and what it is a copy of."""
+"""By id: the reason against a copy, and what it is a copy of."""
 
 
-def fates(
+def copy_verdicts(
     members: Iterable[Member], pairs: Iterable[tuple[int, int, int]], placeholder_copies: int
 ) -> dict[int, CopyVerdict]:
-    """Return the fate of every photo that does not stay, by id.
+    """Return the verdict on every photo that does not stay, by id.
 
-    `pairs`: (id, id, kind) as of `curation.judging.near_copies`, whose ids are all among `members`. Photos refused by a
-    rule are told to be copies, too; a set without any clean photo keeps its first as what the others are copies of.
+    `pairs`: (id, id, kind) as `curation.judging.copy_pairs.pairs_of` finds them; `members` has all their ids.
+    `placeholder_copies`: a set of so many photos is a placeholder, and none of it stays. Photos that a rule refuses
+    are marked as copies, too; in a set without a clean photo the others are copies of the first by rank.
     """
     by_id = {member.id: member for member in members}
     leader, near = _classes(by_id, pairs)
@@ -78,28 +79,22 @@ def fates(
         if copies[0].id not in found:
             around = [each for other in sorted(near[leader[copies[0].id]]) for each in classes[other]]
             _settle(copies, [member for member in around if member.id not in found], found)
-        else:  # a near copy of another one, and so are those refused that are equal to it; a clean one may have to stay
+        else:  # its first is a near copy of another photo, as are the refused ones equal to it; a clean one may stay
             refused = [member for member in copies if not member.is_clean and member.id not in found]
             found.update({member.id: (DUPLICATE, copies[0]) for member in refused})
-    return {one: _fate(reason, of, found) for one, (reason, of) in found.items()}
+    return {one: _copy_verdict(reason, of, found) for one, (reason, of) in found.items()}
 
 
-def _fate(reason: str, of: Member | None, found: _Found) -> CopyVerdict:
+def _copy_verdict(reason: str, of: Member | None, found: _Found) -> CopyVerdict:
     if of is None:
         return CopyVerdict(reason, None)
-    stays = _in_the_end(of, found)
-    return CopyVerdict(reason, stays.photo, stays.group)
-
-
-def _in_the_end(of: Member, found: _Found) -> Member:
-    """Return what copies of a photo are copies of: where that photo had to go later, what it is itself a copy of."""
-    while (further := found.get(of.id, ("", None))[1]) is not None:
+    while (further := found.get(of.id, ("", None))[1]) is not None:  # that photo was refused later: take what it copies
         of = further
-    return of
+    return CopyVerdict(reason, of.photo, of.group)
 
 
 def _settle(copies: list[Member], around: list[Member], found: _Found) -> None:
-    """Put the fates of one class of equal photos and the near ones around it into `found`."""
+    """Add to `found` the copies among one class of equal photos and the near ones around it."""
     every = copies + [member for member in around if member.is_clean]
     clean = [member for member in every if member.is_clean]
     staying: list[Member] = clean or every
@@ -117,7 +112,7 @@ def _settle(copies: list[Member], around: list[Member], found: _Found) -> None:
 def _classes(
     by_id: Mapping[int, Member], pairs: Iterable[tuple[int, int, int]]
 ) -> tuple[dict[int, int], dict[int, set[int]]]:
-    """Return the leader of each photo's class of equal ones, and the leaders near each leader."""
+    """Return the leader of each photo's class of equal photos, and for each leader the leaders near it."""
     leader = {one: one for one in by_id}
 
     def find(one: int) -> int:

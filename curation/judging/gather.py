@@ -1,14 +1,14 @@
-"""Gather: record tables and tables of facts in, one row an upload out, in parts that are ranges of keys.
+"""Gather: bring the record and the facts of each upload together, in parts that are ranges of keys.
 
-A part holds at most about `part_photos` uploads, ordered by key: its record, the best of several, and what its
-original's examination found, both as JSON without nulls. Of the corpus the process that asks holds a line an upload:
-key, state, path and digest.
+A part holds about `part_photos` uploads at most, ordered by key: the record that counts and what the examination of its
+original found, both as JSON without nulls. The calling process holds one line an upload of the whole corpus: key,
+state, path and digest.
 """
 
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,15 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
+from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
 from curation.cluster.frames import TEXT, Frames, frame_of
-from curation.judging.inputs import Inputs, Row, best_of, facts_rows, key_of_row, record_rows
+from curation.judging.inputs import Inputs, best_of, facts_rows, key_of_row, record_rows
 
 STATEMENTS = {"part": np.int64, "photo": TEXT, "version": TEXT, "state": TEXT, "window": TEXT, "row": TEXT}
-"""What the tables say before it is brought together; `window` is empty for facts."""
+"""One row a record or row of facts, before they are brought together; `window` is empty for facts."""
 UPLOADS = {"record": TEXT, "examined": TEXT}
-"""One row an upload; `examined` is empty where its original was not."""
+"""One row an upload; `examined` is empty where its original was not examined."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Piece:
 
 
 def parts_of(inputs: Inputs, part_photos: int) -> Parts:
-    """Return ranges of keys with `part_photos` uploads each, about; all uploads of one photo are in one."""
+    """Return ranges of about `part_photos` uploads each; all uploads of one photo are in the same range."""
     keys = inputs.uploads["photo"]
     number = -(-len(keys) // part_photos)
     firsts = (keys[place * len(keys) // number].as_py() for place in range(1, number))
@@ -79,9 +80,9 @@ def _pieces(paths: Sequence[str], number: int) -> Iterator[tuple[str, ...]]:
 
 
 def _read(piece: Piece) -> pd.DataFrame:
-    """Return what some tables say, columns as in STATEMENTS."""
+    """Return the rows of some tables, columns as in STATEMENTS."""
     columns: dict[str, list[Any]] = {name: [] for name in STATEMENTS}
-    read = record_rows if piece.are_records else facts_rows
+    read: Callable[..., Sequence[RecordRow | ExaminedRow]] = record_rows if piece.are_records else facts_rows
     for path in piece.paths:
         for row in read(piece.store, path, piece.forgotten):
             key = key_of_row(row)
@@ -94,8 +95,8 @@ def _read(piece: Piece) -> pd.DataFrame:
     return frame_of(columns, STATEMENTS)
 
 
-def _packed(row: Row) -> str:
-    """Return a row as JSON; nulls are left out, of its facts, too."""
+def _packed(row: Mapping[str, Any]) -> str:
+    """Return a row as JSON, without nulls in it and in its facts."""
     there = {name: value for name, value in row.items() if value is not None}
     if "facts" in there:
         there["facts"] = {name: value for name, value in there["facts"].items() if value is not None}
@@ -103,11 +104,11 @@ def _packed(row: Row) -> str:
 
 
 def _uploads(statements: pd.DataFrame) -> pd.DataFrame:
-    """Bring together what is said of each upload; columns as in UPLOADS."""
+    """Return the record that counts and the facts of each upload, columns as in UPLOADS."""
     records: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
     examined: dict[tuple[str, str], set[str]] = defaultdict(set)
-    told = (statements[name].to_numpy(dtype=object) for name in ("photo", "version", "window", "state", "row"))
-    for photo, version, window, state, row in zip(*told, strict=True):
+    rows = (statements[name].to_numpy(dtype=object) for name in ("photo", "version", "window", "state", "row"))
+    for photo, version, window, state, row in zip(*rows, strict=True):
         key = (photo, version)
         if window:
             records[key].append((window, state, row))
@@ -123,9 +124,9 @@ def _uploads(statements: pd.DataFrame) -> pd.DataFrame:
 
 
 def _facts_of(record: str, examined: set[str]) -> str:
-    """Return the row of facts that is of a record's bytes, else any, and empty where there is none.
+    """Return the row of facts of a record's bytes, else any other row, empty where there is none.
 
-    The same original examined twice (a batch cut in two, and whole) says the same; one that was replaced does not.
+    An original examined twice (in a whole batch and in half of it) has equal rows; one that was replaced has not.
     """
     if len(examined) < 2:
         return next(iter(examined), "")

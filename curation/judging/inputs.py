@@ -1,12 +1,13 @@
-"""Inputs: whole windows of all crawls and the facts examined so far in; keys, originals and rows out.
+"""Inputs: read which uploads there are to judge, and their rows, from the tables that crawls and examinations left.
 
-An upload may stand in many windows (a retry, a second query, an album found twice). The best word counts: deleted
-before stored before refused before failed, and of equals the latest window by name. Of a photo on the takedown list
-nothing but its key comes in, whatever a table still says. Windows and facts without their end are not there. Refuses
-(StorageError) tables whose columns are not today's.
+An upload may stand in many windows (a retry, a second query, an album found twice). One record of it counts: deleted
+before stored before refused before failed, and among equals that of the last window by name. Of a photo on the takedown
+list only its key is read, whatever a table still says. Windows and facts that are not whole are ignored. Raises
+StorageError for tables whose columns are not today's.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -17,22 +18,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.errors import StorageError
-from corpus.records import EXAMINED, RECORD, with_schema
+from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, with_schema
 from corpus.storage import Store
 from corpus.takedowns import apply_takedowns, taken_down
 from curation.facts.examine import Original, PhotoKey, facts_folder
 
-Row = dict[str, Any]
 T = TypeVar("T")
 
-_STATES = {"deleted": 3, "stored": 2, "refused": 1, "failed": 0}
-"""Deleted first: another query's window may not have heard yet that the site has it no more."""
-_UPLOAD = ("photo", "version", "state", "original", "sha256")
+_STATES = pa.array(["failed", "refused", "stored", "deleted"])
+"""From the weakest to the one that counts: another query's window may not know yet that a photo was deleted."""
+_STATE_RANKS = {state: rank for rank, state in enumerate(_STATES.to_pylist())}
+_UPLOAD = pa.schema([RECORD.field(name) for name in ("photo", "version", "state", "original", "sha256")])
+_EXAMINED_KEY = pa.schema([EXAMINED.field(name) for name in ("photo", "version", "sha256")])
+_READ_AT_ONCE = 8
+"""Tables read at the same time, each of some megabytes: an object store takes 30 ms for each, however small."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the rows of one judgement stand, as a run finds them when it begins."""
+    """The tables of one judgement, as a run finds them when it begins."""
 
     store: Store
     windows: tuple[str, ...]
@@ -44,34 +48,29 @@ class Inputs:
 
     @cached_property
     def uploads(self) -> pa.Table:
-        """One row an upload, ordered by key: photo, version, state, original, sha256; those forgotten are `refused`."""
-        tables = []
-        for place, path in enumerate(self.windows):
-            table = _table(self.store, path, RECORD, _UPLOAD)
-            gone = pc.is_in(table["photo"], value_set=pa.array(sorted(self.forgotten), pa.string()))
-            state = pc.if_else(gone, "refused", table["state"])
-            table = table.set_column(table.column_names.index("state"), "state", state)
-            table = table.set_column(table.column_names.index("version"), "version", pc.fill_null(table["version"], ""))
-            ranks = [_STATES.get(text, -1) for text in state.to_pylist()]
-            rank = pa.array(np.array(ranks, np.int64) * len(self.windows) + place)
-            tables.append(table.append_column("rank", rank))
-        if not tables:
-            return pa.table({name: pa.array([], pa.string()) for name in _UPLOAD})
+        """One row an upload, ordered by key: photo, version, state, original, sha256; forgotten ones are `refused`."""
+        forgotten = pa.array(sorted(self.forgotten), pa.string())
+        tables = [_UPLOAD.empty_table().append_column("rank", pa.array([], pa.int64()))]
+        for place, table in enumerate(_tables(self.store, self.windows, _UPLOAD)):
+            state = pc.if_else(pc.is_in(table["photo"], value_set=forgotten), "refused", table["state"])
+            rank = pc.add(pc.multiply(_state_ranks(state), len(self.windows)), place)
+            version = pc.fill_null(table["version"], "")
+            columns = [table["photo"], version, state, table["original"], table["sha256"], rank]
+            tables.append(pa.table(columns, names=[*_UPLOAD.names, "rank"]))
         ordered = pa.concat_tables(tables).sort_by([(name, "ascending") for name in ("photo", "version", "rank")])
-        last = np.ones(len(ordered), bool)
-        for name in ("photo", "version"):  # the last of each key: another one follows, or none
+        is_last = np.zeros(len(ordered), bool)  # of its key: another key follows, or none
+        is_last[-1:] = True
+        for name in ("photo", "version"):
             values = ordered[name].combine_chunks()
-            same = pc.equal(values[:-1], values[1:]).to_numpy(zero_copy_only=False)
-            last[:-1] = ~same if name == "photo" else last[:-1] | ~same
-        return ordered.filter(pa.array(last)).drop_columns(["rank"]).combine_chunks()
+            is_last[:-1] |= pc.not_equal(values[:-1], values[1:]).to_numpy(zero_copy_only=False)
+        return ordered.filter(pa.array(is_last)).drop_columns(["rank"]).combine_chunks()
 
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts yet."""
         stored = self.uploads.filter(pc.equal(self.uploads["state"], "stored"))
-        key = ["photo", "version", "sha256"]  # bytes that were replaced under one name are other bytes
-        known = [_table(self.store, path, EXAMINED, key) for path in self.facts]
-        if known:
-            stored = stored.join(pa.concat_tables(known), key, join_type="left anti")
+        known = list(_tables(self.store, self.facts, _EXAMINED_KEY))
+        if known:  # the digest is part of the key: bytes replaced under the same name are other bytes
+            stored = stored.join(pa.concat_tables(known), _EXAMINED_KEY.names, join_type="left anti")
         rows = stored.select(["photo", "version", "original", "sha256"]).sort_by("photo").to_pylist()
         return [Original(row["photo"], row["version"], row["original"] or "", row["sha256"] or "") for row in rows]
 
@@ -88,20 +87,20 @@ def find_inputs(store: Store, kind: str) -> Inputs:
     return Inputs(store, tuple(windows), tuple(facts), taken_down(store))
 
 
-def record_rows(store: Store, path: str, forgotten: Collection[str]) -> list[Row]:
-    """Return the rows (RECORD) of one window."""
+def record_rows(store: Store, path: str, forgotten: Collection[str]) -> list[RecordRow]:
+    """Return the rows of one window."""
     return apply_takedowns(_table(store, path, RECORD).to_pylist(), forgotten)
 
 
-def facts_rows(store: Store, path: str, forgotten: Collection[str]) -> list[Row]:
-    """Return the rows (EXAMINED) of one table of facts, without those of forgotten photos."""
+def facts_rows(store: Store, path: str, forgotten: Collection[str]) -> list[ExaminedRow]:
+    """Return the rows of one table of facts, without those of forgotten photos."""
     return [row for row in _table(store, path, EXAMINED).to_pylist() if row["photo"] not in forgotten]
 
 
 def rows_where(
     store: Store, path: str, schema: pa.Schema, column: str, values: Collection[str], forgotten: Collection[str]
-) -> list[Row]:
-    """Return the rows of a table (RECORD or EXAMINED) whose `column` has one of `values`; the others are not built.
+) -> list[Any]:
+    """Return the rows of a table (RECORD or EXAMINED) whose `column` has one of `values`; no others are built.
 
     Of forgotten photos only what the takedown list leaves.
     """
@@ -117,22 +116,37 @@ def rows_where(
 
 
 def best_of(statements: Iterable[tuple[str, str, T]]) -> T:
-    """Return the record that counts of several of one upload: (window's path, state, record) each."""
-    return max(statements, key=lambda one: (_STATES.get(one[1], -1), one[0]))[2]
+    """Return the record that counts among those of one upload: (window's path, state, record) each."""
+    return max(statements, key=lambda one: (_STATE_RANKS.get(one[1], -1), one[0]))[2]
 
 
-def key_of_row(row: Row) -> PhotoKey:
+def key_of_row(row: RecordRow | ExaminedRow) -> PhotoKey:
     """Return which upload a row is of."""
     return PhotoKey(row["photo"], row["version"] or "")
 
 
-def _table(store: Store, path: str, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return columns of a table, all by default, as `schema` has them."""
+def _state_ranks(states: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the rank of each state, -1 for one that this program does not know."""
+    return pc.fill_null(pc.index_in(states, value_set=_STATES), -1).cast(pa.int64())
+
+
+def _tables(store: Store, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the columns of `schema` of each table, in the order of `paths`, several being read at the same time."""
+    with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+        yield from threads.map(lambda path: _table(store, path, schema), paths)
+
+
+def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
+    """Return the columns of `schema` of one table; no others are decoded."""
+    data = pa.BufferReader(store.read(path))
     try:
-        table = with_schema(store.read_table(path), schema)
+        table = pq.ParquetFile(data).read(schema.names, use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise StorageError(f"{store.url}: {path} is not Parquet: {error}") from error
+    try:
+        return with_schema(table, schema)
     except ValueError as error:
         raise _of_another_version(store, path, error) from error
-    return table if columns is None else table.select(columns)
 
 
 def _of_another_version(store: Store, path: str, error: ValueError) -> StorageError:

@@ -1,7 +1,6 @@
-"""Passes: what is asked of each part of the corpus, on a Dask worker: a part in, a part out; pure but for the past.
+"""Part tasks: the functions that Dask workers apply to each part of the corpus; they read nothing but the past.
 
-A verdict travels as a row of CURATED beside a few columns of its own (VERDICTS): its id, whether its camera's own
-tables prove it, whether the generation before kept it, whether a serial number tells its device.
+Between them a verdict is a row of a frame with the columns of `VerdictRow`.
 """
 
 import hashlib
@@ -14,33 +13,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from corpus.records import CURATED
+from corpus.records import CURATED, EXAMINED, RECORD, JudgedRow, RecordRow, full_row
 from curation.cluster.frames import TEXT, frame_of
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Before, Ledger, Past
 from curation.judging.copies import CopyVerdict
+from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
-from curation.judging.near_copies import keys_of
 from curation.judging.splits import has_serial
-from curation.judging.verdict import Criteria, Evidence, clean_claims, evidence_of, verdict
+from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
 from forensics.photo_facts import PhotoFacts
 
-Row = dict[str, Any]
 Troubles = Mapping[PhotoKey, Trouble]
 
-VERDICT = pa.schema(
-    [
-        *CURATED,
-        ("id", pa.uint64()),
-        ("is_proved", pa.bool_()),
-        ("kept_before", pa.bool_()),
-        ("has_serial", pa.bool_()),
-    ]
-)
 VERDICTS = {field.name: pd.ArrowDtype(field.type) for field in VERDICT}
 CLAIMS = {"value": TEXT, "owner": np.uint64, "content": np.uint64, "text": TEXT}
-"""`value` is camera, aspect and value, a line each; `text` stands with some of them alone."""
+"""`value` is camera, aspect and value, a line each; `text` is empty in rows that another row of the part outranks."""
 COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64}
 MEMBERS = {
     "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_clean": np.bool_,
@@ -51,52 +40,48 @@ OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id"
 
 
 class CorpusDecisions(NamedTuple):
-    """What all photos together have decided."""
+    """What only all photos together decide."""
 
     copies: Mapping[int, CopyVerdict]
-    beyond: Collection[int]
-    """Photos beyond their owner's cap."""
+    beyond_cap: Collection[int]
+    """Photos beyond their owner's cap, by id."""
     paired: Collection[int]
-    """Photos in some pair of copies, those that stay among them."""
+    """Photos in some pair of copies, by id; those that stay are among them."""
     ledger: Ledger
 
 
 @dataclass(frozen=True)
 class _Upload:
-    record: Row
+    record: RecordRow
     evidence: Evidence
 
-    @property
-    def owner(self) -> str:
-        """Who uploaded it; empty where its site does not say."""
-        return _owner(self.record)
 
-
-def claims_of(uploads: pd.DataFrame, law: Criteria, troubles: Troubles) -> pd.DataFrame:
+def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> pd.DataFrame:
     """Return what clean photos show of their cameras, columns as in CLAIMS."""
     columns: dict[str, list[Any]] = {name: [] for name in CLAIMS}
-    told: dict[str, str] = {}
+    largest: dict[str, str] = {}
     for upload in _uploads(uploads, troubles):
         facts = upload.evidence.facts
         if facts is None:
             continue
-        # one picture counts once, whoever shows it; owners a site does not name are one
-        owner, content = _number(upload.owner), _number(_picture(upload.record, facts))
-        for claim in clean_claims(upload.record, upload.evidence, law):
+        # one picture counts once, whoever shows it; all owners that a site does not name count as one
+        owner, content = _number(_owner(upload.record)), _number(_picture(upload.record, facts))
+        for claim in clean_claims(upload.record, upload.evidence, criteria):
             value = f"{claim.camera}\n{claim.aspect}\n{claim.value}"
             columns["value"].append(value)
             columns["owner"].append(owner)
             columns["content"].append(content)
-            # several spellings may stand for one value: the last of all in order counts, in whatever parts they are
-            is_last = claim.text > told.get(value, "")
-            columns["text"].append(claim.text if is_last else "")
-            told[value] = max(claim.text, told.get(value, ""))
+            # of several spellings of a value the largest counts, in whatever parts they are
+            is_larger = claim.text > largest.get(value, "")
+            columns["text"].append(claim.text if is_larger else "")
+            if is_larger:
+                largest[value] = claim.text
     return frame_of(columns, CLAIMS)
 
 
 def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return how many photos and owners show each value, columns as in COUNTS; all claims of a value are here."""
-    # of copies, the claim of the owner with the smallest digest counts
+    """Return how many photos and owners show each value, columns as in COUNTS; `claims` has all claims of a value."""
+    # among copies the claim of the owner with the smallest digest counts
     single = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
     counted = single.groupby("value", sort=True)["owner"].agg(["size", "nunique"])
     texts = claims.groupby("value", sort=True)["text"].max()
@@ -109,121 +94,120 @@ def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
     return frame_of(columns, COUNTS)
 
 
-def verdicts(uploads: pd.DataFrame, law: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
+def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
     """Return the verdict on each photo as far as it can be judged alone, columns as in VERDICTS."""
-    rows = []
+    rows: list[VerdictRow] = []
     for upload in _uploads(uploads, troubles):
-        row = verdict(upload.record, upload.evidence, law)
+        row = verdict(upload.record, upload.evidence, criteria)
         facts = upload.evidence.facts
-        row["id"] = _number(f"{row['photo']}\n{row['version']}")
-        row["has_serial"] = bool(facts and row["camera"] and has_serial(facts.serial_number))
-        row["is_proved"] = _is_proved(row, law)
-        rows.append(row)
+        rows.append(
+            {
+                **row,
+                "id": _number(f"{row['photo']}\n{row['version']}"),
+                "is_proved": _is_proved(row, criteria),
+                "kept_before": False,
+                "has_serial": bool(facts and row["camera"] and has_serial(facts.serial_number)),
+            }
+        )
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
     for row in rows:
         known: Before | None = before.get(row["photo"])
         row["kept_before"] = known is not None and row["version"] in known.versions
-        if known is not None:  # on the side where it was, whoever owns it now
+        if known is not None:  # it stays in its split, whoever owns it now
             row["group"] = known.group_of(row["version"])
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return what copies are found by, see `near_copies.keys_of`; near copies of clean photos alone."""
+    """Return what copies are found by, see `copy_pairs.keys_of`; only clean photos are searched for near copies."""
     table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "reasons"])
-    hashes = [
-        None if reasons else hashed
-        for hashed, reasons in zip(table["perceptual_hash"].to_pylist(), table["reasons"].to_pylist(), strict=True)
-    ]
-    stored = [None if "deleted_at_source" in reasons else sha for sha, reasons in
-              zip(table["sha256"].to_pylist(), table["reasons"].to_pylist(), strict=True)]  # fmt: skip
-    return keys_of(table["id"].to_numpy(), stored, table["scan_digest"].to_pylist(), hashes)
+    sha256, scans, seen, reasons = (table[name].to_pylist() for name in table.column_names[1:])
+    stored = [None if "deleted_at_source" in of else digest for digest, of in zip(sha256, reasons, strict=True)]
+    hashes = [None if of else hashed for hashed, of in zip(seen, reasons, strict=True)]
+    return keys_of(table["id"].to_numpy(), stored, scans, hashes)
 
 
 def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:
-    """Return those with these ids, columns as in MEMBERS."""
+    """Return the photos with these ids, columns as in MEMBERS."""
     table = _table(verdicts, [*(name for name in MEMBERS if name != "is_clean"), "reasons"])
-    rows = [row | {"is_clean": not row["reasons"]} for row in _with_ids(table, ids)]
+    is_wanted = pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())
+    rows = [row | {"is_clean": not row["reasons"]} for row in table.filter(is_wanted).to_pylist()]
     return frame_of({name: [row[name] for row in rows] for name in MEMBERS}, MEMBERS)
 
 
-def by_owner(verdicts: pd.DataFrame, fated: Collection[int]) -> pd.DataFrame:
+def by_owner(verdicts: pd.DataFrame, copies: Collection[int]) -> pd.DataFrame:
     """Return the numbers of photos that stay by camera, owner and group, columns as in BY_OWNER."""
-    rows = [(row["camera"], _owner(row), row["group"]) for row in _staying(verdicts, fated)]
+    rows = [(row["camera"], _owner(row), row["group"]) for row in _staying(verdicts, copies)]
     frame = pd.DataFrame(rows, columns=["camera", "owner", "group"], dtype=TEXT)
     counted = frame.groupby(["camera", "owner", "group"], sort=True).size().reset_index(name="photos")
     return frame_of({name: counted[name] for name in BY_OWNER}, BY_OWNER)
 
 
-def of_owners(verdicts: pd.DataFrame, fated: Collection[int], above: Collection[tuple[str, str]]) -> pd.DataFrame:
-    """Return the photos that stay of owners who have more than their share of a camera, columns as in OF_OWNERS."""
+def of_owners(verdicts: pd.DataFrame, copies: Collection[int], above: Collection[tuple[str, str]]) -> pd.DataFrame:
+    """Return the staying photos of the cameras and owners `above` the cap, columns as in OF_OWNERS."""
     rows = [
         (row["camera"], _owner(row), row["group"], not row["kept_before"], row["id"])
-        for row in _staying(verdicts, fated)
+        for row in _staying(verdicts, copies)
         if (row["camera"], _owner(row)) in above
     ]
     columns = zip(*rows, strict=True) if rows else [()] * len(OF_OWNERS)
     return frame_of(dict(zip(OF_OWNERS, columns, strict=True)), OF_OWNERS)
 
 
-def finished(verdicts: pd.DataFrame, decided: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
-    """Return the rows of CURATED of a part, a digest of each, and what there is to count of them."""
-    rows = _table(verdicts, VERDICT.names).to_pylist()
+def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
+    """Return the rows of CURATED of a part, a digest of each, and their counts."""
+    rows: list[VerdictRow] = _table(verdicts, VERDICT.names).to_pylist()
     for row in rows:
-        fate = decided.copies.get(row["id"])
-        if fate is not None:
-            row["reasons"] = list(in_funnel_order([*row["reasons"], fate.reason]))
-            row["duplicate_of"] = fate.of
-            if fate.group is not None:  # should the photo that stays go one day, its copy is on the same side
-                row["group"] = fate.group
-        elif row["id"] in decided.beyond:
+        copy_verdict = decisions.copies.get(row["id"])
+        if copy_verdict is not None:
+            row["reasons"] = list(in_funnel_order([*row["reasons"], copy_verdict.reason]))
+            row["duplicate_of"] = copy_verdict.of
+            if copy_verdict.group is not None:  # if the photo that stays goes one day, its copy is in the same split
+                row["group"] = copy_verdict.group
+        elif row["id"] in decisions.beyond_cap:
             row["reasons"] = ["beyond_owner_cap"]
         row["kept"] = not row["reasons"]
         if row["kept"]:
-            row["split"], row["fold"] = decided.ledger.splits[row["group"]], decided.ledger.folds[row["group"]]
-    digests = [hashlib.sha256(json.dumps([row[name] for name in CURATED.names]).encode()).digest() for row in rows]
-    return pa.Table.from_pylist(rows, CURATED), digests, tally(rows, decided.paired)
+            row["split"], row["fold"] = decisions.ledger.splits[row["group"]], decisions.ledger.folds[row["group"]]
+    curated = (list(row.values())[: len(CURATED)] for row in rows)  # the columns of VERDICT begin with these
+    digests = [hashlib.sha256(json.dumps(values).encode()).digest() for values in curated]
+    return pa.Table.from_pylist(rows, CURATED), digests, tally(rows, decisions.paired)
 
 
 def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[_Upload]:
     texts = (frame[name].to_numpy(dtype=object) for name in ("record", "examined"))
     for record_text, examined_text in zip(*texts, strict=True):
-        record = json.loads(record_text)
-        trouble = troubles.get(PhotoKey(record["photo"], record.get("version") or ""))
-        examined = json.loads(examined_text) if examined_text else None
+        record: RecordRow = full_row(RECORD, json.loads(record_text))
+        trouble = troubles.get(PhotoKey(record["photo"], record["version"] or ""))
+        examined = full_row(EXAMINED, json.loads(examined_text)) if examined_text else None
         yield _Upload(record, evidence_of(record, examined, trouble))
 
 
-def _picture(record: Row, facts: PhotoFacts) -> str:
-    """Return what is the same for copies of one picture; of photos refused at the door the scan is not known."""
-    known = facts.scan_digest or record.get("sha256") or record.get("site_sha1")
+def _picture(record: RecordRow, facts: PhotoFacts) -> str:
+    """Return what copies of a picture have in common; the scan of a photo refused at the door is not known."""
+    known = facts.scan_digest or record["sha256"] or record["site_sha1"]
     if known or not facts.taken_at:
         return str(known or record["photo"])
     header = (facts.serial_number, facts.image_unique_id, facts.scan_offset_bytes, facts.thumbnail_bytes)
-    return json.dumps([record.get("size_bytes"), facts.taken_at, facts.model, facts.tables_digest, *header])
+    return json.dumps([record["size_bytes"], facts.taken_at, facts.model, facts.tables_digest, *header])
 
 
-def _is_proved(row: Row, law: Criteria) -> bool:
-    camera = law.catalogue.get(row["camera"]) if row["camera"] else None
+def _is_proved(row: JudgedRow, criteria: Criteria) -> bool:
+    camera = criteria.catalogue.get(row["camera"]) if row["camera"] else None
     if camera is None or row["reasons"] or not camera.tables or not camera.segments:
         return False
     return row["tables_digest"] in camera.tables and row["segments_digest"] in camera.segments
 
 
-def _staying(verdicts: pd.DataFrame, fated: Collection[int]) -> Iterator[Row]:
+def _staying(verdicts: pd.DataFrame, copies: Collection[int]) -> Iterator[VerdictRow]:
     table = _table(verdicts, ["id", "camera", "source", "owner_id", "group", "kept_before", "reasons"])
-    return (row for row in table.to_pylist() if not row["reasons"] and row["id"] not in fated)
+    return (row for row in table.to_pylist() if not row["reasons"] and row["id"] not in copies)
 
 
-def _owner(row: Row) -> str:
-    """Return who uploaded a photo, by a row of CURATED or a record without its nulls; empty where no site says."""
-    return f"{row['source']}\n{row['owner_id']}" if row.get("owner_id") else ""
-
-
-def _with_ids(table: pa.Table, ids: Collection[int]) -> list[Row]:
-    rows: list[Row] = table.filter(pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())).to_pylist()
-    return rows
+def _owner(row: RecordRow | JudgedRow) -> str:
+    """Return who uploaded a photo; empty where its site does not say."""
+    return f"{row['source']}\n{row['owner_id']}" if row["owner_id"] else ""
 
 
 def _table(frame: pd.DataFrame, columns: list[str]) -> pa.Table:

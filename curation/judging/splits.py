@@ -1,8 +1,8 @@
-"""Splitting: groups of photographs in, one split and one fold a group out, the same ones for ever.
+"""Splits: assign every group of photographs to one split and one fold, for good.
 
-A group stands for one device: its serial number where EXIF has a plausible one, else the owner. What the ledger
-of earlier generations says is never changed. New groups go, the largest first, where their camera lacks the most
-photographs; a camera with three groups is in all splits, one with two in train and test, one with one in train.
+A group stands for one device: its serial number where EXIF has a plausible one, else the owner. What the ledger of
+earlier generations says never changes. New groups, the largest first, go where their camera lacks the most photographs;
+a camera with three groups is in all splits, one with two in train and test, one with one in train.
 """
 
 import hashlib
@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Mapping
 
 PREFERENCE = ("train", "test", "validation")
-"""The order in which a camera with few groups gets the splits."""
+"""The order in which a camera with few groups fills the splits."""
 
 _SERIAL_CHARACTERS_MIN = 4
 _NO_SERIAL = re.compile(r"(.)\1*|0*123456789?0?|unknown|none|null|n/?a|undefined|default|serial ?number", re.IGNORECASE)
 
 
 def group_of(camera: str | None, serial_number: str | None, source: str, owner: str | None) -> str:
-    """Return the group of a photo: 16 hex digits that stand for its device, or for its owner where no serial tells."""
+    """Return the group of a photo: 16 hex digits that stand for its device, or its owner without a serial number."""
     if camera and has_serial(serial_number):
         identity = ("device", camera, " ".join(str(serial_number).split()).casefold())
     else:
-        # owners a site does not name are one group: apart, one person's photographs could stand on both sides
+        # all owners a site does not name are one group: otherwise one person's photographs could be in two splits
         identity = ("owner", source, owner or "")
     return hashlib.sha256("\0".join(identity).encode()).hexdigest()[:16]
 
@@ -40,8 +40,8 @@ Photos = Mapping[str, Mapping[str, int]]
 def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, validation: float) -> dict[str, str]:
     """Return the split of every group of the ledger and of `photos`.
 
-    `test` and `validation` are shares of a camera's photographs. Deterministic; cameras with the fewest groups
-    choose first, since a group shared with another camera is bound once that one has chosen.
+    `test` and `validation` are shares of a camera's photographs. Cameras with the fewest groups come first, since a
+    group that two cameras share is bound by the first of them.
     """
     shares = {"train": 1 - test - validation, "test": test, "validation": validation}
     splits = dict(ledger)
@@ -53,7 +53,7 @@ def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, val
 def assign_folds(ledger: Mapping[str, int], photos: Photos, folds: int) -> dict[str, int]:
     """Return the fold, 0 … `folds` - 1, of every group of the ledger and of `photos`, for cross-validation.
 
-    Each new group, the largest of its camera first, goes to the fold that has fewest of the camera's photographs.
+    New groups, the largest of a camera first, go to the fold with the fewest of the camera's photographs.
     """
     found = dict(ledger)
     for camera in _fewest_groups_first(photos):
@@ -61,7 +61,7 @@ def assign_folds(ledger: Mapping[str, int], photos: Photos, folds: int) -> dict[
         for group in photos[camera].keys() & found.keys():
             held[found[group]] += photos[camera][group]
         for group in _new_groups(photos[camera], found):
-            # of equally empty folds the one that the group's digest names: else fold 0 got every camera's largest
+            # the group's digest chooses among equally empty folds: otherwise fold 0 got every camera's largest group
             start = int(group[:8], 16)
             fold = min(range(folds), key=lambda fold: (held[fold], (fold - start) % folds))
             found[group] = fold
@@ -78,7 +78,7 @@ def _new_groups(photos: Mapping[str, int], known: Mapping[str, object]) -> list[
 
 
 def _assign_camera(splits: dict[str, str], photos: Mapping[str, int], shares: Mapping[str, float]) -> None:
-    """Add the new groups of one camera to `splits`; `photos`: its photographs by group."""
+    """Add the new groups of one camera to `splits`; `photos`: its numbers of photographs by group."""
     total = sum(photos.values())
     lacking = {split: shares[split] * total for split in PREFERENCE}
     held: set[str] = set()
@@ -90,7 +90,7 @@ def _assign_camera(splits: dict[str, str], photos: Mapping[str, int], shares: Ma
     for place, group in enumerate(new):
         missing = [split for split in needed if split not in held]
         candidates = missing if len(missing) >= len(new) - place else needed
-        # max keeps the first of equals: PREFERENCE is the order of preference
+        # max returns the first of equals, so PREFERENCE decides between them
         split = max(candidates, key=lambda split: lacking[split])
         splits[group] = split
         held.add(split)

@@ -1,17 +1,19 @@
-"""Judge: the record of one photo and its facts in; every reason against it and its row (of CURATED) out; pure.
+"""Verdict: judge one photo by its record and its facts: its row with every reason against it; pure.
 
-A photo gets every reason that applies. Originals are asked by the rules over their facts; photos refused at the
-door are asked again by today's rules over the header's facts in their record, for rules change and bytes do not.
-What only all photos together tell (copies, splits, the cap of an owner) is decided in `curation.judging.copies` and
+A photo gets every reason that applies. The rules are asked about the facts of originals; photos refused at the door are
+judged anew by today's rules on the facts of the header that their record has, since rules change and bytes do not. What
+only all photos together tell (copies, splits, the cap of an owner) is decided in `curation.judging.copies` and
 `curation.judging.splits`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import pyarrow as pa
 
 from corpus.catalogue import Camera, Catalogue
-from corpus.records import CURATED
+from corpus.records import CURATED, FACTS, RECORD, ExaminedRow, JudgedRow, RecordRow, full_row, schema_of
 from corpus.sections import Curation, Rules
 from curation.consensus import Claim, claims
 from curation.facts.examine import Trouble
@@ -20,21 +22,24 @@ from curation.reasons import in_funnel_order
 from curation.rules import LEARNED, RULES, TOO_LITTLE_SUPPORT, judge_facts
 from forensics.photo_facts import PhotoFacts, facts_of_row
 
-Row = dict[str, Any]
-
-_FROM_RECORD = (
-    *("photo", "version", "source", "original", "sha256", "size_bytes", "error", "claimed_camera", "page_url"),
-    *("title", "owner_id", "owner_name", "licence", "licence_url", "uploaded_at"),
-)
-_FROM_FACTS = (
-    *("make", "model", "software", "width_px", "height_px", "coding", "subsampling", "mcu_width_px"),
-    *("mcu_height_px", "quality_factor", "quality_residual", "tables_digest", "segments_digest", "scan_digest"),
-    *("taken_at", "editor_marks"),
-)
+_FROM_RECORD = tuple(name for name in CURATED.names if name in RECORD.names and name != "reasons")
+_FROM_FACTS = tuple(name for name in CURATED.names if name in FACTS.names)
 _BY_FACTS = frozenset(rule.__name__ for rule in RULES) | {"camera_not_chosen", TOO_LITTLE_SUPPORT, "label_disagrees"}
-"""Reasons that facts give: asked anew, so what the door said then does not count."""
+"""Reasons that follow from facts: they are found anew, so those that the door gave do not count."""
 _OF_CHOICE = frozenset({"camera_not_chosen", TOO_LITTLE_SUPPORT, "not_downloaded"})
 """Reasons that say nothing of the photo itself."""
+
+
+class VerdictRow(JudgedRow):
+    """A row of CURATED with what the judgement of the whole corpus needs beside it."""
+
+    id: Annotated[int, pa.uint64()]
+    is_proved: Annotated[bool, pa.bool_()]  # whether its tables and order of segments are its camera's own
+    kept_before: Annotated[bool, pa.bool_()]  # by the newest generation
+    has_serial: Annotated[bool, pa.bool_()]  # whether a serial number tells its device
+
+
+VERDICT = schema_of(VerdictRow)
 
 
 @dataclass(frozen=True)
@@ -54,67 +59,64 @@ class Evidence(NamedTuple):
 
     facts: PhotoFacts | None
     reasons: frozenset[str]
-    """Those that no rule over facts gives."""
+    """Those that no rule gives."""
     error: str | None
     perceptual_hash: str | None = None
 
 
-def evidence_of(record: Row, examined: Row | None, trouble: Trouble | None = None) -> Evidence:
-    """Return what is known of a photo.
-
-    `record`: a row of RECORD; `examined`: its row of EXAMINED; `trouble`: why it could not be examined.
-    """
+def evidence_of(record: RecordRow, examined: ExaminedRow | None, trouble: Trouble | None = None) -> Evidence:
+    """Return what is known of a photo; `trouble`: why it could not be examined."""
     if record["state"] == "stored":
         return _of_original(record, examined, trouble)
-    facts = facts_of_row(record["facts"]) if record.get("facts") is not None else None
-    reasons = frozenset(record.get("reasons") or ())
+    facts = facts_of_row(record["facts"]) if record["facts"] is not None else None
+    reasons = frozenset(record["reasons"] or ())
     if facts is not None:
         reasons -= _BY_FACTS
     if record["state"] == "deleted":
         reasons = frozenset({"deleted_at_source"})
     elif record["state"] != "refused" and not reasons:
         reasons = frozenset({"download_failed"})
-    return Evidence(facts, reasons, record.get("error"))
+    return Evidence(facts, reasons, record["error"])
 
 
-def verdict(record: Row, evidence: Evidence, law: Criteria) -> Row:
-    """Return the row of CURATED of one photo as far as it can be judged alone: not `kept`, `split` and `fold`."""
-    facts = evidence.facts
-    row: Row = dict.fromkeys(CURATED.names) | {name: record.get(name) for name in _FROM_RECORD}
-    camera, reasons = objections(record, evidence, law)
-    if facts is not None:
-        row["camera"] = camera.key if camera else None
-        row.update({name: getattr(facts, name) for name in _FROM_FACTS})
-    row["version"] = record.get("version") or ""
+def verdict(record: RecordRow, evidence: Evidence, criteria: Criteria) -> JudgedRow:
+    """Return the row of one photo as far as it can be judged alone: not `kept`, `split` and `fold`."""
+    facts, said = evidence.facts, dict[str, Any](record)
+    camera, reasons = objections(record, evidence, criteria)
+    found = {name: getattr(facts, name) for name in _FROM_FACTS} if facts is not None else {}
+    row: JudgedRow = full_row(CURATED, {name: said[name] for name in _FROM_RECORD} | found)
+    row["camera"] = camera.key if camera else None
+    row["version"] = record["version"] or ""
     row["perceptual_hash"] = evidence.perceptual_hash
     row["error"] = evidence.error or (facts.exif_error if facts else None)
-    row["group"] = group_of(row["camera"], facts.serial_number if facts else None, row["source"] or "", row["owner_id"])
+    serial_number = facts.serial_number if facts else None
+    row["group"] = group_of(row["camera"], serial_number, record["source"] or "", record["owner_id"])
     row["reasons"] = list(reasons)
     return row
 
 
-def objections(record: Row, evidence: Evidence, law: Criteria) -> tuple[Camera | None, tuple[str, ...]]:
+def objections(record: RecordRow, evidence: Evidence, criteria: Criteria) -> tuple[Camera | None, tuple[str, ...]]:
     """Return a photo's camera and every reason against it that the photo alone gives, in the order of the funnel."""
     camera, reasons = None, set(evidence.reasons)
     if evidence.facts is not None:
-        label = record.get("labelled_camera")
-        camera, found = judge_facts(evidence.facts, law.catalogue, law.chosen, law.rules, label)
+        label = record["labelled_camera"]
+        camera, found = judge_facts(evidence.facts, criteria.catalogue, criteria.chosen, criteria.rules, label)
         reasons |= set(found)
     if record["state"] == "refused" and not reasons:
         reasons = {"not_downloaded"}
     return camera, in_funnel_order(reasons)
 
 
-def clean_claims(record: Row, evidence: Evidence, law: Criteria) -> Iterator[Claim]:
-    """Yield what a photo shows of its camera where nothing objects but what has yet to be learned."""
+def clean_claims(record: RecordRow, evidence: Evidence, criteria: Criteria) -> Iterator[Claim]:
+    """Yield what a photo shows of its camera, unless a reason speaks against it that does not rest on learning."""
     if evidence.facts is None:
         return
-    camera, reasons = objections(record, evidence, law)
+    camera, reasons = objections(record, evidence, criteria)
     if camera is not None and not set(reasons) - LEARNED - _OF_CHOICE:
         yield from claims(evidence.facts, camera)
 
 
-def _of_original(record: Row, examined: Row | None, trouble: Trouble | None) -> Evidence:
+def _of_original(record: RecordRow, examined: ExaminedRow | None, trouble: Trouble | None) -> Evidence:
     if trouble is not None:
         return Evidence(None, frozenset({trouble.reason}), trouble.error)
     if examined is None:
@@ -122,13 +124,12 @@ def _of_original(record: Row, examined: Row | None, trouble: Trouble | None) -> 
     if examined["sha256"] != record["sha256"]:
         text = f"examined bytes had SHA-256 {examined['sha256']}, the record says {record['sha256']}"
         return Evidence(None, frozenset({"original_damaged"}), text)
-    if examined.get("facts") is None:
-        return Evidence(None, frozenset({"unreadable"}), examined.get("error"))
+    if examined["facts"] is None:
+        return Evidence(None, frozenset({"unreadable"}), examined["error"])
     found = {
-        "undecodable": examined.get("pixel_error"),
-        "foreign_grid": examined.get("foreign_grid"),
-        "compressed_twice": examined.get("first_quality_factor"),
+        "undecodable": examined["pixel_error"],
+        "foreign_grid": examined["foreign_grid"],
+        "compressed_twice": examined["first_quality_factor"],
     }
     reasons = frozenset(reason for reason, value in found.items() if value is not None)
-    facts = facts_of_row(examined["facts"])
-    return Evidence(facts, reasons, examined.get("pixel_error"), examined.get("perceptual_hash"))
+    return Evidence(facts_of_row(examined["facts"]), reasons, examined["pixel_error"], examined["perceptual_hash"])

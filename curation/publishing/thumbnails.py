@@ -15,12 +15,10 @@ from PIL import Image
 from corpus.errors import StorageError
 from corpus.page import Tile, jpeg_address
 from corpus.storage import Store
+from forensics.jpeg.frame import DECODED_MAX_PX
 
 EDGE_PX = 144
 """Longer edge of a thumbnail: six of them, as the report shows for each reason, take about 100 kB."""
-
-PIXELS_MAX = 200_000_000
-"""Largest picture that is decoded; the largest native size of any camera on sale is about 150 megapixels."""
 
 _ORIGINAL_MAX_BYTES = 256 << 20
 _SCANNED_PIXELS_MAX = 1_000_000_000
@@ -38,7 +36,7 @@ def thumbnail(data: bytes) -> bytes | None:
     try:
         height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
         pixels = height_px * width_px
-        if pixels > PIXELS_MAX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
+        if pixels > DECODED_MAX_PX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
             return None
         # only the longer edge: a minimum for both would decode a panorama at full scale
         longer = {"min_width": EDGE_PX} if width_px >= height_px else {"min_height": EDGE_PX}

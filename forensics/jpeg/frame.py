@@ -13,6 +13,9 @@ from forensics.jpeg.segments import DAC, DHT, JPG, SOF0, SOF15, Segment
 CODINGS = {0: "baseline", 1: "extended", 2: "progressive", 3: "lossless", 9: "arithmetic", 10: "arithmetic",
            11: "arithmetic"}  # fmt: skip
 
+DECODED_MAX_PX = 200_000_000
+"""Largest picture that is decoded, at up to 3 bytes a pixel; the largest cameras on sale make 200 megapixels."""
+
 _RATIO_NAMES = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the curation tests: facts by hand, cameras, JPEG files with EXIF, and a store as a crawl leaves it."""
+"""Fixtures of the curation tests: hand-made facts, cameras, JPEG files with EXIF, and stores as a crawl leaves them."""
 
 import hashlib
 import io
@@ -339,10 +339,10 @@ class Corpus:
         if self.records or not self.windows:
             self.write(curation)
         catalogue = self.catalogue.opened() if isinstance(cameras, Support) else self.catalogue
-        demand = JudgeSettings(catalogue, cameras, rules or Rules(), consensus or Consensus(), curation)
+        judge_settings = JudgeSettings(catalogue, cameras, rules or Rules(), consensus or Consensus(), curation)
         inputs = find_inputs(self.store, kind_of(curation))
         past = Past(self.store, latest_generation(self.store))
-        return judge_all(inputs, past, troubles, demand, Frames(None), lambda *_: nullcontext(lambda _: None))
+        return judge_all(inputs, past, troubles, judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None))
 
     def rows(self, *arguments: Any, **settings: Any) -> dict[str, dict[str, Any]]:
         """Judge, and return the rows by the site's id, in their order; see `judge`."""

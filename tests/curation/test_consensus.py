@@ -1,4 +1,4 @@
-"""What many owners' photographs agree on is native to a camera; what few show is not, however many photographs."""
+"""Native to a camera is what photographs of many owners show, not what few owners show in many photographs."""
 
 import fnmatch
 

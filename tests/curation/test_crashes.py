@@ -1,4 +1,4 @@
-"""Crashes: whatever is killed at whatever moment, the same command again ends in the same bytes."""
+"""Crashes: after a kill at any moment, the same command run again gives the same bytes."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""One curation of a store at a time: a second one is told whose turn it is; a dead one stands in nobody's way."""
+"""One run curates a store at a time: a second one is told which run does; a dead one stands in nobody's way."""
 
 import json
 import os
@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from corpus import leases
 from corpus.errors import StageError
 from corpus.leases import LEASE_S, holders, this_process
-from curation import turn as turns
-from curation.turn import FOLDER, UNIT, turn
+from curation.run import LEASE_UNIT as UNIT
+from curation.run import LEASES as FOLDER
+from curation.run import sole_run
 
 
 @pytest.fixture
 def running(filled):
-    """Return a job that has begun and holds still, its turn taken; it ends when the test does."""
+    """Return a job that has begun and holds still, its lease taken; it ends when the test does."""
     job = subprocess.Popen(
         filled.command(), cwd=filled.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
@@ -49,7 +51,7 @@ def test_a_second_run_is_told_who_curates_since_when_and_leaves_the_first_alone(
     assert filled.store.names(FOLDER) == []
 
 
-def test_the_turn_of_a_killed_run_is_taken_over_at_once(filled, finished, running):
+def test_the_lease_of_a_killed_run_is_taken_over_at_once(filled, finished, running):
     if not this_process().machine:
         pytest.skip("needs /proc")
     os.killpg(running.pid, signal.SIGKILL)
@@ -61,9 +63,9 @@ def test_the_turn_of_a_killed_run_is_taken_over_at_once(filled, finished, runnin
     assert filled.store.names(FOLDER) == []
 
 
-def test_the_turn_is_given_back_after_an_error(world):
+def test_the_lease_is_released_after_an_error(world):
     def fail():
-        with turn(world.store):
+        with sole_run(world.store):
             assert len(world.store.names(FOLDER)) == 1
             raise StageError("a fault of the run")
 
@@ -73,33 +75,33 @@ def test_the_turn_is_given_back_after_an_error(world):
     assert world.store.names(FOLDER) == []
 
 
-def test_a_run_on_another_machine_keeps_its_turn_until_it_has_not_been_heard_of_for_long(world):
+def test_a_run_on_another_machine_keeps_its_lease_until_it_has_not_been_heard_of_for_long(world):
     lease = {"host": "elsewhere", "machine": "another", "pid": 7, "started": "1", "token": "t", "since_s": 1e9}
     path = f"{FOLDER}/{UNIT}.0.json"
     world.store.publish_json(path, {**lease, "expires_at_s": time.time() + LEASE_S})
     with (
         pytest.raises(StageError, match="process 7 on elsewhere curates it since 2001-09-09 01:46:40 UTC"),
-        turn(world.store),
+        sole_run(world.store),
     ):
         pytest.fail("two runs at once")
     world.store.publish_json(path, {**lease, "expires_at_s": time.time() - 1})
-    with turn(world.store) as held:
-        held.check()
+    with sole_run(world.store) as check:
+        check()
 
 
-def test_a_run_whose_turn_another_one_has_taken_over_may_publish_nothing_more(world):
-    with turn(world.store) as held:
-        other = {**json.loads(world.store.read(held.lease.path)), "token": "another's"}
+def test_a_run_whose_lease_another_one_has_taken_over_may_publish_nothing_more(world):
+    with sole_run(world.store) as check:
+        other = {**json.loads(world.store.read(f"{FOLDER}/{UNIT}.0.json")), "token": "another's"}
         world.store.publish_json(f"{FOLDER}/{UNIT}.1.json", other)
         with pytest.raises(StageError, match="another run has taken over"):
-            held.check()
+            check()
     assert f"{UNIT}.1.json" in world.store.names(FOLDER)  # it stays the other's
 
 
-def test_the_turn_is_renewed_while_the_run_goes_on(world, monkeypatch):
-    monkeypatch.setattr(turns, "LEASE_S", 0.04)  # how often: the lease itself holds as long as ever
-    with turn(world.store) as held:
-        path = Path(world.store.path(held.lease.path))
+def test_the_lease_is_renewed_while_the_run_goes_on(world, monkeypatch):
+    monkeypatch.setattr(leases, "RENEW_EVERY_S", 0.01)
+    with sole_run(world.store):
+        path = Path(world.store.path(f"{FOLDER}/{UNIT}.0.json"))
         first, renewed = path.read_bytes(), threading.Event()
         for _ in range(1000):
             if path.read_bytes() != first:

@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks import planted
 from corpus.catalogue import BUILT_IN, read_catalogue
-from corpus.errors import StageError
+from corpus.errors import StageError, StorageError
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.storage import open_store
 from curation.cluster.frames import Frames
@@ -269,9 +269,9 @@ def test_an_entry_that_cannot_be_extended_as_it_stands_is_refused_and_nothing_is
     assert file.read_text() == text
 
 
-def test_a_generation_of_before_learning_and_a_store_without_any_are_told(pinning, world):
+def test_a_generation_without_its_table_and_one_that_does_not_exist_are_told(pinning, world):
     world.store.mark_done("curated/0009-old", {})
-    with pytest.raises(StageError, match="before cameras were learned"):
+    with pytest.raises(StorageError, match=r"no file curated/0009-old/natives\.json"):
         pin(pinning)
     with pytest.raises(StageError, match="no generation is called"):
         pin(pinning, "--from", "0042")
@@ -313,8 +313,10 @@ def test_a_planted_corpus_gives_the_same_verdicts_once_it_is_pinned(tmp_path):
 
 def judged(store, catalogue, consensus=Consensus(photos_min=2, owners_min=2)):  # noqa: B008 - frozen
     """Return the verdicts on the planted corpus and what was learned of it."""
-    demand = JudgeSettings(catalogue, Support(photos_min=1, owners_min=1), Rules(), consensus, Curation())
+    judge_settings = JudgeSettings(catalogue, Support(photos_min=1, owners_min=1), Rules(), consensus, Curation())
     inputs = find_inputs(store, planted.KIND)
-    found = judge_all(inputs, Past(store, None), [], demand, Frames(None), lambda *_: nullcontext(lambda _: None))
+    found = judge_all(
+        inputs, Past(store, None), [], judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None)
+    )
     rows = [(row["photo"], row["camera"], row["reasons"]) for table, _, _ in found.parts for row in table.to_pylist()]
     return rows, found.learned

@@ -1,4 +1,4 @@
-"""A corpus whose every verdict is known: judged in one part and in many, here and on workers that are killed."""
+"""A corpus with known verdicts is judged right in one part and in many, here and on workers that are killed."""
 
 import os
 import signal
@@ -25,9 +25,11 @@ def judged(store, client=None, *, part_photos=20_000):
     """Return the rows of the corpus, what was learned, and the ledger."""
     curation = Curation(judge_photos=part_photos, owner_photos_max=CAP)
     support = Support(photos_min=20, owners_min=5)
-    demand = JudgeSettings(catalogue().opened(), support, Rules(), Consensus(), curation)
+    judge_settings = JudgeSettings(catalogue().opened(), support, Rules(), Consensus(), curation)
     inputs = find_inputs(store, "decoded")
-    found = judge_all(inputs, Past(store, None), [], demand, Frames(client), lambda *_: nullcontext(lambda _: None))
+    found = judge_all(
+        inputs, Past(store, None), [], judge_settings, Frames(client), lambda *_: nullcontext(lambda _: None)
+    )
     rows = [row for table, _, _ in found.parts for row in table.to_pylist()]
     return rows, found.learned, found.ledger
 

@@ -172,20 +172,6 @@ def test_markers_stay_true_and_keep_what_else_they_say(shelf):
     assert shelf.store.done("crawl/flickr/w3") is None
 
 
-def test_a_marker_of_an_earlier_version_lists_its_retries_without_times(shelf):
-    marker = {
-        "details": DETAILS,
-        "photos": 3,
-        "stored": 2,
-        "refused": 0,
-        "failed": 1,
-        "retry": [GONE, FAILS],
-    }
-    shelf.store.mark_done("crawl/flickr/w1", marker)
-    shelf.forget(GONE)
-    assert shelf.store.done("crawl/flickr/w1") == marker | {"stored": 1, "refused": 1, "retry": [FAILS]}
-
-
 def test_a_photo_whose_id_begins_like_the_forgotten_one_keeps_its_original(shelf):
     folder = original_path(GONE, version_of("v")).rpartition("/")[0]
     neighbours = [f"{folder}/4711-0123456789-0123456789.jpg", f"{folder}/47110-0123456789.jpg"]

@@ -300,20 +300,6 @@ def test_records_of_another_shape_are_troubles_too(crawled):
     assert "a photo's state is 'sold'" in crawled.run()[1]
 
 
-def test_windows_of_the_first_version_count_as_well(crawled):
-    rows = [kept(1), broken(2), broken(3)]
-    path = crawled.window("a", rows)
-    new = ["labelled_camera", "site_width_px", "site_height_px", "is_transient", "attempts", "failed_at"]
-    crawled.store.publish_table(f"{path}/records.parquet", table(rows).drop_columns(new))
-    marker = crawled.store.done(path)
-    crawled.store.mark_done(path, {"details": marker["details"], "retry": ["wikimedia:2"], "photos": 3})
-    counts = count_windows(crawled.store, "wikimedia")
-    tally = counts.cameras["acme-one"]
-    assert (tally.found, tally.stored, tally.failed_transient, tally.failed_final) == (3, 1, 1, 1)
-    assert [each.photo for each in counts.failures] == ["wikimedia:2", "wikimedia:3"]
-    assert line_of(crawled.run("--failures")[1], "wikimedia:2")[-2:] == ["next", "crawl"]
-
-
 def test_nothing_is_changed(crawled):
     crawled.window("a", [kept(1), broken(2)])
     before = {path: path.stat().st_mtime_ns for path in (crawled.folder / "data").rglob("*")}

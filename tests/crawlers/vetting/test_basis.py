@@ -149,7 +149,7 @@ def test_a_damaged_table_of_what_was_learned_is_a_sentence_before_any_work(make_
     assert crawler.store.names("crawl") == []
 
 
-def test_a_generation_of_a_former_version_that_has_no_such_table_has_learned_nothing(configured):
+def test_a_generation_whose_table_was_removed_has_learned_nothing(configured):
     configuration = configured()
     configuration.store.mark_done("curated/0001-a", {})
     assert learned_cameras(configuration).catalogue == configuration.whole_catalogue

@@ -1,4 +1,4 @@
-"""The cluster: lost workers cost time, not results; a task that ends its worker ends alone."""
+"""Workers: lost workers cost time, not results; a task that kills its worker is reported and the others finish."""
 
 import os
 import signal

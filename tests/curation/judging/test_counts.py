@@ -1,6 +1,7 @@
-"""The counts of a generation: of its parts and of the whole the same; leaks are found where there are any."""
+"""The counts of a generation are the same whether counted in parts or as a whole; leaks between splits are found."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,10 +157,7 @@ def test_of_each_reason_a_few_examples_are_kept_the_first_by_key_with_what_they_
 
 def same(one, other):
     """Whether two tallies hold the same; digests in whatever pieces."""
-    assert one.numbers == other.numbers
-    assert one.bytes == other.bytes
-    assert dict(one.samples) == dict(other.samples)
-    assert (one.sides, one.split_of) == (other.sides, other.split_of)
+    assert replace(one, digests=[]) == replace(other, digests=[])
     assert np.array_equal(np.concatenate(one.digests), np.concatenate(other.digests))
 
 

@@ -1,4 +1,4 @@
-"""Inputs: of all that crawls have left, what counts; of forgotten photos nothing does."""
+"""Inputs: which record of an upload counts; of forgotten photos nothing is read."""
 
 import hashlib
 from itertools import permutations

@@ -1,4 +1,4 @@
-"""Groups and splits: one device on one side, for ever, and every camera with enough devices on all sides."""
+"""Groups and splits: a device stays in one split for good, and a camera with enough devices is in all splits."""
 
 from collections import Counter, defaultdict
 

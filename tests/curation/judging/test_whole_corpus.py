@@ -1,4 +1,4 @@
-"""Judgement of all photos together: copies, what is learned, sides, caps; whatever the parts are it is divided into."""
+"""Judgement of all photos together: copies, learning, splits and caps, the same for any division into parts."""
 
 import pytest
 

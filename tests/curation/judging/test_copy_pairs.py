@@ -1,4 +1,4 @@
-"""Copies are found by bytes, by scan and by sight, without comparing all with all."""
+"""Copies are found by bytes, by scan and by perceptual hash, without comparing all photos with all."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.near_copies import BANDS, BYTES, CROWD, HASH, KEYS, NEAR, PAIRS, SCAN, keys_of, pairs_of
+from curation.judging.copy_pairs import BANDS, BYTES, CROWD, HASH, KEYS, NEAR, PAIRS, SCAN, keys_of, pairs_of
 
 BITS = 20
 

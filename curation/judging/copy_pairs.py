@@ -1,9 +1,9 @@
-"""Near: digests and perceptual hashes of photos in, pairs that are copies out; no step compares all with all.
+"""Copy pairs: find the pairs of copies by digests and perceptual hashes without comparing all photos with all.
 
-Every photo is put under a few keys: its bytes, its scan, and each of the 8 bands of its perceptual hash. Only photos
-under one key are compared. Of the near-same pairs within 20 bits that finds those that agree in one band of 32 bits;
-`forensics.pixels.perceptual_hash` says how many that are. Everything is numpy over plain columns, so that a Dask
-partition of a million keys takes a second.
+Every photo is put under a few keys: its bytes, its scan, and each of the 8 bands of its perceptual hash; only photos
+under the same key are compared. Near copies are found where they agree in one band of 32 bits;
+`forensics.pixels.perceptual_hash` says what share of the pairs within 20 bits that is. Everything is numpy over plain
+columns, so that a Dask partition of a million keys takes a second.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ import pandas as pd
 from curation.cluster.frames import frame_of
 
 BYTES, SCAN, HASH, NEAR = 0, 1, 2, 3
-"""Kinds of pairs: equal files, equal scans under other metadata, equal perceptual hashes, near ones."""
+"""Kinds of pairs: equal files, equal scans under other metadata, equal perceptual hashes, near perceptual hashes."""
 BANDS = 8
 CROWD = 256
-"""Photos under one key that are all compared; of more, each with the CROWD / 8 that follow in the order of hashes."""
+"""Up to so many photos under one key are all compared; of more, each with the CROWD / 8 next in order of hashes."""
 
 KEYS = {"key": np.uint64, "kind": np.int8, "id": np.uint64, **{f"h{word}": np.uint64 for word in range(4)}}
 PAIRS = {"first": np.uint64, "second": np.uint64, "kind": np.int8}
@@ -26,9 +26,9 @@ PAIRS = {"first": np.uint64, "second": np.uint64, "kind": np.int8}
 def keys_of(
     ids: np.ndarray, sha256: Sequence[str | None], scans: Sequence[str | None], hashes: Sequence[str | None]
 ) -> pd.DataFrame:
-    """Return the keys of photos, columns as in KEYS; a digest or hash (hex) that is None gives none.
+    """Return the keys of photos, columns as in KEYS; a digest or hash (hex) that is None gives no key.
 
-    `hashes` should be None for photos that are refused anyway: near copies of those need not be told.
+    `hashes` should be None for photos that are refused anyway: their near copies need not be found.
     """
     frames = [_exact(ids, sha256, BYTES), _exact(ids, scans, SCAN)]
     there = np.array([text is not None for text in hashes], bool)
@@ -42,10 +42,10 @@ def keys_of(
 
 
 def pairs_of(keys: pd.DataFrame, near_bits: int) -> pd.DataFrame:
-    """Return the pairs of copies among photos under the same keys, columns as in PAIRS, each photo's ids in order.
+    """Return the pairs of copies among photos under the same keys, columns as in PAIRS, the smaller id first.
 
-    Equal ones are each paired with one of them (the smallest id); near ones with each other where their hashes differ
-    in `near_bits` at most.
+    Each of a set of equal photos is paired with the one of the smallest id; near photos are paired with each other
+    where their hashes differ in at most `near_bits` bits.
     """
     found = []
     for kind, words in ((BYTES, ("h0",)), (SCAN, ("h0",)), (HASH, ("h0", "h1", "h2", "h3"))):
@@ -71,7 +71,7 @@ def _frame(key: np.ndarray, kind: int, ids: np.ndarray, words: np.ndarray) -> pd
 
 
 def _equal(keys: pd.DataFrame, words: tuple[str, ...], kind: int) -> pd.DataFrame:
-    """Return each photo of a set of equal ones with the smallest id of the set."""
+    """Return each photo of a set of equal photos with the smallest id of the set."""
     smallest = keys.groupby(["key", *words], sort=False)["id"].transform("min").to_numpy()
     ids = keys["id"].to_numpy()
     other = smallest != ids
@@ -79,15 +79,15 @@ def _equal(keys: pd.DataFrame, words: tuple[str, ...], kind: int) -> pd.DataFram
 
 
 def _near(keys: pd.DataFrame, near_bits: int) -> pd.DataFrame:
-    """Return the pairs of near hashes among photos under the same bands."""
+    """Return the pairs of near hashes among photos with an equal band."""
     order = ["key", "h0", "h1", "h2", "h3"]
-    single = keys.sort_values([*order, "id"]).drop_duplicates(order)  # equal hashes are paired already
+    single = keys.sort_values([*order, "id"]).drop_duplicates(order)  # `_equal` pairs equal hashes
     key, ids, words = single["key"].to_numpy(), single["id"].to_numpy(), single[order[1:]].to_numpy()
     crowd = np.unique(key, return_counts=True)[1]
     ahead = np.repeat(np.where(crowd <= CROWD, crowd - 1, CROWD // 8), crowd)
     firsts, seconds = [ids[:0]], [ids[:0]]
     at, step = np.flatnonzero(ahead), 1
-    while len(at):  # all crowds at once, each photo with the one `step` behind it; most crowds are pairs
+    while len(at):  # in all crowds at once, compare each photo with the one `step` behind it; most crowds are pairs
         at = at[at + step < len(key)]
         at = at[key[at] == key[at + step]]
         close = at[np.bitwise_count(words[at] ^ words[at + step]).sum(axis=1) <= near_bits]

@@ -16,12 +16,12 @@ from scrapy import Request
 from scrapy.http import Response
 
 from corpus.errors import ConfigurationError, ShutterprintError
-from crawlers.download.foreign import page_instead
 from crawlers.download.transfer import Span, Transfer
 from crawlers.network.hosts import HostRefused
 from crawlers.network.politeness import KIND, TRANSFER, TRANSIENT_ERRORS
 from crawlers.vetting.door import Accepted, Door, MoreNeeded, Refused, Verdict
 from crawlers.windows.records import ListedPhoto
+from forensics.jpeg.segments import describe_foreign
 
 LANE_DECISIONS = 50
 """Photos of one camera's query that tell how many of the next are refused: queries differ, and change slowly."""
@@ -33,6 +33,9 @@ SMALL_HEADERS = 2
 PARTS_MAX = 8
 """Ranges of one file, at most: a server that hands out less than asked for each time is asked for the whole."""
 ERROR_MAX_CHARACTERS = 500
+LOOKED_AT_BYTES = 512
+NOT_IN_TEXT = frozenset(range(32)) - frozenset(b"\t\n\f\r\x1b")
+UTF_16_STARTS = (b"\xff\xfe", b"\xfe\xff")
 FINAL_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """What says that there is no such file. With others (401, 403, 418 …) hosts refuse a machine, for a day or so."""
 
@@ -209,3 +212,14 @@ def _validator(response: Response) -> dict[str, str]:
         return {"If-Range": tag.decode("latin-1")}
     modified = response.headers.get(b"Last-Modified")
     return {"If-Range": modified.decode("latin-1")} if modified else {}
+
+
+def page_instead(data: bytes) -> str | None:
+    """Return in words what came instead of a picture; None where it is bytes of another kind."""
+    if not data:
+        return "an empty answer"
+    start = data[:LOOKED_AT_BYTES]
+    if not start.startswith(UTF_16_STARTS) and not NOT_IN_TEXT.isdisjoint(start):
+        return None
+    what = describe_foreign(start)
+    return {"an HTML page": what, "XML or HTML text": "an HTML or XML page"}.get(what, "a text")

@@ -4,6 +4,7 @@ The order is that of the cost: what the takedown list, the listing, the store an
 only then is the file asked for, of which the door lets as little come as it needs.
 """
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,11 +13,12 @@ from corpus.records import original_path
 from corpus.storage import Store
 from corpus.takedowns import forgotten_row
 from crawlers.download.fetcher import Fetcher, Original, OriginalFailed, Rejected
-from crawlers.download.verification import differs
 from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import Refused
 from crawlers.windows.records import ListedPhoto, failed, refused, stored
 from crawlers.windows.refused_uploads import RefusedUploads
+from forensics.errors import JpegError
+from forensics.header import read_facts
 
 Row = dict[str, Any]
 
@@ -93,3 +95,30 @@ class Downloading:
     def _keep(self, found: ListedPhoto, path: str, data: bytes) -> Row:
         self.store.publish(path, data, keep_cached=False)
         return stored(found, path, data)
+
+
+def differs(found: ListedPhoto, data: bytes) -> str | None:
+    """Return how a whole file differs from what its site states, None where they agree or it states nothing.
+
+    Compared are its size in bytes, its SHA-1, and its picture's width and height: in either orientation, as some
+    sites state them turned as EXIF says. Bytes that are no JPEG have no width, and are others' to refuse.
+    """
+    if found.size_bytes is not None and found.size_bytes != len(data):
+        return f"the site states {found.size_bytes} bytes and served {len(data)}"
+    if found.site_sha1 is not None:
+        digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+        if found.site_sha1.lower() != digest:
+            return f"the site states SHA-1 {found.site_sha1} and served {digest}"
+    if found.site_width_px and found.site_height_px:
+        return _differs_in_size(found.site_width_px, found.site_height_px, data)
+    return None
+
+
+def _differs_in_size(width_px: int, height_px: int, data: bytes) -> str | None:
+    try:
+        facts = read_facts(data, whole=False)
+    except JpegError:
+        return None
+    if sorted((width_px, height_px)) == sorted((facts.width_px, facts.height_px)):
+        return None
+    return f"the site states {width_px}×{height_px} pixels and served {facts.width_px}×{facts.height_px}"

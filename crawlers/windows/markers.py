@@ -6,16 +6,19 @@ be asked for anew (`relist`). When a window was last listed is the time of the e
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from corpus.storage import MARKER, Store
-from crawlers.windows.failures import next_attempt
+from corpus.text import iso_time
 
 Marker = dict[str, Any]
 
 LISTED = "listed"
 STATES = ("stored", "refused", "failed", "deleted")
+FIRST_WAIT_S = 3600
+LONGEST_WAIT_S = 7 * 86400
 
 
 def marker_of(rows: Iterable[dict[str, Any]], details: dict[str, Any], fingerprint: str, *, relist: bool) -> Marker:
@@ -31,6 +34,19 @@ def marker_of(rows: Iterable[dict[str, Any]], details: dict[str, Any], fingerpri
         "retry": again,
         **{state: states[state] for state in STATES},
     }
+
+
+def wait_s(attempts: int) -> int:
+    """Return how long after its latest failure a photo that has failed in so many crawls is left alone."""
+    return 0 if attempts < 2 else min(FIRST_WAIT_S * 2 ** min(attempts - 2, 20), LONGEST_WAIT_S)
+
+
+def next_attempt(row: Mapping[str, Any]) -> str | None:
+    """Return the moment (ISO 8601, UTC) from which a row's photo is tried again; None for one that is not."""
+    if row["state"] != "failed" or not row["is_transient"]:
+        return None
+    failed_s = datetime.fromisoformat(row["failed_at"]).timestamp()
+    return iso_time(int(failed_s) + wait_s(row["attempts"] or 1))
 
 
 def due_photos(marker: Marker, now: str) -> frozenset[str]:

@@ -7,8 +7,7 @@ import pytest
 import yaml
 
 from corpus.sections import Rules
-from crawlers.download.fetcher import LANE_DECISIONS, Fetcher
-from crawlers.download.foreign import page_instead
+from crawlers.download.fetcher import LANE_DECISIONS, Fetcher, page_instead
 from crawlers.vetting.door import Door
 from crawlers.windows.records import ListedPhoto
 

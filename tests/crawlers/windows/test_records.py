@@ -5,7 +5,6 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from corpus.records import RECORD
-from crawlers.download.verification import differs
 from crawlers.vetting.door import Refused
 from crawlers.windows.records import ListedPhoto, failed, found_of, refused, stored, table
 
@@ -47,11 +46,3 @@ def test_a_failed_row_says_what_when_how_often_and_whether_it_may_pass():
     row = failed(dataclasses.replace(PHOTO, attempts=2), "HTTP 503", 503, is_transient=True)
     assert (row["error"], row["http_status"], row["is_transient"], row["attempts"]) == ("HTTP 503", 503, True, 3)
     assert abs(datetime.fromisoformat(row["failed_at"]) - datetime.now(UTC)) < timedelta(minutes=5)
-
-
-def test_bytes_are_held_against_what_the_site_states():
-    assert differs(PHOTO, b"abc") is None
-    assert "states 3 bytes and served 2" in differs(PHOTO, b"ab")
-    stated = ListedPhoto("wikimedia:1", "wikimedia", site_sha1=hashlib.sha1(b"abc").hexdigest())
-    assert differs(stated, b"abc") is None
-    assert "SHA-1" in differs(stated, b"abd")

@@ -1,7 +1,7 @@
-"""Failures: when a failed photo is tried again."""
+"""Markers: when a failed photo is tried again."""
 
 from corpus.records import RECORD
-from crawlers.windows.failures import next_attempt, wait_s
+from crawlers.windows.markers import next_attempt, wait_s
 
 DAY_S = 86400
 

@@ -14,7 +14,7 @@ from corpus.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.sections import Rules
 from corpus.storage import open_store
-from crawlers.folder.ingest import FileTaking, found_at
+from crawlers.folder.ingest import FileIngester, listed_file
 from crawlers.spiders.folder import FolderSpider
 from crawlers.vetting.door import Door
 
@@ -280,7 +280,7 @@ def take(tmp_path, cameras):
     def taking(address, catalogue=cameras, layout="exif", store=None):
         door = Door(catalogue, catalogue, Rules(), original_max_bytes=1 << 20)
         store = store or open_store(str(tmp_path / "data"))
-        return FileTaking(tmp_path / "tree", store, door, catalogue, layout, Counter()).take(found_at(address))
+        return FileIngester(tmp_path / "tree", store, door, catalogue, layout, Counter()).ingest(listed_file(address))
 
     return taking
 

@@ -7,7 +7,7 @@ import pytest
 
 from corpus.storage import open_store
 from crawlers.vetting.door import Refused
-from crawlers.windows.checkpoint import ROWS_A_PART, Unfinished, begun, sweep
+from crawlers.windows.checkpoint import ROWS_A_PART, Checkpoint, sweep, unfinished_windows
 from crawlers.windows.records import ListedPhoto, failed, refused
 
 DETAILS = {"query": "acme/one", "window": [0, 60], "span": [0, 120]}
@@ -19,7 +19,7 @@ def store(tmp_path):
 
 
 def unfinished(store, fingerprint="a" * 16):
-    return Unfinished(store, "flickr", "window", fingerprint, DETAILS)
+    return Checkpoint(store, "flickr", "window", fingerprint, DETAILS)
 
 
 def refusal(number):
@@ -29,7 +29,7 @@ def refusal(number):
 def add_part(work, first):
     parts = [work.add(refusal(number)) for number in range(first, first + ROWS_A_PART)]
     assert parts[:-1] == [None] * (ROWS_A_PART - 1)
-    work.put_aside(*parts[-1])
+    work.write(*parts[-1])
 
 
 def test_rows_put_aside_are_there_for_the_next_crawl_and_go_on_counting(store):
@@ -66,9 +66,9 @@ def test_nothing_is_left_of_a_window_that_is_whole(store):
 
 
 def test_the_span_of_an_unfinished_window_is_known_to_the_next_crawl_whatever_the_hour(store):
-    assert begun(store, "flickr") == []
+    assert unfinished_windows(store, "flickr") == []
     add_part(unfinished(store), 0)
-    assert begun(store, "flickr") == [DETAILS]
+    assert unfinished_windows(store, "flickr") == [DETAILS]
 
 
 @pytest.mark.parametrize(("whole", "days"), [({"window"}, 1), ((), 30)])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from corpus.records import RECORD
 from crawlers.vetting.door import Refused
-from crawlers.windows.records import ListedPhoto, failed, found_of, refused, stored, table
+from crawlers.windows.records import ListedPhoto, failed, listed_photo_of, refused, stored, table
 
 PHOTO = ListedPhoto(
     "flickr:1", "flickr", version="0123456789", original_url="https://x/1_o.jpg", title="t", size_bytes=3
@@ -39,7 +39,7 @@ def test_half_a_character_in_a_title_does_not_spoil_the_table():
 
 def test_a_failed_row_holds_all_that_another_attempt_needs():
     row = table([failed(PHOTO, "HTTP 503", 503, is_transient=True)]).to_pylist()[0]
-    assert found_of(row) == dataclasses.replace(PHOTO, attempts=1)
+    assert listed_photo_of(row) == dataclasses.replace(PHOTO, attempts=1)
 
 
 def test_a_failed_row_says_what_when_how_often_and_whether_it_may_pass():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from corpus.errors import ConfigurationError
 from corpus.text import iso_time
 from crawlers.windows.time_slices import (
-    Done,
+    Step,
     TimeSlice,
     Walk,
     gaps,
@@ -49,7 +49,7 @@ def test_gaps_and_what_is_done_tile_the_whole_and_overlap_nowhere(whole, done):
 
 
 def test_later_crawls_begin_where_the_last_one_ended():
-    before = [Done(TimeSlice(0, 100), TimeSlice(0, 100))]
+    before = [Step(TimeSlice(0, 100), TimeSlice(0, 100))]
     assert spans(TimeSlice(0, 130), before) == [TimeSlice(100, 130)]
     assert spans(TimeSlice(0, 100), before) == []
 
@@ -72,12 +72,12 @@ def test_years_are_cut_where_they_turn_whatever_the_end_is():
 
 
 def test_a_span_that_was_cut_off_is_gone_on_with_as_a_whole():
-    before = [Done(TimeSlice(0, 100), TimeSlice(0, 100)), Done(TimeSlice(100, 125), TimeSlice(100, 200))]
+    before = [Step(TimeSlice(0, 100), TimeSlice(0, 100)), Step(TimeSlice(100, 125), TimeSlice(100, 200))]
     assert spans(TimeSlice(0, 300), before) == [TimeSlice(100, 200), TimeSlice(200, 300)]
 
 
 def test_a_span_that_reaches_beyond_the_time_asked_for_is_not_finished():
-    before = [Done(TimeSlice(0, 50), TimeSlice(0, 200))]
+    before = [Step(TimeSlice(0, 50), TimeSlice(0, 200))]
     assert spans(TimeSlice(0, 100), before) == [TimeSlice(50, 100)]
 
 

@@ -1,4 +1,4 @@
-"""Originals: in ranges or whole, whichever costs less; what becomes of a photo does not depend on the way."""
+"""The fetcher asks for ranges or for the whole file, whichever costs less; a photo's row is the same either way."""
 
 import dataclasses
 from collections import Counter
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from corpus.sections import Rules
-from crawlers.download.fetcher import LANE_DECISIONS, Fetcher, page_instead
+from crawlers.download.fetcher import DECISIONS_KEPT, Fetcher, page_instead
 from crawlers.vetting.door import Door
 from crawlers.windows.records import ListedPhoto
 
@@ -23,22 +23,22 @@ def fetcher(cameras):
 
 
 def test_the_first_photos_of_a_query_are_asked_for_in_ranges(fetcher):
-    found = ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")
+    listed = ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")
     for _ in range(8):
-        assert not fetcher.asks_whole(found)
-        fetcher.lanes["acme-one"].append(False)
-    fetcher.lanes["acme-one"].append(False)
-    assert fetcher.asks_whole(found)
+        assert not fetcher.asks_whole(listed)
+        fetcher.decisions["acme-one"].append(False)
+    fetcher.decisions["acme-one"].append(False)
+    assert fetcher.asks_whole(listed)
 
 
 @pytest.mark.parametrize(("refused", "is_whole"), [(0, True), (4, True), (5, False), (50, False)])
 def test_files_are_asked_for_whole_where_less_than_a_tenth_of_the_last_were_refused(fetcher, refused, is_whole):
-    fetcher.lanes["acme-one"] += [True] * 100 + [True] * refused + [False] * (LANE_DECISIONS - refused)
+    fetcher.decisions["acme-one"] += [True] * 100 + [True] * refused + [False] * (DECISIONS_KEPT - refused)
     assert fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")) is is_whole
 
 
-def test_each_camera_has_decisions_of_its_own(fetcher):
-    fetcher.lanes["acme-one"] += [False] * LANE_DECISIONS
+def test_each_camera_has_its_own_decisions(fetcher):
+    fetcher.decisions["acme-one"] += [False] * DECISIONS_KEPT
     assert fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one"))
     assert not fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-two"))
     assert not fetcher.asks_whole(ListedPhoto("flickr:1", "flickr"))
@@ -72,7 +72,7 @@ def asked(site, since=0):
     return [(request.path, bool(request.range_header)) for request in site.requests[since:] if request.file]
 
 
-def test_what_becomes_of_a_photo_does_not_depend_on_the_way(start_site, make_crawler):
+def test_a_photo_has_the_same_row_whether_it_is_fetched_in_ranges_or_whole(start_site, make_crawler):
     site = start_site()
     by_ranges, whole = make_crawler(site), make_crawler(site)
     assert by_ranges.run("wikimedia", "crawl.header_bytes=1024").exit_code == 0

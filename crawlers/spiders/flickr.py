@@ -7,14 +7,13 @@ with another licence, without an original or without permission to download, get
 import os
 from collections.abc import AsyncIterator, Collection
 from functools import cached_property
-from typing import Any
 
 from corpus.errors import ConfigurationError
 from crawlers.network.quota import quota_name
 from crawlers.network.redaction import redact_logs
 from crawlers.sites import flickr
-from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
-from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
+from crawlers.sites.api_client import ListingFailed, QuerySkipped
+from crawlers.spiders.time_sliced import Listing, Probe, Query, SlicedSpider
 from crawlers.vetting.listing import WrongShape
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
@@ -26,6 +25,7 @@ class FlickrSpider(SlicedSpider):
     """Crawls Flickr by camera and upload time."""
 
     name = source = "flickr"
+    fault = staticmethod(flickr.fault)
     shortest_slice_s = flickr.SHORTEST_SLICE_S
 
     @cached_property
@@ -45,10 +45,6 @@ class FlickrSpider(SlicedSpider):
         """Return the key's name, which is a digest of it, and its calls an hour."""
         return quota_name(self.key), flickr.CALLS_PER_HOUR
 
-    def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
-        """Return what an answer's error means, None for a good answer."""
-        return flickr.fault(answer, retry_after)
-
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the paths of the cameras, after asking for the licences, which also tries the key."""
         redact_logs(self.key)  # now, since Scrapy has set up its log handlers anew a moment ago
@@ -67,9 +63,7 @@ class FlickrSpider(SlicedSpider):
         answer = await self.api.ask(flickr.search_parameters(self.key, query.text, time_slice, 1))
         return Probe(flickr.total(answer) < flickr.SLICE_TOTAL_MAX, answer)
 
-    async def listing(
-        self, query: Query, time_slice: TimeSlice, probe: Probe
-    ) -> tuple[list[ListedPhoto], dict[str, Any]]:
+    async def listing(self, query: Query, time_slice: TimeSlice, probe: Probe) -> Listing:
         """Ask for further pages until one brings nothing new; a slice beyond the API's cap is marked `capped`."""
         allowed = self.context.configuration.sources.flickr.licences
         photos: dict[str, ListedPhoto] = {}

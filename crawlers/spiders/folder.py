@@ -117,25 +117,27 @@ class FolderSpider(PhotoSpider):
         return {name: state for name, state in sorted(files.items()) if (name, *state) not in known}
 
     def _known_files(self, directory: str) -> set[tuple[str, int, int]]:
-        """Return name and state of the files in the windows of a directory that were read by this layout."""
-        return {file for is_former, files in self._windows(directory).values() if not is_former for file in files}
+        """Return name and state of the files in the windows of a directory that this layout has read."""
+        windows = self._windows(directory, of_this_layout=True).values()
+        return {(name, *state) for details in windows for name, state in details["files"].items()}
 
     def _superseded_windows(self, directory: str) -> list[str]:
         """Return a directory's windows of former layouts that hold files which this layout has read as well."""
-        known = self._known_files(directory)
-        windows = self._windows(directory).items()
-        return [window for window, (is_former, files) in windows if is_former and not known.isdisjoint(files)]
+        known, windows = self._known_files(directory), self._windows(directory, of_this_layout=False)
+        return [
+            window
+            for window, details in windows.items()
+            if any((name, *state) in known for name, state in details["files"].items())
+        ]
 
-    def _windows(self, directory: str) -> dict[str, tuple[bool, set[tuple[str, int, int]]]]:
-        """Return of each window of a directory whether a former layout has read it, and name and state of its files."""
+    def _windows(self, directory: str, *, of_this_layout: bool) -> dict[str, dict[str, Any]]:
+        """Return the details of a directory's windows, either those that this layout has read or all others."""
         markers = self.context.markers
         windows = {window: markers.all[window]["details"] for window in markers.windows_of(directory)}
         return {
-            window: (
-                details.get("layout", "exif") != self.layout,
-                {(name, *state) for name, state in details["files"].items()},
-            )
+            window: details
             for window, details in windows.items()
+            if (details.get("layout", "exif") == self.layout) == of_this_layout
         }
 
 

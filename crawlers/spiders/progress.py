@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TextIO, cast
+from typing import TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -52,14 +52,6 @@ class View:
     """Calls that the site's key may make right now; None where the site does not count them."""
 
 
-class Sample(NamedTuple):
-    """How far a crawl had come at one moment."""
-
-    at_s: float
-    photos: int
-    size_bytes: int
-
-
 @dataclass(frozen=True)
 class Pace:
     """The pace of a crawl, over at most the last PACE_OVER_S."""
@@ -73,17 +65,14 @@ class Pace:
         return f"about {duration(photos / self.photos_per_s)} left" if photos > 0 and self.photos_per_s > 0 else ""
 
 
-def sample(view: View, at_s: float) -> Sample:
-    """Return how far a crawl has come."""
-    return Sample(at_s, sum(view.counts.get(state, 0) for state in _STATES), view.counts.get("bytes", 0))
-
-
-def pace_between(first: Sample, last: Sample) -> Pace:
-    """Return the pace from one moment to a later one."""
-    elapsed_s = last.at_s - first.at_s
+def pace_between(first: View, last: View, elapsed_s: float) -> Pace:
+    """Return the pace from one state of a crawl to a later one."""
     if elapsed_s <= 0:
         return Pace()
-    return Pace((last.photos - first.photos) / elapsed_s, (last.size_bytes - first.size_bytes) / 1e6 / elapsed_s)
+    photos, size_bytes = (
+        sum(last.counts.get(name, 0) - first.counts.get(name, 0) for name in names) for names in (_STATES, ("bytes",))
+    )
+    return Pace(photos / elapsed_s, size_bytes / 1e6 / elapsed_s)
 
 
 def progress_line(view: View, pace: Pace) -> str:
@@ -142,7 +131,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.view, self.say, self.clock = view, say, clock
-        self.samples: deque[Sample] = deque()
+        self.samples: deque[tuple[float, View]] = deque()
         self.live: Live | None = None
         if is_terminal:
             console = console or Console(stderr=True)
@@ -184,10 +173,11 @@ class Progress:
 
     def _sample(self) -> tuple[View, Pace]:
         view, now_s = self.view(), self.clock()
-        self.samples.append(sample(view, now_s))
-        while self.samples[0].at_s < now_s - PACE_OVER_S:
+        self.samples.append((now_s, view))
+        while self.samples[0][0] < now_s - PACE_OVER_S:
             self.samples.popleft()
-        return view, pace_between(self.samples[0], self.samples[-1])
+        first_s, first = self.samples[0]
+        return view, pace_between(first, view, now_s - first_s)
 
     def _route(self) -> None:
         # at every tick, since Scrapy sets up its handlers anew at any time

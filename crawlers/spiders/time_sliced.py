@@ -7,7 +7,7 @@ anew, for photos that appear late, and every window once in `revisit_days`, for 
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,6 +46,9 @@ from crawlers.windows.work_units import unit_of
 
 DAY_S = 86400
 
+Listing = tuple[list[ListedPhoto], dict[str, Any]]
+"""The photos of a slice, and what its marker should say of the listing."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -64,8 +67,10 @@ class Probe:
 
 
 class SlicedSpider(PhotoSpider):
-    """Base of the spiders that ask an API for slices of time: each implements `queries` to `fault`."""
+    """Base of the spiders that ask an API for slices of time: each implements `queries` to `gone`."""
 
+    fault: Callable[[Answer, str | None], Fault | None]
+    """Returns what an answer's error means, None for a good answer, given the Retry-After header."""
     shortest_slice_s: int
     queries_overlap = False
     """Whether several queries find the same upload."""
@@ -78,18 +83,12 @@ class SlicedSpider(PhotoSpider):
         """Ask whether the site will list all of a slice."""
         raise NotImplementedError
 
-    async def listing(
-        self, query: Query, time_slice: TimeSlice, probe: Probe
-    ) -> tuple[list[ListedPhoto], dict[str, Any]]:
-        """Return the photos of a slice, and what the marker should say of the listing."""
+    async def listing(self, query: Query, time_slice: TimeSlice, probe: Probe) -> Listing:
+        """Return all photos of a slice, or as many as the site will list."""
         raise NotImplementedError
 
     async def gone(self, photos: Collection[str]) -> set[str]:
         """Return which of the photos that a listing lacks the site has really lost."""
-        raise NotImplementedError
-
-    def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
-        """Return what an answer's error means, None for a good answer."""
         raise NotImplementedError
 
     def configure(self, context: CrawlContext) -> None:
@@ -106,7 +105,7 @@ class SlicedSpider(PhotoSpider):
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
         downloader = PhotoDownloader(store, fetcher, refused_uploads, context.counts)
         at_once = site.file_requests + PHOTOS_AHEAD
-        self.context, self.site, self.refused_uploads = context, site, refused_uploads
+        self.context, self.site = context, site
         self.windows = WindowRunner(context, downloader.download, at_once, refused_uploads)
         self.api = Api(site.api_url, self._download, self.fault, crawl.retries)
         self.unfinished: defaultdict[str, list[TimeSlice]] = defaultdict(list)
@@ -120,8 +119,8 @@ class SlicedSpider(PhotoSpider):
     async def crawl(self) -> None:
         """Crawl the open time of every query and what is due behind it; a query whose listing fails stays open."""
         context = self.context
-        if self.refused_uploads is not None:
-            await in_thread(self.refused_uploads.read, context.markers.all)
+        if self.windows.refused_uploads is not None:
+            await in_thread(self.windows.refused_uploads.read, context.markers.all)
         for details in await in_thread(unfinished_windows, context.store, self.source):
             self.unfinished[details["query"]].append(TimeSlice(*details["span"]))
         async for query in self.queries():

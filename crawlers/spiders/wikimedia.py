@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from crawlers.sites import mediawiki
-from crawlers.sites.api_client import Answer, Fault, ListingFailed, QuerySkipped
-from crawlers.spiders.time_sliced import Probe, Query, SlicedSpider
+from crawlers.sites.api_client import Answer, ListingFailed, QuerySkipped
+from crawlers.spiders.time_sliced import Listing, Probe, Query, SlicedSpider
 from crawlers.vetting.listing import WrongShape
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
@@ -30,12 +30,9 @@ class WikimediaSpider(SlicedSpider):
     """Crawls Wikimedia Commons, or another wiki, by category."""
 
     name = source = "wikimedia"
+    fault = staticmethod(mediawiki.fault)
     shortest_slice_s = mediawiki.SHORTEST_SLICE_S
     queries_overlap = True
-
-    def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
-        """Return what an answer's error means, None for a good answer."""
-        return mediawiki.fault(answer, retry_after)
 
     async def queries(self) -> AsyncIterator[Query]:
         """Yield the searches, then the categories, level by level and each once: on Commons they contain each other."""
@@ -75,9 +72,7 @@ class WikimediaSpider(SlicedSpider):
         answer = await self.api.ask(mediawiki.members_parameters(query.text, time_slice))
         return Probe("continue" not in answer, answer)
 
-    async def listing(
-        self, query: Query, time_slice: TimeSlice, probe: Probe
-    ) -> tuple[list[ListedPhoto], dict[str, Any]]:
+    async def listing(self, query: Query, time_slice: TimeSlice, probe: Probe) -> Listing:
         """Ask for all properties of a slice's files, unless the probe has found none."""
         if query.text.startswith(SEARCH):
             return await self._search(query, time_slice)
@@ -114,7 +109,7 @@ class WikimediaSpider(SlicedSpider):
     def _photos(self, pages: Pages, query: Query) -> list[ListedPhoto]:
         return [mediawiki.found(page, query.claimed_camera, self.judge) for page in pages.values()]
 
-    async def _search(self, query: Query, time_slice: TimeSlice) -> tuple[list[ListedPhoto], dict[str, Any]]:
+    async def _search(self, query: Query, time_slice: TimeSlice) -> Listing:
         if query.text not in self._searched:
             pages: Pages = {}
             await self._add_pages(pages, mediawiki.search_parameters(query.text.removeprefix(SEARCH)))

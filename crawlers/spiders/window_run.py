@@ -7,7 +7,7 @@ are in work at once; how many requests may be sent at once is up to the site's l
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -52,7 +52,7 @@ class WindowRunner:
         window: str,
         photos: Collection[ListedPhoto],
         details: dict[str, Any],
-        kept: list[Row] | None = None,
+        kept: Iterable[Row] = (),
         *,
         relist: bool = False,
         is_listed: bool = False,
@@ -62,18 +62,32 @@ class WindowRunner:
         `relist`: whether the marker asks for a new listing. `is_listed`: whether the site has just listed the window.
         Raises LeaseLost where another process has taken over the unit.
         """
+        context = self.context
+        checkpoint = Checkpoint(context.store, context.source, window, context.fingerprint, details)
         try:
-            await in_thread(self.context.units.check_lease)
-            await self._run(window, photos, details, kept or [], relist=relist, is_listed=is_listed)
+            await in_thread(context.units.check_lease)
+            self.window, self.total, self.done = window, len(photos), 0
+            context.counts["found"] += len(photos)
+            rows = await self._rows_of(photos, checkpoint) if photos else []
+            rows = await in_thread(self._without_forgotten, [*rows, *kept])
+            await in_thread(context.units.check_lease)
+            await in_thread(
+                self._publish, window, rows, marker_of(rows, details, context.fingerprint, relist=relist), is_listed
+            )
+            await in_thread(checkpoint.clear)
         except LeaseLost:
             raise
         # Whatever it is (a full disk, a mistake of ours): this window stays as it was and is done again, the others
         # go on, and the crawl ends without a receipt.
         except Exception as error:
-            self.context.problems.append(f"window {window}: {error!r}")
+            context.problems.append(f"window {window}: {error!r}")
             logger.exception("window %s could not be finished and stays open", window)
             return False
-        await in_thread(self.context.markers.reread, window)
+        if self.refused_uploads is not None:
+            self.refused_uploads.add(window, rows)
+        context.counts["windows"] += 1
+        context.counts["capped"] += bool(details.get("capped"))
+        await in_thread(context.markers.reread, window)
         return True
 
     async def maintain_all(self) -> None:
@@ -114,69 +128,35 @@ class WindowRunner:
         may_lift = context.has_learned and marker["refused"]
         return bool(are_rules_new or may_lift or due_photos(marker, context.started_at))
 
-    async def _run(
-        self,
-        window: str,
-        photos: Collection[ListedPhoto],
-        details: dict[str, Any],
-        kept: list[Row],
-        *,
-        relist: bool,
-        is_listed: bool,
-    ) -> None:
-        context = self.context
-        self.window, self.total, self.done = window, len(photos), 0
-        context.counts["found"] += len(photos)
-        checkpoint = Checkpoint(context.store, context.source, window, context.fingerprint, details)
-        rows = await self._rows_of(photos, checkpoint) if photos else []
-        if len(rows) != len(photos):
-            raise StageError(f"{window}: {len(photos)} photos were listed, but there are {len(rows)} rows")
-        rows = await in_thread(self._without_forgotten, rows + kept)
-        await in_thread(context.units.check_lease)
-        marker = marker_of(rows, details, context.fingerprint, relist=relist)
-        await in_thread(self._publish, window, rows, marker, is_listed)
-        await in_thread(checkpoint.clear)
-        if self.refused_uploads is not None:
-            self.refused_uploads.add(window, rows)
-        context.counts["windows"] += 1
-        context.counts["capped"] += bool(details.get("capped"))
-
     async def _rows_of(self, photos: Collection[ListedPhoto], checkpoint: Checkpoint) -> list[Row]:
+        context = self.context
         earlier = await in_thread(checkpoint.read)
-        forgotten = await in_thread(taken_down, self.context.store)
+        forgotten = await in_thread(taken_down, context.store)
         waiting, rows = deque(photos), list[Row]()
 
         async def work() -> None:
             try:
                 while waiting:
-                    row = await self._row_of(waiting.popleft(), earlier, forgotten, checkpoint)
+                    listed = waiting.popleft()
+                    row = earlier.get((listed.photo, listed.version))
+                    if listed.photo in forgotten:
+                        row = forgotten_row(vars(listed))
+                    elif row is None:
+                        row = await self.row_of(listed)
+                        if part := checkpoint.add(row):
+                            await in_thread(checkpoint.write, *part)
                     rows.append(row)
                     self.done += 1
-                    self.context.counts[str(row["state"])] += 1
-                    self.context.reasons.update(row["reasons"] or ())
+                    context.counts[str(row["state"])] += 1
+                    context.reasons.update(row["reasons"] or ())
             except BaseException:
                 waiting.clear()  # the other workers finish the photos they have in hand
                 raise
 
         await all_of(work() for _ in range(min(self.at_once, len(photos))))
+        if len(rows) != len(photos):
+            raise StageError(f"{len(photos)} photos were listed, but there are {len(rows)} rows")
         return rows
-
-    async def _row_of(
-        self,
-        listed: ListedPhoto,
-        earlier: Mapping[tuple[str, str | None], Row],
-        forgotten: Collection[str],
-        checkpoint: Checkpoint,
-    ) -> Row:
-        if listed.photo in forgotten:
-            row = forgotten_row(vars(listed))
-        elif (known := earlier.get((listed.photo, listed.version))) is not None:
-            return known
-        else:
-            row = await self.row_of(listed)
-        if part := checkpoint.add(row):
-            await in_thread(checkpoint.write, *part)
-        return row
 
     def _without_forgotten(self, rows: list[Row]) -> list[Row]:
         """Return rows as the takedown list leaves them now; originals that came in meanwhile are removed."""

@@ -62,12 +62,12 @@ def jpeg(
 
 @pytest.fixture(scope="session")
 def make_jpeg() -> Callable[..., bytes]:
-    """Return the maker of JPEGs."""
+    """Return the function that makes JPEGs."""
     return jpeg
 
 
 def with_long_header(data: bytes, segment_bytes: int = 30_000, segments: int = 3) -> bytes:
-    """Return a JPEG whose scan begins far behind the first range."""
+    """Return a JPEG whose scan begins far beyond the first range."""
     segment = b"\xff\xe9" + segment_bytes.to_bytes(2, "big") + bytes(segment_bytes - 2)
     return data[:2] + segment * segments + data[2:]
 
@@ -178,7 +178,7 @@ def cameras(cameras_file: Path) -> Catalogue:
 
 @pytest.fixture(scope="session")
 def start_site(uploads: Uploads, cameras: Catalogue) -> Iterator[Callable[..., PhotoSite]]:
-    """Return what starts a site; all are stopped at the end."""
+    """Return a function that starts a site; all sites are stopped at the end."""
     sites: list[PhotoSite] = []
 
     def start(of: Uploads = uploads, **behaviour: Any) -> PhotoSite:
@@ -285,7 +285,7 @@ class Crawler:
 def make_crawler(
     tmp_path_factory: pytest.TempPathFactory, repository: Path, cameras_file: Path
 ) -> Callable[[PhotoSite | None], Crawler]:
-    """Return what makes a crawler, with an empty store of its own, for a site."""
+    """Return a function that makes a crawler for a site, with an empty store of its own."""
 
     def make(site: PhotoSite | None = None) -> Crawler:
         folder = tmp_path_factory.mktemp("crawl")

@@ -22,7 +22,7 @@ def fetcher(cameras):
     return Fetcher(nobody, Door(cameras, cameras, Rules(), 1 << 20), header_bytes=4096)
 
 
-def test_the_first_photos_of_a_query_are_asked_for_in_ranges(fetcher):
+def test_the_first_photos_of_a_query_are_fetched_in_ranges(fetcher):
     listed = ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")
     for _ in range(8):
         assert not fetcher.asks_whole(listed)
@@ -32,7 +32,7 @@ def test_the_first_photos_of_a_query_are_asked_for_in_ranges(fetcher):
 
 
 @pytest.mark.parametrize(("refused", "is_whole"), [(0, True), (4, True), (5, False), (50, False)])
-def test_files_are_asked_for_whole_where_less_than_a_tenth_of_the_last_were_refused(fetcher, refused, is_whole):
+def test_files_are_fetched_whole_where_less_than_a_tenth_of_the_last_were_refused(fetcher, refused, is_whole):
     fetcher.decisions["acme-one"] += [True] * 100 + [True] * refused + [False] * (DECISIONS_KEPT - refused)
     assert fetcher.asks_whole(ListedPhoto("flickr:1", "flickr", claimed_camera="acme-one")) is is_whole
 
@@ -45,7 +45,7 @@ def test_each_camera_has_its_own_decisions(fetcher):
 
 
 @pytest.mark.parametrize(("size_bytes", "is_whole"), [(None, False), (8192, True), (8193, False)])
-def test_a_file_known_to_be_hardly_longer_than_a_header_is_asked_for_whole(fetcher, size_bytes, is_whole):
+def test_a_file_known_to_be_hardly_longer_than_a_header_is_fetched_whole(fetcher, size_bytes, is_whole):
     assert fetcher.asks_whole(ListedPhoto("wikimedia:1", "wikimedia", size_bytes=size_bytes)) is is_whole
 
 
@@ -63,7 +63,7 @@ def test_a_file_known_to_be_hardly_longer_than_a_header_is_asked_for_whole(fetch
         (bytes(10), None),
     ],
 )
-def test_a_page_is_told_from_a_picture_of_another_kind(data, what):
+def test_a_page_is_distinguished_from_a_picture_of_another_kind(data, what):
     assert page_instead(data) == what
 
 
@@ -97,7 +97,7 @@ def genuine(uploads):
     return dataclasses.replace(uploads, listed=many).write_again()
 
 
-def test_where_nothing_is_refused_a_photo_soon_costs_one_request(genuine, start_site, make_crawler):
+def test_where_nothing_is_refused_photos_soon_cost_one_request_each(genuine, start_site, make_crawler):
     site = start_site(genuine)
     crawler = make_crawler(site)
     assert crawler.run("flickr", "sources.flickr.file_requests=1", "cameras=[acme-one]").exit_code == 0
@@ -109,7 +109,7 @@ def test_where_nothing_is_refused_a_photo_soon_costs_one_request(genuine, start_
     assert sum(requests.values()) <= PHOTOS + 11
 
 
-def test_photos_that_the_catalogue_gives_to_two_cameras_fail_for_now_with_the_sentence(
+def test_photos_that_the_catalogue_gives_to_two_cameras_fail_with_a_sentence_and_are_retried(
     start_site, make_crawler, cameras_file
 ):
     crawler = make_crawler(start_site())

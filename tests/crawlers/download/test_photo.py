@@ -6,7 +6,7 @@ from crawlers.download.photo import differs
 from crawlers.windows.records import ListedPhoto
 
 
-def test_bytes_are_held_against_what_the_site_states():
+def test_bytes_are_compared_with_what_the_site_states():
     photo = ListedPhoto("flickr:1", "flickr", size_bytes=3)
     assert differs(photo, b"abc") is None
     assert "states 3 bytes and served 2" in differs(photo, b"ab")

@@ -15,7 +15,7 @@ given after they have ended, removes that too. Exit code 1: something could not 
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -114,9 +114,7 @@ def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[
     originals = remove_originals(store, traces.keys())
     facts = remove_facts(store, traces.keys(), problems)
     return {
-        photo: Traces(
-            rows[photo], originals[photo], facts[photo], trace.is_known, trace.versions, trace.pages, trace.sha256
-        )
+        photo: replace(trace, rows=rows[photo], originals=originals[photo], facts=facts[photo])
         for photo, trace in traces.items()
     }
 

@@ -117,9 +117,9 @@ class PhotoSpider(scrapy.Spider):
             self.logger.error("%s", error)
         finally:
             progress.stop()
-        nothing: tuple[Any, ...] = ()
-        for each in nothing:  # Scrapy wants a generator; what it yields would be scheduled
-            yield each
+        requests: tuple[scrapy.Request, ...] = ()
+        for request in requests:  # Scrapy wants a generator; what it yields would be scheduled
+            yield request
 
     def sweep(self) -> None:
         """Remove what killed crawls have left: unfinished files, and checkpoints that nobody needs any more."""

@@ -160,9 +160,9 @@ class SlicedSpider(PhotoSpider):
             probe = await self.probe(query, time_slice)
             if not probe.fits and walk.halve(step):
                 continue
-            photos, said = await self._list(query, time_slice, probe)
+            photos, listing_details = await self._list(query, time_slice, probe)
             window = window_name(time_slice, query.text)
-            details = {"query": query.text, "window": list(time_slice), "span": list(step.span), **said}
+            details = {"query": query.text, "window": list(time_slice), "span": list(step.span), **listing_details}
             if details.get("capped"):
                 self.logger.warning("%s: the site lists only a part of %s", query.text, window)
             if await self.windows.run(window, photos.values(), details, is_listed=True):
@@ -178,23 +178,25 @@ class SlicedSpider(PhotoSpider):
         if marker is None or marker.get("fingerprint") != self.context.fingerprint or not self._is_due(window, marker):
             return
         time_slice = TimeSlice(*marker["details"]["window"])
-        photos, said = await self._list(query, time_slice, await self.probe(query, time_slice))
+        photos, listing_details = await self._list(query, time_slice, await self.probe(query, time_slice))
         rows = await in_thread(self.windows.read, window)
         missing = {row["photo"] for row in rows if row["state"] == "stored"} - photos.keys()
         gone = await self.gone(missing) if missing else set()
         update = apply_listing(rows, photos, gone, are_rules_new=bool(marker.get("relist")))
         self.context.counts["deleted"] += len(gone)
-        await self.windows.run(window, update.to_fetch, {**marker["details"], **said}, update.kept, is_listed=True)
+        await self.windows.run(
+            window, update.to_fetch, {**marker["details"], **listing_details}, update.kept, is_listed=True
+        )
 
     async def _list(
         self, query: Query, time_slice: TimeSlice, probe: Probe
     ) -> tuple[dict[str, ListedPhoto], dict[str, Any]]:
         """Return what `listing` does, the photos by key; where the site lists one twice, the first entry counts."""
-        photos, said = await self.listing(query, time_slice, probe)
+        photos, listing_details = await self.listing(query, time_slice, probe)
         by_key: dict[str, ListedPhoto] = {}
         for listed in photos:
             by_key.setdefault(listed.photo, listed)
-        return by_key, said
+        return by_key, listing_details
 
     def _walk(self, query: Query, year: TimeSlice) -> Walk:
         """Return a walk through the time of a query's year that no whole window covers."""

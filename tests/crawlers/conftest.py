@@ -73,7 +73,7 @@ def with_long_header(data: bytes, segment_bytes: int = 30_000, segments: int = 3
 
 
 def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
-    """Return file name → (bytes, camera it is listed under, reasons that must refuse it at the door)."""
+    """Return file name → (bytes, camera it is listed under, reasons for which its header must be refused)."""
     photos: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
         f"genuine-{number}.jpg": (jpeg(number), "acme-one", ()) for number in range(4)
     }
@@ -96,7 +96,7 @@ def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
 
 
 def upload(number: int, site: str, file: str, camera: str, data: bytes, reasons: tuple[str, ...] = ()) -> Upload:
-    """Return an upload of a file, one an hour."""
+    """Return an upload of a file; number n was uploaded in hour n."""
     return Upload(
         id=str(1000 + number + (5000 if site == "wikimedia" else 0)),
         site=site,
@@ -131,7 +131,7 @@ class Uploads:
         return (self.folder / upload.file).read_bytes()
 
     def write_again(self) -> "Uploads":
-        """Return the same in a folder beside, with this listing."""
+        """Return a copy in a folder beside this one, with the present listing."""
         folder = self.folder.with_name(f"{self.folder.name}-{len(list(self.folder.parent.iterdir()))}")
         return write_uploads(folder, self.listed, {path.name: path.read_bytes() for path in self.folder.glob("*.jpg")})
 

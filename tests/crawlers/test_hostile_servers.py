@@ -250,7 +250,7 @@ def test_a_stored_original_is_one_file_and_never_joined_from_two(rows, crawler, 
 
 @pytest.mark.parametrize("oddity", [oddity for oddity in ODDITIES if oddity.startswith("endless")])
 def test_an_endless_answer_is_stopped(oddity, rows, server):
-    # what is under way in the sockets' buffers comes on top of the limit of 1 MiB, or of the few KB of what is no JPEG
+    # beyond the limit of 1 MiB (or the few KB of what is no JPEG) there is what is still in the sockets' buffers
     assert server.sent_bytes[f"/{oddity}"] < 32 << 20
 
 

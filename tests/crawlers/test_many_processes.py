@@ -114,9 +114,9 @@ def test_a_crawl_whose_unit_was_taken_over_leaves_it_at_once_and_returns_to_it_l
         taken = held[0].with_name(held[0].name.replace(".0.json", ".1.json"))
         taken.write_text(json.dumps(theirs | {"expires_at_s": time.time() + 600}))
         time.sleep(6)
-        assert process.poll() is None  # the other units are done, this one is waited for
+        assert process.poll() is None  # it has done the other units and waits for this one
         taken.unlink()
-        held[0].unlink()  # whoever releases a lease takes those before it along
+        held[0].unlink()  # releasing a lease removes those before it, too
         assert process.wait(60) == 0
         assert "taken over" in process.stderr.read()
     finally:

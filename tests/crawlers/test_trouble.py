@@ -34,7 +34,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(start_site, make_cra
     refused = [request for request in site.requests if request.status == 429]
     after = [request for request in site.requests if request.at_s > max(each.at_s for each in refused)]
     assert len(refused) == 2
-    # at most the one request already on its way came before the pause was over; no upper bound: clocks are patient
+    # at most one request, already sent, arrives before the pause is over; no upper bound, since a busy machine is slow
     early = [each for each in after if each.at_s < max(request.at_s for request in refused) + 1.9]
     assert early == []
 
@@ -51,7 +51,7 @@ def test_a_site_that_puts_off_every_third_request_loses_no_photo_and_all_request
     assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))
     put_off_s = [request.at_s for request in site.requests if request.status == 429]
     assert len(put_off_s) > 5
-    # a quarter of a second: what was on its way when the answer came
+    # a quarter of a second: requests that were sent before the answer arrived
     early = [
         request for request in site.requests for at_s in put_off_s if at_s + 0.25 < request.at_s < at_s + pause_s - 0.1
     ]
@@ -78,7 +78,7 @@ def test_a_server_that_ignores_ranges_is_stopped_once_a_header_is_refused(
     assert stored_of(crawler, "flickr") == to_keep
     reasons = {row["photo"]: tuple(row["reasons"]) for row in crawler.rows("flickr")}
     expected = {f"flickr:{each.id}": each.expected_reasons for each in uploads.of("flickr")}
-    # what the listing refuses has its reason alone
+    # photos that the listing refuses have only its reason
     assert reasons == {
         photo: ("not_native_size",) if "not_native_size" in all_of_them else all_of_them
         for photo, all_of_them in expected.items()

@@ -68,7 +68,7 @@ def test_a_page_is_distinguished_from_a_picture_of_another_kind(data, what):
 
 
 def asked(site, since=0):
-    """Return the files asked for, one by one: path, and whether a range of it was."""
+    """Return the requests of files in order: the path, and whether a range was asked for."""
     return [(request.path, bool(request.range_header)) for request in site.requests[since:] if request.file]
 
 
@@ -77,7 +77,9 @@ def test_a_photo_has_the_same_row_whether_it_is_fetched_in_ranges_or_whole(start
     by_ranges, whole = make_crawler(site), make_crawler(site)
     assert by_ranges.run("wikimedia", "crawl.header_bytes=1024").exit_code == 0
     before = len(site.requests)
-    assert whole.run("wikimedia", "crawl.header_bytes=1048576").exit_code == 0  # a wiki states sizes: all are below
+    assert (
+        whole.run("wikimedia", "crawl.header_bytes=1048576").exit_code == 0
+    )  # a wiki states sizes, and all are smaller
     assert all(is_range for _, is_range in asked(site)[: len(asked(site)) - len(asked(site, before))])
     assert not any(is_range for _, is_range in asked(site, before))
     rows = by_ranges.rows("wikimedia")
@@ -104,7 +106,7 @@ def test_where_nothing_is_refused_photos_soon_cost_one_request_each(genuine, sta
     assert {row["state"] for row in crawler.rows("flickr")} == {"stored"}
     requests = Counter(path for path, _ in asked(site))
     assert len(requests) == PHOTOS
-    # nine photos decide; two are in work at a time, so one or two more begin before the last of them is there
+    # nine photos decide; two are in work at a time, so one or two more start before the last of the nine is done
     assert sorted(requests.values())[-9:] == [2] * 9
     assert sum(requests.values()) <= PHOTOS + 11
 

@@ -8,7 +8,7 @@ from corpus.sections import Rules
 from crawlers.download.transfer import FOREIGN_MAX_BYTES, ContentRange, Span, Transfer, content_range
 from crawlers.vetting.door import Accepted, Door, Refused
 
-UNKNOWN = "unknown"  # what stands for the length of a body whose length is not said
+UNKNOWN = "unknown"  # the length of a body whose length is not stated
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_shorter_range_than_asked_for_is_received_too(door):
     [
         ("bytes 0-8000/90000", 8001),  # beyond what was asked
         ("bytes 1-7999/90000", 7999),  # begins elsewhere
-        ("bytes 0-7999/90000", 7999),  # its length is another than its range
+        ("bytes 0-7999/90000", 7999),  # its length differs from its range
         ("bytes 0-7999/90000", 90000),
     ],
 )

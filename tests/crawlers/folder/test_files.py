@@ -96,7 +96,7 @@ def test_pipes_and_sockets_have_an_entry_and_reading_them_does_not_block(root):
 
 
 def test_a_folder_that_cannot_be_listed_has_its_own_entry(root):
-    # no rights are needed for this, and root's own do not help: its path is longer than a path may be
+    # works without special rights and even for root: its path is longer than a path may be
     inside = os.open(root, os.O_RDONLY)
     for _ in range(20):
         os.mkdir("x" * 250, dir_fd=inside)

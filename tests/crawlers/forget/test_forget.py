@@ -123,7 +123,7 @@ class Shelf:
             is_table = name.endswith(".parquet")
             yield name, str(pq.read_table(path).to_pylist()) if is_table else path.read_bytes().decode()
 
-    def telling(self, *marks: str) -> set[str]:
+    def files_with(self, *marks: str) -> set[str]:
         """Return the files that contain any of some texts."""
         return {name for name, text in self.texts() if any(mark in text for mark in marks)}
 
@@ -136,9 +136,9 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def test_no_file_says_anything_about_a_forgotten_photo(shelf, capsys):
-    assert len(shelf.telling(*MARKS)) == 12  # else the next assertion says nothing
+    assert len(shelf.files_with(*MARKS)) == 12  # else the next assertion proves nothing
     assert shelf.forget(GONE, "wikimedia:99") == 0
-    assert shelf.telling(*MARKS) == set()
+    assert shelf.files_with(*MARKS) == set()
     said = capsys.readouterr().out
     assert f"{GONE}: 3 originals, 5 rows, 3 rows of facts removed" in said
     assert "wikimedia:99: 1 original, 1 row, 0 rows of facts removed" in said
@@ -242,7 +242,7 @@ def test_when_killed_before_any_write_the_next_run_finishes_the_work(tmp_path, m
                 break
             except Killed:
                 shelf.free_leases()
-        # before the first write there is no list yet that could be seen to
+        # before the first write there is no list yet to go through
         shelf.forget(*((GONE,), (), ("https://www.flickr.com/photos/Ann/4711/",))[writes % 3 if writes else 0])
         assert _undated(shelf.files()) == _undated(whole.files())
     assert writes > 10
@@ -250,12 +250,12 @@ def test_when_killed_before_any_write_the_next_run_finishes_the_work(tmp_path, m
 
 def test_a_page_of_a_wiki_is_still_known_after_its_records_are_gone(shelf, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        # the list, the records and the marker are written, the lease is given back; the original is still there
+        # the list, the records and the marker are written and the lease is released; the original is still there
         _die_after(patch, 4)
         with pytest.raises(Killed):
             shelf.forget(COMMONS)
     shelf.free_leases()
-    assert shelf.telling("Ann_at") == set()
+    assert shelf.files_with("Ann_at") == set()
     assert shelf.forget("https://commons.m.wikimedia.org/wiki/File:Ann at höme.jpg") == 0
     assert "wikimedia:99: 1 original" in capsys.readouterr().out
     assert not shelf.store.exists(original_path("wikimedia:99", version_of("v")))
@@ -319,9 +319,9 @@ def test_without_a_photo_the_command_removes_what_a_crawl_wrote_meanwhile(shelf)
     shelf.forget(GONE, "wikimedia:99")
     shelf.original(GONE, "v")
     shelf.window("flickr/w9", [shelf.row(GONE), shelf.row(STAYS)])
-    assert shelf.telling(*MARKS)
+    assert shelf.files_with(*MARKS)
     assert shelf.forget() == 0
-    assert shelf.telling(*MARKS) == set()
+    assert shelf.files_with(*MARKS) == set()
 
 
 def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
@@ -330,7 +330,7 @@ def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
     said = capsys.readouterr().out
     assert said.count("not looked through: crawl/flickr/w2/records.parquet: cannot be read") == 1
     shelf.store.remove("crawl/flickr/w2")
-    assert shelf.telling("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
+    assert shelf.files_with("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
 
 
 def test_another_photo_with_the_same_bytes_is_named_for_a_person_to_decide(shelf, capsys):

@@ -112,7 +112,7 @@ def test_the_records_have_the_schema_and_what_attribution_needs(rows, crawler, u
 
 
 def test_the_key_is_in_no_log_and_in_no_file_of_the_store(crawl, crawler):
-    assert "api_key=[key]" in crawl.log  # the addresses are logged, and were looked through
+    assert "api_key=[key]" in crawl.log  # addresses are logged, and redacted
     assert API_KEY not in crawl.log
     assert not [name for name, data in crawler.tree_of_bytes().items() if API_KEY.encode() in data]
 

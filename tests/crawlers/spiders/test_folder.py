@@ -38,7 +38,7 @@ def plant(uploads, root, files):
 
 
 def plant_tree(uploads, root):
-    """Make a tree with every kind of photograph in two directories, and files that are none."""
+    """Make a tree with every kind of photograph in two directories, and with files that are no photographs."""
     names = sorted(path.name for path in uploads.folder.glob("*.jpg"))
     plant(uploads, root, {f"{('second/part', 'Acme One')[i % 2]}/{name}": name for i, name in enumerate(names)})
     (root / "note.txt").write_text("not a photo")
@@ -142,14 +142,14 @@ def test_only_new_and_changed_files_are_read_and_they_form_new_windows(again, up
     before, old = crawler.tree_of_bytes(), rows_of(crawler)
     plant(uploads, tree, {"third/new.jpg": "edited.jpg"})
     (changed,) = tree.rglob("genuine-2.jpg")
-    changed.unlink()  # the store has a link to it: written into, the original would change too
+    changed.unlink()  # the store links to it: writing into it would change the original, too
     shutil.copy(uploads.folder / "genuine-3.jpg", changed)
     for _ in range(2):  # the second finds nothing new
         crawl = crawler.run("folder")
         assert crawl.exit_code == 0, crawl.log
     after = crawler.tree_of_bytes()
     tried = {path: data for path, data in after.items() if before.get(path, data) != data}
-    assert all("/top-" in path for path in tried)  # the link that leads to itself is tried again
+    assert all("/top-" in path for path in tried)  # the link to itself is retried
     new = [name for name in crawler.store.done_names("crawl/folder") if f"crawl/folder/{name}/_done.json" not in before]
     rows = [row for name in new for row in crawler.store.read_table(f"crawl/folder/{name}/records.parquet").to_pylist()]
     path = changed.relative_to(tree).as_posix()
@@ -170,7 +170,7 @@ def test_another_layout_reads_the_files_again(again):
     assert crawler.run("folder").exit_code == 0
     labelled = {row["photo"] for row in crawler.rows("folder") if row["labelled_camera"] == "acme-one"}
     assert labelled == {f"folder:{path}" for path in before if path.startswith("Acme One/")}
-    # and what the former layout said of them is nobody's any more
+    # and the rows of the former layout are gone
     assert sorted(row["photo"] for row in crawler.rows("folder")) == sorted(f"folder:{path}" for path in before)
 
 
@@ -291,7 +291,7 @@ def test_a_file_that_has_vanished_has_a_failed_row_and_is_retried(ingest):
 
 def test_a_file_that_is_too_large_is_refused_without_reading_it(ingest, tmp_path, uploads):
     plant(uploads, tmp_path / "tree", {"large.jpg": "two.jpg"})
-    os.truncate(tmp_path / "tree" / "large.jpg", 1 << 40)  # has holes: takes no room
+    os.truncate(tmp_path / "tree" / "large.jpg", 1 << 40)  # a sparse file, which takes no room
     row = ingest("large.jpg")
     assert (row["reasons"], row["size_bytes"]) == (["too_large"], 1 << 40)
 

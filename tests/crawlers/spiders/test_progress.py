@@ -43,7 +43,7 @@ def shown(renderable, width=120):
 
 @pytest.fixture
 def log_by():
-    """Return what makes a handler the root logger's only one; what it had before comes back at the end."""
+    """Return a function that makes a handler the root logger's only one; the former ones are restored at the end."""
     handlers, level = logging.root.handlers[:], logging.root.level
 
     def take(handler, form="%(levelname)s: %(message)s"):

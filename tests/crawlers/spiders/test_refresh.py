@@ -77,7 +77,7 @@ def test_photos_that_appear_late_are_found_within_the_look_back(start_site, make
     late = dataclasses.replace(of_now[0], site=source, id="7777", title="Late")
     site.add(late)
     grow_old(crawler, source, 1)
-    run(crawler, source)  # the window's end, a moment ago, is within two days
+    run(crawler, source)  # the window ended a moment ago, so within two days
     (row,) = rows_by_photo(crawler, source)[f"{source}:7777"]
     assert row["state"] == "stored"
     assert all(len(rows) == 1 for rows in rows_by_photo(crawler, source).values())
@@ -133,7 +133,7 @@ def test_a_deleted_photo_is_marked_and_its_original_stays(world, uploads, source
 def test_refused_photos_are_fetched_again_only_when_other_rules_would_let_them_in(world, uploads):
     site, crawler = world("flickr")
     before = len(site.requests)
-    run(crawler, "flickr", "rules.quality_factor_min=96")  # stricter: nothing is asked for
+    run(crawler, "flickr", "rules.quality_factor_min=96")  # stricter: nothing is fetched
     assert file_requests(site, before) == []
     run(crawler, "flickr", "rules.native_size=false")
     rows = {photo: rows[0] for photo, rows in rows_by_photo(crawler, "flickr").items()}
@@ -141,7 +141,7 @@ def test_refused_photos_are_fetched_again_only_when_other_rules_would_let_them_i
     assert by_file["resized.jpg"]["state"] == "stored"
     assert by_file["edited-and-resized.jpg"]["reasons"] == ["edited_by_software"]
     asked = {path.rpartition("/")[2].partition("_")[0] for path in file_requests(site, before)}
-    # the latter's listing, which refused it, said nothing of an editor
+    # the latter was refused by its listing, which did not mention an editor
     assert asked == {each.id for each in uploads.of("flickr") if each.file in ("resized.jpg", "edited-and-resized.jpg")}
     between = len(site.requests)
     run(crawler, "flickr", "rules.native_size=false")

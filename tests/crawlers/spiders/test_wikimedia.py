@@ -78,7 +78,7 @@ def test_a_file_that_is_not_what_the_site_states_is_not_stored(start_site, make_
     data = bytearray(folder.data(spoilt))
     data[-100] ^= 1
     (folder.folder / spoilt.file).write_bytes(data)
-    (folder.folder / other.file).write_bytes(PNG)  # and one is no JPEG, by what the wiki says of it
+    (folder.folder / other.file).write_bytes(PNG)  # and one that is no JPEG according to the wiki
     site = start_site(folder)
     crawler = make_crawler(site)
     assert crawler.run("wikimedia", "cameras=[acme-one]").exit_code == 0

@@ -52,9 +52,9 @@ class PhotoSpider(scrapy.Spider):
     """The calls of the site's key, where the site counts them."""
     has_succeeded = False
     query = ""
-    """The current query, of `queries` in all where that is known; shown while the crawl runs."""
     query_number = 0
     queries_total = 0
+    """The current query, its number and, where that is known, how many there are: shown while the crawl runs."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:

@@ -96,7 +96,9 @@ class FolderSpider(PhotoSpider):
             details = {"directory": directory, "files": some, "layout": self.layout}
             digest = hashlib.sha256(json.dumps(details).encode()).hexdigest()[:12]
             window = f"{slug(readable(directory)) or 'top'}-{digest}-{ending}"
-            await self.windows.run(window, [listed_file(_address(directory, name)) for name in some], details)
+            await self.windows.run(
+                window, [listed_file(_address(directory, name)) for name in some], details, is_listed=True
+            )
         if not self._new_files(directory, files):
             await self._supersede(directory)
 

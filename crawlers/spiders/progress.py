@@ -65,16 +65,6 @@ class Pace:
         return f"about {duration(photos / self.photos_per_s)} left" if photos > 0 and self.photos_per_s > 0 else ""
 
 
-def pace_between(first: View, last: View, elapsed_s: float) -> Pace:
-    """Return the pace from one state of a crawl to a later one."""
-    if elapsed_s <= 0:
-        return Pace()
-    photos, size_bytes = (
-        sum(last.counts.get(name, 0) - first.counts.get(name, 0) for name in names) for names in (_STATES, ("bytes",))
-    )
-    return Pace(photos / elapsed_s, size_bytes / 1e6 / elapsed_s)
-
-
 def progress_line(view: View, pace: Pace) -> str:
     """Return one line: where the crawl is, how many photos are in which state, the pace and the time left."""
     parts = [
@@ -131,7 +121,8 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.view, self.say, self.clock = view, say, clock
-        self.samples: deque[tuple[float, View]] = deque()
+        self.samples: deque[tuple[float, int, int]] = deque()
+        """When, how many photos had a row by then, and how many bytes were stored."""
         self.live: Live | None = None
         if is_terminal:
             console = console or Console(stderr=True)
@@ -173,11 +164,15 @@ class Progress:
 
     def _sample(self) -> tuple[View, Pace]:
         view, now_s = self.view(), self.clock()
-        self.samples.append((now_s, view))
+        photos, size_bytes = sum(view.counts.get(state, 0) for state in _STATES), view.counts.get("bytes", 0)
+        self.samples.append((now_s, photos, size_bytes))
         while self.samples[0][0] < now_s - PACE_OVER_S:
             self.samples.popleft()
-        first_s, first = self.samples[0]
-        return view, pace_between(first, view, now_s - first_s)
+        first_s, first_photos, first_bytes = self.samples[0]
+        if now_s <= first_s:
+            return view, Pace()
+        elapsed_s = now_s - first_s
+        return view, Pace((photos - first_photos) / elapsed_s, (size_bytes - first_bytes) / 1e6 / elapsed_s)
 
     def _route(self) -> None:
         # at every tick, since Scrapy sets up its handlers anew at any time

@@ -26,9 +26,9 @@ ODDITIES = {
     "turned-by-the-site": (STORED, ""),
     "compressed": (FAILED, "compressed though asked not to be"),
     "compressed-bomb": (FAILED, "compressed though asked not to be"),
-    "compressed-error": (FAILED, "HTTP 404 (Not ListedPhoto)"),
+    "compressed-error": (FAILED, "HTTP 404 (Not Found)"),
     # statuses
-    "not-found": (FAILED, "HTTP 404 (Not ListedPhoto)"),
+    "not-found": (FAILED, "HTTP 404 (Not Found)"),
     "teapot": (LATER, "HTTP 418"),
     "unheard-of": (LATER, "HTTP 799 (unknown status)"),
     "broken": (LATER, "HTTP 500"),

@@ -121,8 +121,8 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.view, self.say, self.clock = view, say, clock
+        # the time, how many photos had their row by then, and how many bytes were stored
         self.samples: deque[tuple[float, int, int]] = deque()
-        """When, how many photos had a row by then, and how many bytes were stored."""
         self.live: Live | None = None
         if is_terminal:
             console = console or Console(stderr=True)

@@ -39,7 +39,7 @@ ODDITIES = {
     "endless-photo": (REFUSED, "too_large"),
     "endless-noise": (REFUSED, "not_jpeg"),
     "endless-text": (LATER, "a text instead of the file"),
-    "endless-error": (FAILED, "HTTP 404 (Not ListedPhoto)"),
+    "endless-error": (FAILED, "HTTP 404 (Not Found)"),
     "hangs-up": (LATER, "DownloadFailedError from 127.0.0.1"),
     "empty": (LATER, "an empty answer instead of the file"),
 }

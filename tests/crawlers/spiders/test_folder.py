@@ -97,6 +97,8 @@ def test_every_file_has_its_row_and_genuine_photos_are_stored_byte_for_byte(craw
     assert rows["Acme One/empty.jpg"]["reasons"] == ["not_jpeg"]
     receipt = crawler.store.read_json("receipts/crawl-folder.json")
     assert receipt["found"] == len(rows)
+    windows = crawler.store.done_names("crawl/folder")
+    assert all(crawler.store.exists(f"crawl/folder/{window}/listed") for window in windows)
 
 
 def test_stored_files_are_linked_and_not_copied(crawled):

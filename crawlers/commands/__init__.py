@@ -1,1 +1,1 @@
-"""Scrapy's commands, where this project needs them honest."""
+"""Scrapy's commands that this project replaces."""

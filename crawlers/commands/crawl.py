@@ -1,7 +1,7 @@
-"""`scrapy crawl`, honest: a user's mistake is a sentence, and the exit code says whether the crawl succeeded.
+"""`scrapy crawl` with honest exit codes: 0 only when the spider has published its receipt.
 
-Scrapy's own command exits 0 though a callback raised. This one exits 0 only when the spider has published its
-receipt, 2 with the sentence of a mistake in the configuration, 1 for all else. `-a set=a.b=c` may be repeated.
+Scrapy's own command exits 0 even though a callback raised. This one exits 2 with one sentence for a mistake in the
+configuration, and 1 for everything else that went wrong. `-a set=a.b=c` may be repeated.
 """
 
 import argparse
@@ -29,7 +29,7 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
     """Run a spider of this project by name."""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Join repeated `-a set=…` into one argument, a line each: Scrapy keeps the last only."""
+        """Join repeated `-a set=…` into one argument, a line each, since Scrapy keeps only the last."""
         overrides = [text for text in opts.spargs if text.startswith("set=")]
         if overrides:
             joined = "set=" + "\n".join(text.removeprefix("set=") for text in overrides)
@@ -40,37 +40,37 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
         """Crawl, and set the exit code."""
         if len(args) != 1:
             raise UsageError
-        # Arrow's own allocators keep what they once had; a crawl writes one small table now and then
+        # Arrow's own allocators keep memory once they have it; a crawl writes one small table now and then
         pa.set_memory_pool(pa.system_memory_pool())
-        # every read takes Twisted and Scrapy a dozen calls in Python; 64 KiB, their default, is a fortieth of a photo
+        # every read costs Twisted and Scrapy a dozen calls in Python; their default, 64 KiB, is a fortieth of a photo
         tcp.Connection.bufferSize = READ_BYTES
         assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before a command runs
         try:
             crawler = self._create_crawler(args[0])
         except KeyError:
-            known = ", ".join(self.crawler_process.spider_loader.list())
-            print(f"scrapy crawl: there is no spider {args[0]}; there are {known}", file=sys.stderr)
+            spiders = ", ".join(self.crawler_process.spider_loader.list())
+            print(f"scrapy crawl: there is no spider {args[0]}; there are {spiders}", file=sys.stderr)
             self.exitcode = 2
             return
-        ended: list[BaseException] = []
+        errors: list[BaseException] = []
         started = self.crawler_process.crawl(crawler, **opts.spargs)
         if isinstance(started, asyncio.Task):
             self.crawler_process.start()
             if started.done() and not started.cancelled() and (error := started.exception()) is not None:
-                ended.append(error)
+                errors.append(error)
         else:  # a Deferred, on every reactor but asyncio's
 
-            def note(failure: Failure) -> None:
-                ended.append(cast(BaseException, failure.value))
+            def add_error(failure: Failure) -> None:
+                errors.append(cast(BaseException, failure.value))
 
-            cast("Deferred[Any]", started).addErrback(note)
+            cast("Deferred[Any]", started).addErrback(add_error)
             self.crawler_process.start()
-        if not ended:
+        if not errors:
             self.exitcode = 0 if getattr(crawler.spider, "has_succeeded", False) else 1
-        elif isinstance(ended[0], ShutterprintError):
-            print(ended[0], file=sys.stderr)
+        elif isinstance(errors[0], ShutterprintError):
+            print(errors[0], file=sys.stderr)
             self.exitcode = 2
-        else:  # a fault of ours: all there is to know of it, but for the key
-            text = "".join(traceback.format_exception(ended[0]))
+        else:  # a fault of ours: the whole traceback, without the key
+            text = "".join(traceback.format_exception(errors[0]))
             print(redacted(text, os.environ.get(KEY_VARIABLE, "").strip()), file=sys.stderr)
             self.exitcode = 1

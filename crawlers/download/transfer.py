@@ -1,7 +1,7 @@
-"""Transfers: an answer that arrives piece by piece in, whether to stop it, and why, out. Pure.
+"""Decide, while a response arrives piece by piece, whether to stop it and why. Pure.
 
-A server may send anything, in any length, whatever was asked for: here is decided, on the way, how much of it is
-taken. Bytes are kept only until the door has decided, so that what is let in costs no second copy.
+A server may send anything, of any length, whatever was asked for; a transfer decides how much of it is received. It
+keeps bytes only until the door has decided, so that a file that is let in costs no second copy.
 """
 
 import re
@@ -14,11 +14,12 @@ from corpus.errors import ConfigurationError
 from crawlers.vetting.door import JPEG_START, Accepted, Door, MoreNeeded, Refused, Verdict
 
 FOREIGN_MAX_BYTES = 4096
-"""What is no JPEG is taken so far: enough to tell a page from a picture, and error pages are mostly shorter; an answer
-that is stopped costs its connection."""
+"""How much is received of what is no JPEG: enough to tell a page from a picture. Most error pages are shorter, and a
+response that is stopped costs its connection."""
 
 HEADER_GROWTH = 1.25
-"""A header that goes on is read again only once there is so much more of it: each time it is read from its start."""
+"""A header that is not complete is read again only when this many times as much has arrived: each reading begins at its
+start."""
 
 
 class Span(NamedTuple):
@@ -29,19 +30,19 @@ class Span(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes it holds."""
+        """Its length."""
         return self.last - self.first + 1
 
 
 class ContentRange(NamedTuple):
-    """What a 206 answer says it holds: a span, and of how many bytes in all (RFC 9110 §14.4)."""
+    """The span that a 206 response says it holds, and the size of the whole file (RFC 9110 §14.4)."""
 
     span: Span
     total_bytes: int
 
 
 class Trouble(NamedTuple):
-    """Why a transfer was stopped that is no fault of the photo, and whether it may pass."""
+    """Why a transfer was stopped for no fault of the photo, and whether a later attempt may succeed."""
 
     text: str
     is_transient: bool
@@ -49,19 +50,19 @@ class Trouble(NamedTuple):
 
 @dataclass
 class Transfer:
-    """One answer: `begin` takes its headers, `receive` its bytes; True from either: stop it here.
+    """One response: `begin` takes its headers, `receive` its bytes; both return True where it is to be stopped.
 
-    `asked`: the range asked for, None where the whole file was.
+    `asked`: the range asked for, None for the whole file.
     """
 
     door: Door
     asked: Span | None = None
     part: ContentRange | None = field(default=None, init=False)
-    """The range that it says it is, where one was asked for."""
+    """The range that the response says it holds, where one was asked for."""
     is_misfit: bool = field(default=False, init=False)
-    """Whether it is another range than it may be."""
+    """Whether that is a range that was not asked for."""
     announced_bytes: int | None = field(default=None, init=False)
-    """Size of the whole file, where the server says."""
+    """Size of the whole file, where the server states it."""
     verdict: Verdict | None = field(default=None, init=False)
     trouble: Trouble | None = field(default=None, init=False)
     _head: bytearray = field(default_factory=bytearray, init=False)
@@ -69,12 +70,12 @@ class Transfer:
     _decides_at_bytes: int = field(default=len(JPEG_START), init=False)
 
     def begin(self, headers: Headers, body_length: object) -> bool:
-        """Take an answer's headers, forgetting an earlier attempt's; `body_length` in bytes, no int where unknown."""
+        """Take a response's headers and forget an earlier attempt; `body_length` in bytes, no int where unknown."""
         self.part, self.is_misfit, self.announced_bytes, self.verdict, self.trouble = None, False, None, None, None
         self._head, self.received_bytes, self._decides_at_bytes = bytearray(), 0, len(JPEG_START)
         length = body_length if isinstance(body_length, int) else None
         if (headers.get(b"Content-Encoding") or b"identity").strip().lower() != b"identity":
-            # unpacked, a few bytes may be gigabytes; and ranges of a packed file are not those of the file
+            # a few compressed bytes may be gigabytes; and ranges of a compressed file are not those of the file
             self.trouble = Trouble("the file came compressed though asked not to be", is_transient=False)
             return True
         if self.asked is not None and (part := content_range(headers)) is not None:
@@ -119,9 +120,9 @@ class Transfer:
 
 
 def content_range(headers: Headers) -> ContentRange | None:
-    """Return what a Content-Range header says; None where it is missing, makes no sense or does not know the size."""
+    """Return what a Content-Range header says; None where it is missing, makes no sense or leaves out the size."""
     header = (headers.get(b"Content-Range") or b"").decode("latin-1")
-    # no size has more digits, and Python refuses to read very long ones
+    # no size has more digits, and Python refuses to parse very long ones
     match = re.fullmatch(r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18})\s*", header, re.ASCII | re.IGNORECASE)
     if match is None:
         return None

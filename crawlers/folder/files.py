@@ -1,8 +1,8 @@
-"""Existing files: a folder in; the state of every file below it, and the bytes of one, out.
+"""List the files below a folder with their states, and read one of them.
 
-Nothing is followed out of the folder, and nothing but regular files is opened: links that lead out, loops of links,
-pipes, sockets, devices and folders that cannot be listed are entries like any other, of which `read_file` says what
-is wrong. Names are bytes to the system; here they stand as in an address (`caf%E9.jpg`), so that any survives.
+No link is followed out of the folder, and only regular files are opened. Links that lead out, loops of links, pipes,
+sockets, devices and folders that cannot be listed are entries like any other, and `read_file` says what is wrong with
+them. Names are bytes to the system; here they are written as in an address (`caf%E9.jpg`), so that any name survives.
 """
 
 import fnmatch
@@ -14,19 +14,19 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 State = list[int]
-"""Size in bytes and time of change in nanoseconds: what tells a file that is known."""
+"""Size in bytes and time of change in nanoseconds: a file that has both unchanged is known."""
 
 NO_STATE = [-1, 0]
-"""Of what is no file: should it become one, its state changes."""
+"""The state of what is no file: if it becomes one, its state changes."""
 
 
 class FileRefused(Exception):  # noqa: N818 - an outcome of one file, turned into its row
-    """What cannot be read as a file, whatever is tried."""
+    """An entry that can never be read as a file."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something below a folder: its directory and name as in an address, and its state; a folder's name ends in `/`."""
+    """What is below a folder: directory and name as in an address, and state. The name of a folder ends in `/`."""
 
     directory: str
     name: str
@@ -34,13 +34,13 @@ class Entry:
 
     @property
     def address(self) -> str:
-        """The path below the root, as in an address."""
+        """Its path below the root, as in an address."""
         return f"{self.directory}/{self.name}" if self.directory else self.name
 
 
 @dataclass(frozen=True)
 class File:
-    """A regular file that was read: where it really lies, its state while it was open, and its bytes."""
+    """A regular file that was read: its path without links, its status while it was open, and its bytes."""
 
     path: Path
     status: os.stat_result
@@ -50,7 +50,7 @@ class File:
 def walk(root: Path, without: Path | None = None) -> Iterator[Entry]:
     """Yield every file below a folder, in any order, and every folder below it that cannot be listed or leads out.
 
-    `root` and `without`, a folder that is left out with all that is in it, are absolute and lead over no links. Raises
+    `root` and `without` (a folder that is left out with all that is in it) are absolute paths without links. Raises
     OSError where `root` itself cannot be listed.
     """
     below = [""]
@@ -58,14 +58,14 @@ def walk(root: Path, without: Path | None = None) -> Iterator[Entry]:
         directory = below.pop()
         try:
             with os.scandir(_path(root, directory)) as entries:
-                found = list(entries)
+                listed = list(entries)
         except OSError:
             if not directory:
                 raise
             parent, _, name = directory.rpartition("/")
             yield Entry(parent, f"{name}/", NO_STATE)
             continue
-        for each in found:
+        for each in listed:
             entry = Entry(directory, quote_from_bytes(os.fsencode(each.name)), NO_STATE)
             if _is_directory(each):
                 if without is None or Path(each.path) != without:
@@ -92,9 +92,10 @@ def _entry(root: Path, entry: Entry, each: "os.DirEntry[str]") -> Entry | None:
 
 
 def read_file(root: Path, address: str, largest_bytes: int) -> File:
-    """Read a file below `root`; one larger than `largest_bytes` not at all, one that grows meanwhile a byte further.
+    """Read a file below `root`.
 
-    Raises OSError where it cannot be read now, FileRefused for what is no file or leads out of `root`.
+    A file larger than `largest_bytes` is not read; of one that grows meanwhile, one byte more than that is. Raises
+    OSError where it cannot be read now, FileRefused for what is no file or leads out of `root`.
     """
     path = _within(root, address)
     mode = path.stat().st_mode
@@ -111,7 +112,7 @@ def read_file(root: Path, address: str, largest_bytes: int) -> File:
 
 
 def fits(pattern: str, path: str) -> bool:
-    """Whether a whole path, with `/`, fits a glob: `*`, `?`, `[a-z]` within a name, `**` for any number of folders."""
+    """Whether a path with `/` fits a glob: `*`, `?` and `[a-z]` within a name, `**` for any number of folders."""
     parts = pattern.split("/")
     places = _through(parts, {0})
     for name in path.split("/"):
@@ -122,7 +123,7 @@ def fits(pattern: str, path: str) -> bool:
 
 
 def _through(parts: list[str], places: set[int]) -> set[int]:
-    """Return places in a pattern with those that are reached from them without a name."""
+    """Return places in a pattern and those that are reached from them without consuming a name."""
     for place, part in enumerate(parts):
         if place in places and part == "**":
             places = places | {place + 1}
@@ -130,7 +131,10 @@ def _through(parts: list[str], places: set[int]) -> set[int]:
 
 
 def _within(root: Path, address: str) -> Path:
-    """Return where an address really leads; raises FileRefused outside of `root`, OSError for loops and nothing."""
+    """Return the path that an address leads to, without links.
+
+    Raises FileRefused where that is outside of `root`, OSError for loops of links and for what does not exist.
+    """
     path = Path(os.path.realpath(_path(root, address), strict=True))
     if not path.is_relative_to(root):
         raise FileRefused("leads out of the folder; copy it there instead of linking to it")
@@ -144,5 +148,5 @@ def _path(root: Path, address: str) -> Path:
 def _is_directory(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
-    except OSError:  # its kind is asked of the file system, which may refuse
+    except OSError:  # the file system may refuse to say what kind of entry it is
         return False

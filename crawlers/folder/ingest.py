@@ -1,9 +1,9 @@
-"""Taking: one existing file in; its row out, and its original in the store where it may come in.
+"""Ingest one existing file: its path → its row, with its original in the store where it is let in.
 
-What names the file's camera, and which device took it, the layout says (`crawlers.folder.layouts`). The door judges the
-whole file, since its bytes are at hand; what it refuses is not copied. What it lets in is linked into the store where
-both are on one file system, else copied: a program that rewrites such a file in place would change the original too,
-and curation, which checks every original's SHA-256, would say so.
+The layout (`crawlers.folder.layouts`) says what names the file's camera, and which device took it. The door judges the
+whole file, since its bytes are at hand; a file that it refuses is not copied. One that it lets in is linked into the
+store where both are on one file system, else copied. A program that rewrites a linked file in place changes the
+original too; curation checks every original's SHA-256 and would report that.
 """
 
 import dataclasses
@@ -19,19 +19,16 @@ from corpus.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.records import original_path, version_of
 from corpus.storage import TEMPORARY_PREFIX, Store
-from corpus.takedowns import forgotten_row
-from crawlers.download.photo import Row
 from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
-from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import JPEG_START, Door, Refused
-from crawlers.windows.records import ListedPhoto, failed, refused, stored
+from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
 
 FILES_AT_ONCE = 4
 """Files read side by side: enough to hide a disk's latency, few enough to hold in memory."""
 
 
-def found_at(address: str) -> ListedPhoto:
+def listed_file(address: str) -> ListedPhoto:
     """Return a file as the source lists it, by its path below the folder as in an address (`caf%E9.jpg`)."""
     path = readable(address)
     directory, _, name = path.rstrip("/").rpartition("/")
@@ -45,14 +42,17 @@ def found_at(address: str) -> ListedPhoto:
 
 
 def readable(address: str) -> str:
-    """Return a path as people read it, of an address; any two paths differ in it, and none has control characters."""
+    """Return the path that an address stands for as people read it; distinct paths stay distinct.
+
+    Control characters are escaped.
+    """
     text = os.fsdecode(unquote_to_bytes(address))
     text = re.sub(r"[\\\x00-\x1f\x7f]", lambda character: character[0].encode("unicode_escape").decode(), text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @dataclass
-class FileTaking:
+class FileIngester:
     """Reads and judges files below `root`."""
 
     root: Path
@@ -61,62 +61,54 @@ class FileTaking:
     catalogue: Catalogue
     layout: str
     counts: Counter[str]
-    at_once: int = FILES_AT_ONCE
 
-    def note(self, window: str, rows: list[Row]) -> None:
-        """Learn nothing: every file is judged by itself."""
-
-    async def obtain(self, found: ListedPhoto, *, is_forgotten: bool) -> Row:
-        """Return what becomes of one file."""
-        return forgotten_row(vars(found)) if is_forgotten else await in_thread(self.take, found)
-
-    def take(self, found: ListedPhoto) -> Row:
-        """Return the row of a file, its original published where it may come in."""
-        address = found.original_url or ""
+    def ingest(self, listed: ListedPhoto) -> Row:
+        """Return the row of a file, and publish its original where it is let in."""
+        address = listed.original_url or ""
         if not address.endswith("/"):  # a folder that cannot be listed has a row, but no camera
             layout = LAYOUTS[self.layout]
             labelled = read_path(layout, readable(address), self.catalogue)
             if labelled is None:
                 error = f"its path does not fit layout {self.layout}: expected {layout.example}"
-                return failed(found, error, is_transient=False)
-            found = dataclasses.replace(
-                found,
+                return failed(listed, error, is_transient=False)
+            listed = dataclasses.replace(
+                listed,
                 claimed_camera=labelled.claimed_camera,
                 labelled_camera=labelled.labelled_camera,
-                owner_id=f"{self.layout} {labelled.device}" if labelled.device else found.owner_id,
+                owner_id=f"{self.layout} {labelled.device}" if labelled.device else listed.owner_id,
             )
             if layout.label == "path" and labelled.labelled_camera is None:
-                return refused(found, Refused(("camera_unknown",), error="its path names no camera of the catalogue"))
+                return refused(listed, Refused(("camera_unknown",), error="its path names no camera of the catalogue"))
         try:
             file = read_file(self.root, address, self.door.original_max_bytes)
         except FileRefused as error:
-            return failed(found, str(error), is_transient=False)
+            return failed(listed, str(error), is_transient=False)
         except OSError as error:
-            # tried again by later crawls: leave to read is given without changing the file
-            return failed(found, f"cannot be read: {error.strerror}", is_transient=True)
+            # later crawls try again: permission to read is given without changing the file
+            return failed(listed, f"cannot be read: {error.strerror}", is_transient=True)
         if too_large := self.door.too_large(max(file.status.st_size, len(file.data))):
-            return refused(found, too_large, file.status.st_size)
-        return self._judge(found, file)
+            return refused(listed, too_large, file.status.st_size)
+        return self._judge(listed, file)
 
-    def _judge(self, found: ListedPhoto, file: File) -> Row:
-        found = dataclasses.replace(found, version=version_of(hashlib.sha256(file.data).hexdigest()))
+    def _judge(self, listed: ListedPhoto, file: File) -> Row:
+        listed = dataclasses.replace(listed, version=version_of(hashlib.sha256(file.data).hexdigest()))
         if not file.data.startswith(JPEG_START):
-            return refused(found, Refused(("not_jpeg",)), len(file.data))
+            return refused(listed, Refused(("not_jpeg",)), len(file.data))
         try:
-            verdict = self.door.decide(file.data, whole=True, labelled_camera=found.labelled_camera)
-        except ConfigurationError as error:  # the catalogue's fault, which is found only when such a photo is met
-            return failed(found, str(error), is_transient=True)
+            verdict = self.door.decide(file.data, whole=True, labelled_camera=listed.labelled_camera)
+        except ConfigurationError as error:  # a mistake in the catalogue, found only when such a photo is met
+            return failed(listed, str(error), is_transient=True)
         if isinstance(verdict, Refused):
-            return refused(found, verdict, len(file.data))
-        original = original_path(found.photo, str(found.version))
+            return refused(listed, verdict, len(file.data))
+        original = original_path(listed.photo, str(listed.version))
         if not self.store.exists(original):
             if not self._link(file, original):
                 self.store.publish(original, file.data)
             self.counts["bytes"] += len(file.data)
-        return stored(found, original, file.data)
+        return stored(listed, original, file.data)
 
     def _link(self, file: File, original: str) -> bool:
-        """Publish a file as a hard link to itself; False where that cannot be, or the file has changed meanwhile."""
+        """Publish a file as a hard link to itself; False where that is impossible or the file has changed meanwhile."""
         if not self.store.is_local:
             return False
         target = Path(self.store.path(original))
@@ -129,7 +121,7 @@ class FileTaking:
             if (now.st_size, now.st_mtime_ns, now.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
                 return False
             temporary.replace(target)
-        except OSError:  # another file system, or one without links, or another's file: it is copied
+        except OSError:  # another file system, or one without links, or another user's file: it is copied
             return False
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Layouts: a file's path below its collection's root in; its camera, as the path names it, and its device out. Pure.
+"""Layouts of collections: a file's path below the root → the camera and the device that the path names. Pure.
 
-Where each layout is described, and what of it is taken:
+Each layout with its source, and the files that are used:
 
 - `challenge`: the training set of the IEEE Signal Processing Cup 2018, `train/Motorola-Nexus-6/(MotoNex6)1.jpg`:
   ten cameras, one device each, EXIF removed. https://www.kaggle.com/c/sp-society-camera-model-identification/data
@@ -9,11 +9,11 @@ Where each layout is described, and what of it is taken:
   identification", EURASIP Journal on Information Security 2017:15; https://lesc.dinfo.unifi.it/VISION/
 - `fodb`: `D01_Motorola_E3_1/orig/D01_img_orig_0001.jpg`; beside `orig` stand the copies of five platforms.
   Hadwiger and Riess, "The Forchheim Image Database for Camera Identification in the Wild", arXiv 2011.02241
-- `dresden`: `Agfa_DC-504_0/Agfa_DC-504_0_1.JPG`, make, model, device and number, in any folder but those of flat fields
+- `dresden`: `Agfa_DC-504_0/Agfa_DC-504_0_1.JPG` (make, model, device, number) in any folder except those of flat fields
   and dark frames, which show no scene. Gloe and Böhme, "The Dresden Image Database for benchmarking digital image
   forensics", Journal of Digital Forensic Practice 3, 2010
 
-A path that does not fit its layout has no answer (None): a wrong label is worse than none.
+A path that does not fit its layout gives None: a wrong label is worse than none.
 """
 
 import re
@@ -35,7 +35,7 @@ CHALLENGE_CLASSES = {
     "Samsung-Galaxy-S4": "galaxy-s4",
     "Sony-NEX-7": "nex-7",
 }
-"""The challenge's names of its cameras → keys of the built-in catalogue."""
+"""The challenge's names of its cameras → keys in the built-in catalogue."""
 
 _JPEGS = "**/*.[jJ][pP]*[gG]"
 
@@ -45,31 +45,31 @@ class Layout:
     """How a collection names its files."""
 
     pattern: str
-    """Glob of the files that are looked at where the configuration gives none."""
+    """Glob of the files that are read where the configuration gives none."""
     expression: re.Pattern[str]
-    """What a whole path must be; its groups `camera` and `device`, where it has them, are what they say."""
+    """Must match the whole path; its groups `camera` and `device`, where it has them, name these."""
     label: Literal["exif", "path"]
-    """What names a photograph's camera."""
+    """Whether EXIF or the path names a photograph's camera."""
     example: str
-    """A path that fits, for a person whose path does not."""
+    """A path that fits, shown to a person whose path does not."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """Names of the collection's own → catalogue keys."""
+    """The collection's own names of cameras → catalogue keys."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a path says of a photograph; cameras are catalogue keys, None where it names none that is known."""
+    """What a path says of a photograph; cameras are catalogue keys, None where it names no known camera."""
 
     claimed_camera: str | None = None
-    """Camera the path names."""
+    """Camera that the path names."""
     labelled_camera: str | None = None
     """The same where the path, not EXIF, is the label."""
     device: str | None = None
-    """The collection's name of the device."""
+    """The collection's name for the device."""
 
 
 def _expression(text: str) -> re.Pattern[str]:
-    # DOTALL: a file's name may have line breaks in it
+    # DOTALL: a file's name may contain line breaks
     return re.compile(text, re.DOTALL | re.VERBOSE)
 
 
@@ -89,7 +89,7 @@ LAYOUTS: dict[str, Layout] = {
         CHALLENGE_CLASSES,
     ),
     "vision": Layout(
-        "**/images/*at/*",  # flat and nat, and no platform's copies
+        "**/images/*at/*",  # flat and nat, but not the copies of platforms
         _expression(
             r"""(?:.*/)? (?P<device>D[0-9]{2}) _ (?P<camera>[^/]+) /images/ (?P<kind>flat|nat) /
                 (?P=device)_I_(?P=kind)_[0-9]+\.(?i:jpe?g)"""
@@ -120,22 +120,22 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def read_path(layout: Layout, path: str, catalogue: Catalogue) -> Labelled | None:
-    """Return what a path (below the collection's root, with `/`) says; None where it does not fit the layout."""
+    """Return what a path (below the collection's root, with `/`) names; None where it does not fit the layout."""
     match = layout.expression.fullmatch(path)
     if match is None:
         return None
-    said = match.groupdict()
-    camera = _camera(layout, said["camera"], catalogue) if "camera" in said else None
-    return Labelled(camera, camera if layout.label == "path" else None, said.get("device"))
+    groups = match.groupdict()
+    camera = _camera(layout, groups["camera"], catalogue) if "camera" in groups else None
+    return Labelled(camera, camera if layout.label == "path" else None, groups.get("device"))
 
 
 def _camera(layout: Layout, name: str, catalogue: Catalogue) -> str | None:
-    """Return the key of the one camera whose key or name this is; None where there is none, or two."""
+    """Return the key of the one camera that has this key or name; None where there is none, or two."""
     wanted = _plain(layout.names.get(name, name))
-    found = {camera.key for camera in catalogue.cameras if wanted in (_plain(camera.key), _plain(camera.name))}
-    return found.pop() if len(found) == 1 else None
+    keys = {camera.key for camera in catalogue.cameras if wanted in (_plain(camera.key), _plain(camera.name))}
+    return keys.pop() if len(keys) == 1 else None
 
 
 def _plain(name: str) -> str:
-    """Return a name without what folders spell differently; `+` stays, for it makes another camera."""
+    """Return a name without what folders spell differently; `+` stays, since it makes another camera."""
     return re.sub(r"[\s_-]+", "", name).casefold()

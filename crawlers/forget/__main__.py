@@ -1,21 +1,21 @@
 """`python -m crawlers.forget PHOTO…`: take photographs down: out of the store, and never in again.
 
 Name each photo by its key (flickr:4711, wikimedia:123, folder:a/b.jpg) or by the address of its page. It is put on the
-takedown list for good; then what the store has of it is removed: its originals in every version, its facts, and of its
-rows in the records everything but that it is forgotten. From then on no crawl fetches it and no curation uses it.
+takedown list for good. Then the store's originals of all its versions and its facts are removed, and its rows in the
+records keep only that it is forgotten. From then on no crawl fetches it and no curation uses it.
 
 A photo that no record has is put on the list all the same. Files in a folder of your own (sources.folder.path) stay
-where they are. Published generations and shards never change: those that have the photo are named, with what to do.
+where they are. Published generations and shards never change: those that hold the photo are named, with what to do.
 
-Every step may be cut off: give the same command again, or give it without a photo, which sees to the whole list. Crawls
-and curations that run meanwhile are safe: they ask the list. They may still write what they had in hand; the command
-without a photo, after their end, removes that too. Exit code 1: something could not be read, and is named.
+The command may be cut off at any moment: repeat it, or give it without a photo, which does the whole list again. Crawls
+and curations that run meanwhile ask the list, but may still write what they had in hand; the command without a photo,
+given after they have ended, removes that too. Exit code 1: something could not be read, and is named.
 """
 
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
 from corpus.storage import Store
 from corpus.takedowns import REASON, is_taken_down, page_digest, takedown, takedowns, taken_down
-from corpus.text import escaped
+from corpus.text import count, escaped
 from crawlers.forget.photo_names import PhotoName, parse_name, plain_page
 from crawlers.forget.published import still_published
 from crawlers.forget.removal import (
@@ -42,10 +42,10 @@ from crawlers.forget.removal import (
 
 @dataclass
 class Traces:
-    """What the store has of one photo."""
+    """What the store holds of one photo."""
 
     rows: int = 0
-    """In tables of records, those not counted of which only the key is left."""
+    """In tables of records, except those that say only that it is forgotten."""
     originals: int = 0
     facts: int = 0
     is_known: bool = False
@@ -58,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; raises ShutterprintError for what a user can mend."""
     parser = command_parser("python -m crawlers.forget", __doc__ or "")
     parser.add_argument("photos", metavar="PHOTO", nargs="*", help="a photo's key, or its page's address")
-    parser.add_argument("--file", dest="list_file", metavar="LIST", help="a file that names a photo a line; # comments")
+    parser.add_argument("--file", dest="list_file", metavar="LIST", help="a file with one photo a line; # comments")
     parser.add_argument("--list", action="store_true", help="show the takedown list and change nothing")
-    parser.add_argument("--dry-run", action="store_true", help="say what would go and change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be removed and change nothing")
     given = parser.parse_args(arguments)
     configuration = configuration_of(given)
     store = configuration.store
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def survey(store: Store, photos: Sequence[str], problems: Problems) -> dict[str, Traces]:
-    """Return what the store has of photos, changing nothing."""
+    """Return what the store holds of photos, changing nothing."""
     traces = {photo: Traces() for photo in photos}
     for _, rows in search(store, record_tables(store), "photo", photos, COLUMNS, problems):
         for row in rows:
@@ -104,9 +104,9 @@ def survey(store: Store, photos: Sequence[str], problems: Problems) -> dict[str,
 
 
 def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[str, Traces]:
-    """Put photos on the list, then remove what the working files have of them; return what was removed.
+    """Put photos on the list, then remove what the working files hold of them; return what was removed.
 
-    The list comes first, so that whatever is cut off later is done by the next run, and nothing comes in meanwhile.
+    The list comes first, so that the next run finishes what was cut off, and no photo is fetched again meanwhile.
     """
     for photo, trace in traces.items():
         takedown(store, photo, trace.pages)
@@ -114,9 +114,7 @@ def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[
     originals = remove_originals(store, traces.keys())
     facts = remove_facts(store, traces.keys(), problems)
     return {
-        photo: Traces(
-            rows[photo], originals[photo], facts[photo], trace.is_known, trace.versions, trace.pages, trace.sha256
-        )
+        photo: replace(trace, rows=rows[photo], originals=originals[photo], facts=facts[photo])
         for photo, trace in traces.items()
     }
 
@@ -126,7 +124,7 @@ def _texts(given: argparse.Namespace) -> list[str]:
     texts = list(given.photos)
     if given.list_file is not None:
         try:
-            # newline: only line feeds end a line, a file's name may have any other sign
+            # newline: only line feeds end a line, since a file's name may contain any other character
             with Path(given.list_file).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
                 lines = [line.rstrip("\r\n") for line in file]
         except OSError as error:
@@ -136,18 +134,18 @@ def _texts(given: argparse.Namespace) -> list[str]:
 
 
 def _keys(store: Store, names: Sequence[PhotoName], problems: Problems) -> list[str]:
-    """Return the keys of the photos named; raises ConfigurationError where a page is known neither now nor before."""
+    """Return the keys of the named photos; raises ConfigurationError for a page that neither records nor list know."""
     keys = {name.key for name in names if name.key}
     pages = {name.page: name.text for name in names if name.page}
     if not pages:
         return sorted(keys)
-    found = photos_of_pages(store, pages, problems)
-    known: defaultdict[str, set[str]] = defaultdict(set)
+    in_records = photos_of_pages(store, pages, problems)
+    on_list: defaultdict[str, set[str]] = defaultdict(set)
     for one in takedowns(store):
         for digest in one.pages:
-            known[digest].add(one.photo)
+            on_list[digest].add(one.photo)
     for page, text in pages.items():
-        photos = found[page] | known[page_digest(page)]
+        photos = in_records[page] | on_list[page_digest(page)]
         if not photos:
             raise ConfigurationError(
                 f"{escaped(text)}: no record has this page, and nothing was done; name the photo by its key instead: "
@@ -161,7 +159,7 @@ def _show_list(store: Store) -> int:
     listed = takedowns(store)
     for one in listed:
         print(f"{one.at}  {escaped(one.photo)}")
-    print(f"{_many(len(listed), 'photo')} on the takedown list of {store.url}")
+    print(f"{count(len(listed), 'photo')} on the takedown list of {store.url}")
     return 0
 
 
@@ -183,23 +181,19 @@ def _report(store: Store, traces: dict[str, Traces], verb: str, problems: Proble
         for path, what in published.items():
             print(f"  {path}: {what}")
         print(
-            "First run `python -m curation.run`: the new generation is without these photos, and keeps every other one "
-            f"on its side.\nThen delete what stands above from {store.url}. Networks in runs/ that learned from it "
+            "First run `python -m curation.run`: the new generation leaves these photos out, and keeps every other one "
+            f"on its side.\nThen delete the paths above from {store.url}. Networks in runs/ that were trained on them "
             "have seen these photos."
         )
-    for problem in dict.fromkeys(problems):  # a table is looked through more than once
+    for problem in dict.fromkeys(problems):  # a table is searched more than once
         print(f"not looked through: {problem}")
 
 
 def _told(trace: Traces, verb: str) -> str:
     if trace.rows or trace.originals or trace.facts:
-        parts = (_many(trace.originals, "original"), _many(trace.rows, "row"), _many(trace.facts, "row") + " of facts")
+        parts = (count(trace.originals, "original"), count(trace.rows, "row"), count(trace.facts, "row") + " of facts")
         return f"{', '.join(parts)} {verb}"
     return "nothing left of it" if trace.is_known else "in no record; it is never fetched once it is on the list"
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

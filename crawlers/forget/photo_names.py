@@ -1,7 +1,7 @@
-"""Photo names: what a person calls a photo in (its key, or the address of its page), key or page out. Pure.
+"""Parse the name that a person gives a photo: its key, or the address of its page. Pure.
 
-A page is compared in its plain form (`plain_page`), since one page has many addresses that differ in scheme, letter
-case of the host, escapes and a slash at the end. Refuses (ConfigurationError) what is neither.
+Pages are compared in a plain form (`plain_page`), since one page has many addresses that differ in scheme, letter case
+of the host, escapes and a slash at the end. Refuses (ConfigurationError) what is neither key nor page.
 """
 
 import re
@@ -18,7 +18,7 @@ _FLICKR_PATH = re.compile(r"/photos/[^/]+/(\d+)(/.*)?")
 
 @dataclass(frozen=True)
 class PhotoName:
-    """What one photo is called: its key, or else the plain form of its page."""
+    """The name of one photo: its key, or else the plain form of its page."""
 
     text: str
     """As it was given."""
@@ -31,7 +31,7 @@ def parse_name(text: str, wiki_host: str) -> PhotoName:
 
     `wiki_host`: the wiki whose page ids the keys `wikimedia:…` have.
     """
-    # a file's name may be any bytes; records have those that are no UTF-8 as \xNN, as this has
+    # a file's name may be any bytes; records write those that are no UTF-8 as \xNN, so this does too
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if re.match(r"https?://", text.strip(), re.IGNORECASE):
         return _of_page(text.strip(), wiki_host)
@@ -47,7 +47,10 @@ def parse_name(text: str, wiki_host: str) -> PhotoName:
 
 
 def plain_page(url: str) -> str:
-    """Return the form in which pages are compared: host, path and query, unescaped, blanks as `_`; "" of no address."""
+    """Return the form in which pages are compared: host, path and query, unescaped, blanks as `_`.
+
+    Returns "" for what is no address.
+    """
     try:
         parts = urlsplit(url)
         host = re.sub(r"(^|\.)m\.", r"\1", (parts.hostname or "").lower())

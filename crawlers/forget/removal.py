@@ -1,52 +1,49 @@
-"""Removal: keys of photos in; what the store's working files have of them, found, or removed for good, out.
+"""Find what the store's working files hold of photos, and remove it for good.
 
-Working files are the records of windows, whole or not, rows put aside for unfinished windows, originals, and facts.
-Every step may be cut off and done again. What cannot be read is returned as a sentence, and the rest is done.
+Working files are the records of windows, whole or not, the checkpoints of unfinished windows, originals, and facts.
+Every step may be cut off and repeated. What cannot be read is reported as a sentence, and the rest is done.
 """
 
 import re
-import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import nullcontext
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StorageError
-from corpus.leases import take
-from corpus.records import RECORD, original_path, with_schema
+from corpus.leases import held
+from corpus.records import original_path
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, apply_takedowns
 from crawlers.forget.photo_names import plain_page
 from crawlers.windows import checkpoint
 from crawlers.windows.markers import STATES, Marker
-from crawlers.windows.records import table
+from crawlers.windows.records import Row, read_rows, table
 from crawlers.windows.work_units import leases_folder, unit_name, unit_of
 
-Row = dict[str, Any]
 Problems = list[str]
 
 COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")
-"""What is looked at to find a photo."""
+"""The columns of records that are read to find a photo."""
 
 
 def record_tables(store: Store) -> list[str]:
-    """Return the paths of all tables of records: those of windows, whole or not, and what is put aside for more."""
+    """Return the paths of all tables of records: those of windows, whole or not, and of checkpoints."""
     paths = []
     for source in store.names("crawl"):
         windows = [name for name in store.names(f"crawl/{source}") if not name.startswith("_")]
         paths += [f"crawl/{source}/{window}/records.parquet" for window in windows]
-        aside = checkpoint.folder(source)
-        for window in store.names(aside):
-            parts = [name for name in store.names(f"{aside}/{window}") if name.endswith(".parquet")]
-            paths += [f"{aside}/{window}/{part}" for part in parts]
+        checkpoints = [f"{checkpoint.folder(source)}/{window}" for window in store.names(checkpoint.folder(source))]
+        for folder in checkpoints:
+            paths += [f"{folder}/{name}" for name in store.names(folder) if name.endswith(".parquet")]
     return paths
 
 
 def facts_tables(store: Store) -> list[str]:
-    """Return the paths of all tables of facts, those of other versions of the examiner too."""
+    """Return the paths of all tables of facts, including those of other versions of the examiner."""
     kinds = [f"facts/{kind}" for kind in store.names("facts")]
     return [f"{kind}/{name}" for kind in kinds for name in store.names(kind) if name.endswith(".parquet")]
 
@@ -56,7 +53,7 @@ def search(
 ) -> Iterator[tuple[str, list[Row]]]:
     """Yield each table that has rows with one of `values` in `column`, and those rows.
 
-    A table that is gone is passed over (a running crawl tidies up); one that is damaged is added to `problems`.
+    A table that is gone is skipped (a running crawl tidies up); one that is damaged is added to `problems`.
     """
     wanted = pa.array(sorted(values), pa.string())
     names = list(dict.fromkeys([column, *columns]))
@@ -76,7 +73,7 @@ def search(
 
 
 def read(store: Store, path: str, columns: list[str] | None, problems: Problems) -> pa.Table | None:
-    """Return some columns of a table, None where it is gone or damaged; what is damaged is added to `problems`."""
+    """Return some columns of a table, None where it is gone or damaged; a damaged one is added to `problems`."""
     try:
         whole = store.read_table(path, columns)
         return whole.select(columns) if columns else whole
@@ -87,62 +84,58 @@ def read(store: Store, path: str, columns: list[str] | None, problems: Problems)
 
 
 def photos_of_pages(store: Store, pages: Collection[str], problems: Problems) -> dict[str, set[str]]:
-    """Return the photos that records have under pages, each in its plain form (`photo_names.plain_page`)."""
-    found: dict[str, set[str]] = {page: set() for page in pages}
+    """Return the photos whose records name each page; pages are in their plain form (`photo_names.plain_page`)."""
+    photos: dict[str, set[str]] = {page: set() for page in pages}
 
-    def look(path: str) -> None:
+    def add_from(path: str) -> None:
         rows = read(store, path, ["photo", "page_url"], problems)
         for row in rows.to_pylist() if rows is not None else ():
-            if row["page_url"] and (page := plain_page(row["page_url"])) in found:
-                found[page].add(row["photo"])
+            if row["page_url"] and (page := plain_page(row["page_url"])) in photos:
+                photos[page].add(row["photo"])
 
     with ThreadPoolExecutor(READ_AT_ONCE) as threads:
-        list(threads.map(look, record_tables(store)))
-    return found
+        list(threads.map(add_from, record_tables(store)))
+    return photos
 
 
 def strip_records(store: Store, photos: Collection[str], problems: Problems) -> Counter[str]:
-    """Leave of the rows of photos what `corpus.takedowns.forgotten_row` does, in all tables; return how many changed.
+    """Reduce the rows of photos in all tables to `corpus.takedowns.forgotten_row`; return how many of each changed.
 
-    Records first, then their window's marker, so that it is right again whenever this is done once more.
+    The records are written before their window's marker, so that repeating this makes the marker right again.
     """
     stripped: Counter[str] = Counter()
     for path in [path for path, _ in search(store, record_tables(store), "photo", photos, [], problems)]:
         folder = path.removesuffix("/records.parquet")
         marker = store.done(folder) if folder != path else None
-        lease = None
-        # a crawl may write a whole one anew; of one that is not whole yet, the crawl heeds the list
-        if marker is not None and marker.get("details"):
-            unit = unit_name(unit_of(marker["details"]))
-            lease = take(store, leases_folder(path.split("/")[1]), unit, time.time())
+        # a crawl may write a whole window anew; for one that is not whole yet, the crawl asks the takedown list
+        details = marker.get("details") if marker is not None else None
+        leases = leases_folder(path.split("/")[1])
+        with held(store, leases, unit_name(unit_of(details))) if details else nullcontext(True) as lease:
             if lease is None:
-                problems.append(f"{folder}: a crawl is at work on it; do the same again when that is through")
+                problems.append(f"{folder}: a crawl is at work on it; give the same command again when that has ended")
                 continue
-        try:
-            stripped.update(_strip(store, path, photos))
-            if marker is not None and (marker := store.done(folder)) is not None:
-                rows = store.read_table(path, ["state"]).to_pylist()
-                store.mark_done(folder, mended_marker(marker, rows, photos))
-        except (StorageError, ValueError) as error:
-            problems.append(f"{path}: cannot be rewritten ({error})")
-        finally:
-            if lease is not None:
-                lease.release()
+            try:
+                stripped.update(_strip(store, path, photos))
+                if marker is not None and (marker := store.done(folder)) is not None:
+                    rows = store.read_table(path, ["state"]).to_pylist()
+                    store.mark_done(folder, corrected_marker(marker, rows, photos))
+            except (StorageError, ValueError) as error:
+                problems.append(f"{path}: cannot be rewritten ({error})")
     return stripped
 
 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:
-    """Write one table anew without what it has of photos; return their keys, once for each row."""
-    rows: list[Row] = with_schema(store.read_table(path), RECORD).to_pylist()
-    left = apply_takedowns(rows, photos)
-    changed = [str(row["photo"]) for row, other in zip(rows, left, strict=True) if row != other]
+    """Rewrite one table without what it holds of photos; return the key of each row that changed."""
+    rows = read_rows(store, path)
+    stripped = apply_takedowns(rows, photos)
+    changed = [str(row["photo"]) for row, after in zip(rows, stripped, strict=True) if row != after]
     if changed:
-        store.publish_table(path, table(left))
+        store.publish_table(path, table(stripped))
     return changed
 
 
-def mended_marker(marker: Marker, rows: Iterable[Row], photos: Collection[str]) -> Marker:
-    """Return a window's marker with the counts of its rows, and no photo of `photos` among those to try again."""
+def corrected_marker(marker: Marker, rows: Iterable[Row], photos: Collection[str]) -> Marker:
+    """Return a window's marker with the counts of its rows, and without `photos` among those to retry."""
     states = Counter(row["state"] for row in rows)
     counts: Marker = {state: states[state] for state in STATES if state in marker}
     if "retry" in marker:
@@ -151,10 +144,10 @@ def mended_marker(marker: Marker, rows: Iterable[Row], photos: Collection[str]) 
 
 
 def originals_of(store: Store, photo: str) -> list[str]:
-    """Return the paths of all originals of a photo, of every version, whether a record names them or not."""
+    """Return the paths of the originals of all versions of a photo, whether a record names them or not."""
     folder, _, name = original_path(photo, "").rpartition("/")
-    form = re.compile(re.escape(name.removesuffix(".jpg")) + r"[0-9a-f]{10}\.jpg")
-    return [f"{folder}/{found}" for found in store.names(folder) if form.fullmatch(found)]
+    pattern = re.compile(re.escape(name.removesuffix(".jpg")) + r"[0-9a-f]{10}\.jpg")
+    return [f"{folder}/{file}" for file in store.names(folder) if pattern.fullmatch(file)]
 
 
 def remove_originals(store: Store, photos: Collection[str]) -> Counter[str]:
@@ -168,9 +161,9 @@ def remove_originals(store: Store, photos: Collection[str]) -> Counter[str]:
 
 
 def remove_facts(store: Store, photos: Collection[str], problems: Problems) -> Counter[str]:
-    """Write the tables of facts anew without the rows of photos; return how many of each there were.
+    """Rewrite the tables of facts without the rows of photos; return how many of each there were.
 
-    A table of which nothing is left is removed: its name would otherwise say that its photos have been examined.
+    A table that would be empty is removed: its name would otherwise say that its photos have been examined.
     """
     removed: Counter[str] = Counter()
     wanted = pa.array(sorted(photos), pa.string())

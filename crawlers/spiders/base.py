@@ -1,17 +1,14 @@
-"""The spiders' common part: windows of photos in; originals, records, markers and the receipt out.
+"""What the spiders have in common: arguments and settings, the course of a crawl, its progress and its receipt.
 
-A window is a list of photos; each becomes one row. Originals are published first, then the window's records, then
-its marker, so any process may be killed at any moment: a window without its marker is asked for again, and what
-is already stored or already refused is not asked for again. Units of work (a year of a query, a directory) are leased,
-so that several processes share a crawl; `-a part=i/n` deals them out beforehand.
+A crawl first maintains the windows that are whole, then lets the spider crawl what is open, and last runs the units of
+work that other processes held meanwhile. Several processes share a crawl: each unit is leased (`unit_run`), and
+`-a part=i/n` deals the units out beforehand.
 """
 
-import dataclasses
 import logging
+import os
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from functools import partial
+from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import scrapy
@@ -20,65 +17,70 @@ from scrapy.exceptions import StopDownload
 from scrapy.http import Headers
 from scrapy.signals import bytes_received, headers_received
 
-from corpus.configuration import Configuration, read_configuration
+from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError
-from corpus.leases import LEASE_S
-from corpus.receipts import last_receipt, publish_receipt
+from corpus.receipts import publish_receipt
 from corpus.sections import Site
-from corpus.storage import Store
-from corpus.text import iso_time
-from crawlers.download.photo import Obtaining
 from crawlers.network.concurrency import Every, in_thread
+from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
+from crawlers.network.quota import Quota
 from crawlers.network.scrapy_settings import scrapy_settings
+from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.progress import Progress, View
-from crawlers.spiders.window_run import WindowWork
-from crawlers.vetting.basis import digest_of, fingerprint, learned_cameras
-from crawlers.vetting.door import Door
+from crawlers.spiders.window_run import WindowRunner
 from crawlers.windows import checkpoint
-from crawlers.windows.markers import Markers, due_photos
-from crawlers.windows.records import ListedPhoto
-from crawlers.windows.rejudge import revise
-from crawlers.windows.sharing import LeaseLost, Sharing
-from crawlers.windows.work_units import WorkShare, parse_work_share, unit_of
+from crawlers.windows.work_units import parse_work_share
 
 TICK_S = 0.5
 DAY_S = 86400.0
+
+COUNTS = ("windows", "found", "stored", "refused", "failed", "deleted", "capped", "bytes")
+"""What the receipt says of every crawl."""
 
 CHATTY_LOGGERS = ("scrapy.addons", "scrapy.middleware", "scrapy.crawler", "scrapy.extensions", "scrapy.core.engine")
 """What they say at level INFO is a screenful of class names."""
 
 
 class PhotoSpider(scrapy.Spider):
-    """Base of the spiders: `crawl` says what there is; the base sees to it."""
+    """Base of the spiders: each sets `windows` in `configure`, and implements `crawl`."""
 
     source: str
-    needs_contact = True
-    can_relist = False
-    """Whether the source can be asked for a window's listing anew."""
+    context: CrawlContext
+    windows: WindowRunner
+    calls: Quota | None = None
+    """The calls of the site's key, where the site counts them."""
+    has_succeeded = False
+    query = ""
+    query_number = 0
+    queries_total = 0
+    """The current query, its number and, where that is known, how many there are: shown while the crawl runs."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Read the configuration and lay it over Scrapy's settings.
 
-        Arguments: `-a config=FILE`, `-a set=a.b=c` (a line each), `-a part=i/n`. Raises ConfigurationError, before
-        anything is asked of anyone.
+        Arguments: `-a config=FILE`, `-a set=a.b=c` (a line each), `-a part=i/n`. Raises ConfigurationError before
+        any request is made.
         """
         file, overrides = kwargs.pop("config", None), kwargs.pop("set", "")
-        part = parse_work_share(kwargs.pop("part", "1/1"))
+        share = parse_work_share(kwargs.pop("part", "1/1"))
         if kwargs:
             raise ConfigurationError(
                 f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c and part=i/n"
             )
         configuration = read_configuration(file, [line for line in overrides.split("\n") if line])
-        if cls.needs_contact and not configuration.crawl.contact.strip():
+        section = getattr(configuration.sources, cls.source)
+        if isinstance(section, Site) and not configuration.crawl.contact.strip():
             raise ConfigurationError(
                 "crawl.contact: is empty; set it to your address or page: photo sites demand one in the User-Agent"
             )
         spider: Self = super().from_crawler(crawler, *args)
-        spider.take(configuration, part)
-        spider.prepare()
-        crawler.settings.setdict(scrapy_settings(configuration, spider.site(), spider.quota()), priority="spider")
+        spider.configure(CrawlContext.build(configuration, cls.source, share))
+        quota = spider.quota()
+        if quota is not None:
+            spider.calls = Quota(limits_folder(configuration.crawl.limits_folder, os.environ), *quota)
+        crawler.settings.setdict(scrapy_settings(configuration, spider.context.site, quota), priority="spider")
         if crawler.settings["LOG_LEVEL"] == "INFO":  # `-L DEBUG` shows all
             for name in CHATTY_LOGGERS:
                 logging.getLogger(name).setLevel(logging.WARNING)
@@ -86,189 +88,89 @@ class PhotoSpider(scrapy.Spider):
         crawler.signals.connect(spider.on_bytes_received, bytes_received)
         return spider
 
-    def take(self, configuration: Configuration, part: WorkShare) -> None:
-        """Begin with nothing counted, the rules of `configuration`, and the cameras as they are known by now."""
-        self.configuration, self.part = configuration, part
-        self.began_s = time.monotonic()
-        self.counts: Counter[str] = Counter()
-        self.reasons: Counter[str] = Counter()
-        self.problems: list[str] = []
-        self.has_succeeded = False
-        self.sharing = Sharing(self.store, self.source, part)
-        self.markers = Markers(self.store, self.source)
-        self.cameras = learned_cameras(configuration)
-        self.door = Door(*self.cameras, configuration.rules, configuration.crawl.original_max_bytes)
-        self.fingerprint = fingerprint(configuration)
-        self.learned = digest_of(self.cameras)
-        self.has_learned = self.learned != last_receipt(self.store, self.part.receipt(self.name)).get("learned")
-        self.queries_all = self.query_number = 0
-        self.query_text = ""
-
-    def prepare(self) -> None:
-        """Check what the source needs; raises ConfigurationError. Called once, before the crawl."""
-
-    def site(self) -> Site | None:
-        """Return the configuration of the site, None where none is contacted."""
-        return None
+    def configure(self, context: CrawlContext) -> None:
+        """Check what the source needs and build what crawls it, `windows` included; raises ConfigurationError."""
+        raise NotImplementedError
 
     def quota(self) -> tuple[str, int] | None:
-        """Return the name of the key whose calls are counted and how many an hour it may make."""
+        """Return the name of the key whose calls the site counts and how many an hour it may make; None without."""
         return None
 
-    def crawl(self) -> AsyncIterator[None]:
-        """Crawl all windows that are not whole; yields now and then."""
+    async def crawl(self) -> None:
+        """Crawl all windows that are not whole."""
         raise NotImplementedError
-
-    def obtaining(self) -> Obtaining:
-        """Return what turns a photo found into its row."""
-        raise NotImplementedError
-
-    @property
-    def store(self) -> Store:
-        """Where all goes."""
-        return self.configuration.store
 
     async def start(self) -> AsyncIterator[Any]:
         """Do the whole crawl; there are no requests that Scrapy itself would have to schedule."""
-        self.work = WindowWork(self.store, self.source, self.fingerprint, self.obtaining(), self.counts, self.reasons)
-        self.progress = Progress(self.view, self.logger.info, is_terminal=self.is_terminal())
-        self.progress.start()
+        context = self.context
+        progress = Progress(self.view, self.logger.info, is_terminal=Progress.is_watched())
+        progress.start()
         try:
-            with Every(TICK_S, self.progress.tick), Every(LEASE_S / 4, self.sharing.renew):
-                await in_thread(self.markers.refresh)
+            with Every(TICK_S, progress.tick):
+                await in_thread(context.markers.refresh)
                 await in_thread(self.sweep)
-                await self.tend()
-                async for _ in self.crawl():
-                    pass
-                await self.sharing.join_others()
+                await self.windows.maintain_all()
+                await self.crawl()
+                await context.units.run_postponed()
         except ShutterprintError as error:  # its text is all a person needs
-            self.problems.append(str(error))
+            context.problems.append(str(error))
             self.logger.error("%s", error)
         finally:
-            self.progress.stop()
-        nothing: tuple[Any, ...] = ()
-        for each in nothing:  # Scrapy wants a generator; what it yields would be scheduled
-            yield each
+            progress.stop()
+        requests: tuple[scrapy.Request, ...] = ()
+        for request in requests:  # Scrapy wants a generator; what it yields would be scheduled
+            yield request
 
     def sweep(self) -> None:
-        """Remove what killed crawls have left behind: unfinished files, and rows put aside that nobody needs."""
-        for folder in self.store.names(f"originals/{self.source}"):
-            self.store.sweep_temporary(f"originals/{self.source}/{folder}", DAY_S)
-        checkpoint.sweep(self.store, self.source, self.markers.all)
-
-    async def tend(self) -> None:
-        """See to whole windows: try failed photos again whose time has come, judge anew what other rules refused.
-
-        Records are replaced first and the marker after them: cut off in between, it is done once more.
-        """
-        now = iso_time(int(time.time()))
-        for window, marker in sorted(self.markers.all.items()):
-            may_lift = self.has_learned and marker["refused"]
-            if due_photos(marker, now) or marker.get("fingerprint") != self.fingerprint or may_lift:
-                await self.sharing.do(unit_of(marker["details"]), partial(self.tend_window, window, now))
-
-    async def tend_window(self, window: str, now: str) -> None:
-        """Tend one whole window, if it needs it still."""
-        marker = await in_thread(self.markers.reread, window)
-        if marker is None:
-            return
-        due, is_old = due_photos(marker, now), marker.get("fingerprint") != self.fingerprint
-        if not due and not is_old and not self.has_learned:
-            return
-        rows = await in_thread(self.work.read, window)
-        judge = self.door.judge if is_old or self.has_learned else None
-        try:
-            revision = revise(rows, due, judge, can_relist=self.can_relist, only_lifts=not is_old)
-        except ConfigurationError as error:  # a camera that the catalogue has twice is found out when it is met
-            self.problems.append(f"window {window}: {error}")
-            self.logger.error("window %s cannot be judged anew: %s", window, error)
-            return
-        if revision.again:
-            self.logger.info("%s: trying %d photos again", window, len(revision.again))
-        elif not is_old:  # nothing that was learned lifts a refusal: the window stays as it is, byte for byte
-            return
-        relist = revision.relist or bool(marker.get("relist"))
-        await self.do_window(window, revision.again, marker["details"], revision.kept, relist=relist)
-
-    async def crawl_window(self, window: str, photos: Iterable[ListedPhoto], details: dict[str, Any]) -> bool:
-        """Fetch a new window's photos and publish it whole; False where something other than a photo failed."""
-        listed = {found.photo: found for found in reversed(list(photos))}  # a site may list one twice: the first counts
-        return await self.do_window(window, list(reversed(listed.values())), details, [], is_listed=True)
-
-    async def do_window(
-        self,
-        window: str,
-        photos: list[ListedPhoto],
-        details: dict[str, Any],
-        kept: list[dict[str, Any]],
-        *,
-        relist: bool = False,
-        is_listed: bool = False,
-    ) -> bool:
-        """Obtain photos, publish them with the rows `kept`, and read the marker; False where that failed.
-
-        `is_listed`: whether the site has just listed the window. Raises LeaseLost where it is another process's now.
-        """
-        try:
-            await in_thread(self.sharing.check)
-            check = self.sharing.check
-            await self.work.do(window, photos, details, kept, relist=relist, is_listed=is_listed, check=check)
-        except LeaseLost:
-            raise
-        # Whatever it is (a full disk, a fault of ours): this window stays as it was and is done again, the others
-        # go on, and the crawl ends without a receipt.
-        except Exception as error:
-            self.problems.append(f"window {window}: {error!r}")
-            self.logger.exception("window %s could not be finished and stays open", window)
-            return False
-        await in_thread(self.markers.reread, window)
-        return True
-
-    def is_terminal(self) -> bool:
-        """Whether a person watches."""
-        return Progress.is_watched()
+        """Remove what killed crawls have left: unfinished files, and checkpoints that nobody needs any more."""
+        store = self.context.store
+        for folder in store.names(f"originals/{self.source}"):
+            store.sweep_temporary(f"originals/{self.source}/{folder}", DAY_S)
+        checkpoint.sweep(store, self.source, self.context.markers.all)
 
     def view(self) -> View:
-        """Return what the progress shows."""
+        """Return what the progress display shows."""
         until_s, waiting = self.crawler.stats.get_value(WAITING_STAT) or (0.0, "")
-        return dataclasses.replace(
-            self.work.view(self.source),
-            query=self.query_text,
+        return View(
+            source=self.source,
+            query=self.query,
             query_number=self.query_number,
-            queries=self.queries_all,
+            queries=self.queries_total,
+            window=self.windows.window,
+            window_done=self.windows.done,
+            window_total=self.windows.total,
+            counts=dict(self.context.counts),
+            reasons=dict(self.context.reasons),
             waiting=waiting if time.time() < until_s else "",
-            calls_left=self.calls_left(),
+            calls_left=self.calls.left(time.time()) if self.calls is not None else None,
         )
 
-    def calls_left(self) -> int | None:
-        """Return how many calls the site's key may make at once, None where nobody counts them."""
-        return None
-
     def on_headers_received(self, headers: Headers, body_length: int, request: scrapy.Request) -> None:
-        """Let an original's transfer see the answer's header; it may stop it there."""
+        """Pass a response's headers to the transfer of its original, which may stop it there."""
         transfer = request.meta.get(TRANSFER)
         if transfer and transfer.begin(headers, body_length):
             raise StopDownload(fail=False)
 
     def on_bytes_received(self, data: bytes, request: scrapy.Request) -> None:
-        """Let an original's transfer see the bytes as they come; it may stop it there."""
+        """Pass a response's bytes to the transfer of its original as they arrive; it may stop it there."""
         transfer = request.meta.get(TRANSFER)
         if transfer and transfer.receive(data):
             raise StopDownload(fail=False)
 
     def closed(self, reason: str) -> None:
-        """Publish the receipt, if and only if all went well; say in one line what was done."""
-        names = ("windows", "found", "stored", "refused", "failed", "deleted", "capped", "bytes")
-        counts = {name: self.counts[name] for name in names}
+        """Publish the receipt if, and only if, all went well; log a summary in one line."""
+        context = self.context
+        counts = {name: context.counts[name] for name in COUNTS}
         summary = ", ".join(f"{name} {number}" for name, number in counts.items())
         faults = int(self.crawler.stats.get_value("spider_exceptions/count", 0) or 0)
-        if reason != "finished" or self.problems or faults:
-            self.logger.error("crawl not complete (%s; problems: %d): %s", reason, len(self.problems) + faults, summary)
+        if reason != "finished" or context.problems or faults:
+            problems = len(context.problems) + faults
+            self.logger.error("crawl not complete (%s; problems: %d): %s", reason, problems, summary)
             return
-        details = {**counts, **self.receipt_details(), "learned": self.learned}
-        publish_receipt(self.store, self.part.receipt(self.name), details)
+        details = {**counts, **self.receipt_details(), "learned": context.learned}
+        publish_receipt(context.store, context.share.receipt(self.source), details)
         self.has_succeeded = True
-        self.logger.info("crawl complete in %.1f s: %s", time.monotonic() - self.began_s, summary)
+        self.logger.info("crawl complete in %.1f s: %s", time.time() - context.started_at_s, summary)
 
     def receipt_details(self) -> dict[str, Any]:
         """Return what else the receipt of this source says."""

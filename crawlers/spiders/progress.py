@@ -1,8 +1,8 @@
-"""Progress: what the crawl says of itself in; what a person sees of it out, a display on a terminal, else a line.
+"""Show the progress of a crawl: a display that redraws itself on a terminal, else a line now and then.
 
-`tick` is called every half second or so, from whichever event loop there is; nothing here waits or starts a thread.
-While the display stands, log lines are printed above it: the root logger's handlers keep their level, format and
-filters, and get their own stream back at the end.
+The event loop calls `tick` every half second or so; nothing here waits or starts a thread. While the display is shown,
+log lines are printed above it: the root logger's handlers keep their level, format and filters, and get their own
+stream back at the end.
 """
 
 import logging
@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TextIO, cast
+from typing import TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -24,70 +24,49 @@ from corpus.text import escaped
 
 LINE_EVERY_S = 10.0
 PACE_OVER_S = 30.0
-"""Long enough that one large photo does not shake the rate, short enough that a site that slows down shows."""
+"""Long enough that one large photo does not disturb the rate, short enough to show when a site slows down."""
 REASONS_SHOWN = 4
 BAR_WIDTH = 30
 
 
 @dataclass(frozen=True)
 class View:
-    """What a crawl says of itself at one moment."""
+    """The state of a crawl at one moment."""
 
     source: str = ""
     query: str = ""
     query_number: int = 0
     queries: int = 0
-    """How many there are in all; 0 where that is not known."""
+    """How many there are in all; 0 where that is unknown."""
     window: str = ""
     window_done: int = 0
     window_total: int = 0
-    """Photos of the window in work."""
+    """Photos of the current window."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """found, stored, refused, failed, windows; bytes: of the originals stored."""
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Why photos were refused."""
     waiting: str = ""
-    """What the crawl waits for, as a clause; empty where it does not."""
+    """What the crawl waits for, as a clause; empty where it does not wait."""
     calls_left: int | None = None
-    """Calls the site's key may make at once."""
-
-
-class Sample(NamedTuple):
-    """How far a crawl had come at a moment."""
-
-    at_s: float
-    photos: int
-    size_bytes: int
+    """Calls that the site's key may make right now; None where the site does not count them."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a crawl is, over PACE_OVER_S at the most."""
+    """The pace of a crawl, over at most the last PACE_OVER_S."""
 
     photos_per_s: float = 0.0
     megabytes_per_s: float = 0.0
 
     def remaining(self, view: View) -> str:
-        """Return how long the window in work takes from now on, empty where there is no telling."""
+        """Return how long the current window will still take; empty where that is unknown."""
         photos = view.window_total - view.window_done
         return f"about {duration(photos / self.photos_per_s)} left" if photos > 0 and self.photos_per_s > 0 else ""
 
 
-def sample(view: View, at_s: float) -> Sample:
-    """Return how far a crawl has come."""
-    return Sample(at_s, sum(view.counts.get(state, 0) for state in _STATES), view.counts.get("bytes", 0))
-
-
-def pace_between(first: Sample, last: Sample) -> Pace:
-    """Return the pace from one moment to a later one."""
-    elapsed_s = last.at_s - first.at_s
-    if elapsed_s <= 0:
-        return Pace()
-    return Pace((last.photos - first.photos) / elapsed_s, (last.size_bytes - first.size_bytes) / 1e6 / elapsed_s)
-
-
 def progress_line(view: View, pace: Pace) -> str:
-    """Return one line: where the crawl is, what became of the photos found, how fast, how long the window takes."""
+    """Return one line: where the crawl is, how many photos are in which state, the pace and the time left."""
     parts = [
         f"{_place(view)}: {view.counts.get('found', 0)} photos found: {_states(view)}",
         f"{pace.photos_per_s:.1f} a second, {pace.megabytes_per_s:.1f} MB a second, {_stored(view)}",
@@ -99,7 +78,7 @@ def progress_line(view: View, pace: Pace) -> str:
 
 
 def display(view: View, pace: Pace) -> RenderableType:
-    """Return the same for a terminal, a handful of lines and a bar."""
+    """Return the same for a terminal: a few lines and a bar."""
     bar = Table.grid(padding=(0, 2))
     bar.add_row(
         _line(view.window or "looking for windows"),
@@ -118,7 +97,7 @@ def display(view: View, pace: Pace) -> RenderableType:
 
 
 def duration(length_s: float) -> str:
-    """Return a length of time in the two units that tell most, e.g. `3 h 20 min`."""
+    """Return a length of time in its two largest units, e.g. `3 h 20 min`."""
     minutes, seconds = divmod(max(round(length_s), 0), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -130,7 +109,7 @@ def duration(length_s: float) -> str:
 
 
 class Progress:
-    """Shows a crawl from `start` to `stop`: on a terminal all the time, else by a line every LINE_EVERY_S."""
+    """Shows a crawl from `start` to `stop`: continuously on a terminal, else with a line every LINE_EVERY_S."""
 
     def __init__(
         self,
@@ -142,11 +121,12 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.view, self.say, self.clock = view, say, clock
-        self.samples: deque[Sample] = deque()
+        # the time, how many photos had their row by then, and how many bytes were stored
+        self.samples: deque[tuple[float, int, int]] = deque()
         self.live: Live | None = None
         if is_terminal:
             console = console or Console(stderr=True)
-            # redrawn by `tick` alone: a thread of rich's would read what the event loop is changing
+            # only `tick` redraws it: a thread of rich's would read what the event loop is changing
             self.live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         self.routes: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
 
@@ -156,7 +136,7 @@ class Progress:
         return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
     def start(self) -> None:
-        """Begin; the first line comes after LINE_EVERY_S."""
+        """Start; the first line comes after LINE_EVERY_S."""
         self.stderr = sys.stderr
         self.said_s = self.clock()
         self._sample()
@@ -165,7 +145,7 @@ class Progress:
             self.tick()
 
     def tick(self) -> None:
-        """Show how things are now, where it is time to."""
+        """Redraw the display, or print a line if LINE_EVERY_S have passed."""
         view, pace = self._sample()
         if self.live is not None:
             self._route()
@@ -175,7 +155,7 @@ class Progress:
             self.say(progress_line(view, pace))
 
     def stop(self) -> None:
-        """Take the display away and give the log handlers their streams back."""
+        """Remove the display and give the log handlers their streams back."""
         if self.live is not None:
             self.live.stop()
         while self.routes:
@@ -184,28 +164,33 @@ class Progress:
 
     def _sample(self) -> tuple[View, Pace]:
         view, now_s = self.view(), self.clock()
-        self.samples.append(sample(view, now_s))
-        while self.samples[0].at_s < now_s - PACE_OVER_S:
+        photos, size_bytes = sum(view.counts.get(state, 0) for state in _STATES), view.counts.get("bytes", 0)
+        self.samples.append((now_s, photos, size_bytes))
+        while self.samples[0][0] < now_s - PACE_OVER_S:
             self.samples.popleft()
-        return view, pace_between(self.samples[0], self.samples[-1])
+        first_s, first_photos, first_bytes = self.samples[0]
+        if now_s <= first_s:
+            return view, Pace()
+        elapsed_s = now_s - first_s
+        return view, Pace((photos - first_photos) / elapsed_s, (size_bytes - first_bytes) / 1e6 / elapsed_s)
 
     def _route(self) -> None:
-        # at every tick: Scrapy sets up its handlers anew when it likes
+        # at every tick, since Scrapy sets up its handlers anew at any time
         for handler in logging.root.handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream in (self.stderr, sys.stderr):
-                assert self.live is not None  # noqa: S101 - only then is there anything to route
+                assert self.live is not None  # noqa: S101 - log lines are routed only while there is a display
                 handler.setStream(cast(TextIO, _Above(self.live.console)))
                 self.routes.append((handler, self.stderr))
 
 
 class _Above:
-    """A stream for log lines, which the console prints above what it is showing."""
+    """A stream for log lines, which the console prints above the display."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def write(self, text: str) -> int:
-        # as it is: no markup, no line breaks of the console's own
+        # unchanged: no markup, and no line breaks added by the console
         self.console.print(Text(text.removesuffix("\n")), soft_wrap=True)
         return len(text)
 

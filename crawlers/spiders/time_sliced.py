@@ -1,35 +1,39 @@
-"""Sliced crawls: queries over time in, windows small enough for the site to list out.
+"""Crawl a site by slices of time: each query is cut into windows that are small enough for the site to list.
 
-A query's time is dealt out in years, each a unit of work. Within it a slice that does not fit is halved
-(`crawlers.windows.time_slices`); each that fits is listed, its photos are fetched, and it is published as one window.
-What is whole is the query's watermark. Behind it the last days are listed anew by every crawl, for photos that appear
-late, and every window once in `revisit_days`, for what the site has changed or lost.
+A query's period is cut into years, each a unit of work. Within a year, a slice with too many photos is halved
+(`crawlers.windows.time_slices`); each slice that fits is listed, its photos are fetched, and it is published as one
+window. The windows that are whole are the query's watermark. Behind it, every crawl lists the last `look_back_days`
+anew, for photos that appear late, and every window once in `revisit_days`, for what the site has changed or lost.
 """
 
-import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import scrapy
+from scrapy.http import Response
+
 from corpus.errors import ConfigurationError
 from corpus.sections import Site
-from corpus.text import iso_time
 from crawlers.download.fetcher import Fetcher
-from crawlers.download.photo import PHOTOS_AHEAD, Downloading
+from crawlers.download.photo import PHOTOS_AHEAD, PhotoDownloader
 from crawlers.network.concurrency import in_thread
 from crawlers.network.hosts import is_allowed
 from crawlers.sites.api_client import Answer, Api, Fault, ListingFailed, QuerySkipped
 from crawlers.sites.fields import WrongShape
 from crawlers.spiders.base import PhotoSpider
+from crawlers.spiders.context import CrawlContext
+from crawlers.spiders.window_run import WindowRunner
 from crawlers.vetting.listing import ListedFile, listing_reasons
-from crawlers.windows.checkpoint import begun
+from crawlers.windows.checkpoint import unfinished_windows
+from crawlers.windows.markers import Marker
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.refused_uploads import RefusedUploads
-from crawlers.windows.rejudge import relisted
+from crawlers.windows.rejudge import apply_listing
 from crawlers.windows.time_slices import (
-    Done,
+    Step,
     TimeSlice,
     Walk,
     parse_time,
@@ -43,10 +47,13 @@ from crawlers.windows.work_units import unit_of
 
 DAY_S = 86400
 
+Listing = tuple[list[ListedPhoto], dict[str, Any]]
+"""The photos of a slice, and what its marker should say of the listing."""
+
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked of a site: a camera's path or a category, and the catalogue's camera it stands for."""
+    """What a site is asked for: a camera's path or a category, and the catalogue's camera that it stands for."""
 
     text: str
     claimed_camera: str | None
@@ -54,173 +61,169 @@ class Query:
 
 @dataclass(frozen=True)
 class Probe:
-    """A slice's first answer, and whether the site will list all of the slice."""
+    """The first answer for a slice, and whether the site will list all of the slice."""
 
     fits: bool
     answer: Answer
 
 
 class SlicedSpider(PhotoSpider):
-    """Base of the spiders that ask an API for slices of time."""
+    """Base of the spiders that ask an API for slices of time: each implements `queries` to `gone`."""
 
+    fault: Callable[[Answer, str | None], Fault | None]
+    """Returns what an answer's error means, None for a good answer, given the Retry-After header."""
     shortest_slice_s: int
-    can_relist = True
     queries_overlap = False
-    """Whether one upload is found by several queries."""
+    """Whether several queries find the same upload."""
 
     def queries(self) -> AsyncIterator[Query]:
-        """Yield what to ask for."""
+        """Yield the queries to ask."""
         raise NotImplementedError
 
-    async def probe(self, query: Query, part: TimeSlice) -> Probe:
-        """Ask whether a slice fits."""
+    async def probe(self, query: Query, time_slice: TimeSlice) -> Probe:
+        """Ask whether the site will list all of a slice."""
         raise NotImplementedError
 
-    async def listing(self, query: Query, part: TimeSlice, probe: Probe) -> tuple[list[ListedPhoto], dict[str, Any]]:
-        """Return a slice's photos, and what its marker should say of the listing."""
+    async def listing(self, query: Query, time_slice: TimeSlice, probe: Probe) -> Listing:
+        """Return all photos of a slice, or as many as the site will list."""
         raise NotImplementedError
 
     async def gone(self, photos: Collection[str]) -> set[str]:
-        """Return which photos the site has lost, of those that a listing lacks."""
+        """Return which of the photos that a listing lacks the site has really lost."""
         raise NotImplementedError
 
-    def fault(self, answer: Answer, retry_after: str | None) -> Fault | None:
-        """Return what an answer's error means."""
-        raise NotImplementedError
-
-    def site(self) -> Site:
-        """Return the source's section."""
-        section: Site = getattr(self.configuration.sources, self.source)
-        return section
-
-    def prepare(self) -> None:
-        """Check the source's addresses and times."""
-        section, key = self.site(), f"sources.{self.source}"
-        if not is_allowed(section.api_url, section.hosts):
-            raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {section.api_url}")
-        self.now_s = time.time()
-        self.period = period(section, key, self.now_s)
-        if section.until is not None and parse_time(f"{key}.until", section.until) <= self.period.start_s:
-            raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
-        self._by_query: defaultdict[str, list[str]] = defaultdict(list)
-        self._indexed = 0
-        self._begun: defaultdict[str, list[TimeSlice]] = defaultdict(list)
+    def configure(self, context: CrawlContext) -> None:
+        """Check the site's address and period, and build what asks the site."""
+        site: Site = getattr(context.configuration.sources, self.source)
+        key = f"sources.{self.source}"
+        if not is_allowed(site.api_url, site.hosts):
+            raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
+        self.period = period(site, key, context.started_at_s)
+        if site.until is not None and parse_time(f"{key}.until", site.until) <= self.period.start_s:
+            raise ConfigurationError(f"{key}.until: {site.until} is not later than since, {site.since}")
+        store, crawl = context.store, context.configuration.crawl
+        refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
+        fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
+        downloader = PhotoDownloader(store, fetcher, refused_uploads, context.counts)
+        at_once = site.file_requests + PHOTOS_AHEAD
+        self.context, self.site = context, site
+        self.windows = WindowRunner(context, downloader.download, at_once, refused_uploads)
+        self.api = Api(site.api_url, self._download, self.fault, crawl.retries)
+        self.unfinished: defaultdict[str, list[TimeSlice]] = defaultdict(list)
         self.skipped: set[str] = set()
 
-    def obtaining(self) -> Downloading:
-        """Return what downloads photos."""
-        download, crawl = self.crawler.engine.download_async, self.configuration.crawl
-        self.api = Api(self.site().api_url, download, self.fault, crawl.retries)
-        known = RefusedUploads(self.store, self.source, self.fingerprint) if self.queries_overlap else None
-        self.known = known
-        at_once = self.site().file_requests + PHOTOS_AHEAD
-        fetcher = Fetcher(download, self.door, crawl.header_bytes)
-        return Downloading(self.store, fetcher, known, self.counts, at_once)
+    def judge(self, listed: ListedFile) -> tuple[str, ...]:
+        """Return the reasons that a listing alone gives to refuse a photo."""
+        door = self.context.door
+        return listing_reasons(listed, door.catalogue, door.chosen, door.rules, door.original_max_bytes)
 
-    def judge(self, told: ListedFile) -> tuple[str, ...]:
-        """Return why what a listing tells of a photo refuses it."""
-        door = self.door
-        return listing_reasons(told, door.catalogue, door.chosen, door.rules, door.original_max_bytes)
-
-    async def crawl(self) -> AsyncIterator[None]:
-        """Crawl every query's open time and what is due behind it; a query whose listing fails stays open."""
-        if self.known is not None:
-            await in_thread(self.known.read, self.markers.all)
-        for details in await in_thread(begun, self.store, self.source):
-            self._begun[details["query"]].append(TimeSlice(*details["span"]))
+    async def crawl(self) -> None:
+        """Crawl the open time of every query and what is due behind it; a query whose listing fails stays open."""
+        context = self.context
+        if self.windows.refused_uploads is not None:
+            await in_thread(self.windows.refused_uploads.read, context.markers.all)
+        for details in await in_thread(unfinished_windows, context.store, self.source):
+            self.unfinished[details["query"]].append(TimeSlice(*details["span"]))
         async for query in self.queries():
-            self.query_text, self.query_number = query.text, self.query_number + 1
+            self.query, self.query_number = query.text, self.query_number + 1
             for year in years(self.period):
-                if query.text not in self.skipped and self._has_work(query, year):
+                if query.text in self.skipped:
+                    break
+                if self._walk(query, year).pending or self._due_windows(query, year):
                     unit = unit_of({"query": query.text, "window": year})
-                    await self.sharing.do(unit, partial(self._see_to, query, year))
-                    yield
+                    await context.units.run(unit, partial(self._run_unit, query, year))
 
-    def _of(self, query: Query) -> list[str]:
-        """Return the known whole windows of a query, in order of time."""
-        if self._indexed != len(self.markers.all):
-            self._by_query = defaultdict(list)
-            for window, marker in sorted(self.markers.all.items()):
-                self._by_query[marker["details"]["query"]].append(window)
-            self._indexed = len(self.markers.all)
-        return self._by_query[query.text]
+    def receipt_details(self) -> dict[str, Any]:
+        """Return how many queries the site refused to answer."""
+        return {"queries_skipped": len(self.skipped)}
 
-    def _walk(self, query: Query, year: TimeSlice) -> Walk:
-        details = [self.markers.all[window]["details"] for window in self._of(query)]
-        done = [Done(TimeSlice(*each["window"]), TimeSlice(*each["span"])) for each in details]
-        return Walk(year, done, self.shortest_slice_s, self._begun[query.text])
+    async def _download(self, request: scrapy.Request) -> Response:
+        return await self.crawler.engine.download_async(request)
 
-    def _has_work(self, query: Query, year: TimeSlice) -> bool:
-        return bool(self._walk(query, year).pending or self._due(query, year))
-
-    def _due(self, query: Query, year: TimeSlice) -> list[str]:
-        """Return the whole windows to be listed anew."""
-        details = {window: self.markers.all[window]["details"] for window in self._of(query)}
-        of_year = [window for window, each in details.items() if year.start_s <= each["window"][0] < year.end_s]
-        return [window for window in of_year if self._is_due(window)]
-
-    def _is_due(self, window: str) -> bool:
-        section, marker = self.site(), self.markers.all[window]
-        if marker.get("relist"):
-            return True
-        look_back_s = self.now_s - section.look_back_days * DAY_S
-        is_late = section.look_back_days > 0 and marker["details"]["window"][1] > look_back_s
-        if not is_late and section.revisit_days == 0:
-            return False
-        age_s = self.now_s - self.markers.listed_at_s(window)
-        is_old = section.revisit_days > 0 and age_s > section.revisit_days * DAY_S
-        # at most once an hour: windows end at full hours, too
-        return is_old or (is_late and age_s > self.now_s - start_of_hour(self.now_s))
-
-    async def _see_to(self, query: Query, year: TimeSlice) -> None:
-        """Crawl what is open of a query's year and list anew what is due; no other process does so meanwhile."""
-        await in_thread(self.markers.refresh, query_ending(query.text))
+    async def _run_unit(self, query: Query, year: TimeSlice) -> None:
+        """List anew what is due of a query's year and crawl what is open; no other process does so meanwhile."""
+        await in_thread(self.context.markers.refresh, query_ending(query.text))
         try:
-            for window in self._due(query, year):
-                await self._visit(query, window)
-            await self._cover(query, year)
+            for window in self._due_windows(query, year):
+                await self._relist(query, window)
+            await self._crawl_open(query, year)
         except QuerySkipped as skipped:
             self.skipped.add(query.text)
             self.logger.warning("%s: skipped: %s", query.text, skipped)
         except (ListingFailed, WrongShape) as failure:
-            self.problems.append(f"{query.text}: {failure}")
+            self.context.problems.append(f"{query.text}: {failure}")
             self.logger.error("%s: stays open: %s", query.text, failure)
 
-    async def _cover(self, query: Query, year: TimeSlice) -> None:
+    async def _crawl_open(self, query: Query, year: TimeSlice) -> None:
         walk = self._walk(query, year)
         while step := walk.step():
-            part = step.window
-            probe = await self.probe(query, part)
+            time_slice = step.window
+            probe = await self.probe(query, time_slice)
             if not probe.fits and walk.halve(step):
                 continue
-            photos, says = await self.listing(query, part, probe)
-            details = {"query": query.text, "window": list(part), "span": list(step.span), **says}
+            photos, listing_details = await self._list(query, time_slice, probe)
+            window = window_name(time_slice, query.text)
+            details = {"query": query.text, "window": list(time_slice), "span": list(step.span), **listing_details}
             if details.get("capped"):
-                self.logger.warning("%s: the site lists only a part of %s", query.text, window_name(part, query.text))
-            if await self.crawl_window(window_name(part, query.text), photos, details):
+                self.logger.warning("%s: the site lists only a part of %s", query.text, window)
+            if await self.windows.run(window, photos.values(), details, is_listed=True):
                 walk.finish(step)
 
-    async def _visit(self, query: Query, window: str) -> None:
-        """List a whole window anew: what is new, replaced or gone is seen to; the rest keeps its rows."""
-        marker = await in_thread(self.markers.reread, window)
-        if (
-            marker is not None and marker.get("fingerprint") != self.fingerprint
-        ):  # tending it has failed, or was put off
-            await self.tend_window(window, iso_time(int(time.time())))
-            marker = await in_thread(self.markers.reread, window)
+    async def _relist(self, query: Query, window: str) -> None:
+        """List a whole window anew and fetch what is new or replaced; mark what is gone, and keep all other rows."""
+        marker = await in_thread(self.context.markers.reread, window)
+        if marker is not None and marker.get("fingerprint") != self.context.fingerprint:
+            await self.windows.maintain(window)  # to maintain it has failed before, or was postponed
+            marker = await in_thread(self.context.markers.reread, window)
         # another process may have listed it meanwhile
-        if marker is None or marker.get("fingerprint") != self.fingerprint or not self._is_due(window):
+        if marker is None or marker.get("fingerprint") != self.context.fingerprint or not self._is_due(window, marker):
             return
-        part = TimeSlice(*marker["details"]["window"])
-        photos, says = await self.listing(query, part, await self.probe(query, part))
-        listed = {found.photo: found for found in reversed(photos)}
-        rows = await in_thread(self.work.read, window)
-        missing = {row["photo"] for row in rows if row["state"] == "stored"} - listed.keys()
+        time_slice = TimeSlice(*marker["details"]["window"])
+        photos, listing_details = await self._list(query, time_slice, await self.probe(query, time_slice))
+        rows = await in_thread(self.windows.read, window)
+        missing = {row["photo"] for row in rows if row["state"] == "stored"} - photos.keys()
         gone = await self.gone(missing) if missing else set()
-        revision = relisted(rows, listed, gone, is_judged_anew=bool(marker.get("relist")))
-        self.counts["deleted"] += len(gone)
-        await self.do_window(window, revision.again, {**marker["details"], **says}, revision.kept, is_listed=True)
+        update = apply_listing(rows, photos, gone, are_rules_new=bool(marker.get("relist")))
+        self.context.counts["deleted"] += len(gone)
+        await self.windows.run(
+            window, update.to_fetch, {**marker["details"], **listing_details}, update.kept, is_listed=True
+        )
 
-    def receipt_details(self) -> dict[str, Any]:
-        """Return how many queries the site would not answer."""
-        return {"queries_skipped": len(self.skipped)}
+    async def _list(
+        self, query: Query, time_slice: TimeSlice, probe: Probe
+    ) -> tuple[dict[str, ListedPhoto], dict[str, Any]]:
+        """Return what `listing` does, the photos by key; where the site lists one twice, the first entry counts."""
+        photos, listing_details = await self.listing(query, time_slice, probe)
+        by_key: dict[str, ListedPhoto] = {}
+        for listed in photos:
+            by_key.setdefault(listed.photo, listed)
+        return by_key, listing_details
+
+    def _walk(self, query: Query, year: TimeSlice) -> Walk:
+        """Return a walk through the time of a query's year that no whole window covers."""
+        markers = self.context.markers
+        details = [markers.all[window]["details"] for window in markers.windows_of(query.text)]
+        whole = [Step(TimeSlice(*each["window"]), TimeSlice(*each["span"])) for each in details]
+        return Walk(year, whole, self.shortest_slice_s, self.unfinished[query.text])
+
+    def _due_windows(self, query: Query, year: TimeSlice) -> list[str]:
+        """Return the whole windows of a query's year that are to be listed anew, in order of time."""
+        windows = [(window, self.context.markers.all[window]) for window in self.context.markers.windows_of(query.text)]
+        return [
+            window
+            for window, marker in windows
+            if year.start_s <= marker["details"]["window"][0] < year.end_s and self._is_due(window, marker)
+        ]
+
+    def _is_due(self, window: str, marker: Marker) -> bool:
+        if marker.get("relist"):
+            return True
+        now_s, site = self.context.started_at_s, self.site
+        look_back_s = now_s - site.look_back_days * DAY_S
+        is_late = site.look_back_days > 0 and marker["details"]["window"][1] > look_back_s
+        if not is_late and site.revisit_days == 0:
+            return False
+        age_s = now_s - self.context.markers.listed_at_s(window)
+        is_old = site.revisit_days > 0 and age_s > site.revisit_days * DAY_S
+        # at most once an hour: windows end at full hours, too
+        return is_old or (is_late and age_s > now_s - start_of_hour(now_s))

@@ -1,137 +1,175 @@
-"""Work on one window: the photos to obtain and the rows that stay in; originals, records and the marker out.
+"""Run one window: turn its photos into rows, then publish the rows and the marker.
 
-Photos are obtained side by side, each by whoever is free; what may be sent at once, the site's limits say.
+Originals are published before the window's records, and its marker last, so the process may be killed at any moment:
+a window without a marker is listed again, and what is already stored or refused is not asked for again. Several photos
+are in work at once; how many requests may be sent at once is up to the site's limits (`crawlers.network.politeness`).
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from corpus.errors import StageError
-from corpus.records import RECORD, with_schema
-from corpus.storage import Store
-from corpus.takedowns import apply_takedowns, taken_down
-from crawlers.download.photo import Obtaining
+from corpus.errors import ConfigurationError, StageError
+from corpus.takedowns import apply_takedowns, forgotten_row, taken_down
 from crawlers.forget.removal import remove_originals
 from crawlers.network.concurrency import all_of, in_thread
-from crawlers.spiders.progress import View
-from crawlers.windows.checkpoint import Unfinished
-from crawlers.windows.markers import LISTED, marker_of
-from crawlers.windows.records import ListedPhoto, table
+from crawlers.spiders.context import CrawlContext
+from crawlers.spiders.unit_run import LeaseLost
+from crawlers.windows.checkpoint import Checkpoint
+from crawlers.windows.markers import LISTED, Marker, due_photos, marker_of
+from crawlers.windows.records import ListedPhoto, Row, read_rows, records_path, table
+from crawlers.windows.refused_uploads import RefusedUploads
+from crawlers.windows.rejudge import rejudge
+from crawlers.windows.work_units import unit_of
 
-Row = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 
 @dataclass
-class WindowWork:
-    """Works on the windows of one source, one at a time."""
+class WindowRunner:
+    """Runs the windows of one crawl, one at a time."""
 
-    store: Store
-    source: str
-    fingerprint: str
-    obtaining: Obtaining
-    counts: Counter[str]
-    reasons: Counter[str]
-    window: str = ""
-    total: int = 0
-    done: int = 0
-    _stopped: bool = field(default=False, init=False)
-
-    def path(self, window: str) -> str:
-        """Return a window's directory in the store."""
-        return f"crawl/{self.source}/{window}"
+    context: CrawlContext
+    row_of: Callable[[ListedPhoto], Awaitable[Row]]
+    """Turns a listed photo into its row, publishing its original where it is let in."""
+    at_once: int
+    """Photos in work at the same time."""
+    refused_uploads: RefusedUploads | None = None
+    window: str = field(default="", init=False)
+    """The current window; `done` of its `total` photos have their row."""
+    total: int = field(default=0, init=False)
+    done: int = field(default=0, init=False)
 
     def read(self, window: str) -> list[Row]:
         """Return the rows of a whole window."""
-        path = f"{self.path(window)}/records.parquet"
-        rows: list[Row] = with_schema(self.store.read_table(path), RECORD).to_pylist()
-        return rows
+        return read_rows(self.context.store, records_path(self.context.source, window))
 
-    async def do(
+    async def run(
         self,
         window: str,
-        photos: list[ListedPhoto],
+        photos: Collection[ListedPhoto],
         details: dict[str, Any],
-        kept: list[Row],
+        kept: Iterable[Row] = (),
         *,
-        relist: bool,
-        is_listed: bool,
-        check: Callable[[], None],
-    ) -> None:
-        """Obtain photos and publish the window; `check` raises where it may not be published any more."""
-        self.window, self.total, self.done, self._stopped = window, len(photos), 0, False
-        self.counts["found"] += len(photos)
-        unfinished = Unfinished(self.store, self.source, window, self.fingerprint, details)
-        earlier = await in_thread(unfinished.read) if photos else {}
-        forgotten = await in_thread(taken_down, self.store) if photos else frozenset()
-        rows: list[Row] = []
-        waiting = iter(photos)
-        await all_of(
-            self._obtain(waiting, rows, earlier, forgotten, unfinished)
-            for _ in range(min(self.obtaining.at_once, len(photos)))
-        )
-        if len(rows) != len(photos):
-            raise StageError(f"{window}: {len(photos)} photos were found, but there are {len(rows)} rows")
-        rows = await in_thread(self._heeded, rows + kept)
-        await in_thread(check)
-        marker = marker_of(rows, details, self.fingerprint, relist=relist)
-        await in_thread(self._publish, window, rows, marker, unfinished, is_listed)
-        self.obtaining.note(window, rows)
-        self.counts["windows"] += 1
-        self.counts["capped"] += bool(details.get("capped"))
+        relist: bool = False,
+        is_listed: bool = False,
+    ) -> bool:
+        """Turn photos into rows and publish these with the rows `kept`; False where that failed.
 
-    async def _obtain(
-        self,
-        waiting: Iterator[ListedPhoto],
-        rows: list[Row],
-        earlier: dict[tuple[str, str | None], Row],
-        forgotten: frozenset[str],
-        unfinished: Unfinished,
-    ) -> None:
+        `relist`: whether the marker asks for a new listing. `is_listed`: whether the site has just listed the window.
+        Raises LeaseLost where another process has taken over the unit.
+        """
+        context = self.context
+        checkpoint = Checkpoint(context.store, context.source, window, context.fingerprint, details)
         try:
-            for found in waiting:
-                if self._stopped:
-                    return
-                row = earlier.get((found.photo, found.version))
-                if row is None or found.photo in forgotten:
-                    row = await self.obtaining.obtain(found, is_forgotten=found.photo in forgotten)
-                    if part := unfinished.add(row):
-                        await in_thread(unfinished.put_aside, *part)
-                rows.append(row)
-                self.done += 1
-                self.counts[str(row["state"])] += 1
-                self.reasons.update(row["reasons"] or ())
-        except BaseException:
-            self._stopped = True  # the others end with the photos they have in hand
+            await in_thread(context.units.check_lease)
+            self.window, self.total, self.done = window, len(photos), 0
+            context.counts["found"] += len(photos)
+            rows = await self._rows_of(photos, checkpoint) if photos else []
+            rows = await in_thread(self._without_forgotten, [*rows, *kept])
+            await in_thread(context.units.check_lease)
+            await in_thread(
+                self._publish, window, rows, marker_of(rows, details, context.fingerprint, relist=relist), is_listed
+            )
+            await in_thread(checkpoint.clear)
+        except LeaseLost:
             raise
+        # Whatever it is (a full disk, a mistake of ours): this window stays as it was and is done again, the others
+        # go on, and the crawl ends without a receipt.
+        except Exception as error:
+            context.problems.append(f"window {window}: {error!r}")
+            logger.exception("window %s could not be finished and stays open", window)
+            return False
+        if self.refused_uploads is not None:
+            self.refused_uploads.add(window, rows)
+        context.counts["windows"] += 1
+        context.counts["capped"] += bool(details.get("capped"))
+        await in_thread(context.markers.reread, window)
+        return True
 
-    def _heeded(self, rows: list[Row]) -> list[Row]:
+    async def maintain_all(self) -> None:
+        """Retry failed photos that are due in whole windows, and judge again what other rules have refused."""
+        for window, marker in sorted(self.context.markers.all.items()):
+            if self._needs_maintenance(marker):
+                await self.context.units.run(unit_of(marker["details"]), partial(self.maintain, window))
+
+    async def maintain(self, window: str) -> None:
+        """Do the same for one window, if it still needs it.
+
+        Its records are replaced first and its marker after them: cut off in between, it is done once more.
+        """
+        context = self.context
+        marker = await in_thread(context.markers.reread, window)
+        if marker is None or not self._needs_maintenance(marker):
+            return
+        are_rules_new = marker.get("fingerprint") != context.fingerprint
+        judge = context.door.judge if are_rules_new or context.has_learned else None
+        due, can_relist = due_photos(marker, context.started_at), context.site is not None
+        rows = await in_thread(self.read, window)
+        try:
+            update = rejudge(rows, due, judge, can_relist=can_relist, only_lifts=not are_rules_new)
+        except ConfigurationError as error:  # a camera that the catalogue has twice is found only when it is met
+            context.problems.append(f"window {window}: {error}")
+            logger.error("window %s cannot be judged again: %s", window, error)
+            return
+        if update.to_fetch:
+            logger.info("%s: trying %d photos again", window, len(update.to_fetch))
+        elif not are_rules_new:  # nothing that was learned lifts a refusal: the window stays as it is, byte for byte
+            return
+        relist = update.relist or bool(marker.get("relist"))
+        await self.run(window, update.to_fetch, marker["details"], update.kept, relist=relist)
+
+    def _needs_maintenance(self, marker: Marker) -> bool:
+        context = self.context
+        are_rules_new = marker.get("fingerprint") != context.fingerprint
+        may_lift = context.has_learned and marker["refused"]
+        return bool(are_rules_new or may_lift or due_photos(marker, context.started_at))
+
+    async def _rows_of(self, photos: Collection[ListedPhoto], checkpoint: Checkpoint) -> list[Row]:
+        context = self.context
+        earlier = await in_thread(checkpoint.read)
+        forgotten = await in_thread(taken_down, context.store)
+        waiting, rows = deque(photos), list[Row]()
+
+        async def work() -> None:
+            try:
+                while waiting:
+                    listed = waiting.popleft()
+                    row = earlier.get((listed.photo, listed.version))
+                    if listed.photo in forgotten:
+                        row = forgotten_row(vars(listed))
+                    elif row is None:
+                        row = await self.row_of(listed)
+                        if part := checkpoint.add(row):
+                            await in_thread(checkpoint.write, *part)
+                    rows.append(row)
+                    self.done += 1
+                    context.counts[str(row["state"])] += 1
+                    context.reasons.update(row["reasons"] or ())
+            except BaseException:
+                waiting.clear()  # the other workers finish the photos they have in hand
+                raise
+
+        await all_of(work() for _ in range(min(self.at_once, len(photos))))
+        if len(rows) != len(photos):
+            raise StageError(f"{len(photos)} photos were listed, but there are {len(rows)} rows")
+        return rows
+
+    def _without_forgotten(self, rows: list[Row]) -> list[Row]:
         """Return rows as the takedown list leaves them now; originals that came in meanwhile are removed."""
-        forgotten = taken_down(self.store).intersection(row["photo"] for row in rows)
-        remove_originals(self.store, forgotten)
+        forgotten = taken_down(self.context.store).intersection(row["photo"] for row in rows)
+        remove_originals(self.context.store, forgotten)
         return apply_takedowns(rows, forgotten)
 
-    def _publish(
-        self, window: str, rows: list[Row], marker: dict[str, Any], unfinished: Unfinished, is_listed: bool
-    ) -> None:
-        listed = f"{self.path(window)}/{LISTED}"
-        is_new = self.store.done(self.path(window)) is None
-        self.store.publish_table(f"{self.path(window)}/records.parquet", table(rows))
+    def _publish(self, window: str, rows: list[Row], marker: Marker, is_listed: bool) -> None:
+        store, folder = self.context.store, f"crawl/{self.context.source}/{window}"
+        is_new = store.done(folder) is None
+        store.publish_table(records_path(self.context.source, window), table(rows))
         if is_listed and is_new:
-            self.store.publish(listed, b"")
-        self.store.mark_done(self.path(window), marker)
+            store.publish(f"{folder}/{LISTED}", b"")
+        store.mark_done(folder, marker)
         if is_listed and not is_new:  # last: cut off before, an old window is listed once more
-            self.store.publish(listed, b"")
-        unfinished.clear()
-
-    def view(self, source: str) -> View:
-        """Return what a person watching may see."""
-        return View(
-            source=source,
-            window=self.window,
-            window_done=self.done,
-            window_total=self.total,
-            counts=dict(self.counts),
-            reasons=Counter(self.reasons),
-        )
+            store.publish(f"{folder}/{LISTED}", b"")

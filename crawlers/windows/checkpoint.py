@@ -1,8 +1,8 @@
-"""Unfinished windows: rows of a window in work in; after a crash the same rows out, so that nothing is asked twice.
+"""Checkpoints: the rows of a window that is not whole yet, so that a crash does not make the crawl ask twice.
 
 A window is published when its last photo is done, which may be thousands of photos later. Until then its rows are
-put aside every ROWS_A_PART, below `crawl/<source>/_unfinished/<window>/`; they go when the window is whole. Rows put
-aside under other rules than today's are dropped: their photos are judged anew. Failed photos are not put aside.
+written every ROWS_A_PART to `crawl/<source>/_unfinished/<window>/`; they are removed when the window is whole. Rows
+judged by other rules than today's are ignored, so their photos are judged again. Failed photos are not written.
 """
 
 import time
@@ -11,36 +11,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpus.errors import StorageError
-from corpus.records import RECORD, with_schema
 from corpus.storage import Store
-from crawlers.windows.records import table
-
-Row = dict[str, Any]
+from crawlers.windows.records import Row, read_rows, table
 
 ROWS_A_PART = 50
 """Headers asked for again after a crash, at most, beside those in work."""
-
-
 DETAILS = "details.json"
 NEEDED_S = 30 * 86400
-"""Rows put aside for so long will not be asked for: their query, or their files, are gone."""
+"""Rows of this age will not be asked for any more: their query, or their files, are gone."""
 CLEARED_S = 86400
-"""What stands so long beside a whole window is no other process's that lists it anew."""
+"""What has stood so long beside a whole window does not belong to another process that is listing it anew."""
 
 
 def folder(source: str) -> str:
-    """Return where a source's unfinished windows are."""
+    """Return the folder of a source's checkpoints in the store."""
     return f"crawl/{source}/_unfinished"
 
 
-def begun(store: Store, source: str) -> list[dict[str, Any]]:
-    """Return the details of the windows that crawls were killed in."""
+def unfinished_windows(store: Store, source: str) -> list[dict[str, Any]]:
+    """Return the details of the windows in which crawls were killed."""
     paths = [f"{folder(source)}/{window}/{DETAILS}" for window in store.names(folder(source))]
     return [store.read_json(path) for path in paths if store.exists(path)]
 
 
 def sweep(store: Store, source: str, whole: Collection[str]) -> None:
-    """Remove what was put aside, a day ago, for windows that are `whole`, or that nobody has come back to for long."""
+    """Remove checkpoints of `whole` windows that are older than a day, and others that are older than NEEDED_S."""
     for window in store.names(folder(source)):
         details = f"{folder(source)}/{window}/{DETAILS}"
         needed_s = CLEARED_S if window in whole else NEEDED_S
@@ -49,25 +44,27 @@ def sweep(store: Store, source: str, whole: Collection[str]) -> None:
 
 
 @dataclass
-class Unfinished:
-    """What is known so far of one window that is not whole."""
+class Checkpoint:
+    """The rows so far of one window that is not whole."""
 
     store: Store
     source: str
     window: str
     fingerprint: str
     details: dict[str, Any]
-    """Of the window's marker to be."""
+    """Those of the marker that the window will have."""
     waiting: list[Row] = field(default_factory=list)
+    """Rows that are not written yet."""
     number: int = 0
+    """Of the next part."""
 
     @property
     def folder(self) -> str:
-        """Where this window's rows are put aside."""
+        """Where the parts of this window are in the store."""
         return f"{folder(self.source)}/{self.window}"
 
     def read(self) -> dict[tuple[str, str | None], Row]:
-        """Return the rows that an earlier crawl has put aside, by photo and version."""
+        """Return the rows that an earlier crawl has written, by photo and version."""
         rows: dict[tuple[str, str | None], Row] = {}
         for name in self.store.names(self.folder):
             if not name.endswith(".parquet"):
@@ -76,14 +73,14 @@ class Unfinished:
             if not name.startswith(f"{self.fingerprint}-"):
                 continue
             try:
-                part = with_schema(self.store.read_table(f"{self.folder}/{name}"), RECORD)
-            except (StorageError, ValueError):  # unreadable is as good as not there
+                part = read_rows(self.store, f"{self.folder}/{name}")
+            except (StorageError, ValueError):  # an unreadable part is treated as missing
                 continue
-            rows |= {(row["photo"], row["version"]): row for row in part.to_pylist()}
+            rows |= {(row["photo"], row["version"]): row for row in part}
         return rows
 
     def add(self, row: Row) -> tuple[int, list[Row]] | None:
-        """Note a row; return a part to `put_aside` when there are enough."""
+        """Add a row; return the number and rows of a part to `write` when there are enough."""
         if row["state"] == "failed":
             return None
         self.waiting.append(row)
@@ -93,12 +90,12 @@ class Unfinished:
         self.number += 1
         return part
 
-    def put_aside(self, number: int, rows: list[Row]) -> None:
-        """Write one part; the first time, what the window is of, so that its name comes out the same again."""
+    def write(self, number: int, rows: list[Row]) -> None:
+        """Write one part, and with the first the window's details, so that a later crawl makes the same window."""
         if not self.store.exists(f"{self.folder}/{DETAILS}"):
             self.store.publish_json(f"{self.folder}/{DETAILS}", self.details)
         self.store.publish_table(f"{self.folder}/{self.fingerprint}-{number}.parquet", table(rows))
 
     def clear(self) -> None:
-        """Remove all that was put aside: the window is whole."""
+        """Remove all parts: the window is whole."""
         self.store.remove(self.folder)

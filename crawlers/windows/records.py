@@ -1,18 +1,19 @@
-"""Rows: what a listing says of a photo and what became of it in, rows of `corpus.records.RECORD` out.
+"""The rows of a window, in the schema `corpus.records.RECORD`: what a site lists of a photo, and its outcome.
 
-Every upload found ends as exactly one row: stored, refused (all reasons) or failed (the error, when, how often).
+Every listed upload ends as exactly one row: stored, refused (with all reasons) or failed (the error, when, how often).
 """
 
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from corpus.records import RECORD
+from corpus.records import RECORD, with_schema
+from corpus.storage import Store
 from corpus.text import iso_time
 from crawlers.vetting.door import Refused
 
@@ -43,48 +44,48 @@ class ListedPhoto:
     reasons: tuple[str, ...] = ()
     """Why the listing alone refuses it."""
     error: str | None = None
-    """Why the site has no file of it, though it lists it."""
+    """Why the site has no file of it though it lists it."""
     attempts: int = 0
-    """How many crawls have tried to get it and failed."""
+    """How many crawls have tried to fetch it and failed."""
 
 
-def stored(found: ListedPhoto, original: str, data: bytes) -> Row:
-    """Return the row of a photo whose original now is in the store."""
+def stored(listed: ListedPhoto, original: str, data: bytes) -> Row:
+    """Return the row of a photo whose original is in the store."""
     digest = hashlib.sha256(data).hexdigest()
-    return _row(found, state="stored", original=original, sha256=digest, size_bytes=len(data))
+    return _row(listed, state="stored", original=original, sha256=digest, size_bytes=len(data))
 
 
-def refused(found: ListedPhoto, verdict: Refused, size_bytes: int | None = None) -> Row:
-    """Return the row of a photo refused at the door, or by its listing; its facts are kept, not its bytes."""
+def refused(listed: ListedPhoto, verdict: Refused, size_bytes: int | None = None) -> Row:
+    """Return the row of a photo refused by its bytes or its listing; its facts are kept, its bytes are not."""
     facts = dataclasses.asdict(verdict.facts) if verdict.facts else None
-    size_bytes = found.size_bytes if size_bytes is None else size_bytes
+    size_bytes = listed.size_bytes if size_bytes is None else size_bytes
     return _row(
-        found, state="refused", reasons=list(verdict.reasons), error=verdict.error, facts=facts, size_bytes=size_bytes
+        listed, state="refused", reasons=list(verdict.reasons), error=verdict.error, facts=facts, size_bytes=size_bytes
     )
 
 
-def refused_alike(found: ListedPhoto, row: Mapping[str, Any]) -> Row:
-    """Return the row of a photo whose bytes are those of another one's, refused by what they say."""
-    said = {name: row[name] for name in ("reasons", "error", "facts", "size_bytes")}
-    return _row(found, state="refused", **said)
+def refused_alike(listed: ListedPhoto, row: Row) -> Row:
+    """Return the row of a photo with the same bytes as the refused photo of `row`."""
+    verdict = {name: row[name] for name in ("reasons", "error", "facts", "size_bytes")}
+    return _row(listed, state="refused", **verdict)
 
 
-def failed(found: ListedPhoto, error: str, http_status: int | None = None, *, is_transient: bool) -> Row:
-    """Return the row of a photo that could not be had; transient: a later crawl tries again."""
+def failed(listed: ListedPhoto, error: str, http_status: int | None = None, *, is_transient: bool) -> Row:
+    """Return the row of a photo that could not be fetched; where that is transient, a later crawl tries again."""
     now = iso_time(int(time.time()))
     return _row(
-        found,
+        listed,
         state="failed",
         error=error,
         http_status=http_status,
         is_transient=is_transient,
-        attempts=found.attempts + 1,
+        attempts=listed.attempts + 1,
         failed_at=now,
     )
 
 
-def found_of(row: Mapping[str, Any]) -> ListedPhoto:
-    """Return what the listing said of a photo, from its row: enough to try a failed one again."""
+def listed_photo_of(row: Row) -> ListedPhoto:
+    """Return what the listing said of a photo, from its row: enough to fetch it again."""
     names = [
         field.name for field in dataclasses.fields(ListedPhoto) if field.name not in ("reasons", "error", "attempts")
     ]
@@ -96,9 +97,23 @@ def table(rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda row: (str(row["photo"]), str(row["version"]))), schema=RECORD)
 
 
-def _row(found: ListedPhoto, **outcome: Any) -> Row:
-    listed = {name: value for name, value in vars(found).items() if name in RECORD.names}
-    row = dict.fromkeys(RECORD.names) | listed | {"reasons": [], "error": None, "attempts": None} | outcome
+def records_path(source: str, window: str) -> str:
+    """Return where the rows of a whole window are in the store."""
+    return f"crawl/{source}/{window}/records.parquet"
+
+
+def read_rows(store: Store, path: str) -> list[Row]:
+    """Return the rows of a table of records, those of former versions of this program too.
+
+    Raises StorageError where there is no such table, ValueError where it has other columns.
+    """
+    rows: list[Row] = with_schema(store.read_table(path), RECORD).to_pylist()
+    return rows
+
+
+def _row(listed: ListedPhoto, **outcome: Any) -> Row:
+    said = {name: value for name, value in vars(listed).items() if name in RECORD.names}
+    row = dict.fromkeys(RECORD.names) | said | {"reasons": [], "error": None, "attempts": None} | outcome
     return {name: _clean(value) for name, value in row.items()}
 
 

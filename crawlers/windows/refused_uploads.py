@@ -1,38 +1,28 @@
-"""Known uploads: what whole windows refused by its bytes in; whether this upload was refused already, and why, out.
+"""Refused uploads: which uploads were refused by their bytes under today's rules, so that none is fetched twice.
 
-On a wiki a file stands in many categories, and one content on several pages: its version is a digest of the SHA-1
-that the site states. What was refused by its own bytes under today's rules is not asked for again anywhere.
+On a wiki a file may be in many categories, and the same content on several pages: a version is a digest of the SHA-1
+that the site states. An upload that its own bytes refused is not fetched again for any of them.
 """
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from corpus.errors import StorageError
-from corpus.records import RECORD, with_schema
 from corpus.storage import Store
+from corpus.takedowns import READ_AT_ONCE
 from crawlers.windows.markers import Marker
-from crawlers.windows.records import ListedPhoto, refused_alike
-
-Row = dict[str, Any]
-
-READ_AT_ONCE = 16
-"""Windows read at the same time: an object store takes 30 ms for each, however small."""
+from crawlers.windows.records import ListedPhoto, Row, read_rows, records_path, refused_alike
 
 
 class RefusedUploads:
-    """The refused uploads of a source's windows by version; about 100 bytes of memory each."""
+    """The refused uploads in a source's windows, by version; about 100 bytes of memory each."""
 
     def __init__(self, store: Store, source: str, fingerprint: str) -> None:
-        self.store, self.root, self.fingerprint = store, f"crawl/{source}", fingerprint
+        self.store, self.source, self.fingerprint = store, source, fingerprint
         self.window_of: dict[str, str] = {}
-        self.is_read = False
 
     def read(self, markers: Mapping[str, Marker]) -> None:
-        """Read the windows that earlier crawls have judged by today's rules, once."""
-        if self.is_read:
-            return
-        self.is_read = True
+        """Add the uploads of the windows that earlier crawls have judged by today's rules."""
         windows = [
             window
             for window, marker in markers.items()
@@ -40,25 +30,25 @@ class RefusedUploads:
         ]
         with ThreadPoolExecutor(READ_AT_ONCE) as threads:
             for window, rows in zip(windows, threads.map(self._versions, windows), strict=True):
-                self.note(window, rows)
+                self.add(window, rows)
 
-    def note(self, window: str, rows: Iterable[Row]) -> None:
-        """Remember which uploads a window has refused."""
+    def add(self, window: str, rows: Iterable[Row]) -> None:
+        """Add the uploads that a window has refused."""
         self.window_of |= {row["version"]: window for row in rows if row["state"] == "refused" and row["version"]}
 
-    def row(self, found: ListedPhoto) -> Row | None:
+    def row(self, listed: ListedPhoto) -> Row | None:
         """Return the row of an upload whose bytes were refused before, None where they were not."""
-        window = self.window_of.get(found.version or "")
+        window = self.window_of.get(listed.version or "")
         if window is None:
             return None
-        rows = with_schema(self.store.read_table(f"{self.root}/{window}/records.parquet"), RECORD).to_pylist()
-        alike = (row for row in rows if row["version"] == found.version and row["facts"] is not None)
-        return next((refused_alike(found, row) for row in alike if row["state"] == "refused"), None)
+        for row in read_rows(self.store, records_path(self.source, window)):
+            if row["version"] == listed.version and row["facts"] is not None and row["state"] == "refused":
+                return refused_alike(listed, row)
+        return None
 
     def _versions(self, window: str) -> list[Row]:
         try:
-            table = self.store.read_table(f"{self.root}/{window}/records.parquet", ["version", "state"])
+            rows: list[Row] = self.store.read_table(records_path(self.source, window), ["version", "state"]).to_pylist()
         except StorageError:
             return []
-        rows: list[Row] = table.to_pylist()
         return rows

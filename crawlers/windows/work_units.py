@@ -1,7 +1,7 @@
-"""Parts: `-a part=2/8` in, which units of work are this process's own out; and what unit a window is of. Pure.
+"""Units of work, and the share of them that `-a part=2/8` gives to one process. Pure.
 
-A unit is what one process works on alone: a year of a query, a directory. Its name alone decides whose it is, so
-the processes need not know of each other, and what they leave behind is what one process would.
+A unit is what one process works on alone: a year of a query, a directory. Its name alone decides which share it is in,
+so the processes need not know of each other, and together they leave what one process would.
 """
 
 import re
@@ -15,41 +15,46 @@ from corpus.errors import ConfigurationError
 from corpus.text import unique_slug
 
 
+def origin_of(details: Mapping[str, Any]) -> str:
+    """Return what a window was listed from, by its marker's details: a directory or a query."""
+    return str(details["directory"] if "directory" in details else details["query"])
+
+
 def unit_of(details: Mapping[str, Any]) -> str:
     """Return the unit that a window belongs to, by its marker's details: a directory, or a year (UTC) of a query."""
     if "directory" in details:
-        return str(details["directory"])
-    return f"{details['query']} {datetime.fromtimestamp(details['window'][0], UTC).year}"
+        return origin_of(details)
+    return f"{origin_of(details)} {datetime.fromtimestamp(details['window'][0], UTC).year}"
 
 
 def unit_name(unit: str) -> str:
-    """Return what stands for a unit in the names of its leases; no other unit has it."""
+    """Return the name of a unit's lease, which no other unit has."""
     return unique_slug(unit)
 
 
 def leases_folder(source: str) -> str:
-    """Return where the leases of a source's units stand in the store."""
+    """Return the folder of the store in which the leases of a source's units are."""
     return f"crawl/{source}/_leases"
 
 
 @dataclass(frozen=True)
 class WorkShare:
-    """One of `count` parts, counted from 1; 1 of 1 is everything."""
+    """One of `count` shares, counted from 1; 1 of 1 is everything."""
 
     number: int = 1
     count: int = 1
 
     def has(self, unit: str) -> bool:
-        """Whether a unit of work belongs to this part; it belongs to exactly one of all."""
+        """Whether a unit of work is in this share; it is in exactly one of all."""
         return int.from_bytes(sha256(unit.encode()).digest()[:8]) % self.count == self.number - 1
 
     def receipt(self, spider: str) -> str:
-        """Return the name of the receipt that says this part of a spider's crawl is whole."""
+        """Return the name of the receipt that says that this share of a spider's crawl is complete."""
         return f"crawl-{spider}" if self.count == 1 else f"crawl-{spider}-{self.number}-of-{self.count}"
 
 
 def parse_work_share(text: str) -> WorkShare:
-    """Return the part that `2/8` names; raises ConfigurationError."""
+    """Return the share that `2/8` names; raises ConfigurationError."""
     match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text.strip())
     if match is None or int(match[1]) > int(match[2]):
         raise ConfigurationError(f"-a part={text}: is not of the form i/n with i from 1 to n, such as 2/8")

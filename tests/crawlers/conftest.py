@@ -62,18 +62,18 @@ def jpeg(
 
 @pytest.fixture(scope="session")
 def make_jpeg() -> Callable[..., bytes]:
-    """Return the maker of JPEGs."""
+    """Return the function that makes JPEGs."""
     return jpeg
 
 
 def with_long_header(data: bytes, segment_bytes: int = 30_000, segments: int = 3) -> bytes:
-    """Return a JPEG whose scan begins far behind the first range."""
+    """Return a JPEG whose scan begins far beyond the first range."""
     segment = b"\xff\xe9" + segment_bytes.to_bytes(2, "big") + bytes(segment_bytes - 2)
     return data[:2] + segment * segments + data[2:]
 
 
 def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
-    """Return file name → (bytes, camera it is listed under, reasons that must refuse it at the door)."""
+    """Return file name → (bytes, camera it is listed under, reasons for which its header must be refused)."""
     photos: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
         f"genuine-{number}.jpg": (jpeg(number), "acme-one", ()) for number in range(4)
     }
@@ -96,7 +96,7 @@ def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
 
 
 def upload(number: int, site: str, file: str, camera: str, data: bytes, reasons: tuple[str, ...] = ()) -> Upload:
-    """Return an upload of a file, one an hour."""
+    """Return an upload of a file; number n was uploaded in hour n."""
     return Upload(
         id=str(1000 + number + (5000 if site == "wikimedia" else 0)),
         site=site,
@@ -131,7 +131,7 @@ class Uploads:
         return (self.folder / upload.file).read_bytes()
 
     def write_again(self) -> "Uploads":
-        """Return the same in a folder beside, with this listing."""
+        """Return a copy in a folder beside this one, with the present listing."""
         folder = self.folder.with_name(f"{self.folder.name}-{len(list(self.folder.parent.iterdir()))}")
         return write_uploads(folder, self.listed, {path.name: path.read_bytes() for path in self.folder.glob("*.jpg")})
 
@@ -178,7 +178,7 @@ def cameras(cameras_file: Path) -> Catalogue:
 
 @pytest.fixture(scope="session")
 def start_site(uploads: Uploads, cameras: Catalogue) -> Iterator[Callable[..., PhotoSite]]:
-    """Return what starts a site; all are stopped at the end."""
+    """Return a function that starts a site; all sites are stopped at the end."""
     sites: list[PhotoSite] = []
 
     def start(of: Uploads = uploads, **behaviour: Any) -> PhotoSite:
@@ -285,7 +285,7 @@ class Crawler:
 def make_crawler(
     tmp_path_factory: pytest.TempPathFactory, repository: Path, cameras_file: Path
 ) -> Callable[[PhotoSite | None], Crawler]:
-    """Return what makes a crawler, with an empty store of its own, for a site."""
+    """Return a function that makes a crawler for a site, with an empty store of its own."""
 
     def make(site: PhotoSite | None = None) -> Crawler:
         folder = tmp_path_factory.mktemp("crawl")

@@ -1,11 +1,11 @@
-"""Crawls that are killed: the same command goes on, and ends as one that was never stopped."""
+"""Killed crawls: the same command continues, and the result is that of a crawl that was never stopped."""
 
 import signal
 
 import pytest
 
 KILLED_AFTER_REQUESTS = {"flickr": (1, 4, 7, 9), "wikimedia": (4, 12)}
-"""Counted from each start: in the first listing, amid headers, amid originals."""
+"""Counted from each start: during the first listing, during headers, during originals."""
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def site(start_site):
 
 
 @pytest.mark.parametrize("source", ["flickr", "wikimedia"])
-def test_a_crawl_killed_at_any_moment_ends_as_one_that_was_not(site, make_crawler, source):
+def test_a_crawl_killed_at_any_moment_ends_like_one_that_was_not(site, make_crawler, source):
     whole = make_crawler(site)
     assert whole.run(source).exit_code == 0
     killed = make_crawler(site)
@@ -40,7 +40,7 @@ def test_originals_of_an_interrupted_window_are_not_downloaded_again(site, make_
     assert not kept & asked
 
 
-def test_a_crawl_asked_to_stop_says_that_it_is_not_complete(site, make_crawler):
+def test_a_crawl_that_is_asked_to_stop_exits_with_1_and_without_a_receipt(site, make_crawler):
     crawler, before = make_crawler(site), len(site.requests)
     code = crawler.kill_when("flickr", lambda: len(site.requests) >= before + 6, with_signal=signal.SIGTERM)
     assert code == 1

@@ -1,4 +1,4 @@
-"""Servers that answer with something else than the file: the row says what, and nothing wrong is ever stored."""
+"""Servers that send something other than the file: the row says what, and nothing wrong is ever stored."""
 
 import gzip
 import hashlib
@@ -26,9 +26,9 @@ ODDITIES = {
     "turned-by-the-site": (STORED, ""),
     "compressed": (FAILED, "compressed though asked not to be"),
     "compressed-bomb": (FAILED, "compressed though asked not to be"),
-    "compressed-error": (FAILED, "HTTP 404 (Not ListedPhoto)"),
+    "compressed-error": (FAILED, "HTTP 404 (Not Found)"),
     # statuses
-    "not-found": (FAILED, "HTTP 404 (Not ListedPhoto)"),
+    "not-found": (FAILED, "HTTP 404 (Not Found)"),
     "teapot": (LATER, "HTTP 418"),
     "unheard-of": (LATER, "HTTP 799 (unknown status)"),
     "broken": (LATER, "HTTP 500"),
@@ -37,9 +37,9 @@ ODDITIES = {
     "redirected-away": (LATER, "host 127.0.0.2 is not one of the source's hosts"),
     "redirected-inside": (LATER, "host 169.254.169.254 is not one of the source's hosts"),
     "redirected-forever": (FAILED, "max redirections reached"),
-    "redirected-to-a-file": (FAILED, "HTTP 302 (ListedPhoto)"),
-    "redirected-to-data": (FAILED, "HTTP 302 (ListedPhoto)"),
-    "redirected-to-ftp": (FAILED, "HTTP 302 (ListedPhoto)"),
+    "redirected-to-a-file": (FAILED, "HTTP 302 (Found)"),
+    "redirected-to-data": (FAILED, "HTTP 302 (Found)"),
+    "redirected-to-ftp": (FAILED, "HTTP 302 (Found)"),
     "redirected-to-nonsense": (FAILED, "ValueError"),
     "on-another-host": (LATER, "host 127.0.0.2 is not one of the source's hosts"),
     "in-a-file": (FAILED, ""),
@@ -49,7 +49,7 @@ ODDITIES = {
     "twin-one": (STORED, ""),
     "twin-two": (STORED, ""),
 }
-"""What is answered for a file → what becomes of it, and what its row says."""
+"""What is sent for a file → the state of its photo, and what its row says."""
 
 STATED = {
     "as-stated": (STORED, {}),
@@ -58,7 +58,7 @@ STATED = {
     "wrong-pixels": (LATER, {"width": 400, "height": 300}),
     "turned-pixels": (STORED, {"width": 240, "height": 320}),
 }
-"""Files of a wiki, which states size and SHA-1 → what becomes of them, and what it states otherwise."""
+"""Files of a wiki, which states size and SHA-1 → the state of the photo, and what it states wrongly."""
 
 HTML = b"\n<!DOCTYPE html><html>Please log in</html>"
 BODIES = {
@@ -75,7 +75,7 @@ SIZES = {"other-size-than-listed": (400, 300), "turned-by-the-site": ("240", "32
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
-    """A host of which nothing may be asked."""
+    """A host that may not be contacted."""
 
     def log_message(self, *_):
         pass
@@ -240,7 +240,7 @@ def outcome(row):
 
 
 @pytest.mark.parametrize("oddity", ODDITIES)
-def test_a_strange_answer_ends_as_one_row_that_says_what_it_was(oddity, rows):
+def test_an_odd_response_ends_as_one_row_that_says_what_it_was(oddity, rows):
     expected, says = ODDITIES[oddity]
     row = rows[oddity]
     assert outcome(row) == expected, row["error"]
@@ -252,17 +252,17 @@ def test_every_photo_has_a_row_and_no_other_has(rows, crawler):
     assert rows.keys() == ODDITIES.keys()
 
 
-def test_what_is_in_the_store_are_the_files_of_the_stored_rows_as_served(rows, crawler, photo):
+def test_the_store_holds_exactly_the_files_of_the_stored_rows_as_served(rows, crawler, photo):
     originals = {path: data for path, data in crawler.tree_of_bytes().items() if path.startswith("originals/")}
     assert originals.keys() == {row["original"] for row in rows.values() if row["state"] == "stored"}
     assert set(originals.values()) == {photo}
 
 
-def test_another_host_is_never_asked(rows, server):
+def test_other_hosts_are_never_contacted(rows, server):
     assert server.elsewhere.asked == []
 
 
-def test_bytes_that_differ_from_what_the_wiki_states_are_not_stored_but_tried_again(crawl, photo):
+def test_bytes_that_differ_from_what_the_wiki_states_are_fetched_again_and_not_stored(crawl, photo):
     crawler = crawl("wikimedia", "api.php")
     rows = {row["title"].removesuffix(".jpg"): row for row in crawler.rows("wikimedia")}
     assert {name: outcome(row) for name, row in rows.items()} == {name: state for name, (state, _) in STATED.items()}

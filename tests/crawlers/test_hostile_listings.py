@@ -1,4 +1,4 @@
-"""Hostile listings: answers that are no listing leave their query open, entries that are no photo still get a row."""
+"""Hostile listings: an answer that is no listing leaves its query open; an entry that is no photo still has a row."""
 
 import gzip
 import itertools
@@ -193,7 +193,7 @@ def rows(crawl, crawler):
     return crawler.rows("flickr")
 
 
-def test_a_crawl_with_listings_that_fail_says_so_and_gives_no_receipt(crawl, crawler):
+def test_a_crawl_with_failed_listings_says_so_and_writes_no_receipt(crawl, crawler):
     assert crawl.exit_code == 1
     assert "Traceback" not in crawl.log
     assert not crawler.store.exists("receipts/crawl-flickr.json")
@@ -210,7 +210,7 @@ def test_the_other_queries_go_on(rows):
     assert "flickr:good" in {row["photo"] for row in rows if row["state"] == "stored"}
 
 
-def test_an_endless_answer_is_cut_off(crawl, server):
+def test_an_endless_answer_is_stopped(crawl, server):
     assert 0 < server.sent_bytes < 64 * MIB
 
 
@@ -220,7 +220,7 @@ def test_every_entry_of_a_listing_has_a_row_of_its_own(rows):
     assert all(row["state"] in ("stored", "refused", "failed") for row in rows)
 
 
-def test_no_name_that_a_site_gives_leads_out_of_its_place(rows, crawler):
+def test_no_name_from_a_site_leads_outside_its_folder(rows, crawler):
     assert all(re.fullmatch(r"flickr:[A-Za-z0-9_-]{1,80}", row["photo"]) for row in rows)
     assert all(".." not in (row["page_url"] or "") for row in rows)
     files = {path for path in crawler.tree_of_bytes() if path.startswith("originals/")}
@@ -229,11 +229,11 @@ def test_no_name_that_a_site_gives_leads_out_of_its_place(rows, crawler):
     assert {path.name for path in outside} <= {"pipelines.yaml", "cameras.yaml"}
 
 
-def test_texts_that_a_site_gives_are_bounded(rows):
+def test_texts_from_a_site_are_bounded(rows):
     assert max(len(value) for row in rows for value in row.values() if isinstance(value, str)) <= 2500
 
 
-def test_once_the_site_is_mended_the_open_queries_are_asked_for_again(crawl, rows, server, crawler):
+def test_once_the_site_works_again_the_open_queries_are_crawled(crawl, rows, server, crawler):
     server.is_mended = True
     done = crawler.run("flickr", "crawl.retries=0")
     assert done.exit_code == 0, done.log

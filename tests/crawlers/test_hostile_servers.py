@@ -1,4 +1,4 @@
-"""Servers whose ranges and lengths are not what they say: every photo ends as one row, and bytes are never mixed up."""
+"""Servers that lie about ranges and lengths: every photo ends as one row, and bytes are never mixed up."""
 
 import itertools
 import json
@@ -39,11 +39,11 @@ ODDITIES = {
     "endless-photo": (REFUSED, "too_large"),
     "endless-noise": (REFUSED, "not_jpeg"),
     "endless-text": (LATER, "a text instead of the file"),
-    "endless-error": (FAILED, "HTTP 404 (Not ListedPhoto)"),
+    "endless-error": (FAILED, "HTTP 404 (Not Found)"),
     "hangs-up": (LATER, "DownloadFailedError from 127.0.0.1"),
     "empty": (LATER, "an empty answer instead of the file"),
 }
-"""How a file is served → what becomes of it, and what its row says."""
+"""How a file is served → the state of its photo, and what its row says."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def pour(self, pieces, status=200, **headers):
-        """Send a body whose length is not said, as long as it is taken."""
+        """Send a body of unstated length for as long as the client receives it."""
         self.close_connection = True
         self.send_response(status)
         for name, value in headers.items():
@@ -241,7 +241,7 @@ def test_every_photo_has_a_row_and_no_other_has(rows, crawler):
     assert rows.keys() == ODDITIES.keys()
 
 
-def test_what_is_stored_is_the_file_and_never_joined_of_two(rows, crawler, photo):
+def test_a_stored_original_is_one_file_and_never_joined_from_two(rows, crawler, photo):
     for oddity, row in rows.items():
         if row["state"] == "stored":
             expected = "genuine-1.jpg" if oddity == "changes-between-ranges" else "genuine-0.jpg"
@@ -250,11 +250,11 @@ def test_what_is_stored_is_the_file_and_never_joined_of_two(rows, crawler, photo
 
 @pytest.mark.parametrize("oddity", [oddity for oddity in ODDITIES if oddity.startswith("endless")])
 def test_an_endless_answer_is_stopped(oddity, rows, server):
-    # what is under way in the sockets' buffers comes on top of the limit of 1 MiB, or of the few KB of what is no JPEG
+    # beyond the limit of 1 MiB (or the few KB of what is no JPEG) there is what is still in the sockets' buffers
     assert server.sent_bytes[f"/{oddity}"] < 32 << 20
 
 
-def test_a_server_that_drips_is_given_up_for_now(crawl):
+def test_a_server_that_sends_too_slowly_is_left_for_a_later_crawl(crawl):
     (row,) = crawl("slow", "crawl.retries=0", "crawl.timeout_s=2").rows("flickr")
     assert outcome(row) == LATER
     assert row["error"] == "DownloadTimeoutError from 127.0.0.1"

@@ -1,4 +1,4 @@
-"""Several processes crawl one site: together they leave what one would, within limits that hold across them all."""
+"""Several processes crawl one site: together they leave what one would, within limits that they share."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ SINCE_S = 1577836800
 PARTS = 8
 YEAR_S = 366 * 86400
 YEARS = ("2012-01-01", "2020-02-01")
-"""Eight and a bit: sixteen units for two cameras and more."""
+"""Eight years and a bit: more than sixteen units for two cameras."""
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +71,7 @@ def test_eight_parts_leave_what_one_process_leaves_within_the_same_limits(
     assert receipts == {f"crawl-{source}-{number}-of-{PARTS}.json" for number in range(1, PARTS + 1)}
 
 
-def test_two_processes_of_the_whole_share_the_work_and_neither_does_it_twice(
-    over_years, start_site, make_crawler_of_years
-):
+def test_two_processes_without_parts_share_the_work_and_do_nothing_twice(over_years, start_site, make_crawler_of_years):
     site = start_site(over_years, delay_s=0.05)
     alone = make_crawler_of_years(site, "flickr")
     assert alone.run("flickr").exit_code == 0
@@ -99,7 +97,7 @@ def test_a_unit_whose_process_was_killed_is_taken_over_at_once(over_years, start
     assert not list((crawler.folder / "data" / "crawl" / "flickr" / "_leases").iterdir())
 
 
-def test_a_crawl_whose_unit_was_taken_over_stops_at_once_and_comes_back_to_it(
+def test_a_crawl_whose_unit_was_taken_over_leaves_it_at_once_and_returns_to_it_later(
     over_years, start_site, make_crawler_of_years
 ):
     site = start_site(over_years, delay_s=0.1)
@@ -116,9 +114,9 @@ def test_a_crawl_whose_unit_was_taken_over_stops_at_once_and_comes_back_to_it(
         taken = held[0].with_name(held[0].name.replace(".0.json", ".1.json"))
         taken.write_text(json.dumps(theirs | {"expires_at_s": time.time() + 600}))
         time.sleep(6)
-        assert process.poll() is None  # the other units are done, this one is waited for
+        assert process.poll() is None  # it has done the other units and waits for this one
         taken.unlink()
-        held[0].unlink()  # whoever releases a lease takes those before it along
+        held[0].unlink()  # releasing a lease removes those before it, too
         assert process.wait(60) == 0
         assert "taken over" in process.stderr.read()
     finally:
@@ -146,7 +144,7 @@ def test_the_limit_of_downloads_holds_on_either_reactor(start_site, make_crawler
     assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))
 
 
-def test_a_part_that_cannot_be_stops_before_anything_is_asked(start_site, make_crawler):
+def test_an_impossible_part_stops_the_crawl_before_any_request(start_site, make_crawler):
     site = start_site()
     crawler = make_crawler(site)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Crawls of sites in trouble: each photo still ends as one row, and the limits hold."""
+"""Crawls of sites in trouble: each photo still ends as one row, and the limits are kept."""
 
 import itertools
 import time
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def stored_of(uploads):
-    """Return the uploads to keep that the rows say are stored, checking their bytes."""
+    """Return the genuine uploads that are stored according to the rows, after checking their bytes."""
 
     def stored(crawler, source):
         by_photo = {f"{source}:{each.id}": each for each in uploads.of(source)}
@@ -25,7 +25,7 @@ def to_keep(uploads):
     return {each.file for each in uploads.of("flickr") if not each.expected_reasons}
 
 
-def test_a_busy_server_is_left_alone_as_long_as_it_asks(start_site, make_crawler, stored_of, to_keep):
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(start_site, make_crawler, stored_of, to_keep):
     site = start_site(fail_first={"_o.jpg": (429, 2)}, retry_after_s=2)
     crawler = make_crawler(site)
     crawl = crawler.run("flickr")
@@ -34,12 +34,12 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(start_site, make_crawler
     refused = [request for request in site.requests if request.status == 429]
     after = [request for request in site.requests if request.at_s > max(each.at_s for each in refused)]
     assert len(refused) == 2
-    # at most the one request already on its way came before the pause was over; no upper bound: clocks are patient
+    # at most one request, already sent, arrives before the pause is over; no upper bound, since a busy machine is slow
     early = [each for each in after if each.at_s < max(request.at_s for request in refused) + 1.9]
     assert early == []
 
 
-def test_a_site_that_puts_off_every_third_request_loses_nothing_and_is_obeyed_by_all_requests(
+def test_a_site_that_puts_off_every_third_request_loses_no_photo_and_all_requests_wait(
     start_site, make_crawler, stored_of, to_keep, uploads
 ):
     pause_s = 2.0
@@ -51,14 +51,14 @@ def test_a_site_that_puts_off_every_third_request_loses_nothing_and_is_obeyed_by
     assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))
     put_off_s = [request.at_s for request in site.requests if request.status == 429]
     assert len(put_off_s) > 5
-    # a quarter of a second: what was on its way when the answer came
+    # a quarter of a second: requests that were sent before the answer arrived
     early = [
         request for request in site.requests for at_s in put_off_s if at_s + 0.25 < request.at_s < at_s + pause_s - 0.1
     ]
     assert early == []
 
 
-def test_broken_answers_and_cut_connections_are_asked_for_again(start_site, make_crawler, stored_of, to_keep):
+def test_broken_responses_and_cut_connections_are_retried(start_site, make_crawler, stored_of, to_keep):
     site = start_site(
         fail_first={"/1001_": (500, 1), "rest": (503, 1)}, retry_after_s=0, cut_after_bytes={"/1002_": (2000, 1)}
     )
@@ -78,7 +78,7 @@ def test_a_server_that_ignores_ranges_is_stopped_once_a_header_is_refused(
     assert stored_of(crawler, "flickr") == to_keep
     reasons = {row["photo"]: tuple(row["reasons"]) for row in crawler.rows("flickr")}
     expected = {f"flickr:{each.id}": each.expected_reasons for each in uploads.of("flickr")}
-    # what the listing refuses has its reason alone
+    # photos that the listing refuses have only its reason
     assert reasons == {
         photo: ("not_native_size",) if "not_native_size" in all_of_them else all_of_them
         for photo, all_of_them in expected.items()
@@ -102,7 +102,7 @@ def test_originals_above_the_limit_are_refused_without_being_downloaded(start_si
         assert site.downloads["genuine-0.jpg"].sent_bytes < 200_000
 
 
-def test_photos_that_failed_for_a_passing_reason_are_tried_again_by_the_next_crawl(
+def test_photos_that_failed_for_a_transient_reason_are_retried_by_the_next_crawl(
     start_site, make_crawler, stored_of, to_keep
 ):
     site = start_site(fail_first={"/1000_": (500, 2), "/1001_": (404, 1)})
@@ -123,7 +123,7 @@ def test_photos_that_failed_for_a_passing_reason_are_tried_again_by_the_next_cra
     assert stored_of(crawler, "flickr") == to_keep - {"genuine-1.jpg"}
 
 
-def test_an_api_whose_name_leads_to_a_private_address_is_never_asked(start_site, make_crawler):
+def test_an_api_whose_name_leads_to_a_private_address_is_never_contacted(start_site, make_crawler):
     site = start_site()
     crawler = make_crawler(site)
     here = crawler.tree["sources"]["flickr"]
@@ -138,7 +138,7 @@ def test_an_api_whose_name_leads_to_a_private_address_is_never_asked(start_site,
     assert crawler.run("flickr", "cameras=[acme-two]").exit_code == 0
 
 
-def test_a_listing_that_cannot_be_had_leaves_its_query_open_and_no_receipt(start_site, make_crawler):
+def test_a_failed_listing_leaves_its_query_open_and_no_receipt(start_site, make_crawler):
     site = start_site(fail_first={"camera=acme%2Fone": (500, 2)})
     crawler = make_crawler(site)
     crawl = crawler.run("flickr", "crawl.retries=1")

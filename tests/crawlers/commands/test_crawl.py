@@ -1,4 +1,4 @@
-"""`scrapy crawl`: mistakes are one sentence, the exit code tells, and nothing is asked of anyone before."""
+"""`scrapy crawl`: a mistake gives one sentence and an exit code before any request is made."""
 
 import pytest
 from scrapy.crawler import Crawler
@@ -40,7 +40,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(start_site, make_crawler, spi
         ("folder", {"depth": "3"}, "-a depth: is not an argument; there are config=FILE, set=a.b=c and part=i/n"),
     ],
 )
-def test_a_spider_refuses_what_cannot_be_before_it_asks_anyone(
+def test_a_spider_refuses_an_impossible_configuration_before_any_request(
     start_site, make_crawler, monkeypatch, spider, arguments, sentence
 ):
     site = start_site()

@@ -1,4 +1,4 @@
-"""Existing files: what is found below a folder, whatever lies there, and what is read of it."""
+"""Files below a folder: which entries there are, and how each is read."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def test_files_are_found_with_size_and_time_of_change(root):
     assert read_file(root, "below/a.jpg", MANY_BYTES).data == b"photo"
 
 
-def test_the_folder_that_is_to_be_left_out_is(root):
+def test_the_excluded_folder_is_left_out(root):
     (root / "b.jpg").touch()
     assert list(entries(root, root / "below")) == ["b.jpg"]
 
@@ -38,7 +38,7 @@ def test_the_folder_that_is_to_be_left_out_is(root):
 @pytest.mark.parametrize(
     "name", [b"caf\xe9 #1%20.jpg", b"line\nbreak", b"x" * 255, b"\xff" * 255, b"-rf", "ü".encode()]
 )
-def test_any_bytes_a_name_may_have_survive(root, name):
+def test_any_bytes_in_a_name_survive(root, name):
     (root / "below" / os.fsdecode(name)).write_bytes(name)
     assert sorted(read_file(root, address, MANY_BYTES).data for address in entries(root)) == sorted([b"photo", name])
 
@@ -83,7 +83,7 @@ def test_links_to_nothing_and_to_themselves_have_an_entry_and_cannot_be_read(roo
         read_file(root, "link.jpg", MANY_BYTES)
 
 
-def test_pipes_and_sockets_have_an_entry_and_nobody_waits_for_them(root):
+def test_pipes_and_sockets_have_an_entry_and_reading_them_does_not_block(root):
     os.mkfifo(root / "pipe.jpg")
     (root / "to a pipe.jpg").symlink_to("pipe.jpg")
     with socket.socket(socket.AF_UNIX) as unix:
@@ -95,8 +95,8 @@ def test_pipes_and_sockets_have_an_entry_and_nobody_waits_for_them(root):
             read_file(root, name, MANY_BYTES)
 
 
-def test_a_folder_that_cannot_be_listed_has_an_entry_of_its_own(root):
-    # no rights are needed for this, and root's own do not help: its path is longer than a path may be
+def test_a_folder_that_cannot_be_listed_has_its_own_entry(root):
+    # works without special rights and even for root: its path is longer than a path may be
     inside = os.open(root, os.O_RDONLY)
     for _ in range(20):
         os.mkdir("x" * 250, dir_fd=inside)
@@ -148,5 +148,5 @@ def test_patterns_are_globs_of_whole_paths(pattern, fitting, others):
     assert [path for path in [*fitting, *others] if fits(pattern, path)] == fitting
 
 
-def test_a_pattern_made_to_be_slow_is_not():
+def test_a_pattern_designed_to_be_slow_is_matched_fast():
     assert not fits("**/" * 40 + "x", "/".join("a" * 2000))

@@ -63,7 +63,7 @@ def test_the_challenges_folders_label_its_ten_cameras_one_device_each(path, came
     )
 
 
-def test_a_class_that_is_not_of_the_challenge_or_not_in_the_catalogue_is_no_label(cameras):
+def test_a_class_outside_the_challenge_or_the_catalogue_is_no_label(cameras):
     assert read("challenge", "train/HTC-2/(HTC-2)1.jpg").labelled_camera is None
     assert read("challenge", "train/HTC-1-M7/(HTC-1-M7)1.jpg", cameras) == Labelled(None, None, "HTC-1-M7")
 
@@ -110,7 +110,7 @@ def test_dresden_names_the_device_in_the_files_name_and_exif_stays_the_label(lea
         ("dresden", "Agfa_DC-504_0/IMG_1.JPG"),
     ],
 )
-def test_copies_of_platforms_and_files_of_other_collections_do_not_fit(layout, path):
+def test_copies_made_by_platforms_and_files_of_other_collections_do_not_fit(layout, path):
     assert read(layout, path) is None
 
 

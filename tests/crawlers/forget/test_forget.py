@@ -1,4 +1,4 @@
-"""Takedowns: nothing of a forgotten photo stays, nothing of any other goes, and it never comes back."""
+"""Takedowns: nothing of a forgotten photo stays, all other photos do, and it is never fetched again."""
 
 import dataclasses
 import json
@@ -26,13 +26,13 @@ from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
 GONE, STAYS, FAILS = "flickr:4711", "flickr:4712", "flickr:4713"
 COMMONS = "https://commons.wikimedia.org/wiki/File:Ann_at_h%C3%B6me.jpg"
 MARKS = ("Ann", "4711_secret", "bytes of 4711", "bytes of 99", "serial-of-4711", "CC-BY-4711")
-"""What tells of the photo that is to be forgotten, in any file."""
+"""Texts that are only in files that say something about the photo to forget."""
 
 
 DETAILS = {"query": "q", "window": [0, 60], "span": [0, 60]}
 
 
-def found(photo: str, version: str = "v", **columns: Any) -> ListedPhoto:
+def listed_photo(photo: str, version: str = "v", **columns: Any) -> ListedPhoto:
     source, _, site_id = photo.partition(":")
     name = "Ann" if photo in (GONE, "wikimedia:99") else "Bob"
     listed = {
@@ -52,7 +52,7 @@ def bytes_of(photo: str, version: str = "v") -> bytes:
 
 @dataclasses.dataclass
 class Shelf:
-    """A store as crawls and curation leave it, and the command on it."""
+    """A store as crawls and curation leave it, with the command that is tested."""
 
     folder: Path
 
@@ -61,7 +61,7 @@ class Shelf:
         return open_store(str(self.folder / "data"))
 
     def free_leases(self) -> None:
-        """Do what the death of a process does: its leases are free at once."""
+        """Free the leases of a process, as its death does."""
         for lease in (self.folder / "data" / "crawl").glob("*/_leases/*"):
             if lease.name != "unit.0.json":
                 lease.unlink()
@@ -73,11 +73,11 @@ class Shelf:
         self.original(GONE, "no record of it")
         self.original(STAYS, "v")
         self.original("wikimedia:99", "v")
-        retried = failed(found(FAILS), "HTTP 503", 503, is_transient=True)
+        retried = failed(listed_photo(FAILS), "HTTP 503", 503, is_transient=True)
         self.window("flickr/w1", [self.row(GONE), self.row(STAYS), retried])
-        self.window("flickr/w2", [self.row(GONE, "w"), failed(found(GONE), "HTTP 500", is_transient=True)])
+        self.window("flickr/w2", [self.row(GONE, "w"), failed(listed_photo(GONE), "HTTP 500", is_transient=True)])
         self.window(
-            "flickr/w3", [refused(found(GONE, "x"), Refused(("no_camera_model",))), self.row(STAYS)], done=False
+            "flickr/w3", [refused(listed_photo(GONE, "x"), Refused(("no_camera_model",))), self.row(STAYS)], done=False
         )
         self.window("wikimedia/w1", [self.row("wikimedia:99", page_url=COMMONS)])
         self.store.publish_table("crawl/flickr/_unfinished/w4/fp-0.parquet", table([self.row(GONE), self.row(STAYS)]))
@@ -87,7 +87,7 @@ class Shelf:
         self.facts("v0-headers/older", [STAYS, GONE])
 
     def row(self, photo: str, version: str = "v", **columns: Any) -> dict[str, Any]:
-        one = found(photo, version, **columns)
+        one = listed_photo(photo, version, **columns)
         return stored(one, original_path(photo, version_of(version)), bytes_of(photo, version))
 
     def original(self, photo: str, version: str) -> None:
@@ -117,14 +117,14 @@ class Shelf:
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """Yield what each file says, that of tables in plain text."""
+        """Yield the name and the text of each file, of tables in plain text."""
         for name in self.files():
             path = self.folder / "data" / name
             is_table = name.endswith(".parquet")
             yield name, str(pq.read_table(path).to_pylist()) if is_table else path.read_bytes().decode()
 
-    def telling(self, *marks: str) -> set[str]:
-        """Return the files that have any of some words."""
+    def files_with(self, *marks: str) -> set[str]:
+        """Return the files that contain any of some texts."""
         return {name for name, text in self.texts() if any(mark in text for mark in marks)}
 
 
@@ -135,16 +135,16 @@ def shelf(tmp_path: Path) -> Shelf:
     return shelf
 
 
-def test_no_file_tells_anything_of_a_forgotten_photo_any_more(shelf, capsys):
-    assert len(shelf.telling(*MARKS)) == 12  # else the next assertion says nothing
+def test_no_file_says_anything_about_a_forgotten_photo(shelf, capsys):
+    assert len(shelf.files_with(*MARKS)) == 12  # else the next assertion proves nothing
     assert shelf.forget(GONE, "wikimedia:99") == 0
-    assert shelf.telling(*MARKS) == set()
+    assert shelf.files_with(*MARKS) == set()
     said = capsys.readouterr().out
     assert f"{GONE}: 3 originals, 5 rows, 3 rows of facts removed" in said
     assert "wikimedia:99: 1 original, 1 row, 0 rows of facts removed" in said
 
 
-def test_its_rows_stay_as_forgotten_and_all_others_as_they_were(shelf):
+def test_its_rows_stay_as_forgotten_and_all_other_rows_are_unchanged(shelf):
     tables = [name for name in shelf.files() if name.startswith("crawl/") and name.endswith(".parquet")]
     before = {name: shelf.rows(name) for name in tables}
     shelf.forget(GONE)
@@ -155,12 +155,12 @@ def test_its_rows_stay_as_forgotten_and_all_others_as_they_were(shelf):
     assert shelf.store.exists(original_path(STAYS, version_of("v")))
 
 
-def test_facts_of_which_nothing_is_left_are_removed_lest_their_name_count_as_examined(shelf):
+def test_an_empty_table_of_facts_is_removed_since_its_name_would_count_as_examined(shelf):
     shelf.forget(GONE)
     assert not shelf.store.exists("facts/v1-decoded/one.parquet")
 
 
-def test_markers_stay_true_and_keep_what_else_they_say(shelf):
+def test_markers_are_corrected_and_keep_their_other_keys(shelf):
     shelf.forget(GONE, FAILS)
     for window in ("flickr/w1", "flickr/w2", "wikimedia/w1"):
         marker = shelf.store.done(f"crawl/{window}")
@@ -191,14 +191,14 @@ def test_files_with_odd_names_are_found_too(shelf, site_id):
     assert shelf.rows("crawl/folder/top/records.parquet")[0]["reasons"] == ["forgotten"]
 
 
-def test_a_dry_run_says_what_would_go_and_changes_nothing(shelf, capsys):
+def test_a_dry_run_says_what_would_be_removed_and_changes_nothing(shelf, capsys):
     before = shelf.files()
     assert shelf.forget(GONE, "--dry-run") == 0
     assert f"{GONE}: 3 originals, 5 rows, 3 rows of facts would be removed" in capsys.readouterr().out
     assert shelf.files() == before
 
 
-def test_again_there_is_nothing_left_and_nothing_changes(shelf, capsys):
+def test_a_second_run_finds_nothing_and_changes_nothing(shelf, capsys):
     shelf.forget(GONE)
     before = shelf.files()
     for arguments in ((GONE,), ()):
@@ -209,10 +209,10 @@ def test_again_there_is_nothing_left_and_nothing_changes(shelf, capsys):
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: nothing catches it."""
+    """Simulates the end of the process: nothing catches it."""
 
 
-def test_cut_off_before_any_write_it_is_finished_by_the_next_run_however_that_is_given(tmp_path, monkeypatch):
+def test_when_killed_before_any_write_the_next_run_finishes_the_work(tmp_path, monkeypatch):
     filled, whole = tmp_path / "filled", Shelf(tmp_path / "whole")
     filled.mkdir()
     Shelf(filled).fill()
@@ -228,20 +228,20 @@ def test_cut_off_before_any_write_it_is_finished_by_the_next_run_however_that_is
                 break
             except Killed:
                 shelf.free_leases()
-        # before the first write there is no list yet that could be seen to
+        # before the first write there is no list yet to go through
         shelf.forget(*((GONE,), (), ("https://www.flickr.com/photos/Ann/4711/",))[writes % 3 if writes else 0])
         assert _undated(shelf.files()) == _undated(whole.files())
     assert writes > 10
 
 
-def test_a_page_of_a_wiki_is_known_also_after_its_records_have_gone(shelf, monkeypatch, capsys):
+def test_a_page_of_a_wiki_is_still_known_after_its_records_are_gone(shelf, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        # the list, the records and the marker are written, the lease is given back; the original is still there
+        # the list, the records and the marker are written and the lease is released; the original is still there
         _die_after(patch, 4)
         with pytest.raises(Killed):
             shelf.forget(COMMONS)
     shelf.free_leases()
-    assert shelf.telling("Ann_at") == set()
+    assert shelf.files_with("Ann_at") == set()
     assert shelf.forget("https://commons.m.wikimedia.org/wiki/File:Ann at höme.jpg") == 0
     assert "wikimedia:99: 1 original" in capsys.readouterr().out
     assert not shelf.store.exists(original_path("wikimedia:99", version_of("v")))
@@ -269,20 +269,20 @@ def _undated(files: dict[str, bytes]) -> dict[str, bytes]:
     }
 
 
-def test_a_page_that_no_record_has_is_told_before_anything_is_done(shelf):
+def test_an_unknown_page_is_reported_before_anything_is_changed(shelf):
     before = shelf.files()
     with pytest.raises(ConfigurationError, match=r"File:Other\.jpg: no record has this page.*page id"):
         shelf.forget(GONE, "https://commons.wikimedia.org/wiki/File:Other.jpg")
     assert shelf.files() == before
 
 
-def test_an_unknown_photo_is_remembered_and_said_to_be_unknown(shelf, capsys):
+def test_an_unknown_photo_is_put_on_the_list_and_reported_as_unknown(shelf, capsys):
     assert shelf.forget("flickr:1") == 0
     assert "flickr:1: in no record; it is never fetched" in capsys.readouterr().out
     assert [one.photo for one in takedowns(shelf.store)] == ["flickr:1"]
 
 
-def test_a_file_names_a_photo_a_line_and_the_list_shows_them(shelf, tmp_path, capsys):
+def test_a_file_with_one_photo_a_line_is_read_and_the_list_shows_them(shelf, tmp_path, capsys):
     (tmp_path / "LIST").write_bytes(
         b"\xef\xbb\xbf# asked for in May\r\n\n" + GONE.encode() + b"\r\nfolder:caf\xe9 .jpg\n" + COMMONS.encode()
     )
@@ -296,18 +296,18 @@ def test_a_file_names_a_photo_a_line_and_the_list_shows_them(shelf, tmp_path, ca
     assert "3 photos on the takedown list" in said
 
 
-def test_a_list_that_is_not_there_is_told(shelf):
+def test_a_missing_list_file_is_reported(shelf):
     with pytest.raises(ConfigurationError, match=r"--file .*nowhere: cannot be read: No such file"):
         shelf.forget("--file", str(shelf.folder / "nowhere"))
 
 
-def test_without_a_photo_what_a_crawl_wrote_meanwhile_is_removed_too(shelf):
+def test_without_a_photo_the_command_removes_what_a_crawl_wrote_meanwhile(shelf):
     shelf.forget(GONE, "wikimedia:99")
     shelf.original(GONE, "v")
     shelf.window("flickr/w9", [shelf.row(GONE), shelf.row(STAYS)])
-    assert shelf.telling(*MARKS)
+    assert shelf.files_with(*MARKS)
     assert shelf.forget() == 0
-    assert shelf.telling(*MARKS) == set()
+    assert shelf.files_with(*MARKS) == set()
 
 
 def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
@@ -316,10 +316,10 @@ def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
     said = capsys.readouterr().out
     assert said.count("not looked through: crawl/flickr/w2/records.parquet: cannot be read") == 1
     shelf.store.remove("crawl/flickr/w2")
-    assert shelf.telling("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
+    assert shelf.files_with("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
 
 
-def test_another_photo_of_the_same_bytes_is_named_for_a_person_to_decide(shelf, capsys):
+def test_another_photo_with_the_same_bytes_is_named_for_a_person_to_decide(shelf, capsys):
     twin = shelf.row("wikimedia:7") | {"sha256": shelf.row(GONE)["sha256"]}
     shelf.window("wikimedia/w7", [twin])
     shelf.forget(GONE)
@@ -337,7 +337,7 @@ def test_a_user_s_mistake_is_one_sentence_and_exit_code_2(shelf, repository):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_crawl_asks_for_no_byte_of_a_forgotten_photo(start_site, make_crawler, uploads):
+def test_a_crawl_requests_no_byte_of_a_forgotten_photo(start_site, make_crawler, uploads):
     site = start_site()
     crawler = make_crawler(site)
     first, second = uploads.of("flickr")[:2]

@@ -1,4 +1,4 @@
-"""What a person may call a photo: its key or its page, in any of the forms a page's address has."""
+"""The names of a photo: its key or its page, in any form that the page's address may have."""
 
 import os
 
@@ -25,7 +25,7 @@ WIKI = "commons.wikimedia.org"
         ("https://commons.wikimedia.org/?curid=123", "wikimedia:123"),
     ],
 )
-def test_a_key_and_an_address_that_has_the_key_name_a_photo(text, key):
+def test_a_key_or_an_address_that_contains_it_names_a_photo(text, key):
     assert parse_name(text, WIKI).key == key
 
 
@@ -36,12 +36,12 @@ def test_a_key_and_an_address_that_has_the_key_name_a_photo(text, key):
         "imgur:1", "ftp://www.flickr.com/photos/x/1/", "https://[::1", "flickr:" + "1" * 65,
     ],
 )  # fmt: skip
-def test_what_names_no_photo_is_refused_with_the_forms_that_do(text):
+def test_text_that_names_no_photo_is_refused_with_the_valid_forms(text):
     with pytest.raises(ConfigurationError, match=r"not a photo; name it by|not an address of a page"):
         parse_name(text, WIKI)
 
 
-def test_addresses_of_one_page_are_alike_and_those_of_two_are_not():
+def test_addresses_of_one_page_are_equal_and_those_of_two_are_not():
     alike = {
         plain_page(url)
         for url in (
@@ -59,5 +59,5 @@ def test_a_page_id_of_another_wiki_is_no_key():
     assert (name.key, name.page) == (None, "wiki.example/index.php?curid=123")
 
 
-def test_a_name_cannot_talk_to_the_terminal():
+def test_a_name_cannot_control_the_terminal():
     assert escaped("folder:a\x1b[2J\n é.jpg") == "folder:a\\x1b[2J\\n é.jpg"

@@ -40,7 +40,7 @@ def test_every_upload_has_exactly_one_row(crawl, crawler, uploads):
     assert sorted(row["photo"] for row in rows) == sorted(f"flickr:{each.id}" for each in uploads.of("flickr"))
 
 
-def test_photos_to_keep_are_stored_byte_for_byte(rows, crawler, uploads):
+def test_genuine_photos_are_stored_byte_for_byte(rows, crawler, uploads):
     for each in uploads.of("flickr"):
         row = rows[f"flickr:{each.id}"]
         if each.expected_reasons:
@@ -56,7 +56,7 @@ def told_by_the_listing(each):
     return "not_native_size" in each.expected_reasons
 
 
-def test_photos_refused_at_the_door_have_every_reason_and_their_facts(rows, uploads):
+def test_photos_refused_by_their_header_have_all_reasons_and_their_facts(rows, uploads):
     refused = [each for each in uploads.of("flickr") if each.expected_reasons and not told_by_the_listing(each)]
     assert refused
     for each in refused:
@@ -68,7 +68,7 @@ def test_photos_refused_at_the_door_have_every_reason_and_their_facts(rows, uplo
             assert row["facts"]["width_px"] > 0
 
 
-def test_photos_whose_listed_size_no_camera_makes_are_not_asked_for(crawl, rows, site, uploads):
+def test_photos_whose_listed_size_no_camera_produces_are_not_requested(crawl, rows, site, uploads):
     refused = [each for each in uploads.of("flickr") if told_by_the_listing(each)]
     assert refused
     for each in refused:
@@ -76,7 +76,7 @@ def test_photos_whose_listed_size_no_camera_makes_are_not_asked_for(crawl, rows,
         assert not [request for request in site.requests if f"/{each.id}_" in request.path]
 
 
-def test_photos_to_refuse_are_not_downloaded_beyond_their_header(crawl, site, uploads):
+def test_refused_photos_are_not_downloaded_beyond_their_header(crawl, site, uploads):
     for each in uploads.of("flickr"):
         if each.expected_reasons and not told_by_the_listing(each):
             sent = [request for request in site.requests if f"/{each.id}_" in request.path]
@@ -84,7 +84,7 @@ def test_photos_to_refuse_are_not_downloaded_beyond_their_header(crawl, site, up
             assert len(sent) == 1
 
 
-def test_what_is_kept_is_sent_once_in_all(crawl, site, uploads):
+def test_every_byte_of_a_stored_photo_is_sent_only_once(crawl, site, uploads):
     for each in uploads.of("flickr"):
         if not each.expected_reasons:
             sent = [request for request in site.requests if f"/{each.id}_" in request.path]
@@ -95,7 +95,7 @@ def test_the_limit_of_parallel_requests_is_reached_and_never_exceeded(crawl, sit
     assert site.peak_parallel_requests == 3
 
 
-def test_every_request_says_who_crawls(crawl, site):
+def test_every_request_names_the_crawler_and_its_contact(crawl, site):
     assert {request.user_agent for request in site.requests} == {next(iter(site.requests)).user_agent}
     assert re.fullmatch(r"Shutterprint/\S+ \(tests@example\.org\)", site.requests[0].user_agent)
 
@@ -111,8 +111,8 @@ def test_the_records_have_the_schema_and_what_attribution_needs(rows, crawler, u
     assert (row["claimed_camera"], row["uploaded_at"]) == ("acme-one", "2020-01-01T00:00:00Z")
 
 
-def test_the_key_stands_in_no_log_and_in_no_file_of_the_store(crawl, crawler):
-    assert "api_key=[key]" in crawl.log  # the addresses are logged, and were looked through
+def test_the_key_is_in_no_log_and_in_no_file_of_the_store(crawl, crawler):
+    assert "api_key=[key]" in crawl.log  # addresses are logged, and redacted
     assert API_KEY not in crawl.log
     assert not [name for name, data in crawler.tree_of_bytes().items() if API_KEY.encode() in data]
 
@@ -125,7 +125,7 @@ def test_a_second_crawl_asks_for_no_photo_and_changes_nothing(crawl, crawler, si
     assert [request.path for request in site.requests[requests:]] == ["/services/rest/"]  # the licences
 
 
-def test_a_page_with_fewer_photos_than_asked_for_is_not_taken_for_the_last(start_site, make_crawler, uploads):
+def test_a_page_with_fewer_photos_than_asked_for_is_not_treated_as_the_last(start_site, make_crawler, uploads):
     first = dataclasses.replace(uploads.of("flickr")[0], licence="0")  # refused by the listing: nothing is downloaded
     many = [dataclasses.replace(first, id=str(10_000 + number)) for number in range(600)]
     site = start_site(dataclasses.replace(uploads, listed=many).write_again(), hidden=["10007"])
@@ -134,7 +134,7 @@ def test_a_page_with_fewer_photos_than_asked_for_is_not_taken_for_the_last(start
     assert {row["photo"] for row in crawler.rows("flickr")} == {f"flickr:{each.id}" for each in many} - {"flickr:10007"}
 
 
-def test_a_key_that_is_none_is_refused_before_it_could_stand_in_a_log(start_site, make_crawler):
+def test_a_malformed_key_is_refused_before_it_could_be_logged(start_site, make_crawler):
     site = start_site()
     crawl = make_crawler(site).run("flickr", FLICKR_API_KEY=f'"{API_KEY}"')
     assert crawl.exit_code == 2
@@ -143,7 +143,7 @@ def test_a_key_that_is_none_is_refused_before_it_could_stand_in_a_log(start_site
     assert not site.requests
 
 
-def test_what_the_listing_refuses_is_not_asked_for_at_all(start_site, make_crawler, uploads):
+def test_photos_that_the_listing_refuses_are_not_requested(start_site, make_crawler, uploads):
     reserved = uploads.of("flickr")[0]
     forbidden = uploads.of("flickr")[1]
     listed = [dataclasses.replace(each, licence="0") if each == reserved else each for each in uploads.listed]

@@ -14,7 +14,7 @@ from corpus.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.sections import Rules
 from corpus.storage import open_store
-from crawlers.folder.ingest import FileTaking, found_at
+from crawlers.folder.ingest import FileIngester, listed_file
 from crawlers.spiders.folder import FolderSpider
 from crawlers.vetting.door import Door
 
@@ -29,7 +29,7 @@ ODD_NAMES = {
 
 
 def plant(uploads, root, files):
-    """Copy photographs to paths below a root: path → name of the photograph."""
+    """Copy photographs to paths below a root; `files`: path → name of the photograph."""
     for path, name in files.items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def plant(uploads, root, files):
 
 
 def plant_tree(uploads, root):
-    """Make a tree with every kind of photograph in two directories, and files that are none."""
+    """Make a tree with every kind of photograph in two directories, and with files that are no photographs."""
     names = sorted(path.name for path in uploads.folder.glob("*.jpg"))
     plant(uploads, root, {f"{('second/part', 'Acme One')[i % 2]}/{name}": name for i, name in enumerate(names)})
     (root / "note.txt").write_text("not a photo")
@@ -80,7 +80,7 @@ def crawled(make_crawler, tmp_path_factory, uploads):
     return tree, crawler
 
 
-def test_every_file_has_its_row_and_photos_to_keep_are_stored_byte_for_byte(crawled, uploads):
+def test_every_file_has_its_row_and_genuine_photos_are_stored_byte_for_byte(crawled, uploads):
     tree, crawler = crawled
     rows = rows_of(crawler)
     files = [path for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -97,9 +97,11 @@ def test_every_file_has_its_row_and_photos_to_keep_are_stored_byte_for_byte(craw
     assert rows["Acme One/empty.jpg"]["reasons"] == ["not_jpeg"]
     receipt = crawler.store.read_json("receipts/crawl-folder.json")
     assert receipt["found"] == len(rows)
+    windows = crawler.store.done_names("crawl/folder")
+    assert all(crawler.store.exists(f"crawl/folder/{window}/listed") for window in windows)
 
 
-def test_what_is_kept_is_linked_and_not_copied(crawled):
+def test_stored_files_are_linked_and_not_copied(crawled):
     tree, crawler = crawled
     stored = {path: row for path, row in rows_of(crawler).items() if row["state"] == "stored"}
     assert "second/part/two.jpg" in stored or "Acme One/two.jpg" in stored
@@ -108,7 +110,7 @@ def test_what_is_kept_is_linked_and_not_copied(crawled):
             assert (Path(crawler.store.path(row["original"]))).samefile(tree / path)
 
 
-def test_names_of_any_bytes_have_rows_that_cannot_be_mistaken_for_each_other(crawled):
+def test_names_of_any_bytes_have_distinct_rows(crawled):
     rows = rows_of(crawled[1])
     for name in ODD_NAMES.values():
         assert (rows[name]["state"], rows[name]["title"]) == ("stored", name)
@@ -137,19 +139,19 @@ def again(crawled, tmp_path):
     return copy, type(crawler)(tmp_path / "crawl", crawler.repository, {**crawler.tree, "sources": section})
 
 
-def test_only_new_and_changed_files_are_read_and_make_windows_of_their_own(again, uploads):
+def test_only_new_and_changed_files_are_read_and_they_form_new_windows(again, uploads):
     tree, crawler = again
     before, old = crawler.tree_of_bytes(), rows_of(crawler)
     plant(uploads, tree, {"third/new.jpg": "edited.jpg"})
     (changed,) = tree.rglob("genuine-2.jpg")
-    changed.unlink()  # the store has a link to it: written into, the original would change too
+    changed.unlink()  # the store links to it: writing into it would change the original, too
     shutil.copy(uploads.folder / "genuine-3.jpg", changed)
     for _ in range(2):  # the second finds nothing new
         crawl = crawler.run("folder")
         assert crawl.exit_code == 0, crawl.log
     after = crawler.tree_of_bytes()
     tried = {path: data for path, data in after.items() if before.get(path, data) != data}
-    assert all("/top-" in path for path in tried)  # the link that leads to itself is tried again
+    assert all("/top-" in path for path in tried)  # the link to itself is retried
     new = [name for name in crawler.store.done_names("crawl/folder") if f"crawl/folder/{name}/_done.json" not in before]
     rows = [row for name in new for row in crawler.store.read_table(f"crawl/folder/{name}/records.parquet").to_pylist()]
     path = changed.relative_to(tree).as_posix()
@@ -170,7 +172,7 @@ def test_another_layout_reads_the_files_again(again):
     assert crawler.run("folder").exit_code == 0
     labelled = {row["photo"] for row in crawler.rows("folder") if row["labelled_camera"] == "acme-one"}
     assert labelled == {f"folder:{path}" for path in before if path.startswith("Acme One/")}
-    # and what the former layout said of them is nobody's any more
+    # and the rows of the former layout are gone
     assert sorted(row["photo"] for row in crawler.rows("folder")) == sorted(f"folder:{path}" for path in before)
 
 
@@ -218,9 +220,7 @@ def test_a_label_the_catalogue_learns_later_is_honoured_by_the_next_crawl(labell
     assert (row["state"], row["labelled_camera"]) == ("stored", "acme-two")
 
 
-def test_a_published_collection_gives_its_originals_and_their_devices_and_the_store_in_it_is_left_out(
-    make_crawler, uploads
-):
+def test_a_published_collection_yields_originals_and_devices_without_the_store_inside_it(make_crawler, uploads):
     crawler, device = crawler_of(make_crawler, ".", layout="vision"), "dataset/D01_Acme_One/images"
     files = {
         f"{device}/nat/D01_I_nat_0001.jpg": "genuine-0.jpg",
@@ -245,7 +245,7 @@ def test_a_published_collection_gives_its_originals_and_their_devices_and_the_st
     assert crawler.store.read_json("receipts/crawl-folder.json")["unmatched"] == 2  # and pipelines.yaml
 
 
-def test_a_folder_in_which_nothing_fits_is_an_error_in_a_sentence(make_crawler, tmp_path, uploads):
+def test_a_folder_in_which_no_file_fits_ends_the_crawl_with_one_sentence(make_crawler, tmp_path, uploads):
     crawler = crawler_of(make_crawler, plant(uploads, tmp_path / "tree", {"a.jpg": "two.jpg"}), layout="fodb")
     crawl = crawler.run("folder")
     assert crawl.exit_code == 1
@@ -263,7 +263,7 @@ def test_a_folder_within_the_store_is_refused(make_crawler, monkeypatch):
         FolderSpider.from_crawler(ScrapyCrawler(FolderSpider))
 
 
-def test_parts_share_the_directories_among_them(make_crawler, tmp_path, uploads):
+def test_parts_divide_the_directories_between_them(make_crawler, tmp_path, uploads):
     tree = plant(uploads, tmp_path / "tree", {f"roll {number}/a.jpg": "two.jpg" for number in range(6)})
     crawler, seen = crawler_of(make_crawler, tree), []
     for part in ("1/2", "2/2"):
@@ -274,41 +274,41 @@ def test_parts_share_the_directories_among_them(make_crawler, tmp_path, uploads)
 
 
 @pytest.fixture
-def take(tmp_path, cameras):
-    """Return what takes one file below `tmp_path/tree` into a store."""
+def ingest(tmp_path, cameras):
+    """Return a function that ingests one file below `tmp_path/tree` into a store."""
 
-    def taking(address, catalogue=cameras, layout="exif", store=None):
+    def ingest_file(address, catalogue=cameras, layout="exif", store=None):
         door = Door(catalogue, catalogue, Rules(), original_max_bytes=1 << 20)
         store = store or open_store(str(tmp_path / "data"))
-        return FileTaking(tmp_path / "tree", store, door, catalogue, layout, Counter()).take(found_at(address))
+        return FileIngester(tmp_path / "tree", store, door, catalogue, layout, Counter()).ingest(listed_file(address))
 
-    return taking
+    return ingest_file
 
 
-def test_a_file_that_is_gone_when_it_is_read_has_a_failed_row_and_is_to_be_tried_again(take):
-    row = take("x/gone.jpg")
+def test_a_file_that_has_vanished_has_a_failed_row_and_is_retried(ingest):
+    row = ingest("x/gone.jpg")
     assert (row["state"], row["is_transient"]) == ("failed", True)
     assert row["error"] == "cannot be read: No such file or directory"
 
 
-def test_a_file_that_is_too_large_is_refused_unread(take, tmp_path, uploads):
+def test_a_file_that_is_too_large_is_refused_without_reading_it(ingest, tmp_path, uploads):
     plant(uploads, tmp_path / "tree", {"large.jpg": "two.jpg"})
-    os.truncate(tmp_path / "tree" / "large.jpg", 1 << 40)  # has holes: takes no room
-    row = take("large.jpg")
+    os.truncate(tmp_path / "tree" / "large.jpg", 1 << 40)  # a sparse file, which takes no room
+    row = ingest("large.jpg")
     assert (row["reasons"], row["size_bytes"]) == (["too_large"], 1 << 40)
 
 
-def test_a_photo_that_two_cameras_of_the_catalogue_claim_fails_until_the_catalogue_is_mended(
-    take, tmp_path, uploads, cameras
+def test_a_photo_that_two_cameras_of_the_catalogue_claim_fails_until_the_catalogue_is_corrected(
+    ingest, tmp_path, uploads, cameras
 ):
     plant(uploads, tmp_path / "tree", {"a.jpg": "two.jpg"})
     two = cameras["acme-two"]
-    row = take("a.jpg", Catalogue(cameras=(two, two.model_copy(update={"key": "acme-twin"}))))
+    row = ingest("a.jpg", Catalogue(cameras=(two, two.model_copy(update={"key": "acme-twin"}))))
     assert (row["state"], row["is_transient"]) == ("failed", True)
     assert "is taken by acme-two, acme-twin" in row["error"]
 
 
-def test_a_photo_on_another_file_system_than_the_store_is_copied(take, tmp_path, uploads):
+def test_a_photo_on_another_file_system_than_the_store_is_copied(ingest, tmp_path, uploads):
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("this machine has no second file system at hand")
@@ -316,7 +316,7 @@ def test_a_photo_on_another_file_system_than_the_store_is_copied(take, tmp_path,
     folder = memory / f"{tmp_path.parent.name}-{tmp_path.name}-{os.getpid()}"
     try:
         store = open_store(str(folder))
-        row = take("a.jpg", store=store)
+        row = ingest("a.jpg", store=store)
         assert store.read(row["original"]) == (tmp_path / "tree" / "a.jpg").read_bytes()
         assert [path.name for path in folder.rglob("*.jpg")] == [Path(row["original"]).name]
     finally:

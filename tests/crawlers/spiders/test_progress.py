@@ -1,4 +1,4 @@
-"""What a person sees of a crawl that runs."""
+"""The progress display of a running crawl."""
 
 import dataclasses
 import io
@@ -27,7 +27,7 @@ PACE = Pace(photos_per_s=4.0, megabytes_per_s=9.5)
 
 
 class Clock:
-    """A clock that stands until it is told to go on."""
+    """A clock that advances only when it is told to."""
 
     now_s = 1000.0
 
@@ -43,7 +43,7 @@ def shown(renderable, width=120):
 
 @pytest.fixture
 def log_by():
-    """Return what makes a handler the root logger's only one; what it had before comes back at the end."""
+    """Return a function that makes a handler the root logger's only one; the former ones are restored at the end."""
     handlers, level = logging.root.handlers[:], logging.root.level
 
     def take(handler, form="%(levelname)s: %(message)s"):
@@ -75,11 +75,11 @@ def terminal():
         "waiting: upload.example.org asked for a pause of 12 s",
     ],
 )
-def test_the_display_says_all_there_is_to_know(words):
+def test_the_display_shows_the_whole_state(words):
     assert words in shown(display(VIEW, PACE), 160)
 
 
-def test_the_display_shows_the_commonest_reasons_alone():
+def test_the_display_shows_only_the_commonest_reasons():
     assert "unreadable" not in shown(display(VIEW, PACE), 160)
 
 
@@ -91,29 +91,29 @@ def test_the_bar_grows_with_the_photos_of_the_window():
     assert 0 < bar(250) < 30
 
 
-def test_the_display_has_as_many_lines_however_narrow_the_terminal_is():
+def test_the_display_has_the_same_number_of_lines_on_a_narrow_terminal():
     assert shown(display(VIEW, PACE), 40).count("\n") == shown(display(VIEW, PACE), 200).count("\n")
 
 
-def test_what_comes_from_the_site_cannot_command_the_terminal():
+def test_text_from_the_site_cannot_control_the_terminal():
     hostile = dataclasses.replace(VIEW, query="a\x1b[2Jb\n[red]c")
     assert r"a\x1b[2Jb\n[red]c" in shown(display(hostile, PACE))
     assert r"a\x1b[2Jb\n[red]c" in progress_line(hostile, PACE)
 
 
-def test_the_line_says_the_rate_and_the_time_that_remains():
+def test_the_line_gives_the_rate_and_the_remaining_time():
     assert progress_line(dataclasses.replace(VIEW, waiting="", calls_left=None), PACE) == (
         "flickr 3/10 apple/iphone_6: 900 photos found: 300 stored, 210 refused, 10 failed; "
         "4.0 a second, 9.5 MB a second, 750 MB stored; window at 120 of 500, about 1 min 35 s left"
     )
 
 
-def test_the_line_says_what_the_crawl_waits_for():
+def test_the_line_says_what_the_crawl_is_waiting_for():
     line = progress_line(VIEW, PACE)
     assert line.endswith("; 3412 calls left for now; waiting: upload.example.org asked for a pause of 12 s")
 
 
-def test_a_crawl_that_stands_still_says_nothing_of_the_time_that_remains():
+def test_a_crawl_that_makes_no_progress_shows_no_remaining_time():
     assert "left" not in progress_line(dataclasses.replace(VIEW, calls_left=None), Pace())
     assert "left" not in shown(display(dataclasses.replace(VIEW, calls_left=None), Pace()))
 
@@ -122,11 +122,11 @@ def test_a_crawl_that_stands_still_says_nothing_of_the_time_that_remains():
     ("length_s", "text"),
     [(0.4, "0 s"), (59, "59 s"), (95, "1 min 35 s"), (12_000, "3 h 20 min"), (200_000, "2 d 7 h")],
 )
-def test_lengths_of_time_are_said_in_two_units(length_s, text):
+def test_durations_are_written_in_two_units(length_s, text):
     assert duration(length_s) == text
 
 
-def test_without_a_terminal_a_line_is_said_now_and_then_and_no_display_is_drawn(capsys):
+def test_without_a_terminal_a_line_is_logged_now_and_then_and_no_display_is_drawn(capsys):
     clock, said = Clock(), []
     progress = Progress(lambda: VIEW, said.append, False, clock=clock)
     progress.start()
@@ -138,7 +138,7 @@ def test_without_a_terminal_a_line_is_said_now_and_then_and_no_display_is_drawn(
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_rate_is_that_of_the_last_half_minute():
+def test_the_rate_covers_the_last_half_minute():
     clock, said = Clock(), []
     counts = {"found": 10_000, "stored": 0, "refused": 0, "failed": 0, "bytes": 0}
     progress = Progress(lambda: View(counts=counts), said.append, False, clock=clock)
@@ -154,7 +154,7 @@ def test_the_rate_is_that_of_the_last_half_minute():
     assert "2.0 a second, 4.0 MB a second" in said[-1]
 
 
-def test_the_display_is_drawn_at_every_tick_and_taken_away_at_the_end(terminal):
+def test_the_display_is_drawn_at_every_tick_and_removed_at_the_end(terminal):
     said, views = [], [VIEW]
     progress = Progress(lambda: views[-1], said.append, True, console=terminal, clock=Clock())
     progress.start()
@@ -195,7 +195,7 @@ def test_log_lines_are_printed_above_the_display_with_their_format_level_and_fil
     assert "afterwards" not in terminal.file.getvalue()
 
 
-def test_handlers_set_up_while_the_display_stands_are_routed_as_well(terminal, log_by, capsys):
+def test_handlers_added_while_the_display_is_shown_are_routed_too(terminal, log_by, capsys):
     progress = Progress(lambda: VIEW, print, True, console=terminal, clock=Clock())
     progress.start()
     log_by(logging.StreamHandler(), "late: %(message)s")
@@ -207,7 +207,7 @@ def test_handlers_set_up_while_the_display_stands_are_routed_as_well(terminal, l
     assert capsys.readouterr().err == "late: bye\n"
 
 
-def test_log_files_stay_log_files(terminal, log_by, tmp_path):
+def test_log_files_are_not_routed_to_the_display(terminal, log_by, tmp_path):
     file = log_by(logging.FileHandler(tmp_path / "log"), "%(message)s")
     progress = Progress(lambda: VIEW, print, True, console=terminal, clock=Clock())
     progress.start()

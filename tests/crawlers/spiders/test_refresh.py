@@ -1,4 +1,4 @@
-"""Refreshes: what a later crawl asks for, and what it leaves alone, as the sites, the rules and time go on."""
+"""Later crawls: what they fetch and what they leave alone as sites, rules and time change."""
 
 import dataclasses
 import os
@@ -11,7 +11,7 @@ DAY_S = 86400
 
 @pytest.fixture
 def world(start_site, make_crawler, uploads):
-    """Return a site and a crawler that has crawled it, for one source and settings of its own."""
+    """Return a function that crawls a new site with some settings and returns both site and crawler."""
 
     def begin(source, **settings):
         site = start_site(uploads.write_again())
@@ -25,7 +25,7 @@ def world(start_site, make_crawler, uploads):
 
 
 def grow_old(crawler, source, days):
-    """Make a crawl's windows look as if they had been listed days ago."""
+    """Date the listings of a crawl's windows back by some days."""
     for marker in (crawler.folder / "data" / "crawl" / source).glob("*/listed"):
         os.utime(marker, (time.time() - days * DAY_S,) * 2)
 
@@ -48,7 +48,7 @@ def run(crawler, source, *settings):
 
 
 @pytest.mark.parametrize("source", ["flickr", "wikimedia"])
-def test_windows_are_listed_anew_when_their_time_has_come_and_nothing_is_fetched_twice(world, source):
+def test_windows_are_listed_anew_when_due_and_nothing_is_fetched_twice(world, source):
     site, crawler = world(source, revisit_days=30)
     before, tree = len(site.requests), crawler.tree_of_bytes()
     run(crawler, source)
@@ -77,7 +77,7 @@ def test_photos_that_appear_late_are_found_within_the_look_back(start_site, make
     late = dataclasses.replace(of_now[0], site=source, id="7777", title="Late")
     site.add(late)
     grow_old(crawler, source, 1)
-    run(crawler, source)  # the window's end, a moment ago, is within two days
+    run(crawler, source)  # the window ended a moment ago, so within two days
     (row,) = rows_by_photo(crawler, source)[f"{source}:7777"]
     assert row["state"] == "stored"
     assert all(len(rows) == 1 for rows in rows_by_photo(crawler, source).values())
@@ -87,7 +87,7 @@ def test_photos_that_appear_late_are_found_within_the_look_back(start_site, make
     assert f"{source}:7778" not in rows_by_photo(crawler, source)
 
 
-def test_a_photo_that_fails_again_and_again_does_not_hide_late_ones_of_its_window(start_site, make_crawler, uploads):
+def test_a_photo_that_keeps_failing_does_not_hide_late_photos_of_its_window(start_site, make_crawler, uploads):
     first_s = int(time.time()) - 3 * DAY_S
     of_now = [dataclasses.replace(each, uploaded_at_s=first_s + place) for place, each in enumerate(uploads.listed)]
     site = start_site(dataclasses.replace(uploads, listed=of_now).write_again(), fail_first={"/1000_": (500, 9)})
@@ -118,7 +118,7 @@ def test_a_replaced_original_is_fetched_beside_the_old_one(world, uploads, sourc
 
 
 @pytest.mark.parametrize("source", ["flickr", "wikimedia"])
-def test_a_deleted_photo_is_noticed_and_its_original_stays(world, uploads, source):
+def test_a_deleted_photo_is_marked_and_its_original_stays(world, uploads, source):
     site, crawler = world(source, revisit_days=30)
     each = uploads.of(source)[0]
     site.delete(each.id)
@@ -130,10 +130,10 @@ def test_a_deleted_photo_is_noticed_and_its_original_stays(world, uploads, sourc
     assert crawler.store.read_json(f"receipts/crawl-{source}.json")["deleted"] == 1
 
 
-def test_refusals_are_asked_for_again_only_when_other_rules_would_let_them_in(world, uploads):
+def test_refused_photos_are_fetched_again_only_when_other_rules_would_let_them_in(world, uploads):
     site, crawler = world("flickr")
     before = len(site.requests)
-    run(crawler, "flickr", "rules.quality_factor_min=96")  # stricter: nothing is asked for
+    run(crawler, "flickr", "rules.quality_factor_min=96")  # stricter: nothing is fetched
     assert file_requests(site, before) == []
     run(crawler, "flickr", "rules.native_size=false")
     rows = {photo: rows[0] for photo, rows in rows_by_photo(crawler, "flickr").items()}
@@ -141,14 +141,14 @@ def test_refusals_are_asked_for_again_only_when_other_rules_would_let_them_in(wo
     assert by_file["resized.jpg"]["state"] == "stored"
     assert by_file["edited-and-resized.jpg"]["reasons"] == ["edited_by_software"]
     asked = {path.rpartition("/")[2].partition("_")[0] for path in file_requests(site, before)}
-    # the latter's listing, which refused it, said nothing of an editor
+    # the latter was refused by its listing, which did not mention an editor
     assert asked == {each.id for each in uploads.of("flickr") if each.file in ("resized.jpg", "edited-and-resized.jpg")}
     between = len(site.requests)
     run(crawler, "flickr", "rules.native_size=false")
     assert file_requests(site, between) == []
 
 
-def test_a_licence_taken_from_now_on_brings_the_photos_in(start_site, make_crawler, uploads):
+def test_photos_of_a_licence_that_is_newly_allowed_are_fetched(start_site, make_crawler, uploads):
     listed = [
         dataclasses.replace(each, licence="0") if each.file == "genuine-0.jpg" else each for each in uploads.listed
     ]

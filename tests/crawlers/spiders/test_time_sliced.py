@@ -30,9 +30,7 @@ def many(uploads):
     return folder
 
 
-def test_slices_are_halved_until_all_photos_are_listed_and_those_beyond_the_cap_are_owned_up_to(
-    many, start_site, make_crawler
-):
+def test_slices_are_halved_until_all_photos_are_listed_and_a_capped_slice_is_marked(many, start_site, make_crawler):
     crawler = make_crawler(start_site(many, numbers_as_text=True))
     crawl = crawler.run("flickr", "sources.flickr.until='2020-01-02'")
     assert crawl.exit_code == 0, crawl.log
@@ -51,7 +49,7 @@ def test_slices_are_halved_until_all_photos_are_listed_and_those_beyond_the_cap_
     assert (tiles[0][0], tiles[1][1]) == (1577836800, 1577836800 + DAY_S)
 
 
-def test_a_later_crawl_asks_only_for_the_time_that_has_come_since(many, start_site, make_crawler):
+def test_a_later_crawl_asks_only_for_the_time_since_the_last_one(many, start_site, make_crawler):
     site = start_site(many)
     crawler = make_crawler(site)
     assert crawler.run("flickr", "sources.flickr.until=2020-01-01T06:00", "cameras=[acme-one]").exit_code == 0

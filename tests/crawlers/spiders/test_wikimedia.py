@@ -41,7 +41,7 @@ def test_every_file_of_the_categories_and_subcategories_has_exactly_one_row(craw
     assert photos == sorted(f"wikimedia:{each.id}" for each in uploads.of("wikimedia"))
 
 
-def test_photos_to_keep_are_stored_byte_for_byte_and_the_others_have_their_reasons(rows, crawler, uploads, missing):
+def test_genuine_photos_are_stored_byte_for_byte_and_the_others_have_their_reasons(rows, crawler, uploads, missing):
     for each in uploads.of("wikimedia"):
         row = rows[f"wikimedia:{each.id}"]
         if each == missing:
@@ -58,7 +58,7 @@ def test_a_page_without_its_file_has_a_failed_row(rows, missing):
     assert "filemissing" in row["error"]
 
 
-def test_attribution_is_read_out_of_html(rows, uploads):
+def test_author_and_licence_are_read_from_html(rows, uploads):
     row = rows[f"wikimedia:{uploads.of('wikimedia')[1].id}"]
     assert (row["owner_name"], row["licence"]) == ("Owner <1>", "CC BY 2.0")
     assert row["licence_url"] == "https://creativecommons.org/licenses/by/2.0/"
@@ -78,7 +78,7 @@ def test_a_file_that_is_not_what_the_site_states_is_not_stored(start_site, make_
     data = bytearray(folder.data(spoilt))
     data[-100] ^= 1
     (folder.folder / spoilt.file).write_bytes(data)
-    (folder.folder / other.file).write_bytes(PNG)  # and one is no JPEG, by what the wiki says of it
+    (folder.folder / other.file).write_bytes(PNG)  # and one that is no JPEG according to the wiki
     site = start_site(folder)
     crawler = make_crawler(site)
     assert crawler.run("wikimedia", "cameras=[acme-one]").exit_code == 0

@@ -18,7 +18,7 @@ from crawlers.network.quota import Quota, quota_name
 from crawlers.status.__main__ import main
 from crawlers.status.counts import count_windows
 from crawlers.vetting.door import Refused
-from crawlers.windows.checkpoint import Unfinished
+from crawlers.windows.checkpoint import Checkpoint
 from crawlers.windows.markers import marker_of
 from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
 from crawlers.windows.time_slices import TimeSlice, period
@@ -245,7 +245,7 @@ def test_a_folder_has_windows_and_no_times(crawled):
 
 def test_windows_in_work_and_who_works_are_shown(crawled):
     details = {"query": "q", "span": [0, 60]}
-    Unfinished(crawled.store, "wikimedia", "half-a-window", "rules", details).put_aside(0, [kept(1)])
+    Checkpoint(crawled.store, "wikimedia", "half-a-window", "rules", details).write(0, [kept(1)])
     lease = take(crawled.store, leases_folder("wikimedia"), unit_name("Category:X 2020"), time.time())
     status = crawled.json()["sources"]["wikimedia"]
     assert (status["windows"], status["cameras"]) == (0, {})  # what is put aside does not count yet

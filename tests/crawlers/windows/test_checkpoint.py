@@ -1,4 +1,4 @@
-"""Unfinished windows: what was known of them survives a crash, and goes when they are whole."""
+"""Checkpoints: the rows of unfinished windows survive a crash and are removed when the window is whole."""
 
 import os
 import time
@@ -7,7 +7,7 @@ import pytest
 
 from corpus.storage import open_store
 from crawlers.vetting.door import Refused
-from crawlers.windows.checkpoint import ROWS_A_PART, Unfinished, begun, sweep
+from crawlers.windows.checkpoint import ROWS_A_PART, Checkpoint, sweep, unfinished_windows
 from crawlers.windows.records import ListedPhoto, failed, refused
 
 DETAILS = {"query": "acme/one", "window": [0, 60], "span": [0, 120]}
@@ -19,7 +19,7 @@ def store(tmp_path):
 
 
 def unfinished(store, fingerprint="a" * 16):
-    return Unfinished(store, "flickr", "window", fingerprint, DETAILS)
+    return Checkpoint(store, "flickr", "window", fingerprint, DETAILS)
 
 
 def refusal(number):
@@ -29,10 +29,10 @@ def refusal(number):
 def add_part(work, first):
     parts = [work.add(refusal(number)) for number in range(first, first + ROWS_A_PART)]
     assert parts[:-1] == [None] * (ROWS_A_PART - 1)
-    work.put_aside(*parts[-1])
+    work.write(*parts[-1])
 
 
-def test_rows_put_aside_are_there_for_the_next_crawl_and_go_on_counting(store):
+def test_written_rows_are_read_by_the_next_crawl_which_continues_their_numbering(store):
     add_part(unfinished(store), 0)
     again = unfinished(store)
     assert again.read() == {(f"flickr:{number}", "v"): refusal(number) for number in range(ROWS_A_PART)}
@@ -40,39 +40,39 @@ def test_rows_put_aside_are_there_for_the_next_crawl_and_go_on_counting(store):
     assert len(unfinished(store).read()) == 2 * ROWS_A_PART
 
 
-def test_rows_judged_by_other_rules_are_not_taken(store):
+def test_rows_judged_by_other_rules_are_ignored(store):
     add_part(unfinished(store), 0)
     assert unfinished(store, "b" * 16).read() == {}
 
 
-def test_a_failed_photo_is_not_put_aside(store):
+def test_a_failed_photo_is_not_written(store):
     work = unfinished(store)
     assert {work.add(failed(ListedPhoto("flickr:1", "flickr"), "HTTP 500", is_transient=True)) for _ in range(500)} == {
         None
     }
 
 
-def test_a_part_that_cannot_be_read_is_as_good_as_none(store):
+def test_an_unreadable_part_is_ignored(store):
     add_part(unfinished(store), 0)
     store.publish("crawl/flickr/_unfinished/window/" + "a" * 16 + "-7.parquet", b"no parquet")
     assert len(unfinished(store).read()) == ROWS_A_PART
 
 
-def test_nothing_is_left_of_a_window_that_is_whole(store):
+def test_nothing_is_left_after_clearing(store):
     work = unfinished(store)
     add_part(work, 0)
     work.clear()
     assert store.names("crawl/flickr/_unfinished") == []
 
 
-def test_the_span_of_an_unfinished_window_is_known_to_the_next_crawl_whatever_the_hour(store):
-    assert begun(store, "flickr") == []
+def test_the_next_crawl_knows_the_span_of_an_unfinished_window(store):
+    assert unfinished_windows(store, "flickr") == []
     add_part(unfinished(store), 0)
-    assert begun(store, "flickr") == [DETAILS]
+    assert unfinished_windows(store, "flickr") == [DETAILS]
 
 
 @pytest.mark.parametrize(("whole", "days"), [({"window"}, 1), ((), 30)])
-def test_what_belongs_to_a_whole_window_for_a_day_or_to_none_for_a_month_is_swept(store, whole, days):
+def test_checkpoints_of_whole_windows_are_swept_after_a_day_and_others_after_a_month(store, whole, days):
     add_part(unfinished(store), 0)
     for age_days, left in ((0, ["window"]), (days - 0.5, ["window"]), (days + 0.5, [])):
         details = store.path("crawl/flickr/_unfinished/window/details.json")

@@ -1,13 +1,12 @@
-"""Rows: one for each photo, in the schema that curation reads."""
+"""Rows: one for each upload, in the schema that curation reads."""
 
 import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta
 
 from corpus.records import RECORD
-from crawlers.download.verification import differs
 from crawlers.vetting.door import Refused
-from crawlers.windows.records import ListedPhoto, failed, found_of, refused, stored, table
+from crawlers.windows.records import ListedPhoto, failed, listed_photo_of, refused, stored, table
 
 PHOTO = ListedPhoto(
     "flickr:1", "flickr", version="0123456789", original_url="https://x/1_o.jpg", title="t", size_bytes=3
@@ -33,25 +32,17 @@ def test_stored_rows_have_the_digest_and_size_of_the_bytes():
     assert (row["sha256"], row["size_bytes"]) == (hashlib.sha256(b"abc").hexdigest(), 3)
 
 
-def test_half_a_character_in_a_title_does_not_spoil_the_table():
+def test_a_lone_surrogate_in_a_title_does_not_break_the_table():
     broken = ListedPhoto("flickr:1", "flickr", title="\ud83d!")
     assert table([failed(broken, "x", is_transient=False)])["title"].to_pylist() == ["?!"]
 
 
-def test_a_failed_row_holds_all_that_another_attempt_needs():
+def test_a_failed_row_holds_everything_that_another_attempt_needs():
     row = table([failed(PHOTO, "HTTP 503", 503, is_transient=True)]).to_pylist()[0]
-    assert found_of(row) == dataclasses.replace(PHOTO, attempts=1)
+    assert listed_photo_of(row) == dataclasses.replace(PHOTO, attempts=1)
 
 
-def test_a_failed_row_says_what_when_how_often_and_whether_it_may_pass():
+def test_a_failed_row_says_what_failed_when_how_often_and_whether_it_is_transient():
     row = failed(dataclasses.replace(PHOTO, attempts=2), "HTTP 503", 503, is_transient=True)
     assert (row["error"], row["http_status"], row["is_transient"], row["attempts"]) == ("HTTP 503", 503, True, 3)
     assert abs(datetime.fromisoformat(row["failed_at"]) - datetime.now(UTC)) < timedelta(minutes=5)
-
-
-def test_bytes_are_held_against_what_the_site_states():
-    assert differs(PHOTO, b"abc") is None
-    assert "states 3 bytes and served 2" in differs(PHOTO, b"ab")
-    stated = ListedPhoto("wikimedia:1", "wikimedia", site_sha1=hashlib.sha1(b"abc").hexdigest())
-    assert differs(stated, b"abc") is None
-    assert "SHA-1" in differs(stated, b"abd")

@@ -1,4 +1,4 @@
-"""Windows: which slices of time are still to be asked for."""
+"""Which slices of time are still to be crawled."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from corpus.errors import ConfigurationError
 from corpus.text import iso_time
 from crawlers.windows.time_slices import (
-    Done,
+    Step,
     TimeSlice,
     Walk,
     gaps,
@@ -23,11 +23,11 @@ moments = st.integers(0, 400)
 slices = st.tuples(moments, moments).map(lambda pair: TimeSlice(min(pair), max(pair) + 1))
 
 
-def test_with_nothing_done_the_whole_time_is_open():
+def test_with_nothing_covered_the_whole_time_is_open():
     assert gaps(TimeSlice(0, 100), []) == [TimeSlice(0, 100)]
 
 
-def test_gaps_lie_before_between_and_behind_what_is_done():
+def test_gaps_lie_before_between_and_after_covered_slices():
     assert gaps(TimeSlice(0, 100), [TimeSlice(60, 80), TimeSlice(10, 20)]) == [
         TimeSlice(0, 10),
         TimeSlice(20, 60),
@@ -41,7 +41,7 @@ def test_an_empty_time_has_no_gaps():
 
 @settings(deadline=None)
 @given(slices, st.lists(slices))
-def test_gaps_and_what_is_done_tile_the_whole_and_overlap_nowhere(whole, done):
+def test_gaps_and_covered_slices_tile_the_whole_without_overlap(whole, done):
     open_moments = [moment for gap in gaps(whole, done) for moment in range(*gap)]
     done_moments = {moment for part in done for moment in range(*part)}
     assert len(open_moments) == len(set(open_moments))
@@ -49,17 +49,17 @@ def test_gaps_and_what_is_done_tile_the_whole_and_overlap_nowhere(whole, done):
 
 
 def test_later_crawls_begin_where_the_last_one_ended():
-    before = [Done(TimeSlice(0, 100), TimeSlice(0, 100))]
+    before = [Step(TimeSlice(0, 100), TimeSlice(0, 100))]
     assert spans(TimeSlice(0, 130), before) == [TimeSlice(100, 130)]
     assert spans(TimeSlice(0, 100), before) == []
 
 
-def test_a_span_that_was_begun_without_a_whole_window_keeps_its_end_when_time_has_gone_on():
+def test_a_span_begun_without_a_whole_window_keeps_its_end_in_a_later_crawl():
     walk = Walk(TimeSlice(0, 200), [], 1, [TimeSlice(0, 100)])
     assert [step.window for step in iter(walk.step, None)] == [TimeSlice(0, 100), TimeSlice(100, 200)]
 
 
-def test_years_are_cut_where_they_turn_whatever_the_end_is():
+def test_years_are_cut_at_new_year_whatever_the_end_is():
     whole = TimeSlice(1_546_300_800 - 5, 1_577_836_800 + 7)  # the last seconds of 2018 to the first of 2020
     first, second, third = years(whole)
     assert (first.end_s, second.start_s, second.end_s, third) == (
@@ -71,13 +71,13 @@ def test_years_are_cut_where_they_turn_whatever_the_end_is():
     assert years(TimeSlice(whole.start_s, whole.end_s + 3600))[:2] == [first, second]
 
 
-def test_a_span_that_was_cut_off_is_gone_on_with_as_a_whole():
-    before = [Done(TimeSlice(0, 100), TimeSlice(0, 100)), Done(TimeSlice(100, 125), TimeSlice(100, 200))]
+def test_a_span_that_was_cut_off_is_continued_as_a_whole():
+    before = [Step(TimeSlice(0, 100), TimeSlice(0, 100)), Step(TimeSlice(100, 125), TimeSlice(100, 200))]
     assert spans(TimeSlice(0, 300), before) == [TimeSlice(100, 200), TimeSlice(200, 300)]
 
 
 def test_a_span_that_reaches_beyond_the_time_asked_for_is_not_finished():
-    before = [Done(TimeSlice(0, 50), TimeSlice(0, 200))]
+    before = [Step(TimeSlice(0, 50), TimeSlice(0, 200))]
     assert spans(TimeSlice(0, 100), before) == [TimeSlice(50, 100)]
 
 

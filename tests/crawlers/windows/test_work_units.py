@@ -1,4 +1,4 @@
-"""Parts: every unit of work belongs to exactly one of them, whatever the others are."""
+"""Work shares: every unit of work is in exactly one of them."""
 
 import pytest
 
@@ -15,22 +15,22 @@ def test_every_unit_is_in_exactly_one_part(count):
     assert owners == [1] * len(UNITS)
 
 
-def test_parts_are_of_like_size():
+def test_parts_are_of_similar_size():
     sizes = [sum(WorkShare(number, 8).has(unit) for unit in UNITS) for number in range(1, 9)]
     assert min(sizes) > 0.5 * len(UNITS) / 8
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3", ""])
-def test_a_part_that_cannot_be_is_refused_with_its_form(text):
+def test_an_impossible_part_is_refused_with_the_right_form(text):
     with pytest.raises(ConfigurationError, match="i/n"):
         parse_work_share(text)
 
 
-def test_a_part_has_a_receipt_of_its_own():
+def test_each_part_has_its_own_receipt():
     assert (WorkShare().receipt("flickr"), WorkShare(2, 8).receipt("flickr")) == ("crawl-flickr", "crawl-flickr-2-of-8")
 
 
-def test_units_have_plain_names_that_stay_apart():
+def test_units_have_safe_distinct_names():
     names = {unit_name(text) for text in ("a b", "a-b", "A b", "../x", "", "é", "x" * 500, "x" * 501)}
     assert len(names) == 8
     assert all(len(name) < 80 and name.replace("-", "").isalnum() and name.isascii() for name in names)

@@ -99,6 +99,14 @@ COMMANDS = {
         "runs/<run>/ has the configuration, checkpoints, weights (safetensors) and evaluation.html: accuracy on "
         "devices never seen in training, for unaltered photographs and for each manipulation.",
     ),
+    "evaluate": Command(
+        "train.evaluate",
+        "train",
+        "evaluate a finished run again and compare with its record",
+        "shutterprint evaluate latest",
+        "The evaluation table, and whether it agrees with the run's evaluation.json. Exit code 1: the figures differ. "
+        "Nothing is written.",
+    ),
     "predict": Command(
         "train.predict",
         "train",

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from corpus.catalogue import Camera, Catalogue
+from corpus.command_line import exit_with
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
@@ -28,6 +29,7 @@ from curation.generations import Past, latest_generation
 from curation.judging.inputs import find_inputs
 from curation.judging.whole_corpus import Judged, JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
+from curation.run import main
 from forensics.photo_facts import PhotoFacts
 
 CATALOGUE = """
@@ -187,6 +189,14 @@ class World:
         return subprocess.run(
             self.command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
         )
+
+    def curate_here(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the job in this process, for tests that are not about a process; starting one costs seconds."""
+        command = [*self.command(), *arguments]
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            exit_with(lambda: main(command[3:]))
+        return subprocess.CompletedProcess(command, cast(int, ended.value.code), out.getvalue(), err.getvalue())
 
     def generations(self) -> list[str]:
         return self.store.done_names("curated")

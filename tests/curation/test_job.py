@@ -42,7 +42,7 @@ def test_published_files_name_no_device_place_or_moment_of_this_machine(finished
 
 def test_running_again_makes_nothing_new_and_a_refresh_adds_a_generation_that_moves_no_group(curated, jpeg):
     before = {path: path.stat().st_mtime_ns for path in Path(curated.store.path("")).rglob("*") if path.is_file()}
-    again = curated.curate()
+    again = curated.curate_here()
     assert again.returncode == 0, again.stderr
     assert "every original is examined already" in again.stdout
     changed = {path for path, written in before.items() if path.stat().st_mtime_ns != written}
@@ -59,7 +59,7 @@ def test_running_again_makes_nothing_new_and_a_refresh_adds_a_generation_that_mo
     same_device = curated.record("late", jpeg(600, serial_number="SN0-0001"), owner_id="someone-else")
     copy = curated.record("copy", jpeg(500, serial_number="NEW0000"), uploaded_at="2021-01-01T00:00:00Z")
     curated.window("w2", [*new, same_device, copy])
-    refreshed = curated.curate()
+    refreshed = curated.curate_here()
     assert refreshed.returncode == 0, refreshed.stderr
     first_again, second = curated.generations()
     assert first_again == first
@@ -79,7 +79,7 @@ def test_running_again_makes_nothing_new_and_a_refresh_adds_a_generation_that_mo
 def test_windows_without_their_marker_are_not_read(curated, jpeg):
     (first,) = curated.generations()
     curated.window("w0", [curated.record("unfinished", jpeg(700))], done=False)
-    assert curated.curate().returncode == 0
+    assert curated.curate_here().returncode == 0
     assert curated.generations() == [first]
 
 
@@ -92,7 +92,7 @@ def test_fresh_runs_give_equal_bytes_whatever_the_number_of_workers_and_batches(
 
 def test_other_rules_judge_the_same_facts_anew(curated):
     facts = curated.files("facts")
-    result = curated.curate("--set", "rules.quality_factor_min=50", "--set", "rules.native_tables=false")
+    result = curated.curate_here("--set", "rules.quality_factor_min=50", "--set", "rules.native_tables=false")
     assert result.returncode == 0, result.stderr
     assert curated.files("facts") == facts
     assert len(curated.generations()) == 2
@@ -106,19 +106,19 @@ def test_original_that_is_gone_or_changed_keeps_its_row_and_is_examined_once_men
     data = changed.read_bytes()
     gone.unlink()
     changed.write_bytes(data + b"x")
-    result = world.curate()
+    result = world.curate_here()
     assert result.returncode == 0, result.stderr
     assert "not examined: flickr:0" in result.stdout
     assert world.rows()["flickr:0"]["reasons"] == ["original_missing"]
     assert world.rows()["flickr:1"]["reasons"] == ["original_damaged"]
     changed.write_bytes(data)
-    assert world.curate().returncode == 0
+    assert world.curate_here().returncode == 0
     assert world.rows()["flickr:1"]["kept"]
 
 
 def test_nothing_kept_is_published_and_said_with_a_way_to_find_out_why(world, jpeg):
     world.window("w1", [world.record("1", jpeg(1, quality=50)), world.record("2", reasons=["no_original"])])
-    result = world.curate()
+    result = world.curate_here()
     assert result.returncode == 2
     assert "no photo is kept" in result.stderr
     assert "Traceback" not in result.stderr
@@ -127,7 +127,7 @@ def test_nothing_kept_is_published_and_said_with_a_way_to_find_out_why(world, jp
 
 
 def test_a_store_without_records_is_refused_in_a_sentence(world):
-    result = world.curate()
+    result = world.curate_here()
     assert result.returncode == 2
     assert "run `scrapy crawl" in result.stderr
     assert "Traceback" not in result.stderr
@@ -136,14 +136,14 @@ def test_a_store_without_records_is_refused_in_a_sentence(world):
 def test_records_of_another_form_are_refused_with_the_file_and_the_cure(world):
     world.store.publish_table("crawl/flickr/w1/records.parquet", pa.table({"photo": ["flickr:1"]}))
     world.store.mark_done("crawl/flickr/w1", {})
-    result = world.curate()
+    result = world.curate_here()
     assert result.returncode == 2
     assert "crawl/flickr/w1/records.parquet" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_help_shows_the_few_flags(world):
-    result = world.curate("--help")
+    result = world.curate_here("--help")
     assert result.returncode == 0
     assert "--set" in result.stdout
     assert json.dumps(result.stdout).count("--") < 12

@@ -40,7 +40,7 @@ def judged(shared_photos, tmp_path_factory, empty_world):
         )
         rows.append(record)
     world.window("w1", rows, source="folder")
-    result = world.curate()
+    result = world.curate_here()
     assert result.returncode == 0, result.stderr
     return {photo.removeprefix("folder:"): row for photo, row in world.rows().items()}, result.stdout
 
@@ -80,7 +80,7 @@ def supported(shared_photos, oracle, tmp_path_factory, empty_world):
                 for owner in range(4)
             ]
     world.window("w1", rows, source="folder")
-    result = world.curate()
+    result = world.curate_here()
     assert result.returncode == 0, result.stderr
     return {photo.removeprefix("folder:"): row for photo, row in world.rows().items() if photo.startswith("folder:")}
 

@@ -163,7 +163,7 @@ def test_the_next_generation_has_nothing_of_a_forgotten_photo_and_the_earlier_on
     assert named[-2] == f"{tar}.json"
     assert curated.store.exists(tar)
 
-    result = curated.curate()
+    result = curated.curate_here()
     assert result.returncode == 0, result.stderr
     after = curated.rows()
     row = after.pop(photo)

@@ -155,8 +155,8 @@ class HeldLease:
     def release(self) -> None:
         """Stop renewing and give the unit back."""
         self._ended.set()
-        with self._lock:
-            self.lease.release()
+        self._thread.join()  # a renewal that is under way would bring the file back
+        self.lease.release()
 
     def _renew_until_released(self) -> None:
         while not self._ended.wait(RENEW_EVERY_S):

@@ -3,12 +3,14 @@
 import dataclasses
 import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,19 @@ def start_site(uploads: Uploads, cameras: Catalogue) -> Iterator[Callable[..., P
         site.stop()
 
 
+@cache
+def forking_scrapy(repository: Path) -> "subprocess.Popen[str]":
+    """Return the process that crawls for this one; it ends with its standard input, so no later than this one."""
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("forking_scrapy.py"))],
+        cwd=repository,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(repository)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Crawl:
     """One run of `scrapy crawl` that has ended."""
@@ -225,16 +240,15 @@ class Crawler:
 
     def run(self, spider: str, *settings: str, log_level: str = "INFO", **environment: str) -> Crawl:
         """Crawl to the end."""
-        done = subprocess.run(
-            [*self.command(spider, *settings), "-L", log_level],
-            cwd=self.repository,
-            env=self.environment(**environment),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Crawl(done.returncode, done.stdout + done.stderr)
+        log = self.folder.with_name(f"{self.folder.name}.log")  # beside it: some tests crawl the folder itself
+        arguments = [*self.command(spider, *settings)[3:], "-L", log_level]
+        server = forking_scrapy(self.repository)
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps([arguments, self.environment(**environment), str(log), 120]) + "\n")
+        server.stdin.flush()
+        exit_code = int(server.stdout.readline())
+        return Crawl(exit_code, log.read_text(errors="backslashreplace"))
 
     def module(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the crawlers, `python -m module`."""

@@ -11,7 +11,7 @@ from demo.photo_site.server.site import API_KEY
 
 @pytest.fixture(scope="module")
 def site(start_site):
-    return start_site(numbers_as_text=True, delay_s=0.005)
+    return start_site(numbers_as_text=True, delay_s=0.03)
 
 
 @pytest.fixture(scope="module")

@@ -142,7 +142,7 @@ class HeldLease:
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self._ended = threading.Event()
-        # without a lock, a renewal under way during the release would write the file again
+        # the work and the renewing thread may renew at the same moment
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._renew_until_released, daemon=True)
         self._thread.start()

@@ -220,11 +220,7 @@ def main() -> None:
         print(f"{kept} to be kept, in {plan.cameras} queries; {REQUESTS} downloads at once; seed {arguments.seed}")
         work = Path(temporary) / "work"
         with PhotoSite(
-            photos,
-            work / "site",
-            bytes_per_s=PACE_BYTES_PER_S,
-            piece_bytes=PIECE_BYTES,
-            api_delay_s=API_DELAY_S,
+            photos, work / "site", bytes_per_s=PACE_BYTES_PER_S, piece_bytes=PIECE_BYTES, api_delay_s=API_DELAY_S
         ) as site:
             targets = measure(site, work, arguments.kills, random.Random(arguments.seed))
     if not print_targets(targets):

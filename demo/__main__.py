@@ -53,10 +53,7 @@ def run_demo(real: Configuration, folder: Path, console: Console) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     console.rule("photographs")
     uploads = _uploads(folder / "uploads", real, console)
-    with (
-        PhotoSite(folder / "uploads", read_simulated_cameras()) as site,
-        ray_head(folder / "ray.log") as dashboard,
-    ):
+    with PhotoSite(folder / "uploads", read_simulated_cameras()) as site, ray_head(folder / "ray.log") as dashboard:
         file = write_configuration(real, folder, site.flickr_api_url, site.wikimedia_api_url, dashboard, uploads)
         configuration = read_configuration(file)
         console.print(f"photo site {site.url}, Ray {dashboard}, configuration {file}", soft_wrap=True, highlight=False)

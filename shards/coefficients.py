@@ -88,10 +88,7 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
         # variables that two threads would share
         try:
             CJpegLib.read_jpeg_dct(
-                str(source),
-                *pointers,
-                tables.ctypes.data_as(ctypes.c_void_p),
-                numbers.ctypes.data_as(ctypes.c_void_p),
+                str(source), *pointers, tables.ctypes.data_as(ctypes.c_void_p), numbers.ctypes.data_as(ctypes.c_void_p)
             )
         except OSError as error:
             raise ValueError("damaged JPEG: libjpeg cannot read its coefficients") from error

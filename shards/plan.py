@@ -67,10 +67,7 @@ def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:
 
 
 def plan_shards(
-    photos: Iterable[Mapping[str, Any]],
-    settings: Shards,
-    classes: tuple[str, ...],
-    previous: Iterable[ShardPlan] = (),
+    photos: Iterable[Mapping[str, Any]], settings: Shards, classes: tuple[str, ...], previous: Iterable[ShardPlan] = ()
 ) -> list[ShardPlan]:
     """Return shards that hold `photos`, reusing the `previous` ones that still fit.
 

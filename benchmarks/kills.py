@@ -115,8 +115,7 @@ class KilledCrawl:
     def _stored(self) -> set[str]:
         """Return the names of the photographs whose originals are in the store."""
         paths = self.data.glob("originals/flickr/*/*.jpg")
-        numbers = (path.name.partition("-")[0] for path in paths if TEMPORARY_PREFIX not in path.name)
-        return {f"{int(number) - 1:05d}.jpg" for number in numbers}
+        return {f"{path.name.partition('-')[0]}.jpg" for path in paths if TEMPORARY_PREFIX not in path.name}
 
     def _open_windows(self) -> set[Path]:
         return {path for path in self.data.glob("crawl/flickr/[!_]*") if not (path / MARKER).exists()}

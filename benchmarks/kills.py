@@ -113,7 +113,6 @@ class KilledCrawl:
         return sum(request.is_file == is_file for request in self.site.served(position))
 
     def _stored(self) -> set[str]:
-        """Return the names of the photographs whose originals are in the store."""
         paths = self.data.glob("originals/flickr/*/*.jpg")
         return {f"{path.name.partition('-')[0]}.jpg" for path in paths if TEMPORARY_PREFIX not in path.name}
 

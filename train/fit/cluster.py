@@ -75,7 +75,6 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
 
 
 def _worker(config: dict[str, str]) -> None:
-    """Train as one worker, in a process of its own."""
     import ray.train
     from ray.train.torch import get_device
 

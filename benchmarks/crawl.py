@@ -65,11 +65,7 @@ def paced(photos: Photos, work: Path) -> list[Target]:
     ):
         folder = work / name.replace(" ", "-")
         with PhotoSite(
-            photos,
-            folder / "site",
-            bytes_per_s=PACE_BYTES_PER_S,
-            honours_ranges=honours_ranges,
-            states_sizes=False,
+            photos, folder / "site", bytes_per_s=PACE_BYTES_PER_S, honours_ranges=honours_ranges, states_sizes=False
         ) as site:
             if name.startswith("ours"):
                 ours = Crawl.prepare(folder / "crawl", site, file_requests=PACED_REQUESTS)
@@ -169,11 +165,7 @@ def in_parallel(photos: Photos, work: Path) -> list[Target]:
             what = f"c  {reactor}, {processes} × setting {setting}"
             folder = work / f"{reactor}-{processes}-{setting}"
             with PhotoSite(
-                photos,
-                folder / "site",
-                bytes_per_s=SLOW_BYTES_PER_S,
-                piece_bytes=SLOW_PIECE_BYTES,
-                api_delay_s=0.05,
+                photos, folder / "site", bytes_per_s=SLOW_BYTES_PER_S, piece_bytes=SLOW_PIECE_BYTES, api_delay_s=0.05
             ) as site:
                 ours = Crawl.prepare(folder / "crawl", site, file_requests=setting)
                 wrong = _together(ours, processes, "-s", f"TWISTED_REACTOR={REACTORS[reactor]}")

@@ -6,7 +6,6 @@ and a thousand of them are written in seconds. Equal plans give equal bytes.
 
 import dataclasses
 import io
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 from PIL import Image
+
+from demo.uploads.upload import LISTING, Upload, read_listing, write_listing
 
 SINCE, UNTIL = "2020-01-01", "2020-02-01"
 SINCE_S, SPAN_S = 1577836800, 31 * 86400
@@ -54,29 +55,11 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Photo:
-    """One photograph, and whether a crawl must store it."""
-
-    name: str
-    camera: str
-    kind: str
-    uploaded_s: int
-    width_px: int
-    height_px: int
-    size_bytes: int = 0
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether no rule refuses it."""
-        return self.kind == "genuine"
-
-
-@dataclass(frozen=True)
 class Photos:
-    """A folder with `photos/`, `cameras.yaml` and the listing, and the photographs listed there."""
+    """A folder with `photos/`, `cameras.yaml` and the demo's listing, and the photographs listed there."""
 
     folder: Path
-    listed: tuple[Photo, ...]
+    listed: list[Upload]
 
     @property
     def files(self) -> Path:
@@ -84,9 +67,9 @@ class Photos:
         return self.folder / "photos"
 
     @property
-    def accepted(self) -> dict[str, Photo]:
+    def accepted(self) -> dict[str, Upload]:
         """The photographs that a crawl must store, by name."""
-        return {photo.name: photo for photo in self.listed if photo.is_accepted}
+        return {photo.file: photo for photo in self.listed if photo.kind == "genuine"}
 
     @property
     def size_bytes(self) -> int:
@@ -97,81 +80,58 @@ class Photos:
 def write_photos(folder: Path, plan: Plan) -> Photos:
     """Return the photographs of a plan, after writing them below `folder` unless they are there already."""
     folder = folder / plan.name
-    listing = folder / "listing.json"
-    if not listing.exists():
+    if not (folder / LISTING).exists():
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "photos").mkdir(parents=True)
-        (folder / "cameras.yaml").write_text(yaml.safe_dump(dict(_cameras(plan))))
-        planned = list(enumerate(_planned(plan)))
+        (folder / "cameras.yaml").write_text(yaml.safe_dump(_cameras(plan)))
+        planned = list(_planned(plan))
         workers = min(4, os.cpu_count() or 1)
         # in other processes, so that this one stays small: a started process's peak memory includes its starter's
         with ProcessPoolExecutor(workers) as pool:
             shares = [(folder, plan, planned[first::workers]) for first in range(workers)]
-            written = sorted(photo for share in pool.map(_write_share, shares) for photo in share)
-        draft = listing.with_suffix(".draft")
-        draft.write_text(json.dumps([dataclasses.asdict(photo) for _, photo in written], indent=1))
-        draft.rename(listing)
-    return Photos(folder, read_listing(listing))
+            written = [photo for share in pool.map(_write_share, shares) for photo in share]
+        write_listing(folder, sorted(written, key=lambda photo: int(photo.id)), dataclasses.asdict(plan))
+    return Photos(folder, read_listing(folder)[0])
 
 
-def read_listing(path: Path) -> tuple[Photo, ...]:
-    """Return the photographs that a listing names."""
-    return tuple(Photo(**entry) for entry in json.loads(path.read_text()))
+def _cameras(plan: Plan) -> dict[str, dict[str, object]]:
+    shared = {"make": ["Acme"], "sizes": [f"{plan.width_px}x{plan.height_px}"], "software": ["Fw*"]}
+    return {
+        f"acme-{n}": {"name": f"Acme {n}", "model": [f"Model {n}"], "flickr": f"acme/model_{n}", **shared}
+        for n in range(plan.cameras)
+    }
 
 
-def _cameras(plan: Plan) -> Iterator[tuple[str, dict[str, object]]]:
-    size = f"{plan.width_px}x{plan.height_px}"
-    for number in range(plan.cameras):
-        yield (
-            f"acme-{number}",
-            {
-                "name": f"Acme {number}",
-                "make": ["Acme"],
-                "model": [f"Model {number}"],
-                "sizes": [size],
-                "software": ["Fw*"],
-                "flickr": f"acme/model_{number}",
-            },
-        )
-
-
-def _planned(plan: Plan) -> Iterator[tuple[Photo, int]]:
+def _planned(plan: Plan) -> Iterator[tuple[Upload, int]]:
     """Yield each photo and its header's length in bytes; both distributions are exact, their order is random."""
     random = np.random.default_rng(plan.seed)
     refused = round(plan.photos * plan.refused_share)
     kinds = [REFUSED_KINDS[number % len(REFUSED_KINDS)] for number in range(refused)]
-    kinds = list(random.permutation([*kinds, *["genuine"] * (plan.photos - refused)]))
+    kinds = random.permutation([*kinds, *["genuine"] * (plan.photos - refused)]).tolist()
     shares = (random.permutation(plan.photos) + 0.5) / plan.photos
     headers = np.interp(shares, HEADER_SHARES, HEADER_KIB) * 1024 * plan.header_scale
     for number, (kind, header_bytes) in enumerate(zip(kinds, headers, strict=True)):
-        width_px, height_px = _size_px(plan, str(kind))
-        yield (
-            Photo(
-                name=f"{number:05d}.jpg",
-                camera=f"acme/model_{number % plan.cameras}",
-                kind=str(kind),
-                uploaded_s=SINCE_S + SPAN_S * number // plan.photos,
-                width_px=width_px,
-                height_px=height_px,
-            ),
-            int(header_bytes),
-        )
+        photo = Upload(
+            id=str(number + 1), site="flickr", file=f"{number + 1}.jpg", title=f"Photo {number + 1}",
+            owner_id=f"{number % 97}@N00", owner_name=f"Owner {number % 97}", licence="4", taken_at="",
+            uploaded_at_s=SINCE_S + SPAN_S * number // plan.photos, claimed_camera=f"acme-{number % plan.cameras}",
+            kind=kind, camera=None, device=None, expected_reasons=(), size_bytes=0, sha1="",
+            width_px=plan.width_px, height_px=plan.height_px - (64 if kind == "resized" else 0),
+        )  # fmt: skip
+        yield photo, int(header_bytes)
 
 
-def _size_px(plan: Plan, kind: str) -> tuple[int, int]:
-    return (plan.width_px, plan.height_px - 64) if kind == "resized" else (plan.width_px, plan.height_px)
-
-
-def _write_share(share: tuple[Path, Plan, Sequence[tuple[int, tuple[Photo, int]]]]) -> list[tuple[int, Photo]]:
-    folder, plan, numbered = share
+def _write_share(share: tuple[Path, Plan, Sequence[tuple[Upload, int]]]) -> list[Upload]:
+    folder, plan, planned = share
     written = []
-    for number, (photo, header_bytes) in numbered:
+    for photo, header_bytes in planned:
         quality = LOW_QUALITY if photo.kind == "low_quality" else QUALITY
-        deviation = plan.deviations[number % len(plan.deviations)] * (7 if photo.kind == "low_quality" else 1)
+        deviation = plan.deviations[int(photo.id) % len(plan.deviations)] * (7 if photo.kind == "low_quality" else 1)
         picture = _picture(photo.width_px, photo.height_px, quality, deviation)
-        data = b"\xff\xd8" + _header(photo, header_bytes - _scan_start(picture)) + picture
-        (folder / "photos" / photo.name).write_bytes(data)
-        written.append((number, dataclasses.replace(photo, size_bytes=len(data))))
+        scan_start = picture.index(b"\xff\xda") + 2
+        data = b"\xff\xd8" + _header(photo, header_bytes - scan_start) + picture
+        (folder / "photos" / photo.file).write_bytes(data)
+        written.append(dataclasses.replace(photo, size_bytes=len(data)))
     return written
 
 
@@ -187,19 +147,15 @@ def _picture(width_px: int, height_px: int, quality: int, deviation: float) -> b
     return data[4 + int.from_bytes(data[4:6]) :]
 
 
-def _scan_start(picture: bytes) -> int:
-    return picture.index(b"\xff\xda") + 2
-
-
-def _header(photo: Photo, header_bytes: int) -> bytes:
+def _header(photo: Upload, header_bytes: int) -> bytes:
     """Return EXIF, followed by filling up to the header's length, as previews and makers' own data fill real ones."""
     exif = Image.Exif()
     software = "Adobe Photoshop CS5 Windows" if photo.kind == "edited" else "Fw 1.0"
-    model = "Another" if photo.kind == "stranger" else f"Model {photo.camera.rpartition('_')[2]}"
-    for tag, text in ((0x010E, photo.name), (0x010F, "Acme"), (0x0110, model), (0x0131, software)):
+    model = "Another" if photo.kind == "stranger" else f"Model {photo.claimed_camera.rpartition('-')[2]}"
+    for tag, text in ((0x010E, photo.file), (0x010F, "Acme"), (0x0110, model), (0x0131, software)):
         exif[tag] = text
     payload = exif.tobytes()
-    filling = np.random.default_rng(int(photo.name[:5])).bytes(max(header_bytes - len(payload), 0))
+    filling = np.random.default_rng(int(photo.id)).bytes(max(header_bytes - len(payload), 0))
     first = SEGMENT_MAX_BYTES - len(payload)
     segments = _segment(0xE1, payload + filling[:first])
     for start in range(first, len(filling), SEGMENT_MAX_BYTES - 6):

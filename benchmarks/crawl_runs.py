@@ -19,7 +19,7 @@ from crawl_site import PhotoSite, Served
 from corpus.storage import open_store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-API_KEY = "0123456789abcdef"
+API_KEY = "0123456789abcdef" * 2
 LONGEST_RUN_S = 900.0
 LOG_TAIL_BYTES = 2000
 
@@ -59,14 +59,8 @@ class Crawl:
     def prepare(cls, folder: Path, site: PhotoSite, *, file_requests: int, **crawl: Any) -> "Crawl":
         """Write the configuration; `crawl`: further keys of its section `crawl`."""
         folder.mkdir(parents=True)
-        flickr = {
-            "api_url": site.api_url,
-            "hosts": ["127.0.0.1"],
-            "since": SINCE,
-            "until": UNTIL,
-            "api_requests": file_requests,
-            "file_requests": file_requests,
-        }
+        flickr = {"api_url": site.api_url, "hosts": ["127.0.0.1"], "since": SINCE, "until": UNTIL}
+        flickr |= {"api_requests": file_requests, "file_requests": file_requests}
         tree = {
             "storage": str(folder / "data"),
             "catalogue": str(site.photos.folder / "cameras.yaml"),
@@ -102,10 +96,10 @@ class Crawl:
         """Return name, state and original of every photograph with a row in a whole window."""
         store = open_store(str(self.folder / "data"))
         return [
-            {**row, "name": str(row["original_url"]).rpartition("/")[2]}
+            {**row, "name": f"{row['photo'].partition(':')[2]}.jpg"}
             for window in store.done_names("crawl/flickr")
             for row in store.read_table(f"crawl/flickr/{window}/records.parquet")
-            .select(["photo", "state", "original", "original_url"])
+            .select(["photo", "state", "original"])
             .to_pylist()
         ]
 
@@ -117,7 +111,7 @@ class Crawl:
             return f"{len(missing)} photographs were not stored, {min(missing)} among them"
         if surplus := stored.keys() - expected.keys():
             return f"{len(surplus)} photographs were stored that should be refused, {min(surplus)} among them"
-        if listed := {photo.name for photo in photos.listed} - {row["name"] for row in self.rows()}:
+        if listed := {photo.file for photo in photos.listed} - {row["name"] for row in self.rows()}:
             return f"{len(listed)} photographs have no row, {min(listed)} among them"
         for name, original in stored.items():
             if (self.folder / "data" / original).read_bytes() != (photos.files / name).read_bytes():

@@ -23,7 +23,7 @@ NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr
 NO_NGINX = "nginx not found; Debian's package nginx-light has it"
 START_S = 10.0
 
-CONFIGURATION = """
+CONFIGURATION = r"""
 daemon off;
 worker_processes 1;
 {user}
@@ -40,6 +40,7 @@ http {{
         listen 127.0.0.1:{port} backlog=511{buffers};
         location /rest {{ proxy_pass http://127.0.0.1:{api_port}; proxy_buffers 16 1m; proxy_buffer_size 64k;
                           proxy_busy_buffers_size 2m; }}
+        location /flickr-files/ {{ rewrite ^/flickr-files/(\d+)_ /photos/$1.jpg last; }}
         location /photos/ {{ root {photos}; {pace} {ranges} }}
     }}
 }}
@@ -97,7 +98,10 @@ class PhotoSite:
         folder.mkdir(parents=True)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.api = self._start_api(api_delay_s, states_sizes)
+        self.api_url = f"{self.url}/rest"
+        program, sizes = Path(__file__).with_name("crawl_api.py"), "sizes" if states_sizes else "no-sizes"
+        command = [sys.executable, str(program), str(photos.folder), self.url, str(api_delay_s), sizes]
+        self.api = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.api.stdout is not None
         user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.geteuid() == 0 else ""
         paced = f"sendfile off; output_buffers 1 {piece_bytes}; postpone_output 0; limit_rate {bytes_per_s};"
@@ -116,14 +120,9 @@ class PhotoSite:
         self.nginx = self._start_nginx()
 
     @property
-    def api_url(self) -> str:
-        """The API's address."""
-        return f"{self.url}/rest"
-
-    @property
     def urls(self) -> list[str]:
         """The files' addresses."""
-        return [f"{self.url}/photos/{photo.name}" for photo in self.photos.listed]
+        return [f"{self.url}/photos/{photo.file}" for photo in self.photos.listed]
 
     def position(self) -> int:
         """Return the log's length in bytes, from which `served` can start later."""
@@ -144,13 +143,6 @@ class PhotoSite:
         for process in (self.nginx, self.api):
             process.terminate()
             process.wait()
-
-    def _start_api(self, delay_s: float, states_sizes: bool) -> subprocess.Popen[str]:
-        program = Path(__file__).with_name("crawl_api.py")
-        listing, files_url = self.photos.folder / "listing.json", f"{self.url}/photos"
-        sizes = "sizes" if states_sizes else "no-sizes"
-        command = [sys.executable, str(program), str(listing), files_url, str(delay_s), sizes]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def _start_nginx(self) -> subprocess.Popen[bytes]:
         assert NGINX is not None, NO_NGINX

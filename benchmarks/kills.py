@@ -113,10 +113,8 @@ class KilledCrawl:
         return sum(request.is_file == is_file for request in self.site.served(position))
 
     def _stored(self) -> set[str]:
-        """Return the names of the photographs whose originals are in the store."""
         paths = self.data.glob("originals/flickr/*/*.jpg")
-        numbers = (path.name.partition("-")[0] for path in paths if TEMPORARY_PREFIX not in path.name)
-        return {f"{int(number) - 1:05d}.jpg" for number in numbers}
+        return {f"{path.name.partition('-')[0]}.jpg" for path in paths if TEMPORARY_PREFIX not in path.name}
 
     def _open_windows(self) -> set[Path]:
         return {path for path in self.data.glob("crawl/flickr/[!_]*") if not (path / MARKER).exists()}
@@ -220,11 +218,7 @@ def main() -> None:
         print(f"{kept} to be kept, in {plan.cameras} queries; {REQUESTS} downloads at once; seed {arguments.seed}")
         work = Path(temporary) / "work"
         with PhotoSite(
-            photos,
-            work / "site",
-            bytes_per_s=PACE_BYTES_PER_S,
-            piece_bytes=PIECE_BYTES,
-            api_delay_s=API_DELAY_S,
+            photos, work / "site", bytes_per_s=PACE_BYTES_PER_S, piece_bytes=PIECE_BYTES, api_delay_s=API_DELAY_S
         ) as site:
             targets = measure(site, work, arguments.kills, random.Random(arguments.seed))
     if not print_targets(targets):

@@ -79,16 +79,12 @@ def catalogue() -> Catalogue:
     return Catalogue(
         cameras=tuple(
             Camera(
-                key=f"maker-model-{number:02d}",
-                name=f"Model {number:02d}",
-                make=("Maker",),
-                model=(f"Model {number:02d}",),
-                sizes=(_size_text(number, 0),),
-                software=("Ver.*",),
+                key=key_of_camera(number), name=f"Model {number:02d}", make=("Maker",), model=(f"Model {number:02d}",),
+                sizes=(_size_text(number, 0),), software=("Ver.*",),
             )
             for number in range(LISTED)
         )
-    )
+    )  # fmt: skip
 
 
 def natives(number: int) -> dict[str, set[str]]:
@@ -156,13 +152,8 @@ def _photo(number: int, kind: int, placeholders: int, random: np.random.Generato
         truth = "placeholder"
     record = _record(number, f"owner{owner}", random)
     if kind == AT_THE_DOOR:
-        record |= {
-            "state": "refused",
-            "original": None,
-            "sha256": None,
-            "reasons": ["download_forbidden"],
-            "facts": None,
-        }
+        record |= {"state": "refused", "reasons": ["download_forbidden"]}
+        record |= dict.fromkeys(("original", "sha256", "facts"))
         return _Upload(record, None), "download_forbidden"
     which = int(random.integers(placeholders)) if placeholder else None
     content = f"placeholder {which}" if placeholder else f"photo {number} {random.integers(1 << 60)}"
@@ -249,11 +240,9 @@ def _with_tables(factor: int | None, camera: int = 0, mode: int = 0) -> Row:
     tables = _tables(camera, mode) if factor is None else scaled_tables(factor)
     nearest, residual = estimate_quality_factor(tables)
     return {
-        "quantisation_tables": [list(table) for table in tables],
-        "tables_digest": tables_digest(tables),
-        "quality_factor": nearest,
-        "quality_residual": residual,
-    }
+        "quantisation_tables": [list(table) for table in tables], "tables_digest": tables_digest(tables),
+        "quality_factor": nearest, "quality_residual": residual,
+    }  # fmt: skip
 
 
 def _size(camera: int, mode: int) -> tuple[int, int]:

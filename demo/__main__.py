@@ -14,10 +14,11 @@ from pathlib import Path
 import pyarrow.compute as pc
 from rich.console import Console
 
+from corpus.catalogue import read_catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
-from demo.local_configuration import read_simulated_cameras, write_configuration
+from demo.local_configuration import CAMERAS, write_configuration
 from demo.photo_site.server.site import PhotoSite
 from demo.ray_head import ray_head
 from demo.uploads.make import make_uploads
@@ -53,10 +54,7 @@ def run_demo(real: Configuration, folder: Path, console: Console) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     console.rule("photographs")
     uploads = _uploads(folder / "uploads", real, console)
-    with (
-        PhotoSite(folder / "uploads", read_simulated_cameras()) as site,
-        ray_head(folder / "ray.log") as dashboard,
-    ):
+    with PhotoSite(folder / "uploads", read_catalogue(CAMERAS)) as site, ray_head(folder / "ray.log") as dashboard:
         file = write_configuration(real, folder, site.flickr_api_url, site.wikimedia_api_url, dashboard, uploads)
         configuration = read_configuration(file)
         console.print(f"photo site {site.url}, Ray {dashboard}, configuration {file}", soft_wrap=True, highlight=False)

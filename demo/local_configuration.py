@@ -6,17 +6,12 @@ from typing import Any
 
 import yaml
 
-from corpus.catalogue import Catalogue, read_catalogue
 from corpus.configuration import Configuration
 from corpus.text import iso_time
 from demo.uploads.upload import Upload
 
 CAMERAS = Path(__file__).with_name("cameras.yaml")
-
-
-def read_simulated_cameras() -> Catalogue:
-    """Return the catalogue of the simulated cameras."""
-    return read_catalogue(CAMERAS)
+"""Catalogue of the simulated cameras."""
 
 
 def write_configuration(

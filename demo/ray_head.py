@@ -38,18 +38,10 @@ def ray_head(log: Path) -> Iterator[str]:
     dashboard, agent, client = _free_ports(3)
     url = f"http://127.0.0.1:{dashboard}"
     options = {
-        "port": 0,
-        "dashboard-host": "127.0.0.1",
-        "dashboard-port": dashboard,
-        "dashboard-agent-listen-port": agent,
-        "ray-client-server-port": client,
-        "min-worker-port": 0,
-        "max-worker-port": 0,
-        "node-ip-address": "127.0.0.1",
-        "temp-dir": folder,
-        "num-cpus": os.cpu_count(),
-        "object-store-memory": _OBJECT_STORE_BYTES,
-    }
+        "port": 0, "dashboard-host": "127.0.0.1", "dashboard-port": dashboard, "dashboard-agent-listen-port": agent,
+        "ray-client-server-port": client, "min-worker-port": 0, "max-worker-port": 0, "node-ip-address": "127.0.0.1",
+        "temp-dir": folder, "num-cpus": os.cpu_count(), "object-store-memory": _OBJECT_STORE_BYTES,
+    }  # fmt: skip
     command = [executable("ray"), "start", "--head", "--block", "--disable-usage-stats"]
     command += [f"--{name}={value}" for name, value in options.items()]
     before = dict(os.environ)

@@ -14,7 +14,7 @@ def hints(facts: PhotoFacts) -> tuple[str, ...]:
     """Return what is odd about a photo, a few words each, in the order of the file's layers."""
     found = [
         _jfif_first(facts),
-        _no_exif(facts),
+        None if "APP1:Exif" in facts.segments else "no EXIF",
         _dates(facts),
         _sizes(facts),
         "progressive coding" if facts.coding == "progressive" else None,
@@ -32,10 +32,6 @@ def _jfif_first(facts: PhotoFacts) -> str | None:
     if "APP0:JFIF" in names and "APP1:Exif" in names and names.index("APP0:JFIF") < names.index("APP1:Exif"):
         return "JFIF before EXIF"
     return None
-
-
-def _no_exif(facts: PhotoFacts) -> str | None:
-    return None if "APP1:Exif" in facts.segments else "no EXIF"
 
 
 def _dates(facts: PhotoFacts) -> str | None:

@@ -30,107 +30,81 @@ class Command:
 
 COMMANDS = {
     "crawl": Command(
-        "pipelines.crawl",
-        "crawl",
-        "collect camera originals from Flickr, Wikimedia Commons or a folder",
+        "pipelines.crawl", "crawl", "collect camera originals from Flickr, Wikimedia Commons or a folder",
         "shutterprint crawl flickr",
         "originals/ below the storage has each file as it was served, crawl/ one row for every photo found, with all "
         "reasons where it was refused. Exit code 0: the crawl is complete; 1: it failed, give the same command again; "
         "2: the configuration or the command line is wrong.",
     ),
     "check": Command(
-        "crawlers.check.__main__",
-        "crawl",
-        "say what would go wrong with a crawl before you start it",
+        "crawlers.check.__main__", "crawl", "say what would go wrong with a crawl before you start it",
         "shutterprint check flickr",
         "One line for each thing checked: ok, FAIL or note, what was found, and the cure. Nothing is downloaded.",
     ),
     "status": Command(
-        "crawlers.status.__main__",
-        "crawl",
-        "show what all crawls have done, what failed and what is left to do",
+        "crawlers.status.__main__", "crawl", "show what all crawls have done, what failed and what is left to do",
         "shutterprint status --failures",
         "Tables by source and camera: found, stored, refused and why, failed and when it is tried again; the share of "
         "the configured time that is covered. Nothing is asked of any site.",
     ),
     "forget": Command(
-        "crawlers.forget.__main__",
-        "crawl",
-        "take photographs down: remove them and never fetch them again",
+        "crawlers.forget.__main__", "crawl", "take photographs down: remove them and never fetch them again",
         "shutterprint forget flickr:4711 --dry-run",
         "What was removed of each photo, and which published generations and shards still have it. With --dry-run "
         "nothing changes.",
     ),
     "curate": Command(
-        "curation.run",
-        "curate",
-        "judge all photos together, publish a generation and write its shards",
+        "curation.run", "curate", "judge all photos together, publish a generation and write its shards",
         "shutterprint curate --set rules.quality_factor_min=90",
         "curated/<generation>/ has photos.parquet with every photo and all its reasons, report.html and attribution; "
         "shards/<generation>/ has the index of the tiles to train on.",
     ),
     "explain": Command(
-        "curation.explain",
-        "curate",
-        "show the evidence and the verdict for one photo",
+        "curation.explain", "curate", "show the evidence and the verdict for one photo",
         "shutterprint explain holiday.jpg",
         "What the bytes say, whether the photo is kept, and for each reason against it the value that caused it.",
     ),
     "diff": Command(
-        "curation.diff",
-        "curate",
-        "compare two generations: what changed and why",
+        "curation.diff", "curate", "compare two generations: what changed and why",
         "shutterprint diff 0001 latest",
         "How many photos went from which verdict to which, cameras that gained or lost photos, native values that "
         "were learned or lost. Exit code 1: a photo changed its split, which must never happen.",
     ),
     "pin": Command(
-        "curation.pin",
-        "curate",
-        "write what was learned of cameras into a catalogue",
+        "curation.pin", "curate", "write what was learned of cameras into a catalogue",
         "shutterprint pin iphone-6 --write cameras.yaml",
         "The changed entries of the catalogue as YAML on the standard output, or with --write a catalogue file.",
     ),
     "train": Command(
-        "train.main",
-        "train",
-        "train a network on the newest shards and evaluate it",
+        "train.main", "train", "train a network on the newest shards and evaluate it",
         "shutterprint train --without-ray",
         "runs/<run>/ has the configuration, checkpoints, weights (safetensors) and evaluation.html: accuracy on "
         "devices never seen in training, for unaltered photographs and for each manipulation.",
     ),
     "evaluate": Command(
-        "train.evaluate",
-        "train",
-        "evaluate a finished run again and compare with its record",
+        "train.evaluate", "train", "evaluate a finished run again and compare with its record",
         "shutterprint evaluate latest",
         "The evaluation table, and whether it agrees with the run's evaluation.json. Exit code 1: the figures differ. "
         "Nothing is written.",
     ),
     "predict": Command(
-        "train.predict",
-        "train",
-        "name the camera that took a photograph",
+        "train.predict", "train", "name the camera that took a photograph",
         "shutterprint predict latest holiday.jpg",
         "For each photograph the likeliest cameras with their probabilities, what its EXIF claims, and whether the two "
         "agree.",
     ),
     "pipelines": Command(
-        "pipelines.__main__",
-        "crawl",
-        "run the named pipelines of pipelines.yaml, or print crontab lines",
+        "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",
         "shutterprint pipelines run refresh",
         "The output of every stage in order. A run that failed continues at the stage that failed.",
     ),
     "demo": Command(
-        "demo.__main__",
-        "demo",
-        "show the whole product on this machine, with simulated cameras",
+        "demo.__main__", "demo", "show the whole product on this machine, with simulated cameras",
         "shutterprint demo",
         "demo-data/ has the uploads, the store and the reports; the last lines name the camera of a photograph by a "
         "device that nobody trained on. About ten minutes on two cores.",
     ),
-}
+}  # fmt: skip
 
 _DESCRIPTION = """Name the camera model behind a photograph from its pixels, and build the data set that this needs.
 

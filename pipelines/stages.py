@@ -10,8 +10,6 @@ from pathlib import Path
 from corpus.errors import ConfigurationError
 from crawlers.windows.work_units import WorkShare, parse_work_share
 
-_SCRIPTS = {"train/main.py": "train"}
-_MODULES = {"curation.run": "curation"}
 _SPIDERS = ("flickr", "wikimedia", "folder")
 _KNOWN = "`scrapy crawl SPIDER`, `python -m curation.run` or `ray job submit … -- python train/main.py`"
 
@@ -47,8 +45,8 @@ def _receipt(command: str, words: list[str]) -> str:
     if words[:2] == ["scrapy", "crawl"] and len(words) > 2 and words[2] in _SPIDERS:
         parts = [word.removeprefix("part=") for word in words if word.startswith("part=")]
         return (parse_work_share(parts[-1]) if parts else WorkShare()).receipt(words[2])
-    if words[:2] == ["python", "-m"] and len(words) > 2 and words[2] in _MODULES:
-        return _MODULES[words[2]]
-    if words[:1] == ["python"] and len(words) > 1 and words[1] in _SCRIPTS:
-        return _SCRIPTS[words[1]]
+    if words[:3] == ["python", "-m", "curation.run"]:
+        return "curation"
+    if words[:2] == ["python", "train/main.py"]:
+        return "train"
     raise ConfigurationError(f"pipelines: stage {command!r} is not one of {_KNOWN}")

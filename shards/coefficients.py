@@ -65,17 +65,11 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
         raise ValueError(f"damaged JPEG: {error}") from error
     widest = max(component.horizontal for component in frame.components)
     highest = max(component.vertical for component in frame.components)
-    components = tuple(
-        np.zeros(
-            (
-                -(-frame.height_px * component.vertical // (8 * highest)),
-                -(-frame.width_px * component.horizontal // (8 * widest)),
-                64,
-            ),
-            dtype=np.int16,
-        )
-        for component in frame.components
-    )
+    sizes = [
+        (-(-frame.height_px * each.vertical // (8 * highest)), -(-frame.width_px * each.horizontal // (8 * widest)))
+        for each in frame.components
+    ]
+    components = tuple(np.zeros((rows, columns, 64), np.int16) for rows, columns in sizes)
     tables = np.zeros((4, 8, 8), dtype=np.uint16)
     numbers = np.zeros(4, dtype=np.int16)
     pointers: list[ctypes.c_void_p | None] = [blocks.ctypes.data_as(ctypes.c_void_p) for blocks in components]
@@ -88,10 +82,7 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
         # variables that two threads would share
         try:
             CJpegLib.read_jpeg_dct(
-                str(source),
-                *pointers,
-                tables.ctypes.data_as(ctypes.c_void_p),
-                numbers.ctypes.data_as(ctypes.c_void_p),
+                str(source), *pointers, tables.ctypes.data_as(ctypes.c_void_p), numbers.ctypes.data_as(ctypes.c_void_p)
             )
         except OSError as error:
             raise ValueError("damaged JPEG: libjpeg cannot read its coefficients") from error
@@ -169,14 +160,8 @@ def _without_metadata(jpeg: bytes, segments: list[Segment]) -> bytes:
 
 def _distinct(tables: tuple[npt.NDArray[np.uint16], ...]) -> tuple[npt.NDArray[np.uint16], list[int]]:
     """Return the distinct tables in order of use, and each component's table number, as jpeglib needs them."""
-    different: list[npt.NDArray[np.uint16]] = []
-    numbers = []
-    for table in tables:
-        known = [number for number, other in enumerate(different) if np.array_equal(table, other)]
-        if not known:
-            different.append(table)
-        numbers.append(known[0] if known else len(different) - 1)
-    return np.stack(different), numbers
+    different = {table.tobytes(): table for table in tables}
+    return np.stack(list(different.values())), [list(different).index(table.tobytes()) for table in tables]
 
 
 def _with_usual_identifiers(jpeg: bytes) -> bytes:

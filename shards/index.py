@@ -24,19 +24,11 @@ SAMPLES = pa.schema(
         ("shard", pa.string()),  # file name in shards/tars/
         ("key", pa.string()),
         ("photo", pa.string()),  # hash of key and version: shards.plan.photo_digest
-        ("tile", pa.int32()),
-        ("camera", pa.string()),
-        ("label", pa.int32()),
-        ("group", pa.string()),
-        ("quality_factor", pa.int32()),
-        ("offset_bytes", pa.int64()),
-        ("length_bytes", pa.int64()),
-        ("x_px", pa.int32()),
-        ("y_px", pa.int32()),
-        ("width_px", pa.int32()),
-        ("height_px", pa.int32()),
+        ("tile", pa.int32()), ("camera", pa.string()), ("label", pa.int32()), ("group", pa.string()),
+        ("quality_factor", pa.int32()), ("offset_bytes", pa.int64()), ("length_bytes", pa.int64()),
+        ("x_px", pa.int32()), ("y_px", pa.int32()), ("width_px", pa.int32()), ("height_px", pa.int32()),
     ]
-)
+)  # fmt: skip
 """`shards/<generation>/samples.parquet`: one row for each tile, ordered by split, shard and place in the tar."""
 
 

@@ -8,7 +8,6 @@ refused.
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from types import TracebackType
 from typing import Self, TypeVar
 
 from corpus.errors import StorageError
@@ -35,9 +34,7 @@ class Members:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -48,10 +48,6 @@ def _places(photo_px: int, tile_px: int, mcu_px: int) -> tuple[npt.NDArray[np.in
     """Return the positions where tiles may begin along one axis, and the central tile's."""
     last = (photo_px - tile_px) // mcu_px * mcu_px
     central = last // 2 // mcu_px * mcu_px
-    places = {
-        *range(0, last + 1, tile_px),
-        *range(last, -1, -tile_px),
-        *range(central, last + 1, tile_px),
-        *range(central, -1, -tile_px),
-    }
+    upwards = {*range(0, last + 1, tile_px), *range(central, last + 1, tile_px)}
+    places = upwards | {*range(last, -1, -tile_px), *range(central, -1, -tile_px)}
     return np.array(sorted(places), dtype=np.int64), central

@@ -67,10 +67,7 @@ def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:
 
 
 def plan_shards(
-    photos: Iterable[Mapping[str, Any]],
-    settings: Shards,
-    classes: tuple[str, ...],
-    previous: Iterable[ShardPlan] = (),
+    photos: Iterable[Mapping[str, Any]], settings: Shards, classes: tuple[str, ...], previous: Iterable[ShardPlan] = ()
 ) -> list[ShardPlan]:
     """Return shards that hold `photos`, reusing the `previous` ones that still fit.
 
@@ -115,14 +112,9 @@ def _wanted(photos: Iterable[Mapping[str, Any]], labels: Mapping[str, int]) -> d
         if any(digest in others for others in wanted.values()):
             raise StageError(f"photo {row['photo']}, version {row['version']}, is listed twice; judge the photos again")
         wanted[split][digest] = PhotoPlan(
-            photo=digest,
-            original=row["original"],
-            sha256=row["sha256"],
-            camera=camera,
-            label=labels[camera],
-            group=row["group"] or "",
-            quality_factor=row["quality_factor"],
-        )
+            photo=digest, original=row["original"], sha256=row["sha256"], camera=camera, label=labels[camera],
+            group=row["group"] or "", quality_factor=row["quality_factor"],
+        )  # fmt: skip
     return wanted
 
 

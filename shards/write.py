@@ -76,31 +76,16 @@ def _add(archive: tarfile.TarFile, split: str, photo: PhotoPlan, number: int, cu
     """Add one tile with its label and description; its key has no dot, where WebDataset would end the key."""
     key = f"{photo.photo}_{number}"
     about = {
-        "camera": photo.camera,
-        "height_px": cut.height_px,
-        "photo": photo.photo,
-        "quality_factor": photo.quality_factor,
-        "split": split,
-        "tile": number,
-        "width_px": cut.width_px,
-        "x_px": cut.x_px,
-        "y_px": cut.y_px,
-    }
+        "camera": photo.camera, "photo": photo.photo, "quality_factor": photo.quality_factor, "split": split,
+        "tile": number, "width_px": cut.width_px, "height_px": cut.height_px, "x_px": cut.x_px, "y_px": cut.y_px,
+    }  # fmt: skip
     _add_member(archive, f"{key}.cls", str(photo.label).encode())
     offset_bytes = _add_member(archive, f"{key}.jpg", cut.jpeg)
     _add_member(archive, f"{key}.json", json.dumps(about, sort_keys=True).encode())
     return Sample(
-        key=key,
-        photo=photo.photo,
-        tile=number,
-        label=photo.label,
-        offset_bytes=offset_bytes,
-        length_bytes=len(cut.jpeg),
-        x_px=cut.x_px,
-        y_px=cut.y_px,
-        width_px=cut.width_px,
-        height_px=cut.height_px,
-    )
+        key=key, photo=photo.photo, tile=number, label=photo.label, offset_bytes=offset_bytes,
+        length_bytes=len(cut.jpeg), x_px=cut.x_px, y_px=cut.y_px, width_px=cut.width_px, height_px=cut.height_px,
+    )  # fmt: skip
 
 
 def _add_member(archive: tarfile.TarFile, name: str, data: bytes) -> int:

@@ -1,6 +1,6 @@
 """Behaviour: settings of the photo site, from quirks of the real sites to deliberate trouble.
 
-The settings are plain data that never changes; `Countdown` and `Turns` count the trouble that is still due.
+The settings are plain data that never changes; `Countdown` counts the trouble that is still due.
 """
 
 import threading
@@ -62,17 +62,3 @@ class Countdown:
                     self._left[key] = left - 1
                     return key
         return None
-
-
-class Turns:
-    """Counts requests and says which are to be refused; safe to use from many threads."""
-
-    def __init__(self, every: int | None) -> None:
-        self._every, self._count = every, 0
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Count a request; returns True for every `every`-th one."""
-        with self._lock:
-            self._count += 1
-            return self._every is not None and self._count % self._every == 0

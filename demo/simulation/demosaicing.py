@@ -92,7 +92,6 @@ def _by_colour_difference(plane: Plane, mosaic: Mosaic, green: Plane) -> Light:
 
 
 def _sites(plane: Plane, mosaic: Mosaic, colour: str) -> Plane:
-    """Return the plane with all photosites of other colours set to zero."""
     kept = np.zeros_like(plane)
     for site, (row, column) in zip(mosaic, _QUARTERS, strict=True):
         if site == colour:

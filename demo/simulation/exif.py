@@ -110,7 +110,6 @@ def _directory(
 
 
 def _packed(value: Value, byte_order: str, is_long: bool) -> tuple[int, int, bytes]:
-    """Return type, count and bytes of one value."""
     if isinstance(value, str):
         text = value.encode("ascii", "replace") + b"\0"
         return _ASCII, len(text), text

@@ -171,7 +171,6 @@ def _textures(rng: np.random.Generator, shape: tuple[int, int]) -> list[Plane]:
 
 
 def _with_sky(rng: np.random.Generator, light: Light) -> Light:
-    """Return the scene with a smooth sky above a ragged horizon."""
     height, width = light.shape[:2]
     horizon = height * rng.uniform(0.12, 0.45)
     ragged = fractal(rng, (8, width), 0.6)[4] * height * rng.uniform(0.0, 0.05)
@@ -204,7 +203,6 @@ def _illumination(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
 
 
 def _partly_out_of_focus(rng: np.random.Generator, light: Light) -> Light:
-    """Return the scene with a part of its depth out of focus."""
     height, width = light.shape[:2]
     depth = _enlarged(fractal(rng, (height // 16, width // 16), 0.4), (height, width), cv2.INTER_CUBIC)
     sharp = 1.0 / (1.0 + np.exp((depth - np.float32(rng.uniform(0.2, 1.6))) * np.float32(6.0)))

@@ -61,9 +61,8 @@ def make_uploads(
     for plan in plans:
         if plan.copy_of is not None:
             shutil.copyfile(folder / plan.copy_of, folder / plan.upload.file)
-            source = rows[plan.copy_of]
-            upload = replace(plan.upload, width_px=source.width_px, height_px=source.height_px)
-            uploads.append(replace(upload, size_bytes=source.size_bytes, sha1=source.sha1))
+            told_by_bytes = ("width_px", "height_px", "size_bytes", "sha1")
+            uploads.append(replace(plan.upload, **{name: getattr(rows[plan.copy_of], name) for name in told_by_bytes}))
     uploads.sort(key=lambda upload: (upload.site, int(upload.id)))
     write_listing(folder, uploads, made_with)
     return uploads
@@ -77,18 +76,10 @@ def capture(plan: Plan, seed: int) -> Capture:
     picture = take_photograph(camera, device_seed, scene, _NOISE_SEEDS + plan.scene_seed)
     taken_at = plan.upload.taken_at.replace("-", ":")
     exposure = Exposure(
-        make=camera.make,
-        model=camera.model,
-        software=camera.software,
-        taken_at=taken_at,
-        modified_at=taken_at,
-        exposure_s=scene.exposure_s,
-        f_number=Fraction(camera.f_number).limit_denominator(10),
-        iso=scene.iso,
-        width_px=camera.width_px,
-        height_px=camera.height_px,
-        serial_number=plan.device.serial_number,
-    )
+        make=camera.make, model=camera.model, software=camera.software, taken_at=taken_at, modified_at=taken_at,
+        exposure_s=scene.exposure_s, f_number=Fraction(camera.f_number).limit_denominator(10), iso=scene.iso,
+        width_px=camera.width_px, height_px=camera.height_px, serial_number=plan.device.serial_number,
+    )  # fmt: skip
     return Capture(camera, picture, exposure)
 
 

@@ -102,25 +102,13 @@ def _plan(number: int, device: Device, kind: Spoiling, seed: int, models: Sequen
     claimed = device.camera if kind.has_camera else models[int(rng.integers(len(models)))]
     site_id = _id(number, device.site, rng)
     upload = Upload(
-        id=site_id,
-        site=device.site,
-        file=_file(device.site, site_id),
-        title=f"{rng.choice(_PLACES)} {rng.choice(_TIMES)} {number:04}",
-        owner_id=device.owner_id,
-        owner_name=device.owner_name,
-        licence=str(rng.choice(LICENCES)),
-        uploaded_at_s=int(uploaded.timestamp()),
-        taken_at=f"{taken:%Y-%m-%d %H:%M:%S}",
-        claimed_camera=claimed.key,
-        kind=kind.kind,
-        camera=device.camera.key if kind.has_camera else None,
-        device=device.name if kind.has_camera else None,
-        expected_reasons=kind.expected_reasons,
-        width_px=0,
-        height_px=0,
-        size_bytes=0,
-        sha1="",
-    )
+        id=site_id, site=device.site, file=f"{device.site}-{site_id}.jpg",
+        title=f"{rng.choice(_PLACES)} {rng.choice(_TIMES)} {number:04}", owner_id=device.owner_id,
+        owner_name=device.owner_name, licence=str(rng.choice(LICENCES)), uploaded_at_s=int(uploaded.timestamp()),
+        taken_at=f"{taken:%Y-%m-%d %H:%M:%S}", claimed_camera=claimed.key, kind=kind.kind,
+        camera=device.camera.key if kind.has_camera else None, device=device.name if kind.has_camera else None,
+        expected_reasons=kind.expected_reasons, width_px=0, height_px=0, size_bytes=0, sha1="",
+    )  # fmt: skip
     return Plan(upload, device, kind, scene_seed=seed * 10**6 + number)
 
 
@@ -136,27 +124,15 @@ def _copy(number: int, source: Plan, kind: Spoiling, seed: int, models: Sequence
     owner_id, owner_name = _person(number_of_owner, site)
     site_id = _id(number, site, rng)
     upload = replace(
-        row,
-        id=site_id,
-        site=site,
-        file=_file(site, site_id),
-        title=f"{row.title[:-5]} {number:04}",
-        owner_id=owner_id,
-        owner_name=owner_name,
-        uploaded_at_s=row.uploaded_at_s + int(rng.integers(86400, 20 * 86400)),
-        claimed_camera=claimed,
-        kind=kind.kind,
-        expected_reasons=kind.expected_reasons,
-    )
+        row, id=site_id, site=site, file=f"{site}-{site_id}.jpg", title=f"{row.title[:-5]} {number:04}",
+        owner_id=owner_id, owner_name=owner_name, claimed_camera=claimed, kind=kind.kind,
+        uploaded_at_s=row.uploaded_at_s + int(rng.integers(86400, 20 * 86400)), expected_reasons=kind.expected_reasons,
+    )  # fmt: skip
     return Plan(upload, source.device, kind, source.scene_seed, copy_of=row.file)
 
 
 def _id(number: int, site: str, rng: np.random.Generator) -> str:
     return str(_FIRST_ID[site] + number * 17 + int(rng.integers(17)))
-
-
-def _file(site: str, site_id: str) -> str:
-    return f"{site}-{site_id}.jpg"
 
 
 def _person(number: int, site: str) -> tuple[str, str]:

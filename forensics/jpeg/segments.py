@@ -40,19 +40,10 @@ _IDENTIFIER = re.compile(rb"([A-Za-z][A-Za-z0-9 ._-]{1,23})\0")
 _FILL = re.compile(rb"\xff+")
 
 _OTHER_FORMATS = (
-    (b"\x89PNG", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"RIFF", "RIFF (WebP)"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"BM", "BMP"),
-    (b"%PDF", "PDF"),
-    (b"PK\x03\x04", "ZIP"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-)
+    (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "RIFF (WebP)"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"),
+    (b"BM", "BMP"), (b"%PDF", "PDF"), (b"PK\x03\x04", "ZIP"), (b"\x1f\x8b", "gzip"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\xff\x0a", "JPEG XL"),
+)  # fmt: skip
 
 
 class Segment(NamedTuple):

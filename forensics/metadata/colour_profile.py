@@ -5,6 +5,7 @@ start. Never raises.
 """
 
 import hashlib
+import itertools
 import struct
 from collections.abc import Iterable
 
@@ -16,7 +17,6 @@ PROFILE_BYTES_MAX = 256 * 1024
 
 _TAGS_MAX = 100
 _RECORDS_MAX = 64
-_CHUNKS_MAX = 255  # the number of a chunk is one byte
 
 
 def profile_name(chunks: Iterable[bytes]) -> str | None:
@@ -41,16 +41,13 @@ def _joined(chunks: Iterable[bytes]) -> bytes:
             size_bytes += len(chunk)
         if size_bytes > PROFILE_BYTES_MAX:
             break
-    joined = []
-    for number in range(1 if 1 in by_number else 0, _CHUNKS_MAX + 1):  # a few writers count from 0
-        if number not in by_number:
-            break
-        joined.append(by_number[number])
-    return b"".join(joined)[:PROFILE_BYTES_MAX]
+    numbers = itertools.count(1 if 1 in by_number else 0)  # a few writers count from 0
+    return b"".join(by_number[number] for number in itertools.takewhile(by_number.__contains__, numbers))[
+        :PROFILE_BYTES_MAX
+    ]
 
 
 def _description(profile: bytes) -> str | None:
-    """Return the text of the `desc` tag."""
     if len(profile) < 132 or profile[36:40] != b"acsp":
         return None
     (count,) = struct.unpack_from(">I", profile, 128)

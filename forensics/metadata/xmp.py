@@ -74,8 +74,6 @@ def _joined_extensions(payloads: Iterable[bytes]) -> Iterable[bytes]:
 
 
 class _Names:
-    """Collects names of software over one or more packets."""
-
     def __init__(self) -> None:
         self.texts: dict[str, list[str]] = {"creatortool": [], "softwareagent": [], "software": []}
         self.properties: dict[str, None] = {}  # an ordered set
@@ -127,6 +125,5 @@ class _Names:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return namespace and local name of an expat name."""
     namespace, _, local = name.rpartition(" ")
     return namespace, local

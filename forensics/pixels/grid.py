@@ -109,7 +109,6 @@ def _clipped_blocks(luma: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _all_in_blocks(flags: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """Return at each position whether all flags in the window that begins there are set."""
     in_columns = np.logical_and.reduce(sliding_window_view(flags, height, axis=0), axis=-1)
     in_blocks: NDArray[np.bool_] = np.logical_and.reduce(sliding_window_view(in_columns, width, axis=1), axis=-1)
     return in_blocks

@@ -80,17 +80,9 @@ class TrainingBatches:
         photos = choose_photos(self.index, "train", geometry).photos
         seed = self.settings.seed % 2**32
         tiles = TileStream(
-            self.store,
-            self.index,
-            "train",
-            seed=seed,
-            epoch=epoch,
-            rank=self.rank,
-            ranks=self.ranks,
-            balanced=True,
-            endless=True,
-            only=photos,
-        )
+            self.store, self.index, "train", seed=seed, epoch=epoch, rank=self.rank, ranks=self.ranks,
+            balanced=True, endless=True, only=photos,
+        )  # fmt: skip
         labels = self.shuffled_labels() if self.settings.shuffle_labels else None
         crops = CropStream(tiles, geometry, seed=seed, epoch=epoch, rank=self.rank, labels=labels)
         loader: DataLoader[Batch] = DataLoader(

@@ -62,21 +62,12 @@ class Manipulation:
                 return crop_px
 
 
-MANIPULATIONS: Mapping[str, Manipulation] = MappingProxyType(
-    {
-        manipulation.name: manipulation
-        for manipulation in (
-            Manipulation("jpeg", 70),
-            Manipulation("jpeg", 90),
-            Manipulation("scale", 0.5),
-            Manipulation("scale", 0.8),
-            Manipulation("scale", 1.5),
-            Manipulation("scale", 2.0),
-            Manipulation("gamma", 0.8),
-            Manipulation("gamma", 1.2),
-        )
-    }
+_EIGHT = (
+    *(Manipulation("jpeg", quality_factor) for quality_factor in (70, 90)),
+    *(Manipulation("scale", factor) for factor in (0.5, 0.8, 1.5, 2.0)),
+    *(Manipulation("gamma", gamma) for gamma in (0.8, 1.2)),
 )
+MANIPULATIONS: Mapping[str, Manipulation] = MappingProxyType({each.name: each for each in _EIGHT})
 """The challenge's eight manipulations by name."""
 
 
@@ -87,8 +78,7 @@ def random_manipulation(rng: np.random.Generator) -> Manipulation:
     with its logarithm drawn uniformly): they teach the neighbouring strengths, while the eight keep the weight on
     what the challenge tests. The kinds keep the challenge's shares: a quarter JPEG, half resizing, a quarter gamma.
     """
-    eight = tuple(MANIPULATIONS.values())
-    drawn = eight[rng.integers(len(eight))]
+    drawn = _EIGHT[rng.integers(len(_EIGHT))]
     if rng.random() < 0.5:
         return drawn
     match drawn.kind:

@@ -40,6 +40,8 @@ def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
     plain = table.conditions.index(UNALTERED)
     others = [place for place in range(len(table.conditions)) if place != plain]
     confusion = confusion_matrix(table.labels, answers[:, plain], len(classes))
+    by_condition = [confusion_matrix(table.labels, answers[:, place], len(classes)) for place in others]
+    manipulated_confusion = np.sum(by_condition, axis=0)
     return {
         "photos": photos,
         "devices": len(set(table.devices)),
@@ -51,13 +53,7 @@ def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
         "weighted_interval": wilson_interval(weighted, photos),
         "chance": int(np.bincount(table.labels).max()) / photos,
         "cameras": _cameras(table, classes, confusion, right[:, others]),
-        "confusion": {
-            "unaltered": confusion.tolist(),
-            "manipulated": sum(
-                (confusion_matrix(table.labels, answers[:, place], len(classes)) for place in others),
-                np.zeros_like(confusion),
-            ).tolist(),
-        },
+        "confusion": {"unaltered": confusion.tolist(), "manipulated": manipulated_confusion.tolist()},
     }
 
 

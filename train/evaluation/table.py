@@ -16,14 +16,10 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> str:
 def camera_rows(evaluation: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return a row for each camera, its cells in the order of CAMERA_COLUMNS."""
     return [
-        (
-            row["camera"],
-            f"{row['photos']:,}",
-            f"{row['devices']:,}",
-            *(share_text(row[key]) for key in ("recall", "precision", "recall_manipulated")),
-        )
+        (row["camera"], f"{row['photos']:,}", f"{row['devices']:,}",
+         *(share_text(row[key]) for key in ("recall", "precision", "recall_manipulated")))
         for row in evaluation["cameras"]
-    ]
+    ]  # fmt: skip
 
 
 def share_text(value: float | None) -> str:

@@ -75,7 +75,6 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
 
 
 def _worker(config: dict[str, str]) -> None:
-    """Train as one worker, in a process of its own."""
     import ray.train
     from ray.train.torch import get_device
 
@@ -90,14 +89,12 @@ def _worker(config: dict[str, str]) -> None:
     def report(metrics: Metrics) -> None:
         ray.train.report(dict(metrics))
 
-    carry_out(
+    run, rank, ranks = (
         Run(Store(config["url"]), config["directory"]),
-        torch.device(device),
-        rank=context.get_world_rank(),
-        ranks=context.get_world_size(),
-        wrap=wrap,
-        report=report,
+        context.get_world_rank(),
+        context.get_world_size(),
     )
+    carry_out(run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report)
 
 
 @contextmanager
@@ -125,10 +122,7 @@ def _progress(run: Run, settings: Training) -> Iterator[None]:
 
 
 def _check_resources(resources: dict[str, float], settings: Training) -> None:
-    """Refuse to wait for workers that would never start.
-
-    A cluster that grows on demand counts as it is now: set its minimum size to what the training needs.
-    """
+    # a cluster that grows on demand counts as it is now: set its minimum size to what the training needs
     kind = "GPU" if settings.gpus else "CPU"
     there = int(resources.get(kind, 0))
     if there < settings.workers:

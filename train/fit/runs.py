@@ -84,7 +84,9 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     configuration.
     """
     if name is None:
-        name = _existing(store, config) or f"{_next_number(store):04d}-{config.generation}-{config.digest}"
+        names, ending = store.names(ROOT), f"{config.generation}-{config.digest}"
+        number = 1 + max(map(leading_number, names), default=0)
+        name = next((each for each in names if each.endswith(f"-{ending}")), f"{number:04d}-{ending}")
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":
         raise StageError(f"--run {name}: is not a plain folder name")
     run = Run(store, f"{ROOT}/{name}")
@@ -108,7 +110,7 @@ def find_run(store: Store, wanted: str) -> Run:
             raise StorageError(f"{store.url}: {ROOT}/ holds no finished run; train one first")
         return Run(store, f"{ROOT}/{names[-1]}")
     run = Run(store, f"{ROOT}/{wanted}")
-    if not _is_plain(wanted) or not _is_begun(run):
+    if not wanted or "/" in wanted or wanted.startswith(".") or not _is_begun(run):
         url, _, name = wanted.rstrip("/").rpartition("/")
         run = Run(open_store(url if "://" in wanted else str(Path(wanted).resolve().parent)), name or wanted)
     if not _is_begun(run):
@@ -135,17 +137,3 @@ def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
 
 def _is_begun(run: Run) -> bool:
     return run.store.exists(f"{run.directory}/config.json")
-
-
-def _is_plain(name: str) -> bool:
-    return bool(name) and "/" not in name and not name.startswith(".")
-
-
-def _existing(store: Store, config: RunConfig) -> str | None:
-    ending = f"-{config.generation}-{config.digest}"
-    names = [name for name in store.names(ROOT) if name.endswith(ending)]
-    return names[0] if names else None
-
-
-def _next_number(store: Store) -> int:
-    return 1 + max((leading_number(name) for name in store.names(ROOT)), default=0)

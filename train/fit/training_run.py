@@ -70,18 +70,10 @@ def carry_out(
         accuracy = validation_accuracy(average, device, run.store, index, settings) if writes else None
         return {} if accuracy is None else {"validation_accuracy": accuracy}
 
-    forward = wrap(network)
     train_epochs(
-        state,
-        settings,
-        device,
-        forward=forward,
-        batches_of=batches,
-        validate=validate,
-        after_epoch=after_epoch,
-        rank=rank,
-        ranks=ranks,
-    )
+        state, settings, device, forward=wrap(network), batches_of=batches, validate=validate, after_epoch=after_epoch,
+        rank=rank, ranks=ranks,
+    )  # fmt: skip
     if writes:
         _finish(run, settings, index, state, device)
 

@@ -150,12 +150,6 @@ def _body(network: str, channels: int, classes: int, pretrained: bool) -> nn.Mod
 def _small(stages: tuple[int, ...], channels: int, classes: int) -> nn.Module:
     from timm.models.resnet import BasicBlock, ResNet
 
-    return ResNet(
-        cast(Any, BasicBlock),  # timm annotates an instance but takes the class
-        (1, 1, 1, 1),
-        num_classes=classes,
-        in_chans=channels,
-        channels=stages,
-        stem_type="deep",
-        stem_width=stages[0] // 2,
-    )
+    block = cast(Any, BasicBlock)  # timm annotates an instance but takes the class
+    stem: dict[str, Any] = {"stem_type": "deep", "stem_width": stages[0] // 2}
+    return ResNet(block, (1, 1, 1, 1), num_classes=classes, in_chans=channels, channels=stages, **stem)

@@ -28,6 +28,7 @@ PER_PAGE_DEFAULT, PER_PAGE_MAX = 100, 500
 """By the documentation of flickr.photos.search."""
 _SERVER, _FARM = "65535", 66
 """Those of all photographs uploaded in recent years."""
+_EXACTLY_KNOWN = ("datetakengranularity", "datetakenunknown")
 _LIMITS = ("camera", "min_upload_date", "max_upload_date", "license", "user_id", "text", "tags")
 """A search must have one of these parameters."""
 
@@ -106,17 +107,11 @@ class FlickrApi:
         if upload is None:
             return self._failure(1, f'Photo "{photo_id}" not found (invalid ID)')
         photo = {
-            "id": upload.id,
-            "secret": _secret(upload, "shown"),
-            "server": _SERVER,
-            "farm": _FARM,
-            "dateuploaded": str(upload.uploaded_at_s),
-            "license": upload.licence,
+            "id": upload.id, "secret": _secret(upload, "shown"), "server": _SERVER, "farm": _FARM,
+            "dateuploaded": str(upload.uploaded_at_s), "license": upload.licence, "media": "photo",
             "owner": {"nsid": upload.owner_id, "username": upload.owner_name, "path_alias": None},
-            "title": {"_content": upload.title},
-            "visibility": {"ispublic": 1, "isfriend": 0, "isfamily": 0},
-            "media": "photo",
-        }
+            "title": {"_content": upload.title}, "visibility": {"ispublic": 1, "isfriend": 0, "isfamily": 0},
+        }  # fmt: skip
         return {"photo": photo, "stat": "ok"}
 
     def _matches(self, upload: Upload, query: Mapping[str, str]) -> bool:
@@ -138,11 +133,7 @@ class FlickrApi:
         extras: dict[str, dict[str, Any]] = {
             "license": {"license": upload.licence},
             "date_upload": {"dateupload": str(upload.uploaded_at_s)},
-            "date_taken": {
-                "datetaken": upload.taken_at,
-                "datetakengranularity": self._number(0),
-                "datetakenunknown": self._number(0),
-            },
+            "date_taken": {"datetaken": upload.taken_at, **dict.fromkeys(_EXACTLY_KNOWN, self._number(0))},
             "owner_name": {"ownername": upload.owner_name},
             "path_alias": {"pathalias": None},
             "media": {"media": "photo", "media_status": "ready"},
@@ -156,16 +147,9 @@ class FlickrApi:
             url = self._url + file_path(upload)
             extras["url_o"] = {"url_o": url, "height_o": height, "width_o": width}
         photo: dict[str, Any] = {
-            "id": upload.id,
-            "owner": upload.owner_id,
-            "secret": _secret(upload, "shown"),
-            "server": _SERVER,
-            "farm": _FARM,
-            "title": upload.title,
-            "ispublic": 1,
-            "isfriend": 0,
-            "isfamily": 0,
-        }
+            "id": upload.id, "owner": upload.owner_id, "secret": _secret(upload, "shown"), "server": _SERVER,
+            "farm": _FARM, "title": upload.title, "ispublic": 1, "isfriend": 0, "isfamily": 0,
+        }  # fmt: skip
         for name in query.get("extras", "").split(","):
             photo |= extras.get(name.strip(), {})
         return photo

@@ -5,6 +5,7 @@ HTTP/1.1 with keep-alive, GET and HEAD, on the loopback address alone. What a pa
 """
 
 import contextlib
+import itertools
 import socket
 import sys
 import threading
@@ -15,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from demo.photo_site.behaviour import Behaviour, Countdown, Turns
+from demo.photo_site.behaviour import Behaviour, Countdown
 from demo.photo_site.content.answers import Answer, text_answer
 from demo.photo_site.server.log import Kind, RequestLog, ServedRequest
 
@@ -42,27 +43,14 @@ class Connection(BaseHTTPRequestHandler):
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PACED_BUFFER_BYTES)
         super().setup()
 
-    def do_GET(self) -> None:
-        """Answer with headers and body."""
-        self._serve()
-
-    def do_HEAD(self) -> None:
-        """Answer with headers only."""
-        self._serve()
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
         """Write nothing, since the site's log has everything."""
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
-        served = self.server.log.begin(
-            self.command,
-            parts.path,
-            parts.query,
-            self.headers.get("Range"),
-            self.headers.get("User-Agent"),
-            kind=self.server.kind_of(parts.path),
-        )
+        sent = (self.headers.get("Range"), self.headers.get("User-Agent"))
+        kind = self.server.kind_of(parts.path)
+        served = self.server.log.begin(self.command, parts.path, parts.query, *sent, kind=kind)
         try:
             self.server.closing.wait(self.server.behaviour.delay_s)
             self._send(served, self._failure() or self.server.answer(parts.path, parts.query, self.headers))
@@ -71,13 +59,15 @@ class Connection(BaseHTTPRequestHandler):
         finally:
             self.server.log.end(served)
 
+    do_GET = do_HEAD = _serve  # noqa: N815 - the names are the base class's
+
     def _failure(self) -> Answer | None:
         """Return the refusal that is due for this path or this request, if any."""
-        is_turn = self.server.turns.take()
+        every, turn = self.server.behaviour.refuse_every, next(self.server.turns)
         fragment = self.server.failures.take(self.path)
         if fragment is not None:
             status, _ = self.server.behaviour.fail_first[fragment]
-        elif is_turn:
+        elif every is not None and turn % every == 0:
             status = 429
         else:
             return None
@@ -134,7 +124,7 @@ class Server(ThreadingHTTPServer, ABC):
         self.behaviour, self.log, self.closing = behaviour, RequestLog(), threading.Event()
         self.failures = Countdown({fragment: times for fragment, (_, times) in behaviour.fail_first.items()})
         self.cuts = Countdown({fragment: times for fragment, (_, times) in behaviour.cut_after_bytes.items()})
-        self.turns = Turns(behaviour.refuse_every)
+        self.turns = itertools.count(1)
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 

@@ -38,8 +38,6 @@ _ROBOT_POLICY = "Please set a user-agent and respect our robot policy https://w.
 
 @dataclass(frozen=True)
 class _Routes:
-    """What answers which path at one moment."""
-
     shown: Shown
     flickr: flickr.FlickrApi
     mediawiki: mediawiki.MediaWikiApi

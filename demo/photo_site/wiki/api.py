@@ -113,7 +113,6 @@ class MediaWikiApi:
     def _members(
         self, query: Mapping[str, str], prefix: str, tree: dict[str, Any]
     ) -> tuple[Sequence[Member], str | None]:
-        """Return one batch of a category's members, and where the next batch begins."""
         if not query.get(f"{prefix}title"):
             names = f'"{prefix}title" and "{prefix}pageid"'
             raise _ApiError("missingparam", f"One of the parameters {names} is required.")
@@ -141,7 +140,6 @@ class MediaWikiApi:
         return members[first:end], places[end] if end < len(places) else None
 
     def _searched(self, query: Mapping[str, str], tree: dict[str, Any]) -> tuple[Sequence[WikiPage], str | None]:
-        """Return one batch of a search's results, and the offset of the next one."""
         if not query.get("gsrsearch"):
             raise _ApiError("missingparam", 'The "gsrsearch" parameter must be set.')
         if query.get("gsrsort", "relevance") not in _SEARCH_SORTS:
@@ -200,7 +198,6 @@ def _page_ids(text: str) -> list[int]:
 
 
 def _counted(title: str, members: Sequence[Member]) -> dict[str, Any]:
-    """Return the row of a category with the numbers of its members by kind."""
     files = sum(member.page.kind == "file" for member in members)
     counts = {"size": len(members), "pages": 0, "files": files, "subcats": len(members) - files, "hidden": False}
     return {"ns": CATEGORY, "title": title, "categoryinfo": counts}

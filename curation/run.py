@@ -145,11 +145,7 @@ def _halves(batch: Batch) -> tuple[Batch, ...]:
 
 
 def _judge_all(
-    configuration: Configuration,
-    workers: Workers,
-    troubles: list[Trouble],
-    check: Callable[[], None],
-    console: Console,
+    configuration: Configuration, workers: Workers, troubles: list[Trouble], check: Callable[[], None], console: Console
 ) -> Published:
     """Judge every photo on all facts there are and publish the generation."""
     store = configuration.store

@@ -52,10 +52,7 @@ _LIMITS = """\
 
 
 def dataset_card(
-    generation: str,
-    counts: Mapping[str, Any],
-    natives: Sequence[Mapping[str, Any]],
-    settings: Mapping[str, Any],
+    generation: str, counts: Mapping[str, Any], natives: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
 ) -> str:
     """Return the card of a generation as Markdown.
 

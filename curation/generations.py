@@ -6,7 +6,7 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,8 +26,7 @@ _LEARNED = get_type_hints(LearnedRow)
 
 def latest_generation(store: Store) -> str | None:
     """Return the name of the newest whole generation, None before the first."""
-    names = store.done_names(FOLDER)
-    return max(names, key=leading_number) if names else None
+    return max(store.done_names(FOLDER), key=leading_number, default=None)
 
 
 def generation_named(store: Store, text: str) -> str:
@@ -49,8 +48,7 @@ def generation_named(store: Store, text: str) -> str:
 
 def learned_in(store: Store, generation: str) -> list[LearnedRow]:
     """Return what a generation learned of cameras; raises StorageError where its file is missing or no JSON."""
-    rows: list[LearnedRow] = store.read_json(f"{FOLDER}/{generation}/{NATIVES}")
-    return rows
+    return cast(list[LearnedRow], store.read_json(f"{FOLDER}/{generation}/{NATIVES}"))
 
 
 def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -144,11 +142,9 @@ class Past:
             return []
         path = f"{FOLDER}/{self.generation}/{PHOTOS}"
         with self.store.open(path) as file:
-            rows: list[dict[str, Any]] = pq.read_table(file, columns=columns, filters=expression).to_pylist()
-        return rows
+            return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
 
     def _rows(self, first: str, last: str, columns: list[str]) -> Iterator[pa.Table]:
-        """Yield columns of its rows of a range of keys."""
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
             parquet = pq.ParquetFile(file)
             for place in range(parquet.num_row_groups):

@@ -21,7 +21,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.text import count, one_line
 from curation.consensus import enriched
-from curation.facts.examine import kind_of
+from curation.facts.examine import Trouble, kind_of
 from curation.generations import Past, latest_generation
 from curation.inspection.evidence import evidence_lines
 from curation.inspection.lookup import find_photo, published_verdict, read_photo
@@ -81,9 +81,9 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
     past = Past(configuration.store, latest_generation(configuration.store))
     context = _context(configuration, past)
     record = photo.record
-    examined: Mapping[str, Any] = photo.examined or {}
+    examined: Mapping[str, Any] = {} if isinstance(photo.examined, Trouble) else photo.examined or {}
     columns: Mapping[str, Any] = record
-    known = evidence_of(record, photo.examined, photo.trouble)
+    known = evidence_of(record, photo.examined)
     facts = known.facts
     camera, _ = objections(record, known, context.criteria)
     alone = verdict(record, known, context.criteria)

@@ -124,36 +124,22 @@ class Past:
 
     def kept(self, first: str, last: str) -> dict[str, Before]:
         """Return what it says, by photo, of those from `first` to `last` that it kept or a copy of which it kept."""
-        if self.generation is None:
-            return {}
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
-        for table in self._rows(first, last, ["photo", "version", "kept", "group", "duplicate_of"]):
-            for row in table.to_pylist():
-                if row["kept"] or row["duplicate_of"]:
-                    groups[row["photo"]][row["version"]] = row["group"]
-                if row["kept"]:
-                    versions[row["photo"]].add(row["version"])
+        within = (pc.field("photo") >= first) & (pc.field("photo") <= last)
+        for row in self.matching(within, ["photo", "version", "kept", "group", "duplicate_of"]):
+            if row["kept"] or row["duplicate_of"]:
+                groups[row["photo"]][row["version"]] = row["group"]
+            if row["kept"]:
+                versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
 
     def matching(self, expression: pc.Expression, columns: list[str]) -> list[dict[str, Any]]:
-        """Return columns of its rows that match."""
+        """Return columns of its rows that match; row groups whose statistics rule that out are not read."""
         if self.generation is None:
             return []
-        path = f"{FOLDER}/{self.generation}/{PHOTOS}"
-        with self.store.open(path) as file:
-            return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
-
-    def _rows(self, first: str, last: str, columns: list[str]) -> Iterator[pa.Table]:
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
-            parquet = pq.ParquetFile(file)
-            for place in range(parquet.num_row_groups):
-                statistics = parquet.metadata.row_group(place).column(0).statistics
-                if statistics and statistics.has_min_max and (statistics.min > last or statistics.max < first):
-                    continue
-                table = parquet.read_row_group(place, columns)
-                photos = table["photo"]
-                yield table.filter(pc.and_(pc.greater_equal(photos, first), pc.less_equal(photos, last)))
+            return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
 
 
 def _is_learned(row: Any) -> bool:

@@ -155,7 +155,7 @@ def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[tuple[RecordRo
         record: RecordRow = full_row(RECORD, json.loads(record_text))
         trouble = troubles.get(PhotoKey(record["photo"], record["version"] or ""))
         examined = full_row(EXAMINED, json.loads(examined_text)) if examined_text else None
-        yield record, evidence_of(record, examined, trouble)
+        yield record, evidence_of(record, trouble or examined)
 
 
 def _picture(record: RecordRow, facts: PhotoFacts) -> str:

@@ -14,25 +14,16 @@ def command_parser(program: str, description: str, *, overridable: bool = True) 
     Called through the `shutterprint` command, usage and description name that command instead of `program`.
     """
     called = sys.argv[0] if sys.argv[0].startswith("shutterprint ") else program
+    as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog=called,
-        description=description.replace(program, called),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        called, description=description.replace(program, called), formatter_class=as_written
     )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help=f"the configuration (default: ${CONFIGURATION_VARIABLE}, else pipelines.yaml here)",
-    )
+    config = f"the configuration (default: ${CONFIGURATION_VARIABLE}, else pipelines.yaml here)"
+    parser.add_argument("--config", metavar="FILE", help=config)
     parser.set_defaults(overrides=[])
     if overridable:
-        parser.add_argument(
-            "--set",
-            dest="overrides",
-            metavar="KEY=VALUE",
-            action="append",
-            help="set one key for this run, e.g. --set rules.quality_factor_min=90; may be repeated",
-        )
+        key = "set one key for this run, e.g. --set rules.quality_factor_min=90; may be repeated"
+        parser.add_argument("--set", dest="overrides", metavar="KEY=VALUE", action="append", help=key)
     return parser
 
 

@@ -43,7 +43,7 @@ class Holder:
     pid: int
     started: str
     since_s: float = 0.0
-    """When it took its lease, in seconds since 1970; 0: it has none, or a former version took it."""
+    """When it took its lease, in seconds since 1970; 0: it has none."""
 
     @property
     def is_dead(self) -> bool:
@@ -196,7 +196,6 @@ def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
 
 
 def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
-    """Return the content of each lease of a unit, by number."""
     found = {}
     for name in store.names(folder):
         if parts := re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name):
@@ -206,11 +205,10 @@ def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
 
 
 def _holder(data: bytes, now_s: float) -> Holder | None:
-    """Return who holds a lease, None where it has expired."""
     try:
         value = json.loads(data)
         of_process = str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"])
-        holder = Holder(*of_process, float(value.get("since_s", 0.0)))
+        holder = Holder(*of_process, float(value["since_s"]))
         expires_at_s = float(value["expires_at_s"])
     except (ValueError, TypeError, KeyError, OverflowError):
         return None

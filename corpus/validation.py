@@ -16,7 +16,6 @@ from corpus.errors import ConfigurationError
 from corpus.text import clipped
 
 _SHOWN_CHARACTERS = 60
-_BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
 def read_yaml(path: Path, if_missing: str) -> Any:
@@ -41,28 +40,25 @@ def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Ite
 
 
 def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, shown = details["type"], _shown(details["input"])
+    kind, shown = details["type"], clipped(repr(details["input"]), _SHOWN_CHARACTERS)
+    told = f"{shown}: {details['msg'][0].lower()}{details['msg'][1:]}"
     if kind == "missing":
         return "is missing; the key must be given"
     if kind == "extra_forbidden":
         return "is not a known key; look for a misspelling"
-    if kind in _BOUND_FAULTS:
+    if kind.startswith(("greater_than", "less_than")):
         within = _range_at(model, details["loc"])
-        return f"{shown} is not {within}" if within else f"{shown}: {_lowered(details['msg'])}"
+        return f"{shown} is not {within}" if within else told
     if kind == "value_error":
         text = details["msg"].removeprefix("Value error, ")
         return f"{shown} {text}" if text.startswith("is not") else text
-    return f"{shown}: {_lowered(details['msg'])}"
+    return told
 
 
 def range_of(field: FieldInfo) -> str:
     """Return the range of a field's values as `within 1..100`, `above 0 and below 1` …; empty where it has none."""
-    bounds = {
-        name: getattr(constraint, name)
-        for constraint in field.metadata
-        for name in ("ge", "gt", "le", "lt")
-        if hasattr(constraint, name)
-    }
+    names = ("ge", "gt", "le", "lt")
+    bounds = {name: getattr(one, name) for one in field.metadata for name in names if hasattr(one, name)}
     if "ge" in bounds and "le" in bounds:
         return f"within {bounds['ge']}..{bounds['le']}"
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -81,11 +77,3 @@ def _range_at(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
         field = here.model_fields[str(part)]
         here, text = field.annotation, range_of(field)
     return text
-
-
-def _lowered(text: str) -> str:
-    return f"{text[0].lower()}{text[1:]}"
-
-
-def _shown(value: Any) -> str:
-    return clipped(repr(value), _SHOWN_CHARACTERS)

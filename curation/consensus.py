@@ -8,13 +8,15 @@ picture count once, for the owner with the smallest digest. What a catalogue sta
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict, cast
 
 from corpus.catalogue import Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
 from forensics.photo_facts import PhotoFacts
 
-ASPECTS = ("size", "tables", "segments", "software")
+FIELDS = {"size": "sizes", "tables": "tables", "segments": "segments", "software": "software"}
+"""Aspect → field of a catalogue entry."""
+ASPECTS = tuple(FIELDS)
 CAMERA = "camera"
 """The aspect that every clean photo of a camera shows; its count is the support of the camera as a whole."""
 CANDIDATES_SHOWN = 12
@@ -62,8 +64,7 @@ class LearnedRow(TypedDict):
 def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
     """Yield what a clean photo shows of its camera; the `text` of CAMERA is Make and Model as written."""
     yield Claim(camera.key, CAMERA, "", f"{facts.make or ''}\n{facts.model or ''}")
-    long_px, short_px = max(facts.width_px, facts.height_px), min(facts.width_px, facts.height_px)
-    size = f"{long_px}x{short_px}"
+    size = f"{max(facts.width_px, facts.height_px)}x{min(facts.width_px, facts.height_px)}"
     yield Claim(camera.key, "size", size, size)
     if facts.tables_digest:
         quality = "no factor" if facts.quality_factor is None else f"quality {facts.quality_factor}"
@@ -125,7 +126,7 @@ def enriched(catalogue: Catalogue, table: Iterable[LearnedRow]) -> Catalogue:
         of = learned.get(row["camera"], {})
         if row["aspect"] == CAMERA and row["camera"] not in known and of.get("size"):
             make, _, model = row["text"].partition("\n")
-            named = {"sizes": of["size"]} | {name: of.get(name, ()) for name in ASPECTS[1:]}
+            named = {field: of.get(aspect, ()) for aspect, field in FIELDS.items()}
             unlisted.append(unlisted_camera(row["camera"], make, model, **named))
     # in a closed catalogue a camera that is not listed stays unknown, whatever is learned of it
     return Catalogue(cameras=listed, unlisted=tuple(unlisted) if catalogue.is_open else (), is_open=catalogue.is_open)
@@ -171,24 +172,10 @@ def _stated(camera: Camera, aspect: str) -> dict[str, str]:
 
 
 def _with_natives(camera: Camera, learned: Mapping[str, tuple[str, ...]]) -> Camera:
-    values = {aspect: tuple(learned.get(aspect, ())) for aspect in ASPECTS}
-    return camera.model_copy(
-        update={
-            "sizes": tuple(dict.fromkeys((*camera.sizes, *values["size"]))),
-            **{name: tuple(dict.fromkeys((*getattr(camera, name), *values[name]))) for name in ASPECTS[1:]},
-        }
-    )
+    values = {field: (*getattr(camera, field), *learned.get(aspect, ())) for aspect, field in FIELDS.items()}
+    return camera.model_copy(update={field: tuple(dict.fromkeys(both)) for field, both in values.items()})
 
 
 def _row(count: Count, owners: int, *, native: bool, source: str) -> LearnedRow:
-    return {
-        "camera": count.camera,
-        "aspect": count.aspect,
-        "value": count.value,
-        "text": count.text,
-        "photos": count.photos,
-        "owners": count.owners,
-        "share": round(count.owners / owners, 4) if owners else 0.0,
-        "native": native,
-        "source": source,
-    }
+    share = round(count.owners / owners, 4) if owners else 0.0
+    return cast(LearnedRow, {**count._asdict(), "share": share, "native": native, "source": source})

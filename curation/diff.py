@@ -74,10 +74,7 @@ def _print_cameras(console: Console, cameras: Mapping[str, Mapping[str, int]]) -
     console.print(f"\ncameras with as many photos kept as before: {len(cameras) - len(changed):,}")
 
 
-def _print_natives(console: Console, natives: Mapping[str, Any] | None) -> None:
-    if natives is None:
-        console.print("\nnative values: one of the two generations was made before they were learned")
-        return
+def _print_natives(console: Console, natives: Mapping[str, Any]) -> None:
     for what in ("gained", "lost"):
         console.print(f"\nnative values {what}: {len(natives[what]):,}")
         for row in natives[what][:_NATIVES_SHOWN]:
@@ -92,7 +89,6 @@ def _change(before: int, after: int) -> tuple[str, str, str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table whose columns are numbers, except for the first."""
     table = Table(titles[0], *(Column(title, justify="right") for title in titles[1:]), box=None)
     for row in rows:
         table.add_row(*row)

@@ -21,7 +21,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.text import count, one_line
 from curation.consensus import enriched
-from curation.facts.examine import kind_of
+from curation.facts.examine import Trouble, kind_of
 from curation.generations import Past, latest_generation
 from curation.inspection.evidence import evidence_lines
 from curation.inspection.lookup import find_photo, published_verdict, read_photo
@@ -81,9 +81,9 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
     past = Past(configuration.store, latest_generation(configuration.store))
     context = _context(configuration, past)
     record = photo.record
-    examined: Mapping[str, Any] = photo.examined or {}
+    examined: Mapping[str, Any] = {} if isinstance(photo.examined, Trouble) else photo.examined or {}
     columns: Mapping[str, Any] = record
-    known = evidence_of(record, photo.examined, photo.trouble)
+    known = evidence_of(record, photo.examined)
     facts = known.facts
     camera, _ = objections(record, known, context.criteria)
     alone = verdict(record, known, context.criteria)
@@ -105,11 +105,11 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
             "camera": alone["camera"],
             "reasons": [
                 {
-                    "reason": reason,
-                    "sentence": REASONS.get(reason, ""),
-                    "value": reason_value(reason, facts, camera, context, row),
+                    "reason": one,
+                    "sentence": REASONS.get(one, ""),
+                    "value": reason_value(one, facts, camera, context, row),
                 }
-                for reason in reasons
+                for one in reasons
             ],
         },
         "published": published,
@@ -143,7 +143,6 @@ def print_explanation(console: Console, found: Mapping[str, Any]) -> None:
 
 
 def _context(configuration: Configuration, past: Past) -> ExplainContext:
-    """Return what photos are judged by: today's configuration, with what the newest generation has learned."""
     learned = past.learned()
     catalogue = enriched(configuration.whole_catalogue, learned)
     chosen = chosen_cameras(catalogue, configuration.cameras, learned)
@@ -157,13 +156,11 @@ def _context(configuration: Configuration, past: Past) -> ExplainContext:
 
 
 def _with_reasons_of_corpus(alone: Sequence[str], published: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Return a photo's own reasons and those that the whole corpus gave it in the newest generation."""
     together = _TOGETHER & set(published["reasons"]) if published else frozenset()
     return in_funnel_order({*alone, *(together - _OF_CLEAN if alone else together)})
 
 
 def _tags(data: bytes | None, facts: PhotoFacts | None) -> dict[str, str]:
-    """Return the named tags of a photo's first EXIF segment; values that may be private are withheld."""
     try:
         segments = header_segments(data or b"", whole=True)
     except JpegError:
@@ -179,7 +176,6 @@ def _tags(data: bytes | None, facts: PhotoFacts | None) -> dict[str, str]:
 
 
 def _record_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what its site says of a photo."""
     record = found["record"]
     if record is None:
         return []
@@ -189,7 +185,6 @@ def _record_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _published_lines(said: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what the newest generation says of a photo."""
     return [
         ("verdict", "kept" if said["kept"] else f"refused: {', '.join(said['reasons'])}"),
         ("camera", said["camera"] or "none"),

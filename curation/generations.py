@@ -6,7 +6,7 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,8 +26,7 @@ _LEARNED = get_type_hints(LearnedRow)
 
 def latest_generation(store: Store) -> str | None:
     """Return the name of the newest whole generation, None before the first."""
-    names = store.done_names(FOLDER)
-    return max(names, key=leading_number) if names else None
+    return max(store.done_names(FOLDER), key=leading_number, default=None)
 
 
 def generation_named(store: Store, text: str) -> str:
@@ -49,8 +48,7 @@ def generation_named(store: Store, text: str) -> str:
 
 def learned_in(store: Store, generation: str) -> list[LearnedRow]:
     """Return what a generation learned of cameras; raises StorageError where its file is missing or no JSON."""
-    rows: list[LearnedRow] = store.read_json(f"{FOLDER}/{generation}/{NATIVES}")
-    return rows
+    return cast(list[LearnedRow], store.read_json(f"{FOLDER}/{generation}/{NATIVES}"))
 
 
 def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -126,38 +124,22 @@ class Past:
 
     def kept(self, first: str, last: str) -> dict[str, Before]:
         """Return what it says, by photo, of those from `first` to `last` that it kept or a copy of which it kept."""
-        if self.generation is None:
-            return {}
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
-        for table in self._rows(first, last, ["photo", "version", "kept", "group", "duplicate_of"]):
-            for row in table.to_pylist():
-                if row["kept"] or row["duplicate_of"]:
-                    groups[row["photo"]][row["version"]] = row["group"]
-                if row["kept"]:
-                    versions[row["photo"]].add(row["version"])
+        within = (pc.field("photo") >= first) & (pc.field("photo") <= last)
+        for row in self.matching(within, ["photo", "version", "kept", "group", "duplicate_of"]):
+            if row["kept"] or row["duplicate_of"]:
+                groups[row["photo"]][row["version"]] = row["group"]
+            if row["kept"]:
+                versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
 
     def matching(self, expression: pc.Expression, columns: list[str]) -> list[dict[str, Any]]:
-        """Return columns of its rows that match."""
+        """Return columns of its rows that match; row groups whose statistics rule that out are not read."""
         if self.generation is None:
             return []
-        path = f"{FOLDER}/{self.generation}/{PHOTOS}"
-        with self.store.open(path) as file:
-            rows: list[dict[str, Any]] = pq.read_table(file, columns=columns, filters=expression).to_pylist()
-        return rows
-
-    def _rows(self, first: str, last: str, columns: list[str]) -> Iterator[pa.Table]:
-        """Yield columns of its rows of a range of keys."""
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
-            parquet = pq.ParquetFile(file)
-            for place in range(parquet.num_row_groups):
-                statistics = parquet.metadata.row_group(place).column(0).statistics
-                if statistics and statistics.has_min_max and (statistics.min > last or statistics.max < first):
-                    continue
-                table = parquet.read_row_group(place, columns)
-                photos = table["photo"]
-                yield table.filter(pc.and_(pc.greater_equal(photos, first), pc.less_equal(photos, last)))
+            return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
 
 
 def _is_learned(row: Any) -> bool:

@@ -22,9 +22,9 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import open_store
 from corpus.text import count, one_line
-from curation.consensus import LearnedRow
+from curation.consensus import FIELDS, LearnedRow
 from curation.generations import generation_named, learned_in
-from curation.inspection.catalogue_additions import FIELDS, Addition, additions, with_additions
+from curation.inspection.catalogue_additions import Addition, additions, with_additions
 from curation.inspection.catalogue_yaml import entries_of, extended_text
 from curation.inspection.printing import plain_console
 
@@ -36,13 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("python -m curation.pin", __doc__ or "")
     parser.add_argument("cameras", metavar="CAMERA", nargs="*", help="keys of the cameras (default: all)")
     parser.add_argument("--from", dest="generation", metavar="GENERATION", default="latest", help="default: latest")
-    parser.add_argument(
-        "--write",
-        metavar="FILE",
-        nargs="?",
-        const="",
-        help="the catalogue to write (default: that of the configuration)",
-    )
+    what = "the catalogue to write (default: that of the configuration)"
+    parser.add_argument("--write", metavar="FILE", nargs="?", const="", help=what)
     given = parser.parse_args(arguments)
     pin(configuration_of(given), given.cameras, given.generation, given.write)
     return 0
@@ -121,9 +116,8 @@ def _print_summary(console: Console, found: Sequence[Addition], left_out: Sequen
         console.print(table)
     for one in found:
         if one.loose_software:
-            console.print(
-                _line(f"{one.key}: no form of Software is native; see the comment in its entry"), soft_wrap=True
-            )
+            note = f"{one.key}: no form of Software is native; see the comment in its entry"
+            console.print(_line(note), soft_wrap=True)
     for note in left_out:
         console.print(_line(note), soft_wrap=True)
     number = count(len(found), "camera")
@@ -131,7 +125,6 @@ def _print_summary(console: Console, found: Sequence[Addition], left_out: Sequen
 
 
 def _line(text: str) -> str:
-    """Return text on one line, without what would steer a terminal."""
     return one_line(text, _TEXT_CHARACTERS)
 
 

@@ -68,7 +68,7 @@ def changed_later(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> st
     """Refuse photos whose EXIF says that the file was changed more than CHANGED_LATER_S after it was taken."""
     if facts.taken_at == facts.modified_at:  # as in nearly every photo: parsing dates is the slowest part of all rules
         return None
-    taken, modified = _moment(facts.taken_at), _moment(facts.modified_at)
+    taken, modified = moment(facts.taken_at), moment(facts.modified_at)
     if taken is None or modified is None:
         return None
     return "changed_later" if (modified - taken).total_seconds() > CHANGED_LATER_S else None
@@ -230,7 +230,7 @@ def _is_finer(tables: tuple[tuple[int, ...], ...], quality_factor: int) -> bool:
     return sum(map(sum, tables)) < sum(luma) + sum(chroma) * (len(tables) - 1)
 
 
-def _moment(exif: str | None) -> datetime | None:
+def moment(exif: str | None) -> datetime | None:
     """Return an EXIF date; None for the many that are blank, zero or garbage."""
     try:
         return datetime.strptime(exif or "", "%Y:%m:%d %H:%M:%S")

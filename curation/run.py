@@ -58,7 +58,9 @@ def curate(configuration: Configuration, console: Console) -> str:
     if not inputs.windows:
         raise StageError(f"{store.url}: no crawl has left a whole window here; run `scrapy crawl …` first")
     console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
-    with sole_run(store) as check, _workers(configuration) as workers:
+    curation = configuration.curation
+    cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb)
+    with sole_run(store) as check, cluster as workers:
         troubles = _examine_new(configuration, workers, inputs, console)
         del inputs  # outdated: there are new facts
         published = _judge_all(configuration, workers, troubles, check, console)
@@ -108,11 +110,6 @@ def _who(store: Store) -> str:
     return f"process {holder.pid} on {holder.host} curates it since {since}"
 
 
-def _workers(configuration: Configuration) -> Workers:
-    curation = configuration.curation
-    return Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb)
-
-
 def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs, console: Console) -> list[Trouble]:
     """Examine every stored original that has no facts; return those that could not be examined."""
     store, settings = configuration.store, configuration.curation
@@ -138,20 +135,14 @@ def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs,
 
 def _halves(batch: Batch) -> tuple[Batch, ...]:
     """Return the two halves of a batch, to find the original that ends its worker; nothing for a single original."""
-    if len(batch.originals) == 1:
-        return ()
     middle = len(batch.originals) // 2
-    return (Batch(batch.originals[:middle], batch.kind), Batch(batch.originals[middle:], batch.kind))
+    halves = (batch.originals[:middle], batch.originals[middle:])
+    return tuple(Batch(half, batch.kind) for half in halves) if middle else ()
 
 
 def _judge_all(
-    configuration: Configuration,
-    workers: Workers,
-    troubles: list[Trouble],
-    check: Callable[[], None],
-    console: Console,
+    configuration: Configuration, workers: Workers, troubles: list[Trouble], check: Callable[[], None], console: Console
 ) -> Published:
-    """Judge every photo on all facts there are and publish the generation."""
     store = configuration.store
     inputs = find_inputs(store, kind_of(configuration.curation))
     settings = JudgeSettings(
@@ -166,7 +157,7 @@ def _judge_all(
     past = Past(store, latest_generation(store))
 
     def show(verb: str, parts: int) -> AbstractContextManager[Advance]:
-        return nullcontext(_ignore) if is_small else progress(console, verb, parts, "parts")
+        return nullcontext(lambda _: None) if is_small else progress(console, verb, parts, "parts")
 
     judged = judge_all(inputs, past, troubles, settings, frames, show)
     judged_by = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
@@ -174,10 +165,6 @@ def _judge_all(
         published = publish_generation(store, judged, judged_by, configuration.shards, advance, check)
     console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
     return published
-
-
-def _ignore(_number: int) -> None:
-    """Show no progress: small corpora are judged at once."""
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ Kinds = Mapping[str, Any]
 """The type of each column of a frame, by name."""
 
 
-def frame_of(columns: Mapping[str, Any], kinds: Kinds) -> pd.DataFrame:
+def frame_of(columns: Mapping[str, Any] | pd.DataFrame, kinds: Kinds) -> pd.DataFrame:
     """Return a frame of columns of the same length, each of its type."""
     return pd.DataFrame({name: pd.Series(columns[name], dtype=kind) for name, kind in kinds.items()})
 
@@ -33,6 +33,11 @@ def frame_of(columns: Mapping[str, Any], kinds: Kinds) -> pd.DataFrame:
 def empty(kinds: Kinds) -> pd.DataFrame:
     """Return a frame without rows, from which Dask learns what a function returns."""
     return frame_of(dict.fromkeys(kinds, ()), kinds)
+
+
+def frame_of_rows(rows: Sequence[Sequence[Any]], kinds: Kinds) -> pd.DataFrame:
+    """Return a frame of rows, whose values are in the order of `kinds`."""
+    return frame_of(dict(zip(kinds, zip(*rows, strict=True), strict=True)), kinds) if rows else empty(kinds)
 
 
 class Frames:
@@ -86,19 +91,14 @@ class Frames:
 
     def whole(self, frame: dd.DataFrame) -> pd.DataFrame:
         """Return all rows of a small frame."""
-        return pd.concat(list(self.parts(frame)), ignore_index=True)
+        return pd.concat(list(self.results(frame.to_delayed())), ignore_index=True)
 
-    def parts(self, frame: dd.DataFrame) -> Iterator[Any]:
-        """Yield the parts of a frame in order, while later ones are computed ahead and spilled like any others."""
-        yield from self.results(self.tasks(frame))
-
-    def tasks(self, frame: dd.DataFrame, function: Callable[..., Any] | None = None, *arguments: Any) -> list[Delayed]:
-        """Return the parts of a frame in order as tasks, or calls of `function` with each part and the arguments."""
-        parts: list[Delayed] = frame.to_delayed()
-        return parts if function is None else [delayed(function)(part, *arguments) for part in parts]
+    def tasks(self, frame: dd.DataFrame, function: Callable[..., Any], *arguments: Any) -> list[Delayed]:
+        """Return calls of `function` with each part of a frame, in order, and the arguments."""
+        return [delayed(function)(part, *arguments) for part in frame.to_delayed()]
 
     def results(self, tasks: Iterable[Delayed]) -> Iterator[Any]:
-        """Yield the results of tasks in order."""
+        """Yield the results of tasks in order, while later ones are computed ahead and spilled like any others."""
         if self.client is None:
             for task in tasks:
                 yield task.compute(scheduler="sync")

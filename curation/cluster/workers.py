@@ -90,11 +90,7 @@ def _connect(scheduler: str) -> Client:
 
 
 def run_tasks(
-    client: Client,
-    function: Callable[[Task], Any],
-    tasks: Sequence[Task],
-    *,
-    split: Callable[[Task], tuple[Task, ...]],
+    client: Client, function: Callable[[Task], Any], tasks: Sequence[Task], *, split: Callable[[Task], tuple[Task, ...]]
 ) -> Iterator[tuple[Task, Any]]:
     """Yield every task with its result as they finish; the result is a KilledWorker where the task kills its worker.
 

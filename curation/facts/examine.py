@@ -106,16 +106,11 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
     """
     if store.exists(batch.path):
         return []
-    rows, troubles = [], []
-    for original in batch.originals:
-        result = guarded(original, partial(examine, store, original, batch.kind))
-        if isinstance(result, Trouble):
-            troubles.append(result)
-        else:
-            rows.append(result)
+    results = [guarded(original, partial(examine, store, original, batch.kind)) for original in batch.originals]
+    rows = [result for result in results if not isinstance(result, Trouble)]
     if rows:
         store.publish_table(batch.path, pa.Table.from_pylist(rows, EXAMINED))
-    return troubles
+    return [result for result in results if isinstance(result, Trouble)]
 
 
 def guarded(original: Original, examination: Callable[[], ExaminedRow | Trouble]) -> ExaminedRow | Trouble:

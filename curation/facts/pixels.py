@@ -19,8 +19,6 @@ COEFFICIENTS_MAX_BYTES = 512 << 20
 """A progressive picture takes two bytes a coefficient until its last scan is read."""
 WHOLE_MAX_PX = 80_000_000
 """Largest picture decoded at full size to search it for a grid, at one byte a pixel."""
-_COLOUR_SPACES = {4: "CMYK"}
-_REDUCTIONS = (8, 4, 2, 1)
 
 
 def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
@@ -40,10 +38,13 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
     # traces of earlier compression can be told only in 8-bit pictures that are coded in blocks of one MCU grid
     if searches & {"grid", "first"} and _has_blocks(facts):
         luma = _grey(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=False))
-        if "grid" in searches:
-            found |= _grid(luma)
-        if "first" in searches and facts.quantisation_tables:
-            found |= _first_quality(luma, facts.quantisation_tables[0])
+        grid = grid_evidence(luma) if "grid" in searches else None
+        if grid is not None and grid.other_log10_nfa <= MOST_LOG10_NFA:
+            found |= {"foreign_grid": f"{grid.other_x},{grid.other_y}", "foreign_grid_log10_nfa": grid.other_log10_nfa}
+        is_asked = "first" in searches and facts.quantisation_tables
+        first = first_quality(luma, facts.quantisation_tables[0]) if is_asked else None
+        if first is not None:
+            found |= {"first_quality_factor": first.factor, "first_quality_gain": first.gain}
     return found
 
 
@@ -59,8 +60,8 @@ def _decoded(data: bytes, facts: PhotoFacts) -> np.ndarray:
     memory. Narrow pictures are reduced less.
     """
     narrow_px = min(facts.width_px, facts.height_px)
-    factor = next((each for each in _REDUCTIONS if narrow_px // each >= LEAST_SIDE_PX), 8)
-    colours = _COLOUR_SPACES.get(facts.components, "GRAY")
+    factor = next((each for each in (8, 4, 2, 1) if narrow_px // each >= LEAST_SIDE_PX), 8)
+    colours = "CMYK" if facts.components == 4 else "GRAY"
     width_px, height_px = (-(-size // factor) for size in (facts.width_px, facts.height_px))
     picture = simplejpeg.decode_jpeg(
         data, colorspace=colours, min_width=width_px, min_height=height_px, min_factor=factor, strict=True
@@ -79,17 +80,3 @@ def _too_large(facts: PhotoFacts) -> str | None:
     if facts.coding not in ("baseline", "extended") and size_px * facts.components * 2 > COEFFICIENTS_MAX_BYTES:
         return f"{facts.coding} coding of {facts.width_px}x{facts.height_px} pixels is too large to decode"
     return None
-
-
-def _grid(luma: np.ndarray) -> dict[str, Any]:
-    grid = grid_evidence(luma)
-    if grid is None or grid.other_log10_nfa > MOST_LOG10_NFA:
-        return {}
-    return {"foreign_grid": f"{grid.other_x},{grid.other_y}", "foreign_grid_log10_nfa": grid.other_log10_nfa}
-
-
-def _first_quality(luma: np.ndarray, table: tuple[int, ...]) -> dict[str, Any]:
-    found = first_quality(luma, table)
-    if found is None:
-        return {}
-    return {"first_quality_factor": found.factor, "first_quality_gain": found.gain}

@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import StageError
-from curation.consensus import ASPECTS, CAMERA, LearnedRow, enriched, natives
+from curation.consensus import CAMERA, FIELDS, LearnedRow, enriched, natives
 
-FIELDS = dict(zip(ASPECTS, ("sizes", "tables", "segments", "software"), strict=True))
-"""Aspect of `curation.consensus` → field of a catalogue entry."""
 _SPECIAL = re.compile(r"[*?\[]")
 
 
@@ -101,7 +99,5 @@ def _obstacle(catalogue: Catalogue, camera: Camera | None, learned: Sequence[Lea
 
 
 def _exif_name(learned: Sequence[LearnedRow], key: str) -> tuple[str, str]:
-    """Return the EXIF Make and Model of a camera of which something was learned."""
     text = next(row["text"] for row in learned if row["camera"] == key and row["aspect"] == CAMERA)
-    make, _, model = text.partition("\n")
-    return make, model
+    return text.partition("\n")[::2]

@@ -15,8 +15,8 @@ import yaml
 
 from corpus.errors import StageError
 from corpus.text import count, one_line
-from curation.consensus import CAMERA, LearnedRow
-from curation.inspection.catalogue_additions import FIELDS, Addition
+from curation.consensus import CAMERA, FIELDS, LearnedRow
+from curation.inspection.catalogue_additions import Addition
 
 Support = Mapping[tuple[str, str, str], LearnedRow]
 """(camera, aspect, value) → row of what was learned."""
@@ -106,7 +106,6 @@ def _new_entry(one: Addition, support: Support) -> Iterator[str]:
 
 
 def _items(camera: str, field: str, values: Sequence[str], support: Support, indent: str) -> list[str]:
-    """Return a line for each value, with a comment on what it is and who showed it."""
     lines = []
     for value in values:
         row = support.get((camera, _ASPECTS[field], value))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from corpus.errors import StorageError
 from corpus.storage import Store
 from corpus.text import ranked
-from curation.generations import FOLDER, NATIVES, PHOTOS, batches_of
+from curation.generations import FOLDER, PHOTOS, batches_of, learned_in
 
 EXAMPLES = 20
 """Most photos that are named of those that changed their split."""
@@ -37,26 +37,20 @@ def differences(store: Store, before: str, after: str) -> dict[str, Any]:
     `before`, `after`: {name, photos, kept}. `new`, `gone`: photos in only one of them. `newly_kept`, `newly_refused`:
     photos in both. `transitions`, `camera_changed`: lists of {from, to, photos}, the most frequent first.
     `split_changed`: {photos, examples}. `cameras`: kept photos {before, after} by camera. `natives`: {gained, lost},
-    rows of natives.json; None where either lacks that file.
+    rows of natives.json.
 
     Raises StorageError where a table is missing, damaged, lacks a column or is not sorted.
     """
-    transitions: Counter[tuple[str, str]] = Counter()
+    said: Counter[tuple[str, str]] = Counter()
     renamed: Counter[tuple[str, str]] = Counter()
     kept: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    photos = [0, 0]
     turned = 0
     examples: list[str] = []
-    for pair in _pairs(_judged(store, before), _judged(store, after)):
-        for side, judged in enumerate(pair):
-            if judged is not None:
-                photos[side] += 1
-                if judged.kept:
-                    kept[side][judged.camera or _NONE] += 1
-        old, new = pair
-        said = (_verdict(old, _NEW), _verdict(new, _GONE))
-        if said[0] != said[1]:
-            transitions[said] += 1
+    for old, new in _pairs(_judged(store, before), _judged(store, after)):
+        said[_verdict(old, _NEW), _verdict(new, _GONE)] += 1
+        for judged, cameras in zip((old, new), kept, strict=True):
+            if judged is not None and judged.kept:
+                cameras[judged.camera or _NONE] += 1
         if old is None or new is None:
             continue
         if old.camera != new.camera:
@@ -65,11 +59,14 @@ def differences(store: Store, before: str, after: str) -> dict[str, Any]:
             turned += 1
             if len(examples) < EXAMPLES:
                 examples.append(f"{old.photo}: {old.split} -> {new.split}")
+    transitions = Counter({(old, new): number for (old, new), number in said.items() if old != new})
+    added = sum(number for (old, _), number in said.items() if old == _NEW)
+    gone = sum(number for (_, new), number in said.items() if new == _GONE)
     return {
-        "before": {"name": before, "photos": photos[0], "kept": kept[0].total()},
-        "after": {"name": after, "photos": photos[1], "kept": kept[1].total()},
-        "new": sum(number for (old, _), number in transitions.items() if old == _NEW),
-        "gone": sum(number for (_, new), number in transitions.items() if new == _GONE),
+        "before": {"name": before, "photos": said.total() - added, "kept": kept[0].total()},
+        "after": {"name": after, "photos": said.total() - gone, "kept": kept[1].total()},
+        "new": added,
+        "gone": gone,
         "newly_kept": sum(number for (old, new), number in transitions.items() if old != _NEW and new == _KEPT),
         "newly_refused": sum(number for (old, new), number in transitions.items() if old == _KEPT and new != _GONE),
         "transitions": _ranked(transitions),
@@ -94,7 +91,6 @@ def _pairs(before: Iterator[Judged], after: Iterator[Judged]) -> Iterator[tuple[
 
 
 def _judged(store: Store, generation: str) -> Iterator[Judged]:
-    """Yield the rows of a generation; raises StorageError where they are not sorted."""
     path = f"{FOLDER}/{generation}/{PHOTOS}"
     last = ("", "")
     for batch in batches_of(store, path, _COLUMNS):
@@ -116,16 +112,12 @@ def _ranked(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
     return [{"from": old, "to": new, "photos": number} for (old, new), number in ranked(changes)]
 
 
-def _natives(store: Store, before: str, after: str) -> dict[str, Any] | None:
-    paths = [f"{FOLDER}/{name}/{NATIVES}" for name in (before, after)]
-    if not all(store.exists(path) for path in paths):
-        return None
-    old, new = ({_name(row): row for row in store.read_json(path) if row["native"]} for path in paths)
+def _natives(store: Store, before: str, after: str) -> dict[str, Any]:
+    old, new = (
+        {(row["camera"], row["aspect"], row["value"]): row for row in learned_in(store, name) if row["native"]}
+        for name in (before, after)
+    )
     return {
         "gained": [new[name] for name in sorted(new.keys() - old.keys())],
         "lost": [old[name] for name in sorted(old.keys() - new.keys())],
     }
-
-
-def _name(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["camera"], row["aspect"], row["value"]

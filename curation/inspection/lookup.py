@@ -38,8 +38,8 @@ class FoundPhoto:
 
     record: RecordRow
     """Its row of RECORD; for a file, the row that a crawl would have written."""
-    examined: ExaminedRow | None
-    trouble: Trouble | None = None
+    examined: ExaminedRow | Trouble | None
+    """Its facts, or why it could not be examined."""
     file: Path | None = None
     """The file, where no record is of it."""
     other_versions: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ def _recorded(configuration: Configuration, inputs: Inputs, uploads: dict[str, R
     if inputs.store.exists(original.path):
         _check_size(original.path, inputs.store.size_bytes(original.path), configuration)
     examination = partial(examine, inputs.store, original, kind_of(configuration.curation))
-    return _examined(record, guarded(original, examination), other_versions=others)
+    return FoundPhoto(record, guarded(original, examination), other_versions=others)
 
 
 def _of_file(configuration: Configuration, path: Path) -> FoundPhoto:
@@ -145,14 +145,8 @@ def _of_file(configuration: Configuration, path: Path) -> FoundPhoto:
         "source": "file", "state": "stored", "original": original.path, "size_bytes": len(data), "reasons": [],
     })  # fmt: skip
     kind = kind_of(configuration.curation)
-    return _examined(record, guarded(original, lambda: full_row(EXAMINED, own | examine_bytes(data, kind))), file=path)
-
-
-def _examined(
-    record: RecordRow, result: ExaminedRow | Trouble, file: Path | None = None, other_versions: tuple[str, ...] = ()
-) -> FoundPhoto:
-    examined, trouble = (None, result) if isinstance(result, Trouble) else (result, None)
-    return FoundPhoto(record, examined, trouble, file, other_versions)
+    examined = guarded(original, lambda: full_row(EXAMINED, own | examine_bytes(data, kind)))
+    return FoundPhoto(record, examined, file=path)
 
 
 def _relative(store: Store, path: Path) -> str | None:

@@ -6,7 +6,6 @@ decided by the catalogue and the rules. Every slug of `curation.reasons.REASONS`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from typing import Any, cast
@@ -14,10 +13,9 @@ from typing import Any, cast
 from corpus.catalogue import Camera, unlisted_camera
 from corpus.sections import Support
 from corpus.text import count
-from curation.consensus import CAMERA, claims
-from curation.inspection.catalogue_additions import FIELDS
+from curation.consensus import CAMERA, FIELDS, claims
 from curation.judging.verdict import Criteria
-from curation.rules import edited_by_software
+from curation.rules import edited_by_software, moment
 from forensics.photo_facts import PhotoFacts
 
 Row = Mapping[str, Any]
@@ -104,11 +102,8 @@ def _native_text(camera: str, aspect: str, value: str, context: ExplainContext) 
 
 def _changed(facts: PhotoFacts) -> str:
     dates = f"taken {facts.taken_at}, changed {facts.modified_at}"
-    try:
-        taken, changed = (
-            datetime.strptime(date or "", "%Y:%m:%d %H:%M:%S") for date in (facts.taken_at, facts.modified_at)
-        )
-    except ValueError:
+    taken, changed = moment(facts.taken_at), moment(facts.modified_at)
+    if taken is None or changed is None:
         return dates
     minutes = round((changed - taken).total_seconds() / 60)
     for unit, name in ((1440, "day"), (60, "hour")):

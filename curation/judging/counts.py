@@ -19,26 +19,7 @@ from curation.reasons import REASONS, in_funnel_order
 SAMPLES = 6
 """Photos kept as examples of each reason."""
 UNKNOWN = "?"
-
-
-@dataclass
-class Amount:
-    """A number of photos and the size of their files."""
-
-    photos: int = 0
-    bytes: int = 0
-
-    def __iadd__(self, other: Self) -> Self:
-        self.photos += other.photos
-        self.bytes += other.bytes
-        return self
-
-
-Amounts = defaultdict[str, Amount]
-
-
-def _amounts() -> Amounts:
-    return defaultdict(Amount)
+_SUMMED = ("photos", "kept", "size_bytes", "kept_bytes")
 
 
 @dataclass
@@ -46,7 +27,8 @@ class CameraTally:
     """Counts of the photos of one camera; all but `photos` are of the kept ones."""
 
     photos: int = 0
-    kept: Amount = field(default_factory=Amount)
+    kept: int = 0
+    kept_bytes: int = 0
     groups: set[tuple[str, str]] = field(default_factory=set)
     """(split, group)."""
     owners: set[tuple[str, str | None]] = field(default_factory=set)
@@ -63,6 +45,7 @@ class CameraTally:
         """Add the counts of another part."""
         self.photos += other.photos
         self.kept += other.kept
+        self.kept_bytes += other.kept_bytes
         self.groups |= other.groups
         self.owners |= other.owners
         self.devices |= other.devices
@@ -74,18 +57,12 @@ class CameraTally:
 class Tally:
     """Counts of judged rows; those of two parts are added with `add`."""
 
-    photos: Amount = field(default_factory=Amount)
-    kept: Amount = field(default_factory=Amount)
-    sources: Amounts = field(default_factory=_amounts)
-    kept_of_source: Amounts = field(default_factory=_amounts)
-    refused: Amounts = field(default_factory=_amounts)
-    """By reason: photos that it refuses."""
-    first: Amounts = field(default_factory=_amounts)
-    """By reason: photos that it is the first to refuse, in the order of the funnel."""
+    photos: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (what, name): `source`, `kept of source`; `refused` by a reason, and `first` refused by it in the order of
+    the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise `megapixels`."""
+    bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """The size of their files."""
     cameras: defaultdict[str, CameraTally] = field(default_factory=lambda: defaultdict(CameraTally))
-    quality: dict[str, Counter[str]] = field(default_factory=lambda: {"kept": Counter(), "refused": Counter()})
-    megapixels: dict[str, Counter[str]] = field(default_factory=lambda: {"kept": Counter(), "refused": Counter()})
-    licences: Counter[str] = field(default_factory=Counter)
     samples: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     """By reason: the first SAMPLES photos, those whose picture can be shown before the others."""
     sides: set[tuple[str, ...]] = field(default_factory=set)
@@ -97,22 +74,19 @@ class Tally:
 
     def add(self, other: Self) -> None:
         """Add the counts of another part, whose keys come after those of this one."""
-        self.photos += other.photos
-        self.kept += other.kept
-        for name in ("sources", "kept_of_source", "refused", "first"):
-            for key, amount in getattr(other, name).items():
-                getattr(self, name)[key] += amount
+        self.photos.update(other.photos)
+        self.bytes.update(other.bytes)
         for camera, of_camera in other.cameras.items():
             self.cameras[camera].add(of_camera)
-        for outcome in ("kept", "refused"):
-            self.quality[outcome].update(other.quality[outcome])
-            self.megapixels[outcome].update(other.megapixels[outcome])
-        self.licences.update(other.licences)
         for reason, rows in other.samples.items():
             self.samples[reason] = _best_samples(self.samples[reason] + rows)
         self.sides |= other.sides
         self.split_of |= other.split_of
         self.digests += other.digests
+
+    def of(self, what: str) -> dict[str, int]:
+        """Return the numbers of photos of one kind by name, ordered by name."""
+        return _ordered({name: number for (kind, name), number in self.photos.items() if kind == what})
 
 
 def tally(rows: Iterable[VerdictRow], paired: Collection[int] = ()) -> Tally:
@@ -134,14 +108,8 @@ def tally(rows: Iterable[VerdictRow], paired: Collection[int] = ()) -> Tally:
         for reason in row["reasons"]:
             shown = found.samples[reason]
             if len(shown) < SAMPLES or (row["original"] and not shown[-1]["original"]):
-                sample = {
-                    "photo": row["photo"],
-                    "version": row["version"],
-                    "original": row["original"],
-                    "page_url": row["page_url"],
-                    "value": _value(row),
-                }
-                found.samples[reason] = _best_samples([*shown, sample])
+                sample = {name: dict(row)[name] for name in ("photo", "version", "original", "page_url")}
+                found.samples[reason] = _best_samples([*shown, sample | {"value": _value(row)}])
     found.digests.append(np.array(digests, np.uint64).reshape(-1, 3))
     return found
 
@@ -154,28 +122,25 @@ def counts(
     `names`: of each camera its name and whether the catalogue lists it; `hubs`: the largest sets of copies; `pairs`:
     ids of all copies that were found. The keys are described in docs/architecture.md.
     """
+    sources = {
+        name: {
+            "photos": number,
+            "kept": total.photos["kept of source", name],
+            "size_bytes": total.bytes["source", name],
+            "kept_bytes": total.bytes["kept of source", name],
+        }
+        for name, number in total.of("source").items()
+    }
+    sums = {name: sum(source[name] for source in sources.values()) for name in _SUMMED}
+    cameras = {key: _camera(found, *names.get(key, (key, False))) for key, found in sorted(total.cameras.items())}
     return {
-        "photos": total.photos.photos,
-        "kept": total.kept.photos,
-        "size_bytes": total.photos.bytes,
-        "kept_bytes": total.kept.bytes,
-        "funnel": _funnel(total),
-        "sources": {
-            source: {
-                "photos": total.sources[source].photos,
-                "kept": total.kept_of_source[source].photos,
-                "size_bytes": total.sources[source].bytes,
-                "kept_bytes": total.kept_of_source[source].bytes,
-            }
-            for source in sorted(total.sources)
-        },
-        "cameras": {
-            camera: _camera(total.cameras[camera], *names.get(camera, (camera, False)))
-            for camera in sorted(total.cameras)
-        },
-        "quality": {outcome: _ordered(total.quality[outcome]) for outcome in ("kept", "refused")},
-        "megapixels": {outcome: _ordered(total.megapixels[outcome]) for outcome in ("kept", "refused")},
-        "licences": _ordered(total.licences),
+        **sums,
+        "funnel": _funnel(total, sums),
+        "sources": sources,
+        "cameras": cameras,
+        "quality": {outcome: total.of(f"quality of {outcome}") for outcome in ("kept", "refused")},
+        "megapixels": {outcome: total.of(f"megapixels of {outcome}") for outcome in ("kept", "refused")},
+        "licences": total.of("licence"),
         "leaks": leaks(total, pairs),
         "hubs": hubs,
     }
@@ -199,12 +164,11 @@ def leaks(total: Tally, pairs: Iterable[tuple[int, int]]) -> dict[str, int]:
     }
 
 
-def _ordered(counted: Counter[str]) -> dict[str, int]:
+def _ordered(counted: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counted.items()))
 
 
 def _best_samples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the first SAMPLES, those whose picture can be shown before the others."""
     return sorted(rows, key=lambda row: row["original"] is None)[:SAMPLES]
 
 
@@ -215,30 +179,28 @@ def _in_several_splits(digests: np.ndarray) -> int:
 
 
 def _count(found: Tally, row: VerdictRow) -> None:
-    one = Amount(1, row["size_bytes"] or 0)
     source, outcome = row["source"] or UNKNOWN, "kept" if row["kept"] else "refused"
-    found.photos += one
-    found.sources[source] += one
+    keys = [("source", source)]
     if row["kept"]:
-        found.kept += one
-        found.kept_of_source[source] += one
-        found.licences[row["licence"] or UNKNOWN] += 1
+        keys += [("kept of source", source), ("licence", row["licence"] or UNKNOWN)]
     else:
-        for reason in row["reasons"]:
-            found.refused[reason] += one
-        found.first[row["reasons"][0]] += one
-    if row["camera"]:
-        _count_camera(found.cameras[row["camera"]], row, one)
+        keys += [("first", row["reasons"][0]), *(("refused", reason) for reason in row["reasons"])]
     if row["width_px"] and row["height_px"]:
-        found.quality[outcome][UNKNOWN if row["quality_factor"] is None else str(row["quality_factor"])] += 1
-        found.megapixels[outcome][f"{row['width_px'] * row['height_px'] / 1e6:.1f}"] += 1
+        factor = UNKNOWN if row["quality_factor"] is None else str(row["quality_factor"])
+        keys.append((f"quality of {outcome}", factor))
+        keys.append((f"megapixels of {outcome}", f"{row['width_px'] * row['height_px'] / 1e6:.1f}"))
+    found.photos.update(keys)
+    found.bytes.update(dict.fromkeys(keys, row["size_bytes"] or 0))
+    if row["camera"]:
+        _count_camera(found.cameras[row["camera"]], row)
 
 
-def _count_camera(camera: CameraTally, row: VerdictRow, one: Amount) -> None:
+def _count_camera(camera: CameraTally, row: VerdictRow) -> None:
     camera.photos += 1
     if not row["kept"]:
         return
-    camera.kept += one
+    camera.kept += 1
+    camera.kept_bytes += row["size_bytes"] or 0
     camera.groups.add((str(row["split"]), row["group"]))
     camera.owners.add((str(row["source"]), row["owner_id"]))
     if row["has_serial"]:
@@ -251,21 +213,20 @@ def _count_camera(camera: CameraTally, row: VerdictRow, one: Amount) -> None:
     camera.years[_year(row["taken_at"])] += 1
 
 
-def _funnel(total: Tally) -> list[dict[str, Any]]:
-    steps, remaining, remaining_bytes = [], total.photos.photos, total.photos.bytes
-    for reason in in_funnel_order(total.refused):
-        refused, first = total.refused[reason], total.first.get(reason, Amount())
-        remaining -= first.photos
-        remaining_bytes -= first.bytes
+def _funnel(total: Tally, sums: Mapping[str, int]) -> list[dict[str, Any]]:
+    steps, remaining, remaining_bytes = [], sums["photos"], sums["size_bytes"]
+    for reason in in_funnel_order(total.of("refused")):
+        remaining -= total.photos["first", reason]
+        remaining_bytes -= total.bytes["first", reason]
         steps.append(
             {
                 "reason": reason,
                 "meaning": REASONS.get(reason, "A reason of the crawl that today's program does not know."),
-                "refused": refused.photos,
-                "first": first.photos,
+                "refused": total.photos["refused", reason],
+                "first": total.photos["first", reason],
                 "remaining": remaining,
-                "refused_bytes": refused.bytes,
-                "first_bytes": first.bytes,
+                "refused_bytes": total.bytes["refused", reason],
+                "first_bytes": total.bytes["first", reason],
                 "remaining_bytes": remaining_bytes,
             }
         )
@@ -278,8 +239,8 @@ def _camera(camera: CameraTally, name: str, listed: bool) -> dict[str, Any]:
         "name": name,
         "listed": listed,
         "photos": camera.photos,
-        "kept": camera.kept.photos,
-        "kept_bytes": camera.kept.bytes,
+        "kept": camera.kept,
+        "kept_bytes": camera.kept_bytes,
         "groups": len({group for _, group in camera.groups}),
         "owners": len(camera.owners),
         "devices": len(camera.devices),

@@ -18,7 +18,7 @@ import pandas as pd
 
 from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
-from curation.cluster.frames import TEXT, Frames, frame_of
+from curation.cluster.frames import TEXT, Frames, frame_of, frame_of_rows
 from curation.judging.inputs import Inputs, best_of, facts_rows, key_of_row, record_rows
 
 STATEMENTS = {"part": np.int64, "photo": TEXT, "version": TEXT, "state": TEXT, "window": TEXT, "row": TEXT}
@@ -80,23 +80,17 @@ def _pieces(paths: Sequence[str], number: int) -> Iterator[tuple[str, ...]]:
 
 
 def _read(piece: Piece) -> pd.DataFrame:
-    """Return the rows of some tables, columns as in STATEMENTS."""
-    columns: dict[str, list[Any]] = {name: [] for name in STATEMENTS}
+    rows: list[tuple[object, ...]] = []
     read: Callable[..., Sequence[RecordRow | ExaminedRow]] = record_rows if piece.are_records else facts_rows
     for path in piece.paths:
         for row in read(piece.store, path, piece.forgotten):
             key = key_of_row(row)
-            columns["part"].append(piece.parts.part_of(key.photo))
-            columns["photo"].append(key.photo)
-            columns["version"].append(key.version)
-            columns["state"].append(row.get("state"))
-            columns["window"].append(path if piece.are_records else "")
-            columns["row"].append(_packed(row))
-    return frame_of(columns, STATEMENTS)
+            window = path if piece.are_records else ""
+            rows.append((piece.parts.part_of(key.photo), *key, row.get("state"), window, _packed(row)))
+    return frame_of_rows(rows, STATEMENTS)
 
 
 def _packed(row: Mapping[str, Any]) -> str:
-    """Return a row as JSON, without nulls in it and in its facts."""
     there = {name: value for name, value in row.items() if value is not None}
     if "facts" in there:
         there["facts"] = {name: value for name, value in there["facts"].items() if value is not None}
@@ -104,23 +98,18 @@ def _packed(row: Mapping[str, Any]) -> str:
 
 
 def _uploads(statements: pd.DataFrame) -> pd.DataFrame:
-    """Return the record that counts and the facts of each upload, columns as in UPLOADS."""
     records: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
     examined: dict[tuple[str, str], set[str]] = defaultdict(set)
     rows = (statements[name].to_numpy(dtype=object) for name in ("photo", "version", "window", "state", "row"))
     for photo, version, window, state, row in zip(*rows, strict=True):
-        key = (photo, version)
         if window:
-            records[key].append((window, state, row))
+            records[photo, version].append((window, state, row))
         else:
-            examined[key].add(row)
+            examined[photo, version].add(row)
     keys = sorted(records)
     best = [best_of(records[key]) for key in keys]
-    columns = {
-        "record": best,
-        "examined": [_facts_of(record, examined[key]) for key, record in zip(keys, best, strict=True)],
-    }
-    return frame_of(columns, UPLOADS)
+    facts = [_facts_of(record, examined[key]) for key, record in zip(keys, best, strict=True)]
+    return frame_of({"record": best, "examined": facts}, UPLOADS)
 
 
 def _facts_of(record: str, examined: set[str]) -> str:

@@ -53,7 +53,9 @@ class Inputs:
         tables = [_UPLOAD.empty_table().append_column("rank", pa.array([], pa.int64()))]
         for place, table in enumerate(_tables(self.store, self.windows, _UPLOAD)):
             state = pc.if_else(pc.is_in(table["photo"], value_set=forgotten), "refused", table["state"])
-            rank = pc.add(pc.multiply(_state_ranks(state), len(self.windows)), place)
+            # -1: a state that this program does not know
+            state_rank = pc.fill_null(pc.index_in(state, value_set=_STATES), -1).cast(pa.int64())
+            rank = pc.add(pc.multiply(state_rank, len(self.windows)), place)
             version = pc.fill_null(table["version"], "")
             columns = [table["photo"], version, state, table["original"], table["sha256"], rank]
             tables.append(pa.table(columns, names=[*_UPLOAD.names, "rank"]))
@@ -110,9 +112,9 @@ def rows_where(
             rows = with_schema(pq.read_table(file, filters=wanted), schema).to_pylist()
         except ValueError as error:
             raise _of_another_version(store, path, error) from error
-    return (
-        apply_takedowns(rows, forgotten) if schema is RECORD else [row for row in rows if row["photo"] not in forgotten]
-    )
+    if schema is RECORD:
+        return apply_takedowns(rows, forgotten)
+    return [row for row in rows if row["photo"] not in forgotten]
 
 
 def best_of(statements: Iterable[tuple[str, str, T]]) -> T:
@@ -125,13 +127,7 @@ def key_of_row(row: RecordRow | ExaminedRow) -> PhotoKey:
     return PhotoKey(row["photo"], row["version"] or "")
 
 
-def _state_ranks(states: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the rank of each state, -1 for one that this program does not know."""
-    return pc.fill_null(pc.index_in(states, value_set=_STATES), -1).cast(pa.int64())
-
-
 def _tables(store: Store, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the columns of `schema` of each table, in the order of `paths`, several being read at the same time."""
     with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
         yield from threads.map(lambda path: _table(store, path, schema), paths)
 

@@ -6,15 +6,14 @@ Between them a verdict is a row of a frame with the columns of `VerdictRow`.
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from corpus.records import CURATED, EXAMINED, RECORD, JudgedRow, RecordRow, full_row
-from curation.cluster.frames import TEXT, frame_of
+from curation.cluster.frames import TEXT, frame_of, frame_of_rows
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Before, Ledger, Past
 from curation.judging.copies import CopyVerdict
@@ -50,65 +49,42 @@ class CorpusDecisions(NamedTuple):
     ledger: Ledger
 
 
-@dataclass(frozen=True)
-class _Upload:
-    record: RecordRow
-    evidence: Evidence
-
-
 def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> pd.DataFrame:
     """Return what clean photos show of their cameras, columns as in CLAIMS."""
-    columns: dict[str, list[Any]] = {name: [] for name in CLAIMS}
+    rows: list[tuple[str, int, int, str]] = []
     largest: dict[str, str] = {}
-    for upload in _uploads(uploads, troubles):
-        facts = upload.evidence.facts
-        if facts is None:
+    for record, evidence in _uploads(uploads, troubles):
+        if evidence.facts is None:
             continue
         # one picture counts once, whoever shows it; all owners that a site does not name count as one
-        owner, content = _number(_owner(upload.record)), _number(_picture(upload.record, facts))
-        for claim in clean_claims(upload.record, upload.evidence, criteria):
+        owner, content = _number(_owner(record)), _number(_picture(record, evidence.facts))
+        for claim in clean_claims(record, evidence, criteria):
             value = f"{claim.camera}\n{claim.aspect}\n{claim.value}"
-            columns["value"].append(value)
-            columns["owner"].append(owner)
-            columns["content"].append(content)
             # of several spellings of a value the largest counts, in whatever parts they are
             is_larger = claim.text > largest.get(value, "")
-            columns["text"].append(claim.text if is_larger else "")
+            rows.append((value, owner, content, claim.text if is_larger else ""))
             if is_larger:
                 largest[value] = claim.text
-    return frame_of(columns, CLAIMS)
+    return frame_of_rows(rows, CLAIMS)
 
 
 def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
     """Return how many photos and owners show each value, columns as in COUNTS; `claims` has all claims of a value."""
     # among copies the claim of the owner with the smallest digest counts
     single = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
-    counted = single.groupby("value", sort=True)["owner"].agg(["size", "nunique"])
-    texts = claims.groupby("value", sort=True)["text"].max()
-    columns = {
-        "value": counted.index.to_numpy(),
-        "text": texts.to_numpy(),
-        "photos": counted["size"].to_numpy(),
-        "owners": counted["nunique"].to_numpy(),
-    }
-    return frame_of(columns, COUNTS)
+    counted = single.groupby("value", sort=True)["owner"].agg(photos="size", owners="nunique")
+    counted["text"] = claims.groupby("value", sort=True)["text"].max()
+    return frame_of(counted.reset_index(), COUNTS)
 
 
 def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
     """Return the verdict on each photo as far as it can be judged alone, columns as in VERDICTS."""
     rows: list[VerdictRow] = []
-    for upload in _uploads(uploads, troubles):
-        row = verdict(upload.record, upload.evidence, criteria)
-        facts = upload.evidence.facts
-        rows.append(
-            {
-                **row,
-                "id": _number(f"{row['photo']}\n{row['version']}"),
-                "is_proved": _is_proved(row, criteria),
-                "kept_before": False,
-                "has_serial": bool(facts and row["camera"] and has_serial(facts.serial_number)),
-            }
-        )
+    for record, evidence in _uploads(uploads, troubles):
+        row, facts = verdict(record, evidence, criteria), evidence.facts
+        number, is_proved = _number(f"{row['photo']}\n{row['version']}"), _is_proved(row, criteria)
+        serial = bool(facts and row["camera"] and has_serial(facts.serial_number))
+        rows.append({**row, "id": number, "is_proved": is_proved, "kept_before": False, "has_serial": serial})
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
     for row in rows:
         known: Before | None = before.get(row["photo"])
@@ -133,15 +109,14 @@ def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:
     table = _table(verdicts, [*(name for name in MEMBERS if name != "is_clean"), "reasons"])
     is_wanted = pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())
     rows = [row | {"is_clean": not row["reasons"]} for row in table.filter(is_wanted).to_pylist()]
-    return frame_of({name: [row[name] for row in rows] for name in MEMBERS}, MEMBERS)
+    return frame_of_rows([[row[name] for name in MEMBERS] for row in rows], MEMBERS)
 
 
 def by_owner(verdicts: pd.DataFrame, copies: Collection[int]) -> pd.DataFrame:
     """Return the numbers of photos that stay by camera, owner and group, columns as in BY_OWNER."""
     rows = [(row["camera"], _owner(row), row["group"]) for row in _staying(verdicts, copies)]
     frame = pd.DataFrame(rows, columns=["camera", "owner", "group"], dtype=TEXT)
-    counted = frame.groupby(["camera", "owner", "group"], sort=True).size().reset_index(name="photos")
-    return frame_of({name: counted[name] for name in BY_OWNER}, BY_OWNER)
+    return frame_of(frame.groupby(["camera", "owner", "group"], sort=True).size().reset_index(name="photos"), BY_OWNER)
 
 
 def of_owners(verdicts: pd.DataFrame, copies: Collection[int], above: Collection[tuple[str, str]]) -> pd.DataFrame:
@@ -151,8 +126,7 @@ def of_owners(verdicts: pd.DataFrame, copies: Collection[int], above: Collection
         for row in _staying(verdicts, copies)
         if (row["camera"], _owner(row)) in above
     ]
-    columns = zip(*rows, strict=True) if rows else [()] * len(OF_OWNERS)
-    return frame_of(dict(zip(OF_OWNERS, columns, strict=True)), OF_OWNERS)
+    return frame_of_rows(rows, OF_OWNERS)
 
 
 def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
@@ -175,13 +149,13 @@ def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Tab
     return pa.Table.from_pylist(rows, CURATED), digests, tally(rows, decisions.paired)
 
 
-def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[_Upload]:
+def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[tuple[RecordRow, Evidence]]:
     texts = (frame[name].to_numpy(dtype=object) for name in ("record", "examined"))
     for record_text, examined_text in zip(*texts, strict=True):
         record: RecordRow = full_row(RECORD, json.loads(record_text))
         trouble = troubles.get(PhotoKey(record["photo"], record["version"] or ""))
         examined = full_row(EXAMINED, json.loads(examined_text)) if examined_text else None
-        yield _Upload(record, evidence_of(record, examined, trouble))
+        yield record, evidence_of(record, trouble or examined)
 
 
 def _picture(record: RecordRow, facts: PhotoFacts) -> str:
@@ -206,7 +180,6 @@ def _staying(verdicts: pd.DataFrame, copies: Collection[int]) -> Iterator[Verdic
 
 
 def _owner(row: RecordRow | JudgedRow) -> str:
-    """Return who uploaded a photo; empty where its site does not say."""
     return f"{row['source']}\n{row['owner_id']}" if row["owner_id"] else ""
 
 
@@ -215,5 +188,4 @@ def _table(frame: pd.DataFrame, columns: list[str]) -> pa.Table:
 
 
 def _number(text: str) -> int:
-    """Return 64 bits that stand for a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])

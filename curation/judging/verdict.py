@@ -64,10 +64,10 @@ class Evidence(NamedTuple):
     perceptual_hash: str | None = None
 
 
-def evidence_of(record: RecordRow, examined: ExaminedRow | None, trouble: Trouble | None = None) -> Evidence:
-    """Return what is known of a photo; `trouble`: why it could not be examined."""
+def evidence_of(record: RecordRow, examined: ExaminedRow | Trouble | None) -> Evidence:
+    """Return what is known of a photo; `examined`: its facts, or why it could not be examined."""
     if record["state"] == "stored":
-        return _of_original(record, examined, trouble)
+        return _of_original(record, examined)
     facts = facts_of_row(record["facts"]) if record["facts"] is not None else None
     reasons = frozenset(record["reasons"] or ())
     if facts is not None:
@@ -116,9 +116,9 @@ def clean_claims(record: RecordRow, evidence: Evidence, criteria: Criteria) -> I
         yield from claims(evidence.facts, camera)
 
 
-def _of_original(record: RecordRow, examined: ExaminedRow | None, trouble: Trouble | None) -> Evidence:
-    if trouble is not None:
-        return Evidence(None, frozenset({trouble.reason}), trouble.error)
+def _of_original(record: RecordRow, examined: ExaminedRow | Trouble | None) -> Evidence:
+    if isinstance(examined, Trouble):
+        return Evidence(None, frozenset({examined.reason}), examined.error)
     if examined is None:
         return Evidence(None, frozenset({"not_examined"}), None)
     if examined["sha256"] != record["sha256"]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from corpus.catalogue import Catalogue
 from corpus.sections import Consensus, Curation, Rules, Support
+from corpus.text import ranked
 from curation.cluster.frames import Advance, Frames
 from curation.consensus import Count, LearnedRow, enriched, learn, supported
 from curation.facts.examine import Trouble
@@ -70,26 +71,23 @@ def judge_all(
     `troubles`: originals that could not be examined. Raises ConfigurationError for a chosen camera that the catalogue
     does not have.
     """
-    parts = parts_of(inputs, settings.curation.judge_photos)
+    curation = settings.curation
+    parts = parts_of(inputs, curation.judge_photos)
     trouble_of = frames.shared({trouble.key: trouble for trouble in troubles})
     with show("gathering", parts.number) as advance:
         uploads = frames.kept(gather(inputs, parts, frames), advance)
     with show("learning", parts.number) as advance:
         learned = _learn(uploads, settings, trouble_of, frames, parts.number, advance)
     catalogue = enriched(settings.catalogue, learned)
-    criteria = Criteria(
-        catalogue, chosen_cameras(catalogue, settings.cameras, learned), settings.rules, settings.curation
-    )
+    chosen = chosen_cameras(catalogue, settings.cameras, learned)
+    criteria = frames.shared(Criteria(catalogue, chosen, settings.rules, curation))
     with show("judging", parts.number) as advance:
-        judged = frames.mapped(
-            uploads, part_tasks.verdicts, frames.shared(criteria), trouble_of, past, kinds=part_tasks.VERDICTS
-        )
+        judged = frames.mapped(uploads, part_tasks.verdicts, criteria, trouble_of, past, kinds=part_tasks.VERDICTS)
         verdicts = frames.kept(judged, advance)
         del uploads, judged  # workers free their parts with the last reference
     with show("comparing", parts.number) as advance:
-        copies, pairs, hubs = _copies(verdicts, settings.curation, frames, parts.number, advance)
-    photos, beyond_cap = _photos_and_cap(verdicts, copies, settings.curation.owner_photos_max, frames)
-    curation = settings.curation
+        copies, pairs, hubs = _copies(verdicts, curation, frames, parts.number, advance)
+    photos, beyond_cap = _photos_and_cap(verdicts, copies, curation.owner_photos_max, frames)
     known = past.ledger(curation.folds)
     ledger = Ledger(
         assign_splits(known.splits, photos, test=curation.test, validation=curation.validation),
@@ -127,18 +125,14 @@ def _learn(
     criteria = frames.shared(Criteria(base, base, settings.rules, settings.curation))
     claims = frames.mapped(uploads, part_tasks.claims_of, criteria, troubles, kinds=part_tasks.CLAIMS)
     counts = frames.mapped(frames.by_key(claims, "value", parts), part_tasks.counts_of, kinds=part_tasks.COUNTS)
-    found = frames.whole(frames.kept(counts, advance))
-    rows = []
-    for name, text, photos, owners in found.to_numpy().tolist():
-        camera, aspect, value = name.split("\n", 2)
-        rows.append(Count(camera, aspect, value, text, photos, owners))
+    found = frames.whole(frames.kept(counts, advance)).to_numpy().tolist()
+    rows = [Count._make((*name.split("\n", 2), text, photos, owners)) for name, text, photos, owners in found]
     return learn(sorted(rows), settings.catalogue, settings.consensus)
 
 
 def _copies(
     verdicts: dd.DataFrame, curation: Curation, frames: Frames, parts: int, advance: Advance
 ) -> tuple[dict[int, CopyVerdict], list[tuple[int, int]], list[dict[str, Any]]]:
-    """Return the verdicts on copies by id, the pairs that were found, and the largest sets of copies."""
     keys = frames.mapped(verdicts, part_tasks.keys, kinds=KEYS)
     paired = frames.mapped(frames.by_key(keys, "key", parts), pairs_of, curation.near_bits, kinds=PAIRS)
     pairs = frames.whole(frames.kept(paired, advance)).drop_duplicates()
@@ -147,13 +141,9 @@ def _copies(
     members = [Member(**row) for row in pa.Table.from_pandas(found, preserve_index=False).to_pylist()]
     told = list(zip(*(pairs[name].tolist() for name in PAIRS), strict=True))
     result = copy_verdicts(members, told, curation.placeholder_copies)
-    return result, sorted({pair[:2] for pair in told}), _hubs(result)
-
-
-def _hubs(found: dict[int, CopyVerdict]) -> list[dict[str, Any]]:
-    sets = Counter((copy.of or "", copy.reason) for copy in found.values())
-    ordered = sorted(sets.items(), key=lambda item: (-item[1], item[0]))[:20]
-    return [{"photo": photo, "copies": copies, "reason": reason} for (photo, reason), copies in ordered]
+    sets = ranked(Counter((copy.of or "", copy.reason) for copy in result.values()))
+    hubs = [{"photo": photo, "copies": copies, "reason": reason} for (photo, reason), copies in sets[:20]]
+    return result, sorted({pair[:2] for pair in told}), hubs
 
 
 def _photos_and_cap(

@@ -63,15 +63,10 @@ def attribution_html(store: Store, photos_path: str) -> str:
 
 def _source_section(source: str, rows: list[Row]) -> str:
     header = ("photo", "title", "author", "licence")
-    body = [
-        (
-            link(_short(row["photo"]), row["page_url"]),
-            _short(row["title"]),
-            _short(row["author"]),
-            link(_short(row["licence"]), row["licence_url"]),
-        )
-        for row in rows
-    ]
+    body = []
+    for row in rows:
+        photo, title, author, licence = (_short(row[name]) for name in header)
+        body.append((link(photo, row["page_url"]), title, author, link(licence, row["licence_url"])))
     return section(f"{source} ({count(len(rows), 'photo')})", table(header, body))
 
 

@@ -12,53 +12,32 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.text import clipped, count, leading_number
+from curation.generations import PHOTOS
 
-TABLE = "photos.parquet"
 PARQUET = "application/x-parquet"
 """MIME type of the table: readers of the format know Parquet only by this name."""
 _RECORDS = "photos"
-_KEY = ("photo", "version")
 _TEXT_CHARACTERS = 300
 
+_CROISSANT_WORDS = (
+    "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet", "format",
+    "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
+    "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
+)  # fmt: skip
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
     "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
+    **{word: f"cr:{word}" for word in _CROISSANT_WORDS},
 }
-"""Copied verbatim from the format."""
+"""The context that the format demands."""
 
 _MEANINGS = {
     "photo": "Key of the photograph: its source and its id there.",
@@ -84,7 +63,6 @@ _MEANINGS = {
 }
 
 _CREATIVE_COMMONS = re.compile(r"CC (BY|BY-SA|BY-ND|BY-NC|BY-NC-SA|BY-NC-ND) (\d\.\d)")
-_CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
 
 
 def croissant(
@@ -111,7 +89,7 @@ def croissant(
         "license": sorted({licence_address(licence) for licence in counts["licences"]}),
         "distribution": [_file(file) for file in files],
     }
-    if any(file["name"] == TABLE for file in files):
+    if any(file["name"] == PHOTOS for file in files):
         described["recordSet"] = [_record_set(fields)]
     return described
 
@@ -119,7 +97,7 @@ def croissant(
 def licence_address(licence: str) -> str:
     """Return the address of a Creative Commons licence given by its usual short name; other texts unchanged."""
     if licence in ("CC0", "CC0 1.0"):
-        return _CC0
+        return "https://creativecommons.org/publicdomain/zero/1.0/"
     match = _CREATIVE_COMMONS.fullmatch(licence)
     if match is None:
         return clipped(licence, _TEXT_CHARACTERS)
@@ -129,9 +107,7 @@ def licence_address(licence: str) -> str:
 def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
-        "@id": file["name"],
-        "name": file["name"],
-        "contentUrl": file["name"],
+        **dict.fromkeys(("@id", "name", "contentUrl"), file["name"]),
         "contentSize": f"{file['size_bytes']} B",
         "encodingFormat": file["encoding"],
         "sha256": file["sha256"],
@@ -144,7 +120,7 @@ def _record_set(fields: Iterable[pa.Field]) -> dict[str, Any]:
         "@id": _RECORDS,
         "name": _RECORDS,
         "description": "A row a photograph, kept or not, sorted by photo and version.",
-        "key": [{"@id": f"{_RECORDS}/{name}"} for name in _KEY],
+        "key": [{"@id": f"{_RECORDS}/{name}"} for name in ("photo", "version")],
         "field": [_field(field) for field in fields],
     }
 
@@ -156,7 +132,7 @@ def _field(field: pa.Field) -> dict[str, Any]:
         "@id": f"{_RECORDS}/{field.name}",
         "name": field.name,
         "dataType": _data_type(field.name, field.type.value_type if is_list else field.type),
-        "source": {"fileObject": {"@id": TABLE}, "extract": {"column": field.name}},
+        "source": {"fileObject": {"@id": PHOTOS}, "extract": {"column": field.name}},
     }
     if field.name in _MEANINGS:
         described["description"] = _MEANINGS[field.name]
@@ -166,11 +142,10 @@ def _field(field: pa.Field) -> dict[str, Any]:
 def _data_type(name: str, arrow: pa.DataType) -> str:
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return "sc:URL" if name.endswith("_url") else "sc:Text"
-    for belongs, word in (
-        (pa.types.is_boolean, "sc:Boolean"),
-        (pa.types.is_integer, "sc:Integer"),
-        (pa.types.is_floating, "sc:Float"),
-    ):
-        if belongs(arrow):
-            return word
+    if pa.types.is_boolean(arrow):
+        return "sc:Boolean"
+    if pa.types.is_integer(arrow):
+        return "sc:Integer"
+    if pa.types.is_floating(arrow):
+        return "sc:Float"
     raise TypeError(f"{name}: Croissant has no word for the Arrow type {arrow}")

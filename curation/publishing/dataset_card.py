@@ -10,6 +10,8 @@ from typing import Any
 from corpus.records import SPLITS
 from corpus.text import commonest, count, one_line, ranked, size
 
+Row = Mapping[str, Any]
+
 _CAMERAS_SHOWN, _LICENCES_SHOWN, _SIZES_SHOWN = 300, 40, 3
 _TEXT_CHARACTERS = 160
 _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -51,12 +53,7 @@ _LIMITS = """\
 - A photograph may show people. The data set is for telling cameras apart, not people."""
 
 
-def dataset_card(
-    generation: str,
-    counts: Mapping[str, Any],
-    natives: Sequence[Mapping[str, Any]],
-    settings: Mapping[str, Any],
-) -> str:
+def dataset_card(generation: str, counts: Row, natives: Sequence[Row], settings: Row) -> str:
     """Return the card of a generation as Markdown.
 
     `counts`: its funnel.json. `natives`: its natives.json. `settings`: the sections of the configuration that it was
@@ -76,7 +73,7 @@ def dataset_card(
         "## Cameras and splits\n\n" + _cameras(counts),
         "## Rules\n\n" + _rules(counts),
         "## Learned consensus\n\n" + _consensus(natives),
-        "## Settings\n\n" + _settings(settings),
+        "## Settings\n\n" + _table(("key", "value"), [(key, _shown(value)) for key, value in _leaves(settings)]),
         "## Licences\n\n" + _licences(counts),
         "## Known limits\n\n" + _LIMITS,
         "## Taking a photograph down\n\n" + _takedown(),
@@ -85,7 +82,7 @@ def dataset_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(generation: str, counts: Mapping[str, Any]) -> str:
+def _front_matter(generation: str, counts: Row) -> str:
     category = next((name for most, name in _SIZE_CATEGORIES if counts["kept"] < most), "n>1M")
     return (
         f'---\npretty_name: "Shutterprint {re.sub("[^A-Za-z0-9-]", "", generation)}"\nlicense: other\n'
@@ -103,10 +100,8 @@ def _sources(counts: Mapping[str, Any]) -> str:
 
 
 def _cameras(counts: Mapping[str, Any]) -> str:
-    kept = sorted(
-        ((key, camera) for key, camera in counts["cameras"].items() if camera["kept"]),
-        key=lambda pair: (-pair[1]["kept"], pair[0]),
-    )
+    kept = [(key, camera) for key, camera in counts["cameras"].items() if camera["kept"]]
+    kept.sort(key=lambda pair: (-pair[1]["kept"], pair[0]))
     rows = [
         (
             f"{camera['name']} ({key})",
@@ -122,9 +117,7 @@ def _cameras(counts: Mapping[str, Any]) -> str:
 
 
 def _rules(counts: Mapping[str, Any]) -> str:
-    rows = [
-        (step["reason"], step["meaning"], f"{step['refused']:,}", f"{step['first']:,}") for step in counts["funnel"]
-    ]
+    rows = [(one["reason"], one["meaning"], f"{one['refused']:,}", f"{one['first']:,}") for one in counts["funnel"]]
     text = "Every rule is applied to every photograph; these objected, in this order:"
     return f"{text}\n\n{_table(('reason', 'what it says', 'refused by it', 'first to refuse'), rows)}"
 
@@ -138,12 +131,7 @@ def _consensus(natives: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
-    return _table(("key", "value"), [(key, _shown(value)) for key, value in _leaves(settings)])
-
-
 def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a tree with their paths, ordered by path."""
     for key in sorted(tree):
         path = f"{above}.{key}" if above else str(key)
         if isinstance(tree[key], Mapping) and tree[key]:

@@ -22,12 +22,15 @@ from corpus.records import CURATED
 from corpus.sections import Shards
 from corpus.storage import Store
 from corpus.text import leading_number
+from curation.cluster.frames import Advance
 from curation.generations import FOLDER, FOLDS, NATIVES, PHOTOS, SPLITS, latest_generation
 from curation.judging.counts import Tally, counts
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
+
+Row = dict[str, Any]
 
 FORMAT = 2
 """Raise it when the files of a generation change their form: the same rows are then published again."""
@@ -40,17 +43,12 @@ class Published:
     """A published generation."""
 
     name: str
-    counts: dict[str, Any]
+    counts: Row
     is_new: bool
 
 
 def publish_generation(
-    store: Store,
-    judged: Judged,
-    settings: dict[str, Any],
-    shards: Shards,
-    advance: Callable[[int], None],
-    check: Callable[[], None],
+    store: Store, judged: Judged, settings: Row, shards: Shards, advance: Advance, check: Callable[[], None]
 ) -> Published:
     """Publish a generation unless the newest one is the same.
 
@@ -69,7 +67,8 @@ def publish_generation(
         if latest is not None and store.done(f"{FOLDER}/{latest}") == marker:
             return Published(latest, counted, False)
         check()
-        _remove_unfinished(store)
+        for unfinished in set(store.names(FOLDER)) - set(store.done_names(FOLDER)):  # killed runs left them
+            store.remove(f"{FOLDER}/{unfinished}")
         name = f"{(leading_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
         store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
         with photos.open("rb") as file:
@@ -80,7 +79,7 @@ def publish_generation(
     return Published(name, counted, True)
 
 
-def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Callable[[int], None]) -> tuple[Tally, str]:
+def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Advance) -> tuple[Tally, str]:
     """Write the table of all photos to a local file; return its tally and the generation's digest.
 
     The digest covers everything that decides a generation's content: values, not Parquet bytes, which depend on the
@@ -120,18 +119,11 @@ def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _publish_beside(
-    store: Store,
-    name: str,
-    judged: Judged,
-    counted: dict[str, Any],
-    total: Tally,
-    settings: dict[str, Any],
-    photos: tuple[str, int],
+    store: Store, name: str, judged: Judged, counted: Row, total: Tally, settings: Row, photos: tuple[str, int]
 ) -> None:
     """Publish the other files of a generation; `photos`: SHA-256 and size in bytes of its table."""
-    from curation.publishing.report import (
-        report_page,
-    )  # imported here, so that workers and unchanged runs do not load matplotlib
+    # imported here, so that workers and unchanged runs do not load matplotlib
+    from curation.publishing.report import report_page
     from curation.publishing.thumbnails import thumbnails
 
     folder = f"{FOLDER}/{name}"
@@ -143,25 +135,12 @@ def _publish_beside(
     store.publish_json(f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds})
     store.publish(f"{folder}/attribution.csv", csv)
     store.publish(f"{folder}/attribution.html", attribution_html(store, f"{folder}/{PHOTOS}").encode())
-    store.publish(
-        f"{folder}/report.html", report_page(name, counted, natives, thumbnails(store, total.samples)).encode()
-    )
+    report = report_page(name, counted, natives, thumbnails(store, total.samples))
+    store.publish(f"{folder}/report.html", report.encode())
     store.publish(f"{folder}/README.md", dataset_card(name, counted, natives, settings).encode())
+    sha256 = hashlib.sha256(csv).hexdigest()
     files = [
         {"name": PHOTOS, "sha256": photos[0], "size_bytes": photos[1], "encoding": PARQUET},
-        {
-            "name": "attribution.csv",
-            "sha256": hashlib.sha256(csv).hexdigest(),
-            "size_bytes": len(csv),
-            "encoding": "text/csv",
-        },
+        {"name": "attribution.csv", "sha256": sha256, "size_bytes": len(csv), "encoding": "text/csv"},
     ]
     store.publish_json(f"{folder}/croissant.json", croissant(name, counted, files, CURATED))
-
-
-def _remove_unfinished(store: Store) -> None:
-    """Remove generations without a marker, which killed runs left."""
-    whole = set(store.done_names(FOLDER))
-    for name in store.names(FOLDER):
-        if name not in whole:
-            store.remove(f"{FOLDER}/{name}")

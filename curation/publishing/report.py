@@ -4,18 +4,15 @@ The page has no script and loads nothing; equal input gives equal bytes.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from corpus.page import Tile, contents, page, section, totals
 from corpus.text import count, size
 from curation.publishing import report_sections
+from curation.publishing.report_sections import Counts, Native
 
 
 def report_page(
-    generation: str,
-    counts: Mapping[str, Any],
-    natives: Sequence[Mapping[str, Any]],
-    thumbnails: Mapping[str, Sequence[Tile]],
+    generation: str, counts: Counts, natives: Sequence[Native], thumbnails: Mapping[str, Sequence[Tile]]
 ) -> str:
     """Return the report of a generation.
 

@@ -6,7 +6,7 @@ Text stays text. Lines and letters are `currentColor`, the page's ink, so that t
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -15,6 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from corpus.text import SIZE_UNITS
+
+Bars = Mapping[float, int]
+"""Numbers of photos by value."""
 
 _KEPT, _REFUSED = "#3b82b8", "#d4813a"
 _INK = "#010203"
@@ -32,7 +35,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
 }
 
-_MEGAPIXELS_SHOWN = 120
+_MEGAPIXELS_SHOWN = 120.0
 """Larger pictures share the last bar, or else one panorama would squeeze all cameras into a single bar."""
 _BARS = 60
 _STEPS_MP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -46,7 +49,9 @@ def funnel_plot(counts: Mapping[str, Any]) -> str:
         photos, sizes = drawing.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         left = [counts["photos"], *(step["remaining"] for step in steps)]
         _bars(photos, left, [0, *(step["refused"] for step in steps)])
-        photos.set_yticks([place + 0.12 for place in range(len(left))], ["all photos", *_names(steps)])
+        # `$` would begin a formula in matplotlib's text
+        names = ["all photos", *(str(step["reason"])[:40].replace("$", r"\$") for step in steps)]
+        photos.set_yticks([place + 0.12 for place in range(len(left))], names)
         photos.invert_yaxis()
         photos.set_xlabel("photos")
         photos.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -56,7 +61,7 @@ def funnel_plot(counts: Mapping[str, Any]) -> str:
                 f"{number:,}", (number, place), xytext=(4, 0), textcoords="offset points", va="center", size=8
             )
         photos.margins(x=0.12, y=0.01)
-        unit, name = _unit(counts["size_bytes"])
+        unit, name = next((unit for unit in SIZE_UNITS if counts["size_bytes"] >= unit[0]), SIZE_UNITS[-1])
         left_bytes = [counts["size_bytes"], *(step["remaining_bytes"] for step in steps)]
         refused_bytes = [0, *(step["refused_bytes"] for step in steps)]
         _bars(sizes, [size / unit for size in left_bytes], [size / unit for size in refused_bytes])
@@ -77,27 +82,24 @@ def quality_plot(quality: Mapping[str, Mapping[str, int]]) -> str:
 
 def megapixel_plot(megapixels: Mapping[str, Mapping[str, int]]) -> str:
     """Return a histogram of the sizes of pictures in megapixels; see `quality_plot`."""
-    kept, refused = (_clipped(_numbers(megapixels[verdict])) for verdict in ("kept", "refused"))
+    kept, refused = (
+        _moved(_numbers(megapixels[verdict]), lambda value: min(value, _MEGAPIXELS_SHOWN))
+        for verdict in ("kept", "refused")
+    )
     largest = max([*kept, *refused], default=1.0)
     step = next((step for step in _STEPS_MP if largest / step <= _BARS), _STEPS_MP[-1])
     return _histogram(kept, refused, step, (0.0, largest + 2 * step), "megapixels", centred=False)
 
 
 def _histogram(
-    kept: Mapping[float, int],
-    refused: Mapping[float, int],
-    step: float,
-    limits: tuple[float, float],
-    label: str,
-    *,
-    centred: bool,
+    kept: Bars, refused: Bars, step: float, limits: tuple[float, float], label: str, *, centred: bool
 ) -> str:
     with mpl.rc_context(_STYLE):
         drawing = Figure(figsize=(10, 3), layout="constrained")
         axes = drawing.subplots()
         below: Counter[float] = Counter()
         for counted, colour, name in ((kept, _KEPT, "kept"), (refused, _REFUSED, "refused")):
-            bars = _binned(counted, step)
+            bars = _moved(counted, lambda value: int(value / step + 1e-6) * step)  # 12.3 / 0.1 is slightly below 123
             places = sorted(bars)
             axes.bar(
                 [place + (0 if centred else step / 2) for place in places],
@@ -122,33 +124,15 @@ def _bars(axes: Axes, left: Sequence[float], refused: Sequence[float]) -> None:
     axes.barh([place + 0.36 for place in range(len(left))], refused, color=_REFUSED, height=0.28)
 
 
-def _names(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the reasons as labels; `$` is escaped, as it begins a formula in matplotlib's text."""
-    return [str(step["reason"])[:40].replace("$", r"\$") for step in steps]
-
-
-def _unit(largest_bytes: int) -> tuple[int, str]:
-    return next((unit for unit in SIZE_UNITS if largest_bytes >= unit[0]), SIZE_UNITS[-1])
-
-
 def _numbers(counted: Mapping[str, int]) -> dict[float, int]:
     """Return counts by number, without unknown ones (`?`)."""
     return {float(key): number for key, number in counted.items() if key != "?"}
 
 
-def _clipped(counted: Mapping[float, int]) -> dict[float, int]:
-    return _summed((min(value, float(_MEGAPIXELS_SHOWN)), number) for value, number in counted.items())
-
-
-def _binned(counted: Mapping[float, int], step: float) -> dict[float, int]:
-    # 12.3 / 0.1 is slightly less than 123
-    return _summed((int(value / step + 1e-6) * step, number) for value, number in counted.items())
-
-
-def _summed(pairs: Iterable[tuple[float, int]]) -> dict[float, int]:
+def _moved(counted: Bars, place: Callable[[float], float]) -> dict[float, int]:
     sums: Counter[float] = Counter()
-    for value, number in pairs:
-        sums[value] += number
+    for value, number in counted.items():
+        sums[place(value)] += number
     return sums
 
 

@@ -35,14 +35,7 @@ def funnel(counts: Counts) -> list[str]:
         return [paragraph("No rule objected to any photo.")]
     header = ("reason", "what it says", "refused by it", "first to refuse", "photos left", "bytes left")
     body = [
-        (
-            step["reason"],
-            step["meaning"],
-            f"{step['refused']:,}",
-            f"{step['first']:,}",
-            f"{step['remaining']:,}",
-            size(step["remaining_bytes"]),
-        )
+        (step["reason"], step["meaning"], *_numbers(step, "refused first remaining"), size(step["remaining_bytes"]))
         for step in steps
     ]
     return [
@@ -58,17 +51,11 @@ def funnel(counts: Counts) -> list[str]:
 def sources(counts: Counts) -> list[str]:
     """Return what each photo site gave."""
     header = ("source", "photos", "kept", "share kept", "bytes", "bytes kept")
-    body = [
-        (
-            name,
-            f"{source['photos']:,}",
-            f"{source['kept']:,}",
-            f"{source['kept'] / max(source['photos'], 1):.1%}",
-            size(source["size_bytes"]),
-            size(source["kept_bytes"]),
-        )
-        for name, source in sorted(counts["sources"].items())
-    ]
+    body = []
+    for name, source in sorted(counts["sources"].items()):
+        share = f"{source['kept'] / max(source['photos'], 1):.1%}"
+        sizes = size(source["size_bytes"]), size(source["kept_bytes"])
+        body.append((name, *_numbers(source, "photos kept"), share, *sizes))
     return [table(header, body) if body else paragraph("There are no photos.")]
 
 
@@ -77,20 +64,9 @@ def cameras(counts: Counts) -> list[str]:
     found = ranked_cameras(counts)
     if not found:
         return [paragraph("No photo names a camera.")]
-    header = (
-        "camera",
-        "photos",
-        "kept",
-        "bytes kept",
-        "groups",
-        "owners",
-        "devices",
-        *(f"{split} (groups)" for split in SPLITS),
-        "photos a fold",
-        "years",
-        "table sets",
-        "sizes",
-    )
+    splits = [f"{split} (groups)" for split in SPLITS]
+    header = ["camera", "photos", "kept", "bytes kept", "groups", "owners", "devices", *splits]
+    header += ["photos a fold", "years", "table sets", "sizes"]
     return [
         paragraph(
             "By EXIF, whatever the site says. A group is one device (known by its serial number) or one owner, and "
@@ -157,7 +133,8 @@ def samples(thumbnails: Mapping[str, Sequence[Tile]]) -> list[str]:
         if thumbnails[reason]:
             meaning = REASONS.get(reason)
             parts += [subheading(reason), *([paragraph(meaning)] if meaning else [])]
-            parts.append(tiles([_short(*tile) for tile in thumbnails[reason]], _NO_PICTURE))
+            short = [Tile(one, clipped(text, _TEXT_CHARACTERS), url) for one, text, url in thumbnails[reason]]
+            parts.append(tiles(short, _NO_PICTURE))
     return parts or [paragraph("There are none.")]
 
 
@@ -183,16 +160,13 @@ def licences(counts: Counts) -> list[str]:
 def leakage(counts: Counts) -> list[str]:
     """Return what of one split was found in another."""
     leaks, none = counts["leaks"], "must be 0"
+    owners = "owners whose photos by one camera model are in two splits"
     body = [
         ("groups in two splits", f"{leaks['groups']:,}", none),
         ("equal files in two splits", f"{leaks['bytes']:,}", none),
         ("equal picture data in two splits", f"{leaks['scans']:,}", none),
         ("near copies in two splits", f"{leaks['near']:,}", none),
-        (
-            "owners whose photos by one camera model are in two splits",
-            f"{leaks['owners']:,}",
-            "0 but for owners of two devices",
-        ),
+        (owners, f"{leaks['owners']:,}", "0 but for owners of two devices"),
     ]
     return [table(("what", "found", "what is right"), body)]
 
@@ -202,12 +176,9 @@ def _camera_row(key: str, camera: Mapping[str, Any]) -> tuple[object, ...]:
     folds = list(camera["folds"].values())
     return (
         clipped(name, _TEXT_CHARACTERS) + ("" if camera["listed"] else ", not in the catalogue"),
-        f"{camera['photos']:,}",
-        f"{camera['kept']:,}",
+        *_numbers(camera, "photos kept"),
         size(camera["kept_bytes"]),
-        f"{camera['groups']:,}",
-        f"{camera['owners']:,}",
-        f"{camera['devices']:,}",
+        *_numbers(camera, "groups owners devices"),
         *(f"{camera['splits'][split]['photos']:,} ({camera['splits'][split]['groups']:,})" for split in SPLITS),
         f"{min(folds):,}–{max(folds):,}" if folds else "",
         years(camera["years"]),
@@ -220,25 +191,16 @@ def _consensus(camera: str, rows: Sequence[Native], *, is_open: bool) -> str:
     natives = sorted((row for row in rows if row["native"]), key=_strength)
     others = sorted((row for row in rows if not row["native"]), key=_strength)
     shown = [*natives[:_NATIVES_SHOWN], *others[:_CANDIDATES_SHOWN]]
-    return details(
-        f"{camera}: {count(len(natives), 'native value')}, {len(others):,} others",
-        table(
-            ("aspect", "value", "native", "photos", "owners", "share of owners", "from"),
-            [_native(row) for row in shown],
-        ),
-        *_and_more(len(rows) - len(shown), "value", "natives.json"),
-        is_open=is_open,
-    )
+    summary = f"{camera}: {count(len(natives), 'native value')}, {len(others):,} others"
+    header = ("aspect", "value", "native", "photos", "owners", "share of owners", "from")
+    more = _and_more(len(rows) - len(shown), "value", "natives.json")
+    return details(summary, table(header, [_native(row) for row in shown]), *more, is_open=is_open)
 
 
 def _strength(row: Native) -> tuple[object, ...]:
     aspect = row["aspect"]
     place = ASPECTS.index(aspect) if aspect in ASPECTS else len(ASPECTS)
     return (place if row["native"] else 0, -row["owners"], -row["photos"], aspect, row["value"])
-
-
-def _short(picture: str | None, caption: str, url: str | None) -> Tile:
-    return Tile(picture, clipped(caption, _TEXT_CHARACTERS), url)
 
 
 def _native(row: Native) -> tuple[object, ...]:
@@ -248,11 +210,14 @@ def _native(row: Native) -> tuple[object, ...]:
         row["aspect"],
         f"{text} [{value[:10]}]" if is_digest else text,
         "yes" if row["native"] else "no",
-        f"{row['photos']:,}",
-        f"{row['owners']:,}",
+        *_numbers(row, "photos owners"),
         f"{row['share']:.0%}",
         row["source"],
     )
+
+
+def _numbers(row: Mapping[str, Any], names: str) -> list[str]:
+    return [f"{row[name]:,}" for name in names.split()]
 
 
 def _and_more(more: int, thing: str, file: str) -> list[str]:

@@ -12,14 +12,13 @@ from rich.console import Console
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
-from corpus.storage import Store
 from curation.cluster.console import progress
 from curation.cluster.workers import Workers, run_tasks
 from curation.generations import FOLDER as CURATED_FOLDER
 from curation.generations import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
 from shards.index import Index, previous_plans, publish_index, read_index
-from shards.plan import ShardPlan, plan_shards
+from shards.plan import plan_shards
 from shards.write import write_shard
 
 FOLDER = "shards"
@@ -39,13 +38,14 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
     if store.done(f"{FOLDER}/{generation}") is not None:
         console.print("its shards are whole already")
         return _printed_summary(read_index(store, generation), console)
-    kept = _kept(store, generation)
+    batches = batches_of(store, f"{CURATED_FOLDER}/{generation}/{PHOTOS}", _PLANNED)
+    kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
     classes = tuple(sorted({row["camera"] for row in kept}))
     plans = plan_shards(kept, configuration.shards, classes, previous_plans(store))
     entries: dict[str, ShardEntry] = {}
     write = partial(write_shard, store, settings=configuration.shards)
     with progress(console, "cutting shards", len(kept), "photos") as advance:
-        for plan, result in run_tasks(workers.client, write, plans, split=_indivisible):
+        for plan, result in run_tasks(workers.client, write, plans, split=lambda _: ()):
             if isinstance(result, KilledWorker):
                 raise StageError(
                     f"{FOLDER}/{generation}: packing {plan.name} ended the worker process again and again; the "
@@ -54,16 +54,6 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
             entries[plan.name] = result
             advance(len(plan.photos))
     return _printed_summary(publish_index(store, generation, classes, [entries[plan.name] for plan in plans]), console)
-
-
-def _kept(store: Store, generation: str) -> list[dict[str, Any]]:
-    """Return the kept photos of a generation with the columns that a plan needs."""
-    batches = batches_of(store, f"{CURATED_FOLDER}/{generation}/{PHOTOS}", _PLANNED)
-    return [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
-
-
-def _indivisible(plan: ShardPlan) -> tuple[ShardPlan, ...]:
-    return ()
 
 
 def _printed_summary(index: Index, console: Console) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def foreign(store: Store) -> Callable[..., None]:
 
     def put(number: int = 0, **changes: Any) -> None:
         holder = {"host": "elsewhere", "machine": "another", "pid": 1, "started": "1", "token": "t"}
-        value = {**holder, "expires_at_s": NOW_S + 60, **changes}
+        value = {**holder, "since_s": NOW_S - 1, "expires_at_s": NOW_S + 60, **changes}
         store.publish_json(f"{FOLDER}/{UNIT}.{number}.json", value)
 
     return put
@@ -96,10 +96,14 @@ def test_another_machines_lease_is_kept_until_it_has_run_out(store: Store, forei
         b"[]",
         b"null",
         b'{"expires_at_s": 1e99}',
-        json.dumps({"host": "", "machine": "", "pid": 0, "started": "", "expires_at_s": NOW_S + 60}).encode(),
+        json.dumps(
+            {"host": "", "machine": "", "pid": 0, "started": "", "since_s": 0, "expires_at_s": NOW_S + 60}
+        ).encode(),
         b'{"host": "", "machine": "", "pid": 1, "started": "", "since_s": NaN, "expires_at_s": 1700000060}',
         b'{"host": "", "machine": "", "pid": 1, "started": "", "since_s": 1e99, "expires_at_s": 1700000060}',
-        json.dumps({"host": "", "machine": "", "pid": 1e400, "started": "", "expires_at_s": NOW_S + 60}).encode(),
+        json.dumps(
+            {"host": "", "machine": "", "pid": 1e400, "started": "", "since_s": 0, "expires_at_s": NOW_S + 60}
+        ).encode(),
     ],
 )
 def test_a_damaged_lease_has_run_out(store: Store, content: bytes) -> None:
@@ -201,7 +205,7 @@ def test_racing_processes_never_hold_one_unit_at_the_same_time(tmp_path: Path) -
     held = tmp_path / "held"
     held.mkdir()
     for unit in units[::2]:
-        value = {"host": "", "machine": "another", "pid": 1, "started": "", "token": "", "expires_at_s": NOW_S - 1}
+        value = {"host": "", "machine": "another", "pid": 1, "started": "", "since_s": 0, "expires_at_s": NOW_S - 1}
         store.publish_json(f"{FOLDER}/{unit}.0.json", value)
     begin = PROCESSES.Barrier(3)
 

@@ -34,10 +34,9 @@ def row(number, *reasons, **columns):
     return cells | columns
 
 
-def publish(store, name, rows, natives=None):
+def publish(store, name, rows, natives=()):
     store.publish_table(f"curated/{name}/photos.parquet", pa.Table.from_pylist(rows, CURATED))
-    if natives is not None:
-        store.publish_json(f"curated/{name}/natives.json", natives)
+    store.publish_json(f"curated/{name}/natives.json", list(natives))
     store.mark_done(f"curated/{name}", {})
 
 
@@ -98,11 +97,13 @@ def test_native_values_gained_and_lost_are_named_but_not_those_that_grew(store):
     assert differences(store, OLD, NEW)["natives"] == {"gained": [gained], "lost": [lost]}
 
 
-def test_generations_made_before_native_values_were_learned_can_be_compared(store, tmp_path):
+def test_a_generation_whose_native_values_are_missing_is_named(store, tmp_path):
     publish(store, OLD, [row(0)])
     publish(store, NEW, [row(0)], [NATIVE])
-    assert differences(store, OLD, NEW)["natives"] is None
-    assert "before they were learned" in diff(store, tmp_path, "0001", "0002").stdout
+    store.remove(f"curated/{OLD}/natives.json")
+    ended = diff(store, tmp_path, "0001", "0002")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"curated/{OLD}/natives.json" in ended.stderr
 
 
 def test_equal_generations_differ_in_nothing_however_they_are_cut(store, monkeypatch):

@@ -56,24 +56,24 @@ def numbers(part):
 
 
 def test_rows_come_to_the_part_they_name_and_parts_in_their_order(frames):
-    parts = list(frames.parts(frames.by_part(read(frames), 3)))
+    parts = list(frames.results(frames.by_part(read(frames), 3).to_delayed()))
     assert [sorted(numbers(part)) for part in parts] == [list(range(start, start + 20)) for start in (0, 20, 40)]
 
 
 def test_one_part_alone_gets_all_rows(frames):
     for one in (frames.by_part(read(frames), 1), frames.by_key(read(frames), "name", 1)):
-        (part,) = frames.parts(one)
+        (part,) = frames.results(one.to_delayed())
         assert sorted(numbers(part)) == list(range(60))
 
 
 def test_a_part_that_no_row_names_is_there_and_empty(frames):
-    parts = list(frames.parts(frames.by_part(read(frames), 5)))
+    parts = list(frames.results(frames.by_part(read(frames), 5).to_delayed()))
     assert [len(part) for part in parts] == [20, 20, 20, 0, 0]
     assert list(parts[-1].columns)[-1] == "number"
 
 
 def test_rows_with_equal_values_come_to_one_part(frames):
-    parts = list(frames.parts(frames.by_key(read(frames), "name", 4)))
+    parts = list(frames.results(frames.by_key(read(frames), "name", 4).to_delayed()))
     names = [set(part["name"]) for part in parts]
     assert sum(map(len, names)) == len(set.union(*names)) == 7
     assert sorted(number for part in parts for number in numbers(part)) == list(range(60))
@@ -101,7 +101,7 @@ def test_an_exception_in_a_part_is_raised_as_it_is(frames):
     with pytest.raises(ZeroDivisionError, match="at 59"):
         frames.kept(failing, lambda _: None)
     with pytest.raises(ZeroDivisionError, match="at 59"):
-        list(frames.parts(failing))
+        list(frames.results(failing.to_delayed()))
 
 
 def test_workers_that_are_gone_for_good_are_said_in_a_sentence(monkeypatch):

@@ -19,7 +19,7 @@ def gathered(store, part_photos=100):
     """Return the parts as lists of (record, what was examined), read anew from their JSON."""
     inputs = find_inputs(store, KIND)
     frames = Frames(None)
-    parts = frames.parts(gather(inputs, parts_of(inputs, part_photos), frames))
+    parts = frames.results(gather(inputs, parts_of(inputs, part_photos), frames).to_delayed())
     return [[tuple(json.loads(text or "null") for text in row) for row in part.to_numpy().tolist()] for part in parts]
 
 

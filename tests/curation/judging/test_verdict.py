@@ -35,7 +35,7 @@ def judged(criteria):
     """Return what judges a record with its row of facts, or with the trouble there was, and returns its row."""
 
     def judge_it(row, found=None, trouble=None, by=criteria):
-        told = verdict(row, evidence_of(row, found, trouble), by)
+        told = verdict(row, evidence_of(row, trouble or found), by)
         assert list(told) == CURATED.names
         assert (told["photo"], told["version"], told["kept"], told["split"]) == (row["photo"], "v", None, None)
         return told

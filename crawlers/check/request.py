@@ -34,11 +34,9 @@ from crawlers.network.redaction import redacted
 
 ANSWER_MAX_BYTES = 4 << 20
 PIECE_BYTES = 1 << 16
-SAID_MAX = 120
-"""Characters shown of an answer that is not JSON."""
+SAID_MAX = 120  # characters shown of an answer that is not JSON
 TIMEOUT_S = 15.0
-CONNECT_TIMEOUT_S = 5.0
-"""For each address of a host, so that a dead one leaves time for the next."""
+CONNECT_TIMEOUT_S = 5.0  # for each address of a host, so that a dead one leaves time for the next
 
 
 class CallFailed(StageError):  # noqa: N818 - it says what happened
@@ -55,8 +53,7 @@ class _Answered:
 
     body: bytes = b""
     fault: str = ""
-    pause_s: float | None = None
-    """How long the host asks every client to wait."""
+    pause_s: float | None = None  # how long the host asks every client to wait
 
 
 @dataclass(frozen=True)

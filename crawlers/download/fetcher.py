@@ -29,13 +29,11 @@ slowly."""
 WHOLE_BELOW = 0.10
 """Share refused below which files are asked for whole: a second request costs a round trip, some 0.1 s or as much as
 400 KB of a fast connection; a response stopped too late costs about as much, but only for photos that are refused."""
-SMALL_HEADERS = 2
-"""A file of at most this many first ranges is asked for whole: there is nothing to save."""
+SMALL_HEADERS = 2  # a file of at most this many first ranges is asked for whole: there is nothing to save
 PARTS_MAX = 8
 """Ranges of one file, at most: a server that sends less than asked for each time is asked for the whole file."""
 ERROR_MAX_CHARACTERS = 500
-PAGE_START_BYTES = 512
-"""How much of a response is looked at to tell whether it is a page."""
+PAGE_START_BYTES = 512  # how much of a response is looked at to tell whether it is a page
 NOT_IN_TEXT = frozenset(range(32)) - frozenset(b"\t\n\f\r\x1b")
 UTF_16_STARTS = (b"\xff\xfe", b"\xfe\xff")
 FINAL_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})

@@ -59,10 +59,8 @@ class Transfer:
     asked: Span | None = None
     part: ContentRange | None = field(default=None, init=False)
     """The range that the response says it holds, where one was asked for."""
-    is_misfit: bool = field(default=False, init=False)
-    """Whether that is a range that was not asked for."""
-    announced_bytes: int | None = field(default=None, init=False)
-    """Size of the whole file, where the server states it."""
+    is_misfit: bool = field(default=False, init=False)  # whether that is a range that was not asked for
+    announced_bytes: int | None = field(default=None, init=False)  # size of the whole file, where the server states it
     verdict: Verdict | None = field(default=None, init=False)
     trouble: Trouble | None = field(default=None, init=False)
     _head: bytearray = field(default_factory=bytearray, init=False)

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-State = list[int]
-"""Size in bytes and time of change in nanoseconds: a file that has both unchanged is known."""
+State = list[int]  # size in bytes and time of change in nanoseconds: a file that has both unchanged is known
 
-NO_STATE = [-1, 0]
-"""The state of what is no file: if it becomes one, its state changes."""
+NO_STATE = [-1, 0]  # the state of what is no file: if it becomes one, its state changes
 
 
 class FileRefused(Exception):  # noqa: N818 - an outcome of one file, turned into its row

@@ -24,8 +24,7 @@ from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.vetting.door import JPEG_START, Door, Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
 
-FILES_AT_ONCE = 4
-"""Files read side by side: enough to hide a disk's latency, few enough to hold in memory."""
+FILES_AT_ONCE = 4  # files read side by side: enough to hide a disk's latency, few enough to hold in memory
 
 
 def listed_file(address: str) -> ListedPhoto:
@@ -33,11 +32,7 @@ def listed_file(address: str) -> ListedPhoto:
     path = readable(address)
     directory, _, name = path.rstrip("/").rpartition("/")
     return ListedPhoto(
-        photo=f"folder:{path}",
-        source="folder",
-        original_url=address,
-        title=name,
-        owner_id=directory or ".",
+        photo=f"folder:{path}", source="folder", original_url=address, title=name, owner_id=directory or "."
     )
 
 

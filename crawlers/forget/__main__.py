@@ -44,8 +44,7 @@ from crawlers.forget.removal import (
 class Traces:
     """What the store holds of one photo."""
 
-    rows: int = 0
-    """In tables of records, except those that say only that it is forgotten."""
+    rows: int = 0  # in tables of records, except those that say only that it is forgotten
     originals: int = 0
     facts: int = 0
     is_known: bool = False

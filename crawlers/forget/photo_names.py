@@ -20,8 +20,7 @@ _FLICKR_PATH = re.compile(r"/photos/[^/]+/(\d+)(/.*)?")
 class PhotoName:
     """The name of one photo: its key, or else the plain form of its page."""
 
-    text: str
-    """As it was given."""
+    text: str  # as it was given
     key: str | None = None
     page: str | None = None
 

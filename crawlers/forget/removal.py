@@ -26,8 +26,7 @@ from crawlers.windows.work_units import leases_folder, unit_name, unit_of
 
 Problems = list[str]
 
-COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")
-"""The columns of records that are read to find a photo."""
+COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")  # the columns of records that are read to find a photo
 
 
 def record_tables(store: Store) -> list[str]:

@@ -27,8 +27,7 @@ ALLOWED_HOSTS_SETTING = "SHUTTERPRINT_HOSTS"
 NAMES_KEPT_S = 300.0
 """How long an answer of the name service is used: a crawl may take days, and file hosts move meanwhile."""
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses whose last four bytes are an IPv4 address (RFC 6052)."""
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv6 addresses whose last four bytes are an IPv4 address (RFC 6052)
 
 
 class HostRefused(IgnoreRequest):

@@ -43,12 +43,9 @@ from crawlers.network.quota import CALLS_SPENT, Quota
 LIMITS_SETTING = "SHUTTERPRINT_LIMITS"
 """Setting: {folder, delay_s, retries, api_requests, file_requests, megabits_per_s, quota: [name, calls an hour]}."""
 
-KIND = "kind"
-"""Key of a request's meta: `api` or `file`."""
-WAITING_STAT = "shutterprint/waiting"
-"""Scrapy stat: until when (`time.time()`) the crawl waits, and for what."""
-PATIENCE = "patience"
-"""Key of a request's meta: how often, and by how many seconds in all, its server has put it off."""
+KIND = "kind"  # key of a request's meta: `api` or `file`
+WAITING_STAT = "shutterprint/waiting"  # Scrapy stat: until when (`time.time()`) the crawl waits, and for what
+PATIENCE = "patience"  # key of a request's meta: how often, and by how many seconds in all, its server has put it off
 
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
 HOST_WIDE_STATUSES = frozenset({429, 503})
@@ -71,8 +68,7 @@ LONGEST_RETRY_AFTER_S = 3600.0
 """A site that asks for a longer pause gets an hour; what fails then is tried again by the next crawl."""
 PATIENCE_TIMES, PATIENCE_S = 30, 2 * 3600.0
 """How often, and for how long in all, a server may put off one request before it counts as failed."""
-WORTH_SAYING_S = 3.0
-"""From here on a person watching wants to know what the crawl waits for."""
+WORTH_SAYING_S = 3.0  # from here on a person watching wants to know what the crawl waits for
 
 logger = logging.getLogger("crawlers.network.politeness")
 

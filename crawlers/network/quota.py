@@ -18,8 +18,7 @@ from corpus.text import unique_slug
 from crawlers.network.limits import SHORTEST_WAIT_S, Wait, locked, read_numbers, write_numbers
 
 HOUR_S = 3600.0
-BURST = 0.1
-"""Share of an hour's calls that may be made at once; a larger share leaves less for the steady pace."""
+BURST = 0.1  # share of an hour's calls that may be made at once; a larger share leaves less for the steady pace
 CALLS_SPENT = "the key's calls of this hour are spent"
 
 

@@ -48,8 +48,7 @@ class PhotoSpider(scrapy.Spider):
     source: str
     context: CrawlContext
     windows: WindowRunner
-    calls: Quota | None = None
-    """The calls of the site's key, where the site counts them."""
+    calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
     query = ""
     query_number = 0

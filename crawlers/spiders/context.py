@@ -26,20 +26,15 @@ class CrawlContext:
     site: Site | None
     """The source's section of the configuration where it is a photo site; None where no host is contacted."""
     share: WorkShare
-    door: Door
-    """The rules and cameras of today, with what the newest generation has learned of the cameras."""
-    fingerprint: str
-    """Digest of the rules of today; a window whose marker has another one is judged again."""
-    learned: str
-    """Digest of what was learned of the cameras."""
-    has_learned: bool
-    """Whether that differs from what the last complete crawl knew."""
+    door: Door  # the rules and cameras of today, with what the newest generation has learned of the cameras
+    fingerprint: str  # digest of the rules of today; a window whose marker has another one is judged again
+    learned: str  # digest of what was learned of the cameras
+    has_learned: bool  # whether that differs from what the last complete crawl knew
     markers: Markers
     units: UnitRunner
     started_at_s: float
     counts: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    """How many photos were refused for which reason."""
+    reasons: Counter[str] = field(default_factory=Counter)  # how many photos were refused for which reason
     problems: list[str] = field(default_factory=list)
     """What has failed other than a photo: where there is any, the crawl ends without a receipt."""
 

@@ -25,8 +25,7 @@ from crawlers.spiders.base import PhotoSpider
 from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.window_run import WindowRunner
 
-FILES_PER_WINDOW = 1000
-"""A window's records are written, and its files known, in one go."""
+FILES_PER_WINDOW = 1000  # a window's records are written, and its files known, in one go
 
 
 class FolderSpider(PhotoSpider):

@@ -73,8 +73,7 @@ class SlicedSpider(PhotoSpider):
     fault: Callable[[Answer, str | None], Fault | None]
     """Returns what an answer's error means, None for a good answer, given the Retry-After header."""
     shortest_slice_s: int
-    queries_overlap = False
-    """Whether several queries find the same upload."""
+    queries_overlap = False  # whether several queries find the same upload
 
     def queries(self) -> AsyncIterator[Query]:
         """Yield the queries to ask."""

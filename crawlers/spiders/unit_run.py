@@ -15,8 +15,7 @@ from corpus.storage import Store
 from crawlers.network.concurrency import in_thread, sleep
 from crawlers.windows.work_units import WorkShare, leases_folder, unit_name
 
-RETRY_EVERY_S = 2.0
-"""How often the lease of a unit that another process holds is tried again."""
+RETRY_EVERY_S = 2.0  # how often the lease of a unit that another process holds is tried again
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,7 @@ from crawlers.spiders.time_sliced import Listing, Probe, Query, SlicedSpider
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 
-SEARCH = "haswbstatement:P4082="
-"""How the text of a query by structured data begins; the camera's Wikidata id follows."""
+SEARCH = "haswbstatement:P4082="  # how the text of a query by structured data begins; the camera's Wikidata id follows
 
 Pages = dict[int, dict[str, Any]]
 

@@ -35,11 +35,9 @@ class WindowRunner:
     context: CrawlContext
     row_of: Callable[[ListedPhoto], Awaitable[Row]]
     """Turns a listed photo into its row, publishing its original where it is let in."""
-    at_once: int
-    """Photos in work at the same time."""
+    at_once: int  # photos in work at the same time
     refused_uploads: RefusedUploads | None = None
-    window: str = field(default="", init=False)
-    """The current window; `done` of its `total` photos have their row."""
+    window: str = field(default="", init=False)  # the current window; `done` of its `total` photos have their row
     total: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
 

@@ -34,8 +34,7 @@ from crawlers.windows.time_slices import period
 from crawlers.windows.work_units import leases_folder
 
 SLICED_SOURCES = ("flickr", "wikimedia")
-PLAIN_WIDTH = 1000
-"""Width in characters where the output is not a terminal, so that no line of a table is broken."""
+PLAIN_WIDTH = 1000  # width in characters where the output is not a terminal, so that no line of a table is broken
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ class SourceStatus:
     coverages: list[Coverage] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     """Windows that a crawl is working on, or that an interrupted crawl has left."""
-    leases: dict[str, str] = field(default_factory=dict)
-    """Units of work that a crawl has leased, each with its holder."""
+    leases: dict[str, str] = field(default_factory=dict)  # units of work that a crawl has leased, each with its holder
 
     @property
     def share(self) -> float | None:

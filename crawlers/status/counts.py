@@ -19,8 +19,7 @@ from corpus.errors import StorageError
 from corpus.storage import Store
 
 WITHOUT_CAMERA = "-"
-READ_AT_ONCE = 16
-"""Windows read at the same time: an object store takes 30 ms for each, however small."""
+READ_AT_ONCE = 16  # windows read at the same time: an object store takes 30 ms for each, however small
 BATCH_WINDOWS = 256
 
 COLUMNS = ("photo", "version", "state", "claimed_camera", "size_bytes", "reasons")
@@ -40,12 +39,9 @@ class Tally:
     refused: int = 0
     failed_transient: int = 0
     failed_final: int = 0
-    deleted: int = 0
-    """Stored, and since deleted at the site; their originals stay in the store."""
-    size_bytes: int = 0
-    """Size of all originals in the store."""
-    next_attempt: str | None = None
-    """When the first of the failed photos is tried again, ISO 8601, UTC."""
+    deleted: int = 0  # stored, and since deleted at the site; their originals stay in the store
+    size_bytes: int = 0  # size of all originals in the store
+    next_attempt: str | None = None  # when the first of the failed photos is tried again, ISO 8601, UTC
 
 
 @dataclass(frozen=True)
@@ -58,8 +54,7 @@ class Failure:
     http_status: int | None
     attempts: int
     failed_at: str | None
-    next_attempt: str | None
-    """None where it is not tried again."""
+    next_attempt: str | None  # None where it is not tried again
 
 
 @dataclass
@@ -67,15 +62,13 @@ class SourceCounts:
     """The counts of one source."""
 
     source: str
-    windows: list[dict[str, Any]] = field(default_factory=list)
-    """The `details` of every whole window's marker."""
+    windows: list[dict[str, Any]] = field(default_factory=list)  # the `details` of every whole window's marker
     cameras: dict[str, Tally] = field(default_factory=dict)
     refusals: dict[str, dict[str, int]] = field(default_factory=dict)
     """Photos by reason and camera; one with several reasons counts for each."""
     failures: list[Failure] = field(default_factory=list)
     """Sorted by the next attempt; those that are not tried again come last."""
-    query_cameras: dict[str, str] = field(default_factory=dict)
-    """The camera under which each query's photos were found."""
+    query_cameras: dict[str, str] = field(default_factory=dict)  # the camera under which each query's photos were found
     troubles: list[str] = field(default_factory=list)
 
 

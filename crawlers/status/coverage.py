@@ -18,13 +18,10 @@ class Coverage:
 
     query: str
     camera: str | None
-    is_asked: bool
-    """Whether the present configuration asks for it."""
+    is_asked: bool  # whether the present configuration asks for it
     windows: int
-    share: float
-    """Share of the period that is covered, 0 to 1."""
-    to_do: tuple[TimeSlice, ...]
-    """The parts of the period that are still open."""
+    share: float  # share of the period that is covered, 0 to 1
+    to_do: tuple[TimeSlice, ...]  # the parts of the period that are still open
 
     @property
     def to_do_days(self) -> float:

@@ -41,12 +41,9 @@ class ListedPhoto:
     site_height_px: int | None = None
     site_sha1: str | None = None
     size_bytes: int | None = None
-    reasons: tuple[str, ...] = ()
-    """Why the listing alone refuses it."""
-    error: str | None = None
-    """Why the site has no file of it though it lists it."""
-    attempts: int = 0
-    """How many crawls have tried to fetch it and failed."""
+    reasons: tuple[str, ...] = ()  # why the listing alone refuses it
+    error: str | None = None  # why the site has no file of it though it lists it
+    attempts: int = 0  # how many crawls have tried to fetch it and failed
 
 
 def stored(listed: ListedPhoto, original: str, data: bytes) -> Row:

@@ -22,11 +22,9 @@ SAID_BY_SITE = frozenset({"licence_not_allowed", "download_forbidden", "no_origi
 class WindowUpdate:
     """How a whole window is to be updated."""
 
-    kept: list[Row]
-    """Rows that stay, some of them with other reasons or another state."""
+    kept: list[Row]  # rows that stay, some of them with other reasons or another state
     to_fetch: list[ListedPhoto]
-    relist: bool = False
-    """Whether some refusals can only be judged again by a new listing."""
+    relist: bool = False  # whether some refusals can only be judged again by a new listing
 
 
 def rejudge(

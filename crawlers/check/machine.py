@@ -60,7 +60,8 @@ def check_storage(store: Store) -> Iterator[Finding]:
         return
     finally:
         if step != "written to":
-            _tidy(store, probe)
+            with suppress(Exception):  # that it cannot be removed is a finding already
+                store.remove(probe)
     yield Finding("ok", "storage", f"{store.url}: written, read, created exclusively, removed")
     if store.is_local:
         yield check_space(shutil.disk_usage(store.url).free)
@@ -113,8 +114,3 @@ def check_folder(configuration: Configuration) -> Finding:
     if matching:
         return Finding("ok", "folder", text)
     return Finding("FAIL", "folder", text, "look at sources.folder.pattern and layout, and whether the disk is mounted")
-
-
-def _tidy(store: Store, probe: str) -> None:
-    with suppress(Exception):  # that it cannot be removed is a finding already
-        store.remove(probe)

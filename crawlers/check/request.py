@@ -49,8 +49,6 @@ class CallPutOff(StageError):  # noqa: N818
 
 @dataclass(frozen=True)
 class _Answered:
-    """The outcome of a request: a body, or a sentence that says what went wrong."""
-
     body: bytes = b""
     fault: str = ""
     pause_s: float | None = None  # how long the host asks every client to wait
@@ -200,7 +198,6 @@ def _adapter(address: str) -> HTTPAdapter:
 
 
 def _at(address: str, ip: str) -> str:
-    """Return a URL with its host replaced by an IP address."""
     parts = urlsplit(address)
     host = f"[{ip}]" if ":" in ip else ip
     return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
@@ -215,7 +212,6 @@ def _sentence(error: BaseException) -> str:
 
 
 def _beneath(error: BaseException) -> Iterator[OSError]:
-    """Yield the system's errors that led to an error of a library."""
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         yield error
     for before in (error.__cause__, error.__context__, *error.args):

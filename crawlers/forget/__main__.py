@@ -119,7 +119,6 @@ def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[
 
 
 def _texts(given: argparse.Namespace) -> list[str]:
-    """Return the photos' names from the command line and the file."""
     texts = list(given.photos)
     if given.list_file is not None:
         try:

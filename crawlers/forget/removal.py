@@ -124,7 +124,6 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
 
 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:
-    """Rewrite one table without what it holds of photos; return the key of each row that changed."""
     rows = read_rows(store, path)
     stripped = apply_takedowns(rows, photos)
     changed = [str(row["photo"]) for row, after in zip(rows, stripped, strict=True) if row != after]

@@ -34,13 +34,8 @@ class HostRefused(IgnoreRequest):
     """The request goes to a host that may not be contacted; the text says why."""
 
 
-def is_allowed(url: str, patterns: Iterable[str]) -> bool:
-    """Whether `url` is HTTP(S) to a host that one of the shell-style `patterns` matches, case ignored."""
-    return url_refusal(url, patterns) is None
-
-
 def url_refusal(url: str, patterns: Iterable[str]) -> str | None:
-    """Return why a URL may not be requested, None where it may; `patterns` as for `is_allowed`."""
+    """Return why a URL may not be requested, None where it is HTTP(S) to a host that shell-style `patterns` match."""
     parts, patterns = urlsplit(url), tuple(patterns)
     if parts.scheme not in ("http", "https"):
         return f"addresses of scheme {parts.scheme} are not asked for, only http and https"
@@ -176,8 +171,6 @@ class PublicResolver:
 
 
 class _Collected:
-    """Collects the addresses of a resolution and passes them on together."""
-
     def __init__(
         self, done: Callable[[list[Any]], None], began: Callable[[Any], None] = lambda resolution: None
     ) -> None:

@@ -131,7 +131,6 @@ class _Queue:
             self.semaphore.release()
 
     def _try_start(self) -> Wait | None:
-        """Start a request where the host's limits and the key's quota allow it, or return how long to wait."""
         wait = self.limits.try_start(time.time())
         if wait is not None or self.quota is None:
             return wait
@@ -177,7 +176,7 @@ class Politeness:
             # MediaWiki's "maxlag" comes with status 200; paused before the slot is free, or the next one would not wait
             if wait_s > 0 and (asked_s is not None or response.status in HOST_WIDE_STATUSES):
                 self._queue(request).limits.pause_until(time.time() + wait_s)
-                self._wait(wait_s, f"{urlsplit(request.url).hostname} asked for a pause of {wait_s:.0f} s")
+                self._wait(wait_s, f"{_host(request)} asked for a pause of {wait_s:.0f} s")
         finally:
             self._free_slot(request, len(response.body))
         if not is_later:
@@ -185,7 +184,7 @@ class Politeness:
         is_patient = asked_s is not None or response.status == HTTPStatus.TOO_MANY_REQUESTS
         again = self._later(request, wait_s) if is_patient else self._again(request, wait_s)
         if again is not None:
-            self._say(request, f"HTTP {response.status}", wait_s)
+            logger.debug("HTTP %d from %s: asking again in %.0f s", response.status, _host(request), wait_s)
         return again or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
@@ -196,11 +195,11 @@ class Politeness:
             return None
         wait_s = pause_s(self._attempt(request))
         if (again := self._again(request, wait_s)) is not None:
-            self._say(request, type(exception).__name__, wait_s)
+            logger.debug("%s from %s: asking again in %.0f s", type(exception).__name__, _host(request), wait_s)
         return again
 
     def _queue(self, request: Request) -> _Queue:
-        host = urlsplit(request.url).hostname or ""
+        host = _host(request)
         kind: Literal["api", "file"] = "api" if request.meta.get(KIND) == "api" else "file"
         if (host, kind) not in self.queues:
             self.queues[host, kind] = _Queue(self.limits, host, kind, self._wait)
@@ -217,7 +216,6 @@ class Politeness:
         return int(request.meta.get("attempt", 0)) + 1
 
     def _again(self, request: Request, wait_s: float) -> Request | None:
-        """Return the next attempt after a failure, None after the last of `retries`."""
         attempt = self._attempt(request)
         return _repeated(request, wait_s, "attempt", attempt) if attempt <= self.limits["retries"] else None
 
@@ -234,12 +232,12 @@ class Politeness:
         self.crawler.stats.set_value(WAITING_STAT, (time.time() + wait_s, why))
         logger.log(logging.INFO if wait_s > LONGEST_PAUSE_S else logging.DEBUG, "%s; going on in %.0f s", why, wait_s)
 
-    def _say(self, request: Request, why: str, wait_s: float) -> None:
-        logger.debug("%s from %s: asking again in %.0f s", why, urlsplit(request.url).hostname, wait_s)
+
+def _host(request: Request) -> str:
+    return urlsplit(request.url).hostname or ""
 
 
 def _repeated(request: Request, wait_s: float, key: str, value: Any) -> Request:
-    """Return a copy of a request, to be sent after `wait_s`, with an entry of its meta replaced."""
     again: Request = request.copy()
     again.meta.update({key: value, "not_before_s": time.monotonic() + wait_s})
     return again

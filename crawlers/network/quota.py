@@ -45,7 +45,7 @@ class Quota:
     def try_take(self, now_s: float) -> Wait | None:
         """Count a call that is made now, or return how long to wait for one; `now_s`: `time.time()`."""
         with locked(self.path) as file:
-            tokens, at_s = self._filled(read_numbers(file, 2), _is_new(file), now_s)
+            tokens, at_s = self._filled(file, now_s)
             is_granted = tokens >= 1
             write_numbers(file, tokens - is_granted, at_s)
         if is_granted:
@@ -55,16 +55,14 @@ class Quota:
     def left(self, now_s: float) -> int:
         """Return how many calls may be made at once now; `now_s`: `time.time()`."""
         with locked(self.path) as file:
-            return int(self._filled(read_numbers(file, 2), _is_new(file), now_s)[0])
+            return int(self._filled(file, now_s)[0])
 
-    def _filled(self, was: list[float] | None, is_new: bool, now_s: float) -> tuple[float, float]:
+    def _filled(self, file: BinaryIO, now_s: float) -> tuple[float, float]:
         """Return the tokens in the bucket, and the time up to which what flowed in is counted among them."""
+        was = read_numbers(file, 2)
         if was is None:
+            is_new = file.seek(0, os.SEEK_END) == 0
             return (float(self.burst) if is_new else 0.0), now_s
         tokens, at_s = was
         flown_in = max(now_s - at_s, 0.0) * self.per_s
         return min(max(tokens, 0.0) + flown_in, float(self.burst)), min(max(at_s, now_s), now_s + HOUR_S)
-
-
-def _is_new(file: BinaryIO) -> bool:
-    return file.seek(0, os.SEEK_END) == 0

@@ -125,7 +125,11 @@ def onward(answer: Any) -> dict[str, str]:
     """
     if not isinstance(answer, Mapping) or not answer.get("continue"):
         return {}
-    parameters = {name: _parameter(value) for name, value in fields.mapping_at(answer, "continue").items()}
+    parameters = {
+        name: fields.text_or_none(value) or "" for name, value in fields.mapping_at(answer, "continue").items()
+    }
+    if "" in parameters.values():
+        raise WrongShape("the answer's `continue` holds a value that is no parameter")
     offset = fields.number_or_none(parameters.get("gsroffset"), fields.INT64_MAX)
     return {} if offset is not None and offset >= SEARCH_MAX else parameters
 
@@ -254,7 +258,6 @@ def _said(extended: Any, name: str) -> str | None:
 
 
 def _info(page: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the description of a page's present file, an empty mapping where there is none."""
     infos = page.get("imageinfo")
     first = infos[0] if isinstance(infos, list) and infos else None
     return first if isinstance(first, Mapping) else {}
@@ -292,10 +295,3 @@ def _is_set(page: Mapping[str, Any], name: str) -> bool:
 
 def _sha1(value: Any) -> str | None:
     return value.lower() if isinstance(value, str) and re.fullmatch("[0-9A-Fa-f]{40}", value) else None
-
-
-def _parameter(value: Any) -> str:
-    text = fields.text_or_none(value)
-    if text is None:
-        raise WrongShape("the answer's `continue` holds a value that is no parameter")
-    return text

@@ -21,7 +21,7 @@ from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError
 from corpus.receipts import publish_receipt
 from corpus.sections import Site
-from crawlers.network.concurrency import Every, in_thread
+from crawlers.network.concurrency import called_every, in_thread
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
 from crawlers.network.quota import Quota
@@ -105,7 +105,7 @@ class PhotoSpider(scrapy.Spider):
         progress = Progress(self.view, self.logger.info, is_terminal=Progress.is_watched())
         progress.start()
         try:
-            with Every(TICK_S, progress.tick):
+            with called_every(TICK_S, progress.tick):
                 await in_thread(context.markers.refresh)
                 await in_thread(self.sweep)
                 await self.windows.maintain_all()

@@ -107,17 +107,9 @@ def flickr_calls_left(configuration: Configuration, now_s: float) -> int | None:
 
 def as_tree(status: SourceStatus) -> dict[str, Any]:
     """Return a status as plain data; times are ISO 8601 in UTC, open time is in half-open intervals [from, to)."""
-    queries = [
-        {
-            "query": each.query,
-            "camera": each.camera,
-            "is_asked": each.is_asked,
-            "windows": each.windows,
-            "share": round(each.share, 6),
-            "to_do": [[iso_time(gap.start_s), iso_time(gap.end_s)] for gap in each.to_do],
-        }
-        for each in status.coverages
-    ]
+    queries = [asdict(each) | {"share": round(each.share, 6)} for each in status.coverages]
+    for query in queries:
+        query["to_do"] = [[iso_time(start_s), iso_time(end_s)] for start_s, end_s in query["to_do"]]
     counts = status.counts
     return {
         "windows": len(counts.windows),

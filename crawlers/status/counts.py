@@ -90,8 +90,6 @@ def count_windows(store: Store, source: str) -> SourceCounts:
 
 
 class _Uploads:
-    """Counts each upload once."""
-
     def __init__(self) -> None:
         # (rank of the state, camera, reasons) by a hash of photo and version; of a billion uploads, two might collide
         self.seen: dict[int, tuple[int, str, tuple[str, ...]]] = {}
@@ -106,7 +104,8 @@ class _Uploads:
         before = self.seen.get(key)
         camera = before[1] if before else row["claimed_camera"] or WITHOUT_CAMERA
         if state == "failed" and (before is None or before[0] == rank):
-            failure = _failure(row, camera, retry.get(row["photo"]))
+            what = {name: row[name] for name in FAILURE_COLUMNS}
+            failure = Failure(photo=row["photo"], camera=camera, next_attempt=retry.get(row["photo"]), **what)
             if key not in self.failures or self.failures[key].next_attempt is None:
                 self.failures[key] = failure
         if before is not None and before[0] >= rank:
@@ -142,18 +141,6 @@ class _Uploads:
         counts.cameras = dict(sorted(tallies.items()))
         counts.refusals = {reason: dict(sorted(refusals[reason].items())) for reason in sorted(refusals)}
         counts.failures = sorted(self.failures.values(), key=lambda each: (each.next_attempt or "~", each.photo))
-
-
-def _failure(row: Row, camera: str, next_attempt: str | None) -> Failure:
-    return Failure(
-        photo=str(row["photo"]),
-        camera=camera,
-        error=str(row["error"] or ""),
-        http_status=row["http_status"],
-        attempts=row["attempts"] or 1,
-        failed_at=row["failed_at"],
-        next_attempt=next_attempt,
-    )
 
 
 Window = tuple[dict[str, Any], dict[str, str], list[Row]]

@@ -97,7 +97,6 @@ def apply_listing(
 
 
 def _may_change(row: Row, listed: ListedPhoto, are_rules_new: bool) -> bool:
-    """Whether a new listing of the same upload may change its row."""
     if row["state"] == "deleted":  # it is back
         return True
     reasons = frozenset(row["reasons"] or ())

@@ -117,7 +117,8 @@ class Walk:
 
 def window_name(time_slice: TimeSlice, query: str) -> str:
     """Return the name of a window, which sorts by time, is safe as a path and is unique to the query and slice."""
-    return f"{_stamp(time_slice.start_s)}_{_stamp(time_slice.end_s)}{query_ending(query)}"
+    start, end = (datetime.fromtimestamp(time_s, UTC).strftime("%Y%m%dT%H%M%SZ") for time_s in time_slice)
+    return f"{start}_{end}{query_ending(query)}"
 
 
 def query_ending(query: str) -> str:
@@ -152,7 +153,3 @@ def period(section: Site, key: str, now_s: float) -> TimeSlice:
 def start_of_hour(time_s: float) -> int:
     """Return the last full hour, so that a second crawl within the hour finds nothing new to ask for."""
     return int(time_s) // 3600 * 3600
-
-
-def _stamp(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y%m%dT%H%M%SZ")

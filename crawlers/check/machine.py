@@ -21,8 +21,7 @@ from crawlers.folder.layouts import LAYOUTS
 from crawlers.network.limits import limits_folder, locked
 
 SPACE_SCARCE_BYTES = 10 << 30  # a night's crawl may bring some thousands of originals of a few MB each
-FILES_LOOKED_AT = 200_000
-"""At most so many files are counted, or a large tree takes minutes: a hard disk lists some ten thousand a second."""
+FILES_LOOKED_AT = 200_000  # more would take minutes: a disk lists some ten thousand a second
 
 
 def check_contact(configuration: Configuration, *, is_needed: bool) -> Finding:

@@ -115,12 +115,16 @@ class Caller:
             if (refusal := address_refusal(sorted(found), self.hosts)) is not None:
                 return _Answered(fault=refusal)
             usable = sorted((ip for ip in found if is_open(ip, self.hosts)), key=lambda ip: ":" in ip)  # IPv4 first
+            tls_host = (
+                parts.hostname or ""
+            )  # its certificate is asked for, although the connection goes to an IP address
+            adapter = _PinnedAdapter(tls_host) if parts.scheme == "https" else HTTPAdapter(max_retries=0)
             for ip in usable[:-1]:
                 try:
-                    return self._send(_at(address, ip), _adapter(address), {})
+                    return self._send(_at(address, ip), adapter, {})
                 except requests.ConnectionError:
                     continue
-            return self._send(_at(address, usable[-1]), _adapter(address), {})
+            return self._send(_at(address, usable[-1]), adapter, {})
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the address and so the key
             return _Answered(fault=_sentence(error))
 
@@ -190,11 +194,6 @@ class _PinnedAdapter(HTTPAdapter):
 def _put_off(wait: Wait) -> CallPutOff:
     when = f"in {wait.seconds:.0f} s" if wait.seconds >= 1 else "later"
     return CallPutOff(f"not asked: {wait.reason}; ask again {when}")
-
-
-def _adapter(address: str) -> HTTPAdapter:
-    parts = urlsplit(address)
-    return _PinnedAdapter(parts.hostname or "") if parts.scheme == "https" else HTTPAdapter(max_retries=0)
 
 
 def _at(address: str, ip: str) -> str:

@@ -129,10 +129,7 @@ def _through(parts: list[str], places: set[int]) -> set[int]:
 
 
 def _within(root: Path, address: str) -> Path:
-    """Return the path that an address leads to, without links.
-
-    Raises FileRefused where that is outside of `root`, OSError for loops of links and for what does not exist.
-    """
+    """Return an address's path without links; raises FileRefused outside of `root`, OSError for loops and no file."""
     path = Path(os.path.realpath(_path(root, address), strict=True))
     if not path.is_relative_to(root):
         raise FileRefused("leads out of the folder; copy it there instead of linking to it")

@@ -37,10 +37,7 @@ def listed_file(address: str) -> ListedPhoto:
 
 
 def readable(address: str) -> str:
-    """Return the path that an address stands for as people read it; distinct paths stay distinct.
-
-    Control characters are escaped.
-    """
+    """Return the path of an address as people read it, control characters escaped; distinct paths stay distinct."""
     text = os.fsdecode(unquote_to_bytes(address))
     text = re.sub(r"[\\\x00-\x1f\x7f]", lambda character: character[0].encode("unicode_escape").decode(), text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -45,8 +45,7 @@ class Layout:
     """How a collection names its files."""
 
     pattern: str  # glob of the files that are read where the configuration gives none
-    expression: re.Pattern[str]
-    """Must match the whole path; its groups `camera` and `device`, where it has them, name these."""
+    expression: re.Pattern[str]  # matches the whole path; groups `camera` and `device` name these
     label: Literal["exif", "path"]  # whether EXIF or the path names a photograph's camera
     example: str  # a path that fits, shown to a person whose path does not
     names: Mapping[str, str] = field(default_factory=dict)  # the collection's own names of cameras → catalogue keys

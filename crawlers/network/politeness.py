@@ -23,15 +23,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from scrapy import Request
+from scrapy import Request, exceptions
 from scrapy.crawler import Crawler
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
-)
 from scrapy.http import Response
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
@@ -50,11 +43,11 @@ PATIENCE = "patience"  # key of a request's meta: how often, and by how many sec
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
 HOST_WIDE_STATUSES = frozenset({429, 503})
 TRANSIENT_ERRORS = (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
+    exceptions.CannotResolveHostError,
+    exceptions.DownloadConnectionRefusedError,
+    exceptions.DownloadFailedError,
+    exceptions.DownloadTimeoutError,
+    exceptions.ResponseDataLossError,
     ConnectError,
     ConnectionDone,
     ConnectionLost,
@@ -62,12 +55,9 @@ TRANSIENT_ERRORS = (
 )
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-TRANSFER = "transfer"
-"""Key of a request's meta, for originals: its `download.transfer.Transfer`, fed by the spider as the bytes arrive."""
-LONGEST_RETRY_AFTER_S = 3600.0
-"""A site that asks for a longer pause gets an hour; what fails then is tried again by the next crawl."""
-PATIENCE_TIMES, PATIENCE_S = 30, 2 * 3600.0
-"""How often, and for how long in all, a server may put off one request before it counts as failed."""
+TRANSFER = "transfer"  # key of an original's meta: its `download.transfer.Transfer`, fed by the spider
+LONGEST_RETRY_AFTER_S = 3600.0  # what a longer pause makes fail is tried again by the next crawl
+PATIENCE_TIMES, PATIENCE_S = 30, 2 * 3600.0  # how often and long a server may put off a request
 WORTH_SAYING_S = 3.0  # from here on a person watching wants to know what the crawl waits for
 
 logger = logging.getLogger("crawlers.network.politeness")

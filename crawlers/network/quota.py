@@ -28,10 +28,7 @@ def quota_name(key: str) -> str:
 
 
 class Quota:
-    """The calls of one key: at most `per_hour` in any sliding hour.
-
-    Raises ValueError for fewer than 2, ConfigurationError where the folder cannot be used.
-    """
+    """At most `per_hour` calls of a key in any sliding hour; ValueError below 2, ConfigurationError as for `locked`."""
 
     def __init__(self, folder: Path, name: str, per_hour: int) -> None:
         if per_hour < 2:

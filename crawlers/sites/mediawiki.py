@@ -23,8 +23,7 @@ from crawlers.windows.time_slices import TimeSlice
 
 MEMBERS_MAX = 500  # members per request, for clients without special rights
 DESCRIBED_MAX = 50  # files with their properties per request
-SEARCH_MAX = 10_000
-"""Results of one search that can be fetched: CirrusSearch rejects larger offsets (its MAX_OFFSET_LIMIT)."""
+SEARCH_MAX = 10_000  # results of a search that can be fetched: CirrusSearch's MAX_OFFSET_LIMIT
 MAXLAG_S = 5  # the lag that Wikimedia recommends for bots that are not in a hurry
 MAXLAG_PAUSE_S = 5.0
 FILE_NAMESPACE = 6
@@ -33,8 +32,7 @@ SHORTEST_SLICE_S = 60  # a tool can upload hundreds of files in a minute; these 
 RETRY_CODES = frozenset(
     {"maxlag", "ratelimited", "readonly", "timeout", "cirrussearch-backend-error", "cirrussearch-too-busy-error"}
 )
-INTERNAL_ERRORS = "internal_api_error_"
-"""Prefix of the codes of exceptions inside the wiki; the exception's class follows."""
+INTERNAL_ERRORS = "internal_api_error_"  # how codes of exceptions inside the wiki begin; the class follows
 SKIP_CODES = frozenset({"invalidcategory", "invalidtitle"})
 
 _COMMON = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}

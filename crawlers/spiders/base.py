@@ -35,8 +35,7 @@ from crawlers.windows.work_units import parse_work_share
 TICK_S = 0.5
 DAY_S = 86400.0
 
-COUNTS = ("windows", "found", "stored", "refused", "failed", "deleted", "capped", "bytes")
-"""What the receipt says of every crawl."""
+COUNTS = ("windows", "found", "stored", "refused", "failed", "deleted", "capped", "bytes")  # in receipts
 
 CHATTY_LOGGERS = ("scrapy.addons", "scrapy.middleware", "scrapy.crawler", "scrapy.extensions", "scrapy.core.engine")
 """What they say at level INFO is a screenful of class names."""

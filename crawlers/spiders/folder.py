@@ -64,10 +64,7 @@ class FolderSpider(PhotoSpider):
         return {"unmatched": self.context.counts["unmatched"]}
 
     def _directories(self) -> dict[str, dict[str, State]]:
-        """Return the states of the files that fit the pattern by directory and name, both as in an address (`%20`).
-
-        Counts the others as `unmatched`.
-        """
+        """Return the states of files that fit the pattern by directory and name; count the others as `unmatched`."""
         directories: defaultdict[str, dict[str, State]] = defaultdict(dict)
         unmatched = 0
         try:
@@ -131,8 +128,4 @@ class FolderSpider(PhotoSpider):
     def _windows(self, directory: str, *, of_this_layout: bool) -> dict[str, dict[str, Any]]:
         markers = self.context.markers
         windows = {window: markers.all[window]["details"] for window in markers.windows_of(directory)}
-        return {
-            window: details
-            for window, details in windows.items()
-            if (details["layout"] == self.layout) == of_this_layout
-        }
+        return {window: each for window, each in windows.items() if (each["layout"] == self.layout) == of_this_layout}

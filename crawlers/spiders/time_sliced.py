@@ -32,17 +32,7 @@ from crawlers.windows.markers import Marker
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.refused_uploads import RefusedUploads
 from crawlers.windows.rejudge import apply_listing
-from crawlers.windows.time_slices import (
-    Step,
-    TimeSlice,
-    Walk,
-    parse_time,
-    period,
-    query_ending,
-    start_of_hour,
-    window_name,
-    years,
-)
+from crawlers.windows.time_slices import Step, TimeSlice, Walk, period, query_ending, start_of_hour, window_name, years
 from crawlers.windows.work_units import unit_of
 
 DAY_S = 86400
@@ -70,8 +60,7 @@ class Probe:
 class SlicedSpider(PhotoSpider):
     """Base of the spiders that ask an API for slices of time: each implements `queries` to `gone`."""
 
-    fault: Callable[[Answer, str | None], Fault | None]
-    """Returns what an answer's error means, None for a good answer, given the Retry-After header."""
+    fault: Callable[[Answer, str | None], Fault | None]  # of an answer and its Retry-After header; None: no error
     shortest_slice_s: int
     queries_overlap = False  # whether several queries find the same upload
 
@@ -98,8 +87,6 @@ class SlicedSpider(PhotoSpider):
         if url_refusal(site.api_url, site.hosts) is not None:
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
         self.period = period(site, key, context.started_at_s)
-        if site.until is not None and parse_time(f"{key}.until", site.until) <= self.period.start_s:
-            raise ConfigurationError(f"{key}.until: {site.until} is not later than since, {site.since}")
         store, crawl = context.store, context.configuration.crawl
         refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)

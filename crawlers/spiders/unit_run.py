@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from corpus.errors import StageError
 from corpus.leases import HeldLease, held
 from corpus.storage import Store
+from corpus.text import unique_slug
 from crawlers.network.concurrency import in_thread, sleep
-from crawlers.windows.work_units import WorkShare, leases_folder, unit_name
+from crawlers.windows.work_units import WorkShare, leases_folder
 
 RETRY_EVERY_S = 2.0  # how often the lease of a unit that another process holds is tried again
 
@@ -39,7 +40,9 @@ class UnitRunner:
         if not self.share.has(unit):
             return
         with_lease = ExitStack()  # taking and releasing a lease block, so each happens in a thread
-        lease = await in_thread(with_lease.enter_context, held(self.store, leases_folder(self.source), unit_name(unit)))
+        lease = await in_thread(
+            with_lease.enter_context, held(self.store, leases_folder(self.source), unique_slug(unit))
+        )
         if lease is None:
             self.postponed.append((unit, work))
             return

@@ -43,8 +43,7 @@ class SourceStatus:
 
     counts: SourceCounts
     coverages: list[Coverage] = field(default_factory=list)
-    unfinished: list[str] = field(default_factory=list)
-    """Windows that a crawl is working on, or that an interrupted crawl has left."""
+    unfinished: list[str] = field(default_factory=list)  # windows in work, or left by an interrupted crawl
     leases: dict[str, str] = field(default_factory=dict)  # units of work that a crawl has leased, each with its holder
 
     @property
@@ -181,7 +180,7 @@ def _query_table(found: Iterable[Coverage]) -> Table:
             escaped(each.camera or "-"),
             f"{each.windows:,}",
             _percent(each.share),
-            f"{each.to_do_days:,.1f}",
+            f"{sum(gap.end_s - gap.start_s for gap in each.to_do) / 86400:,.1f}",
             f"{len(each.to_do):,}",
             first,
         )

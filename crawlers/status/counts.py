@@ -64,10 +64,8 @@ class SourceCounts:
     source: str
     windows: list[dict[str, Any]] = field(default_factory=list)  # the `details` of every whole window's marker
     cameras: dict[str, Tally] = field(default_factory=dict)
-    refusals: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Photos by reason and camera; one with several reasons counts for each."""
-    failures: list[Failure] = field(default_factory=list)
-    """Sorted by the next attempt; those that are not tried again come last."""
+    refusals: dict[str, dict[str, int]] = field(default_factory=dict)  # by reason and camera; photos may have several
+    failures: list[Failure] = field(default_factory=list)  # by the next attempt; final ones last
     query_cameras: dict[str, str] = field(default_factory=dict)  # the camera under which each query's photos were found
     troubles: list[str] = field(default_factory=list)
 
@@ -143,8 +141,7 @@ class _Uploads:
         counts.failures = sorted(self.failures.values(), key=lambda each: (each.next_attempt or "~", each.photo))
 
 
-Window = tuple[dict[str, Any], dict[str, str], list[Row]]
-"""A window's details, when each failed photo is tried again, and its rows."""
+Window = tuple[dict[str, Any], dict[str, str], list[Row]]  # details, when each failed photo is retried, rows
 
 
 def _windows(store: Store, source: str) -> Iterator[tuple[str, Window | str | None]]:
@@ -181,5 +178,4 @@ def _rows(data: bytes) -> list[Row]:
 
 
 def _columns(file: pq.ParquetFile, names: Sequence[str]) -> list[Row]:
-    rows: list[Row] = file.read(list(names), use_threads=False).to_pylist()
-    return rows
+    return list(file.read(list(names), use_threads=False).to_pylist())

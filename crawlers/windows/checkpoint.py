@@ -17,8 +17,7 @@ from crawlers.windows.records import Row, read_rows, table
 ROWS_A_PART = 50  # headers asked for again after a crash, at most, beside those in work
 DETAILS = "details.json"
 NEEDED_S = 30 * 86400  # rows of this age will not be asked for any more: their query, or their files, are gone
-CLEARED_S = 86400
-"""What has stood so long beside a whole window does not belong to another process that is listing it anew."""
+CLEARED_S = 86400  # older ones beside a whole window are not of a process that is listing it anew
 
 
 def folder(source: str) -> str:

@@ -93,8 +93,7 @@ def read_rows(store: Store, path: str) -> list[Row]:
 
     Raises StorageError where there is no such table, ValueError where it has other columns.
     """
-    rows: list[Row] = with_schema(store.read_table(path), RECORD).to_pylist()
-    return rows
+    return list(with_schema(store.read_table(path), RECORD).to_pylist())
 
 
 def _row(listed: ListedPhoto, **outcome: Any) -> Row:

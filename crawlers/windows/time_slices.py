@@ -127,10 +127,7 @@ def query_ending(query: str) -> str:
 
 
 def parse_time(key: str, text: str) -> int:
-    """Return an ISO date or time (UTC unless it says otherwise) as seconds since 1970.
-
-    Raises ConfigurationError naming `key`, the path in `pipelines.yaml`.
-    """
+    """Return an ISO time (UTC unless it says otherwise) as seconds since 1970; ConfigurationError names `key`."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -146,6 +143,8 @@ def period(section: Site, key: str, now_s: float) -> TimeSlice:
     since_s, until_s = parse_time(f"{key}.since", section.since), start_of_hour(now_s)
     if section.until is not None:
         wanted_s = parse_time(f"{key}.until", section.until)
+        if wanted_s <= since_s:
+            raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
         until_s = wanted_s if wanted_s <= now_s else until_s
     return TimeSlice(since_s, max(since_s, until_s))
 

@@ -115,10 +115,7 @@ class Caller:
             if (refusal := address_refusal(sorted(found), self.hosts)) is not None:
                 return _Answered(fault=refusal)
             usable = sorted((ip for ip in found if is_open(ip, self.hosts)), key=lambda ip: ":" in ip)  # IPv4 first
-            tls_host = (
-                parts.hostname or ""
-            )  # its certificate is asked for, although the connection goes to an IP address
-            adapter = _PinnedAdapter(tls_host) if parts.scheme == "https" else HTTPAdapter(max_retries=0)
+            adapter = _PinnedAdapter(parts.hostname or "") if parts.scheme == "https" else HTTPAdapter(max_retries=0)
             for ip in usable[:-1]:
                 try:
                     return self._send(_at(address, ip), adapter, {})

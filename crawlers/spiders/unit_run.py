@@ -40,9 +40,8 @@ class UnitRunner:
         if not self.share.has(unit):
             return
         with_lease = ExitStack()  # taking and releasing a lease block, so each happens in a thread
-        lease = await in_thread(
-            with_lease.enter_context, held(self.store, leases_folder(self.source), unique_slug(unit))
-        )
+        leases, name = leases_folder(self.source), unique_slug(unit)
+        lease = await in_thread(with_lease.enter_context, held(self.store, leases, name))
         if lease is None:
             self.postponed.append((unit, work))
             return

@@ -10,10 +10,7 @@ COMMANDS_MODULE = "crawlers.commands"
 DOWNLOAD_VERIFY_CERTIFICATES = True  # Scrapy's default accepts any certificate
 
 # Retries, pauses and limits per host are one concern: the second middleware.
-DOWNLOADER_MIDDLEWARES = {
-    "crawlers.network.hosts.AllowedHosts": 20,
-    "crawlers.network.politeness.Politeness": 890,
-}
+DOWNLOADER_MIDDLEWARES = {"crawlers.network.hosts.AllowedHosts": 20, "crawlers.network.politeness.Politeness": 890}
 # Scrapy's own lists without what is not used here: it loads whatever they name, even if it is switched off, and a
 # remote control, cookies and robots.txt cost a quarter of a second and 20 MB. The spiders use documented APIs and the
 # files that these name, as the sites' terms provide for; robots.txt is for crawlers that follow links.

@@ -33,8 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in SOURCES:
             raise ConfigurationError(f"{name}: is not a source; there are {', '.join(SOURCES)}")
     configuration, key = configuration_of(given), os.environ.get(KEY_VARIABLE, "").strip()
+    contact, folder = configuration.crawl.contact.strip(), configuration.sources.folder.path
+    in_use = [source for source, mark in zip(SOURCES, (key, contact, folder), strict=True) if mark]
     is_well = True
-    for finding in findings(configuration, given.sources or _in_use(configuration, key), key):
+    for finding in findings(configuration, given.sources or in_use, key):
         print(redacted(finding_line(finding), key), flush=True)  # a finding may quote what a site has answered
         is_well &= finding.status != "FAIL"
     return 0 if is_well else 1
@@ -54,15 +56,6 @@ def findings(configuration: Configuration, sources: Sequence[str], key: str) -> 
         yield from check_wikimedia(configuration)
     if "folder" in sources:
         yield check_folder(configuration)
-
-
-def _in_use(configuration: Configuration, key: str) -> list[str]:
-    is_used = {
-        "flickr": bool(key),
-        "wikimedia": bool(configuration.crawl.contact.strip()),
-        "folder": bool(configuration.sources.folder.path),
-    }
-    return [source for source in SOURCES if is_used[source]]
 
 
 if __name__ == "__main__":

@@ -20,10 +20,8 @@ from crawlers.folder.files import fits, walk
 from crawlers.folder.layouts import LAYOUTS
 from crawlers.network.limits import limits_folder, locked
 
-SPACE_SCARCE_BYTES = 10 << 30
-"""A night's crawl may bring some thousands of originals of a few MB each."""
-FILES_LOOKED_AT = 200_000
-"""At most so many files are counted, or a large tree takes minutes: a hard disk lists some ten thousand a second."""
+SPACE_SCARCE_BYTES = 10 << 30  # a night's crawl may bring some thousands of originals of a few MB each
+FILES_LOOKED_AT = 200_000  # more would take minutes: a disk lists some ten thousand a second
 
 
 def check_contact(configuration: Configuration, *, is_needed: bool) -> Finding:
@@ -61,7 +59,8 @@ def check_storage(store: Store) -> Iterator[Finding]:
         return
     finally:
         if step != "written to":
-            _tidy(store, probe)
+            with suppress(Exception):  # that it cannot be removed is a finding already
+                store.remove(probe)
     yield Finding("ok", "storage", f"{store.url}: written, read, created exclusively, removed")
     if store.is_local:
         yield check_space(shutil.disk_usage(store.url).free)
@@ -114,8 +113,3 @@ def check_folder(configuration: Configuration) -> Finding:
     if matching:
         return Finding("ok", "folder", text)
     return Finding("FAIL", "folder", text, "look at sources.folder.pattern and layout, and whether the disk is mounted")
-
-
-def _tidy(store: Store, probe: str) -> None:
-    with suppress(Exception):  # that it cannot be removed is a finding already
-        store.remove(probe)

@@ -34,11 +34,9 @@ from crawlers.network.redaction import redacted
 
 ANSWER_MAX_BYTES = 4 << 20
 PIECE_BYTES = 1 << 16
-SAID_MAX = 120
-"""Characters shown of an answer that is not JSON."""
+SAID_MAX = 120  # characters shown of an answer that is not JSON
 TIMEOUT_S = 15.0
-CONNECT_TIMEOUT_S = 5.0
-"""For each address of a host, so that a dead one leaves time for the next."""
+CONNECT_TIMEOUT_S = 5.0  # for each address of a host, so that a dead one leaves time for the next
 
 
 class CallFailed(StageError):  # noqa: N818 - it says what happened
@@ -51,12 +49,9 @@ class CallPutOff(StageError):  # noqa: N818
 
 @dataclass(frozen=True)
 class _Answered:
-    """The outcome of a request: a body, or a sentence that says what went wrong."""
-
     body: bytes = b""
     fault: str = ""
-    pause_s: float | None = None
-    """How long the host asks every client to wait."""
+    pause_s: float | None = None  # how long the host asks every client to wait
 
 
 @dataclass(frozen=True)
@@ -120,12 +115,13 @@ class Caller:
             if (refusal := address_refusal(sorted(found), self.hosts)) is not None:
                 return _Answered(fault=refusal)
             usable = sorted((ip for ip in found if is_open(ip, self.hosts)), key=lambda ip: ":" in ip)  # IPv4 first
+            adapter = _PinnedAdapter(parts.hostname or "") if parts.scheme == "https" else HTTPAdapter(max_retries=0)
             for ip in usable[:-1]:
                 try:
-                    return self._send(_at(address, ip), _adapter(address), {})
+                    return self._send(_at(address, ip), adapter, {})
                 except requests.ConnectionError:
                     continue
-            return self._send(_at(address, usable[-1]), _adapter(address), {})
+            return self._send(_at(address, usable[-1]), adapter, {})
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the address and so the key
             return _Answered(fault=_sentence(error))
 
@@ -197,13 +193,7 @@ def _put_off(wait: Wait) -> CallPutOff:
     return CallPutOff(f"not asked: {wait.reason}; ask again {when}")
 
 
-def _adapter(address: str) -> HTTPAdapter:
-    parts = urlsplit(address)
-    return _PinnedAdapter(parts.hostname or "") if parts.scheme == "https" else HTTPAdapter(max_retries=0)
-
-
 def _at(address: str, ip: str) -> str:
-    """Return a URL with its host replaced by an IP address."""
     parts = urlsplit(address)
     host = f"[{ip}]" if ":" in ip else ip
     return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
@@ -218,7 +208,6 @@ def _sentence(error: BaseException) -> str:
 
 
 def _beneath(error: BaseException) -> Iterator[OSError]:
-    """Yield the system's errors that led to an error of a library."""
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         yield error
     for before in (error.__cause__, error.__context__, *error.args):

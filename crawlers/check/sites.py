@@ -32,9 +32,7 @@ def check_flickr(configuration: Configuration, key: str) -> Iterator[Finding]:
         yield Finding("FAIL", "flickr key", "FLICKR_API_KEY is not set", "put your key into the environment")
         return
     quota = (quota_name(key), flickr.CALLS_PER_HOUR)
-    answer = yield from _asked(
-        configuration, "flickr", section, flickr.licences_parameters(key), flickr.fault, key, quota
-    )
+    answer = yield from _asked(configuration, "flickr", flickr.licences_parameters(key), flickr.fault, key, quota)
     if answer is None:
         return
     try:
@@ -47,10 +45,8 @@ def check_flickr(configuration: Configuration, key: str) -> Iterator[Finding]:
         if licence in names:
             yield Finding("ok", "flickr licences", f"{licence}: {names[licence][0]}")
         else:
-            known = ", ".join(names)
-            yield Finding(
-                "FAIL", "flickr licences", f"{licence}: the site has {known}", "correct sources.flickr.licences"
-            )
+            text = f"{licence}: the site has {', '.join(names)}"
+            yield Finding("FAIL", "flickr licences", text, "correct sources.flickr.licences")
     for licence in sorted(names.keys() - set(section.licences), key=lambda name: (len(name), name)):
         yield Finding("note", "flickr licences", f"{licence}: {names[licence][0]}: not taken")
 
@@ -61,16 +57,14 @@ def check_wikimedia(configuration: Configuration) -> Iterator[Finding]:
     yield from _cameras(configuration, "wikimedia", "a category", lambda camera: camera.commons)
     if section.structured_search:
         yield from _cameras(configuration, "wikimedia", "a Wikidata id to search by", lambda camera: camera.wikidata)
-    parameters = {"meta": "siteinfo", "siprop": "general|dbrepllag"}
-    answer = yield from _wiki_asked(configuration, parameters)
+    answer = yield from _wiki_asked(configuration, {"meta": "siteinfo", "siprop": "general|dbrepllag"})
     if answer is None:
         return
     try:
         yield from _wiki(section.api_url, answer)
     except WrongShape as wrong:
-        yield Finding(
-            "FAIL", "wikimedia site", str(wrong), "look whether sources.wikimedia.api_url is a wiki's api.php"
-        )
+        cure = "look whether sources.wikimedia.api_url is a wiki's api.php"
+        yield Finding("FAIL", "wikimedia site", str(wrong), cure)
         return
     wanted = "sources.wikimedia.categories"
     roots = {f"Category:{name.removeprefix('Category:')}": wanted for name in section.categories}
@@ -92,7 +86,6 @@ def check_wikimedia(configuration: Configuration) -> Iterator[Finding]:
 def _cameras(
     configuration: Configuration, source: str, thing: str, place: Callable[[Any], str | None]
 ) -> Iterator[Finding]:
-    """Yield for which of the chosen cameras a crawl asks the source, and for which not."""
     cameras = configuration.chosen.cameras
     without = [camera.key for camera in cameras if not place(camera)]
     if len(without) < len(cameras):
@@ -147,20 +140,19 @@ def _category(title: str, where: str, page: Mapping[str, Any]) -> Finding:
 def _wiki_asked(configuration: Configuration, parameters: dict[str, str]) -> Generator[Finding, None, Any]:
     # no maxlag: the wiki shall say how far behind it is instead of refusing the call
     parameters = {"action": "query", "format": "json", "formatversion": "2"} | parameters
-    section = configuration.sources.wikimedia
-    return (yield from _asked(configuration, "wikimedia", section, parameters, mediawiki.fault))
+    return (yield from _asked(configuration, "wikimedia", parameters, mediawiki.fault))
 
 
 def _asked(
     configuration: Configuration,
     source: str,
-    section: Site,
     parameters: Mapping[str, str],
     fault: Callable[[Any], Fault | None],
     key: str = "",
     quota: tuple[str, int] | None = None,
 ) -> Generator[Finding, None, Any]:
     """Return a good answer; without one, yield the finding that says why and return None."""
+    section: Site = getattr(configuration.sources, source)
     host, subject = urlsplit(section.api_url).hostname or "", f"{source} site"
     if not configuration.crawl.contact.strip():  # nor do crawls start without one
         yield Finding("FAIL", subject, "not asked: crawl.contact is empty", "set it to your address or page")

@@ -15,8 +15,6 @@ import pyarrow as pa
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError
 from twisted.internet import tcp
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from corpus.errors import ShutterprintError
 from crawlers.network.redaction import redacted
@@ -59,11 +57,7 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
             if started.done() and not started.cancelled() and (error := started.exception()) is not None:
                 errors.append(error)
         else:  # a Deferred, on every reactor but asyncio's
-
-            def add_error(failure: Failure) -> None:
-                errors.append(cast(BaseException, failure.value))
-
-            cast("Deferred[Any]", started).addErrback(add_error)
+            cast(Any, started).addErrback(lambda failure: errors.append(failure.value))
             self.crawler_process.start()
         if not errors:
             self.exitcode = 0 if getattr(crawler.spider, "has_succeeded", False) else 1

@@ -23,30 +23,18 @@ from crawlers.vetting.door import Accepted, Door, MoreNeeded, Refused, Verdict
 from crawlers.windows.records import ListedPhoto
 from forensics.jpeg.segments import describe_foreign
 
-DECISIONS_KEPT = 50
-"""The latest photos of one camera's query that tell how many of the next will be refused: queries differ, and change
-slowly."""
+DECISIONS_KEPT = 50  # latest photos of a query, which tell how many of the next will be refused
 WHOLE_BELOW = 0.10
 """Share refused below which files are asked for whole: a second request costs a round trip, some 0.1 s or as much as
 400 KB of a fast connection; a response stopped too late costs about as much, but only for photos that are refused."""
-SMALL_HEADERS = 2
-"""A file of at most this many first ranges is asked for whole: there is nothing to save."""
-PARTS_MAX = 8
-"""Ranges of one file, at most: a server that sends less than asked for each time is asked for the whole file."""
+SMALL_HEADERS = 2  # a file of at most this many first ranges is asked for whole: there is nothing to save
+PARTS_MAX = 8  # ranges of one file; a server that sends less each time is asked for the whole file
 ERROR_MAX_CHARACTERS = 500
-PAGE_START_BYTES = 512
-"""How much of a response is looked at to tell whether it is a page."""
+PAGE_START_BYTES = 512  # how much of a response is looked at to tell whether it is a page
 NOT_IN_TEXT = frozenset(range(32)) - frozenset(b"\t\n\f\r\x1b")
 UTF_16_STARTS = (b"\xff\xfe", b"\xfe\xff")
 FINAL_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """These say that there is no such file. With others (401, 403, 418 …) hosts refuse a machine, for a day or so."""
-
-
-@dataclass(frozen=True)
-class Original:
-    """A whole file, as served."""
-
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -70,10 +58,6 @@ class _RangesUnusable(Exception):  # noqa: N818 - turns to one request for the w
     """The ranges do not belong together, or the server cannot say whether they do."""
 
 
-def _decisions() -> defaultdict[str, deque[bool]]:
-    return defaultdict(lambda: deque(maxlen=DECISIONS_KEPT))
-
-
 @dataclass(frozen=True)
 class Fetcher:
     """Fetches originals through `download` as far as `door` wants; `header_bytes` is the length of the first range."""
@@ -81,10 +65,12 @@ class Fetcher:
     download: Callable[[Request], Awaitable[Response]]
     door: Door
     header_bytes: int
-    decisions: defaultdict[str, deque[bool]] = field(default_factory=_decisions)
+    decisions: defaultdict[str, deque[bool]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=DECISIONS_KEPT))
+    )
     """By claimed camera: whether each of the latest photos was refused."""
 
-    async def fetch(self, listed: ListedPhoto) -> Original | Rejected:
+    async def fetch(self, listed: ListedPhoto) -> bytes | Rejected:
         """Return a file's bytes, or why the door refused it, in the cheaper way; raises OriginalFailed."""
         try:
             fetched = await (self.fetch_whole(listed) if self.asks_whole(listed) else self._in_ranges(listed))
@@ -93,7 +79,7 @@ class Fetcher:
         self.decisions[listed.claimed_camera or ""].append(isinstance(fetched, Rejected))
         return fetched
 
-    async def fetch_whole(self, listed: ListedPhoto) -> Original | Rejected:
+    async def fetch_whole(self, listed: ListedPhoto) -> bytes | Rejected:
         """Do the same with a single request for the whole file."""
         return self._from_whole(listed, *await self._get(listed))
 
@@ -105,7 +91,7 @@ class Fetcher:
         # one refused and one accepted photo are counted beforehand, so that the first few do not decide
         return (sum(refused) + 1) / (len(refused) + 2) < WHOLE_BELOW
 
-    async def _in_ranges(self, listed: ListedPhoto) -> Original | Rejected:
+    async def _in_ranges(self, listed: ListedPhoto) -> bytes | Rejected:
         parts: list[bytes] = []
         has_bytes, wanted_bytes = 0, self.header_bytes
         validator: dict[str, str] = {}
@@ -139,7 +125,7 @@ class Fetcher:
                 wanted_bytes = total_bytes
         raise _RangesUnusable
 
-    def _from_whole(self, listed: ListedPhoto, response: Response, transfer: Transfer) -> Original | Rejected:
+    def _from_whole(self, listed: ListedPhoto, response: Response, transfer: Transfer) -> bytes | Rejected:
         verdict, announced_bytes = transfer.verdict, transfer.announced_bytes
         if verdict is None or isinstance(verdict, MoreNeeded):
             verdict = self._decide(response.body, whole=False)
@@ -149,11 +135,11 @@ class Fetcher:
 
     def _judged_whole(
         self, listed: ListedPhoto, data: bytes, header: Accepted | MoreNeeded, announced_bytes: int | None
-    ) -> Original | Rejected:
+    ) -> bytes | Rejected:
         """Judge a file that has arrived whole; `header`: the door's verdict on its beginning."""
         verdict = self.door.decide_end(header, data) if isinstance(header, Accepted) else self._decide(data, whole=True)
         if not isinstance(verdict, Refused):
-            return Original(data)
+            return data
         if "truncated" in verdict.reasons and announced_bytes is None and len(data) != listed.size_bytes:
             text = "the file ends before its picture does, and nobody said how long it is"
             raise OriginalFailed(text, HTTPStatus.OK, is_transient=True)
@@ -174,10 +160,7 @@ class Fetcher:
     async def _get(
         self, listed: ListedPhoto, span: Span | None = None, validator: dict[str, str] | None = None
     ) -> tuple[Response, Transfer]:
-        """Return a response with status 200, or 206 to a range.
-
-        Raises _RangesUnusable for status 416, OriginalFailed for all others.
-        """
+        """Return a response with status 200, or 206 to a range; raises _RangesUnusable for 416, else OriginalFailed."""
         url, transfer = listed.original_url or "", Transfer(self.door, span)
         headers = {"Accept-Encoding": "identity", **(validator or {})}  # ranges of a compressed file are not the file's
         if span is not None:

@@ -51,10 +51,10 @@ class PhotoDownloader:
                 fetched = await fetch(listed)
                 if isinstance(fetched, Rejected):
                     return refused(listed, fetched.verdict, fetched.size_bytes)
-                difference = await in_thread(differs, listed, fetched.data)
+                difference = await in_thread(differs, listed, fetched)
                 if difference is None:
-                    self.counts["bytes"] += len(fetched.data)
-                    return await in_thread(self._publish, listed, path, fetched.data)
+                    self.counts["bytes"] += len(fetched)
+                    return await in_thread(self._publish, listed, path, fetched)
         except OriginalFailed as error:
             return failed(listed, str(error), error.http_status, is_transient=error.is_transient)
         return failed(listed, str(difference), is_transient=True)  # the site may have replaced the file since

@@ -17,9 +17,7 @@ FOREIGN_MAX_BYTES = 4096
 """How much is received of what is no JPEG: enough to tell a page from a picture. Most error pages are shorter, and a
 response that is stopped costs its connection."""
 
-HEADER_GROWTH = 1.25
-"""A header that is not complete is read again only when this many times as much has arrived: each reading begins at its
-start."""
+HEADER_GROWTH = 1.25  # a reading begins at the header's start, so the next one waits for this many times as much
 
 
 class Span(NamedTuple):
@@ -57,12 +55,9 @@ class Transfer:
 
     door: Door
     asked: Span | None = None
-    part: ContentRange | None = field(default=None, init=False)
-    """The range that the response says it holds, where one was asked for."""
-    is_misfit: bool = field(default=False, init=False)
-    """Whether that is a range that was not asked for."""
-    announced_bytes: int | None = field(default=None, init=False)
-    """Size of the whole file, where the server states it."""
+    part: ContentRange | None = field(default=None, init=False)  # range that the response says it holds
+    is_misfit: bool = field(default=False, init=False)  # whether that is a range that was not asked for
+    announced_bytes: int | None = field(default=None, init=False)  # size of the whole file, where the server states it
     verdict: Verdict | None = field(default=None, init=False)
     trouble: Trouble | None = field(default=None, init=False)
     _head: bytearray = field(default_factory=bytearray, init=False)

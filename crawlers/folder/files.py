@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-State = list[int]
-"""Size in bytes and time of change in nanoseconds: a file that has both unchanged is known."""
+State = list[int]  # size in bytes and time of change in nanoseconds: a file that has both unchanged is known
 
-NO_STATE = [-1, 0]
-"""The state of what is no file: if it becomes one, its state changes."""
+NO_STATE = [-1, 0]  # the state of what is no file: if it becomes one, its state changes
 
 
 class FileRefused(Exception):  # noqa: N818 - an outcome of one file, turned into its row
@@ -131,10 +129,7 @@ def _through(parts: list[str], places: set[int]) -> set[int]:
 
 
 def _within(root: Path, address: str) -> Path:
-    """Return the path that an address leads to, without links.
-
-    Raises FileRefused where that is outside of `root`, OSError for loops of links and for what does not exist.
-    """
+    """Return an address's path without links; raises FileRefused outside of `root`, OSError for loops and no file."""
     path = Path(os.path.realpath(_path(root, address), strict=True))
     if not path.is_relative_to(root):
         raise FileRefused("leads out of the folder; copy it there instead of linking to it")

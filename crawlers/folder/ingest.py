@@ -24,8 +24,7 @@ from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.vetting.door import JPEG_START, Door, Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
 
-FILES_AT_ONCE = 4
-"""Files read side by side: enough to hide a disk's latency, few enough to hold in memory."""
+FILES_AT_ONCE = 4  # files read side by side: enough to hide a disk's latency, few enough to hold in memory
 
 
 def listed_file(address: str) -> ListedPhoto:
@@ -33,19 +32,12 @@ def listed_file(address: str) -> ListedPhoto:
     path = readable(address)
     directory, _, name = path.rstrip("/").rpartition("/")
     return ListedPhoto(
-        photo=f"folder:{path}",
-        source="folder",
-        original_url=address,
-        title=name,
-        owner_id=directory or ".",
+        photo=f"folder:{path}", source="folder", original_url=address, title=name, owner_id=directory or "."
     )
 
 
 def readable(address: str) -> str:
-    """Return the path that an address stands for as people read it; distinct paths stay distinct.
-
-    Control characters are escaped.
-    """
+    """Return the path of an address as people read it, control characters escaped; distinct paths stay distinct."""
     text = os.fsdecode(unquote_to_bytes(address))
     text = re.sub(r"[\\\x00-\x1f\x7f]", lambda character: character[0].encode("unicode_escape").decode(), text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

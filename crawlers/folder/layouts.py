@@ -44,28 +44,20 @@ _JPEGS = "**/*.[jJ][pP]*[gG]"
 class Layout:
     """How a collection names its files."""
 
-    pattern: str
-    """Glob of the files that are read where the configuration gives none."""
-    expression: re.Pattern[str]
-    """Must match the whole path; its groups `camera` and `device`, where it has them, name these."""
-    label: Literal["exif", "path"]
-    """Whether EXIF or the path names a photograph's camera."""
-    example: str
-    """A path that fits, shown to a person whose path does not."""
-    names: Mapping[str, str] = field(default_factory=dict)
-    """The collection's own names of cameras → catalogue keys."""
+    pattern: str  # glob of the files that are read where the configuration gives none
+    expression: re.Pattern[str]  # matches the whole path; groups `camera` and `device` name these
+    label: Literal["exif", "path"]  # whether EXIF or the path names a photograph's camera
+    example: str  # a path that fits, shown to a person whose path does not
+    names: Mapping[str, str] = field(default_factory=dict)  # the collection's own names of cameras → catalogue keys
 
 
 @dataclass(frozen=True)
 class Labelled:
     """What a path says of a photograph; cameras are catalogue keys, None where it names no known camera."""
 
-    claimed_camera: str | None = None
-    """Camera that the path names."""
-    labelled_camera: str | None = None
-    """The same where the path, not EXIF, is the label."""
-    device: str | None = None
-    """The collection's name for the device."""
+    claimed_camera: str | None = None  # camera that the path names
+    labelled_camera: str | None = None  # the same where the path, not EXIF, is the label
+    device: str | None = None  # the collection's name for the device
 
 
 def _expression(text: str) -> re.Pattern[str]:

@@ -24,28 +24,16 @@ from corpus.errors import ConfigurationError
 from corpus.storage import Store
 from corpus.takedowns import REASON, is_taken_down, page_digest, takedown, takedowns, taken_down
 from corpus.text import count, escaped
+from crawlers.forget import removal
 from crawlers.forget.photo_names import PhotoName, parse_name, plain_page
 from crawlers.forget.published import still_published
-from crawlers.forget.removal import (
-    COLUMNS,
-    Problems,
-    facts_tables,
-    originals_of,
-    photos_of_pages,
-    record_tables,
-    remove_facts,
-    remove_originals,
-    search,
-    strip_records,
-)
 
 
 @dataclass
 class Traces:
     """What the store holds of one photo."""
 
-    rows: int = 0
-    """In tables of records, except those that say only that it is forgotten."""
+    rows: int = 0  # in tables of records, except those that say only that it is forgotten
     originals: int = 0
     facts: int = 0
     is_known: bool = False
@@ -65,10 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configuration = configuration_of(given)
     store = configuration.store
     if given.list:
-        return _show_list(store)
+        listed = takedowns(store)
+        for one in listed:
+            print(f"{one.at}  {escaped(one.photo)}")
+        print(f"{count(len(listed), 'photo')} on the takedown list of {store.url}")
+        return 0
     wiki_host = urlsplit(configuration.sources.wikimedia.api_url).hostname or ""
     names = [parse_name(text, wiki_host) for text in _texts(given)]
-    problems: Problems = []
+    problems: removal.Problems = []
     photos = _keys(store, names, problems) if names else sorted(taken_down(store))
     if not photos:
         print("the takedown list is empty, and no photo was named; see --help")
@@ -81,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if problems else 0
 
 
-def survey(store: Store, photos: Sequence[str], problems: Problems) -> dict[str, Traces]:
+def survey(store: Store, photos: Sequence[str], problems: removal.Problems) -> dict[str, Traces]:
     """Return what the store holds of photos, changing nothing."""
     traces = {photo: Traces() for photo in photos}
-    for _, rows in search(store, record_tables(store), "photo", photos, COLUMNS, problems):
+    for _, rows in removal.search(store, removal.record_tables(store), "photo", photos, removal.COLUMNS, problems):
         for row in rows:
             trace = traces[row["photo"]]
             trace.is_known = True
@@ -92,27 +84,27 @@ def survey(store: Store, photos: Sequence[str], problems: Problems) -> dict[str,
             trace.versions.add(row["version"] or "")
             trace.sha256 |= {row["sha256"]} - {None}
             trace.pages |= {page_digest(plain_page(row["page_url"]))} if row["page_url"] else set()
-    for _, rows in search(store, facts_tables(store), "photo", photos, ["version"], problems):
+    for _, rows in removal.search(store, removal.facts_tables(store), "photo", photos, ["version"], problems):
         for row in rows:
             traces[row["photo"]].facts += 1
             traces[row["photo"]].versions.add(row["version"])
     for photo, trace in traces.items():
-        originals = originals_of(store, photo)
+        originals = removal.originals_of(store, photo)
         trace.originals = len(originals)
         trace.versions |= {path.removesuffix(".jpg")[-10:] for path in originals}
     return traces
 
 
-def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[str, Traces]:
+def forget(store: Store, traces: dict[str, Traces], problems: removal.Problems) -> dict[str, Traces]:
     """Put photos on the list, then remove what the working files hold of them; return what was removed.
 
     The list comes first, so that the next run finishes what was cut off, and no photo is fetched again meanwhile.
     """
     for photo, trace in traces.items():
         takedown(store, photo, trace.pages)
-    rows = strip_records(store, traces.keys(), problems)
-    originals = remove_originals(store, traces.keys())
-    facts = remove_facts(store, traces.keys(), problems)
+    rows = removal.strip_records(store, traces.keys(), problems)
+    originals = removal.remove_originals(store, traces.keys())
+    facts = removal.remove_facts(store, traces.keys(), problems)
     return {
         photo: replace(trace, rows=rows[photo], originals=originals[photo], facts=facts[photo])
         for photo, trace in traces.items()
@@ -120,7 +112,6 @@ def forget(store: Store, traces: dict[str, Traces], problems: Problems) -> dict[
 
 
 def _texts(given: argparse.Namespace) -> list[str]:
-    """Return the photos' names from the command line and the file."""
     texts = list(given.photos)
     if given.list_file is not None:
         try:
@@ -133,13 +124,13 @@ def _texts(given: argparse.Namespace) -> list[str]:
     return texts
 
 
-def _keys(store: Store, names: Sequence[PhotoName], problems: Problems) -> list[str]:
+def _keys(store: Store, names: Sequence[PhotoName], problems: removal.Problems) -> list[str]:
     """Return the keys of the named photos; raises ConfigurationError for a page that neither records nor list know."""
     keys = {name.key for name in names if name.key}
     pages = {name.page: name.text for name in names if name.page}
     if not pages:
         return sorted(keys)
-    in_records = photos_of_pages(store, pages, problems)
+    in_records = removal.photos_of_pages(store, pages, problems)
     on_list: defaultdict[str, set[str]] = defaultdict(set)
     for one in takedowns(store):
         for digest in one.pages:
@@ -155,21 +146,13 @@ def _keys(store: Store, names: Sequence[PhotoName], problems: Problems) -> list[
     return sorted(keys)
 
 
-def _show_list(store: Store) -> int:
-    listed = takedowns(store)
-    for one in listed:
-        print(f"{one.at}  {escaped(one.photo)}")
-    print(f"{count(len(listed), 'photo')} on the takedown list of {store.url}")
-    return 0
-
-
-def _report(store: Store, traces: dict[str, Traces], verb: str, problems: Problems) -> None:
+def _report(store: Store, traces: dict[str, Traces], verb: str, problems: removal.Problems) -> None:
     for photo, trace in traces.items():
         print(f"{escaped(photo)}: {_told(trace, verb)}")
     sha256 = {digest: photo for photo, trace in traces.items() for digest in trace.sha256}
     others = {
         (row["photo"], sha256[row["sha256"]])
-        for _, rows in search(store, record_tables(store), "sha256", sha256, ["photo"], problems)
+        for _, rows in removal.search(store, removal.record_tables(store), "sha256", sha256, ["photo"], problems)
         for row in rows
         if row["photo"] not in traces and not is_taken_down(store, row["photo"])
     }

@@ -20,17 +20,13 @@ _FLICKR_PATH = re.compile(r"/photos/[^/]+/(\d+)(/.*)?")
 class PhotoName:
     """The name of one photo: its key, or else the plain form of its page."""
 
-    text: str
-    """As it was given."""
+    text: str  # as it was given
     key: str | None = None
     page: str | None = None
 
 
 def parse_name(text: str, wiki_host: str) -> PhotoName:
-    """Return the photo that a key or a page's address names; raises ConfigurationError.
-
-    `wiki_host`: the wiki whose page ids the keys `wikimedia:…` have.
-    """
+    """Return the photo that a key (`wikimedia:…`: of `wiki_host`) or an address names; raises ConfigurationError."""
     # a file's name may be any bytes; records write those that are no UTF-8 as \xNN, so this does too
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if re.match(r"https?://", text.strip(), re.IGNORECASE):
@@ -47,10 +43,7 @@ def parse_name(text: str, wiki_host: str) -> PhotoName:
 
 
 def plain_page(url: str) -> str:
-    """Return the form in which pages are compared: host, path and query, unescaped, blanks as `_`.
-
-    Returns "" for what is no address.
-    """
+    """Return what pages are compared by: host, path and query, unescaped, blanks as `_`; "" for what is no address."""
     try:
         parts = urlsplit(url)
         host = re.sub(r"(^|\.)m\.", r"\1", (parts.hostname or "").lower())

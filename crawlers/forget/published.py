@@ -12,8 +12,7 @@ from crawlers.forget.removal import Problems, search
 from shards.entries import POOL
 from shards.plan import photo_digest
 
-Versions = Mapping[str, set[str]]
-"""The known versions of each photo."""
+Versions = Mapping[str, set[str]]  # the known versions of each photo
 
 
 def still_published(store: Store, versions: Versions, problems: Problems) -> dict[str, str]:

@@ -18,16 +18,16 @@ from corpus.leases import held
 from corpus.records import original_path
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, apply_takedowns
+from corpus.text import unique_slug
 from crawlers.forget.photo_names import plain_page
 from crawlers.windows import checkpoint
 from crawlers.windows.markers import STATES, Marker
 from crawlers.windows.records import Row, read_rows, table
-from crawlers.windows.work_units import leases_folder, unit_name, unit_of
+from crawlers.windows.work_units import leases_folder, unit_of
 
 Problems = list[str]
 
-COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")
-"""The columns of records that are read to find a photo."""
+COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")  # the columns of records that are read to find a photo
 
 
 def record_tables(store: Store) -> list[str]:
@@ -62,8 +62,7 @@ def search(
         whole = read(store, path, names, problems)
         if whole is None:
             return []
-        rows: list[Row] = whole.filter(pc.is_in(whole[column], value_set=wanted)).to_pylist()
-        return rows
+        return list(whole.filter(pc.is_in(whole[column], value_set=wanted)).to_pylist())
 
     paths = list(paths)
     with ThreadPoolExecutor(READ_AT_ONCE) as threads:
@@ -110,7 +109,7 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
         # a crawl may write a whole window anew; for one that is not whole yet, the crawl asks the takedown list
         details = marker.get("details") if marker is not None else None
         leases = leases_folder(path.split("/")[1])
-        with held(store, leases, unit_name(unit_of(details))) if details else nullcontext(True) as lease:
+        with held(store, leases, unique_slug(unit_of(details))) if details else nullcontext(True) as lease:
             if lease is None:
                 problems.append(f"{folder}: a crawl is at work on it; give the same command again when that has ended")
                 continue
@@ -125,7 +124,6 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
 
 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:
-    """Rewrite one table without what it holds of photos; return the key of each row that changed."""
     rows = read_rows(store, path)
     stripped = apply_takedowns(rows, photos)
     changed = [str(row["photo"]) for row, after in zip(rows, stripped, strict=True) if row != after]

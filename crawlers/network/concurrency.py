@@ -5,8 +5,9 @@ Under the asyncio reactor a coroutine may await futures only, under the others D
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
 from twisted.internet.defer import DeferredList, DeferredSemaphore
@@ -55,19 +56,13 @@ async def acquire(semaphore: DeferredSemaphore) -> None:
         raise
 
 
-class Every:
-    """Context manager that calls a function every `interval_s`; an exception is logged and ends the calls only."""
-
-    def __init__(self, interval_s: float, function: Callable[[], Awaitable[None] | None]) -> None:
-        self.interval_s = interval_s
-        self.call = LoopingCall(lambda: deferred_from_coro(function()))
-
-    def __enter__(self) -> Self:
-        self.call.start(self.interval_s, now=False).addErrback(
-            lambda failure: logger.error("%s", failure.getTraceback())
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.call.running:
-            self.call.stop()
+@contextmanager
+def called_every(interval_s: float, function: Callable[[], Awaitable[None] | None]) -> Iterator[None]:
+    """Call a function every `interval_s` within the context; an exception is logged and ends the calls only."""
+    call = LoopingCall(lambda: deferred_from_coro(function()))
+    call.start(interval_s, now=False).addErrback(lambda failure: logger.error("%s", failure.getTraceback()))
+    try:
+        yield
+    finally:
+        if call.running:
+            call.stop()

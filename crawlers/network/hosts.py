@@ -6,11 +6,12 @@ addresses they resolve to: only public ones, and those that `hosts` names itself
 addresses is in the reactor's resolver, so a name cannot resolve differently between the check and the connection.
 """
 
+# ruff: noqa: N803 - arguments named by Twisted
 import fnmatch
 import ipaddress
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -24,24 +25,17 @@ from twisted.internet.task import deferLater
 
 ALLOWED_HOSTS_SETTING = "SHUTTERPRINT_HOSTS"
 
-NAMES_KEPT_S = 300.0
-"""How long an answer of the name service is used: a crawl may take days, and file hosts move meanwhile."""
+NAMES_KEPT_S = 300.0  # how long a name's addresses are used: a crawl may take days, and file hosts move
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses whose last four bytes are an IPv4 address (RFC 6052)."""
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv6 addresses whose last four bytes are an IPv4 address (RFC 6052)
 
 
 class HostRefused(IgnoreRequest):
     """The request goes to a host that may not be contacted; the text says why."""
 
 
-def is_allowed(url: str, patterns: Iterable[str]) -> bool:
-    """Whether `url` is HTTP(S) to a host that one of the shell-style `patterns` matches, case ignored."""
-    return url_refusal(url, patterns) is None
-
-
 def url_refusal(url: str, patterns: Iterable[str]) -> str | None:
-    """Return why a URL may not be requested, None where it may; `patterns` as for `is_allowed`."""
+    """Return why a URL may not be requested, None where it is HTTP(S) to a host that shell-style `patterns` match."""
     parts, patterns = urlsplit(url), tuple(patterns)
     if parts.scheme not in ("http", "https"):
         return f"addresses of scheme {parts.scheme} are not asked for, only http and https"
@@ -146,29 +140,24 @@ class PublicResolver:
                 self.known[host] = (time.monotonic() + NAMES_KEPT_S, addresses)
         return [address.host for address in self._fresh().get(host, [])]
 
-    def resolveHostName(  # noqa: N802 - Twisted's name, as are those below
-        self,
-        resolutionReceiver: Any,  # noqa: N803
-        hostName: str,  # noqa: N803
-        portNumber: int = 0,  # noqa: N803
-        addressTypes: Sequence[type[Any]] | None = None,  # noqa: N803
-        transportSemantics: str = "TCP",  # noqa: N803
+    def resolveHostName(  # noqa: N802 - Twisted's name, as are those of the last arguments
+        self, receiver: Any, host: str, portNumber: int = 0, addressTypes: Any = None, transportSemantics: str = "TCP"
     ) -> Any:
         """Give the receiver those addresses of a host that may be connected to."""
 
         def give(addresses: list[Any]) -> None:
             for address in addresses:
-                if hostName in self.proxies or is_open(address.host, self.patterns):
-                    resolutionReceiver.addressResolved(type(address)("TCP", address.host, portNumber))
-            resolutionReceiver.resolutionComplete()
+                if host in self.proxies or is_open(address.host, self.patterns):
+                    receiver.addressResolved(type(address)("TCP", address.host, portNumber))
+            receiver.resolutionComplete()
 
-        if hostName in self._fresh() and addressTypes is None:
-            resolution = HostResolution(hostName)
-            resolutionReceiver.resolutionBegan(resolution)
-            give(self._fresh()[hostName])
+        if host in self._fresh() and addressTypes is None:
+            resolution = HostResolution(host)
+            receiver.resolutionBegan(resolution)
+            give(self._fresh()[host])
             return resolution
-        collected = _Collected(give, resolutionReceiver.resolutionBegan)
-        return self.original.resolveHostName(collected, hostName, portNumber, addressTypes, transportSemantics)
+        collected = _Collected(give, receiver.resolutionBegan)
+        return self.original.resolveHostName(collected, host, portNumber, addressTypes, transportSemantics)
 
     def _fresh(self) -> dict[str, list[Any]]:
         now_s = time.monotonic()
@@ -177,8 +166,6 @@ class PublicResolver:
 
 
 class _Collected:
-    """Collects the addresses of a resolution and passes them on together."""
-
     def __init__(
         self, done: Callable[[list[Any]], None], began: Callable[[Any], None] = lambda resolution: None
     ) -> None:

@@ -28,14 +28,10 @@ except ImportError:  # Windows
 from corpus.errors import ConfigurationError
 from corpus.text import unique_slug
 
-LONGEST_WAIT_S = 3600.0
-"""The longest pause or debt: a longer one in a file was written before a clock was set back."""
-BURST_S = 1.0
-"""How far the bytes may run ahead of the pace, as time, so that small files need not wait for each other."""
-SHORTEST_WAIT_S = 0.001
-"""The shortest wait: a float of today's time is exact to some 0.2 µs only, so a shorter wait might never end."""
-SLOT_POLL_S = 0.02
-"""Slots that other processes hold are asked for again after one to two times this; processes do not queue."""
+LONGEST_WAIT_S = 3600.0  # the longest pause or debt: a longer one in a file was written before a clock was set back
+BURST_S = 1.0  # how far the bytes may run ahead of the pace, as time, so that small files need not wait for each other
+SHORTEST_WAIT_S = 0.001  # a float of today's time is exact to some 0.2 µs, so a shorter wait might never end
+SLOT_POLL_S = 0.02  # slots that others hold are asked for after one to two times this; nobody queues
 
 
 class Wait(NamedTuple):
@@ -118,13 +114,7 @@ class HostLimits:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        host: str,
-        kind: str,
-        requests: int,
-        delay_s: float = 0.0,
-        bytes_per_s: float | None = None,
+        self, folder: Path, host: str, kind: str, requests: int, delay_s: float = 0.0, bytes_per_s: float | None = None
     ) -> None:
         below = folder / unique_slug(host.lower())
         self.starts, self.pace = below / "starts", below / f"{kind}-pace"

@@ -23,15 +23,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from scrapy import Request
+from scrapy import Request, exceptions
 from scrapy.crawler import Crawler
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
-)
 from scrapy.http import Response
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
@@ -43,21 +36,18 @@ from crawlers.network.quota import CALLS_SPENT, Quota
 LIMITS_SETTING = "SHUTTERPRINT_LIMITS"
 """Setting: {folder, delay_s, retries, api_requests, file_requests, megabits_per_s, quota: [name, calls an hour]}."""
 
-KIND = "kind"
-"""Key of a request's meta: `api` or `file`."""
-WAITING_STAT = "shutterprint/waiting"
-"""Scrapy stat: until when (`time.time()`) the crawl waits, and for what."""
-PATIENCE = "patience"
-"""Key of a request's meta: how often, and by how many seconds in all, its server has put it off."""
+KIND = "kind"  # key of a request's meta: `api` or `file`
+WAITING_STAT = "shutterprint/waiting"  # Scrapy stat: until when (`time.time()`) the crawl waits, and for what
+PATIENCE = "patience"  # key of a request's meta: how often, and by how many seconds in all, its server has put it off
 
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
 HOST_WIDE_STATUSES = frozenset({429, 503})
 TRANSIENT_ERRORS = (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
+    exceptions.CannotResolveHostError,
+    exceptions.DownloadConnectionRefusedError,
+    exceptions.DownloadFailedError,
+    exceptions.DownloadTimeoutError,
+    exceptions.ResponseDataLossError,
     ConnectError,
     ConnectionDone,
     ConnectionLost,
@@ -65,14 +55,10 @@ TRANSIENT_ERRORS = (
 )
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-TRANSFER = "transfer"
-"""Key of a request's meta, for originals: its `download.transfer.Transfer`, fed by the spider as the bytes arrive."""
-LONGEST_RETRY_AFTER_S = 3600.0
-"""A site that asks for a longer pause gets an hour; what fails then is tried again by the next crawl."""
-PATIENCE_TIMES, PATIENCE_S = 30, 2 * 3600.0
-"""How often, and for how long in all, a server may put off one request before it counts as failed."""
-WORTH_SAYING_S = 3.0
-"""From here on a person watching wants to know what the crawl waits for."""
+TRANSFER = "transfer"  # key of an original's meta: its `download.transfer.Transfer`, fed by the spider
+LONGEST_RETRY_AFTER_S = 3600.0  # what a longer pause makes fail is tried again by the next crawl
+PATIENCE_TIMES, PATIENCE_S = 30, 2 * 3600.0  # how often and long a server may put off a request
+WORTH_SAYING_S = 3.0  # from here on a person watching wants to know what the crawl waits for
 
 logger = logging.getLogger("crawlers.network.politeness")
 
@@ -135,7 +121,6 @@ class _Queue:
             self.semaphore.release()
 
     def _try_start(self) -> Wait | None:
-        """Start a request where the host's limits and the key's quota allow it, or return how long to wait."""
         wait = self.limits.try_start(time.time())
         if wait is not None or self.quota is None:
             return wait
@@ -181,7 +166,7 @@ class Politeness:
             # MediaWiki's "maxlag" comes with status 200; paused before the slot is free, or the next one would not wait
             if wait_s > 0 and (asked_s is not None or response.status in HOST_WIDE_STATUSES):
                 self._queue(request).limits.pause_until(time.time() + wait_s)
-                self._wait(wait_s, f"{urlsplit(request.url).hostname} asked for a pause of {wait_s:.0f} s")
+                self._wait(wait_s, f"{_host(request)} asked for a pause of {wait_s:.0f} s")
         finally:
             self._free_slot(request, len(response.body))
         if not is_later:
@@ -189,7 +174,7 @@ class Politeness:
         is_patient = asked_s is not None or response.status == HTTPStatus.TOO_MANY_REQUESTS
         again = self._later(request, wait_s) if is_patient else self._again(request, wait_s)
         if again is not None:
-            self._say(request, f"HTTP {response.status}", wait_s)
+            logger.debug("HTTP %d from %s: asking again in %.0f s", response.status, _host(request), wait_s)
         return again or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
@@ -200,11 +185,11 @@ class Politeness:
             return None
         wait_s = pause_s(self._attempt(request))
         if (again := self._again(request, wait_s)) is not None:
-            self._say(request, type(exception).__name__, wait_s)
+            logger.debug("%s from %s: asking again in %.0f s", type(exception).__name__, _host(request), wait_s)
         return again
 
     def _queue(self, request: Request) -> _Queue:
-        host = urlsplit(request.url).hostname or ""
+        host = _host(request)
         kind: Literal["api", "file"] = "api" if request.meta.get(KIND) == "api" else "file"
         if (host, kind) not in self.queues:
             self.queues[host, kind] = _Queue(self.limits, host, kind, self._wait)
@@ -221,7 +206,6 @@ class Politeness:
         return int(request.meta.get("attempt", 0)) + 1
 
     def _again(self, request: Request, wait_s: float) -> Request | None:
-        """Return the next attempt after a failure, None after the last of `retries`."""
         attempt = self._attempt(request)
         return _repeated(request, wait_s, "attempt", attempt) if attempt <= self.limits["retries"] else None
 
@@ -238,12 +222,12 @@ class Politeness:
         self.crawler.stats.set_value(WAITING_STAT, (time.time() + wait_s, why))
         logger.log(logging.INFO if wait_s > LONGEST_PAUSE_S else logging.DEBUG, "%s; going on in %.0f s", why, wait_s)
 
-    def _say(self, request: Request, why: str, wait_s: float) -> None:
-        logger.debug("%s from %s: asking again in %.0f s", why, urlsplit(request.url).hostname, wait_s)
+
+def _host(request: Request) -> str:
+    return urlsplit(request.url).hostname or ""
 
 
 def _repeated(request: Request, wait_s: float, key: str, value: Any) -> Request:
-    """Return a copy of a request, to be sent after `wait_s`, with an entry of its meta replaced."""
     again: Request = request.copy()
     again.meta.update({key: value, "not_before_s": time.monotonic() + wait_s})
     return again

@@ -18,8 +18,7 @@ from corpus.text import unique_slug
 from crawlers.network.limits import SHORTEST_WAIT_S, Wait, locked, read_numbers, write_numbers
 
 HOUR_S = 3600.0
-BURST = 0.1
-"""Share of an hour's calls that may be made at once; a larger share leaves less for the steady pace."""
+BURST = 0.1  # share of an hour's calls that may be made at once; a larger share leaves less for the steady pace
 CALLS_SPENT = "the key's calls of this hour are spent"
 
 
@@ -29,10 +28,7 @@ def quota_name(key: str) -> str:
 
 
 class Quota:
-    """The calls of one key: at most `per_hour` in any sliding hour.
-
-    Raises ValueError for fewer than 2, ConfigurationError where the folder cannot be used.
-    """
+    """At most `per_hour` calls of a key in any sliding hour; ValueError below 2, ConfigurationError as for `locked`."""
 
     def __init__(self, folder: Path, name: str, per_hour: int) -> None:
         if per_hour < 2:
@@ -46,7 +42,7 @@ class Quota:
     def try_take(self, now_s: float) -> Wait | None:
         """Count a call that is made now, or return how long to wait for one; `now_s`: `time.time()`."""
         with locked(self.path) as file:
-            tokens, at_s = self._filled(read_numbers(file, 2), _is_new(file), now_s)
+            tokens, at_s = self._filled(file, now_s)
             is_granted = tokens >= 1
             write_numbers(file, tokens - is_granted, at_s)
         if is_granted:
@@ -56,16 +52,14 @@ class Quota:
     def left(self, now_s: float) -> int:
         """Return how many calls may be made at once now; `now_s`: `time.time()`."""
         with locked(self.path) as file:
-            return int(self._filled(read_numbers(file, 2), _is_new(file), now_s)[0])
+            return int(self._filled(file, now_s)[0])
 
-    def _filled(self, was: list[float] | None, is_new: bool, now_s: float) -> tuple[float, float]:
+    def _filled(self, file: BinaryIO, now_s: float) -> tuple[float, float]:
         """Return the tokens in the bucket, and the time up to which what flowed in is counted among them."""
+        was = read_numbers(file, 2)
         if was is None:
+            is_new = file.seek(0, os.SEEK_END) == 0
             return (float(self.burst) if is_new else 0.0), now_s
         tokens, at_s = was
         flown_in = max(now_s - at_s, 0.0) * self.per_s
         return min(max(tokens, 0.0) + flown_in, float(self.burst)), min(max(at_s, now_s), now_s + HOUR_S)
-
-
-def _is_new(file: BinaryIO) -> bool:
-    return file.seek(0, os.SEEK_END) == 0

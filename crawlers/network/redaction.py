@@ -4,6 +4,7 @@ Flickr takes its key in the address of a request, and addresses stand in message
 """
 
 import logging
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 REPLACEMENT = "[key]"
@@ -17,26 +18,18 @@ def redacted(text: str, secret: str) -> str:
     return text
 
 
-class Redaction(logging.Filter):
-    """Logging filter that replaces a secret in whatever a handler is about to write."""
-
-    def __init__(self, secret: str) -> None:
-        super().__init__()
-        self.secret = secret
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place, and return True so that it is written."""
-        message = record.getMessage()
-        record.msg, record.args = redacted(message, self.secret), ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redacted(record.exc_text, self.secret)
-        record.exc_info = None  # its text stands in exc_text now
-        return True
+def redact_record(secret: str, record: logging.LogRecord) -> bool:
+    """Replace a secret in a record that is about to be written; return True, so that a handler writes it."""
+    record.msg, record.args = redacted(record.getMessage(), secret), ()
+    if record.exc_info and not record.exc_text:
+        record.exc_text = logging.Formatter().formatException(record.exc_info)
+    if record.exc_text:
+        record.exc_text = redacted(record.exc_text, secret)
+    record.exc_info = None  # its text stands in exc_text now
+    return True
 
 
 def redact_logs(secret: str) -> None:
     """Keep a secret out of everything that the root logger's present handlers write from now on."""
     for handler in logging.root.handlers:
-        handler.addFilter(Redaction(secret))
+        handler.addFilter(partial(redact_record, secret))

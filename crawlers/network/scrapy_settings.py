@@ -10,8 +10,7 @@ from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import LIMITS_SETTING
 
-ANSWER_MAX_BYTES = 16 << 20
-"""Limit of an answer, also after decompression; the longest ones, 500 photos with all fields, are below 2 MiB."""
+ANSWER_MAX_BYTES = 16 << 20  # also after decompression; the longest, 500 photos with all fields, are below 2 MiB
 
 
 def user_agent(contact: str) -> str:

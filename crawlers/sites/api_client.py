@@ -16,15 +16,7 @@ from scrapy.http import Response
 from corpus.errors import StageError
 from crawlers.network.concurrency import sleep
 from crawlers.network.hosts import HostRefused
-from crawlers.network.politeness import (
-    FIRST_PAUSE_S,
-    KIND,
-    PATIENCE_S,
-    PATIENCE_TIMES,
-    TRANSIENT_ERRORS,
-    TRANSIENT_STATUSES,
-    pause_s,
-)
+from crawlers.network.politeness import KIND, PATIENCE_S, PATIENCE_TIMES, TRANSIENT_ERRORS, TRANSIENT_STATUSES, pause_s
 from crawlers.network.scrapy_settings import ANSWER_MAX_BYTES
 
 Answer = dict[str, Any]
@@ -78,7 +70,7 @@ class Api:
                 attempt += 1
                 wait_s = pause_s(attempt)
             else:  # the site asks for patience, and gets it: the replicas of a wiki lag for minutes
-                times, wait_s = times + 1, max(fault.wait_s, FIRST_PAUSE_S)
+                times, wait_s = times + 1, max(fault.wait_s, pause_s(1))
                 waited_s += wait_s
             if attempt > self.retries or times > PATIENCE_TIMES or waited_s > PATIENCE_S:
                 raise ListingFailed(f"{host}: {fault.text} ({attempt + times} times)")

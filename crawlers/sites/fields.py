@@ -15,14 +15,10 @@ from parsel import Selector
 
 from corpus.text import iso_time
 
-TEXT_MAX = 1000
-"""Characters kept of a title, a name or a licence."""
-ADDRESS_MAX = 2000
-"""The longest address accepted, in characters; the longest file names of a wiki make some 800."""
-HTML_MAX = 20_000
-"""Characters read of a piece of HTML; a wiki's longest author with all templates around has some 5,000."""
-INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
-"""The largest numbers that the columns for sizes in pixels and in bytes can hold."""
+TEXT_MAX = 1000  # characters kept of a title, a name or a licence
+ADDRESS_MAX = 2000  # the longest address accepted, in characters; the longest file names of a wiki make some 800
+HTML_MAX = 20_000  # characters read of a piece of HTML; the longest author with all templates has some 5,000
+INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1  # what the columns for pixels and for bytes can hold
 
 NO_ADDRESS = "the site names no usable address"
 

@@ -91,7 +91,7 @@ def fault(answer: Any, retry_after: str | None = None) -> Fault | None:
         return Fault("retry", "the answer is no JSON object")
     if answer.get("stat") == "ok":
         return None
-    code = _code(answer)
+    code = fields.number_or_none(answer.get("code"), fields.INT32_MAX)
     said = fields.text_or_none(answer.get("message")) or "no message"
     if code is None:
         return Fault("retry", f"an error without a code: {said}")
@@ -147,7 +147,7 @@ def found(
         error = fields.NO_ADDRESS
     listed = _listed_file(entry, is_offered=url is not None)
     folder = _path_name(entry.get("pathalias")) or owner
-    title = entry.get("title")
+    title, posted_s = entry.get("title"), fields.number_or_none(entry.get("dateupload"), _LATEST_S, 1)
     return ListedPhoto(
         photo=fields.photo_key("flickr", site_id, photo),
         source="flickr",
@@ -160,7 +160,7 @@ def found(
         owner_name=fields.text_or_none(entry.get("ownername")),
         licence=name or None,
         licence_url=licence_url,
-        uploaded_at=_moment(entry.get("dateupload")),
+        uploaded_at=iso_time(posted_s) if posted_s else None,
         claimed_camera=claimed_camera,
         site_width_px=listed.width_px,
         site_height_px=listed.height_px,
@@ -197,15 +197,6 @@ def _call(method: str, key: str) -> dict[str, str]:
     return {"method": method, "api_key": key, "format": "json", "nojsoncallback": "1"}
 
 
-def _code(answer: Mapping[str, Any]) -> int | None:
-    return fields.number_or_none(answer.get("code"), fields.INT32_MAX)
-
-
 def _path_name(value: Any) -> str | None:
     """Return a part of a page's address: the owner's id, or the name that the owner chose for it."""
     return value if isinstance(value, str) and _PATH_NAME.fullmatch(value) else None
-
-
-def _moment(value: Any) -> str | None:
-    posted_s = fields.number_or_none(value, _LATEST_S, 1)
-    return iso_time(posted_s) if posted_s else None

@@ -23,8 +23,7 @@ from crawlers.windows.time_slices import TimeSlice
 
 MEMBERS_MAX = 500  # members per request, for clients without special rights
 DESCRIBED_MAX = 50  # files with their properties per request
-SEARCH_MAX = 10_000
-"""Results of one search that can be fetched: CirrusSearch rejects larger offsets (its MAX_OFFSET_LIMIT)."""
+SEARCH_MAX = 10_000  # results of a search that can be fetched: CirrusSearch's MAX_OFFSET_LIMIT
 MAXLAG_S = 5  # the lag that Wikimedia recommends for bots that are not in a hurry
 MAXLAG_PAUSE_S = 5.0
 FILE_NAMESPACE = 6
@@ -33,8 +32,7 @@ SHORTEST_SLICE_S = 60  # a tool can upload hundreds of files in a minute; these 
 RETRY_CODES = frozenset(
     {"maxlag", "ratelimited", "readonly", "timeout", "cirrussearch-backend-error", "cirrussearch-too-busy-error"}
 )
-INTERNAL_ERRORS = "internal_api_error_"
-"""Prefix of the codes of exceptions inside the wiki; the exception's class follows."""
+INTERNAL_ERRORS = "internal_api_error_"  # how codes of exceptions inside the wiki begin; the class follows
 SKIP_CODES = frozenset({"invalidcategory", "invalidtitle"})
 
 _COMMON = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}
@@ -125,7 +123,11 @@ def onward(answer: Any) -> dict[str, str]:
     """
     if not isinstance(answer, Mapping) or not answer.get("continue"):
         return {}
-    parameters = {name: _parameter(value) for name, value in fields.mapping_at(answer, "continue").items()}
+    parameters = {
+        name: fields.text_or_none(value) or "" for name, value in fields.mapping_at(answer, "continue").items()
+    }
+    if "" in parameters.values():
+        raise WrongShape("the answer's `continue` holds a value that is no parameter")
     offset = fields.number_or_none(parameters.get("gsroffset"), fields.INT64_MAX)
     return {} if offset is not None and offset >= SEARCH_MAX else parameters
 
@@ -254,7 +256,6 @@ def _said(extended: Any, name: str) -> str | None:
 
 
 def _info(page: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the description of a page's present file, an empty mapping where there is none."""
     infos = page.get("imageinfo")
     first = infos[0] if isinstance(infos, list) and infos else None
     return first if isinstance(first, Mapping) else {}
@@ -292,10 +293,3 @@ def _is_set(page: Mapping[str, Any], name: str) -> bool:
 
 def _sha1(value: Any) -> str | None:
     return value.lower() if isinstance(value, str) and re.fullmatch("[0-9A-Fa-f]{40}", value) else None
-
-
-def _parameter(value: Any) -> str:
-    text = fields.text_or_none(value)
-    if text is None:
-        raise WrongShape("the answer's `continue` holds a value that is no parameter")
-    return text

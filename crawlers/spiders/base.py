@@ -21,7 +21,7 @@ from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError
 from corpus.receipts import publish_receipt
 from corpus.sections import Site
-from crawlers.network.concurrency import Every, in_thread
+from crawlers.network.concurrency import called_every, in_thread
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
 from crawlers.network.quota import Quota
@@ -35,8 +35,7 @@ from crawlers.windows.work_units import parse_work_share
 TICK_S = 0.5
 DAY_S = 86400.0
 
-COUNTS = ("windows", "found", "stored", "refused", "failed", "deleted", "capped", "bytes")
-"""What the receipt says of every crawl."""
+COUNTS = ("windows", "found", "stored", "refused", "failed", "deleted", "capped", "bytes")  # in receipts
 
 CHATTY_LOGGERS = ("scrapy.addons", "scrapy.middleware", "scrapy.crawler", "scrapy.extensions", "scrapy.core.engine")
 """What they say at level INFO is a screenful of class names."""
@@ -48,8 +47,7 @@ class PhotoSpider(scrapy.Spider):
     source: str
     context: CrawlContext
     windows: WindowRunner
-    calls: Quota | None = None
-    """The calls of the site's key, where the site counts them."""
+    calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
     query = ""
     query_number = 0
@@ -106,7 +104,7 @@ class PhotoSpider(scrapy.Spider):
         progress = Progress(self.view, self.logger.info, is_terminal=Progress.is_watched())
         progress.start()
         try:
-            with Every(TICK_S, progress.tick):
+            with called_every(TICK_S, progress.tick):
                 await in_thread(context.markers.refresh)
                 await in_thread(self.sweep)
                 await self.windows.maintain_all()

@@ -9,7 +9,6 @@ from corpus.configuration import Configuration
 from corpus.receipts import last_receipt
 from corpus.sections import Site
 from corpus.storage import Store
-from corpus.text import iso_time
 from crawlers.spiders.unit_run import UnitRunner
 from crawlers.vetting.basis import digest_of, fingerprint, learned_cameras
 from crawlers.vetting.door import Door
@@ -23,25 +22,18 @@ class CrawlContext:
 
     configuration: Configuration
     source: str
-    site: Site | None
-    """The source's section of the configuration where it is a photo site; None where no host is contacted."""
+    site: Site | None  # the source's section where it is a photo site; None where no host is contacted
     share: WorkShare
-    door: Door
-    """The rules and cameras of today, with what the newest generation has learned of the cameras."""
-    fingerprint: str
-    """Digest of the rules of today; a window whose marker has another one is judged again."""
-    learned: str
-    """Digest of what was learned of the cameras."""
-    has_learned: bool
-    """Whether that differs from what the last complete crawl knew."""
+    door: Door  # the rules and cameras of today, with what the newest generation has learned of the cameras
+    fingerprint: str  # digest of the rules of today; a window whose marker has another one is judged again
+    learned: str  # digest of what was learned of the cameras
+    has_learned: bool  # whether that differs from what the last complete crawl knew
     markers: Markers
     units: UnitRunner
     started_at_s: float
     counts: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    """How many photos were refused for which reason."""
-    problems: list[str] = field(default_factory=list)
-    """What has failed other than a photo: where there is any, the crawl ends without a receipt."""
+    reasons: Counter[str] = field(default_factory=Counter)  # how many photos were refused for which reason
+    problems: list[str] = field(default_factory=list)  # failures other than photos': with any, there is no receipt
 
     @classmethod
     def build(cls, configuration: Configuration, source: str, share: WorkShare) -> Self:
@@ -71,8 +63,3 @@ class CrawlContext:
     def store(self) -> Store:
         """Where everything is written."""
         return self.configuration.store
-
-    @property
-    def started_at(self) -> str:
-        """When the crawl started, ISO 8601, UTC."""
-        return iso_time(self.started_at_s)

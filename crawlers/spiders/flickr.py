@@ -66,7 +66,7 @@ class FlickrSpider(SlicedSpider):
     async def listing(self, query: Query, time_slice: TimeSlice, probe: Probe) -> Listing:
         """Ask for further pages until one brings nothing new; a slice beyond the API's cap is marked `capped`."""
         allowed = self.context.configuration.sources.flickr.licences
-        photos: dict[str, ListedPhoto] = {}
+        photos: dict[str, ListedPhoto] = {}  # of a photo that comes twice, the first entry counts
         answer, page = probe.answer, 1
         while True:
             known = len(photos)
@@ -81,7 +81,7 @@ class FlickrSpider(SlicedSpider):
             page += 1
             answer = await self.api.ask(flickr.search_parameters(self.key, query.text, time_slice, page))
         total = flickr.total(probe.answer)
-        return list(photos.values()), {"total": total, "capped": not probe.fits and total > len(photos)}
+        return photos, {"total": total, "capped": not probe.fits and total > len(photos)}
 
     async def gone(self, photos: Collection[str]) -> set[str]:
         """Ask for each photo by itself, since searches overlook some now and then."""

@@ -9,6 +9,7 @@ not mounted looks like that.
 import hashlib
 import json
 import os
+import posixpath
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -25,8 +26,7 @@ from crawlers.spiders.base import PhotoSpider
 from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.window_run import WindowRunner
 
-FILES_PER_WINDOW = 1000
-"""A window's records are written, and its files known, in one go."""
+FILES_PER_WINDOW = 1000  # a window's records are written, and its files known, in one go
 
 
 class FolderSpider(PhotoSpider):
@@ -64,10 +64,7 @@ class FolderSpider(PhotoSpider):
         return {"unmatched": self.context.counts["unmatched"]}
 
     def _directories(self) -> dict[str, dict[str, State]]:
-        """Return the states of the files that fit the pattern by directory and name, both as in an address (`%20`).
-
-        Counts the others as `unmatched`.
-        """
+        """Return the states of files that fit the pattern by directory and name; count the others as `unmatched`."""
         directories: defaultdict[str, dict[str, State]] = defaultdict(dict)
         unmatched = 0
         try:
@@ -96,9 +93,8 @@ class FolderSpider(PhotoSpider):
             details = {"directory": directory, "files": some, "layout": self.layout}
             digest = hashlib.sha256(json.dumps(details).encode()).hexdigest()[:12]
             window = f"{slug(readable(directory)) or 'top'}-{digest}-{ending}"
-            await self.windows.run(
-                window, [listed_file(_address(directory, name)) for name in some], details, is_listed=True
-            )
+            photos = [listed_file(posixpath.join(directory, name)) for name in some]
+            await self.windows.run(window, photos, details, is_listed=True)
         if not self._new_files(directory, files):
             await self._supersede(directory)
 
@@ -109,22 +105,19 @@ class FolderSpider(PhotoSpider):
             details = self.context.markers.all[window]["details"]
             left = {name: state for name, state in details["files"].items() if (name, *state) not in known}
             removed = details["files"].keys() - left.keys()
-            photos = {listed_file(_address(directory, name)).photo for name in removed}
+            photos = {listed_file(posixpath.join(directory, name)).photo for name in removed}
             rows = [row for row in await in_thread(self.windows.read, window) if row["photo"] not in photos]
             await self.windows.run(window, [], {**details, "files": left}, rows)
 
     def _new_files(self, directory: str, files: dict[str, State]) -> dict[str, State]:
-        """Return the files of a directory that this layout has not read yet, by name."""
         known = self._known_files(directory)
         return {name: state for name, state in sorted(files.items()) if (name, *state) not in known}
 
     def _known_files(self, directory: str) -> set[tuple[str, int, int]]:
-        """Return name and state of the files in the windows of a directory that this layout has read."""
         windows = self._windows(directory, of_this_layout=True).values()
         return {(name, *state) for details in windows for name, state in details["files"].items()}
 
     def _superseded_windows(self, directory: str) -> list[str]:
-        """Return a directory's windows of former layouts that hold files which this layout has read as well."""
         known, windows = self._known_files(directory), self._windows(directory, of_this_layout=False)
         return [
             window
@@ -133,15 +126,6 @@ class FolderSpider(PhotoSpider):
         ]
 
     def _windows(self, directory: str, *, of_this_layout: bool) -> dict[str, dict[str, Any]]:
-        """Return the details of a directory's windows, either those that this layout has read or all others."""
         markers = self.context.markers
         windows = {window: markers.all[window]["details"] for window in markers.windows_of(directory)}
-        return {
-            window: details
-            for window, details in windows.items()
-            if (details.get("layout", "exif") == self.layout) == of_this_layout
-        }
-
-
-def _address(directory: str, name: str) -> str:
-    return f"{directory}/{name}" if directory else name
+        return {window: each for window, each in windows.items() if (each["layout"] == self.layout) == of_this_layout}

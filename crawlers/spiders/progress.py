@@ -23,8 +23,7 @@ from rich.text import Text
 from corpus.text import escaped
 
 LINE_EVERY_S = 10.0
-PACE_OVER_S = 30.0
-"""Long enough that one large photo does not disturb the rate, short enough to show when a site slows down."""
+PACE_OVER_S = 30.0  # long enough for one large photo not to disturb the rate, short enough to show a slow site
 REASONS_SHOWN = 4
 BAR_WIDTH = 30
 
@@ -36,20 +35,14 @@ class View:
     source: str = ""
     query: str = ""
     query_number: int = 0
-    queries: int = 0
-    """How many there are in all; 0 where that is unknown."""
+    queries: int = 0  # how many there are in all; 0 where that is unknown
     window: str = ""
     window_done: int = 0
-    window_total: int = 0
-    """Photos of the current window."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """found, stored, refused, failed, windows; bytes: of the originals stored."""
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    """Why photos were refused."""
-    waiting: str = ""
-    """What the crawl waits for, as a clause; empty where it does not wait."""
-    calls_left: int | None = None
-    """Calls that the site's key may make right now; None where the site does not count them."""
+    window_total: int = 0  # photos of the current window
+    counts: Mapping[str, int] = field(default_factory=dict)  # photos by state, windows; bytes stored
+    reasons: Mapping[str, int] = field(default_factory=dict)  # why photos were refused
+    waiting: str = ""  # what the crawl waits for, as a clause; empty where it does not wait
+    calls_left: int | None = None  # calls that the site's key may make now; None where they are not counted
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from corpus.sections import Site
 from crawlers.download.fetcher import Fetcher
 from crawlers.download.photo import PHOTOS_AHEAD, PhotoDownloader
 from crawlers.network.concurrency import in_thread
-from crawlers.network.hosts import is_allowed
+from crawlers.network.hosts import url_refusal
 from crawlers.sites.api_client import Answer, Api, Fault, ListingFailed, QuerySkipped
 from crawlers.sites.fields import WrongShape
 from crawlers.spiders.base import PhotoSpider
@@ -32,23 +32,13 @@ from crawlers.windows.markers import Marker
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.refused_uploads import RefusedUploads
 from crawlers.windows.rejudge import apply_listing
-from crawlers.windows.time_slices import (
-    Step,
-    TimeSlice,
-    Walk,
-    parse_time,
-    period,
-    query_ending,
-    start_of_hour,
-    window_name,
-    years,
-)
+from crawlers.windows.time_slices import Step, TimeSlice, Walk, period, query_ending, start_of_hour, window_name, years
 from crawlers.windows.work_units import unit_of
 
 DAY_S = 86400
 
-Listing = tuple[list[ListedPhoto], dict[str, Any]]
-"""The photos of a slice, and what its marker should say of the listing."""
+Listing = tuple[dict[str, ListedPhoto], dict[str, Any]]
+"""The photos of a slice by their key, and what its marker should say of the listing."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +60,9 @@ class Probe:
 class SlicedSpider(PhotoSpider):
     """Base of the spiders that ask an API for slices of time: each implements `queries` to `gone`."""
 
-    fault: Callable[[Answer, str | None], Fault | None]
-    """Returns what an answer's error means, None for a good answer, given the Retry-After header."""
+    fault: Callable[[Answer, str | None], Fault | None]  # of an answer and its Retry-After header; None: no error
     shortest_slice_s: int
-    queries_overlap = False
-    """Whether several queries find the same upload."""
+    queries_overlap = False  # whether several queries find the same upload
 
     def queries(self) -> AsyncIterator[Query]:
         """Yield the queries to ask."""
@@ -96,11 +84,9 @@ class SlicedSpider(PhotoSpider):
         """Check the site's address and period, and build what asks the site."""
         site: Site = getattr(context.configuration.sources, self.source)
         key = f"sources.{self.source}"
-        if not is_allowed(site.api_url, site.hosts):
+        if url_refusal(site.api_url, site.hosts) is not None:
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
         self.period = period(site, key, context.started_at_s)
-        if site.until is not None and parse_time(f"{key}.until", site.until) <= self.period.start_s:
-            raise ConfigurationError(f"{key}.until: {site.until} is not later than since, {site.since}")
         store, crawl = context.store, context.configuration.crawl
         refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
@@ -161,7 +147,7 @@ class SlicedSpider(PhotoSpider):
             probe = await self.probe(query, time_slice)
             if not probe.fits and walk.halve(step):
                 continue
-            photos, listing_details = await self._list(query, time_slice, probe)
+            photos, listing_details = await self.listing(query, time_slice, probe)
             window = window_name(time_slice, query.text)
             details = {"query": query.text, "window": list(time_slice), "span": list(step.span), **listing_details}
             if details.get("capped"):
@@ -179,35 +165,22 @@ class SlicedSpider(PhotoSpider):
         if marker is None or marker.get("fingerprint") != self.context.fingerprint or not self._is_due(window, marker):
             return
         time_slice = TimeSlice(*marker["details"]["window"])
-        photos, listing_details = await self._list(query, time_slice, await self.probe(query, time_slice))
+        photos, listing_details = await self.listing(query, time_slice, await self.probe(query, time_slice))
         rows = await in_thread(self.windows.read, window)
         missing = {row["photo"] for row in rows if row["state"] == "stored"} - photos.keys()
         gone = await self.gone(missing) if missing else set()
         update = apply_listing(rows, photos, gone, are_rules_new=bool(marker.get("relist")))
         self.context.counts["deleted"] += len(gone)
-        await self.windows.run(
-            window, update.to_fetch, {**marker["details"], **listing_details}, update.kept, is_listed=True
-        )
-
-    async def _list(
-        self, query: Query, time_slice: TimeSlice, probe: Probe
-    ) -> tuple[dict[str, ListedPhoto], dict[str, Any]]:
-        """Return what `listing` does, the photos by key; where the site lists one twice, the first entry counts."""
-        photos, listing_details = await self.listing(query, time_slice, probe)
-        by_key: dict[str, ListedPhoto] = {}
-        for listed in photos:
-            by_key.setdefault(listed.photo, listed)
-        return by_key, listing_details
+        details = {**marker["details"], **listing_details}
+        await self.windows.run(window, update.to_fetch, details, update.kept, is_listed=True)
 
     def _walk(self, query: Query, year: TimeSlice) -> Walk:
-        """Return a walk through the time of a query's year that no whole window covers."""
         markers = self.context.markers
         details = [markers.all[window]["details"] for window in markers.windows_of(query.text)]
         whole = [Step(TimeSlice(*each["window"]), TimeSlice(*each["span"])) for each in details]
         return Walk(year, whole, self.shortest_slice_s, self.unfinished[query.text])
 
     def _due_windows(self, query: Query, year: TimeSlice) -> list[str]:
-        """Return the whole windows of a query's year that are to be listed anew, in order of time."""
         windows = [(window, self.context.markers.all[window]) for window in self.context.markers.windows_of(query.text)]
         return [
             window

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from corpus.errors import StageError
 from corpus.leases import HeldLease, held
 from corpus.storage import Store
+from corpus.text import unique_slug
 from crawlers.network.concurrency import in_thread, sleep
-from crawlers.windows.work_units import WorkShare, leases_folder, unit_name
+from crawlers.windows.work_units import WorkShare, leases_folder
 
-RETRY_EVERY_S = 2.0
-"""How often the lease of a unit that another process holds is tried again."""
+RETRY_EVERY_S = 2.0  # how often the lease of a unit that another process holds is tried again
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class UnitRunner:
         if not self.share.has(unit):
             return
         with_lease = ExitStack()  # taking and releasing a lease block, so each happens in a thread
-        lease = await in_thread(with_lease.enter_context, held(self.store, leases_folder(self.source), unit_name(unit)))
+        leases, name = leases_folder(self.source), unique_slug(unit)
+        lease = await in_thread(with_lease.enter_context, held(self.store, leases, name))
         if lease is None:
             self.postponed.append((unit, work))
             return

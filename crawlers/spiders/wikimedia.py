@@ -10,9 +10,9 @@ time, so it is made once a crawl and its results are dealt out to the slices by 
 
 from collections import deque
 from collections.abc import AsyncIterator, Collection
-from datetime import datetime
 from typing import Any
 
+from corpus.text import iso_time
 from crawlers.sites import mediawiki
 from crawlers.sites.api_client import Answer, ListingFailed, QuerySkipped
 from crawlers.sites.fields import WrongShape
@@ -20,8 +20,7 @@ from crawlers.spiders.time_sliced import Listing, Probe, Query, SlicedSpider
 from crawlers.windows.records import ListedPhoto
 from crawlers.windows.time_slices import TimeSlice
 
-SEARCH = "haswbstatement:P4082="
-"""How the text of a query by structured data begins; the camera's Wikidata id follows."""
+SEARCH = "haswbstatement:P4082="  # how the text of a query by structured data begins; the camera's Wikidata id follows
 
 Pages = dict[int, dict[str, Any]]
 
@@ -39,7 +38,7 @@ class WikimediaSpider(SlicedSpider):
         configuration = self.context.configuration
         section, cameras = configuration.sources.wikimedia, configuration.chosen.cameras
         # by the search's query: all it has found, and whether the site has cut the results off
-        self._searched: dict[str, tuple[list[ListedPhoto], bool]] = {}
+        self._searched: dict[str, tuple[dict[str, ListedPhoto], bool]] = {}
         if section.structured_search:
             for camera in cameras:
                 if camera.wikidata:
@@ -106,8 +105,9 @@ class WikimediaSpider(SlicedSpider):
         async for answer in self._answers(parameters):
             mediawiki.merge_pages(pages, answer)
 
-    def _photos(self, pages: Pages, query: Query) -> list[ListedPhoto]:
-        return [mediawiki.found(page, query.claimed_camera, self.judge) for page in pages.values()]
+    def _photos(self, pages: Pages, query: Query) -> dict[str, ListedPhoto]:
+        photos = [mediawiki.found(page, query.claimed_camera, self.judge) for page in pages.values()]
+        return {listed.photo: listed for listed in photos}
 
     async def _search(self, query: Query, time_slice: TimeSlice) -> Listing:
         if query.text not in self._searched:
@@ -115,12 +115,10 @@ class WikimediaSpider(SlicedSpider):
             await self._add_pages(pages, mediawiki.search_parameters(query.text.removeprefix(SEARCH)))
             self._searched[query.text] = self._photos(pages, query), len(pages) >= mediawiki.SEARCH_MAX
         photos, is_capped = self._searched[query.text]
-        within = [each for each in photos if time_slice.start_s <= self._uploaded_s(each) < time_slice.end_s]
+        oldest = iso_time(self.period.start_s)  # stands for the time of a file without one, so that it is in one slice
+        within = {
+            photo: listed
+            for photo, listed in photos.items()
+            if iso_time(time_slice.start_s) <= (listed.uploaded_at or oldest) < iso_time(time_slice.end_s)
+        }
         return within, {"capped": True} if is_capped else {}
-
-    def _uploaded_s(self, listed: ListedPhoto) -> float:
-        """Return when a file was uploaded; one without a time counts as the oldest, so that it is in one slice."""
-        try:
-            return datetime.fromisoformat(listed.uploaded_at or "").timestamp()
-        except ValueError:
-            return self.period.start_s

@@ -14,6 +14,7 @@ from typing import Any
 
 from corpus.errors import ConfigurationError, StageError
 from corpus.takedowns import apply_takedowns, forgotten_row, taken_down
+from corpus.text import iso_time
 from crawlers.forget.removal import remove_originals
 from crawlers.network.concurrency import all_of, in_thread
 from crawlers.spiders.context import CrawlContext
@@ -33,13 +34,10 @@ class WindowRunner:
     """Runs the windows of one crawl, one at a time."""
 
     context: CrawlContext
-    row_of: Callable[[ListedPhoto], Awaitable[Row]]
-    """Turns a listed photo into its row, publishing its original where it is let in."""
-    at_once: int
-    """Photos in work at the same time."""
+    row_of: Callable[[ListedPhoto], Awaitable[Row]]  # publishes the original, too, where it is let in
+    at_once: int  # photos in work at the same time
     refused_uploads: RefusedUploads | None = None
-    window: str = field(default="", init=False)
-    """The current window; `done` of its `total` photos have their row."""
+    window: str = field(default="", init=False)  # the current window; `done` of its `total` photos have their row
     total: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
 
@@ -97,17 +95,14 @@ class WindowRunner:
                 await self.context.units.run(unit_of(marker["details"]), partial(self.maintain, window))
 
     async def maintain(self, window: str) -> None:
-        """Do the same for one window, if it still needs it.
-
-        Its records are replaced first and its marker after them: cut off in between, it is done once more.
-        """
+        """Do the same for one window, if it still needs it; its marker is written last: what is cut off is repeated."""
         context = self.context
         marker = await in_thread(context.markers.reread, window)
         if marker is None or not self._needs_maintenance(marker):
             return
         are_rules_new = marker.get("fingerprint") != context.fingerprint
         judge = context.door.judge if are_rules_new or context.has_learned else None
-        due, can_relist = due_photos(marker, context.started_at), context.site is not None
+        due, can_relist = due_photos(marker, iso_time(context.started_at_s)), context.site is not None
         rows = await in_thread(self.read, window)
         try:
             update = rejudge(rows, due, judge, can_relist=can_relist, only_lifts=not are_rules_new)
@@ -126,7 +121,7 @@ class WindowRunner:
         context = self.context
         are_rules_new = marker.get("fingerprint") != context.fingerprint
         may_lift = context.has_learned and marker["refused"]
-        return bool(are_rules_new or may_lift or due_photos(marker, context.started_at))
+        return bool(are_rules_new or may_lift or due_photos(marker, iso_time(context.started_at_s)))
 
     async def _rows_of(self, photos: Collection[ListedPhoto], checkpoint: Checkpoint) -> list[Row]:
         context = self.context

@@ -34,8 +34,7 @@ from crawlers.windows.time_slices import period
 from crawlers.windows.work_units import leases_folder
 
 SLICED_SOURCES = ("flickr", "wikimedia")
-PLAIN_WIDTH = 1000
-"""Width in characters where the output is not a terminal, so that no line of a table is broken."""
+PLAIN_WIDTH = 1000  # width in characters where the output is not a terminal, so that no line of a table is broken
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,8 @@ class SourceStatus:
 
     counts: SourceCounts
     coverages: list[Coverage] = field(default_factory=list)
-    unfinished: list[str] = field(default_factory=list)
-    """Windows that a crawl is working on, or that an interrupted crawl has left."""
-    leases: dict[str, str] = field(default_factory=dict)
-    """Units of work that a crawl has leased, each with its holder."""
+    unfinished: list[str] = field(default_factory=list)  # windows in work, or left by an interrupted crawl
+    leases: dict[str, str] = field(default_factory=dict)  # units of work that a crawl has leased, each with its holder
 
     @property
     def share(self) -> float | None:
@@ -109,17 +106,9 @@ def flickr_calls_left(configuration: Configuration, now_s: float) -> int | None:
 
 def as_tree(status: SourceStatus) -> dict[str, Any]:
     """Return a status as plain data; times are ISO 8601 in UTC, open time is in half-open intervals [from, to)."""
-    queries = [
-        {
-            "query": each.query,
-            "camera": each.camera,
-            "is_asked": each.is_asked,
-            "windows": each.windows,
-            "share": round(each.share, 6),
-            "to_do": [[iso_time(gap.start_s), iso_time(gap.end_s)] for gap in each.to_do],
-        }
-        for each in status.coverages
-    ]
+    queries = [asdict(each) | {"share": round(each.share, 6)} for each in status.coverages]
+    for query in queries:
+        query["to_do"] = [[iso_time(start_s), iso_time(end_s)] for start_s, end_s in query["to_do"]]
     counts = status.counts
     return {
         "windows": len(counts.windows),
@@ -191,7 +180,7 @@ def _query_table(found: Iterable[Coverage]) -> Table:
             escaped(each.camera or "-"),
             f"{each.windows:,}",
             _percent(each.share),
-            f"{each.to_do_days:,.1f}",
+            f"{sum(gap.end_s - gap.start_s for gap in each.to_do) / 86400:,.1f}",
             f"{len(each.to_do):,}",
             first,
         )

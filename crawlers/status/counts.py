@@ -19,8 +19,7 @@ from corpus.errors import StorageError
 from corpus.storage import Store
 
 WITHOUT_CAMERA = "-"
-READ_AT_ONCE = 16
-"""Windows read at the same time: an object store takes 30 ms for each, however small."""
+READ_AT_ONCE = 16  # windows read at the same time: an object store takes 30 ms for each, however small
 BATCH_WINDOWS = 256
 
 COLUMNS = ("photo", "version", "state", "claimed_camera", "size_bytes", "reasons")
@@ -40,12 +39,9 @@ class Tally:
     refused: int = 0
     failed_transient: int = 0
     failed_final: int = 0
-    deleted: int = 0
-    """Stored, and since deleted at the site; their originals stay in the store."""
-    size_bytes: int = 0
-    """Size of all originals in the store."""
-    next_attempt: str | None = None
-    """When the first of the failed photos is tried again, ISO 8601, UTC."""
+    deleted: int = 0  # stored, and since deleted at the site; their originals stay in the store
+    size_bytes: int = 0  # size of all originals in the store
+    next_attempt: str | None = None  # when the first of the failed photos is tried again, ISO 8601, UTC
 
 
 @dataclass(frozen=True)
@@ -58,8 +54,7 @@ class Failure:
     http_status: int | None
     attempts: int
     failed_at: str | None
-    next_attempt: str | None
-    """None where it is not tried again."""
+    next_attempt: str | None  # None where it is not tried again
 
 
 @dataclass
@@ -67,15 +62,11 @@ class SourceCounts:
     """The counts of one source."""
 
     source: str
-    windows: list[dict[str, Any]] = field(default_factory=list)
-    """The `details` of every whole window's marker."""
+    windows: list[dict[str, Any]] = field(default_factory=list)  # the `details` of every whole window's marker
     cameras: dict[str, Tally] = field(default_factory=dict)
-    refusals: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Photos by reason and camera; one with several reasons counts for each."""
-    failures: list[Failure] = field(default_factory=list)
-    """Sorted by the next attempt; those that are not tried again come last."""
-    query_cameras: dict[str, str] = field(default_factory=dict)
-    """The camera under which each query's photos were found."""
+    refusals: dict[str, dict[str, int]] = field(default_factory=dict)  # by reason and camera; photos may have several
+    failures: list[Failure] = field(default_factory=list)  # by the next attempt; final ones last
+    query_cameras: dict[str, str] = field(default_factory=dict)  # the camera under which each query's photos were found
     troubles: list[str] = field(default_factory=list)
 
 
@@ -97,8 +88,6 @@ def count_windows(store: Store, source: str) -> SourceCounts:
 
 
 class _Uploads:
-    """Counts each upload once."""
-
     def __init__(self) -> None:
         # (rank of the state, camera, reasons) by a hash of photo and version; of a billion uploads, two might collide
         self.seen: dict[int, tuple[int, str, tuple[str, ...]]] = {}
@@ -113,7 +102,8 @@ class _Uploads:
         before = self.seen.get(key)
         camera = before[1] if before else row["claimed_camera"] or WITHOUT_CAMERA
         if state == "failed" and (before is None or before[0] == rank):
-            failure = _failure(row, camera, retry.get(row["photo"]))
+            what = {name: row[name] for name in FAILURE_COLUMNS}
+            failure = Failure(photo=row["photo"], camera=camera, next_attempt=retry.get(row["photo"]), **what)
             if key not in self.failures or self.failures[key].next_attempt is None:
                 self.failures[key] = failure
         if before is not None and before[0] >= rank:
@@ -151,20 +141,7 @@ class _Uploads:
         counts.failures = sorted(self.failures.values(), key=lambda each: (each.next_attempt or "~", each.photo))
 
 
-def _failure(row: Row, camera: str, next_attempt: str | None) -> Failure:
-    return Failure(
-        photo=str(row["photo"]),
-        camera=camera,
-        error=str(row["error"] or ""),
-        http_status=row["http_status"],
-        attempts=row["attempts"] or 1,
-        failed_at=row["failed_at"],
-        next_attempt=next_attempt,
-    )
-
-
-Window = tuple[dict[str, Any], dict[str, str], list[Row]]
-"""A window's details, when each failed photo is tried again, and its rows."""
+Window = tuple[dict[str, Any], dict[str, str], list[Row]]  # details, when each failed photo is retried, rows
 
 
 def _windows(store: Store, source: str) -> Iterator[tuple[str, Window | str | None]]:
@@ -201,5 +178,4 @@ def _rows(data: bytes) -> list[Row]:
 
 
 def _columns(file: pq.ParquetFile, names: Sequence[str]) -> list[Row]:
-    rows: list[Row] = file.read(list(names), use_threads=False).to_pylist()
-    return rows
+    return list(file.read(list(names), use_threads=False).to_pylist())

@@ -9,8 +9,6 @@ from corpus.configuration import Configuration
 from crawlers.spiders.wikimedia import SEARCH
 from crawlers.windows.time_slices import TimeSlice, gaps
 
-DAY_S = 86400
-
 
 @dataclass(frozen=True)
 class Coverage:
@@ -18,18 +16,10 @@ class Coverage:
 
     query: str
     camera: str | None
-    is_asked: bool
-    """Whether the present configuration asks for it."""
+    is_asked: bool  # whether the present configuration asks for it
     windows: int
-    share: float
-    """Share of the period that is covered, 0 to 1."""
-    to_do: tuple[TimeSlice, ...]
-    """The parts of the period that are still open."""
-
-    @property
-    def to_do_days(self) -> float:
-        """How many days are still open."""
-        return sum(gap.end_s - gap.start_s for gap in self.to_do) / DAY_S
+    share: float  # share of the period that is covered, 0 to 1
+    to_do: tuple[TimeSlice, ...]  # the parts of the period that are still open
 
 
 def asked_queries(configuration: Configuration, source: str) -> dict[str, str | None]:

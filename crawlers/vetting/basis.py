@@ -27,8 +27,7 @@ from forensics.metadata.editors import EDITORS
 class Cameras(NamedTuple):
     """The cameras that photos are judged by, with what was learned of them."""
 
-    catalogue: Catalogue
-    """Every camera known."""
+    catalogue: Catalogue  # every camera known
     chosen: Catalogue
     """Those that enter the data set; all where `cameras` asks for support, which only curation can count."""
 

@@ -26,15 +26,13 @@ class ListedFile:
     width_px: int | None = None
     height_px: int | None = None
     size_bytes: int | None = None
-    make: str | None = None
-    """From EXIF, as are model and software."""
+    make: str | None = None  # from EXIF, as are model and software
     model: str | None = None
     software: str | None = None
     mime: str | None = None
 
 
-Judge = Callable[[ListedFile], tuple[str, ...]]
-"""Returns the reasons to refuse a listed photo."""
+Judge = Callable[[ListedFile], tuple[str, ...]]  # returns the reasons to refuse a listed photo
 
 
 def format_reasons(listed: ListedFile) -> tuple[str, ...]:

@@ -14,13 +14,10 @@ from corpus.errors import StorageError
 from corpus.storage import Store
 from crawlers.windows.records import Row, read_rows, table
 
-ROWS_A_PART = 50
-"""Headers asked for again after a crash, at most, beside those in work."""
+ROWS_A_PART = 50  # headers asked for again after a crash, at most, beside those in work
 DETAILS = "details.json"
-NEEDED_S = 30 * 86400
-"""Rows of this age will not be asked for any more: their query, or their files, are gone."""
-CLEARED_S = 86400
-"""What has stood so long beside a whole window does not belong to another process that is listing it anew."""
+NEEDED_S = 30 * 86400  # rows of this age will not be asked for any more: their query, or their files, are gone
+CLEARED_S = 86400  # older ones beside a whole window are not of a process that is listing it anew
 
 
 def folder(source: str) -> str:
@@ -51,12 +48,9 @@ class Checkpoint:
     source: str
     window: str
     fingerprint: str
-    details: dict[str, Any]
-    """Those of the marker that the window will have."""
-    waiting: list[Row] = field(default_factory=list)
-    """Rows that are not written yet."""
-    number: int = 0
-    """Of the next part."""
+    details: dict[str, Any]  # those of the marker that the window will have
+    waiting: list[Row] = field(default_factory=list)  # rows that are not written yet
+    number: int = 0  # of the next part
 
     @property
     def folder(self) -> str:

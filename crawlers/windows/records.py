@@ -41,12 +41,9 @@ class ListedPhoto:
     site_height_px: int | None = None
     site_sha1: str | None = None
     size_bytes: int | None = None
-    reasons: tuple[str, ...] = ()
-    """Why the listing alone refuses it."""
-    error: str | None = None
-    """Why the site has no file of it though it lists it."""
-    attempts: int = 0
-    """How many crawls have tried to fetch it and failed."""
+    reasons: tuple[str, ...] = ()  # why the listing alone refuses it
+    error: str | None = None  # why the site has no file of it though it lists it
+    attempts: int = 0  # how many crawls have tried to fetch it and failed
 
 
 def stored(listed: ListedPhoto, original: str, data: bytes) -> Row:
@@ -59,9 +56,8 @@ def refused(listed: ListedPhoto, verdict: Refused, size_bytes: int | None = None
     """Return the row of a photo refused by its bytes or its listing; its facts are kept, its bytes are not."""
     facts = dataclasses.asdict(verdict.facts) if verdict.facts else None
     size_bytes = listed.size_bytes if size_bytes is None else size_bytes
-    return _row(
-        listed, state="refused", reasons=list(verdict.reasons), error=verdict.error, facts=facts, size_bytes=size_bytes
-    )
+    outcome = {"reasons": list(verdict.reasons), "error": verdict.error, "facts": facts, "size_bytes": size_bytes}
+    return _row(listed, state="refused", **outcome)
 
 
 def refused_alike(listed: ListedPhoto, row: Row) -> Row:
@@ -72,23 +68,13 @@ def refused_alike(listed: ListedPhoto, row: Row) -> Row:
 
 def failed(listed: ListedPhoto, error: str, http_status: int | None = None, *, is_transient: bool) -> Row:
     """Return the row of a photo that could not be fetched; where that is transient, a later crawl tries again."""
-    now = iso_time(int(time.time()))
-    return _row(
-        listed,
-        state="failed",
-        error=error,
-        http_status=http_status,
-        is_transient=is_transient,
-        attempts=listed.attempts + 1,
-        failed_at=now,
-    )
+    tried = {"attempts": listed.attempts + 1, "failed_at": iso_time(int(time.time()))}
+    return _row(listed, state="failed", error=error, http_status=http_status, is_transient=is_transient, **tried)
 
 
 def listed_photo_of(row: Row) -> ListedPhoto:
     """Return what the listing said of a photo, from its row: enough to fetch it again."""
-    names = [
-        field.name for field in dataclasses.fields(ListedPhoto) if field.name not in ("reasons", "error", "attempts")
-    ]
+    names = {field.name for field in dataclasses.fields(ListedPhoto)} - {"reasons", "error", "attempts"}
     return ListedPhoto(**{name: row[name] for name in names}, attempts=row["attempts"] or 0)
 
 
@@ -103,12 +89,11 @@ def records_path(source: str, window: str) -> str:
 
 
 def read_rows(store: Store, path: str) -> list[Row]:
-    """Return the rows of a table of records, those of former versions of this program too.
+    """Return the rows of a table of records.
 
     Raises StorageError where there is no such table, ValueError where it has other columns.
     """
-    rows: list[Row] = with_schema(store.read_table(path), RECORD).to_pylist()
-    return rows
+    return list(with_schema(store.read_table(path), RECORD).to_pylist())
 
 
 def _row(listed: ListedPhoto, **outcome: Any) -> Row:

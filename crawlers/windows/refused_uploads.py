@@ -23,11 +23,8 @@ class RefusedUploads:
 
     def read(self, markers: Mapping[str, Marker]) -> None:
         """Add the uploads of the windows that earlier crawls have judged by today's rules."""
-        windows = [
-            window
-            for window, marker in markers.items()
-            if marker["refused"] and marker.get("fingerprint") == self.fingerprint
-        ]
+        judged = {window: each for window, each in markers.items() if each["fingerprint"] == self.fingerprint}
+        windows = [window for window, marker in judged.items() if marker["refused"]]
         with ThreadPoolExecutor(READ_AT_ONCE) as threads:
             for window, rows in zip(windows, threads.map(self._versions, windows), strict=True):
                 self.add(window, rows)
@@ -48,7 +45,6 @@ class RefusedUploads:
 
     def _versions(self, window: str) -> list[Row]:
         try:
-            rows: list[Row] = self.store.read_table(records_path(self.source, window), ["version", "state"]).to_pylist()
+            return list(self.store.read_table(records_path(self.source, window), ["version", "state"]).to_pylist())
         except StorageError:
             return []
-        return rows

@@ -22,11 +22,9 @@ SAID_BY_SITE = frozenset({"licence_not_allowed", "download_forbidden", "no_origi
 class WindowUpdate:
     """How a whole window is to be updated."""
 
-    kept: list[Row]
-    """Rows that stay, some of them with other reasons or another state."""
+    kept: list[Row]  # rows that stay, some of them with other reasons or another state
     to_fetch: list[ListedPhoto]
-    relist: bool = False
-    """Whether some refusals can only be judged again by a new listing."""
+    relist: bool = False  # whether some refusals can only be judged again by a new listing
 
 
 def rejudge(
@@ -99,7 +97,6 @@ def apply_listing(
 
 
 def _may_change(row: Row, listed: ListedPhoto, are_rules_new: bool) -> bool:
-    """Whether a new listing of the same upload may change its row."""
     if row["state"] == "deleted":  # it is back
         return True
     reasons = frozenset(row["reasons"] or ())

@@ -117,7 +117,8 @@ class Walk:
 
 def window_name(time_slice: TimeSlice, query: str) -> str:
     """Return the name of a window, which sorts by time, is safe as a path and is unique to the query and slice."""
-    return f"{_stamp(time_slice.start_s)}_{_stamp(time_slice.end_s)}{query_ending(query)}"
+    start, end = (datetime.fromtimestamp(time_s, UTC).strftime("%Y%m%dT%H%M%SZ") for time_s in time_slice)
+    return f"{start}_{end}{query_ending(query)}"
 
 
 def query_ending(query: str) -> str:
@@ -126,10 +127,7 @@ def query_ending(query: str) -> str:
 
 
 def parse_time(key: str, text: str) -> int:
-    """Return an ISO date or time (UTC unless it says otherwise) as seconds since 1970.
-
-    Raises ConfigurationError naming `key`, the path in `pipelines.yaml`.
-    """
+    """Return an ISO time (UTC unless it says otherwise) as seconds since 1970; ConfigurationError names `key`."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -145,6 +143,8 @@ def period(section: Site, key: str, now_s: float) -> TimeSlice:
     since_s, until_s = parse_time(f"{key}.since", section.since), start_of_hour(now_s)
     if section.until is not None:
         wanted_s = parse_time(f"{key}.until", section.until)
+        if wanted_s <= since_s:
+            raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
         until_s = wanted_s if wanted_s <= now_s else until_s
     return TimeSlice(since_s, max(since_s, until_s))
 
@@ -152,7 +152,3 @@ def period(section: Site, key: str, now_s: float) -> TimeSlice:
 def start_of_hour(time_s: float) -> int:
     """Return the last full hour, so that a second crawl within the hour finds nothing new to ask for."""
     return int(time_s) // 3600 * 3600
-
-
-def _stamp(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Any
 
 from corpus.errors import ConfigurationError
-from corpus.text import unique_slug
 
 
 def origin_of(details: Mapping[str, Any]) -> str:
@@ -27,13 +26,8 @@ def unit_of(details: Mapping[str, Any]) -> str:
     return f"{origin_of(details)} {datetime.fromtimestamp(details['window'][0], UTC).year}"
 
 
-def unit_name(unit: str) -> str:
-    """Return the name of a unit's lease, which no other unit has."""
-    return unique_slug(unit)
-
-
 def leases_folder(source: str) -> str:
-    """Return the folder of the store in which the leases of a source's units are."""
+    """Return the folder of the leases of a source's units; a lease's name is the `unique_slug` of its unit."""
     return f"crawl/{source}/_leases"
 
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawlers.network.hosts import is_allowed
+from crawlers.network.hosts import url_refusal
 from crawlers.network.politeness import pause_s, retry_after_s
-from crawlers.network.redaction import Redaction
+from crawlers.network.redaction import redact_record
 from crawlers.network.scrapy_settings import user_agent
 
 NOW = datetime(2020, 1, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_each_retry_waits_twice_as_long_up_to_a_minute():
     ],
 )
 def test_only_the_sources_own_hosts_are_allowed(url, allowed):
-    assert is_allowed(url, ("api.flickr.com", "*.staticflickr.com")) is allowed
+    assert (url_refusal(url, ("api.flickr.com", "*.staticflickr.com")) is None) is allowed
 
 
 def test_the_user_agent_says_whom_to_write_to():
@@ -67,7 +67,7 @@ def test_a_secret_stands_neither_in_message_nor_arguments_nor_traceback():
     except ValueError as error:
         info = (ValueError, error, error.__traceback__)
     record = logging.LogRecord("x", logging.ERROR, "f", 1, "asked %s", ("https://x/?api_key=s3cret",), info)
-    assert Redaction("s3cret").filter(record)
+    assert redact_record("s3cret", record)
     text = logging.Formatter().format(record)
     assert "s3cret" not in text
     assert "asked https://x/?api_key=[key]" in text

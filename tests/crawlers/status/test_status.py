@@ -14,6 +14,7 @@ from corpus.errors import ConfigurationError
 from corpus.leases import take
 from corpus.sections import Flickr
 from corpus.storage import open_store
+from corpus.text import unique_slug
 from crawlers.network.quota import Quota, quota_name
 from crawlers.status.__main__ import main
 from crawlers.status.counts import count_windows
@@ -22,7 +23,7 @@ from crawlers.windows.checkpoint import Checkpoint
 from crawlers.windows.markers import marker_of
 from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
 from crawlers.windows.time_slices import TimeSlice, period
-from crawlers.windows.work_units import leases_folder, unit_name
+from crawlers.windows.work_units import leases_folder
 
 ONE, TWO = "Category:Taken with Acme One", "Category:Taken with Acme Two"
 DAY_S = 86400
@@ -246,11 +247,11 @@ def test_a_folder_has_windows_and_no_times(crawled):
 def test_windows_in_work_and_who_works_are_shown(crawled):
     details = {"query": "q", "span": [0, 60]}
     Checkpoint(crawled.store, "wikimedia", "half-a-window", "rules", details).write(0, [kept(1)])
-    lease = take(crawled.store, leases_folder("wikimedia"), unit_name("Category:X 2020"), time.time())
+    lease = take(crawled.store, leases_folder("wikimedia"), unique_slug("Category:X 2020"), time.time())
     status = crawled.json()["sources"]["wikimedia"]
     assert (status["windows"], status["cameras"]) == (0, {})  # what is put aside does not count yet
     assert status["unfinished"] == ["half-a-window"]
-    assert list(status["leases"]) == [unit_name("Category:X 2020")]
+    assert list(status["leases"]) == [unique_slug("Category:X 2020")]
     _, text = crawled.run()
     assert "half-a-window" in text
     assert f"{lease.unit}: process " in text

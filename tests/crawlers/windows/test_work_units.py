@@ -3,7 +3,8 @@
 import pytest
 
 from corpus.errors import ConfigurationError
-from crawlers.windows.work_units import WorkShare, parse_work_share, unit_name
+from corpus.text import unique_slug
+from crawlers.windows.work_units import WorkShare, parse_work_share
 
 UNITS = [f"apple/iphone_{number} {year}" for number in range(40) for year in range(2010, 2026)]
 
@@ -31,6 +32,6 @@ def test_each_part_has_its_own_receipt():
 
 
 def test_units_have_safe_distinct_names():
-    names = {unit_name(text) for text in ("a b", "a-b", "A b", "../x", "", "é", "x" * 500, "x" * 501)}
+    names = {unique_slug(text) for text in ("a b", "a-b", "A b", "../x", "", "é", "x" * 500, "x" * 501)}
     assert len(names) == 8
     assert all(len(name) < 80 and name.replace("-", "").isalnum() and name.isascii() for name in names)

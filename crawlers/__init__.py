@@ -1,1 +1,1 @@
-"""The Scrapy project: spiders for photo sites and folders, photos vetted from their first bytes, originals as served."""
+"""The Scrapy project: spiders for photo sites and folders, vetting before download, originals kept as served."""

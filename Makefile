@@ -15,6 +15,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export NO_MKDOCS_2_WARNING := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Jobs of the tests; a module stays in one of them, so that what its fixtures build is built once.
 JOBS ?= 2
 # Versions for Python 3.11; make CONSTRAINTS= installs the newest instead.
 CONSTRAINTS ?= constraints.txt
@@ -25,10 +26,10 @@ demo: $(INSTALLED)
 	$(BIN)/python -m demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
 fast: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -m "not slow"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from corpus.configuration import read_configuration
 from demo.uploads.upload import read_listing
 
 # one demo for all tests of this file, also in a parallel run
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 SMALL = {
     "demo.photos_per_device": 2,

@@ -12,7 +12,7 @@ from corpus.configuration import Configuration
 from curation.reasons import REASONS
 from pipelines.shutterprint import COMMANDS, PACKAGES
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("documents")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -205,6 +205,14 @@ def forking_scrapy(repository: Path) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _end_forking_scrapy(repository: Path) -> Iterator[None]:
+    """End the process at the end of all tests, so that what it has used counts as theirs."""
+    yield
+    if forking_scrapy.cache_info().currsize:
+        forking_scrapy(repository).communicate(timeout=60)
+
+
 @dataclasses.dataclass(frozen=True)
 class Crawl:
     """One run of `scrapy crawl` that has ended."""

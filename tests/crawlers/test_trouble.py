@@ -1,6 +1,5 @@
 """Crawls of sites in trouble: each photo still ends as one row, and the limits are kept."""
 
-import itertools
 import time
 
 import pytest
@@ -155,4 +154,6 @@ def test_a_pause_between_requests_is_kept(start_site, make_crawler):
     began = time.time()
     assert make_crawler(site).run("flickr", "crawl.delay_s=0.1", "cameras=[acme-two]").exit_code == 0
     times = [request.at_s for request in site.requests if request.at_s > began]
-    assert min(later - sooner for sooner, later in itertools.pairwise(times)) > 0.05
+    # the whole, not the shortest gap: a busy machine lets one request arrive late and the next one in time
+    assert len(times) > 5
+    assert max(times) - min(times) > 0.07 * (len(times) - 1)

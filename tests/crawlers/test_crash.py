@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 KILLED_AFTER_REQUESTS = {"flickr": (1, 4, 7, 9), "wikimedia": (4, 12)}
 """Counted from each start: during the first listing, during headers, during originals."""
 

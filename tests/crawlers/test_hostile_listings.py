@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 OK = {"stat": "ok"}
 MIB = 1 << 20
 

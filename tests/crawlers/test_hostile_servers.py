@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 STORED, REFUSED, FAILED, LATER = "stored", "refused", "failed", "failed for now"
 
 ODDITIES = {

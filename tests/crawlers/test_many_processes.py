@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SINCE_S = 1577836800
 PARTS = 8
 YEAR_S = 366 * 86400

@@ -16,6 +16,8 @@ import pytest
 import requests
 import yaml
 
+pytestmark = pytest.mark.slow
+
 
 def _two_free_ports() -> int:
     """Return a port that is free together with the one above it, which the wiki's PHP takes."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def published(world):
     return {**world.files("curated"), **world.files("shards")}

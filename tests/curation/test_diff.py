@@ -13,6 +13,8 @@ from corpus.storage import open_store
 from curation import generations
 from curation.inspection.compare import differences
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = "0001-aaaaaaaaaa", "0002-bbbbbbbbbb"
 NATIVE = {
     "camera": "nexus-5x", "aspect": "size", "value": "4032x3024", "photos": 9, "owners": 3, "share": 1.0,

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_record_has_its_row_the_counts_are_printed_and_the_receipt_is_there(finished):

@@ -18,6 +18,8 @@ from curation.run import LEASE_UNIT as UNIT
 from curation.run import LEASES as FOLDER
 from curation.run import sole_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def running(filled):

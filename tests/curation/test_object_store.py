@@ -7,6 +7,8 @@ import pytest
 
 from corpus.storage import open_store
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("s3fs", reason="needs the extra s3")
 moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
 

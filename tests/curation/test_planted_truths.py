@@ -17,6 +17,8 @@ from curation.generations import Past
 from curation.judging.inputs import find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = 4_000
 CAP = 8
 

@@ -11,7 +11,7 @@ import pytest
 from curation.facts.examine import facts_row
 from forensics.header import read_facts
 
-pytestmark = pytest.mark.photos
+pytestmark = [pytest.mark.photos, pytest.mark.slow]
 
 EDITORS = re.compile(
     r"photoshop|lightroom|gimp|photo editor|photo gallery|nikon transfer|pmb|photopro|libformat|camera raw",

@@ -14,7 +14,7 @@ from forensics.errors import HeaderIncomplete, JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
-pytestmark = pytest.mark.photos
+pytestmark = [pytest.mark.photos, pytest.mark.slow]
 
 CODINGS = {"0": "baseline", "1": "extended", "2": "progressive"}
 SUBSAMPLINGS = {"1 1": "4:4:4", "2 1": "4:2:2", "2 2": "4:2:0", "1 2": "4:4:0", "4 1": "4:1:1"}

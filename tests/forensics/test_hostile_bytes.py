@@ -14,6 +14,8 @@ from forensics.hints import hints
 from forensics.jpeg.segments import header_segments
 from forensics.photo_facts import PhotoFacts
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -12,6 +12,8 @@ from shards.plan import plan_shards
 from shards.write import write_shard
 from train.model.torchvision_repair import repair_torchvision
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4)
 
 

@@ -17,6 +17,8 @@ from shards.index import previous_plans
 from shards.plan import plan_shards
 from shards.write import write_shard
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4)
 
 

@@ -22,6 +22,8 @@ from shards.index import Index
 from train.fit.training_run import threads_of
 from train.main import main, train
 
+pytestmark = pytest.mark.slow
+
 FEW = {"epochs": 5, "steps_per_epoch": 12}
 Configure = Callable[..., Path]
 

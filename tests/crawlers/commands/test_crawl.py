@@ -7,6 +7,8 @@ from scrapy.utils.project import get_project_settings
 
 from corpus.errors import ConfigurationError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("spider", "settings", "environment", "sentence"),

@@ -11,6 +11,8 @@ from crawlers.download.fetcher import DECISIONS_KEPT, Fetcher, page_instead
 from crawlers.vetting.door import Door
 from crawlers.windows.records import ListedPhoto
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = 24
 
 

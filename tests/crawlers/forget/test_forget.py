@@ -23,6 +23,8 @@ from crawlers.vetting.door import Refused
 from crawlers.windows.markers import marker_of
 from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
 
+pytestmark = pytest.mark.slow
+
 GONE, STAYS, FAILS = "flickr:4711", "flickr:4712", "flickr:4713"
 COMMONS = "https://commons.wikimedia.org/wiki/File:Ann_at_h%C3%B6me.jpg"
 MARKS = ("Ann", "4711_secret", "bytes of 4711", "bytes of 99", "serial-of-4711", "CC-BY-4711")

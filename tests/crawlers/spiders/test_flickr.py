@@ -8,6 +8,8 @@ import pytest
 from corpus.records import RECORD
 from demo.photo_site.server.site import API_KEY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(start_site):

@@ -18,6 +18,8 @@ from crawlers.folder.ingest import FileIngester, listed_file
 from crawlers.spiders.folder import FolderSpider
 from crawlers.vetting.door import Door
 
+pytestmark = pytest.mark.slow
+
 ODD_NAMES = {
     b"caf\xe9 #1.jpg": "caf\\xe9 #1.jpg",
     b"caf\\xe9 #1.jpg": "caf\\\\xe9 #1.jpg",

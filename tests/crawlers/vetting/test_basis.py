@@ -14,6 +14,8 @@ from crawlers.vetting.door import Door
 from crawlers.vetting.listing import ListedFile, listing_reasons
 from forensics.header import read_facts
 
+pytestmark = pytest.mark.slow
+
 OPEN = {"photos_min": 5, "owners_min": 2}
 
 

@@ -8,6 +8,8 @@ from corpus.errors import StageError
 from curation.cluster.frames import TEXT, Frames, empty, frame_of
 from curation.cluster.workers import Workers
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = {"part": np.int64, "name": TEXT, "number": np.uint64}
 
 # workers cannot import a test module: functions made inside a function travel by value

@@ -13,6 +13,8 @@ from distributed.scheduler import KilledWorker
 from corpus.errors import StageError
 from curation.cluster.workers import Workers, run_tasks
 
+pytestmark = pytest.mark.slow
+
 # workers cannot import a test module: functions made inside a function travel by value
 
 

@@ -13,6 +13,8 @@ from crawlers.forget.__main__ import main
 from curation.facts.examine import PhotoKey, facts_folder
 from curation.judging.inputs import best_of, facts_rows, find_inputs, record_rows
 
+pytestmark = pytest.mark.slow
+
 KIND = "decoded"
 
 

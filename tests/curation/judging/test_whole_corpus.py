@@ -7,6 +7,8 @@ from corpus.sections import Consensus, Rules, Support
 from corpus.storage import open_store
 from curation.facts.examine import PhotoKey, Trouble, facts_row
 
+pytestmark = pytest.mark.slow
+
 SHORTLY_BEFORE, LONG_BEFORE = "2020-01-01T00:00:00Z", "2019-01-01T00:00:00Z"
 
 

@@ -19,6 +19,8 @@ from curation.judging.counts import tally
 from curation.judging.whole_corpus import Judged
 from curation.publishing.generation import publish_generation
 
+pytestmark = pytest.mark.slow
+
 LEDGER = Ledger({"a" * 16: "train", "b" * 16: "test"}, {"a" * 16: 0, "b" * 16: 1})
 LEARNED = [
     {"camera": "nexus-5x", "aspect": aspect, "value": value, "text": text, "photos": 3, "owners": 2, "share": 1.0,

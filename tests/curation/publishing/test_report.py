@@ -14,6 +14,8 @@ from curation.publishing.report import report_page
 from curation.publishing.thumbnails import thumbnail
 from curation.reasons import REASONS
 
+pytestmark = pytest.mark.slow
+
 GENERATION = "0003-0123456789"
 EXAMPLE = Path(__file__).parent / "example"
 EVIL = '"><img src=x onerror="alert(1)"><script>alert(1)</script>$x$'

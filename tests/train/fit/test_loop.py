@@ -14,6 +14,8 @@ from train.model.checkpoints import TrainingState, first_state, load_checkpoint,
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 Settings = Callable[..., Training]
 

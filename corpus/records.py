@@ -8,7 +8,7 @@ replaced original is a new row and the old one stays. `FactsRow` has the fields 
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypedDict, get_type_hints
+from typing import Annotated, Any, TypedDict, TypeVar, cast, get_type_hints
 
 import pyarrow as pa
 
@@ -22,6 +22,9 @@ Int32 = Annotated[int | None, pa.int32()]
 Int64 = Annotated[int | None, pa.int64()]
 Float = Annotated[float | None, pa.float64()]
 Flag = Annotated[bool | None, pa.bool_()]
+
+
+AnyRow = TypeVar("AnyRow")
 
 
 def schema_of(row: type) -> pa.Schema:
@@ -204,15 +207,9 @@ def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema)
 
 
-def full_row(schema: pa.Schema, row: Mapping[str, Any]) -> Any:
-    """Return a row with all columns of `schema`, one of this module's, null where `row` lacks them."""
-    # pyarrow builds the list of names anew each time, which takes longer than all the rest
-    nulls = _NULL_ROWS.get(id(schema)) or _NULL_ROWS.setdefault(id(schema), dict.fromkeys(schema.names))
-    return {**nulls, **row}
-
-
-_NULL_ROWS: dict[int, dict[str, None]] = {}
-"""By the id of a schema; the schemas live as long as this module."""
+def full_row(kind: type[AnyRow], row: Mapping[str, Any]) -> AnyRow:
+    """Return a row of a TypedDict of this module with all its columns, null where `row` lacks them."""
+    return cast(AnyRow, {**dict.fromkeys(kind.__annotations__), **row})
 
 
 def version_of(identity: str) -> str:

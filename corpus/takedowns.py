@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.errors import StorageError
-from corpus.records import RECORD, full_row
+from corpus.records import RecordRow, full_row
 from corpus.storage import Store
 from corpus.text import iso_time
 
@@ -76,8 +76,7 @@ def page_digest(page: str) -> str:
 def forgotten_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left of a photo's row of RECORD: which upload it was, and that it is forgotten."""
     kept = {name: row[name] for name in ("photo", "version", "source")}
-    left: dict[str, Any] = full_row(RECORD, kept | {"state": "refused", "reasons": [REASON]})
-    return left
+    return dict(full_row(RecordRow, kept | {"state": "refused", "reasons": [REASON]}))
 
 
 def apply_takedowns(rows: Iterable[Mapping[str, Any]], photos: Collection[str]) -> list[Any]:

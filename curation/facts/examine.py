@@ -131,7 +131,7 @@ def examine(store: Store, original: Original, kind: str) -> ExaminedRow | Troubl
     if sha256 != original.sha256:
         text = f"{original.path}: SHA-256 is {sha256}, its record says {original.sha256}"
         return Trouble(original.key, "original_damaged", text)
-    row: ExaminedRow = full_row(EXAMINED, examine_bytes(data, kind))
+    row: ExaminedRow = full_row(ExaminedRow, examine_bytes(data, kind))
     row["photo"], row["version"], row["original"] = original.photo, original.version, original.path
     row["sha256"], row["size_bytes"] = sha256, len(data)
     return row

@@ -141,11 +141,11 @@ def _of_file(configuration: Configuration, path: Path) -> FoundPhoto:
     data = _file_bytes(configuration, path)
     original = Original(str(path), "", str(path), hashlib.sha256(data).hexdigest())
     own = {"photo": original.photo, "version": original.version, "sha256": original.sha256}
-    record: RecordRow = full_row(RECORD, own | {
+    record: RecordRow = full_row(RecordRow, own | {
         "source": "file", "state": "stored", "original": original.path, "size_bytes": len(data), "reasons": [],
     })  # fmt: skip
     kind = kind_of(configuration.curation)
-    examined = guarded(original, lambda: full_row(EXAMINED, own | examine_bytes(data, kind)))
+    examined = guarded(original, lambda: full_row(ExaminedRow, own | examine_bytes(data, kind)))
     return FoundPhoto(record, examined, file=path)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from corpus.records import CURATED, EXAMINED, RECORD, JudgedRow, RecordRow, full_row
+from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
 from curation.cluster.frames import TEXT, frame_of, frame_of_rows
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Before, Ledger, Past
@@ -152,9 +152,9 @@ def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Tab
 def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[tuple[RecordRow, Evidence]]:
     texts = (frame[name].to_numpy(dtype=object) for name in ("record", "examined"))
     for record_text, examined_text in zip(*texts, strict=True):
-        record: RecordRow = full_row(RECORD, json.loads(record_text))
+        record: RecordRow = full_row(RecordRow, json.loads(record_text))
         trouble = troubles.get(PhotoKey(record["photo"], record["version"] or ""))
-        examined = full_row(EXAMINED, json.loads(examined_text)) if examined_text else None
+        examined = full_row(ExaminedRow, json.loads(examined_text)) if examined_text else None
         yield record, evidence_of(record, trouble or examined)
 
 

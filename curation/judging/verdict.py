@@ -84,7 +84,7 @@ def verdict(record: RecordRow, evidence: Evidence, criteria: Criteria) -> Judged
     facts, said = evidence.facts, dict[str, Any](record)
     camera, reasons = objections(record, evidence, criteria)
     found = {name: getattr(facts, name) for name in _FROM_FACTS} if facts is not None else {}
-    row: JudgedRow = full_row(CURATED, {name: said[name] for name in _FROM_RECORD} | found)
+    row: JudgedRow = full_row(JudgedRow, {name: said[name] for name in _FROM_RECORD} | found)
     row["camera"] = camera.key if camera else None
     row["version"] = record["version"] or ""
     row["perceptual_hash"] = evidence.perceptual_hash

@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import pyarrow as pa
 import pytest
 
-from corpus.records import CURATED, EXAMINED, FACTS, RECORD, FactsRow, full_row, with_schema
+from corpus.records import CURATED, EXAMINED, FACTS, RECORD, ExaminedRow, FactsRow, RecordRow, full_row, with_schema
 from forensics.photo_facts import PhotoFacts, facts_of_row
 
 OF_TODAY = RECORD.empty_table()
@@ -48,11 +48,11 @@ def test_a_table_without_a_column_or_with_one_of_another_type_is_refused():
 def test_a_table_whose_facts_have_other_fields_is_refused():
     fewer = EXAMINED.set(EXAMINED.get_field_index("facts"), pa.field("facts", pa.struct([FACTS.field(0)])))
     with pytest.raises(ValueError, match="column facts is of type"):
-        with_schema(pa.Table.from_pylist([full_row(EXAMINED, {"photo": "a"})], fewer), EXAMINED)
+        with_schema(pa.Table.from_pylist([full_row(ExaminedRow, {"photo": "a"})], fewer), EXAMINED)
 
 
 def test_a_full_row_has_every_column_and_nulls_where_nothing_is_said():
-    assert full_row(RECORD, {"photo": "a"}) == dict.fromkeys(RECORD.names) | {"photo": "a"}
+    assert full_row(RecordRow, {"photo": "a"}) == dict.fromkeys(RECORD.names) | {"photo": "a"}
 
 
 def test_fields_of_facts_that_a_row_lacks_are_what_a_file_does_not_say():

@@ -20,6 +20,7 @@ from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.storage import Store
 from curation.facts.examine import facts_folder
 from forensics.jpeg.quality import estimate_quality_factor, scaled_tables
+from forensics.jpeg.segments import segments_form
 from forensics.jpeg.tables import tables_digest
 
 Row = dict[str, Any]
@@ -145,8 +146,8 @@ def _photo(number: int, kind: int, placeholders: int, random: np.random.Generato
         facts |= _with_tables(int(random.integers(86, 101)))
         truth = "not_native_tables"
     elif kind == FORGED:
-        facts |= {"segments": ["APP0:JFIF", "APP1:Exif", "DQT", "SOF0", "DHT", "SOS"]}
-        facts |= {"segments_digest": f"{random.integers(50):016x}"}
+        facts |= {"segments": ["APP0:JFIF", "APP1:Exif", f"APP5:{random.integers(50)}", "DQT", "SOF0", "DHT", "SOS"]}
+        facts |= {"segments_form": segments_form(facts["segments"])}
         truth = "not_native_segments"
     elif placeholder:
         truth = "placeholder"
@@ -193,7 +194,7 @@ def _facts(camera: int, random: np.random.Generator) -> Row:
     return {
         "width_px": width, "height_px": height, "coding": "baseline", "precision_bits": 8, "components": 3,
         "subsampling": "4:2:2", "mcu_width_px": 16, "mcu_height_px": 8, **_with_tables(None, camera, mode),
-        "huffman": "standard", "segments": segments, "segments_digest": _hex(" ".join(segments), 16),
+        "huffman": "standard", "segments": segments, "segments_form": segments_form(segments),
         "scan_offset_bytes": int(random.integers(8_000, 120_000)), "is_complete": True, "trailing_bytes": 0,
         "make": "Maker", "model": f"Model {camera:02d}", "software": f"Ver.{1 + camera % 3}.{random.integers(30):02d}",
         "serial_number": f"{camera:02d}{random.integers(5_000):06d}" if camera % 2 else None,

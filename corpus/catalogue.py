@@ -10,6 +10,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -37,6 +38,10 @@ def _matching(pattern: str, name: str) -> AfterValidator:
 
 _Size = Annotated[str, _matching(r"[1-9]\d{1,4}x[1-9]\d{1,4}", "a size like 4032x3024")]
 _Digest = Annotated[str, _matching(r"[0-9a-f]{16}", "a digest of 16 hex digits")]
+_Family = Annotated[
+    str, _matching(r"\d{1,5}( \d{1,5}){63}( / \d{1,5}( \d{1,5}){63})*", "tables of 64 entries, ` / ` between")
+]
+_Form = Annotated[str, _matching(r"[!-~][ -~]{0,399}(SOS| [0-9a-f]{16})", "a form like `APP1:Exif DQT SOF0 DHT SOS`")]
 _Item = Annotated[str, _matching(r"Q[1-9][0-9]{0,11}", "an item of Wikidata like Q42")]
 
 
@@ -54,9 +59,14 @@ class Camera(BaseModel):
     software: tuple[str, ...] = ()
     """Patterns of what its firmware writes into EXIF Software; empty: it writes nothing."""
     tables: tuple[_Digest, ...] = ()
-    """Digests of its own sets of quantisation tables (`PhotoFacts.tables_digest`); empty: not known."""
-    segments: tuple[_Digest, ...] = ()
-    """Digests of the orders of segments that it writes (`PhotoFacts.segments_digest`); empty: not known."""
+    """Digests of its own sets of quantisation tables (`PhotoFacts.tables_digest`), which pass at any quality factor."""
+    table_families: tuple[_Family, ...] = ()
+    """Base sets of tables that it scales anew for each photo: luma, `/`, chroma, 64 entries each in natural order."""
+    segments: tuple[_Form, ...] = ()
+    """Forms of header that it writes (`PhotoFacts.segments_form`), e.g. `APP1:Exif DQT SOF0 DHT SOS`."""
+    closed: tuple[str, ...] = ()
+    """What is known of it completely, so that an unseen value counts against a photo: `tables`, `segments`, or
+    `segments of` a pattern of firmware."""
     flickr: str | None = None
     """Its path at flickr.com/cameras, e.g. `apple/iphone_6`."""
     commons: str | None = None
@@ -72,6 +82,11 @@ class Camera(BaseModel):
             if not values and self.is_listed:
                 raise ValueError(f"{field}: needs at least one entry")
         return self
+
+    @property
+    def families(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """The base sets of `table_families` as numbers."""
+        return _numbers(self.table_families)
 
     @property
     def is_listed(self) -> bool:
@@ -205,11 +220,16 @@ def key_of(make: str, model: str) -> str:
 
 
 def unlisted_camera(key: str, make: str, model: str, **learned: tuple[str, ...]) -> Camera:
-    """Return a camera that no catalogue lists; `learned`: its sizes, tables, segments and software."""
+    """Return a camera that no catalogue lists; `learned`: its sizes, tables, segments, software …"""
     empty: dict[str, Any] = {"make": (), "model": (), "sizes": ()}
     name = " ".join(model.split() if model.startswith(make) else [*make.split(), *model.split()])
     # not validated, because an entry of a catalogue must have patterns and sizes
     return Camera.model_construct(key=key, name=name, **(empty | learned))
+
+
+@lru_cache(maxsize=1024)
+def _numbers(families: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    return tuple(tuple(tuple(map(int, table.split())) for table in family.split("/")) for family in families)
 
 
 def _words(text: str) -> list[str]:

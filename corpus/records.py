@@ -69,7 +69,7 @@ class FactsRow(TypedDict):
     editor_marks: Texts
     tables_digest: Text
     huffman_digest: Text
-    segments_digest: Text
+    segments_form: Text
     restart_interval: Int32
     digitised_at: Text
     lens_serial_number: Text
@@ -177,7 +177,7 @@ class JudgedRow(TypedDict):
     quality_factor: Int32
     quality_residual: Float
     tables_digest: Text
-    segments_digest: Text
+    segments_form: Text
     scan_digest: Text
     perceptual_hash: Text
     taken_at: Text

@@ -157,20 +157,25 @@ class Rules(Section):
     native_size: bool = True
     """Whether a photograph must have one of its camera's native sizes."""
     native_tables: bool = True
-    """Whether a camera's own quantisation tables, where they are known, decide instead of the quality factor."""
+    """Whether a camera's own quantisation tables pass at any quality factor, and strange ones are refused."""
     native_segments: bool = True
-    """Whether a photograph must have an order of segments that its camera writes, where these are known."""
+    """Whether a header of a form that its camera does not write is refused, where it bears a mark of software."""
 
 
 class Consensus(Section):
     """When a value that many owners' photographs by one camera share counts as native to that camera."""
 
     photos_min: Annotated[int, Field(ge=1)] = 5
-    """Fewest otherwise clean photographs, copies counted once, that show a size, table set or segment order."""
+    """Fewest otherwise clean photographs, copies counted once, that show a size, table set or form of header."""
     owners_min: Annotated[int, Field(ge=1)] = 3
     """Fewest owners that those photographs must come from."""
     owner_share_min: Annotated[float, Field(ge=0, le=1)] = 0.03
     """Smallest share of the camera's owners: in a large corpus, any program's tables come from a few owners."""
+    closed_photos_min: Annotated[int, Field(ge=1)] = 50
+    """Fewest photographs with native tables, or with native forms of header under one firmware, after which an unseen
+    value counts against a photograph."""
+    closed_owners_min: Annotated[int, Field(ge=1)] = 10
+    """Fewest owners that those photographs must come from."""
 
 
 class Support(Section):

@@ -1,20 +1,33 @@
 """Consensus: learn what is native to each camera from what its otherwise clean photographs show.
 
-After Farid, "Digital image ballistics from JPEG quantization" (TR2008-638): a size, a set of tables, an order of
-segments or a form of firmware string is native to a camera when enough independent owners show it. Copies of one
-picture count once, for the owner with the smallest digest. What a catalogue states is native without any support.
+After Farid, "Digital image ballistics from JPEG quantization" (TR2008-638): a size, a set of tables, a form of header
+or of firmware string is native to a camera when enough independent owners show it. Copies of one picture count once,
+for the owner with the smallest digest. What a catalogue states is native without any support.
+
+A camera that chooses its tables for each photo shows many sets, none of them often. Where they are one base scaled
+(`forensics.jpeg.table_family`), they are counted together and the base is native.
+
+That a value is native does not make others foreign. Only where many photos show native values (`Consensus.closed_…`) is
+an aspect closed; for forms of header this is told firmware by firmware.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypedDict, cast
 
 from corpus.catalogue import Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
+from forensics.jpeg.quality import estimate_quality_factor
+from forensics.jpeg.table_family import families, is_scaled
+from forensics.jpeg.tables import Table
 from forensics.photo_facts import PhotoFacts
 
-FIELDS = {"size": "sizes", "tables": "tables", "segments": "segments", "software": "software"}
+FIELDS = {
+    "size": "sizes", "tables": "tables", "table family": "table_families", "segments": "segments",
+    "software": "software", "closed": "closed",
+}  # fmt: skip
 """Aspect → field of a catalogue entry."""
 ASPECTS = tuple(FIELDS)
 CAMERA = "camera"
@@ -22,7 +35,12 @@ CAMERA = "camera"
 CANDIDATES_SHOWN = 12
 """At most this many values of a camera and aspect are listed that are not native, the best supported first."""
 
-_DIGITS = re.compile(r"[0-9]+")
+OWNERS_SEEN_MAX = 256
+"""At most so many owners of one value are told apart when the owners of several values are counted together."""
+NO_FIRMWARE = "-"
+"""Stands for the firmware of photos without Software."""
+
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _SPECIAL = re.compile(r"[*?\[]")
 
 
@@ -45,6 +63,8 @@ class Count(NamedTuple):
     text: str
     photos: int
     owners: int
+    owners_seen: frozenset[int] = frozenset()
+    """Digests of the owners, the OWNERS_SEEN_MAX smallest; only of aspects whose values are counted together."""
 
 
 class LearnedRow(TypedDict):
@@ -67,23 +87,33 @@ def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
     size = f"{max(facts.width_px, facts.height_px)}x{min(facts.width_px, facts.height_px)}"
     yield Claim(camera.key, "size", size, size)
     if facts.tables_digest:
-        quality = "no factor" if facts.quality_factor is None else f"quality {facts.quality_factor}"
-        residual = "" if not facts.quality_residual else f", residual {facts.quality_residual:.2f}"
-        yield Claim(camera.key, "tables", facts.tables_digest, quality + residual)
-    if facts.segments_digest:
-        yield Claim(camera.key, "segments", facts.segments_digest, " ".join(dict.fromkeys(facts.segments)))
+        yield Claim(camera.key, "tables", facts.tables_digest, _spelled(facts.quantisation_tables))
+    pattern = firmware_pattern(facts.software) if facts.software else NO_FIRMWARE
+    if facts.segments_form:
+        yield Claim(camera.key, "segments", f"{facts.segments_form}\n{pattern}", "")
     if facts.software:
-        pattern = firmware_pattern(facts.software)
         yield Claim(camera.key, "software", pattern, pattern)
 
 
-def firmware_pattern(software: str) -> str:
-    """Return a firmware string as a pattern of the catalogue without its version: `Ver.[0-9]*.[0-9]*` of `Ver.1.02`.
+def tables_text(tables: tuple[Table, ...]) -> str:
+    """Return a set of quantisation tables in words: its quality factor, and how far off it is."""
+    factor, residual = estimate_quality_factor(tables)
+    quality = "no factor" if factor is None else f"quality {factor}"
+    return quality + (f", residual {residual:.2f}" if residual else "")
 
-    Firmware is updated; otherwise each version would need support of its own.
+
+def closed_segments(software: str | None) -> str:
+    """Return the value of the aspect `closed` that says that the forms of header of a firmware are known."""
+    return f"segments of {firmware_pattern(software) if software else NO_FIRMWARE}"
+
+
+def firmware_pattern(software: str) -> str:
+    """Return a firmware string as a pattern of the catalogue without its version: `Ver.[0-9]*` of `Ver.1.02`.
+
+    Firmware is updated; otherwise each version would need support of its own. `10.2` and `10.2.1` have one pattern.
     """
     plain = _SPECIAL.sub("?", " ".join(software.split()))
-    return _DIGITS.sub("[0-9]*", plain)
+    return _VERSION.sub("[0-9]*", plain)
 
 
 def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> list[LearnedRow]:
@@ -100,9 +130,11 @@ def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> l
         camera, found = catalogue.get(key), by_camera.get(key, {})
         owners = sum(count.owners for count in found.get(CAMERA, []))
         table += [_row(count, owners, native=True, source="learned") for count in found.get(CAMERA, [])]
+        rows: list[LearnedRow] = []
         for aspect in ASPECTS:
             stated = _stated(camera, aspect) if camera else {}
-            table += _aspect_rows(key, aspect, stated, found.get(aspect, []), owners, limits)
+            rows += _aspect_rows(key, aspect, stated, _counts_of_aspect(key, aspect, found), owners, limits)
+        table += rows + _closed_rows(found, natives(rows).get(key, {}), owners, limits)
     return table
 
 
@@ -163,12 +195,81 @@ def _aspect_rows(
     return sorted(rows, key=lambda row: (not row["native"], -row["owners"], -row["photos"], row["value"]))
 
 
+def _counts_of_aspect(key: str, aspect: str, found: Mapping[str, list[Count]]) -> list[Count]:
+    """Return the counts of a camera's values in one aspect, those that are counted together as one."""
+    if aspect == "segments":
+        by_form: dict[str, list[Count]] = defaultdict(list)
+        for count in found.get(aspect, []):
+            by_form[count.value.partition("\n")[0]].append(count)
+        return [_together(counts, aspect, form, form) for form, counts in by_form.items()]
+    if aspect == "tables":
+        return [count._replace(text=tables_text(_read(count.text))) for count in found.get(aspect, [])]
+    if aspect == "table family":
+        by_tables = {_read(count.text): count for count in found.get("tables", [])}
+        return [
+            _together([by_tables[tables] for tables in members], aspect, _spelled(base), _family_text(members))
+            for base, members in families(by_tables)
+        ]
+    return found.get(aspect, [])
+
+
+def _closed_rows(
+    found: Mapping[str, list[Count]], known: Mapping[str, tuple[str, ...]], owners: int, limits: Consensus
+) -> list[LearnedRow]:
+    """Return a row for each aspect of which enough is known to call an unseen value foreign.
+
+    `found`: counts of one camera by aspect; `known`: its native values by aspect.
+    """
+    bases = [_read(text) for text in known.get("table family", ())]
+    by_name: dict[str, list[Count]] = defaultdict(list)
+    for count in found.get("tables", []):
+        if count.value in known.get("tables", ()) or any(is_scaled(base, _read(count.text)) for base in bases):
+            by_name["tables"].append(count)
+    for count in found.get("segments", []):
+        form, _, pattern = count.value.partition("\n")
+        if form in known.get("segments", ()):
+            by_name[f"segments of {pattern}"].append(count)
+    totals = [_together(counts, "closed", name, name) for name, counts in sorted(by_name.items())]
+    return [
+        _row(total, owners, native=True, source="learned")
+        for total in totals
+        if total.photos >= limits.closed_photos_min and total.owners >= limits.closed_owners_min
+    ]
+
+
+def _together(counts: Sequence[Count], aspect: str, value: str, text: str) -> Count:
+    """Return the count of values that are counted as one.
+
+    Where their owners are more than are told apart, those of the value with the most owners count.
+    """
+    seen = frozenset().union(*(count.owners_seen for count in counts))
+    owners = max(len(seen), *(count.owners for count in counts))
+    return Count(counts[0].camera, aspect, value, text, sum(count.photos for count in counts), owners)
+
+
+def _family_text(members: Sequence[tuple[Table, ...]]) -> str:
+    factors = sorted(factor for tables in members if (factor := estimate_quality_factor(tables)[0]) is not None)
+    between = f" between qualities {factors[0]} and {factors[-1]}" if factors else ""
+    return f"{len(members)} sets of one base scaled{between}"
+
+
+@lru_cache(maxsize=4096)
+def _spelled(tables: tuple[Table, ...]) -> str:
+    """Return tables as `Camera.table_families` spells them."""
+    return " / ".join(" ".join(map(str, table)) for table in tables)
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> tuple[Table, ...]:
+    return tuple(tuple(map(int, table.split())) for table in text.split("/")) if text else ()
+
+
 def _stated(camera: Camera, aspect: str) -> dict[str, str]:
     """Return the text of each value that a catalogue states of a camera; sizes have the long edge first, as learned."""
     if aspect == "size":
         edges = (sorted(map(int, size.split("x")), reverse=True) for size in camera.sizes)
         return {f"{long}x{short}": f"{long}x{short}" for long, short in edges}
-    return {value: "" if aspect in ("tables", "segments") else value for value in getattr(camera, aspect)}
+    return {value: "" if aspect == "tables" else value for value in getattr(camera, FIELDS[aspect])}
 
 
 def _with_natives(camera: Camera, learned: Mapping[str, tuple[str, ...]]) -> Camera:
@@ -178,4 +279,5 @@ def _with_natives(camera: Camera, learned: Mapping[str, tuple[str, ...]]) -> Cam
 
 def _row(count: Count, owners: int, *, native: bool, source: str) -> LearnedRow:
     share = round(count.owners / owners, 4) if owners else 0.0
-    return cast(LearnedRow, {**count._asdict(), "share": share, "native": native, "source": source})
+    told = {name: value for name, value in count._asdict().items() if name != "owners_seen"}
+    return cast(LearnedRow, {**told, "share": share, "native": native, "source": source})

@@ -33,7 +33,7 @@ REASONS: dict[str, str] = {
     "size_disagrees": "Its EXIF states another size than the picture has.",
     "not_native_size": "Its size is none that this camera makes.",
     "not_native_tables": "Its quantisation tables are none that this camera writes.",
-    "not_native_segments": "The order of its segments is none that this camera writes.",
+    "not_native_segments": "Its header has a form that this camera does not write, with a mark of software.",
     "low_quality_factor": "It is compressed harder than rules.quality_factor_min.",
     "truncated": "The file ends before its picture does.",
     "undecodable": "Its picture does not decode without errors.",

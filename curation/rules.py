@@ -9,11 +9,16 @@ where there is no such entry.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
+from curation.consensus import closed_segments
 from curation.reasons import in_funnel_order
 from forensics.jpeg.quality import scaled_tables
+from forensics.jpeg.segments import software_marks
+from forensics.jpeg.table_family import is_ijg, is_scaled
+from forensics.jpeg.tables import tables_digest
 from forensics.metadata.editors import editor_name
 from forensics.photo_facts import PhotoFacts
 
@@ -105,35 +110,46 @@ def not_native_size(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> 
 def not_native_tables(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
     """Refuse quantisation tables that are not the camera's own, where its own are known, if `limits.native_tables`.
 
-    A picture saved again has its program's tables, however fine they are. Kee, Johnson, Farid (TIFS 2011) found that
-    tables, sizes and EXIF together name the maker of 99 % of photographs.
+    A picture saved again has its program's tables, however fine they are: exactly the IJG's, as most programs write
+    them, are refused where none of the camera's own are. Any other unseen set is refused only where enough is known of
+    the camera (`closed`), since many cameras choose among several. Kee, Johnson, Farid (TIFS 2011) found that tables,
+    sizes and EXIF together name the maker of 99 % of photographs.
     """
-    if not _knows_tables(camera, limits) or camera is None or facts.tables_digest in camera.tables:
+    if camera is None or not limits.native_tables or has_native_tables(facts, camera):
         return None
-    return "not_native_tables"
+    if not camera.tables and not camera.table_families:
+        return None
+    if "tables" in camera.closed:
+        return "not_native_tables"
+    is_of_program = is_ijg(facts.quantisation_tables) and not _ijg_digests() & set(camera.tables)
+    return "not_native_tables" if is_of_program else None
 
 
 def not_native_segments(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
-    """Refuse orders of segments that the camera does not write, where its own are known, if `limits.native_segments`.
+    """Refuse a form of header that the camera does not write and that speaks of software, if `limits.native_segments`.
 
-    Programs that keep the picture but rewrite its EXIF, or write another camera's, order the segments in their own way.
+    Applies only where enough photos of that firmware are known (`closed`): firmware adds segments at need, and updates
+    reorder them. Programs that keep the picture but rewrite its EXIF, or write another camera's, leave JFIF before
+    EXIF or segments of their own.
     """
-    if camera is None or not limits.native_segments or not camera.segments:
+    if camera is None or not limits.native_segments or not camera.segments or facts.segments_form in camera.segments:
         return None
-    return None if facts.segments_digest in camera.segments else "not_native_segments"
+    if not {"segments", closed_segments(facts.software)} & set(camera.closed):
+        return None
+    known = frozenset().union(*(software_marks(form) for form in camera.segments))
+    return "not_native_segments" if software_marks(facts.segments_form) - known else None
 
 
 def low_quality_factor(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
     """Refuse photos compressed harder than `limits.quality_factor_min` (IJG scale), or by an unknown amount.
 
-    Where the camera's own tables are known, they decide instead (`not_native_tables`): a camera that always writes 91
-    is kept at 91.
+    The camera's own tables pass at any factor: a camera that always writes 91 is kept at 91.
 
     Tables that are a camera's own lie between two factors, and `facts.quality_factor` is the nearest by least squares.
     They count as the upper factor where they are finer on the whole than the tables of the lower, as in ImageMagick
     and ExifTool: iPhone 11 and Pixel 5 write such tables between 94 and 95, while the IJG's own of 94 stay below 95.
     """
-    if _knows_tables(camera, limits):
+    if camera is not None and limits.native_tables and has_native_tables(facts, camera):
         return None
     factor = facts.quality_factor
     if factor is None or factor < limits.quality_factor_min - 1:
@@ -204,12 +220,15 @@ def judge_facts(
     return camera, in_funnel_order(reasons)
 
 
+def has_native_tables(facts: PhotoFacts, camera: Camera) -> bool:
+    """Whether a photo's quantisation tables are known to be its camera's own, as such or as a member of a family."""
+    if facts.tables_digest in camera.tables:
+        return True
+    return any(is_scaled(base, facts.quantisation_tables) for base in camera.families)
+
+
 def _where(mark: str) -> str:
     return mark.partition(": ")[0]
-
-
-def _knows_tables(camera: Camera | None, limits: Rules) -> bool:
-    return camera is not None and limits.native_tables and bool(camera.tables)
 
 
 def _is_firmware(mark: str, camera: Camera | None) -> bool:
@@ -222,6 +241,12 @@ def _is_firmware(mark: str, camera: Camera | None) -> bool:
         return False
     name = editor_name(what) or ""
     return any(name in pattern.casefold() for pattern in camera.software_patterns(what))
+
+
+@cache
+def _ijg_digests() -> frozenset[str]:
+    """Return the digests of the IJG's tables of every quality factor, for colour pictures."""
+    return frozenset(tables_digest(scaled_tables(factor)) for factor in range(1, 101))
 
 
 def _is_finer(tables: tuple[tuple[int, ...], ...], quality_factor: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from forensics.jpeg.quality import estimate_quality_factor
 from forensics.jpeg.scans import find_end_of_image, scan_digest
-from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER, Segment, header_segments, segments_digest
+from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER, Segment, header_segments, segments_form
 from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import huffman_digest, huffman_kind, tables_digest
 from forensics.metadata.colour_profile import profile_name
@@ -53,7 +53,7 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         quantisation_tables=quantisation, tables_digest=tables_digest(quantisation) if quantisation else None,
         quality_factor=quality_factor, quality_residual=quality_residual,
         huffman=huffman_kind(huffman), huffman_digest=huffman_digest(huffman) if huffman else None,
-        segments=names, segments_digest=segments_digest(names), scan_offset_bytes=scan_offset_bytes,
+        segments=names, segments_form=segments_form(names), scan_offset_bytes=scan_offset_bytes,
         is_complete=end is not None if whole else None,
         trailing_bytes=len(data) - end if end is not None else 0 if whole else None,
         scan_digest=scan_digest(data, scan_offset_bytes, end) if whole else None,

@@ -66,8 +66,8 @@ class PhotoFacts:
     """16 hex digits over the quantisation tables, see `forensics.jpeg.tables.tables_digest`; None without tables."""
     huffman_digest: str | None = None
     """16 hex digits over all Huffman tables, see `forensics.jpeg.tables.huffman_digest`; None without tables."""
-    segments_digest: str = ""
-    """16 hex digits over the structure of the header, see `forensics.jpeg.segments.segments_digest`."""
+    segments_form: str = ""
+    """The structure of the header without what comes and goes, see `forensics.jpeg.segments.segments_form`."""
     restart_interval: int | None = None
     """Minimum coded units between restart markers (DRI); None where the header sets none."""
     digitised_at: str | None = None
@@ -111,7 +111,7 @@ def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:
     for name in _TUPLES:
         values[name] = tuple(values[name] or ())
     values["quantisation_tables"] = tuple(map(tuple, values["quantisation_tables"]))
-    values["segments_digest"] = values["segments_digest"] or ""
+    values["segments_form"] = values["segments_form"] or ""
     return PhotoFacts(**values)
 
 

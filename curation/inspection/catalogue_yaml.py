@@ -109,7 +109,7 @@ def _items(camera: str, field: str, values: Sequence[str], support: Support, ind
     lines = []
     for value in values:
         row = support.get((camera, _ASPECTS[field], value))
-        text = f"{row['text']}; " if row and row["text"] and field in ("tables", "segments") else ""
+        text = f"{row['text']}; " if row and row["text"] and field in ("tables", "table_families") else ""
         shown = value if field == "sizes" else _quoted(value)
         lines.append(f"{indent}- {shown}" + _comment(f"  # {text}{_photos_and_owners(row)}"))
     return lines

@@ -9,19 +9,19 @@ from typing import Any
 
 from corpus.catalogue import Camera, key_of
 from corpus.text import count, size
-from curation.consensus import CAMERA, claims
+from curation.consensus import CAMERA, claims, tables_text
 from curation.inspection.reason_values import (
     ExplainContext,
     first_quality,
     foreign_grid,
     native_values,
     order_of,
-    own_values,
     size_of,
     stated_size,
     values_of,
 )
 from curation.judging.splits import has_serial
+from curation.rules import has_native_tables
 from forensics.photo_facts import PhotoFacts
 
 Row = Mapping[str, Any]
@@ -29,12 +29,11 @@ Row = Mapping[str, Any]
 
 def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, examined: Row) -> dict[str, str]:
     """Return one line for each aspect of a file; `examined`: its row of EXAMINED."""
-    own = own_values(facts, camera)
     profile = f"profile {facts.colour_profile}" if facts.colour_profile else "no profile"
     lines = {
         "camera": _camera(facts, camera, context),
         "size": f"{size_of(facts)}, EXIF states {stated_size(facts)}; {_nativeness(facts, camera, 'size', context)}",
-        "tables": f"{own.get('tables', 'none')}; {_nativeness(facts, camera, 'tables', context)}",
+        "tables": f"{tables_text(facts.quantisation_tables)}; {_nativeness(facts, camera, 'tables', context)}",
         "segments": f"{order_of(facts)}; {_nativeness(facts, camera, 'segments', context)}",
         "Huffman": f"{facts.huffman} tables" + (f", digest {facts.huffman_digest}" if facts.huffman_digest else ""),
         "coding": f"{facts.coding}, {facts.precision_bits} bits, {count(facts.components, 'component')}, "
@@ -74,17 +73,20 @@ def _camera(facts: PhotoFacts, camera: Camera | None, context: ExplainContext) -
 
 def _nativeness(facts: PhotoFacts, camera: Camera | None, aspect: str, context: ExplainContext) -> str:
     """Return whether a photo's value is native to its camera: why, or what would be."""
-    digest = {"tables": facts.tables_digest, "segments": facts.segments_digest}.get(aspect)
+    digest = facts.tables_digest if aspect == "tables" else None
     where = f"digest {digest}, " if digest else ""
-    if camera is None or not values_of(camera, aspect):
+    if camera is None or not (values_of(camera, aspect) or (aspect == "tables" and camera.families)):
         return f"{where}native ones are not known"
     is_native = {
         "size": camera.is_native_size(facts.width_px, facts.height_px),
+        "tables": has_native_tables(facts, camera),
+        "segments": facts.segments_form in camera.segments,
         "software": camera.writes_software(facts.software or ""),
-    }.get(aspect, digest in values_of(camera, aspect))
-    if not is_native:
+    }
+    if not is_native[aspect]:
         return f"{where}not native; {native_values(camera, aspect, context)}"
-    value = next((claim.value for claim in claims(facts, camera) if claim.aspect == aspect), "")
+    claimed = next((claim.value for claim in claims(facts, camera) if claim.aspect == aspect), "")
+    value = claimed.partition("\n")[0]  # forms of header are claimed with their firmware
     row = context.support.get((camera.key, aspect, value))
     support = context.support_text(camera.key, aspect, value)
     source = "learned" if row and row["source"] == "learned" else "stated by the catalogue"

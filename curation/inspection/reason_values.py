@@ -10,10 +10,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, cast
 
-from corpus.catalogue import Camera, unlisted_camera
+from corpus.catalogue import Camera
 from corpus.sections import Support
 from corpus.text import count
-from curation.consensus import CAMERA, FIELDS, claims
+from curation.consensus import CAMERA, FIELDS, tables_text
 from curation.judging.verdict import Criteria
 from curation.rules import edited_by_software, moment
 from forensics.photo_facts import PhotoFacts
@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 _NATIVES_SHOWN = 6
 """Native values that are listed of one camera and aspect."""
 _COPIES_SHOWN = 10
-_NOUNS = {"tables": "table set", "segments": "order"}
+_NOUNS = {"tables": "table set"}
 _NO_FACTS = "its record alone says so: these facts were not kept"
 
 
@@ -113,7 +113,7 @@ def _changed(facts: PhotoFacts) -> str:
 
 
 def _tables(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
-    own = f"{own_values(facts, camera).get('tables', 'none')} (digest {facts.tables_digest})"
+    own = f"{tables_text(facts.quantisation_tables)} (digest {facts.tables_digest})"
     return f"{own}; {native_values(camera, 'tables', context)}"
 
 
@@ -163,7 +163,7 @@ OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, ExplainContext, Row], s
     "not_native_size": lambda facts, camera, context, _: f"{size_of(facts)}; {native_values(camera, 'size', context)}",
     "not_native_tables": _tables,
     "not_native_segments": lambda facts, camera, context, _: (
-        f"{order_of(facts)} (digest {facts.segments_digest}); {native_values(camera, 'segments', context)}"
+        f"{order_of(facts)}; {native_values(camera, 'segments', context)}"
     ),
     "low_quality_factor": _quality,
     "truncated": lambda facts, *_: f"no end of image after byte {facts.scan_offset_bytes}",
@@ -243,11 +243,6 @@ def copies_text(copies: Sequence[Row]) -> str:
     names = [f"{copy['photo']} ({copy['camera'] or 'no camera'})" for copy in copies[:_COPIES_SHOWN]]
     more = [f"and {len(copies) - _COPIES_SHOWN:,} more"] if len(copies) > _COPIES_SHOWN else []
     return ", ".join(names + more)
-
-
-def own_values(facts: PhotoFacts, camera: Camera | None) -> dict[str, str]:
-    """Return a photo's own values by aspect, in the words of natives.json."""
-    return {claim.aspect: claim.text for claim in claims(facts, camera or unlisted_camera("none", "", ""))}
 
 
 def values_of(camera: Camera, aspect: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
 from curation.cluster.frames import TEXT, frame_of, frame_of_rows
+from curation.consensus import OWNERS_SEEN_MAX
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Before, Ledger, Past
 from curation.judging.copies import CopyVerdict
@@ -22,6 +23,7 @@ from curation.judging.counts import Tally, tally
 from curation.judging.splits import has_serial
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
+from curation.rules import has_native_tables
 from forensics.photo_facts import PhotoFacts
 
 Troubles = Mapping[PhotoKey, Trouble]
@@ -29,7 +31,8 @@ Troubles = Mapping[PhotoKey, Trouble]
 VERDICTS = {field.name: pd.ArrowDtype(field.type) for field in VERDICT}
 CLAIMS = {"value": TEXT, "owner": np.uint64, "content": np.uint64, "text": TEXT}
 """`value` is camera, aspect and value, a line each; `text` is empty in rows that another row of the part outranks."""
-COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64}
+COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64, "owners_seen": TEXT}
+"""`owners_seen`: digests of owners in hex, see `curation.consensus.Count`."""
 MEMBERS = {
     "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_clean": np.bool_,
     "is_proved": np.bool_, "kept_before": np.bool_, "uploaded_at": TEXT,
@@ -74,7 +77,16 @@ def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
     single = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
     counted = single.groupby("value", sort=True)["owner"].agg(photos="size", owners="nunique")
     counted["text"] = claims.groupby("value", sort=True)["text"].max()
+    counted["owners_seen"] = _owners_seen(single)
     return frame_of(counted.reset_index(), COUNTS)
+
+
+def _owners_seen(single: pd.DataFrame) -> pd.Series:
+    """Return the smallest digests of the owners of each value that is counted together with others, by value."""
+    is_together = single["value"].str.contains("\ntables\n|\nsegments\n", regex=True)
+    owners = single.loc[is_together, ["value", "owner"]].drop_duplicates().sort_values(["value", "owner"])
+    few = owners.groupby("value").head(OWNERS_SEEN_MAX)
+    return few["owner"].map("{:016x}".format).groupby(few["value"]).agg("".join)
 
 
 def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
@@ -82,7 +94,7 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
     rows: list[VerdictRow] = []
     for record, evidence in _uploads(uploads, troubles):
         row, facts = verdict(record, evidence, criteria), evidence.facts
-        number, is_proved = _number(f"{row['photo']}\n{row['version']}"), _is_proved(row, criteria)
+        number, is_proved = _number(f"{row['photo']}\n{row['version']}"), _is_proved(row, facts, criteria)
         serial = bool(facts and row["camera"] and has_serial(facts.serial_number))
         rows.append({**row, "id": number, "is_proved": is_proved, "kept_before": False, "has_serial": serial})
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
@@ -167,11 +179,11 @@ def _picture(record: RecordRow, facts: PhotoFacts) -> str:
     return json.dumps([record["size_bytes"], facts.taken_at, facts.model, facts.tables_digest, *header])
 
 
-def _is_proved(row: JudgedRow, criteria: Criteria) -> bool:
+def _is_proved(row: JudgedRow, facts: PhotoFacts | None, criteria: Criteria) -> bool:
     camera = criteria.catalogue.get(row["camera"]) if row["camera"] else None
-    if camera is None or row["reasons"] or not camera.tables or not camera.segments:
+    if camera is None or facts is None or row["reasons"]:
         return False
-    return row["tables_digest"] in camera.tables and row["segments_digest"] in camera.segments
+    return facts.segments_form in camera.segments and has_native_tables(facts, camera)
 
 
 def _staying(verdicts: pd.DataFrame, copies: Collection[int]) -> Iterator[VerdictRow]:

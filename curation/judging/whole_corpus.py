@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask.dataframe as dd
+import pandas as pd
 import pyarrow as pa
 
 from corpus.catalogue import Catalogue
@@ -125,9 +126,17 @@ def _learn(
     criteria = frames.shared(Criteria(base, base, settings.rules, settings.curation))
     claims = frames.mapped(uploads, part_tasks.claims_of, criteria, troubles, kinds=part_tasks.CLAIMS)
     counts = frames.mapped(frames.by_key(claims, "value", parts), part_tasks.counts_of, kinds=part_tasks.COUNTS)
-    found = frames.whole(frames.kept(counts, advance)).to_numpy().tolist()
-    rows = [Count._make((*name.split("\n", 2), text, photos, owners)) for name, text, photos, owners in found]
-    return learn(sorted(rows), settings.catalogue, settings.consensus)
+    return learn(counts_from(frames.whole(frames.kept(counts, advance))), settings.catalogue, settings.consensus)
+
+
+def counts_from(frame: pd.DataFrame) -> list[Count]:
+    """Return the rows of a frame with the columns `part_tasks.COUNTS`, in an order of their own."""
+    found = []
+    for name, text, photos, owners, seen in sorted(frame.fillna("").to_numpy().tolist()):
+        camera, aspect, value = name.split("\n", 2)
+        digests = frozenset(int(seen[at : at + 16], 16) for at in range(0, len(seen), 16))
+        found.append(Count(camera, aspect, value, text, photos, owners, digests))
+    return found
 
 
 def _copies(

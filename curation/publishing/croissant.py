@@ -55,7 +55,7 @@ _MEANINGS = {
     "quality_factor": "IJG quality factor, estimated from the quantisation tables.",
     "quality_residual": "How far the quantisation tables are from the IJG's of that factor.",
     "tables_digest": "Names its quantisation tables.",
-    "segments_digest": "Names the sequence of its segments.",
+    "segments_form": "Its segments in file order, without those that come and go.",
     "editor_marks": "Marks of editing software in its bytes.",
     "claimed_camera": "Catalogue key of the search that found it.",
     "taken_at": "As EXIF says, in the camera's own time.",

@@ -36,6 +36,12 @@ _KNOWN_IDENTIFIERS = (
     (0xED, b"Photoshop 3.0\0", "APP13:Photoshop"),
     (0xEE, b"Adobe", "APP14:Adobe"),
 )
+AT_NEED = frozenset({"APP1:XMP", "APP1:XMP-extension", "APP2:MPF", "APP2:ICC", "DRI"})
+"""Segments that firmware writes into some photos and not into others: XMP for faces, MPF for a second image, a profile
+for a wide gamut, an interval for restart markers."""
+FORM_MAX = 400
+_OF_SOFTWARE = ("APP12:Ducky", "APP13", "APP14:Adobe")
+
 _IDENTIFIER = re.compile(rb"([A-Za-z][A-Za-z0-9 ._-]{1,23})\0")
 _FILL = re.compile(rb"\xff+")
 
@@ -86,12 +92,26 @@ def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
             raise JpegError(f"more than {SEGMENTS_MAX} segments before the first scan", offset)
 
 
-def segments_digest(names: Iterable[str]) -> str:
-    """Return 16 hex digits of the SHA-256 over the names of a header's segments, in file order, one per line.
+def segments_form(names: Iterable[str]) -> str:
+    """Return the normal form of a header's segments: their names in file order, without what comes and goes.
 
-    A run of one name counts once: the number of parts of a profile or packet says nothing about the structure.
+    Left out are the segments that a camera's firmware adds where a photo needs them (`AT_NEED`). A run of one name
+    counts once: the number of parts of a profile, or of segments that tables are spread over, says nothing about the
+    writer. A form longer than FORM_MAX characters is cut and ends in 16 hex digits of the SHA-256 over all of it.
     """
-    return hashlib.sha256("\n".join(name for name, _run in groupby(names)).encode()).hexdigest()[:16]
+    form = " ".join(name for name, _run in groupby(name for name in names if name not in AT_NEED))
+    if len(form) <= FORM_MAX:
+        return form
+    return f"{form[: FORM_MAX - 17]} {hashlib.sha256(form.encode()).hexdigest()[:16]}"
+
+
+def software_marks(form: str) -> frozenset[str]:
+    """Return what in a normal form speaks of software: JFIF before EXIF, or a segment that only programs write."""
+    names = form.split(" ")
+    marks = {mark for mark in _OF_SOFTWARE if any(name == mark or name.startswith(f"{mark}:") for name in names)}
+    if "APP0:JFIF" in names and "APP1:Exif" in names and names.index("APP0:JFIF") < names.index("APP1:Exif"):
+        marks.add("JFIF before Exif")
+    return frozenset(marks)
 
 
 def describe_foreign(data: bytes) -> str:

@@ -109,8 +109,8 @@ def test_two_cameras_that_take_the_same_strings_are_an_error(tmp_path: Path) -> 
             r"cameras.yaml: a: tables.0: '12ab' is not a digest of 16 hex digits",
         ),
         (
-            "a: {name: A, make: [X], model: [Y], sizes: [64x64], segments: [0123456789ABCDEF]}",
-            r"a: segments.0: '0123456789ABCDEF' is not a digest of 16 hex digits",
+            "a: {name: A, make: [X], model: [Y], sizes: [64x64], segments: [0123456789abcdef]}",
+            r"a: segments.0: '0123456789abcdef' is not a form like `APP1:Exif DQT SOF0 DHT SOS`",
         ),
         ("'A b': {name: A, make: [X], model: [Y], sizes: [64x64]}", r"key: is not lower-case words"),
         ("a: 3", "a: is not a mapping"),

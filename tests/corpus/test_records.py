@@ -59,4 +59,4 @@ def test_fields_of_facts_that_a_row_lacks_are_what_a_file_does_not_say():
     lacking, nulls = facts_of_row(SOME), facts_of_row(dict.fromkeys(FACTS.names) | SOME)
     assert lacking == nulls
     assert (lacking.width_px, lacking.segments, lacking.quantisation_tables) == (4000, ("DQT", "SOS"), ((1,) * 64,))
-    assert (lacking.make, lacking.exif_counts, lacking.segments_digest, lacking.tables_digest) == (None, (), "", None)
+    assert (lacking.make, lacking.exif_counts, lacking.segments_form, lacking.tables_digest) == (None, (), "", None)

@@ -393,7 +393,7 @@ def varied_corpus(catalogue: Catalogue) -> Callable[[Store], Corpus]:
         random = np.random.default_rng(0)
         for number in random.permutation(300).tolist():
             kind, other = number % 10, int(random.integers(200))
-            told: dict[str, Any] = {"tables_digest": f"{number % 3 // 2:016x}", "segments_digest": "cd" * 8}
+            told: dict[str, Any] = {"tables_digest": f"{number % 3 // 2:016x}", "segments_form": "cd" * 8}
             columns: dict[str, Any] = {"owner_id": f"owner{number % 37}"}
             if kind == 0:
                 columns["sha256"] = digest_of(f"bytes {number // 20}")

@@ -18,10 +18,16 @@ from curation.consensus import (
     learn,
     natives,
     supported,
+    tables_text,
 )
 from curation.judging.part_tasks import CLAIMS, counts_of
+from curation.judging.whole_corpus import counts_from
+from forensics.jpeg.quality import scaled_tables
+from forensics.jpeg.table_family import is_scaled
+from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, tables_digest
 
 LIMITS = Consensus(photos_min=5, owners_min=3, owner_share_min=0.02)
+FORM = "APP1:Exif DQT SOF0 DHT SOS"
 OWN, OTHER, PROGRAMS = "11" * 8, "22" * 8, "33" * 8
 
 
@@ -34,6 +40,11 @@ def known(catalogue):
 
 def count(aspect, value, photos, owners, camera="nexus-5x", text=""):
     return Count(camera, aspect, value, text, photos, owners)
+
+
+def spelled(quality_factor):
+    """Return the IJG's tables of a factor as claims spell them."""
+    return " / ".join(" ".join(map(str, table)) for table in scaled_tables(quality_factor))
 
 
 def whole(photos, owners, camera="nexus-5x", text="LGE\nNexus 5X"):
@@ -63,7 +74,7 @@ def test_what_the_catalogue_states_is_native_without_any_support(known):
 
 
 def test_a_stated_value_that_is_seen_has_its_support_and_its_source_once(known):
-    table = learn([whole(2, 2), count("tables", OWN, 2, 1, text="quality 95")], known, LIMITS)
+    table = learn([whole(2, 2), count("tables", OWN, 2, 1, text=spelled(95))], known, LIMITS)
     (row,) = [row for row in table if row["value"] == OWN]
     assert row == {
         "camera": "nexus-5x", "aspect": "tables", "value": OWN, "text": "quality 95", "photos": 2, "owners": 1,
@@ -105,11 +116,12 @@ KODAK = [
 
 
 def test_an_enriched_catalogue_knows_what_was_learned_beside_what_it_stated(known):
-    counts = [whole(9, 9), count("size", "1600x1200", 9, 9), count("tables", OTHER, 9, 9), count("segments", OWN, 9, 9)]
+    forms = count("segments", f"{FORM}\n-", 9, 9)
+    counts = [whole(9, 9), count("size", "1600x1200", 9, 9), count("tables", OTHER, 9, 9), forms]
     camera = enriched(known, learn(counts, known, LIMITS))["nexus-5x"]
     assert camera.sizes == ("4032x3024", "1600x1200")
     assert camera.is_native_size(1200, 1600)
-    assert (camera.tables, camera.segments) == ((OWN, OTHER), (OWN,))
+    assert (camera.tables, camera.segments) == ((OWN, OTHER), (FORM,))
     assert camera.software == ("bullhead*", "HDR+*")
     assert (camera.name, camera.make) == ("LG Nexus 5X", ("LG*",))
 
@@ -140,11 +152,14 @@ def test_a_photo_claims_its_size_the_long_edge_first_and_only_what_it_has(photo)
 
 
 def test_a_claim_tells_people_what_its_digest_is_of(photo):
-    facts = photo(tables_digest=OWN, segments_digest=OTHER, quality_factor=94, quality_residual=0.123)
-    told = {claim.aspect: claim.text for claim in claims(facts, CAMERA)}
-    assert told["tables"] == "quality 94, residual 0.12"
-    assert told["segments"] == "APP1:Exif DQT SOF0 DHT SOS"
-    assert told["camera"] == "LGE\nNexus 5X"
+    tables = scaled_tables(94)
+    facts = photo(tables_digest=OWN, segments_form="APP1:Exif SOS", quantisation_tables=tables, software="9.3")
+    told = {claim.aspect: claim for claim in claims(facts, CAMERA)}
+    assert told["tables"].text == spelled(94)
+    assert told["segments"].value == "APP1:Exif SOS\n[0-9]*"
+    assert told["camera"].text == "LGE\nNexus 5X"
+    coarser = (tuple(entry + 1 for entry in tables[0]), tables[1])
+    assert (tables_text(tables), tables_text(coarser)) == ("quality 94", "quality 94, residual 0.71")
 
 
 CAMERA = Camera(key="a", name="A", make=("A",), model=("A",), sizes=("64x64",))
@@ -153,9 +168,10 @@ CAMERA = Camera(key="a", name="A", make=("A",), model=("A",), sizes=("64x64",))
 @pytest.mark.parametrize(
     ("software", "pattern"),
     [
-        ("Ver.1.02", "Ver.[0-9]*.[0-9]*"),
-        ("9.3.1", "[0-9]*.[0-9]*.[0-9]*"),
-        ("HDR+ 1.0.126161355r", "HDR+ [0-9]*.[0-9]*.[0-9]*r"),
+        ("Ver.1.02", "Ver.[0-9]*"),
+        ("9.3.1", "[0-9]*"),
+        ("10.2", "[0-9]*"),
+        ("HDR+ 1.0.126161355r", "HDR+ [0-9]*r"),
         ("  DSC-W800   v1 ", "DSC-W[0-9]* v[0-9]*"),
         ("no number", "no number"),
     ],
@@ -198,7 +214,7 @@ def counted(*rows):
     columns = dict(zip(("value", "owner", "content"), zip(*rows, strict=True), strict=True))
     frame = counts_of(frame_of(columns | {"text": [f"text of {row[0]}" for row in rows]}, CLAIMS))
     assert [f"text of {value}" for value in frame["value"]] == frame["text"].tolist()
-    return {value: (photos, owners) for value, _, photos, owners in frame.to_numpy().tolist()}
+    return {value: (photos, owners) for value, _, photos, owners, _ in frame.to_numpy().tolist()}
 
 
 def test_copies_of_one_picture_under_five_owners_count_once():
@@ -213,3 +229,64 @@ def test_photos_and_owners_are_counted_for_each_value():
 def test_copies_count_for_one_owner_whatever_the_order_they_come_in():
     rows = [("v", 1, 7), ("v", 2, 7), ("v", 2, 8), ("v", 3, 9), ("v", 1, 9)]
     assert counted(*rows) == counted(*rows[::-1]) == {"v": (3, 2)}
+
+
+def test_owners_of_values_that_are_counted_together_are_told_apart():
+    tables, size = "nexus-5x\ntables\naa", "nexus-5x\nsize\n4032x3024"
+    columns = {"value": [tables] * 3 + [size], "owner": [5, 3, 5, 3], "content": [1, 2, 3, 4], "text": [""] * 4}
+    by_aspect = {count.aspect: count for count in counts_from(counts_of(frame_of(columns, CLAIMS)))}
+    assert by_aspect["tables"].owners_seen == {3, 5}
+    assert (by_aspect["tables"].photos, by_aspect["size"].owners_seen) == (3, frozenset())
+
+
+def scaled(factor):
+    """Return tables as a Nikon D70 writes them: Annex K with half the first entry, times any factor."""
+    bases = ((8, *LUMA_QUANTISATION[1:]), (8, *CHROMA_QUANTISATION[1:]))
+    return tuple(tuple(min(255, max(1, int(entry * factor + 0.5))) for entry in base) for base in bases)
+
+
+def of_tables(tables, photos, owners):
+    text = " / ".join(" ".join(map(str, table)) for table in tables)
+    digests = frozenset(owners)
+    return Count("nexus-5x", "tables", tables_digest(tables), text, photos, len(digests), digests)
+
+
+FACTORS = [0.1913, 0.2144, 0.2617, 0.3831, 0.5971]
+
+
+def test_a_camera_that_scales_its_tables_for_each_photo_is_learned_as_a_family(catalogue):
+    rare = [of_tables(scaled(factor), 1, [place % 3]) for place, factor in enumerate(FACTORS)]
+    camera = enriched(catalogue, learn([whole(5, 3), *rare], catalogue, LIMITS))["nexus-5x"]
+    assert camera.tables == ()
+    (base,) = camera.families
+    assert base == scaled(max(FACTORS))
+    assert is_scaled(base, scaled(0.4242))  # a factor that was never seen
+    assert not is_scaled(base, scaled_tables(90))
+
+
+def test_one_owner_who_shows_many_sets_of_a_family_does_not_make_it_native(catalogue):
+    rare = [of_tables(scaled(factor), 10, [1]) for factor in FACTORS]
+    table = learn([whole(50, 3), *rare], catalogue, LIMITS)
+    (family,) = [row for row in table if row["aspect"] == "table family"]
+    assert (family["native"], family["photos"], family["owners"]) == (False, 50, 1)
+    assert family["text"] == "5 sets of one base scaled between qualities 70 and 90"
+
+
+def test_programs_at_many_qualities_are_no_family(catalogue):
+    saved = [of_tables(scaled_tables(factor), 3, [factor]) for factor in range(70, 96, 5)]
+    assert not [row for row in learn([whole(50, 30), *saved], catalogue, LIMITS) if row["aspect"] == "table family"]
+
+
+@pytest.mark.parametrize(("photos", "owners", "is_closed"), [(50, 10, True), (49, 10, False), (50, 9, False)])
+def test_forms_of_header_are_closed_firmware_by_firmware_with_enough_photos_of_it(catalogue, photos, owners, is_closed):
+    seen = Count("nexus-5x", "segments", f"{FORM}\nHDR+ [0-9]*r", "", photos, owners, frozenset(range(owners)))
+    other = Count("nexus-5x", "segments", f"{FORM}\nbullhead", "", 49, 20, frozenset(range(20)))
+    camera = enriched(catalogue, learn([whole(99, 20), seen, other], catalogue, Consensus()))["nexus-5x"]
+    assert camera.segments == (FORM,)
+    assert camera.closed == (("segments of HDR+ [0-9]*r",) if is_closed else ())
+
+
+def test_five_photos_by_three_owners_close_nothing(catalogue):
+    counts = [whole(5, 3), Count("nexus-5x", "tables", OWN, spelled(90), 5, 3, frozenset(range(3)))]
+    camera = enriched(catalogue, learn(counts, catalogue, Consensus()))["nexus-5x"]
+    assert (camera.tables, camera.closed) == ((OWN,), ())

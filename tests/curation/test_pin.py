@@ -19,6 +19,7 @@ from curation.inspection.catalogue_yaml import extended_text
 from curation.judging.inputs import find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.pin import main
+from forensics.jpeg.quality import scaled_tables
 
 CATALOGUE = """\
 # cameras of the house
@@ -50,6 +51,11 @@ gamma-three:
 DIGITS, OTHER = "1234567890123456", "00aa00aa00aa00aa"
 
 
+def spelled(quality_factor):
+    """Return the IJG's tables of a factor as what was counted spells them."""
+    return " / ".join(" ".join(map(str, table)) for table in scaled_tables(quality_factor))
+
+
 def shown(camera, text, **aspects):
     """Return what was counted of a camera: value to text by aspect, 12 photos of 5 owners each."""
     values = {"camera": {"": text}} | aspects
@@ -61,13 +67,13 @@ def learned():
     """Return a maker of what was learned with a catalogue: of two cameras it lists, and two it does not."""
     counts = [
         *shown("alpha-one", "ALPHA\nOne", size={"160x128": "160x128", "320x240": "320x240"},
-               tables={DIGITS: "quality 97", OTHER: "quality 91, residual 1.20"},
-               segments={OTHER: "APP1:Exif DQT SOF0 DHT SOS"}, software={"A1.[0-9]*": "A1.[0-9]*"}),
-        *shown("beta-two", "Beta\nTwo", size={"192x128": "192x128"}, tables={OTHER: "quality 90"},
-               segments={DIGITS: "APP1:Exif DQT DHT SOF0 SOS"}),
-        *shown("acme-x-10", "Acme  Inc.\nX[10]*", size={"800x600": "800x600"}, tables={OTHER: "quality 90"},
+               tables={DIGITS: spelled(97), OTHER: spelled(91)},
+               segments={"APP1:Exif DQT SOF0 DHT SOS\nA1.[0-9]*": ""}, software={"A1.[0-9]*": "A1.[0-9]*"}),
+        *shown("beta-two", "Beta\nTwo", size={"192x128": "192x128"}, tables={OTHER: spelled(90)},
+               segments={"APP1:Exif DQT DHT SOF0 SOS\n-": ""}),
+        *shown("acme-x-10", "Acme  Inc.\nX[10]*", size={"800x600": "800x600"}, tables={OTHER: spelled(90)},
                software={'V"[0-9]*" #\u20ac': ""}),
-        *shown("acme-nosize", "Acme\nNosize", tables={OTHER: "quality 90"}),
+        *shown("acme-nosize", "Acme\nNosize", tables={OTHER: spelled(90)}),
     ]  # fmt: skip
     return lambda catalogue: learn(counts, catalogue, Consensus())
 
@@ -125,10 +131,10 @@ alpha-one:   # the first
     - "A1.[0-9]*"  # 12 photos of 5 owners
   flickr: alpha/one
   tables:
-    - "00aa00aa00aa00aa"  # quality 91, residual 1.20; 12 photos of 5 owners
+    - "00aa00aa00aa00aa"  # quality 91; 12 photos of 5 owners
     - "1234567890123456"  # quality 97; 12 photos of 5 owners
   segments:
-    - "00aa00aa00aa00aa"  # APP1:Exif DQT SOF0 DHT SOS; 12 photos of 5 owners
+    - "APP1:Exif DQT SOF0 DHT SOS"  # 12 photos of 5 owners
 
 # the second one
 beta-two:
@@ -143,7 +149,7 @@ beta-two:
     - "ffffffffffffffff"
     - "00aa00aa00aa00aa"  # quality 90; 12 photos of 5 owners
   segments:
-    - "1234567890123456"  # APP1:Exif DQT DHT SOF0 SOS; 12 photos of 5 owners
+    - "APP1:Exif DQT DHT SOF0 SOS"  # 12 photos of 5 owners
 gamma-three:
   name: Gamma
   make: [G]

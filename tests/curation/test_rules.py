@@ -10,6 +10,7 @@ from corpus.sections import Rules
 from curation.reasons import REASONS, in_funnel_order
 from curation.rules import LEARNED, RULES, judge_facts, refusals
 from forensics.jpeg.quality import scaled_tables
+from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, tables_digest
 
 LIMITS = Rules()
 
@@ -184,6 +185,11 @@ def test_tables_between_two_factors_count_as_the_upper_one(ask):
 OWN, FOREIGN = "0123456789abcdef", "fedcba9876543210"
 
 
+def of_maker(entry):
+    """Return a maker's own tables: no factor of the IJG gives them."""
+    return ((entry,) * 64, (entry,) * 64)
+
+
 @pytest.fixture
 def ask_knowing(photo, catalogue):
     """Return what asks all rules about a photo by a Nexus 5X of which more is known: tables, segments, sizes."""
@@ -194,28 +200,89 @@ def ask_knowing(photo, catalogue):
     return asked
 
 
-def test_where_a_cameras_tables_are_known_they_decide_instead_of_the_quality_factor(ask_knowing):
+def test_a_cameras_own_tables_pass_at_any_quality_factor(ask_knowing):
+    by_nature = {"quality_factor": 80, "quantisation_tables": scaled_tables(80)}
+    assert ask_knowing({"tables": (OWN,)}, tables_digest=OWN, **by_nature) == ()
+    assert ask_knowing({"tables": (OWN,)}, tables_digest=OWN, quality_factor=None) == ()
+    assert ask_knowing({}, tables_digest=OWN, **by_nature) == ("low_quality_factor",)
+
+
+def test_a_family_of_tables_passes_at_any_factor_and_what_a_program_saves_again_does_not(ask_knowing):
+    base = ((8, *LUMA_QUANTISATION[1:]), (8, *CHROMA_QUANTISATION[1:]))
+    known = {"table_families": (" / ".join(" ".join(map(str, table)) for table in base),)}
+    own = tuple(tuple(max(1, int(entry * 0.4242 + 0.5)) for entry in table) for table in base)
+    assert ask_knowing(known, quantisation_tables=own, tables_digest=OWN, quality_factor=79) == ()
+    saved = {"quantisation_tables": scaled_tables(98), "tables_digest": FOREIGN, "quality_factor": 98}
+    assert ask_knowing(known, **saved) == ("not_native_tables",)
+    assert ask_knowing({}, **saved) == ()
+
+
+def test_of_tables_that_are_not_known_a_programs_are_refused_and_others_by_their_quality(ask_knowing):
     known = {"tables": (OWN,)}
-    by_nature = {"quality_factor": 91, "quantisation_tables": scaled_tables(91)}
-    assert ask_knowing(known, tables_digest=OWN, **by_nature) == ()
-    assert ask_knowing(known, tables_digest=FOREIGN, quality_factor=98) == ("not_native_tables",)
-    assert ask_knowing(known, tables_digest=None) == ("not_native_tables",)
-    assert ask_knowing(known, tables_digest=OWN, quality_factor=None) == ()
+    program = {"quantisation_tables": scaled_tables(98), "tables_digest": FOREIGN, "quality_factor": 98}
+    siblings = {"quantisation_tables": of_maker(2), "tables_digest": FOREIGN, "quality_factor": 97}
+    assert ask_knowing(known, **program) == ("not_native_tables",)
+    assert ask_knowing(known, **siblings) == ()
+    assert ask_knowing(known, **(siblings | {"quality_factor": 90})) == ("low_quality_factor",)
 
 
-def test_where_native_tables_are_not_asked_for_the_quality_factor_decides_again(ask_knowing):
+def test_a_camera_that_writes_the_ijgs_tables_may_write_them_at_another_factor(ask_knowing):
+    known = {"tables": (tables_digest(scaled_tables(96)),)}
+    other = {"quantisation_tables": scaled_tables(97), "tables_digest": FOREIGN, "quality_factor": 97}
+    assert ask_knowing(known, **other) == ()
+    assert ask_knowing(known | {"closed": ("tables",)}, **other) == ("not_native_tables",)
+
+
+def test_where_a_cameras_tables_are_closed_every_other_set_is_refused(ask_knowing):
+    known = {"tables": (OWN,), "closed": ("tables",)}
+    siblings = {"quantisation_tables": of_maker(2), "tables_digest": FOREIGN, "quality_factor": 97}
+    assert ask_knowing(known, **siblings) == ("not_native_tables",)
+    assert ask_knowing(known, tables_digest=None, quantisation_tables=of_maker(2)) == ("not_native_tables",)
+    assert ask_knowing(known, Rules(native_tables=False), **siblings) == ()
+
+
+def test_where_native_tables_are_not_asked_for_the_quality_factor_decides_alone(ask_knowing):
     known, limits = {"tables": (OWN,)}, Rules(native_tables=False)
     assert ask_knowing(known, limits, tables_digest=FOREIGN, quality_factor=98) == ()
     by_nature = {"quality_factor": 91, "quantisation_tables": scaled_tables(91)}
     assert ask_knowing(known, limits, tables_digest=OWN, **by_nature) == ("low_quality_factor",)
 
 
-def test_an_order_of_segments_that_the_camera_does_not_write_is_refused_where_its_own_are_known(ask_knowing):
-    known = {"segments": (OWN, "00" * 8)}
-    assert ask_knowing(known, segments_digest=OWN) == ()
-    assert ask_knowing(known, segments_digest=FOREIGN) == ("not_native_segments",)
-    assert ask_knowing(known, Rules(native_segments=False), segments_digest=FOREIGN) == ()
-    assert ask_knowing({}, segments_digest=FOREIGN) == ()
+FORM, BY_PROGRAM = "APP1:Exif DQT SOF0 DHT SOS", "APP0:JFIF APP1:Exif DQT SOF0 DHT SOS"
+KNOWN_FORMS = {"segments": (FORM,), "closed": ("segments of HDR+ [0-9]*r",)}
+BY_FIRMWARE = {"software": "HDR+ 1.0.126161355r"}
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (FORM, ()),
+        ("APP1:Exif DQT SOF0 DHT APP4 SOS", ()),  # unseen, but no program's
+        ("APP1:Exif APP0:JFIF DQT SOF0 DHT SOS", ()),
+        (BY_PROGRAM, ("not_native_segments",)),
+        ("APP1:Exif APP13:Photoshop DQT SOF0 DHT SOS", ("not_native_segments",)),
+        ("APP1:Exif APP12:Ducky DQT SOF0 DHT SOS", ("not_native_segments",)),
+        ("APP1:Exif DQT APP14:Adobe SOF0 DHT SOS", ("not_native_segments",)),
+    ],
+)
+def test_an_unseen_form_of_header_is_refused_only_where_it_speaks_of_software(ask_knowing, form, expected):
+    assert ask_knowing(KNOWN_FORMS, segments_form=form, **BY_FIRMWARE) == expected
+
+
+def test_a_form_is_refused_only_where_enough_is_known_of_that_firmware(ask_knowing):
+    assert ask_knowing(KNOWN_FORMS, segments_form=BY_PROGRAM, **BY_FIRMWARE) == ("not_native_segments",)
+    assert ask_knowing(KNOWN_FORMS, segments_form=BY_PROGRAM, software="bullhead-user 6.0 MDA89E") == ()
+    everything = {"segments": (FORM,), "closed": ("segments",)}
+    assert ask_knowing(everything, segments_form=BY_PROGRAM) == ("not_native_segments",)
+    assert ask_knowing({"segments": (FORM,)}, segments_form=BY_PROGRAM, **BY_FIRMWARE) == ()
+    assert ask_knowing(KNOWN_FORMS, Rules(native_segments=False), segments_form=BY_PROGRAM, **BY_FIRMWARE) == ()
+
+
+def test_what_a_camera_does_itself_is_no_mark_of_software(ask_knowing):
+    known = KNOWN_FORMS | {"segments": (FORM, BY_PROGRAM)}
+    other = "APP0:JFIF APP1:Exif COM DQT SOF0 DHT SOS"
+    assert ask_knowing(known, segments_form=other, **BY_FIRMWARE) == ()
+    assert ask_knowing(known, segments_form=f"{other} APP13", **BY_FIRMWARE) == ("not_native_segments",)
 
 
 def test_sizes_that_were_learned_are_native_beside_those_of_the_catalogue(ask_knowing):
@@ -246,9 +313,9 @@ def test_of_an_unlisted_camera_nothing_is_said_that_was_not_learned(ask_unlisted
 def test_an_unlisted_camera_is_held_to_the_sizes_and_tables_that_were_learned(ask_unlisted):
     assert ask_unlisted({"sizes": ("5152x3864",)}, software=None) == ()
     assert ask_unlisted({"sizes": ("640x480",)}, software=None) == ("not_native_size",)
-    learned = {"sizes": ("5152x3864",), "tables": (OWN,), "segments": (OWN,)}
-    assert ask_unlisted(learned, software=None, tables_digest=OWN, segments_digest=OWN, quality_factor=80) == ()
-    strange = {"tables_digest": FOREIGN, "segments_digest": FOREIGN}
+    learned = {"sizes": ("5152x3864",), "tables": (OWN,), "segments": (FORM,), "closed": ("tables", "segments of -")}
+    assert ask_unlisted(learned, software=None, tables_digest=OWN, segments_form=FORM, quality_factor=80) == ()
+    strange = {"tables_digest": FOREIGN, "segments_form": BY_PROGRAM}
     assert ask_unlisted(learned, software=None, **strange) == ("not_native_tables", "not_native_segments")
 
 

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from forensics.header import read_facts
-from forensics.jpeg.segments import segments_digest
+from forensics.jpeg.segments import FORM_MAX, segments_form, software_marks
 from forensics.jpeg.tables import huffman_digest, tables_digest
 
 SCAN = b"\xff\xda"
@@ -46,15 +46,37 @@ def test_a_lossless_photo_without_tables_has_no_digest_of_them(jpeg):
     assert (facts.tables_digest, facts.huffman_digest) == (None, None)
 
 
-def test_the_structure_is_the_segments_names_with_runs_counted_once(jpeg, insert, segment):
-    profile = segment(0xE2, b"ICC_PROFILE\0\1\1x")
+def test_the_form_of_a_header_is_its_segments_names_with_runs_counted_once(jpeg, insert, segment):
+    flash = segment(0xE2, b"FPXR\0\1")
     comment = segment(0xFE, b"x")
-    once = read_facts(insert(jpeg(), profile, comment), whole=True).segments_digest
-    assert read_facts(insert(jpeg(), profile, profile, profile, comment), whole=True).segments_digest == once
-    assert read_facts(insert(jpeg(), comment, profile), whole=True).segments_digest != once
-    assert read_facts(insert(jpeg(), profile, comment, profile), whole=True).segments_digest != once
-    assert segments_digest(["DQT", "DQT", "SOF0", "SOS"]) == segments_digest(("DQT", "SOF0", "SOS"))
-    assert segments_digest(["DQT"]) == hashlib.sha256(b"DQT").hexdigest()[:16]
+    once = read_facts(insert(jpeg(), flash, comment), whole=True).segments_form
+    assert once == "APP2:FPXR COM APP0:JFIF DQT SOF0 DHT SOS"
+    assert read_facts(insert(jpeg(), flash, flash, flash, comment), whole=True).segments_form == once
+    assert read_facts(insert(jpeg(), comment, flash), whole=True).segments_form != once
+    assert read_facts(insert(jpeg(), flash, comment, flash), whole=True).segments_form != once
+
+
+def test_two_photos_by_one_iphone_with_and_without_faces_have_one_form():
+    plain = ["APP1:Exif", "DQT", "DRI", "SOF0", "DHT", "SOS"]
+    with_faces = ["APP1:Exif", "APP1:XMP", "DQT", "DQT", "SOF0", "DHT", "DHT", "DHT", "DHT", "DRI", "SOS"]
+    with_second_image = ["APP1:Exif", "APP2:MPF", "APP2:ICC", "DQT", "DRI", "SOF0", "DHT", "SOS"]
+    assert {segments_form(each) for each in (plain, with_faces, with_second_image)} == {"APP1:Exif DQT SOF0 DHT SOS"}
+
+
+def test_a_form_of_thousands_of_segments_is_short_and_still_tells_them_apart():
+    names = [f"APP{number % 16}:{number}" for number in range(4000)]
+    forms = {segments_form(names), segments_form(names[:-1])}
+    assert {len(form) for form in forms} == {FORM_MAX}
+    assert len(forms) == 2
+
+
+def test_marks_of_software_in_a_form_are_segments_of_programs_and_jfif_before_exif():
+    assert software_marks("APP1:Exif APP0:JFIF DQT SOF0 DHT SOS") == frozenset()
+    assert software_marks("APP0:JFIF DQT SOF0 DHT SOS") == frozenset()
+    assert software_marks("APP0:JFIF APP1:Exif DQT SOF0 DHT SOS") == {"JFIF before Exif"}
+    assert software_marks("APP1:Exif APP12:Ducky APP13:Photoshop APP14:Adobe SOS") == {
+        "APP12:Ducky", "APP13", "APP14:Adobe",
+    }  # fmt: skip
 
 
 def test_a_restart_interval_is_read_and_one_of_0_is_none(jpeg, insert, segment):

@@ -55,11 +55,11 @@ def stored(judged):
 
 
 def test_nothing_speaks_against_a_genuine_photo_and_its_row_has_camera_group_and_what_its_bytes_say(stored, photo):
-    facts = photo(serial_number="SN0001", tables_digest="ab" * 8, segments_digest="cd" * 8, scan_digest="ef" * 16)
+    facts = photo(serial_number="SN0001", tables_digest="ab" * 8, segments_form="cd" * 8, scan_digest="ef" * 16)
     row = stored("1", facts)
     assert (row["reasons"], row["camera"], row["error"]) == ([], "nexus-5x", None)
     assert len(row["group"]) == 16
-    assert (row["tables_digest"], row["segments_digest"], row["scan_digest"]) == ("ab" * 8, "cd" * 8, "ef" * 16)
+    assert (row["tables_digest"], row["segments_form"], row["scan_digest"]) == ("ab" * 8, "cd" * 8, "ef" * 16)
     assert (row["width_px"], row["taken_at"], row["owner_id"]) == (4032, "2016:05:01 10:11:12", "ann")
 
 
@@ -180,7 +180,7 @@ def test_photos_of_one_device_of_a_collection_are_one_group(stored, photo):
 
 
 def test_facts_survive_the_way_through_a_row(photo):
-    told = {"tables_digest": "ab" * 8, "segments_digest": "cd" * 8}
+    told = {"tables_digest": "ab" * 8, "segments_form": "cd" * 8}
     facts = photo(comments=("a", "b"), editor_marks=("x: y",), exif_counts=(11, -1), quality_factor=None, **told)
     row = facts_row(facts)
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
@@ -195,7 +195,7 @@ def shown(criteria, facts, **columns):
 
 
 def test_a_clean_photo_shows_what_its_camera_writes(criteria, photo):
-    facts = photo(tables_digest="ab" * 8, segments_digest="cd" * 8)
+    facts = photo(tables_digest="ab" * 8, segments_form="cd" * 8)
     assert shown(criteria, facts) == ["camera", "size", "tables", "segments", "software"]
     assert shown(criteria, replace(facts, software=None)) == ["camera", "size", "tables", "segments"]
     assert shown(criteria, photo(software=None)) == ["camera", "size"]

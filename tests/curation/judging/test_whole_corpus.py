@@ -102,7 +102,7 @@ def test_a_picture_that_two_cameras_claim_is_left_to_neither_unless_one_is_prove
     corpus.photo("2", photo(**apple, exif_width_px=None, scan_digest="ab" * 16), owner_id="bob")
     assert [row["reasons"] for row in corpus.rows().values()] == [["claimed_by_two_cameras"]] * 2
 
-    native = {"tables_digest": "11" * 8, "segments_digest": "22" * 8}
+    native = {"tables_digest": "11" * 8, "segments_form": "22" * 8}
     for number in range(6):  # now the tables of one of them are learned
         corpus.photo(f"more{number}", photo(**native), owner_id=f"owner{number}")
     corpus.photo("3", photo(**native, scan_digest="cd" * 16), uploaded_at=SHORTLY_BEFORE)

@@ -1,0 +1,67 @@
+"""Table family: tells whether quantisation tables are one base table scaled, as cameras do that choose them per photo.
+
+Some cameras compress each photograph to about the same number of bytes: they multiply one base table by a factor of
+their own choice and round. A Nikon D70 has such tables at every factor, a Panasonic was seen with 34 sets. Programs
+scale the tables of ITU-T T.81 Annex K by whole percents instead (`forensics.jpeg.quality`), so these are no member.
+
+The base is not known, only what is left of it after rounding: the coarsest set seen. An entry `b` of that set stands
+for a true entry in [b - ½, b + ½), and an entry `t` of another set allows the scales [(t - ½) / (b + ½), (t + ½) /
+(b - ½)). The sets are of one family if some scale is allowed by every entry, which unrelated tables never reach by
+chance unless they are so fine that most entries are 1 or 2.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from forensics.jpeg.quality import estimate_quality_factor
+from forensics.jpeg.tables import Table
+
+Tables = tuple[Table, ...]
+"""The tables of one photograph, luma first, 64 entries each in natural order."""
+
+SETS_MIN = 3
+"""Fewest different sets that show a family."""
+COARSE_MIN = 12
+"""Smallest value of the base's largest entry: finer tables are alike whatever their origin."""
+_LARGEST = 255
+
+
+@lru_cache(maxsize=4096)
+def is_scaled(base: Tables, tables: Tables) -> bool:
+    """Whether `tables` are those of `base` times one factor, rounded, and not the IJG's of a whole quality factor."""
+    if len(base) != len(tables) or is_ijg(tables):
+        return False
+    least, most = 0.0, float("inf")
+    for base_table, table in zip(base, tables, strict=True):
+        for b, t in zip(base_table, table, strict=True):
+            # 1 stands for all smaller values as well, and 255 for all larger ones
+            if t > 1 and b < _LARGEST:
+                least = max(least, (t - 0.5) / (b + 0.5))
+            if t < _LARGEST and b > 1:
+                most = min(most, (t + 0.5) / (b - 0.5))
+            if least >= most:
+                return False
+    return True
+
+
+def is_ijg(tables: Tables) -> bool:
+    """Whether the tables are exactly those that the IJG's library makes of a quality factor, as most programs do."""
+    return estimate_quality_factor(tables)[1] == 0
+
+
+def families(sets: Iterable[Tables]) -> list[tuple[Tables, tuple[Tables, ...]]]:
+    """Return the families among sets of tables as (base, members), the base among them; the coarsest base first.
+
+    A set is in the first family that it fits.
+    """
+    left = sorted(set(sets), key=lambda tables: (-sum(map(sum, tables)), tables))
+    found = []
+    while left:
+        base = left[0]
+        members = tuple(tables for tables in left if tables == base or is_scaled(base, tables))
+        if len(members) >= SETS_MIN and max(map(max, base)) >= COARSE_MIN and not is_ijg(base):
+            found.append((base, members))
+            left = [tables for tables in left if tables not in members]
+        else:
+            left = left[1:]
+    return found

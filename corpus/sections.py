@@ -309,6 +309,9 @@ class Pipeline(Section):
     """The five fields of a crontab line, in the time zone of cron; null: the pipeline is only run by hand."""
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
     """Commands as a person would type them, in order; `{config}` is the configuration file's path."""
+    rounds: Annotated[int, Field(ge=1, le=5)] = 1
+    """How often the stages up to curation run at most: again where curation has learned that photographs are wanted
+    which the crawl has refused."""
 
 
 class Demo(Section):

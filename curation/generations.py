@@ -19,6 +19,7 @@ from curation.consensus import LearnedRow
 
 FOLDER = "curated"
 PHOTOS, SPLITS, FOLDS, NATIVES = "photos.parquet", "splits.json", "folds.json", "natives.json"
+FUNNEL = "funnel.json"
 _BATCH_PHOTOS = 16_384
 
 _LEARNED = get_type_hints(LearnedRow)

@@ -2,7 +2,11 @@
 
 Examines originals that have no facts yet (on Dask), judges all photos together, publishes the generation and cuts
 the shards of what is kept (on the same workers). Finished work is left as it is, so the command can be killed and
-run again at any time. Fails on a store without records, on one that another run curates, and when no photo is kept.
+run again at any time. Fails on a store without records, on one that another run curates, and when no photo is kept or
+wanted.
+
+What a run learns of cameras may let photos pass that a crawl has refused at the door. It then says how many are wanted
+and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 """
 
 import time
@@ -20,7 +24,7 @@ from corpus.errors import StageError
 from corpus.leases import LEASE_S, held, holders
 from corpus.receipts import publish_receipt
 from corpus.storage import Store
-from curation.cluster.console import print_counts, progress
+from curation.cluster.console import print_counts, progress, wanted_photos, wanted_sentence
 from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import Workers, run_tasks
 from curation.facts.examine import Batch, Trouble, batches, examine_batch, kind_of
@@ -66,16 +70,18 @@ def curate(configuration: Configuration, console: Console) -> str:
         published = _judge_all(configuration, workers, troubles, check, console)
         counts = published.counts
         print_counts(console, counts)
+        wanted = wanted_sentence(counts)
+        if wanted:
+            console.print(wanted, soft_wrap=True)
         console.print(f"report: {store.url}/{FOLDER}/{published.name}/report.html", soft_wrap=True)
-        if not counts["kept"]:
+        if not counts["kept"] and not wanted:
             raise StageError(
                 f"{published.name}: no photo is kept, so there is nothing to train on; the table above says which "
                 "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
         packed = publish_shards(configuration, workers, published.name, console)
-    publish_receipt(
-        store, "curation", {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"], **packed}
-    )
+    told = {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"]}
+    publish_receipt(store, "curation", told | {"wanted": wanted_photos(counts)} | packed)
     return published.name
 
 

@@ -2,6 +2,9 @@
 
 `receipts/pipeline-<name>.json` records how far the current run has come. A stage has succeeded when it exited with 0
 *and* wrote its receipt: the exit code alone says little, since `scrapy crawl` exits 0 although a callback raised.
+
+A stage whose receipt says that photos are `wanted` begins another round, up to the pipeline's `rounds`: what curation
+has learned of cameras lets photos pass that the crawl before it refused.
 """
 
 import os
@@ -32,19 +35,24 @@ def run_pipeline(configuration: Configuration, name: str, say: Callable[[str], N
     with pipeline_lock(store, name) as lock:
         state = store.read_json(state_path) if store.exists(state_path) else {}
         commands = [stage.command for stage in stages]
+        goes_on = state.get("stages") == commands and not state["finished"]
         # after a finished run, or with other stages, it starts from the first stage
-        done = state["receipts"] if state.get("stages") == commands and not state["finished"] else []
-        for number, stage in enumerate(stages, start=1):
-            if number <= len(done):
-                say(f"[{number}/{len(stages)}] {stage.command}: done in the run before")
-                continue
+        done, round_number = (state["receipts"], state.get("round", 1)) if goes_on else ([], 1)
+        for number, stage in enumerate(stages[: len(done)], start=1):
+            say(f"[{number}/{len(stages)}] {stage.command}: done in the run before")
+        while len(done) < len(stages):
+            number, stage = len(done) + 1, stages[len(done)]
             say(f"[{number}/{len(stages)}] {stage.command}")
             began_at_s = time.time()
             receipt = _run_stage(configuration, name, stage, lock)
             say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
             done = [*done, receipt]
-            finished = number == len(stages)
-            store.publish_json(state_path, {"stages": commands, "receipts": done, "finished": finished})
+            wanted = receipt.get("wanted", 0)
+            if wanted and round_number < configuration.pipelines[name].rounds:
+                done, round_number = [], round_number + 1
+                say(f"{wanted:,} refused photos are wanted now: round {round_number} begins with the first stage")
+            told = {"stages": commands, "receipts": done, "round": round_number, "finished": len(done) == len(stages)}
+            store.publish_json(state_path, told)
     return cast(list[dict[str, Any]], done)
 
 

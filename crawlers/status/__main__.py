@@ -2,7 +2,8 @@
 
 For each source and camera: photos found, stored, refused (and why), failed, and deleted at the site since; the whole
 windows, the share of the configured time that they cover for each query, and what is open; unfinished windows, and
-which processes are at work; how many calls the Flickr key may make now. A photo found by several queries counts once.
+which processes are at work; how many refused photos the newest generation wants; how many calls the Flickr key may make
+now. A photo found by several queries counts once.
 
 `--failures` lists every failed photo and when it is tried again; `--json` prints everything for programs. No site is
 contacted and nothing is changed; crawls may run meanwhile. Exit code 1: a window, which is named, could not be read.
@@ -22,7 +23,9 @@ from rich.table import Column, Table
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.leases import holders
-from corpus.text import escaped, iso_time
+from corpus.receipts import last_receipt
+from corpus.storage import Store
+from corpus.text import count, escaped, iso_time
 from crawlers.network.limits import limits_folder
 from crawlers.network.quota import Quota, quota_name
 from crawlers.sites.flickr import CALLS_PER_HOUR
@@ -32,6 +35,8 @@ from crawlers.status.coverage import Coverage, asked_queries, coverages
 from crawlers.windows import checkpoint
 from crawlers.windows.time_slices import period
 from crawlers.windows.work_units import leases_folder
+from curation.generations import FOLDER as GENERATIONS
+from curation.generations import FUNNEL, latest_generation
 
 SLICED_SOURCES = ("flickr", "wikimedia")
 PLAIN_WIDTH = 1000  # width in characters where the output is not a terminal, so that no line of a table is broken
@@ -45,6 +50,7 @@ class SourceStatus:
     coverages: list[Coverage] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # windows in work, or left by an interrupted crawl
     leases: dict[str, str] = field(default_factory=dict)  # units of work that a crawl has leased, each with its holder
+    wanted: int = 0  # refused photos that pass by what curation has learned since the last crawl
 
     @property
     def share(self) -> float | None:
@@ -92,7 +98,25 @@ def source_status(configuration: Configuration, source: str, now_s: float) -> So
         found = coverages(whole, asked, counts.query_cameras, counts.windows, has_subcategories=is_tree)
     held = holders(store, leases_folder(source), now_s)
     leases = {unit: f"process {holder.pid} on {holder.host}" for unit, holder in held.items()}
-    return SourceStatus(counts, found, store.names(checkpoint.folder(source)), leases)
+    return SourceStatus(counts, found, store.names(checkpoint.folder(source)), leases, wanted_photos(store, source))
+
+
+def wanted_photos(store: Store, source: str) -> int:
+    """Return how many refused photos of a source the newest generation wants, 0 once a crawl has been there since."""
+    generation, curated = latest_generation(store), last_receipt(store, "curation")
+    crawled = max(
+        (last_receipt(store, name[: -len(".json")]).get("finished_at_s", 0) for name in _crawl_receipts(store, source)),
+        default=0,
+    )
+    if generation is None or curated.get("finished_at_s", 0) <= crawled:
+        return 0
+    counts = store.read_json(f"{GENERATIONS}/{generation}/{FUNNEL}")
+    return int(counts["sources"].get(source, {}).get("wanted", 0))
+
+
+def _crawl_receipts(store: Store, source: str) -> list[str]:
+    """Return the receipts of a source's crawls, several where several processes share its work."""
+    return [name for name in store.names("receipts") if name.startswith(f"crawl-{source}") and name.endswith(".json")]
 
 
 def flickr_calls_left(configuration: Configuration, now_s: float) -> int | None:
@@ -118,6 +142,7 @@ def as_tree(status: SourceStatus) -> dict[str, Any]:
         "queries": queries,
         "unfinished": status.unfinished,
         "leases": status.leases,
+        "wanted": status.wanted,
         "failures": [asdict(failure) for failure in counts.failures],
         "troubles": counts.troubles,
     }
@@ -138,6 +163,12 @@ def show(console: Console, status: SourceStatus, now: str, *, has_failures: bool
     ):
         if lines:
             console.print("\n".join([f"{title}:", *(f"  {escaped(line)}" for line in lines), ""]), soft_wrap=True)
+    if status.wanted:
+        console.print(
+            f"wanted: {count(status.wanted, 'photo')} refused before the download, by what is known of their cameras "
+            f"since the newest generation; run scrapy crawl {escaped(counts.source)} again\n",
+            soft_wrap=True,
+        )
     if has_failures:
         _print(console, _failure_table(counts.failures, now))
 

@@ -54,5 +54,24 @@ def print_counts(console: Console, counts: Mapping[str, Any]) -> None:
     console.print(f"{counts['kept']:,} of {counts['photos']:,} photos kept")
 
 
+def wanted_photos(counts: Mapping[str, Any]) -> int:
+    """Return how many photos no rule refuses any more, although their originals were never fetched."""
+    return sum(source["wanted"] for source in counts["sources"].values())
+
+
+def wanted_sentence(counts: Mapping[str, Any]) -> str:
+    """Return how many photos are wanted, and how to get them; empty where there are none."""
+    number = wanted_photos(counts)
+    if not number:
+        return ""
+    sources = sorted(name for name, source in counts["sources"].items() if source["wanted"])
+    crawls = ", ".join(f"scrapy crawl {name}" for name in sources)
+    are = "photo is" if number == 1 else "photos are"
+    return (
+        f"{number:,} {are} wanted since today: refused before their download by what was known of their cameras then; "
+        f"crawl again: {crawls}; and then run python -m curation.run"
+    )
+
+
 def _number(title: str) -> Column:
     return Column(title, justify="right")

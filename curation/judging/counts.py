@@ -58,8 +58,9 @@ class Tally:
     """Counts of judged rows; those of two parts are added with `add`."""
 
     photos: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By (what, name): `source`, `kept of source`; `refused` by a reason, and `first` refused by it in the order of
-    the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise `megapixels`."""
+    """By (what, name): `source`, and `kept of source`, `wanted of source`; `refused` by a reason, and `first` refused by it
+    in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise
+    `megapixels`."""
     bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The size of their files."""
     cameras: defaultdict[str, CameraTally] = field(default_factory=lambda: defaultdict(CameraTally))
@@ -126,6 +127,7 @@ def counts(
         name: {
             "photos": number,
             "kept": total.photos["kept of source", name],
+            "wanted": total.photos["wanted of source", name],
             "size_bytes": total.bytes["source", name],
             "kept_bytes": total.bytes["kept of source", name],
         }
@@ -184,6 +186,8 @@ def _count(found: Tally, row: VerdictRow) -> None:
     if row["kept"]:
         keys += [("kept of source", source), ("licence", row["licence"] or UNKNOWN)]
     else:
+        if row["reasons"] == ["not_downloaded"]:
+            keys.append(("wanted of source", source))
         keys += [("first", row["reasons"][0]), *(("refused", reason) for reason in row["reasons"])]
     if row["width_px"] and row["height_px"]:
         factor = UNKNOWN if row["quality_factor"] is None else str(row["quality_factor"])

@@ -23,7 +23,7 @@ from corpus.sections import Shards
 from corpus.storage import Store
 from corpus.text import leading_number
 from curation.cluster.frames import Advance
-from curation.generations import FOLDER, FOLDS, NATIVES, PHOTOS, SPLITS, latest_generation
+from curation.generations import FOLDER, FOLDS, FUNNEL, NATIVES, PHOTOS, SPLITS, latest_generation
 from curation.judging.counts import Tally, counts
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
@@ -129,7 +129,7 @@ def _publish_beside(
     folder = f"{FOLDER}/{name}"
     csv = attribution_csv(store, f"{folder}/{PHOTOS}")
     natives = [row | {"text": row["text"].replace("\n", " ").strip()} for row in judged.learned]
-    store.publish_json(f"{folder}/funnel.json", counted)
+    store.publish_json(f"{folder}/{FUNNEL}", counted)
     store.publish_json(f"{folder}/{NATIVES}", judged.learned)
     store.publish_json(f"{folder}/{SPLITS}", dict(judged.ledger.splits))
     store.publish_json(f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds})

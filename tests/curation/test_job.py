@@ -16,7 +16,7 @@ def test_every_record_has_its_row_the_counts_are_printed_and_the_receipt_is_ther
     assert len(rows) == 37
     assert refused == {
         "flickr:edited": ["edited_by_software"],
-        "flickr:hard": ["not_native_tables"],
+        "flickr:hard": ["low_quality_factor"],
         "flickr:html": ["unreadable"],
         "flickr:cut": ["truncated", "undecodable"],
         "flickr:forbidden": ["download_forbidden"],

@@ -29,7 +29,10 @@ if (folder / f"sleep-{{spider}}").exists():
 if (folder / f"fail-{{spider}}").exists():
     sys.exit(3)
 if not (folder / f"lie-{{spider}}").exists():
+    wanted = folder / f"want-{{spider}}"
     receipt = {{"stored": 5, "stage": "crawl-" + spider, "finished_at_s": time.time()}}
+    if wanted.exists():
+        receipt["wanted"] = int(wanted.read_text())
     (folder / "data/receipts" / f"crawl-{{spider}}.json").write_text(json.dumps(receipt))
 """
 
@@ -48,7 +51,8 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configurat
     file.write_text(
         "storage: data\npipelines:\n"
         "  refresh:\n    schedule: '17 2 * * *'\n"
-        "    stages: [scrapy crawl flickr, scrapy crawl wikimedia, scrapy crawl folder]\n"
+        "    stages: [scrapy crawl flickr, scrapy crawl wikimedia, scrapy crawl folder]\n    rounds: 2\n"
+        "  once:\n    stages: [scrapy crawl wikimedia]\n"
         "  odd:\n    stages: [rm -rf /]\n"
     )
     return read_configuration(file)
@@ -84,6 +88,33 @@ def test_a_finished_pipeline_starts_anew(configuration: Configuration) -> None:
     assert len(ran(configuration)) == 6
 
 
+def test_where_photos_are_wanted_a_second_round_runs_and_no_third(configuration: Configuration) -> None:
+    (configuration.file.parent / "want-wikimedia").write_text("58")
+    said: list[str] = []
+    run_pipeline(configuration, "refresh", said.append)
+    assert ran(configuration) == ["flickr", "wikimedia", "flickr", "wikimedia", "folder"]
+    assert [line for line in said if "wanted" in line and "round 2" in line] == [
+        "58 refused photos are wanted now: round 2 begins with the first stage"
+    ]
+
+
+def test_a_second_round_that_fails_goes_on_in_that_round(configuration: Configuration) -> None:
+    folder = configuration.file.parent
+    (folder / "want-wikimedia").write_text("58")
+    (folder / "fail-folder").touch()
+    with pytest.raises(StageError, match="scrapy crawl folder"):
+        run_pipeline(configuration, "refresh", lambda _: None)
+    (folder / "fail-folder").unlink()
+    run_pipeline(configuration, "refresh", lambda _: None)
+    assert ran(configuration) == ["flickr", "wikimedia", "flickr", "wikimedia", "folder", "folder"]
+
+
+def test_a_pipeline_of_one_round_leaves_what_is_wanted_to_the_next_run(configuration: Configuration) -> None:
+    (configuration.file.parent / "want-wikimedia").write_text("58")
+    run_pipeline(configuration, "once", lambda _: None)
+    assert ran(configuration) == ["wikimedia"]
+
+
 def test_an_old_receipt_is_no_proof(configuration: Configuration) -> None:
     run_pipeline(configuration, "refresh", lambda _: None)
     (configuration.file.parent / "lie-flickr").touch()
@@ -94,7 +125,7 @@ def test_an_old_receipt_is_no_proof(configuration: Configuration) -> None:
 def test_a_foreign_command_or_an_unknown_name_is_refused_before_anything_runs(configuration: Configuration) -> None:
     with pytest.raises(ConfigurationError, match="'rm -rf /' is not one of"):
         run_pipeline(configuration, "odd", lambda _: None)
-    with pytest.raises(ConfigurationError, match="there is no 'nothing', only refresh, odd"):
+    with pytest.raises(ConfigurationError, match="there is no 'nothing', only refresh, once, odd"):
         run_pipeline(configuration, "nothing", lambda _: None)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from corpus.errors import ConfigurationError
 from corpus.leases import take
+from corpus.receipts import publish_receipt
 from corpus.sections import Flickr
 from corpus.storage import open_store
 from corpus.text import unique_slug
@@ -299,6 +300,22 @@ def test_records_of_another_shape_are_troubles_too(crawled):
     path = crawled.window("a", [kept(1)])
     crawled.store.publish_table(f"{path}/records.parquet", pa.table({"photo": ["x"], "state": ["sold"]}))
     assert "a photo's state is 'sold'" in crawled.run()[1]
+
+
+def test_refused_photos_that_curation_wants_since_the_last_crawl_are_told_until_the_next(crawled):
+    crawled.window("a", [kept(1), turned_away(2)])
+    store = crawled.store
+    store.publish_json("curated/0001-a/funnel.json", {"sources": {"wikimedia": {"wanted": 58}}})
+    store.mark_done("curated/0001-a", {})
+    publish_receipt(store, "crawl-wikimedia", {})
+    publish_receipt(store, "curation", {"wanted": 58})
+    _, text = crawled.run()
+    assert "wanted: 58 photos refused before the download" in text
+    assert "run scrapy crawl wikimedia again" in text
+    assert crawled.json()["sources"]["wikimedia"]["wanted"] == 58
+    publish_receipt(store, "crawl-wikimedia-2-of-2", {})
+    assert crawled.json()["sources"]["wikimedia"]["wanted"] == 0
+    assert "wanted" not in crawled.run()[1]
 
 
 def test_nothing_is_changed(crawled):

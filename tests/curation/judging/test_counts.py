@@ -63,7 +63,9 @@ def test_counts_are_plain_data_of_this_shape():
         "licences", "leaks", "hubs",
     ]  # fmt: skip
     assert (found["photos"], found["kept"], found["size_bytes"], found["kept_bytes"]) == (7, 4, 7021, 4009)
-    assert found["sources"]["wikimedia"] == {"photos": 1, "kept": 1, "size_bytes": 1006, "kept_bytes": 1006}
+    assert found["sources"]["wikimedia"] == {
+        "photos": 1, "kept": 1, "wanted": 0, "size_bytes": 1006, "kept_bytes": 1006,
+    }  # fmt: skip
     assert found["licences"] == {"?": 1, "CC BY 2.0": 3}
     assert found["quality"] == {"kept": {"90": 1, "91": 1, "92": 1, "96": 1}, "refused": {"93": 1, "94": 1, "95": 1}}
     assert found["megapixels"] == {"kept": {"12.2": 4}, "refused": {"12.2": 3}}

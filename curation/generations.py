@@ -78,12 +78,12 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Before:
-    """What the newest generation says of one photo that it kept, or a copy of which it kept."""
+    """What the newest generation says of one photo that has its side: it was kept, or its copy was, or its device's."""
 
     versions: frozenset[str]
     """The uploads that were kept."""
     groups: Mapping[str, str]
-    """The group of each upload that was kept, or was a copy of a kept one."""
+    """The group of each upload that was kept, was a copy of a kept one, or whose device lies on two sides."""
 
     def group_of(self, version: str) -> str:
         """Return the group of an upload; a new upload gets the group of an earlier one."""
@@ -124,12 +124,12 @@ class Past:
         return rows
 
     def kept(self, first: str, last: str) -> dict[str, Before]:
-        """Return what it says, by photo, of those from `first` to `last` that it kept or a copy of which it kept."""
+        """Return what it says, by photo, of those from `first` to `last` that have their side."""
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
         within = (pc.field("photo") >= first) & (pc.field("photo") <= last)
-        for row in self.matching(within, ["photo", "version", "kept", "group", "duplicate_of"]):
-            if row["kept"] or row["duplicate_of"]:
+        for row in self.matching(within, ["photo", "version", "kept", "group", "duplicate_of", "reasons"]):
+            if row["kept"] or row["duplicate_of"] or "device_on_two_sides" in row["reasons"]:
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])

@@ -20,7 +20,7 @@ from curation.inspection.reason_values import (
     stated_size,
     values_of,
 )
-from curation.judging.splits import has_serial
+from curation.judging.devices import has_serial
 from curation.rules import has_native_tables
 from forensics.photo_facts import PhotoFacts
 

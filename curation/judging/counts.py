@@ -5,6 +5,7 @@ into what people read. There are two counts a reason, since all rules are asked 
 refuses, and how many are left after it when the rules are applied one after the other.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class CameraTally:
     owners: set[tuple[str, str | None]] = field(default_factory=set)
     """(source, owner's id)."""
     devices: set[str] = field(default_factory=set)
-    """Groups that a serial number tells."""
+    """Devices that a serial number tells."""
     splits: Counter[str] = field(default_factory=Counter)
     folds: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
@@ -58,8 +59,8 @@ class Tally:
     """Counts of judged rows; those of two parts are added with `add`."""
 
     photos: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By (what, name): `source`, and `kept of source`, `wanted of source`; `refused` by a reason, and `first` refused by it
-    in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise
+    """By (what, name): `source`, and `kept of source`, `wanted of source`; `refused` by a reason, and `first` refused
+    by it in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise
     `megapixels`."""
     bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The size of their files."""
@@ -99,6 +100,9 @@ def tally(rows: Iterable[VerdictRow], paired: Collection[int] = ()) -> Tally:
         if row["kept"]:
             split = str(row["split"])
             found.sides.add(("group", row["group"], split))
+            if row["serial"]:
+                serial = _digest_of_serial(row["serial"])
+                found.sides |= {("serial", serial, split), ("serial in folds", serial, str(row["fold"]))}
             if row["owner_id"]:
                 found.sides.add(("owner", str(row["source"]), row["owner_id"], str(row["camera"]), split))
             if row["id"] in paired:
@@ -151,19 +155,28 @@ def counts(
 def leaks(total: Tally, pairs: Iterable[tuple[int, int]]) -> dict[str, int]:
     """Return how many things stand in two splits that must not.
 
-    `groups`: groups, which a group's one split rules out. `bytes`, `scans`: equal files and equal scans, which the
-    search for copies rules out; `near`: near copies, likewise. `owners`: pairs of an owner and a camera; possible only
-    where one owner has several devices of a model that write serial numbers.
+    `serials`: devices by the serial numbers of kept photos, counted without regard to how groups were made, and
+    `serials_in_folds`: those in two folds. `groups`: groups, which a group's one split rules out. `bytes`, `scans`:
+    equal files and equal scans, which the search for copies rules out; `near`: near copies, likewise. `owners`: pairs
+    of an owner and a camera; possible only where one owner has several devices of a model that write serial numbers.
     """
     splits: dict[tuple[str, ...], int] = Counter(side[:-1] for side in total.sides)
     digests = np.concatenate(total.digests) if total.digests else np.zeros((0, 3), np.uint64)
     return {
+        "serials": sum(number > 1 for thing, number in splits.items() if thing[0] == "serial"),
+        "serials_in_folds": sum(number > 1 for thing, number in splits.items() if thing[0] == "serial in folds"),
         "groups": sum(number > 1 for thing, number in splits.items() if thing[0] == "group"),
         "bytes": _in_several_splits(digests[:, [0, 2]]),
         "scans": _in_several_splits(digests[:, [1, 2]]),
         "near": sum(len({total.split_of[one] for one in pair if one in total.split_of}) > 1 for pair in pairs),
         "owners": sum(number > 1 for thing, number in splits.items() if thing[0] == "owner"),
     }
+
+
+def _digest_of_serial(serial: str) -> str:
+    """Return 16 hex digits of a device, told by its maker's first word, its model and its serial number."""
+    make, model, number = (" ".join(part.casefold().split()) for part in serial.split("\n", 2))
+    return hashlib.sha256(f"{make.partition(' ')[0]}\n{model}\n{number}".encode()).hexdigest()[:16]
 
 
 def _ordered(counted: Mapping[str, int]) -> dict[str, int]:
@@ -207,8 +220,8 @@ def _count_camera(camera: CameraTally, row: VerdictRow) -> None:
     camera.kept_bytes += row["size_bytes"] or 0
     camera.groups.add((str(row["split"]), row["group"]))
     camera.owners.add((str(row["source"]), row["owner_id"]))
-    if row["has_serial"]:
-        camera.devices.add(row["group"])
+    if row["device"]:
+        camera.devices.add(row["device"])
     camera.splits[str(row["split"])] += 1
     camera.folds[str(row["fold"])] += 1
     short_px, long_px = sorted((row["width_px"] or 0, row["height_px"] or 0))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
 from curation.cluster.frames import TEXT, frame_of, frame_of_rows
@@ -20,7 +21,7 @@ from curation.generations import Before, Ledger, Past
 from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
-from curation.judging.splits import has_serial
+from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides, has_serial
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
 from curation.rules import has_native_tables
@@ -37,6 +38,8 @@ MEMBERS = {
     "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_clean": np.bool_,
     "is_proved": np.bool_, "kept_before": np.bool_, "uploaded_at": TEXT,
 }  # fmt: skip
+DEVICES = {"device": TEXT}
+DEVICE_GROUPS = {"device": TEXT, "group": TEXT, "photos": np.int64, "kept_before": np.int64}
 BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
 OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id": np.uint64}
 
@@ -95,14 +98,51 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
     for record, evidence in _uploads(uploads, troubles):
         row, facts = verdict(record, evidence, criteria), evidence.facts
         number, is_proved = _number(f"{row['photo']}\n{row['version']}"), _is_proved(row, facts, criteria)
-        serial = bool(facts and row["camera"] and has_serial(facts.serial_number))
-        rows.append({**row, "id": number, "is_proved": is_proved, "kept_before": False, "has_serial": serial})
+        rows.append({**row, "id": number, "is_proved": is_proved, "kept_before": False, "serial": _serial(facts)})
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
     for row in rows:
         known: Before | None = before.get(row["photo"])
         row["kept_before"] = known is not None and row["version"] in known.versions
         if known is not None:  # it stays in its split, whoever owns it now
             row["group"] = known.group_of(row["version"])
+    frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def devices_elsewhere(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the devices that have a photo in another group than the one named after them, a column `device`."""
+    table = _table(verdicts, ["device", "group"])
+    found = table.filter(pc.not_equal(table["device"], table["group"]))["device"].unique()
+    return frame_of({"device": found.to_pylist()}, DEVICES)
+
+
+def groups_of_devices(verdicts: pd.DataFrame, devices: Collection[str]) -> pd.DataFrame:
+    """Return the numbers of photos of these devices by group, columns as in DEVICE_GROUPS."""
+    table = _table(verdicts, ["device", "group", "kept_before"])
+    table = table.filter(pc.is_in(table["device"], value_set=pa.array(sorted(devices), pa.string())))
+    counted = table.group_by(["device", "group"]).aggregate([([], "count_all"), ("kept_before", "sum")])
+    columns = {"photos": counted["count_all"].to_pylist(), "kept_before": counted["kept_before_sum"].to_pylist()}
+    names = {name: counted[name].to_pylist() for name in ("device", "group")}
+    return frame_of(names | columns, DEVICE_GROUPS)
+
+
+def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
+    """Return the verdicts with the groups of devices whose photos lie in several, and the reasons that follow."""
+    table = _table(verdicts, ["device", "group"])
+    refused_groups = pa.array(sorted(set().union(*sides.refused.values())), pa.string())
+    may_change = pc.or_(pc.equal(table["device"], table["group"]), pc.is_in(table["group"], value_set=refused_groups))
+    is_of_one = pc.is_in(table["device"], value_set=pa.array(sorted(sides.group), pa.string()))
+    if not pc.any(pc.and_(may_change, is_of_one)).as_py():
+        return verdicts
+    rows: list[VerdictRow] = _table(verdicts, VERDICT.names).to_pylist()
+    for row in rows:
+        device = row["device"]
+        if device is None or device not in sides.group:
+            continue
+        if row["group"] in sides.refused.get(device, ()):
+            row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
+        elif row["group"] == device:  # named after the device, so nothing earlier decided it
+            row["group"] = sides.group[device]
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -184,6 +224,12 @@ def _is_proved(row: JudgedRow, facts: PhotoFacts | None, criteria: Criteria) -> 
     if camera is None or facts is None or row["reasons"]:
         return False
     return facts.segments_form in camera.segments and has_native_tables(facts, camera)
+
+
+def _serial(facts: PhotoFacts | None) -> str | None:
+    if facts is None or not has_serial(facts.serial_number):
+        return None
+    return f"{facts.make or ''}\n{facts.model or ''}\n{facts.serial_number}"
 
 
 def _staying(verdicts: pd.DataFrame, copies: Collection[int]) -> Iterator[VerdictRow]:

@@ -1,36 +1,24 @@
 """Splits: assign every group of photographs to one split and one fold, for good.
 
-A group stands for one device: its serial number where EXIF has a plausible one, else the owner. What the ledger of
-earlier generations says never changes. New groups, the largest first, go where their camera lacks the most photographs;
-a camera with three groups is in all splits, one with two in train and test, one with one in train.
+A group stands for one device where a serial number tells it (`curation.judging.devices`), else for the owner. What the
+ledger of earlier generations says never changes. New groups, the largest first, go where their camera lacks the most
+photographs; a camera with three groups is in all splits, one with two in train and test, one with one in train.
 """
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping
 
 PREFERENCE = ("train", "test", "validation")
 """The order in which a camera with few groups fills the splits."""
 
-_SERIAL_CHARACTERS_MIN = 4
-_NO_SERIAL = re.compile(r"(.)\1*|0*123456789?0?|unknown|none|null|n/?a|undefined|default|serial ?number", re.IGNORECASE)
 
-
-def group_of(camera: str | None, serial_number: str | None, source: str, owner: str | None) -> str:
-    """Return the group of a photo: 16 hex digits that stand for its device, or its owner without a serial number."""
-    if camera and has_serial(serial_number):
-        identity = ("device", camera, " ".join(str(serial_number).split()).casefold())
-    else:
-        # all owners a site does not name are one group: otherwise one person's photographs could be in two splits
-        identity = ("owner", source, owner or "")
-    return hashlib.sha256("\0".join(identity).encode()).hexdigest()[:16]
-
-
-def has_serial(serial_number: str | None) -> bool:
-    """Whether a serial number can tell devices apart: not blank, not one character repeated, no filler word."""
-    text = " ".join((serial_number or "").split())
-    return len(text) >= _SERIAL_CHARACTERS_MIN and not _NO_SERIAL.fullmatch(text)
+def group_of(device: str | None, source: str, owner: str | None) -> str:
+    """Return the group of a photo: its device's, or 16 hex digits that stand for its owner where no device is known."""
+    if device is not None:
+        return device
+    # all owners a site does not name are one group: otherwise one person's photographs could be in two splits
+    return hashlib.sha256("\0".join(("owner", source, owner or "")).encode()).hexdigest()[:16]
 
 
 Photos = Mapping[str, Mapping[str, int]]
@@ -50,11 +38,17 @@ def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, val
     return splits
 
 
-def assign_folds(ledger: Mapping[str, int], photos: Photos, folds: int) -> dict[str, int]:
+def assign_folds(
+    ledger: Mapping[str, int], photos: Photos, folds: int, bound: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Return the fold, 0 … `folds` - 1, of every group of the ledger and of `photos`, for cross-validation.
 
-    New groups, the largest of a camera first, go to the fold with the fewest of the camera's photographs.
+    New groups, the largest of a camera first, go to the fold with the fewest of the camera's photographs. `bound`:
+    groups that share a device → the group whose fold they have.
     """
+    if bound:
+        found = assign_folds(ledger, _together(photos, bound), folds)
+        return found | {group: found[other] for group, other in bound.items() if other in found and group not in found}
     found = dict(ledger)
     for camera in _fewest_groups_first(photos):
         held = Counter(dict.fromkeys(range(folds), 0))
@@ -66,6 +60,17 @@ def assign_folds(ledger: Mapping[str, int], photos: Photos, folds: int) -> dict[
             fold = min(range(folds), key=lambda fold: (held[fold], (fold - start) % folds))
             found[group] = fold
             held[fold] += photos[camera][group]
+    return found
+
+
+def _together(photos: Photos, bound: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return the numbers of photographs with those of bound groups added to the group that stands for them."""
+    found: dict[str, dict[str, int]] = {}
+    for camera, groups in photos.items():
+        counted: Counter[str] = Counter()
+        for group, number in groups.items():
+            counted[bound.get(group, group)] += number
+        found[camera] = dict(counted)
     return found
 
 

@@ -13,10 +13,11 @@ from typing import Annotated, Any, NamedTuple
 import pyarrow as pa
 
 from corpus.catalogue import Camera, Catalogue
-from corpus.records import CURATED, FACTS, RECORD, ExaminedRow, JudgedRow, RecordRow, full_row, schema_of
+from corpus.records import CURATED, FACTS, RECORD, ExaminedRow, JudgedRow, RecordRow, Text, full_row, schema_of
 from corpus.sections import Curation, Rules
 from curation.consensus import Claim, claims
 from curation.facts.examine import Trouble
+from curation.judging.devices import device_of
 from curation.judging.splits import group_of
 from curation.reasons import in_funnel_order
 from curation.rules import LEARNED, RULES, TOO_LITTLE_SUPPORT, judge_facts
@@ -36,7 +37,7 @@ class VerdictRow(JudgedRow):
     id: Annotated[int, pa.uint64()]
     is_proved: Annotated[bool, pa.bool_()]  # whether its tables and order of segments are its camera's own
     kept_before: Annotated[bool, pa.bool_()]  # by the newest generation
-    has_serial: Annotated[bool, pa.bool_()]  # whether a serial number tells its device
+    serial: Text  # maker, model and serial number as written, a line each; null where they tell no device
 
 
 VERDICT = schema_of(VerdictRow)
@@ -89,8 +90,8 @@ def verdict(record: RecordRow, evidence: Evidence, criteria: Criteria) -> Judged
     row["version"] = record["version"] or ""
     row["perceptual_hash"] = evidence.perceptual_hash
     row["error"] = evidence.error or (facts.exif_error if facts else None)
-    serial_number = facts.serial_number if facts else None
-    row["group"] = group_of(row["camera"], serial_number, record["source"] or "", record["owner_id"])
+    row["device"] = device_of(facts.make, facts.model, facts.serial_number) if facts else None
+    row["group"] = group_of(row["device"], record["source"] or "", record["owner_id"])
     row["reasons"] = list(reasons)
     return row
 

@@ -27,6 +27,7 @@ from curation.judging import part_tasks
 from curation.judging.copies import CopyVerdict, Member, copy_verdicts
 from curation.judging.copy_pairs import KEYS, PAIRS, pairs_of
 from curation.judging.counts import Tally
+from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
 from curation.judging.gather import gather, parts_of
 from curation.judging.inputs import Inputs
 from curation.judging.splits import assign_folds, assign_splits
@@ -86,13 +87,17 @@ def judge_all(
         judged = frames.mapped(uploads, part_tasks.verdicts, criteria, trouble_of, past, kinds=part_tasks.VERDICTS)
         verdicts = frames.kept(judged, advance)
         del uploads, judged  # workers free their parts with the last reference
+    known = past.ledger(curation.folds)
+    sides = _device_sides(verdicts, known, frames)
+    if sides.group:
+        verdicts = frames.mapped(verdicts, part_tasks.on_their_side, frames.shared(sides), kinds=part_tasks.VERDICTS)
+        verdicts = frames.kept(verdicts, lambda _: None)
     with show("comparing", parts.number) as advance:
         copies, pairs, hubs = _copies(verdicts, curation, frames, parts.number, advance)
     photos, beyond_cap = _photos_and_cap(verdicts, copies, curation.owner_photos_max, frames)
-    known = past.ledger(curation.folds)
     ledger = Ledger(
         assign_splits(known.splits, photos, test=curation.test, validation=curation.validation),
-        assign_folds(known.folds, photos, curation.folds),
+        assign_folds(known.folds, photos, curation.folds, sides.bound),
     )
     paired = frozenset(one for pair in pairs for one in pair)
     decisions = frames.shared(part_tasks.CorpusDecisions(copies, beyond_cap, paired, ledger))
@@ -127,6 +132,18 @@ def _learn(
     claims = frames.mapped(uploads, part_tasks.claims_of, criteria, troubles, kinds=part_tasks.CLAIMS)
     counts = frames.mapped(frames.by_key(claims, "value", parts), part_tasks.counts_of, kinds=part_tasks.COUNTS)
     return learn(counts_from(frames.whole(frames.kept(counts, advance))), settings.catalogue, settings.consensus)
+
+
+def _device_sides(verdicts: dd.DataFrame, ledger: Ledger, frames: Frames) -> DeviceSides:
+    """Return what becomes of devices whose photos are in other groups than theirs; mostly there are none."""
+    elsewhere = frames.whole(frames.mapped(verdicts, part_tasks.devices_elsewhere, kinds=part_tasks.DEVICES))
+    devices = frozenset(elsewhere["device"].tolist())
+    if not devices:
+        return DeviceSides({}, {}, {})
+    shared, kinds = frames.shared(devices), part_tasks.DEVICE_GROUPS
+    groups = frames.whole(frames.mapped(verdicts, part_tasks.groups_of_devices, shared, kinds=kinds))
+    found = groups.groupby(["device", "group"], sort=True)[["photos", "kept_before"]].sum().reset_index()
+    return device_sides((DeviceGroup(*row) for row in found.to_numpy().tolist()), ledger)
 
 
 def counts_from(frame: pd.DataFrame) -> list[Count]:

@@ -162,6 +162,8 @@ def leakage(counts: Counts) -> list[str]:
     leaks, none = counts["leaks"], "must be 0"
     owners = "owners whose photos by one camera model are in two splits"
     body = [
+        ("serial numbers in two splits", f"{leaks['serials']:,}", none),
+        ("serial numbers in two folds", f"{leaks['serials_in_folds']:,}", none),
         ("groups in two splits", f"{leaks['groups']:,}", none),
         ("equal files in two splits", f"{leaks['bytes']:,}", none),
         ("equal picture data in two splits", f"{leaks['scans']:,}", none),

@@ -20,7 +20,7 @@ def store(tmp_path):
 
 
 def row(number, *, kept=True, version="v", group="aa", **columns):
-    told = {"photo": f"flickr:{number:03d}", "version": version, "kept": kept, "group": group}
+    told = {"photo": f"flickr:{number:03d}", "version": version, "kept": kept, "group": group, "reasons": []}
     return dict.fromkeys(CURATED.names) | told | columns
 
 

@@ -22,7 +22,7 @@ def row(number, reasons=(), **columns):
         "camera": "nexus-5x", "group": "ab"[number % 2] * 16, "split": ("train", "test")[number % 2] if kept else None,
         "fold": number % 2 if kept else None, "sha256": f"{number:016x}".ljust(64, "0"), "width_px": 3024,
         "height_px": 4032, "quality_factor": 90 + number % 9, "size_bytes": 1000 + number, "taken_at": "2016:05:01",
-        "owner_id": f"o{number % 2}", "licence": "CC BY 2.0", "editor_marks": [], "id": number, "has_serial": False,
+        "owner_id": f"o{number % 2}", "licence": "CC BY 2.0", "editor_marks": [], "id": number, "serial": None,
     }  # fmt: skip
     return cells | columns
 
@@ -82,7 +82,8 @@ def test_counts_tell_cameras_groups_splits_and_turned_sizes_alike():
 
 
 def test_devices_are_groups_that_a_serial_number_tells():
-    rows = [row(0, has_serial=True), row(2, has_serial=True), row(1), row(3, ("truncated",), has_serial=True)]
+    own = {"device": "d" * 16}
+    rows = [row(0, **own), row(2, **own), row(1), row(3, ("truncated",), device="e" * 16)]
     assert count(rows)["cameras"]["nexus-5x"]["devices"] == 1
 
 
@@ -112,7 +113,7 @@ def test_nothing_at_all_is_counted_too():
     assert counts(Tally(), {}, [], [])["leaks"] == found["leaks"]
 
 
-NO_LEAKS = {"groups": 0, "bytes": 0, "scans": 0, "near": 0, "owners": 0}
+NO_LEAKS = {"serials": 0, "serials_in_folds": 0, "groups": 0, "bytes": 0, "scans": 0, "near": 0, "owners": 0}
 
 
 def test_a_judgement_without_leaks_has_none():
@@ -123,6 +124,9 @@ def test_a_judgement_without_leaks_has_none():
     ("planted", "leaks"),
     [
         ({"group": "a" * 16}, {"groups": 1}),
+        ({"serial": "NIKON\nD70 \nsn1234"}, {"serials": 1, "serials_in_folds": 1}),
+        ({"serial": "NIKON\nD70 \nsn1234", "fold": 0}, {"serials": 1}),
+        ({"serial": "NIKON\nD90\nsn1234"}, {}),
         ({"sha256": row(0)["sha256"]}, {"bytes": 1, "scans": 1}),  # without a scan of their own, files stand for it
         ({"scan_digest": "ab" * 16}, {"scans": 1}),
         ({"owner_id": "o0"}, {"owners": 1}),
@@ -130,9 +134,10 @@ def test_a_judgement_without_leaks_has_none():
     ],
 )
 def test_leaks_between_splits_are_found_where_they_are_planted(planted, leaks):
-    rows = [row(0, scan_digest="ab" * 16 if "scan_digest" in planted else None), row(1, **planted)]
+    first = {"scan_digest": "ab" * 16 if "scan_digest" in planted else None, "serial": "NIKON CORPORATION\nD70\nSN1234"}
+    rows = [row(0, **first), row(1, **planted)]
     assert count(rows)["leaks"] == NO_LEAKS | leaks
-    same_side = [rows[0], rows[1] | {"split": "train"}]
+    same_side = [rows[0], rows[1] | {"split": "train", "fold": 0}]
     assert count(same_side)["leaks"] == NO_LEAKS
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.records import SPLITS
-from curation.judging.splits import PREFERENCE, assign_folds, assign_splits, group_of, has_serial
+from curation.judging.splits import PREFERENCE, assign_folds, assign_splits, group_of
 
 SHARES = {"test": 0.2, "validation": 0.1}
 FOLDS = 5
@@ -36,37 +36,16 @@ def splits_by_camera(kept, splits):
     return found
 
 
-def test_device_is_its_serial_number_whoever_owns_it():
-    assert group_of("nex-7", "1234567", "flickr", "ann") == group_of("nex-7", " 1234567 ", "wikimedia", "bob")
-    assert group_of("nex-7", "1234567", "flickr", "ann") != group_of("nex-7", "1234568", "flickr", "ann")
-    assert group_of("nex-7", "1234567", "flickr", "ann") != group_of("nikon-d70", "1234567", "flickr", "ann")
-
-
-def test_owner_stands_for_the_device_where_no_serial_tells():
-    assert group_of("nex-7", None, "flickr", "ann") == group_of("nikon-d70", "0000000", "flickr", "ann")
-    assert group_of("nex-7", None, "flickr", "ann") != group_of("nex-7", None, "flickr", "bob")
-    assert group_of("nex-7", None, "flickr", "ann") != group_of("nex-7", None, "wikimedia", "ann")
+def test_a_group_is_the_device_where_one_is_known_else_the_owner():
+    assert group_of("d" * 16, "flickr", "ann") == group_of("d" * 16, "wikimedia", "bob") == "d" * 16
+    assert group_of(None, "flickr", "ann") != group_of(None, "flickr", "bob")
+    assert group_of(None, "flickr", "ann") != group_of(None, "wikimedia", "ann")
 
 
 def test_group_tells_neither_owner_nor_serial_number():
-    group = group_of("nex-7", "1234567", "flickr", "ann")
+    group = group_of(None, "flickr", "ann")
     assert len(group) == 16
     assert int(group, 16) >= 0
-
-
-@pytest.mark.parametrize(
-    "serial",
-    [None, "", "    ", "0", "000000000", "xxxxxx", "unknown", "None", "N/A", "123456789", "0123456789", "12", "---- "],
-)
-def test_implausible_serial_numbers_are_none(serial):
-    assert not has_serial(serial)
-
-
-@pytest.mark.parametrize(
-    "serial", ["3223111", "NO= 20025295", "KCTFY62401197", "7d2ed18fec733f57faa2ea5415a75c9f", "SN01"]
-)
-def test_plausible_serial_numbers_tell(serial):
-    assert has_serial(serial)
 
 
 def test_camera_with_one_group_trains_with_two_tests_with_three_validates():
@@ -194,3 +173,13 @@ def test_no_fold_holds_more_of_a_camera_than_its_largest_group_above_another_aft
         for group, photos in groups.items():
             held[ledger[group]] += photos
         assert max(held.values()) - min(held.values()) <= max(groups.values())
+
+
+def test_groups_that_share_a_device_have_one_fold_when_folds_are_made_anew():
+    photos = {"a": {f"{number:016x}": 1 for number in range(20)}}
+    one, two, three = (f"{number:016x}" for number in (1, 3, 7))
+    bound = {two: one, three: one}
+    folds = assign_folds({}, photos, FOLDS, bound)
+    assert folds.keys() == photos["a"].keys()
+    assert folds[one] == folds[two] == folds[three]
+    assert assign_folds(folds, photos, FOLDS, bound) == folds

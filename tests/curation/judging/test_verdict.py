@@ -151,12 +151,14 @@ def test_photos_of_other_cameras_keep_their_camera_and_are_not_chosen(stored, ph
     assert (row["camera"], row["reasons"]) == ("nexus-5x", ["camera_not_chosen"])
 
 
-def test_photo_labelled_by_its_collection_has_the_labels_camera_and_group(stored, photo, criteria, catalogue):
+def test_photo_labelled_by_its_collection_has_the_labels_camera_and_its_devices_group(
+    stored, photo, criteria, catalogue
+):
     bare = photo(make=None, model=None, serial_number="SN0001")
     labelled, without = stored("1", bare, labelled_camera="nexus-5x"), stored("2", bare)
     assert (labelled["reasons"], labelled["camera"]) == ([], "nexus-5x")
     assert (without["reasons"], without["camera"]) == (["no_camera_model"], None)
-    assert labelled["group"] == stored("1", photo(serial_number="SN0001"))["group"]
+    assert labelled["group"] == without["group"] == without["device"]
     lost = Criteria(Catalogue(cameras=catalogue.cameras[:1]), criteria.chosen, criteria.rules, criteria.curation)
     assert stored("1", bare, labelled_camera="nexus-5x", by=lost)["reasons"] == ["camera_unknown"]
 

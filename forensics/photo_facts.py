@@ -100,6 +100,13 @@ class PhotoFacts:
     """Images the MPF index counts (CIPA DC-007), the first one included; None without an index."""
     scan_digest: str | None = None
     """32 hex digits over the coded image of a whole file, see `forensics.jpeg.scans.scan_digest`."""
+    oddities: tuple[str, ...] = ()
+    """What the file has against the standard that harms nothing, see `forensics.jpeg.oddities`; its camera's nature.
+
+    A header alone does not show stray bytes before the end: they are known of decoded files.
+    """
+    serial_source: str | None = None
+    """Where `serial_number` is from: `exif`, or `maker note` and its maker, e.g. `maker note: Nikon`."""
 
 
 def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:

@@ -51,6 +51,7 @@ def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainCon
         "colour": f"{profile}, EXIF ColorSpace {'none' if facts.colour_space is None else facts.colour_space}",
         "MPF": "none" if facts.mpf_images is None else count(facts.mpf_images, "image"),
         "end": _end(facts),
+        "oddities": ", ".join(oddity.replace("_", " ") for oddity in facts.oddities) or "none",
     }
     if facts.exif_error:
         lines["EXIF"] = facts.exif_error

@@ -160,6 +160,13 @@ OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, ExplainContext, Row], s
     "not_baseline": lambda facts, *_: f"{facts.coding} coding",
     "not_colour": lambda facts, *_: f"{count(facts.components, 'component')}, three are needed",
     "size_disagrees": lambda facts, *_: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
+    "frame_turned": lambda facts, *_: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
+    "thumbnail_turned": lambda facts, *_: (
+        f"{size_of(facts)}; its thumbnail is {facts.thumbnail_width_px}x{facts.thumbnail_height_px}"
+    ),
+    "saved_by_library": lambda facts, *_: (
+        f"JFIF before EXIF, {facts.huffman} Huffman tables, the IJG's own tables of factor {facts.quality_factor}"
+    ),
     "not_native_size": lambda facts, camera, context, _: f"{size_of(facts)}; {native_values(camera, 'size', context)}",
     "not_native_tables": _tables,
     "not_native_segments": lambda facts, camera, context, _: (

@@ -7,7 +7,7 @@ JPEG, a header that breaks off, and other bytes where a marker must be.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -100,6 +100,11 @@ def segments_digest(names: Iterable[str]) -> str:
     A run of one name counts once: the number of parts of a profile or packet says nothing about the structure.
     """
     return hashlib.sha256("\n".join(name for name, _run in groupby(names)).encode()).hexdigest()[:16]
+
+
+def stands_before(names: Sequence[str], first: str, second: str) -> bool:
+    """Whether a header has segments of both names, and the first `first` stands before the first `second`."""
+    return first in names and second in names and names.index(first) < names.index(second)
 
 
 def describe_foreign(data: bytes) -> str:

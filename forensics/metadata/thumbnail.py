@@ -14,6 +14,9 @@ from forensics.jpeg.tables import tables_digest
 from forensics.metadata.exif import ExifFacts
 from forensics.metadata.text import clean
 
+DCF_THUMBNAIL_PX = (160, 120)
+"""The only size that DCF 2.0 (CIPA DC-009) allows; cameras pad pictures of other shapes with black."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThumbnailFacts:

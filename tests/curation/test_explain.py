@@ -121,6 +121,17 @@ def test_no_words_are_kept_for_a_reason_that_is_none():
             "'Mystery 2'; native are HDR+* (stated by the catalogue), bullhead* (stated by the catalogue)",
         ),
         ("size_disagrees", {"exif_width_px": 640, "exif_height_px": 480}, "4032x3024; EXIF states 640x480"),
+        ("frame_turned", {"width_px": 3024, "height_px": 4032}, "3024x4032; EXIF states 4032x3024"),
+        (
+            "thumbnail_turned",
+            {"thumbnail_width_px": 240, "thumbnail_height_px": 320},
+            "4032x3024; its thumbnail is 240x320",
+        ),
+        (
+            "saved_by_library",
+            {"huffman": "optimised"},
+            "JFIF before EXIF, optimised Huffman tables, the IJG's own tables of factor 96",
+        ),
         ("no_camera_model", {"model": None, "exif_error": "cut"}, "Make 'LGE', no Model; EXIF: cut"),
         ("too_little_support", {}, "nexus-5x: 12 photos of 5 owners; cameras asks for 20 of 6"),
         ("not_baseline", {"coding": "progressive"}, "progressive coding"),

@@ -71,6 +71,7 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         comments=comments, editor_marks=editor_marks(exif=exif, xmp=xmp, segment_names=names, comments=comments),
         colour_profile=profile_name(payloads("APP2:ICC")),
         mpf_images=next(map(count_images, payloads("APP2:MPF")), None),
+        serial_source=exif.serial_source,
         oddities=header_oddities(data, segments),
     )  # fmt: skip
 

@@ -294,7 +294,7 @@ def test_a_serial_number_is_present_and_never_shown(world, jpeg, tmp_path, capsy
     file = tmp_path / "file.jpg"
     file.write_bytes(jpeg(1, serial_number="SN-7654321"))
     found = explained(world, str(file), tags=True)
-    assert found["evidence"]["serial number"] == "present, identifies the device"
+    assert found["evidence"]["serial number"] == "present (exif), identifies the device"
     assert found["tags"]["EXIF BodySerialNumber"] == WITHHELD
     assert found["tags"]["Image Make"] == "ALPHA"
     for form in ([], ["--json"]):

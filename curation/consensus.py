@@ -12,6 +12,7 @@ from typing import NamedTuple, TypedDict, cast
 
 from corpus.catalogue import Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
+from forensics.jpeg.quality import quality_text
 from forensics.photo_facts import PhotoFacts
 
 FIELDS = {"size": "sizes", "tables": "tables", "segments": "segments", "software": "software"}
@@ -67,7 +68,7 @@ def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
     size = f"{max(facts.width_px, facts.height_px)}x{min(facts.width_px, facts.height_px)}"
     yield Claim(camera.key, "size", size, size)
     if facts.tables_digest:
-        quality = "no factor" if facts.quality_factor is None else f"quality {facts.quality_factor}"
+        quality = quality_text(facts.quality_factor, facts.quality_residual)
         residual = "" if not facts.quality_residual else f", residual {facts.quality_residual:.2f}"
         yield Claim(camera.key, "tables", facts.tables_digest, quality + residual)
     if facts.segments_digest:

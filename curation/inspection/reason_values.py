@@ -16,6 +16,7 @@ from corpus.text import count
 from curation.consensus import CAMERA, FIELDS, claims
 from curation.judging.verdict import Criteria
 from curation.rules import edited_by_software, moment
+from forensics.jpeg.quality import quality_text
 from forensics.photo_facts import PhotoFacts
 
 Row = Mapping[str, Any]
@@ -119,7 +120,10 @@ def _tables(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, r
 
 def _quality(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
     least = context.criteria.rules.quality_factor_min
-    factor = "no factor can be estimated" if facts.quality_factor is None else str(facts.quality_factor)
+    if facts.quality_factor is None:
+        factor = "no factor can be estimated"
+    else:
+        factor = quality_text(facts.quality_factor, facts.quality_residual).removeprefix("quality ")
     return f"{factor}, rules.quality_factor_min is {least}"
 
 

@@ -143,6 +143,8 @@ def test_a_claim_tells_people_what_its_digest_is_of(photo):
     facts = photo(tables_digest=OWN, segments_digest=OTHER, quality_factor=94, quality_residual=0.123)
     told = {claim.aspect: claim.text for claim in claims(facts, CAMERA)}
     assert told["tables"] == "quality 94, residual 0.12"
+    own = photo(tables_digest=OWN, quality_factor=94, quality_residual=3.75)
+    assert {claim.text for claim in claims(own, CAMERA)} >= {"own tables, nearest 94, residual 3.75"}
     assert told["segments"] == "APP1:Exif DQT SOF0 DHT SOS"
     assert told["camera"] == "LGE\nNexus 5X"
 

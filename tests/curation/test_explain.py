@@ -106,6 +106,11 @@ def test_no_words_are_kept_for_a_reason_that_is_none():
         ),
         ("low_quality_factor", {"quality_factor": 88}, "88, rules.quality_factor_min is 95"),
         (
+            "low_quality_factor",
+            {"quality_factor": 88, "quality_residual": 2.5},
+            "own tables, nearest 88, rules.quality_factor_min is 95",
+        ),
+        (
             "changed_later",
             {"modified_at": "2016:05:01 10:56:12"},
             "taken 2016:05:01 10:11:12, changed 2016:05:01 10:56:12 (45 minutes later)",

@@ -88,6 +88,8 @@ class FactsRow(TypedDict):
     colour_profile: Text
     mpf_images: Int32
     scan_digest: Text
+    oddities: Texts
+    serial_source: Text
 
 
 FACTS = pa.struct(list(schema_of(FactsRow)))
@@ -129,7 +131,7 @@ RECORD = schema_of(RecordRow)
 
 
 class ExaminedRow(TypedDict):
-    """One row an original examined: `facts/v2-…/<batch>.parquet`."""
+    """One row an original examined: `facts/v3-…/<batch>.parquet`."""
 
     photo: Key
     version: Text

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypedDict, cast
 
 from corpus.catalogue import Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
-from forensics.jpeg.quality import estimate_quality_factor
+from forensics.jpeg.quality import estimate_quality_factor, quality_text
 from forensics.jpeg.table_family import families, is_scaled
 from forensics.jpeg.tables import Table
 from forensics.photo_facts import PhotoFacts
@@ -98,8 +98,7 @@ def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
 def tables_text(tables: tuple[Table, ...]) -> str:
     """Return a set of quantisation tables in words: its quality factor, and how far off it is."""
     factor, residual = estimate_quality_factor(tables)
-    quality = "no factor" if factor is None else f"quality {factor}"
-    return quality + (f", residual {residual:.2f}" if residual else "")
+    return quality_text(factor, residual) + (f", residual {residual:.2f}" if residual else "")
 
 
 def closed_segments(software: str | None) -> str:

@@ -6,6 +6,7 @@ Refuses (JpegError) bytes that are not a JPEG and headers that violate the stand
 
 from collections.abc import Iterator
 
+from forensics.jpeg.oddities import header_oddities
 from forensics.jpeg.quality import estimate_quality_factor
 from forensics.jpeg.scans import find_end_of_image, scan_digest
 from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER, Segment, header_segments, segments_form
@@ -70,6 +71,8 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         comments=comments, editor_marks=editor_marks(exif=exif, xmp=xmp, segment_names=names, comments=comments),
         colour_profile=profile_name(payloads("APP2:ICC")),
         mpf_images=next(map(count_images, payloads("APP2:MPF")), None),
+        serial_source=exif.serial_source,
+        oddities=header_oddities(data, segments),
     )  # fmt: skip
 
 

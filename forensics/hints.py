@@ -4,9 +4,10 @@ No hint proves anything: cameras write JFIF before EXIF, clocks are set between 
 a picture leave its dates alone. The rules of curation never use them.
 """
 
+from forensics.jpeg.segments import stands_before
+from forensics.metadata.thumbnail import DCF_THUMBNAIL_PX
 from forensics.photo_facts import PhotoFacts
 
-_DCF_THUMBNAIL_PX = (160, 120)  # the only size DCF 2.0 (CIPA DC-009) allows; cameras pad theirs with black
 _SHAPE_TOLERANCE = 0.04  # of the aspect ratio: the sides of the smallest thumbnails are rounded by 1 in 50
 
 
@@ -28,10 +29,7 @@ def hints(facts: PhotoFacts) -> tuple[str, ...]:
 
 
 def _jfif_first(facts: PhotoFacts) -> str | None:
-    names = facts.segments
-    if "APP0:JFIF" in names and "APP1:Exif" in names and names.index("APP0:JFIF") < names.index("APP1:Exif"):
-        return "JFIF before EXIF"
-    return None
+    return "JFIF before EXIF" if stands_before(facts.segments, "APP0:JFIF", "APP1:Exif") else None
 
 
 def _dates(facts: PhotoFacts) -> str | None:
@@ -55,7 +53,7 @@ def _thumbnail_differs(facts: PhotoFacts) -> bool:
     width_px, height_px = facts.thumbnail_width_px, facts.thumbnail_height_px
     if width_px is None or height_px is None:
         return False
-    if (width_px, height_px) == _DCF_THUMBNAIL_PX and facts.width_px >= facts.height_px:
+    if (width_px, height_px) == DCF_THUMBNAIL_PX and facts.width_px >= facts.height_px:
         return False
     ratio = (width_px / height_px) / (facts.width_px / facts.height_px)
     return not 1 - _SHAPE_TOLERANCE <= ratio <= 1 + _SHAPE_TOLERANCE

@@ -41,7 +41,10 @@ class PhotoFacts:
     quality_factor: int | None
     """Estimated IJG factor 1..100, the nearest by least squares; None for tables that are not 8-bit."""
     quality_residual: float | None
-    """RMS difference of table entries to that factor's tables: 0.0 where they are IJG's own."""
+    """RMS difference of table entries to that factor's tables: 0.0 where they are IJG's own.
+
+    Where it is large the factor is only the nearest one, and people are shown "own tables" (`forensics.jpeg.quality`).
+    """
     make: str | None
     model: str | None
     software: str | None
@@ -92,6 +95,7 @@ class PhotoFacts:
     """Length of the JPEG thumbnail as IFD1 states it."""
     thumbnail_tables_digest: str | None = None
     thumbnail_quality_factor: int | None = None
+    """As `quality_factor`, but None for tables that are far from all of the IJG's."""
     thumbnail_error: str | None = None
     """Why IFD1 or the JPEG it points to could not be read, if so."""
     colour_profile: str | None = None
@@ -100,6 +104,13 @@ class PhotoFacts:
     """Images the MPF index counts (CIPA DC-007), the first one included; None without an index."""
     scan_digest: str | None = None
     """32 hex digits over the coded image of a whole file, see `forensics.jpeg.scans.scan_digest`."""
+    oddities: tuple[str, ...] = ()
+    """What the file has against the standard that harms nothing, see `forensics.jpeg.oddities`; its camera's nature.
+
+    A header alone does not show stray bytes before the end: they are known of decoded files.
+    """
+    serial_source: str | None = None
+    """Where `serial_number` is from: `exif`, or `maker note` and its maker, e.g. `maker note: Nikon`."""
 
 
 def facts_of_row(row: Mapping[str, Any]) -> PhotoFacts:

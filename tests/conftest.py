@@ -1,6 +1,7 @@
 """Fixtures of all tests: the real photographs, where this machine has them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,72 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def repository() -> Path:
     """Return the root of the repository."""
     return REPOSITORY
+
+
+def _sos_parameters(jpeg: bytes) -> bytes:
+    return _at_scan(jpeg, lambda end: jpeg[: end - 2] + b"\0" + jpeg[end - 1 :])
+
+
+def _at_scan(jpeg: bytes, change: Callable[[int], bytes]) -> bytes:
+    scan = jpeg.rindex(b"\xff\xda")  # the thumbnail's, if there is one, stands before it
+    return change(scan + 2 + int.from_bytes(jpeg[scan + 2 : scan + 4]))
+
+
+def _before_frame(jpeg: bytes) -> bytes:
+    frame = jpeg.rindex(b"\xff\xc0\0\x11\x08")
+    return jpeg[:frame] + bytes(4) + jpeg[frame:]
+
+
+def _before_end(jpeg: bytes, stray: bytes) -> bytes:
+    end = jpeg.rindex(b"\xff\xd9")
+    return jpeg[:end] + stray + jpeg[end:]
+
+
+def _in_scan(jpeg: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Return a file with the middle of its scan changed; stuffed bytes and restarts are left whole."""
+
+    def damaged(begin: int) -> bytes:
+        middle = (begin + len(jpeg)) // 2
+        while 0xFF in jpeg[middle - 8 : middle + 72]:
+            middle += 1
+        return jpeg[:middle] + change(jpeg[middle:])
+
+    return _at_scan(jpeg, damaged)
+
+
+ODD: dict[str, Callable[[bytes], bytes]] = {
+    "sos_parameters": _sos_parameters,
+    "two_stray_bytes": lambda jpeg: _before_end(jpeg, b"\x5a\x3c"),
+    "stray_zeros": lambda jpeg: _before_end(jpeg, bytes(64)),
+    "zeros_between_segments": _before_frame,
+    "all": lambda jpeg: _before_frame(_sos_parameters(_before_end(jpeg, bytes(64)))),
+}
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "stray bytes in the scan": lambda jpeg: _in_scan(jpeg, lambda rest: bytes(64) + rest),
+    "bytes of the scan missing": lambda jpeg: _in_scan(jpeg, lambda rest: rest[2000:]),
+    "bytes of the scan overwritten": lambda jpeg: _in_scan(jpeg, lambda rest: bytes(2000) + rest[2000:]),
+    "many stray bytes before the end": lambda jpeg: _before_end(jpeg, b"\x5a\x3c" * 40),
+    "scan cut, with an end": lambda jpeg: jpeg[: len(jpeg) * 3 // 4].rstrip(b"\xff") + b"\xff\xd9",
+    "no code of the table": lambda jpeg: _in_scan(jpeg, lambda rest: b"\xff\0" * 8 + rest[16:]),
+}
+
+
+@pytest.fixture(scope="session", params=list(ODD))
+def odd(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
+    """Return what gives a baseline JPEG one of the oddities of some cameras, or several; its pixels stay the same."""
+    return ODD[request.param]
+
+
+@pytest.fixture(scope="session", params=list(DAMAGED))
+def damage(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
+    """Return what damages the scan of a baseline JPEG in one way."""
+    return DAMAGED[request.param]
+
+
+@pytest.fixture(scope="session")
+def sos_parameters() -> Callable[[bytes], bytes]:
+    """Return what sets the end of spectral selection of a baseline scan to 0, as some Samsung cameras do."""
+    return _sos_parameters
 
 
 @pytest.fixture(scope="session")

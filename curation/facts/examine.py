@@ -9,7 +9,7 @@ trouble and examined again by the next run, because the store can be repaired an
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -24,7 +24,7 @@ from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
-EXAMINER_VERSION = 2
+EXAMINER_VERSION = 3
 """Increase it whenever the same bytes would give other facts: every original is then examined anew."""
 HEADERS = "headers"
 """The kind of examination that decodes nothing."""
@@ -143,8 +143,10 @@ def examine_bytes(data: bytes, kind: str) -> dict[str, Any]:
         facts = read_facts(data, whole=True)
     except JpegError as error:
         return {"error": str(error)}
-    row: dict[str, Any] = {"facts": facts_row(facts)}
-    return row if kind == HEADERS else row | pixel_facts(data, facts, kind)
+    if kind == HEADERS:
+        return {"facts": facts_row(facts)}
+    columns, oddities = pixel_facts(data, facts, kind)
+    return {"facts": facts_row(replace(facts, oddities=oddities))} | columns
 
 
 def facts_row(facts: PhotoFacts) -> FactsRow:

@@ -1,16 +1,17 @@
 """Pixels: decode one JPEG and find its perceptual hash and the traces of earlier compression.
 
 Pictures larger than the limits below, by the size their header states, are not decoded. Bad bytes raise nothing: the
-result says why they do not decode.
+result says why they do not decode. What is bad is decided by `forensics.pixels.decoding`.
 """
 
 from typing import Any
 
 import numpy as np
-import simplejpeg
+from numpy.typing import NDArray
 
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
+from forensics.pixels.decoding import Decoded, decode_whole
 from forensics.pixels.first_quality import first_quality
 from forensics.pixels.grid import MOST_LOG10_NFA, grid_evidence
 from forensics.pixels.perceptual_hash import LEAST_SIDE_PX, perceptual_hash
@@ -21,23 +22,26 @@ WHOLE_MAX_PX = 80_000_000
 """Largest picture decoded at full size to search it for a grid, at one byte a pixel."""
 
 
-def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
-    """Return the columns of EXAMINED that pixels give; `kind`: see `curation.facts.examine.kind_of`."""
+def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the columns of EXAMINED that pixels give, and the file's oddities as decoding shows them.
+
+    `kind`: see `curation.facts.examine.kind_of`. The oddities of a picture that does not decode are those of its facts.
+    """
     refusal = _too_large(facts)
     if refusal is not None:
-        return {"pixel_error": refusal}
+        return {"pixel_error": refusal}, facts.oddities
     try:
         reduced = _decoded(data, facts)
     except (ValueError, MemoryError) as error:
-        return {"pixel_error": str(error) or type(error).__name__}
+        return {"pixel_error": str(error) or type(error).__name__}, facts.oddities
     found: dict[str, Any] = {}
-    hashed = perceptual_hash(reduced)
+    hashed = perceptual_hash(_grey(reduced.picture))
     if hashed is not None:
         found["perceptual_hash"] = hashed.hex()
     searches = set(kind.split("-"))
     # traces of earlier compression can be told only in 8-bit pictures that are coded in blocks of one MCU grid
     if searches & {"grid", "first"} and _has_blocks(facts):
-        luma = _grey(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=False))
+        luma = _grey(decode_whole(reduced.jpeg, "GRAY").picture)
         grid = grid_evidence(luma) if "grid" in searches else None
         if grid is not None and grid.other_log10_nfa <= MOST_LOG10_NFA:
             found |= {"foreign_grid": f"{grid.other_x},{grid.other_y}", "foreign_grid_log10_nfa": grid.other_log10_nfa}
@@ -45,7 +49,7 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
         first = first_quality(luma, facts.quantisation_tables[0]) if is_asked else None
         if first is not None:
             found |= {"first_quality_factor": first.factor, "first_quality_gain": first.gain}
-    return found
+    return found, reduced.oddities
 
 
 def _has_blocks(facts: PhotoFacts) -> bool:
@@ -53,8 +57,8 @@ def _has_blocks(facts: PhotoFacts) -> bool:
     return coded_in_blocks and facts.precision_bits == 8 and facts.width_px * facts.height_px <= WHOLE_MAX_PX
 
 
-def _decoded(data: bytes, facts: PhotoFacts) -> np.ndarray:
-    """Return the grey picture, reduced as far as the perceptual hash allows; raises ValueError where it is damaged.
+def _decoded(data: bytes, facts: PhotoFacts) -> Decoded:
+    """Return the picture, reduced as far as the perceptual hash allows; raises ValueError where it is damaged.
 
     At an eighth of the size every coefficient is still read, so damage is found as in a full decode, in a 64th of the
     memory. Narrow pictures are reduced less.
@@ -63,13 +67,10 @@ def _decoded(data: bytes, facts: PhotoFacts) -> np.ndarray:
     factor = next((each for each in (8, 4, 2, 1) if narrow_px // each >= LEAST_SIDE_PX), 8)
     colours = "CMYK" if facts.components == 4 else "GRAY"
     width_px, height_px = (-(-size // factor) for size in (facts.width_px, facts.height_px))
-    picture = simplejpeg.decode_jpeg(
-        data, colorspace=colours, min_width=width_px, min_height=height_px, min_factor=factor, strict=True
-    )
-    return _grey(picture)
+    return decode_whole(data, colours, min_width=width_px, min_height=height_px, min_factor=factor)
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture[..., 0] if picture.shape[-1] == 1 else picture.mean(axis=-1).astype(np.uint8)
 
 

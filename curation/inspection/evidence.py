@@ -43,13 +43,14 @@ def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainCon
         else "none",
         "CreatorTool": facts.xmp_creator_tool or "none",
         "dates": _dates(facts),
-        "serial number": _serial(facts.serial_number),
+        "serial number": _serial(facts),
         "lens": "serial number present" if facts.lens_serial_number else "no serial number",
         "thumbnail": _thumbnail(facts),
         "MakerNote": f"{facts.maker_note}, {facts.maker_note_bytes} bytes" if facts.maker_note else "none",
         "colour": f"{profile}, EXIF ColorSpace {'none' if facts.colour_space is None else facts.colour_space}",
         "MPF": "none" if facts.mpf_images is None else count(facts.mpf_images, "image"),
         "end": _end(facts),
+        "oddities": ", ".join(oddity.replace("_", " ") for oddity in facts.oddities) or "none",
     }
     if facts.exif_error:
         lines["EXIF"] = facts.exif_error
@@ -109,10 +110,15 @@ def _dates(facts: PhotoFacts) -> str:
     return ", ".join(f"{what} {date}" for what, date in dates.items() if date) or "none"
 
 
-def _serial(text: str | None) -> str:
-    if not text:
+def _serial(facts: PhotoFacts) -> str:
+    if not facts.serial_number:
         return "none"
-    return "present, identifies the device" if has_serial(text) else "present, but does not identify a device"
+    where = f"present ({facts.serial_source})" if facts.serial_source else "present"
+    return (
+        f"{where}, identifies the device"
+        if has_serial(facts.serial_number)
+        else (f"{where}, but does not identify a device")
+    )
 
 
 def _thumbnail(facts: PhotoFacts) -> str:

@@ -16,6 +16,7 @@ from corpus.text import count
 from curation.consensus import CAMERA, FIELDS, tables_text
 from curation.judging.verdict import Criteria
 from curation.rules import edited_by_software, moment
+from forensics.jpeg.quality import quality_text
 from forensics.photo_facts import PhotoFacts
 
 Row = Mapping[str, Any]
@@ -119,7 +120,10 @@ def _tables(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, r
 
 def _quality(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, row: Row) -> str:
     least = context.criteria.rules.quality_factor_min
-    factor = "no factor can be estimated" if facts.quality_factor is None else str(facts.quality_factor)
+    if facts.quality_factor is None:
+        factor = "no factor can be estimated"
+    else:
+        factor = quality_text(facts.quality_factor, facts.quality_residual).removeprefix("quality ")
     return f"{factor}, rules.quality_factor_min is {least}"
 
 
@@ -160,6 +164,13 @@ OF_FACTS: dict[str, Callable[[PhotoFacts, Camera | None, ExplainContext, Row], s
     "not_baseline": lambda facts, *_: f"{facts.coding} coding",
     "not_colour": lambda facts, *_: f"{count(facts.components, 'component')}, three are needed",
     "size_disagrees": lambda facts, *_: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
+    "frame_turned": lambda facts, *_: f"{size_of(facts)}; EXIF states {stated_size(facts)}",
+    "thumbnail_turned": lambda facts, *_: (
+        f"{size_of(facts)}; its thumbnail is {facts.thumbnail_width_px}x{facts.thumbnail_height_px}"
+    ),
+    "saved_by_library": lambda facts, *_: (
+        f"JFIF before EXIF, {facts.huffman} Huffman tables, the IJG's own tables of factor {facts.quality_factor}"
+    ),
     "not_native_size": lambda facts, camera, context, _: f"{size_of(facts)}; {native_values(camera, 'size', context)}",
     "not_native_tables": _tables,
     "not_native_segments": lambda facts, camera, context, _: (

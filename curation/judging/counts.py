@@ -16,6 +16,7 @@ import numpy as np
 from corpus.records import SPLITS
 from curation.judging.verdict import VerdictRow
 from curation.reasons import REASONS, in_funnel_order
+from forensics.jpeg.quality import quality_name, quality_text
 
 SAMPLES = 6
 """Photos kept as examples of each reason."""
@@ -203,7 +204,7 @@ def _count(found: Tally, row: VerdictRow) -> None:
             keys.append(("wanted of source", source))
         keys += [("first", row["reasons"][0]), *(("refused", reason) for reason in row["reasons"])]
     if row["width_px"] and row["height_px"]:
-        factor = UNKNOWN if row["quality_factor"] is None else str(row["quality_factor"])
+        factor = quality_name(row["quality_factor"], row["quality_residual"]) or UNKNOWN
         keys.append((f"quality of {outcome}", factor))
         keys.append((f"megapixels of {outcome}", f"{row['width_px'] * row['height_px'] / 1e6:.1f}"))
     found.photos.update(keys)
@@ -277,7 +278,7 @@ def _year(taken_at: str | None) -> str:
 def _value(row: VerdictRow) -> str:
     """Return what a person is told of an example, in a few words."""
     size = f"{row['width_px']}x{row['height_px']}" if row["width_px"] else ""
-    quality = "" if row["quality_factor"] is None else f"quality {row['quality_factor']}"
+    quality = "" if row["quality_factor"] is None else quality_text(row["quality_factor"], row["quality_residual"])
     told = [row["camera"] or row["model"], size, quality, row["software"], *(row["editor_marks"] or ())[:1]]
     told += [row["error"], f"copy of {row['duplicate_of']}" if row["duplicate_of"] else None]
     return ", ".join(dict.fromkeys(text for text in told if text))

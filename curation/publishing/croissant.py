@@ -54,7 +54,7 @@ _MEANINGS = {
     "original": "Path of its original in the store.",
     "sha256": "Of its original.",
     "quality_factor": "IJG quality factor, estimated from the quantisation tables.",
-    "quality_residual": "How far the quantisation tables are from the IJG's of that factor.",
+    "quality_residual": "How far the quantisation tables are from the IJG's of that factor; from 2 on, own tables.",
     "tables_digest": "Names its quantisation tables.",
     "segments_form": "Its segments in file order, without those that come and go.",
     "editor_marks": "Marks of editing software in its bytes.",

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from corpus.text import SIZE_UNITS
+from forensics.jpeg.quality import OWN
 
 Bars = Mapping[float, int]
 """Numbers of photos by value."""
@@ -35,6 +36,8 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
 }
 
+_OWN_AT = 104.0
+"""Where the bar of own tables stands, beside factor 100."""
 _MEGAPIXELS_SHOWN = 120.0
 """Larger pictures share the last bar, or else one panorama would squeeze all cameras into a single bar."""
 _BARS = 60
@@ -73,11 +76,16 @@ def funnel_plot(counts: Mapping[str, Any]) -> str:
 def quality_plot(quality: Mapping[str, Mapping[str, int]]) -> str:
     """Return a histogram of estimated quality factors, with kept photos stacked below refused ones.
 
-    `quality`: counts by factor for `kept` and `refused`; `?` is not drawn.
+    `quality`: counts by factor for `kept` and `refused`; `own`, for tables far from all of the IJG's, has a bar of its
+    own at the right, and `?` is not drawn.
     """
     kept, refused = _numbers(quality["kept"]), _numbers(quality["refused"])
-    lowest = min([*kept, *refused], default=1.0)
-    return _histogram(kept, refused, 1.0, (lowest - 2, 101.0), "estimated quality factor (IJG)", centred=True)
+    lowest = min([*kept, *refused], default=100.0)
+    own = {_OWN_AT: OWN} if OWN in quality["kept"].keys() | quality["refused"].keys() else {}
+    for bars, counted in ((kept, quality["kept"]), (refused, quality["refused"])):
+        bars.update({place: counted[name] for place, name in own.items() if name in counted})
+    limits = (lowest - 2, _OWN_AT + 1.5 if own else 101.0)
+    return _histogram(kept, refused, 1.0, limits, "estimated quality factor (IJG)", centred=True, named=own)
 
 
 def megapixel_plot(megapixels: Mapping[str, Mapping[str, int]]) -> str:
@@ -92,8 +100,16 @@ def megapixel_plot(megapixels: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _histogram(
-    kept: Bars, refused: Bars, step: float, limits: tuple[float, float], label: str, *, centred: bool
+    kept: Bars,
+    refused: Bars,
+    step: float,
+    limits: tuple[float, float],
+    label: str,
+    *,
+    centred: bool,
+    named: Mapping[float, str] | None = None,
 ) -> str:
+    """Return bars by value; `named`: places right of all values that have a name instead of a number."""
     with mpl.rc_context(_STYLE):
         drawing = Figure(figsize=(10, 3), layout="constrained")
         axes = drawing.subplots()
@@ -111,6 +127,9 @@ def _histogram(
             )
             below.update(bars)
         axes.set_xlim(*limits)
+        if named:
+            ticks = [tick for tick in axes.get_xticks() if limits[0] <= tick < min(named) - 2]
+            axes.set_xticks([*ticks, *named], [*(f"{tick:g}" for tick in ticks), *named.values()])
         axes.set_xlabel(label)
         axes.set_ylabel("photos")
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -125,8 +144,8 @@ def _bars(axes: Axes, left: Sequence[float], refused: Sequence[float]) -> None:
 
 
 def _numbers(counted: Mapping[str, int]) -> dict[float, int]:
-    """Return counts by number, without unknown ones (`?`)."""
-    return {float(key): number for key, number in counted.items() if key != "?"}
+    """Return counts by number, without those that have none (`?`, `own`)."""
+    return {float(key): number for key, number in counted.items() if key not in ("?", OWN)}
 
 
 def _moved(counted: Bars, place: Callable[[float], float]) -> dict[float, int]:

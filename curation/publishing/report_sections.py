@@ -12,6 +12,7 @@ from corpus.text import clipped, commonest, count, ranked, size, years
 from curation.consensus import ASPECTS
 from curation.publishing.report_plots import funnel_plot, megapixel_plot, quality_plot
 from curation.reasons import REASONS, in_funnel_order
+from forensics.jpeg.quality import OWN
 
 Counts = Mapping[str, Any]
 Native = Mapping[str, Any]
@@ -86,6 +87,8 @@ def ranked_cameras(counts: Counts) -> list[tuple[str, Mapping[str, Any]]]:
 def quality_factors(counts: Counts) -> list[str]:
     """Return how hard the photos are compressed."""
     what = "Estimated IJG quality factors of photos kept (blue) and refused (orange){}."
+    if OWN in counts["quality"]["kept"].keys() | counts["quality"]["refused"].keys():
+        what += " Own: tables that are far from all of the IJG's."
     return _histogram(counts["quality"], quality_plot, what, "No photo's quality factor is known.")
 
 

@@ -7,6 +7,7 @@ and a damaged picture is shown as far as it decodes.
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import simplejpeg
@@ -15,7 +16,9 @@ from PIL import Image
 from corpus.errors import StorageError
 from corpus.page import Tile, jpeg_address
 from corpus.storage import Store
+from forensics.errors import JpegError
 from forensics.jpeg.frame import DECODED_MAX_PX
+from forensics.jpeg.oddities import without_oddities
 
 EDGE_PX = 144
 """Longer edge of a thumbnail: six of them, as the report shows for each reason, take about 100 kB."""
@@ -34,6 +37,8 @@ def thumbnail(data: bytes) -> bytes | None:
     None where it does not decode at all, or costs too much.
     """
     try:
+        with suppress(JpegError):  # a header that only the decoder can read is drawn as well
+            data, _ = without_oddities(data)
         height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
         pixels = height_px * width_px
         if pixels > DECODED_MAX_PX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:

@@ -2,7 +2,8 @@
 
 The Independent JPEG Group's library scales the tables of ITU-T T.81 Annex K by its quality factor (jcparam.c,
 `jpeg_quality_scaling`). Cameras with tables of their own have no such factor; they get the nearest by least squares,
-and the residual says how near. Tables of more than 8 bits have no factor.
+and the residual says how near. Tables of more than 8 bits have no factor. Tables that are far from all of the IJG's are
+shown as own tables: to call them by a factor would say how hard a program compressed, which nobody knows.
 """
 
 from functools import lru_cache
@@ -10,6 +11,10 @@ from functools import lru_cache
 import numpy as np
 
 from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, Table
+
+OWN_RESIDUAL_MIN = 2.0
+"""From this residual on, tables are shown as own, not by the nearest factor."""
+OWN = "own"
 
 
 def estimate_quality_factor(tables: tuple[Table, ...]) -> tuple[int, float] | tuple[None, None]:
@@ -22,6 +27,21 @@ def estimate_quality_factor(tables: tuple[Table, ...]) -> tuple[int, float] | tu
     if not tables or max(map(max, tables)) > 255:
         return None, None
     return _nearest(tables)
+
+
+def quality_name(quality_factor: int | None, residual: float | None) -> str | None:
+    """Return the factor as text, OWN for tables far from all of the IJG's, None where no factor is known."""
+    if quality_factor is None:
+        return None
+    return OWN if (residual or 0.0) >= OWN_RESIDUAL_MIN else str(quality_factor)
+
+
+def quality_text(quality_factor: int | None, residual: float | None) -> str:
+    """Return what people read of tables: `quality 91`, `own tables, nearest 94`, or `no factor`."""
+    name = quality_name(quality_factor, residual)
+    if name is None:
+        return "no factor"
+    return f"own tables, nearest {quality_factor}" if name == OWN else f"quality {name}"
 
 
 def scaled_tables(quality_factor: int) -> tuple[Table, Table]:

@@ -6,6 +6,7 @@ progressive file has several scans with tables between them.
 
 import hashlib
 import re
+from collections.abc import Iterator
 
 from forensics.jpeg.segments import APP0, APP15, COM, DAC, DHT, DNL, DQT, DRI, EOI, SOI, SOS
 
@@ -25,20 +26,35 @@ def find_end_of_image(data: bytes, scan_offset_bytes: int) -> int | None:
     A start of image inside the scans means that the first image broke off. Markers that are not allowed there are
     damage, and skipped as decoders do.
     """
-    position = scan_offset_bytes
-    for _ in range(BETWEEN_SCANS_MAX):
-        found = _MARKER.search(data, position)
-        if found is None:
-            return None
-        position = found.end()
-        marker = data[position - 1]
+    for marker, position in _markers(data, scan_offset_bytes):
         if marker == EOI:
             return position
         if marker == SOI:
             return None
+    return None
+
+
+def later_scans(data: bytes, scan_offset_bytes: int) -> Iterator[int]:
+    """Yield the offset just after the header of each scan but the first, whose data begins at `scan_offset_bytes`."""
+    for marker, position in _markers(data, scan_offset_bytes):
+        if marker in (EOI, SOI):
+            return
+        if marker == SOS and position + 2 <= len(data):
+            yield min(len(data), position + int.from_bytes(data[position : position + 2]))
+
+
+def _markers(data: bytes, scan_offset_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield each marker that is no restart, and the offset behind it; payloads of segments are passed over."""
+    position = scan_offset_bytes
+    for _ in range(BETWEEN_SCANS_MAX):
+        found = _MARKER.search(data, position)
+        if found is None:
+            return
+        position = found.end()
+        marker = data[position - 1]
+        yield marker, position
         if marker in _WITH_LENGTH and position + 2 <= len(data):
             position += max(2, int.from_bytes(data[position : position + 2]))
-    return None
 
 
 def scan_digest(data: bytes, scan_offset_bytes: int, end: int | None) -> str | None:

@@ -1,12 +1,13 @@
 """Segments: lists the marker segments of a JPEG up to its first scan.
 
 Segments are walked by their lengths (ITU-T T.81, B.1.1), so the bytes of a thumbnail inside one are never taken for
-markers. Refuses bytes that are not a JPEG, a header that breaks off, and other bytes where a marker must be.
+markers. Zeros before a marker are passed over, as decoders do; some cameras write them. Refuses bytes that are not a
+JPEG, a header that breaks off, and other bytes where a marker must be.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from forensics.errors import HeaderIncomplete, JpegError
 
 SEGMENTS_MAX = 4096
 """Most segments before the first scan; 16 MiB of colour profile or extended XMP need 256."""
+
+ZEROS_MAX = 65_536
+"""Most zeros before a marker; cameras pad segments by a few."""
 
 TEM, SOF0, SOF15, DHT, JPG, DAC, RST0, RST7 = 0x01, 0xC0, 0xCF, 0xC4, 0xC8, 0xCC, 0xD0, 0xD7
 SOI, EOI, SOS, DQT, DNL, DRI, DHP, EXP, APP0, APP15, COM = (
@@ -44,6 +48,7 @@ _OF_SOFTWARE = ("APP12:Ducky", "APP13", "APP14:Adobe")
 
 _IDENTIFIER = re.compile(rb"([A-Za-z][A-Za-z0-9 ._-]{1,23})\0")
 _FILL = re.compile(rb"\xff+")
+_ZEROS = re.compile(rb"\0+")
 
 _OTHER_FORMATS = (
     (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "RIFF (WebP)"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"),
@@ -74,6 +79,9 @@ def header_segments(data: bytes, *, whole: bool) -> list[Segment]:
     while True:
         offset = position
         filled = _FILL.match(data, position)
+        if filled is None:
+            position = _after_zeros(data, position)
+            filled = _FILL.match(data, position)
         if filled is None and position < len(data):
             raise JpegError(f"byte 0x{data[position]:02X} where a marker must stand", position)
         marker_at = position + 1 if filled is None else filled.end()
@@ -109,9 +117,14 @@ def software_marks(form: str) -> frozenset[str]:
     """Return what in a normal form speaks of software: JFIF before EXIF, or a segment that only programs write."""
     names = form.split(" ")
     marks = {mark for mark in _OF_SOFTWARE if any(name == mark or name.startswith(f"{mark}:") for name in names)}
-    if "APP0:JFIF" in names and "APP1:Exif" in names and names.index("APP0:JFIF") < names.index("APP1:Exif"):
+    if stands_before(names, "APP0:JFIF", "APP1:Exif"):
         marks.add("JFIF before Exif")
     return frozenset(marks)
+
+
+def stands_before(names: Sequence[str], first: str, second: str) -> bool:
+    """Whether a header has segments of both names, and the first `first` stands before the first `second`."""
+    return first in names and second in names and names.index(first) < names.index(second)
 
 
 def describe_foreign(data: bytes) -> str:
@@ -139,6 +152,15 @@ def _check_start(data: bytes, whole: bool) -> None:
     if data == b"\xff":
         raise _ended("after one byte", 0, 4, whole)
     raise JpegError(f"not a JPEG: {describe_foreign(data)}", 0)
+
+
+def _after_zeros(data: bytes, position: int) -> int:
+    zeros = _ZEROS.match(data, position)
+    if zeros is None:
+        return position
+    if zeros.end() - position > ZEROS_MAX:
+        raise JpegError(f"more than {ZEROS_MAX} zeros where a marker must stand", position)
+    return zeros.end()
 
 
 def _segment(data: bytes, marker: int, marker_at: int, whole: bool) -> Segment:

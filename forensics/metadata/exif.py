@@ -9,11 +9,13 @@ import re
 import struct
 from dataclasses import dataclass
 
+from forensics.metadata.maker_note import maker_serial
 from forensics.metadata.text import clean, clean_bytes
 from forensics.metadata.tiff import (
     ENDIANS,
     INT32_MAX,
     Directory,
+    Entry,
     directory_count,
     number_of,
     pointer_of,
@@ -29,8 +31,9 @@ _MAKER_NOTE, _INTEROPERABILITY_IFD = 0x927C, 0xA005
 _THUMBNAIL_OFFSET, _THUMBNAIL_BYTES = 0x0201, 0x0202
 
 _IFD0_TAGS = frozenset(
-    (_MAKE, _MODEL, _SOFTWARE, _MODIFIED, _ORIENTATION, _PROCESSING_SOFTWARE, _CAMERA_SERIAL, _EXIF_IFD, _GPS_IFD)
-)
+    (_MAKE, _MODEL, _SOFTWARE, _MODIFIED, _ORIENTATION, _PROCESSING_SOFTWARE, _CAMERA_SERIAL, _BODY_SERIAL, _EXIF_IFD,
+     _GPS_IFD)
+)  # fmt: skip
 _EXIF_TAGS = frozenset(
     (_TAKEN, _DIGITISED, _WIDTH, _HEIGHT, _COLOUR_SPACE, _BODY_SERIAL, _LENS_SERIAL, _UNIQUE_ID, _SOFTWARE,
      _MAKER_NOTE, _INTEROPERABILITY_IFD)
@@ -41,6 +44,8 @@ _IFD1_TAGS = frozenset((_THUMBNAIL_OFFSET, _THUMBNAIL_BYTES))
 
 # three or more readable characters, or two and a NUL ("GE"); Reconyx's note is a long text: "Temperature: 0.5C"
 _MAKER_NOTE_NAME = re.compile(rb"\[?[A-Za-z][A-Za-z0-9_ -]{2,23}|[A-Z]{2}(?=\0)")
+
+_TELLING = re.compile("[1-9A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class ExifFacts:
     thumbnail_bytes: int | None = None
     thumbnail_error: str | None = None
     """Why IFD1 could not be read, if so."""
+    serial_source: str | None = None
 
     @property
     def says_something(self) -> bool:
@@ -106,12 +112,15 @@ def read_exif(tiff: bytes) -> ExifFacts:
         ifd1 = read_directory(tiff, endian, ifd0.next_offset, "IFD1", _IFD1_TAGS, thumbnail_problems)
     third = ifd1.entries if ifd1 is not None else {}
     maker_note, maker_note_bytes = _maker_note(tiff, exif)
+    make, model = text_of(tiff, first.get(_MAKE)), text_of(tiff, first.get(_MODEL))
+    serial_source, serial_number = _serial(tiff, endian, first, second, make, model)
     return ExifFacts(
-        make=text_of(tiff, first.get(_MAKE)),
-        model=text_of(tiff, first.get(_MODEL)),
+        make=make,
+        model=model,
         software=text_of(tiff, first.get(_SOFTWARE)) or text_of(tiff, second.get(_SOFTWARE)),
         processing_software=text_of(tiff, first.get(_PROCESSING_SOFTWARE)),
-        serial_number=text_of(tiff, second.get(_BODY_SERIAL)) or text_of(tiff, first.get(_CAMERA_SERIAL)),
+        serial_number=serial_number,
+        serial_source=serial_source,
         taken_at=text_of(tiff, second.get(_TAKEN)),
         modified_at=text_of(tiff, first.get(_MODIFIED)),
         width_px=number_of(tiff, endian, second.get(_WIDTH)),
@@ -164,6 +173,26 @@ def _maker_note(tiff: bytes, exif: Directory | None) -> tuple[str | None, int | 
         return None, None
     name = _MAKER_NOTE_NAME.match(tiff[entry.at : entry.at + min(entry.size_bytes, 32)])
     return (clean_bytes(name[0]) if name else None) or "present", min(entry.size_bytes, INT32_MAX)
+
+
+def _serial(
+    tiff: bytes, endian: str, ifd0: dict[int, Entry], exif: dict[int, Entry], make: str | None, model: str | None
+) -> tuple[str | None, str | None]:
+    """Return where the body's serial number stands, and the number: in EXIF's own tags, or else in the MakerNote.
+
+    Some programs write BodySerialNumber into IFD0 instead of the EXIF IFD. A number without any letter or digit but 0
+    says nothing, and is returned only where the MakerNote has none.
+    """
+    of_exif = (exif.get(_BODY_SERIAL), ifd0.get(_BODY_SERIAL), ifd0.get(_CAMERA_SERIAL))
+    stated = [text for entry in of_exif if (text := text_of(tiff, entry)) is not None]
+    telling = next((text for text in stated if _TELLING.search(text)), None)
+    if telling is not None:
+        return "exif", telling
+    note = exif.get(_MAKER_NOTE)
+    found = maker_serial(tiff, endian, note.at, note.size_bytes, make, model) if note is not None else None
+    if found is not None:
+        return f"maker note: {found[0]}", found[1]
+    return ("exif", stated[0]) if stated else (None, None)
 
 
 def _text_of(problems: list[str]) -> str | None:

@@ -7,12 +7,15 @@ be read goes into `error`.
 from dataclasses import dataclass
 
 from forensics.errors import JpegError
-from forensics.jpeg.quality import estimate_quality_factor
+from forensics.jpeg.quality import OWN, estimate_quality_factor, quality_name
 from forensics.jpeg.segments import header_segments
 from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import tables_digest
 from forensics.metadata.exif import ExifFacts
 from forensics.metadata.text import clean
+
+DCF_THUMBNAIL_PX = (160, 120)
+"""The only size that DCF 2.0 (CIPA DC-009) allows; cameras pad pictures of other shapes with black."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ def read_thumbnail(tiff: bytes, exif: ExifFacts) -> ThumbnailFacts:
         structure = read_structure(jpeg, header_segments(jpeg, whole=True))
     except JpegError as error:
         return ThumbnailFacts(error=clean(str(error)))
-    quality_factor, _residual = estimate_quality_factor(structure.quantisation)
+    quality_factor, residual = estimate_quality_factor(structure.quantisation)
     return ThumbnailFacts(
         width_px=structure.frame.width_px,
         height_px=structure.frame.height_px,
         tables_digest=tables_digest(structure.quantisation) if structure.quantisation else None,
-        quality_factor=quality_factor,
+        # the residual of a thumbnail is not kept, so tables of its own have no factor at all
+        quality_factor=None if quality_name(quality_factor, residual) == OWN else quality_factor,
         error=exif.thumbnail_error,
     )

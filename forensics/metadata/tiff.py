@@ -105,6 +105,27 @@ def read_directory(
     return Directory(stated, there, entries, next_offset)
 
 
+def find_entry(tiff: bytes, endian: str, offset: int, tag: int) -> Entry | None:
+    """Return the entry of one tag in the directory at `offset`; None where there is none, or its value is outside.
+
+    It looks for the tag's bytes, which is faster than reading a long directory for the sake of one entry.
+    """
+    count = directory_count(tiff, endian, offset)
+    start = offset + 2
+    end = min(start + 12 * count, len(tiff))
+    wanted = tag.to_bytes(2, "little" if endian == "<" else "big")
+    at = tiff.find(wanted, start, end)
+    while at >= 0 and (at - start) % 12:
+        at = tiff.find(wanted, at + 1, end)
+    if at < 0 or at + 12 > end:
+        return None
+    _tag, kind, values_count, value_offset = _TABLES[endian].unpack_from(tiff, at)
+    size_bytes = _TYPE_BYTES.get(kind, 0) * values_count
+    if size_bytes <= 4:
+        return Entry(kind, values_count, size_bytes, at + 8) if size_bytes else None
+    return Entry(kind, values_count, size_bytes, value_offset) if value_offset + size_bytes <= len(tiff) else None
+
+
 def text_of(tiff: bytes, entry: Entry | None) -> str | None:
     """Return the clean text of an entry up to its first NUL; None where it is empty or of another type."""
     if entry is None or entry.kind not in _TEXT_TYPES:

@@ -160,6 +160,8 @@ def test_a_claim_tells_people_what_its_digest_is_of(photo):
     assert told["camera"].text == "LGE\nNexus 5X"
     coarser = (tuple(entry + 1 for entry in tables[0]), tables[1])
     assert (tables_text(tables), tables_text(coarser)) == ("quality 94", "quality 94, residual 0.71")
+    flat = ((30,) * 64, (30,) * 64)
+    assert tables_text(flat).startswith("own tables, nearest ")
 
 
 CAMERA = Camera(key="a", name="A", make=("A",), model=("A",), sizes=("64x64",))

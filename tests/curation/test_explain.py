@@ -107,6 +107,11 @@ def test_no_words_are_kept_for_a_reason_that_is_none():
         ),
         ("low_quality_factor", {"quality_factor": 88}, "88, rules.quality_factor_min is 95"),
         (
+            "low_quality_factor",
+            {"quality_factor": 88, "quality_residual": 2.5},
+            "own tables, nearest 88, rules.quality_factor_min is 95",
+        ),
+        (
             "changed_later",
             {"modified_at": "2016:05:01 10:56:12"},
             "taken 2016:05:01 10:11:12, changed 2016:05:01 10:56:12 (45 minutes later)",
@@ -122,6 +127,17 @@ def test_no_words_are_kept_for_a_reason_that_is_none():
             "'Mystery 2'; native are HDR+* (stated by the catalogue), bullhead* (stated by the catalogue)",
         ),
         ("size_disagrees", {"exif_width_px": 640, "exif_height_px": 480}, "4032x3024; EXIF states 640x480"),
+        ("frame_turned", {"width_px": 3024, "height_px": 4032}, "3024x4032; EXIF states 4032x3024"),
+        (
+            "thumbnail_turned",
+            {"thumbnail_width_px": 240, "thumbnail_height_px": 320},
+            "4032x3024; its thumbnail is 240x320",
+        ),
+        (
+            "saved_by_library",
+            {"huffman": "optimised"},
+            "JFIF before EXIF, optimised Huffman tables, the IJG's own tables of factor 96",
+        ),
         ("no_camera_model", {"model": None, "exif_error": "cut"}, "Make 'LGE', no Model; EXIF: cut"),
         ("too_little_support", {}, "nexus-5x: 12 photos of 5 owners; cameras asks for 20 of 6"),
         ("not_baseline", {"coding": "progressive"}, "progressive coding"),
@@ -284,7 +300,7 @@ def test_a_serial_number_is_present_and_never_shown(world, jpeg, tmp_path, capsy
     file = tmp_path / "file.jpg"
     file.write_bytes(jpeg(1, serial_number="SN-7654321"))
     found = explained(world, str(file), tags=True)
-    assert found["evidence"]["serial number"] == "present, identifies the device"
+    assert found["evidence"]["serial number"] == "present (exif), identifies the device"
     assert found["tags"]["EXIF BodySerialNumber"] == WITHHELD
     assert found["tags"]["Image Make"] == "ALPHA"
     for form in ([], ["--json"]):

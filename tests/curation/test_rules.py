@@ -145,8 +145,54 @@ def test_exif_that_states_another_size_is_refused(ask):
     assert ask(exif_width_px=4000, exif_height_px=3000) == ("size_disagrees",)
 
 
-def test_turned_photo_is_kept(ask):
-    assert ask(width_px=3024, height_px=4032) == ()
+def test_a_photo_turned_by_its_camera_with_the_size_in_its_exif_is_kept(ask):
+    assert ask(width_px=3024, height_px=4032, exif_width_px=3024, exif_height_px=4032) == ()
+
+
+def test_a_photo_turned_while_its_exif_stayed_is_refused(ask):
+    assert ask(width_px=3024, height_px=4032) == ("frame_turned",)
+    landscape = {"exif_width_px": 3024, "exif_height_px": 4032}
+    assert ask(**landscape) == ("frame_turned",)
+
+
+@pytest.mark.parametrize("stated", [(None, None), (4032, None), (0, 0), (3024, 3024)])
+def test_a_square_photo_or_one_without_a_size_in_its_exif_is_not_called_turned(ask, stated):
+    square = {"width_px": 3024, "height_px": 3024, "exif_width_px": stated[0], "exif_height_px": stated[1]}
+    assert "frame_turned" not in ask(**square)
+    if stated != (3024, 3024):
+        assert ask(width_px=3024, height_px=4032, exif_width_px=stated[0], exif_height_px=stated[1]) == ()
+
+
+UPRIGHT = {"width_px": 3024, "height_px": 4032, "exif_width_px": 3024, "exif_height_px": 4032}
+
+
+def test_a_photo_whose_thumbnail_lies_the_other_way_is_refused(ask):
+    assert ask(thumbnail_width_px=240, thumbnail_height_px=320) == ("thumbnail_turned",)
+    assert ask(**UPRIGHT, thumbnail_width_px=512, thumbnail_height_px=288) == ("thumbnail_turned",)
+
+
+def test_a_thumbnail_padded_to_160_by_120_says_nothing_of_an_upright_photo_unless_exif_does(ask):
+    dcf = {"thumbnail_width_px": 160, "thumbnail_height_px": 120}
+    assert ask(**UPRIGHT, **dcf) == ()
+    assert ask(**{**UPRIGHT, "exif_width_px": None}, **dcf) == ()
+    assert ask(width_px=3024, height_px=4032, **dcf) == ("frame_turned", "thumbnail_turned")
+
+
+@pytest.mark.parametrize("size", [(160, 120), (160, 160), (320, 240), (160, 90), (None, None), (160, None)])
+def test_a_thumbnail_of_the_photos_orientation_a_square_one_or_none_is_kept(ask, size):
+    assert ask(thumbnail_width_px=size[0], thumbnail_height_px=size[1]) == ()
+
+
+LIBRARY = {
+    "segments": ("APP0:JFIF", "APP1:Exif", "DQT", "SOF0", "DHT", "SOS"), "huffman": "optimised", "quality_residual": 0.0
+}  # fmt: skip
+
+
+def test_a_file_with_all_marks_of_a_library_is_refused_and_with_two_of_them_kept(ask):
+    assert ask(**LIBRARY) == ("saved_by_library",)
+    exif_first = ("APP1:Exif", "APP0:JFIF", "DQT", "SOF0", "DHT", "SOS")
+    for genuine in ({"segments": exif_first}, {"huffman": "standard"}, {"quality_residual": 0.31}):
+        assert ask(**{**LIBRARY, **genuine}) == ()
 
 
 @pytest.mark.parametrize("stated", [(None, None), (4000, None), (0, 0), (-1, 3000)])

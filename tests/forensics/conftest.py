@@ -71,6 +71,20 @@ def jpeg() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
+def three_scans() -> bytes:
+    """Return a baseline JPEG whose components are coded in a scan each."""
+    data = _jpeg(mode="L")
+    scan = data.index(b"\xff\xda")
+    frame = data.index(b"\xff\xc0")
+    components = b"".join(bytes((number, 0x11, 0)) for number in (1, 2, 3))
+    header = data[:frame] + _segment(0xC0, data[frame + 4 : frame + 9] + b"\x03" + components)
+    tables = data[frame + 2 + int.from_bytes(data[frame + 2 : frame + 4]) : scan]
+    coded = data[scan + 10 : -2]
+    scans = b"".join(_segment(0xDA, bytes((1, number, 0, 0, 63, 0))) + coded for number in (1, 2, 3))
+    return header + tables + scans + data[-2:]
+
+
+@pytest.fixture(scope="session")
 def segment() -> Callable[[int, bytes], bytes]:
     """Return a function: (marker, payload) -> one segment."""
     return _segment

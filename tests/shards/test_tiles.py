@@ -169,6 +169,20 @@ def test_what_cannot_be_cut_is_refused_and_the_reason_named(jpeg, make, reason):
         cut_tiles(make(jpeg), tile_px=64, tiles_per_photo=4)
 
 
+def test_tiles_of_a_file_with_a_cameras_oddities_are_those_of_the_file_without_them(jpeg, odd):
+    assert cut_tiles(odd(jpeg()), tile_px=64, tiles_per_photo=4) == cut_tiles(jpeg(), tile_px=64, tiles_per_photo=4)
+    whole = pixels(jpeg())
+    for cut in cut_tiles(odd(jpeg()), tile_px=80, tiles_per_photo=4):
+        there = whole[cut.y_px : cut.y_px + cut.height_px, cut.x_px : cut.x_px + cut.width_px]
+        assert np.array_equal(pixels(cut.jpeg)[8:-8, 8:-8], there[8:-8, 8:-8])
+
+
+def test_a_damaged_file_is_not_cut_whatever_its_oddities(jpeg, odd, damage):
+    for data in (damage(jpeg()), odd(damage(jpeg()))):
+        with pytest.raises(ValueError, match="damaged JPEG"):
+            cut_tiles(data, tile_px=64, tiles_per_photo=4)
+
+
 def test_a_rectangle_off_the_grid_is_refused(jpeg):
     with pytest.raises(ValueError, match=r"64x64\+8\+0 is off the 16x16 grid"):
         write_rectangle(read_coefficients(jpeg()), 8, 0, 64, 64)

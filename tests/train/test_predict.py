@@ -113,6 +113,21 @@ def test_a_file_that_cannot_be_judged_has_its_reason(
     assert answer.cameras == ()
 
 
+def test_the_oddities_of_some_cameras_change_no_answer_and_excuse_no_damage(
+    predictor: Predictor,
+    picture: Callable[..., Path],
+    odd: Callable[[bytes], bytes],
+    damage: Callable[[bytes], bytes],
+) -> None:
+    file = picture("grainy", "GRAINY")
+    plain, expected = file.read_bytes(), predictor.answer(file)
+    file.write_bytes(odd(plain))
+    assert predictor.answer(file) == expected
+    for broken in (damage(plain), odd(damage(plain))):
+        file.write_bytes(broken)
+        assert "does not decode" in str(predictor.answer(file).error)
+
+
 def test_command_prints_a_row_a_photograph_and_fails_where_one_could_not_be_judged(
     trained: Path,
     picture: Callable[..., Path],

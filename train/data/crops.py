@@ -15,12 +15,12 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import simplejpeg
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from corpus.errors import ConfigurationError, StageError
 from corpus.sections import Training
+from forensics.pixels.decoding import decode_whole
 from shards.reader import Tile
 from train.data.manipulations import MANIPULATIONS, Picture, random_manipulation
 
@@ -56,8 +56,7 @@ def geometry_of(settings: Training) -> Geometry:
 
 def decode(jpeg: bytes) -> Picture:
     """Return the pixels of a JPEG, height × width × 3, RGB; raises ValueError for a damaged one."""
-    picture: Picture = simplejpeg.decode_jpeg(jpeg, colorspace="RGB", fastdct=False, fastupsample=False)
-    return picture
+    return decode_whole(jpeg, "RGB", fastdct=False, fastupsample=False).picture
 
 
 def decode_tile(tile: Tile) -> Picture:

@@ -19,6 +19,7 @@ from curation.facts.examine import (
     batches,
     examine,
     examine_batch,
+    examine_bytes,
     facts_folder,
     kind_of,
 )
@@ -52,6 +53,16 @@ def test_original_gets_the_facts_of_its_whole_file(store, put, jpeg):
     assert len(row["perceptual_hash"]) == 64
     assert (row["size_bytes"], row["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert (row["facts"]["model"], row["facts"]["width_px"], row["facts"]["is_complete"]) == ("One", 160, True)
+
+
+def test_the_oddities_of_a_file_are_facts_and_stray_bytes_are_known_once_it_is_decoded(jpeg, sos_parameters):
+    plain = jpeg(1)
+    data = sos_parameters(plain[:-2] + bytes(64) + plain[-2:])
+    assert examine_bytes(data, HEADERS)["facts"]["oddities"] == ("sos_parameters",)
+    decoded = examine_bytes(data, DECODED)
+    assert "pixel_error" not in decoded
+    assert decoded["facts"]["oddities"] == ("sos_parameters", "stray_bytes_before_eoi")
+    assert examine_bytes(plain, DECODED)["facts"]["oddities"] == ()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +160,7 @@ def test_facts_are_named_by_their_input_and_their_kind():
 )
 def test_what_is_asked_of_pixels_is_a_kind_of_examination_with_facts_of_its_own(asked, kind):
     assert kind_of(Curation(**asked)) == kind
-    assert facts_folder(kind) == f"facts/v2-{kind}"
+    assert facts_folder(kind) == f"facts/v3-{kind}"
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -34,7 +34,7 @@ def saved(picture, quality=95, **options):
 
 
 def told(data, kind=DECODED):
-    return pixel_facts(data, read_facts(data, whole=True), kind)
+    return pixel_facts(data, read_facts(data, whole=True), kind)[0]
 
 
 def opened(data):
@@ -59,6 +59,13 @@ def test_damaged_and_cut_pictures_say_why_they_do_not_decode():
     for broken in (data[: len(data) * 2 // 3], data[: len(data) // 2] + data[len(data) // 2 + 300 :]):
         assert list(told(broken)) == ["pixel_error"]
         assert told(broken)["pixel_error"]
+
+
+def test_the_oddities_of_some_cameras_are_no_damage_and_beside_damage_no_excuse(odd, damage):
+    plain = saved(photograph(640, 512), 90)
+    assert told(odd(plain), "decoded-grid-first-quality") == told(plain, "decoded-grid-first-quality")
+    for broken in (damage(plain), odd(damage(plain))):
+        assert list(told(broken)) == ["pixel_error"]
 
 
 @pytest.mark.parametrize(("width_px", "height_px"), [(40, 2272), (200, 2272), (2272, 40), (33, 257), (255, 32)])

@@ -196,3 +196,10 @@ def test_photos_whose_picture_can_be_shown_are_the_better_samples():
     total = tally(rows[:5])
     total.add(tally(rows[5:]))
     assert total.samples == tally(rows).samples
+
+
+def test_tables_far_from_all_of_the_ijgs_are_counted_and_told_as_own():
+    found = count([row(0, quality_residual=3.75), row(1, ("truncated",), quality_residual=2.0), row(2)])
+    assert found["quality"] == {"kept": {"92": 1, "own": 1}, "refused": {"own": 1}}
+    samples = tally([row(1, ("truncated",), quality_residual=2.0)]).samples["truncated"]
+    assert samples[0]["value"] == "nexus-5x, 3024x4032, own tables, nearest 91"

@@ -80,6 +80,17 @@ def test_unknown_quality_factors_and_sizes_are_counted_beside_the_plots(counts, 
     assert html.count("<svg") == 3
 
 
+def test_own_tables_have_a_bar_and_a_word_of_their_own(counts, natives, shown):
+    plain = cut(report_page(GENERATION, counts, natives, shown), "quality-factors")
+    assert "own" not in plain.casefold().replace("known", "")
+    quality = {"kept": {"96": 3, "own": 4}, "refused": {"own": 2, "?": 1}}
+    html = cut(report_page(GENERATION, {**counts, "quality": quality}, natives, shown), "quality-factors")
+    assert ">own</text>" in html
+    assert "Own: tables that are far from all of the IJG&#x27;s." in html
+    only = {"kept": {"own": 4}, "refused": {}}
+    assert ">own</text>" in report_page(GENERATION, {**counts, "quality": only}, natives, shown)
+
+
 def test_the_consensus_shows_what_is_native_and_the_strongest_that_is_not(counts, natives, shown):
     html = cut(report_page(GENERATION, counts, natives, shown), "learned-consensus")
     assert html.index("nexus-5x: 2 native values, 1 others") < html.index("iphone-6: 1 native value, 1 others")

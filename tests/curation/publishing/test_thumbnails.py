@@ -132,3 +132,7 @@ def test_samples_become_tiles_and_those_without_bytes_have_no_picture(tmp_path, 
     assert (caption, url) == ("flickr:1: ends early", "https://a.example/1")
     assert [tile.picture for tile in others] == [None, None, None]
     assert [tile.caption for tile in others] == ["flickr:2", "flickr:3: taken down", "flickr:4: never stored"]
+
+
+def test_a_picture_with_a_cameras_oddities_is_drawn_as_without_them(odd):
+    assert thumbnail(odd(saved(quality=95))) == thumbnail(saved(quality=95))

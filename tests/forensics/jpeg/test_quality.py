@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from forensics.header import read_facts
-from forensics.jpeg.quality import estimate_quality_factor, scaled_tables
+from forensics.jpeg.quality import estimate_quality_factor, quality_name, quality_text, scaled_tables
 from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, ZIGZAG_OF_NATURAL
 
 
@@ -114,3 +114,18 @@ def test_a_header_without_huffman_tables_says_none(jpeg):
     data = jpeg()
     first, scan = data.index(b"\xff\xc4"), data.index(b"\xff\xda")
     assert read_facts(data[:first] + data[scan:], whole=True).huffman == "none"
+
+
+@pytest.mark.parametrize(
+    ("factor", "residual", "name", "text"),
+    [
+        (91, 0.0, "91", "quality 91"),
+        (94, 1.51, "94", "quality 94"),
+        (94, 2.0, "own", "own tables, nearest 94"),
+        (96, 3.75, "own", "own tables, nearest 96"),
+        (91, None, "91", "quality 91"),
+        (None, None, None, "no factor"),
+    ],
+)
+def test_tables_far_from_all_of_the_ijgs_are_shown_as_own(factor, residual, name, text):
+    assert (quality_name(factor, residual), quality_text(factor, residual)) == (name, text)

@@ -38,6 +38,7 @@ def test_camera_software_dates_sizes_and_serial_number_are_read(tiff, endian):
         orientation=6,
         endian="little" if endian == "<" else "big",
         counts=(6, 4, -1, -1, -1),
+        serial_source="exif",
     )
 
 

@@ -1,0 +1,69 @@
+"""Decoding: oddities of cameras harm nothing, damage is refused, and no oddity hides it."""
+
+import io
+
+import numpy as np
+import pytest
+import simplejpeg
+from PIL import Image
+
+from forensics.pixels.decoding import decode_whole
+
+
+def photograph(**options):
+    """Return a baseline JPEG of a noisy scene: its scan has enough bytes for damage of every kind."""
+    random = np.random.default_rng(7)
+    scene = random.normal(128, 25, (160, 208, 3)).clip(0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(scene).save(buffer, "JPEG", quality=92, **options)
+    return buffer.getvalue()
+
+
+KINDS = ({}, {"restart_marker_blocks": 4}, {"optimize": True, "subsampling": 0})
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_the_pixels_of_an_odd_file_are_those_of_the_file_without_oddities(odd, options):
+    plain = photograph(**options)
+    expected = simplejpeg.decode_jpeg(plain, "RGB", strict=True)
+    assert np.array_equal(decode_whole(odd(plain), "RGB").picture, expected)
+    browsers = np.asarray(Image.open(io.BytesIO(odd(plain))))
+    assert np.array_equal(browsers, np.asarray(Image.open(io.BytesIO(plain))))
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_damage_is_refused_and_an_oddity_beside_it_does_not_hide_it(odd, damage, options):
+    damaged = damage(photograph(**options))
+    for data in (damaged, odd(damaged)):
+        with pytest.raises(ValueError):
+            decode_whole(data, "RGB")
+
+
+def test_the_first_of_several_warnings_is_all_that_the_decoder_reports(sos_parameters):
+    # this is why files are mended before they are decoded, not judged by the warning's text
+    cut = sos_parameters(photograph())[:-3000] + b"\xff\xd9"
+    with pytest.raises(ValueError, match="Invalid SOS parameters"):
+        simplejpeg.decode_jpeg(cut, "RGB", strict=True)
+    with pytest.raises(ValueError, match="premature end"):
+        decode_whole(cut, "RGB")
+
+
+def test_oddities_are_named_and_the_bytes_returned_are_without_them(sos_parameters):
+    plain = photograph()
+    decoded = decode_whole(sos_parameters(plain[:-2] + bytes(64) + plain[-2:]), "GRAY", min_factor=8, min_width=1)
+    assert decoded.oddities == ("sos_parameters", "stray_bytes_before_eoi")
+    again = decode_whole(decoded.jpeg, "RGB")
+    assert again.oddities == ()
+    assert np.array_equal(again.picture, simplejpeg.decode_jpeg(plain, "RGB"))
+    assert decode_whole(plain, "RGB").jpeg is plain
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_few_stray_bytes_are_harmless_whatever_they_are_and_many_are_not(number):
+    plain = photograph()
+    random = np.random.default_rng(number)
+    for _ in range(8):
+        stray = random.integers(1, 255, number, np.uint8).tobytes()
+        decode_whole(plain[:-2] + stray[:2] + plain[-2:], "GRAY")
+        with pytest.raises(ValueError, match="extraneous bytes"):
+            decode_whole(plain[:-2] + stray * 16 + plain[-2:], "GRAY")

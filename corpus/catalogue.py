@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from corpus.errors import ConfigurationError
 from corpus.validation import read_yaml, sentences
@@ -73,6 +73,9 @@ class Camera(BaseModel):
     """Its category at Wikimedia Commons without `Category:`, e.g. `Taken with Apple iPhone 6`."""
     wikidata: _Item | None = None
     """Its Wikidata item, e.g. `Q42`, which the structured data of a file at Wikimedia Commons may name."""
+    source: tuple[str, ...] = Field(default=(), exclude=True)
+    """Where a person can check the entry, e.g. `VISION 2017, table 1`. It decides no verdict, so no dump has it: a
+    source that is added does not make crawls judge their refusals anew."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

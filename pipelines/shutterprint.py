@@ -39,7 +39,8 @@ COMMANDS = {
     "check": Command(
         "crawlers.check.__main__", "crawl", "say what would go wrong with a crawl before you start it",
         "shutterprint check flickr",
-        "One line for each thing checked: ok, FAIL or note, what was found, and the cure. Nothing is downloaded.",
+        "One line for each thing checked: ok, FAIL or note, what was found, and the cure. Nothing is downloaded. "
+        "`shutterprint check catalogue` checks the camera catalogue: cameras that cannot be told apart, and gaps.",
     ),
     "status": Command(
         "crawlers.status.__main__", "crawl", "show what all crawls have done, what failed and what is left to do",

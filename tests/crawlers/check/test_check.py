@@ -407,4 +407,47 @@ def test_the_command_ends_with_its_exit_code_and_without_a_traceback(check, repo
     command = [sys.executable, "-m", "crawlers.check", "flikr", "--config", str(check.write())]
     mistake = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert mistake.returncode == 2
-    assert mistake.stderr == "flikr: is not a source; there are flickr, wikimedia, folder\n"
+    assert mistake.stderr == "flikr: is not a source; there are flickr, wikimedia, folder, and catalogue\n"
+
+
+ENTRY = "{key}: {{name: {key}, make: [Acme], model: ['{model}'], sizes: [64x48], source: [a manual]}}\n"
+
+
+@pytest.fixture
+def own_catalogue(tmp_path):
+    """Return a function that configures a catalogue of one's own and returns the words that name the configuration."""
+
+    def write(**models):
+        entries = [ENTRY.format(key=key, model=model) for key, model in models.items()]
+        (tmp_path / "mine.yaml").write_text("".join(entries))
+        (tmp_path / "pipelines.yaml").write_text("storage: data\ncatalogue: mine.yaml\n")
+        return ["--config", str(tmp_path / "pipelines.yaml"), "--set", "cameras=all"]
+
+    return write
+
+
+def test_a_catalogue_of_ones_own_with_gaps_alone_is_well(own_catalogue, capsys):
+    assert main(["catalogue", *own_catalogue(one="One", two="Two")]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith("ok    catalogue             2 cameras")
+    assert all(line.startswith("note  gap of ") for line in others)
+    assert not any("storage" in line for line in others), "no crawl was asked about"
+
+
+def test_two_cameras_of_a_catalogue_that_take_one_name_fail(own_catalogue, capsys):
+    assert main(["catalogue", *own_catalogue(one="One*", two="One Plus")]) == 1
+    fault = capsys.readouterr().out.splitlines()[0]
+    assert fault.startswith("FAIL  overlap of model")
+    assert "model 'one plus' is taken by one and two → narrow their model patterns" in fault
+
+
+def test_the_catalogue_is_checked_beside_a_source_that_is_named(own_catalogue, capsys):
+    main(["catalogue", "folder", *own_catalogue(one="One")])
+    shown = capsys.readouterr().out
+    assert "catalogue " in shown
+    assert "storage" in shown
+
+
+def test_a_word_that_is_neither_a_source_nor_the_catalogue_is_told(own_catalogue):
+    with pytest.raises(ConfigurationError, match="flickr, wikimedia, folder, and catalogue"):
+        main(["cameras", *own_catalogue(one="One")])

@@ -228,12 +228,23 @@ def test_an_item_of_wikidata_is_a_q_and_a_number(tmp_path: Path, item: str, is_t
         read_catalogue(file)
 
 
-def test_an_entry_may_state_its_tables_and_its_order_of_segments(tmp_path: Path) -> None:
+def test_an_entry_may_state_its_tables_families_of_them_and_its_forms_of_header(tmp_path: Path) -> None:
     file = tmp_path / "cameras.yaml"
-    digests = "tables: ['0123456789abcdef'], segments: ['fedcba9876543210']"
-    file.write_text(f"x: {{name: X, make: [X], model: [X], sizes: [64x64], {digests}}}\n")
+    base = " / ".join([" ".join(map(str, range(1, 65))), " ".join(["9"] * 64)])
+    form = "APP1:Exif DQT SOF0 DHT SOS"
+    stated = f"tables: ['0123456789abcdef'], table_families: ['{base}'], segments: ['{form}'], closed: [tables]"
+    file.write_text(f"x: {{name: X, make: [X], model: [X], sizes: [64x64], {stated}}}\n")
     camera = read_catalogue(file)["x"]
-    assert (camera.tables, camera.segments) == (("0123456789abcdef",), ("fedcba9876543210",))
+    assert (camera.tables, camera.segments, camera.closed) == (("0123456789abcdef",), (form,), ("tables",))
+    assert camera.families == ((tuple(range(1, 65)), (9,) * 64),)
+
+
+@pytest.mark.parametrize("family", ["1 2 3", " ".join(["1"] * 65), "x"])
+def test_a_family_of_tables_has_64_entries_a_table(tmp_path: Path, family: str) -> None:
+    file = tmp_path / "cameras.yaml"
+    file.write_text(f"x: {{name: X, make: [X], model: [X], sizes: [64x64], table_families: ['{family}']}}\n")
+    with pytest.raises(ConfigurationError, match="is not tables of 64 entries each"):
+        read_catalogue(file)
 
 
 def test_an_open_catalogue_names_every_camera_and_a_closed_one_those_it_lists(catalogue: Catalogue) -> None:

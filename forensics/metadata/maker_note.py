@@ -90,8 +90,8 @@ def _serial_of(tiff: bytes, endian: str, note_at: int, end: int, layout: _Layout
 
 
 def _entry_inside(block: bytes, endian: str, directory_at: int, tag: int, inside: range) -> Entry | None:
-    """Return the entry of a tag in a directory; None where the directory or the value leaves the note."""
-    entry = find_entry(block, endian, directory_at, tag) if directory_at in inside else None
+    """Return the entry of a tag in a directory; None where its value leaves the note."""
+    entry = find_entry(block, endian, directory_at, tag)
     if entry is None or entry.at not in inside or entry.at + entry.size_bytes > inside.stop:
         return None
     return entry

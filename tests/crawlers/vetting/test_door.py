@@ -98,3 +98,14 @@ def test_files_above_the_limit_are_too_large(door):
     assert door.too_large(1 << 20) is None
     assert door.too_large(None) is None
     assert door.too_large((1 << 20) + 1).reasons == ("too_large",)
+
+
+def test_a_cameras_oddities_are_let_in_and_damage_beside_them_is_not(door, photo, odd):
+    plain = photo("genuine-0.jpg")
+    verdict = door.decide(odd(plain), whole=True)
+    assert isinstance(verdict, Accepted)
+    assert verdict.facts.segments_digest == door.decide(plain, whole=True).facts.segments_digest
+    header = door.decide(odd(plain)[:4096], whole=False)
+    assert isinstance(header, Accepted)
+    assert header.facts.oddities == verdict.facts.oddities
+    assert door.decide(odd(plain)[:-2000], whole=True).reasons == ("truncated",)

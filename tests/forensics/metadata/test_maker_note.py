@@ -140,10 +140,25 @@ def test_trail_cameras_have_it_at_a_fixed_place():
     assert serial(b"\x01\xf1\3\0".ljust(90, b"\0"), "RECONYX") is None
 
 
+def test_a_tag_is_found_by_its_place_not_by_its_bytes_alone():
+    # the first value, too, has the bytes of tag 0x0025
+    entries = [(0x0001, LONG, 0x25), (0x0002, UNDEFINED, b"\x25\0\x25\0"), (0x0025, UNDEFINED, b"S010604030293\0\0\0")]
+    assert serial(note(b"Panasonic\0\0\0", entries)) == ("Panasonic", "S010604030293")
+    assert serial(note(b"Panasonic\0\0\0", entries[:2])) is None
+
+
+def test_a_fujifilm_note_is_little_endian_in_any_block():
+    data = note(b"FUJIFILM\x0c\0\0\0", [(0x0010, ASCII, b"FPX20017035 592D3131\0")], base=0)
+    assert serial(data, endian=">") == serial(data, endian="<") == ("Fujifilm", "FPX20017035 592D3131")
+
+
 def test_a_note_that_was_moved_or_rewritten_has_none():
     panasonic = note(b"Panasonic\0\0\0", [(0x0025, UNDEFINED, b"S010604030293\0\0\0")])
-    moved = bytes(NOTE_AT + 400) + panasonic + b"S010604030293" * 40
-    assert maker_serial(moved, "<", NOTE_AT + 400, len(panasonic), "Panasonic", None) is None
+    # where the pointers lead now, another text happens to look like a number
+    before = bytes(NOTE_AT + panasonic.index(b"S01")) + b"S990101010001\0\0\0" + bytes(400)
+    assert maker_serial(before + panasonic, "<", len(before), len(panasonic), "Panasonic", None) is None
+    stated_shorter = bytes(NOTE_AT) + panasonic
+    assert maker_serial(stated_shorter, "<", NOTE_AT, len(panasonic) - 4, "Panasonic", None) is None
     shifted = bytes(NOTE_AT - 4) + panasonic
     assert maker_serial(shifted, "<", NOTE_AT - 4, len(panasonic), "Panasonic", None) is None
     cut = bytes(NOTE_AT) + panasonic[:-16]

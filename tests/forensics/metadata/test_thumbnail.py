@@ -76,3 +76,11 @@ def test_only_the_thumbnail_of_the_exif_segment_that_counts_is_read(jpeg, insert
     second = segment(0xE1, b"Exif\0\0" + directories(thumbnail=jpeg()))
     assert read_facts(insert(jpeg(), first, second), whole=True).thumbnail_bytes is None
     assert read_facts(insert(jpeg(), second, first), whole=True).thumbnail_bytes is not None
+
+
+def test_tables_of_its_own_have_no_quality_factor(facts_of, directories, jpeg):
+    own = jpeg(size=(48, 32), qtables=[[9] * 64, [9] * 64])
+    assert read_facts(own, whole=True).quality_residual > 2
+    facts = facts_of(directories(thumbnail=own))
+    assert (facts.thumbnail_quality_factor, facts.thumbnail_error) == (None, None)
+    assert facts.thumbnail_tables_digest == read_facts(own, whole=True).tables_digest

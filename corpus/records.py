@@ -129,7 +129,7 @@ RECORD = schema_of(RecordRow)
 
 
 class ExaminedRow(TypedDict):
-    """One row an original examined: `facts/v2-…/<batch>.parquet`."""
+    """One row an original examined: `facts/v3-…/<batch>.parquet`."""
 
     photo: Key
     version: Text

@@ -24,7 +24,7 @@ from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
-EXAMINER_VERSION = 2
+EXAMINER_VERSION = 3
 """Increase it whenever the same bytes would give other facts: every original is then examined anew."""
 HEADERS = "headers"
 """The kind of examination that decodes nothing."""

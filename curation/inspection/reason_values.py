@@ -199,6 +199,7 @@ OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
         f"the same picture: {copies_text(row.get('copies') or ()) or 'in no photo of this generation'}"
     ),
     "duplicate": lambda row, _: f"a copy of {row.get('duplicate_of') or 'a photo that is not named'}",
+    "copy_of_refused": lambda row, _: f"saved again from {row.get('duplicate_of') or 'a photo that is not named'}",
     "beyond_owner_cap": lambda row, context: (
         f"{row.get('owner_photos') or 0:,} of this owner and camera are kept, curation.owner_photos_max is "
         f"{context.criteria.curation.owner_photos_max:,}"

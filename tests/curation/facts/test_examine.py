@@ -149,7 +149,7 @@ def test_facts_are_named_by_their_input_and_their_kind():
 )
 def test_what_is_asked_of_pixels_is_a_kind_of_examination_with_facts_of_its_own(asked, kind):
     assert kind_of(Curation(**asked)) == kind
-    assert facts_folder(kind) == f"facts/v2-{kind}"
+    assert facts_folder(kind) == f"facts/v3-{kind}"
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -84,7 +84,13 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
         serial = bool(facts and row["camera"] and has_serial(facts.serial_number))
         signs, coarse = (software_signs(facts), coarseness(facts)) if facts else (0, 0.0)
         told = {"coarseness": coarse, "software_signs": signs, "thumbnail_bytes": facts and facts.thumbnail_bytes}
-        found = {"id": number, "is_proved": is_proved, "kept_before": False, "has_serial": serial, "shot": _shot(facts)}
+        found = {
+            "id": number,
+            "is_proved": is_proved,
+            "kept_before": False,
+            "has_serial": serial,
+            "shot": shot_of(facts),
+        }
         rows.append(cast(VerdictRow, row | found | told))
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
     for row in rows:
@@ -170,7 +176,7 @@ def _picture(record: RecordRow, facts: PhotoFacts) -> str:
     return json.dumps([record["size_bytes"], facts.taken_at, facts.model, facts.tables_digest, *header])
 
 
-def _shot(facts: PhotoFacts | None) -> int | None:
+def shot_of(facts: PhotoFacts | None) -> int | None:
     """Return a digest of what EXIF says of the shot; None where it names no model or no time."""
     if facts is None or not facts.model or moment(facts.taken_at) is None:
         return None

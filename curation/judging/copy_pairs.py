@@ -29,9 +29,9 @@ CROWD = 256
 """Up to so many photos under one key are all compared; of more, each with the CROWD / 8 next in order of hashes."""
 SHOT_CROWD = 16
 """A shot that more pictures state is none: the camera's clock was not set."""
-SHOT_BITS = 96
+SHOT_BITS = 90
 """Most bits in which two versions of one shot may differ: crops of 3 % differ by 90 at most. Two random hashes are as
-near in one of 4,000 pairs."""
+near in one of 100,000 pairs."""
 
 KEYS = {"key": np.uint64, "kind": np.int8, "id": np.uint64, **{f"h{word}": np.uint64 for word in range(4)}}
 PAIRS = {"first": np.uint64, "second": np.uint64, "kind": np.int8}

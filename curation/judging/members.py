@@ -55,11 +55,10 @@ def software_signs(facts: PhotoFacts) -> int:
     They are the IJG's own quantisation tables, Huffman tables made for this picture, and JFIF before EXIF. No genuine
     photograph of 2,369 by 60 models bears all three, so they tell the original among copies, and refuse nobody alone.
     """
-    names = [name.upper() for name in facts.segments]
-    jfif = next((place for place, name in enumerate(names) if "JFIF" in name), len(names))
-    exif = next((place for place, name in enumerate(names) if "EXIF" in name), -1)
+    segments = facts.segments
+    jfif_first = "APP0:JFIF" in segments and "APP1:Exif" in segments[segments.index("APP0:JFIF") :]
     is_standard = bool(facts.quantisation_tables) and facts.quality_residual == 0
-    return is_standard + (facts.huffman == "optimised") + (jfif < exif)
+    return is_standard + (facts.huffman == "optimised") + jfif_first
 
 
 class Form(NamedTuple):

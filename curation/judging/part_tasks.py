@@ -23,7 +23,6 @@ from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_row, s
 from curation.judging.splits import has_serial
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
-from curation.rules import moment
 from forensics.photo_facts import PhotoFacts
 
 Troubles = Mapping[PhotoKey, Trouble]
@@ -178,9 +177,9 @@ def _picture(record: RecordRow, facts: PhotoFacts) -> str:
 
 def shot_of(facts: PhotoFacts | None) -> int | None:
     """Return a digest of what EXIF says of the shot; None where it names no model or no time."""
-    if facts is None or not facts.model or moment(facts.taken_at) is None:
+    if facts is None or not facts.model or not facts.taken_at or facts.taken_at[0] not in "12":  # blank or 0000
         return None
-    return _number(json.dumps([facts.make, facts.model, facts.serial_number, facts.taken_at]))
+    return _number(f"{facts.make}\n{facts.model}\n{facts.serial_number}\n{facts.taken_at}")
 
 
 def _is_proved(row: JudgedRow, criteria: Criteria) -> bool:

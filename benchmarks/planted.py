@@ -9,6 +9,7 @@ or a copy. The catalogue lists only the first cameras and half of their sizes; t
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -131,7 +132,8 @@ def _upload(
 def _photo(number: int, kind: int, placeholders: int, random: np.random.Generator) -> tuple[_Upload, str]:
     camera = int(min(random.zipf(1.3) - 1, CAMERAS - 1)) if random.random() < 0.5 else int(random.integers(CAMERAS))
     owner = int(random.zipf(1.2)) % 20_000 if random.random() < 0.5 else int(random.integers(20_000))
-    facts = _facts(camera, random)
+    when = f"{datetime(2016, 1, 1) + timedelta(seconds=37 * number):%Y:%m:%d %H:%M:%S}"
+    facts = _facts(camera, random) | {"taken_at": when, "modified_at": when}
     truth = KEPT
     placeholder = kind == PLACEHOLDER
     if kind == EDITED:
@@ -198,7 +200,7 @@ def _facts(camera: int, random: np.random.Generator) -> Row:
         "scan_offset_bytes": int(random.integers(8_000, 120_000)), "is_complete": True, "trailing_bytes": 0,
         "make": "Maker", "model": f"Model {camera:02d}", "software": f"Ver.{1 + camera % 3}.{random.integers(30):02d}",
         "serial_number": f"{camera:02d}{random.integers(5_000):06d}" if camera % 2 else None,
-        "taken_at": "2016:05:01 10:11:12", "modified_at": "2016:05:01 10:11:12", "exif_width_px": width,
+        "exif_width_px": width,
         "exif_height_px": height, "orientation": 1, "xmp_history_agents": [], "comments": [], "editor_marks": [],
         "exif_counts": [11, 38, -1, 2, 6], "maker_note": "Nikon", "maker_note_bytes": 3000,
     }  # fmt: skip

@@ -38,9 +38,9 @@ from forensics.photo_facts import PhotoFacts
 
 Row = dict[str, Any]
 
-_TOGETHER = frozenset({"placeholder", "claimed_by_two_cameras", "duplicate", "beyond_owner_cap"})
+_TOGETHER = frozenset({"placeholder", "claimed_by_two_cameras", "duplicate", "copy_of_refused", "beyond_owner_cap"})
 """Reasons that only the whole corpus decides."""
-_OF_CLEAN = frozenset({"claimed_by_two_cameras", "beyond_owner_cap"})
+_OF_CLEAN = frozenset({"claimed_by_two_cameras", "copy_of_refused", "beyond_owner_cap"})
 """Those of them that are given only to photos without any other reason."""
 _OF_RECORD = ("source", "state", "page_url", "licence", "uploaded_at", "claimed_camera", "labelled_camera")
 _TEXT_CHARACTERS = 2000

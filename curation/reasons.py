@@ -47,6 +47,7 @@ REASONS: dict[str, str] = {
     "claimed_by_two_cameras": "The same picture is claimed by another camera, and neither is provably the original.",
     "duplicate": "It is a copy of another photo: the same bytes, the same scan, or nearly the same picture.",
     "device_on_two_sides": "Its device's photographs lie on two sides of the data set, and it is on the smaller one.",
+    "copy_of_refused": "It is a copy, saved again, of a photograph that was refused for another reason.",
     "beyond_owner_cap": "curation.owner_photos_max photographs of its owner and camera are kept already.",
 }
 """The sentence of each slug, in the order of the funnel."""

@@ -211,6 +211,7 @@ OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
     ),
     "duplicate": lambda row, _: f"a copy of {row.get('duplicate_of') or 'a photo that is not named'}",
     "device_on_two_sides": lambda row, _: f"its group {row.get('group')} lies on another side than its device",
+    "copy_of_refused": lambda row, _: f"saved again from {row.get('duplicate_of') or 'a photo that is not named'}",
     "beyond_owner_cap": lambda row, context: (
         f"{row.get('owner_photos') or 0:,} of this owner and camera are kept, curation.owner_photos_max is "
         f"{context.criteria.curation.owner_photos_max:,}"

@@ -1,44 +1,30 @@
 """Copies: decide which photo of each set of copies stays, and refuse the others; pure.
 
-Copies are searched across sources, owners and cameras, since the same file is found in many albums. The photo that
-stays is chosen in this order: one that no rule refuses; one that the generation before kept, so that a picture once
-trained on does not appear under another owner in another split; one whose tables prove its camera; the first uploaded
-(unknown times last); the smallest key. A near copy is refused only if it is near the photo that stays, not if it is
-near another copy: otherwise the frames of a burst would refuse each other in a chain.
+Copies are searched across sources, owners and cameras, since the same file is found in many albums. Evidence chooses
+the photo that stays, in this order: no rule refuses it; its tables and segments prove its camera; it bears the fewest
+signs of a program; its frame is the largest; its tables are the finest. Among equals, one that the generation before
+kept stays, then the first uploaded (unknown times last), then the smallest key. What was kept before comes after the
+evidence, because otherwise a copy that came first would keep out its original for ever. A copy takes the group of the
+photo that stays, so both are on one side in this generation and later.
+
+A near copy is refused only if it is near the photo that stays, not if it is near another copy: otherwise the frames of
+a burst would refuse each other in a chain.
+
+Refused photos that look alike are no copies to be told of, but they count as evidence: where one of them may well be
+the original (`Member.is_explained_by`), a clean photo is not kept in its stead. A photo whose own form is that of the
+refused one stays, as the next frame of a burst does, and so does one that is refused together with its edited copies:
+an edit says nothing against what it was made from.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from curation.judging.copy_pairs import NEAR
+from curation.judging.copy_pairs import HASH, NEAR, SHOT
+from curation.judging.members import Member
 
 PLACEHOLDER, CLAIMED_TWICE, DUPLICATE = "placeholder", "claimed_by_two_cameras", "duplicate"
-
-
-class Member(NamedTuple):
-    """A photo of a set of copies."""
-
-    id: int
-    photo: str
-    version: str
-    camera: str | None
-    group: str
-    is_clean: bool
-    """Whether no rule refuses it."""
-    is_proved: bool
-    """Whether the tables and orders of segments of its camera are known, and its own are among them."""
-    kept_before: bool
-    uploaded_at: str | None
-
-    @property
-    def rank(self) -> tuple[bool, bool, bool, bool, str, str, str]:
-        """The member with the smallest rank of a set stays."""
-        when = self.uploaded_at
-        return (
-            *(not self.is_clean, not self.kept_before, not self.is_proved, when is None),
-            *(when or "", self.photo, self.version),
-        )
+COPY_OF_REFUSED = "copy_of_refused"
 
 
 class CopyVerdict(NamedTuple):
@@ -62,23 +48,25 @@ def copy_verdicts(
 
     `pairs`: (id, id, kind) as `curation.judging.copy_pairs.pairs_of` finds them; `members` has all their ids.
     `placeholder_copies`: a set of so many photos is a placeholder, and none of it stays. Photos that a rule refuses
-    are marked as copies, too; in a set without a clean photo the others are copies of the first by rank.
+    are marked as copies where their bytes or their scan are those of another; in a set without a clean photo the others
+    are copies of the first by rank.
     """
     by_id = {member.id: member for member in members}
-    leader, near = _classes(by_id, pairs)
-    classes: dict[int, list[Member]] = defaultdict(list)
-    for member in by_id.values():
-        classes[leader[member.id]].append(member)
-    for copies in classes.values():
-        copies.sort(key=lambda member: member.rank)
+    sets = _sets(by_id, pairs)
+    explained = _explained(sets)
     found: _Found = {}
-    for copies in classes.values():
+
+    def place(member: Member) -> tuple[bool, bool, tuple[object, ...]]:
+        return not member.is_clean, member.id in explained, member.rank
+
+    for copies in sets.classes.values():
+        copies.sort(key=place)
         if len({member.photo for member in copies}) >= placeholder_copies:
             found.update({member.id: (PLACEHOLDER, None) for member in copies})
-    for copies in sorted(classes.values(), key=lambda copies: copies[0].rank):
+    for copies in sorted(sets.classes.values(), key=lambda copies: place(copies[0])):
         if copies[0].id not in found:
-            around = [each for other in sorted(near[leader[copies[0].id]]) for each in classes[other]]
-            _settle(copies, [member for member in around if member.id not in found], found)
+            around = [each for other in sorted(sets.near[sets.leader[copies[0].id]]) for each in sets.classes[other]]
+            _settle(copies, [member for member in around if member.id not in found], explained, found)
         else:  # its first is a near copy of another photo, as are the refused ones equal to it; a clean one may stay
             refused = [member for member in copies if not member.is_clean and member.id not in found]
             found.update({member.id: (DUPLICATE, copies[0]) for member in refused})
@@ -88,50 +76,122 @@ def copy_verdicts(
 def _copy_verdict(reason: str, of: Member | None, found: _Found) -> CopyVerdict:
     if of is None:
         return CopyVerdict(reason, None)
+    if reason == COPY_OF_REFUSED:  # that photo is in no split
+        return CopyVerdict(reason, of.photo)
     while (further := found.get(of.id, ("", None))[1]) is not None:  # that photo was refused later: take what it copies
         of = further
     return CopyVerdict(reason, of.photo, of.group)
 
 
-def _settle(copies: list[Member], around: list[Member], found: _Found) -> None:
-    """Add to `found` the copies among one class of equal photos and the near ones around it."""
+def _settle(copies: list[Member], around: list[Member], explained: Mapping[int, Member], found: _Found) -> None:
+    """Add to `found` the copies among one class of equal photos and the near ones around it.
+
+    `explained`: clean photos that may be copies of refused ones, by id, and what of; none of them stays.
+    """
     every = copies + [member for member in around if member.is_clean]
-    clean = [member for member in every if member.is_clean]
+    clean = [member for member in every if member.is_clean and member.id not in explained]
     staying: list[Member] = clean or every
+    if not clean and copies[0].is_clean:  # every clean one is explained
+        refused = [member for member in copies if not member.is_clean]
+        found.update({member.id: (COPY_OF_REFUSED, explained[member.id]) for member in copies if member.is_clean})
+        found.update({member.id: (DUPLICATE, refused[0]) for member in refused[1:]})
+        return
     if len({member.camera for member in clean}) > 1:
         proved = [member for member in clean if member.is_proved]
         if len({member.camera for member in proved}) != 1:
             found.update({member.id: (CLAIMED_TWICE, None) for member in clean})
-            found.update({member.id: (DUPLICATE, copies[0]) for member in every if not member.is_clean})
+            found.update({member.id: (DUPLICATE, copies[0]) for member in every if member not in clean})
             return
         staying = proved
     keeper = min(staying, key=lambda member: member.rank)
     found.update({member.id: (DUPLICATE, keeper) for member in every if member is not keeper})
 
 
-def _classes(
-    by_id: Mapping[int, Member], pairs: Iterable[tuple[int, int, int]]
-) -> tuple[dict[int, int], dict[int, set[int]]]:
-    """Return the leader of each photo's class of equal photos, and for each leader the leaders near it."""
-    leader = {one: one for one in by_id}
+class _Sets(NamedTuple):
+    """Photos by what pairs say of them."""
 
-    def find(one: int) -> int:
-        while leader[one] != one:
-            leader[one] = leader[leader[one]]
-            one = leader[one]
+    classes: dict[int, list[Member]]
+    """By leader: equal photos. By their look alone only clean photos are equal."""
+    leader: dict[int, int]
+    """The leader of each photo's class."""
+    near: dict[int, set[int]]
+    """By leader: the leaders of the classes with clean photos that are near."""
+    witnesses: dict[int, list[Member]]
+    """By leader: refused photos that look alike."""
+    scan: dict[int, int]
+    """By id: what stands for all photos of the same bytes or the same scan."""
+
+
+def _sets(by_id: Mapping[int, Member], pairs: Iterable[tuple[int, int, int]]) -> _Sets:
+    same, look, leader = _Joined(by_id), _Joined(by_id), _Joined(by_id)
+    alike = []
+    for first, second, kind in pairs:
+        if kind == NEAR or (kind == SHOT and by_id[first].is_same_shot(by_id[second])):
+            alike.append((first, second))
+        elif kind != SHOT:
+            look.join(first, second)
+            if kind != HASH:
+                same.join(first, second)
+                leader.join(first, second)
+    has_clean = {same.find(member.id) for member in by_id.values() if member.is_clean}
+    of_look: dict[int, int] = {}
+    refused: dict[int, list[Member]] = defaultdict(list)  # by look
+    for member in by_id.values():
+        if same.find(member.id) in has_clean:
+            leader.join(of_look.setdefault(look.find(member.id), member.id), member.id)
+        if not member.is_clean:
+            refused[look.find(member.id)].append(member)
+    classes: dict[int, list[Member]] = defaultdict(list)
+    for member in by_id.values():
+        classes[leader.find(member.id)].append(member)
+    class_of_look = {one: leader.find(member) for one, member in of_look.items()}
+    near: dict[int, set[int]] = defaultdict(set)
+    witnesses = {of_class: list(refused[one]) for one, of_class in class_of_look.items()}
+    for one, other in {tuple(sorted((look.find(first), look.find(second)))) for first, second in alike}:
+        if one == other:
+            continue
+        for here, there in ((one, other), (other, one)):
+            if here in class_of_look:
+                witnesses[class_of_look[here]] += refused[there]
+            if here in class_of_look and there in class_of_look:
+                near[class_of_look[here]].add(class_of_look[there])
+    scan = {one: same.find(one) for one in by_id}
+    return _Sets(classes, {one: leader.find(one) for one in by_id}, near, witnesses, scan)
+
+
+def _explained(sets: _Sets) -> dict[int, Member]:
+    """Return by id the clean photos that may be copies of refused ones, and of which."""
+    found = {}
+    for of_class, refused in sets.witnesses.items():
+        for member in sets.classes[of_class]:
+            if member.is_clean:
+                # of the same scan the pixels are those of the camera that both name, whoever wrote the metadata
+                originals = [
+                    other
+                    for other in refused
+                    if member.is_explained_by(other)
+                    and (sets.scan[member.id] != sets.scan[other.id] or member.form[-2:] != other.form[-2:])
+                ]
+                if originals:
+                    found[member.id] = min(originals, key=lambda other: (other.standing, other.rank))
+    return found
+
+
+class _Joined:
+    """Sets of ids that pairs join; the smallest id of a set stands for it."""
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        self._above = {one: one for one in ids}
+
+    def find(self, one: int) -> int:
+        """Return the id that stands for the set of `one`."""
+        above = self._above
+        while above[one] != one:
+            above[one] = above[above[one]]
+            one = above[one]
         return one
 
-    nearly = []
-    for first, second, kind in pairs:
-        if kind == NEAR:
-            nearly.append((first, second))
-        else:
-            low, high = sorted((find(first), find(second)))
-            leader[high] = low
-    near: dict[int, set[int]] = defaultdict(set)
-    for first, second in nearly:
-        one, other = find(first), find(second)
-        if one != other:
-            near[one].add(other)
-            near[other].add(one)
-    return {one: find(one) for one in by_id}, near
+    def join(self, first: int, second: int) -> None:
+        """Make the sets of two ids one."""
+        low, high = sorted((self.find(first), self.find(second)))
+        self._above[high] = low

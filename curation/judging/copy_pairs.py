@@ -1,9 +1,16 @@
 """Copy pairs: find the pairs of copies by digests and perceptual hashes without comparing all photos with all.
 
-Every photo is put under a few keys: its bytes, its scan, and each of the 8 bands of its perceptual hash; only photos
-under the same key are compared. Near copies are found where they agree in one band of 32 bits;
-`forensics.pixels.perceptual_hash` says what share of the pairs within 20 bits that is. Everything is numpy over plain
-columns, so that a Dask partition of a million keys takes a second.
+Every photo is put under a few keys: its bytes, its scan, each of the 8 bands of its perceptual hash, and the shot that
+its EXIF states; only photos under the same key are compared. Near copies are found where they agree in one band of 32
+bits; `forensics.pixels.perceptual_hash` says what share of the pairs within 20 bits that is. Everything is numpy over
+plain columns, so that a Dask partition of a million keys takes a second.
+
+Turned and mirrored copies are found like upright ones: of a band, and of the whole hash, the smallest of all eight
+orientations is the key, and the distance of two hashes is the least that one has to any orientation of the other.
+
+A crop of 3 % that is scaled back lies 10 to 90 bits from its original, among the shots of one scene. It is found by the
+shot where its EXIF was copied: camera, serial number and the second in which it was taken. Up to SHOT_BITS, different
+pictures are told apart; frames of a burst are told apart by what `curation.judging.copies` knows beside.
 """
 
 from collections.abc import Sequence
@@ -12,32 +19,47 @@ import numpy as np
 import pandas as pd
 
 from curation.cluster.frames import frame_of
+from forensics.pixels.perceptual_hash import orientations
 
-BYTES, SCAN, HASH, NEAR = 0, 1, 2, 3
-"""Kinds of pairs: equal files, equal scans under other metadata, equal perceptual hashes, near perceptual hashes."""
+BYTES, SCAN, HASH, NEAR, SHOT = 0, 1, 2, 3, 4
+"""Kinds of pairs: equal files, equal scans under other metadata, equal perceptual hashes, near perceptual hashes, equal
+shots by EXIF with perceptual hashes that do not exclude it."""
 BANDS = 8
 CROWD = 256
 """Up to so many photos under one key are all compared; of more, each with the CROWD / 8 next in order of hashes."""
+SHOT_CROWD = 16
+"""A shot that more pictures state is none: the camera's clock was not set."""
+SHOT_BITS = 90
+"""Most bits in which two versions of one shot may differ: crops of 3 % differ by 90 at most. Two random hashes are as
+near in one of 100,000 pairs."""
 
 KEYS = {"key": np.uint64, "kind": np.int8, "id": np.uint64, **{f"h{word}": np.uint64 for word in range(4)}}
 PAIRS = {"first": np.uint64, "second": np.uint64, "kind": np.int8}
 
 
 def keys_of(
-    ids: np.ndarray, sha256: Sequence[str | None], scans: Sequence[str | None], hashes: Sequence[str | None]
+    ids: np.ndarray,
+    sha256: Sequence[str | None],
+    scans: Sequence[str | None],
+    hashes: Sequence[str | None],
+    shots: Sequence[int | None],
 ) -> pd.DataFrame:
-    """Return the keys of photos, columns as in KEYS; a digest or hash (hex) that is None gives no key.
+    """Return the keys of photos, columns as in KEYS; a digest or hash (hex) or a shot that is None gives no key.
 
-    `hashes` should be None for photos that are refused anyway: their near copies need not be found.
+    `shots`: a digest of what EXIF says of the shot; it gives no key without a hash.
     """
     frames = [_exact(ids, sha256, BYTES), _exact(ids, scans, SCAN)]
     there = np.array([text is not None for text in hashes], bool)
-    words = np.frombuffer(bytes.fromhex("".join(text for text in hashes if text is not None)), ">u8")
-    words = words.astype(np.uint64).reshape(-1, 4)
+    hashed = np.frombuffer(bytes.fromhex("".join(text for text in hashes if text is not None)), np.uint8)
+    turned = orientations(hashed.reshape(-1, 32))
+    words, ids = _smallest(turned.view(">u8").astype(np.uint64)), ids[there]
+    bands = turned.view(">u4").min(axis=0).astype(np.uint64)
     for band in range(BANDS):
-        half = np.uint64(32 * (1 - band % 2))
-        key = (words[:, band // 2] >> half) & np.uint64(0xFFFFFFFF) | np.uint64(band << 32)
-        frames.append(_frame(key, NEAR, ids[there], words))
+        frames.append(_frame(bands[:, band] | np.uint64(band << 32), NEAR, ids, words))
+    told = [shot for shot, text in zip(shots, hashes, strict=True) if text is not None]
+    stated = np.array([shot is not None for shot in told], bool)
+    shot_keys = np.array([shot for shot in told if shot is not None], np.uint64)
+    frames.append(_frame(shot_keys, SHOT, ids[stated], words[stated]))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -45,13 +67,16 @@ def pairs_of(keys: pd.DataFrame, near_bits: int) -> pd.DataFrame:
     """Return the pairs of copies among photos under the same keys, columns as in PAIRS, the smaller id first.
 
     Each of a set of equal photos is paired with the one of the smallest id; near photos are paired with each other
-    where their hashes differ in at most `near_bits` bits.
+    where their hashes differ in at most `near_bits` bits, those of one shot where they differ in at most SHOT_BITS.
     """
     found = []
     for kind, words in ((BYTES, ("h0",)), (SCAN, ("h0",)), (HASH, ("h0", "h1", "h2", "h3"))):
         of_kind = keys[keys["kind"].to_numpy() == (NEAR if kind == HASH else kind)]
         found.append(_equal(of_kind, words, kind))
-    found.append(_near(keys[keys["kind"].to_numpy() == NEAR], near_bits))
+    found.append(_near(keys[keys["kind"].to_numpy() == NEAR], NEAR, near_bits))
+    shots = keys[keys["kind"].to_numpy() == SHOT].sort_values("id").drop_duplicates(["key", "h0", "h1", "h2", "h3"])
+    shots = shots[shots.groupby("key", sort=False)["id"].transform("size").to_numpy() <= SHOT_CROWD]
+    found.append(_near(shots, SHOT, SHOT_BITS))
     return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
@@ -78,11 +103,13 @@ def _equal(keys: pd.DataFrame, words: tuple[str, ...], kind: int) -> pd.DataFram
     return _pairs(smallest[other], ids[other], kind)
 
 
-def _near(keys: pd.DataFrame, near_bits: int) -> pd.DataFrame:
-    """Return the pairs of near hashes among photos with an equal band."""
+def _near(keys: pd.DataFrame, kind: int, near_bits: int) -> pd.DataFrame:
+    """Return the pairs of near hashes among photos with an equal key."""
+    shared = keys[keys.duplicated("key", keep=False).to_numpy()]
     order = ["key", "h0", "h1", "h2", "h3"]
-    single = keys.sort_values([*order, "id"]).drop_duplicates(order)  # `_equal` pairs equal hashes
+    single = shared.sort_values([*order, "id"]).drop_duplicates(order)  # `_equal` pairs equal hashes
     key, ids, words = single["key"].to_numpy(), single["id"].to_numpy(), single[order[1:]].to_numpy()
+    turned = _turned(words)
     crowd = np.unique(key, return_counts=True)[1]
     ahead = np.repeat(np.where(crowd <= CROWD, crowd - 1, CROWD // 8), crowd)
     firsts, seconds = [ids[:0]], [ids[:0]]
@@ -90,13 +117,32 @@ def _near(keys: pd.DataFrame, near_bits: int) -> pd.DataFrame:
     while len(at):  # in all crowds at once, compare each photo with the one `step` behind it; most crowds are pairs
         at = at[at + step < len(key)]
         at = at[key[at] == key[at + step]]
-        close = at[np.bitwise_count(words[at] ^ words[at + step]).sum(axis=1) <= near_bits]
+        bits = np.bitwise_count(words[at] ^ turned[:, at + step]).sum(axis=-1, dtype=np.uint16)
+        close = at[bits.min(axis=0) <= near_bits]
         firsts.append(ids[close])
         seconds.append(ids[close + step])
         step += 1
         at = at[ahead[at] >= step]
     first, second = np.concatenate(firsts), np.concatenate(seconds)
-    return _pairs(np.minimum(first, second), np.maximum(first, second), NEAR)
+    return _pairs(np.minimum(first, second), np.maximum(first, second), kind)
+
+
+def _turned(words: np.ndarray) -> np.ndarray:
+    """Return the words (8, n, 4) of hashes in every orientation."""
+    hashed = np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(-1, 32)
+    turned: np.ndarray = orientations(hashed).view(">u8").astype(np.uint64)
+    return turned
+
+
+def _smallest(turned: np.ndarray) -> np.ndarray:
+    """Return the smallest (n, 4) of all orientations of each hash, compared word by word."""
+    least: np.ndarray = turned[0]
+    for words in turned[1:]:
+        differs = words != least
+        first = differs.argmax(axis=1)[:, None]
+        is_less = np.take_along_axis(words, first, 1) < np.take_along_axis(least, first, 1)
+        least = np.where(is_less, words, least)
+    return least
 
 
 def _pairs(first: np.ndarray, second: np.ndarray, kind: int) -> pd.DataFrame:

@@ -6,7 +6,7 @@ Between them a verdict is a row of a frame with the columns of `VerdictRow`.
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides, has_serial
+from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_row, software_signs
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
 from curation.rules import has_native_tables
@@ -34,10 +35,6 @@ CLAIMS = {"value": TEXT, "owner": np.uint64, "content": np.uint64, "text": TEXT}
 """`value` is camera, aspect and value, a line each; `text` is empty in rows that another row of the part outranks."""
 COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64, "owners_seen": TEXT}
 """`owners_seen`: digests of owners in hex, see `curation.consensus.Count`."""
-MEMBERS = {
-    "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_clean": np.bool_,
-    "is_proved": np.bool_, "kept_before": np.bool_, "uploaded_at": TEXT,
-}  # fmt: skip
 DEVICES = {"device": TEXT}
 DEVICE_GROUPS = {"device": TEXT, "group": TEXT, "photos": np.int64, "kept_before": np.int64}
 BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
@@ -97,8 +94,16 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
     rows: list[VerdictRow] = []
     for record, evidence in _uploads(uploads, troubles):
         row, facts = verdict(record, evidence, criteria), evidence.facts
-        number, is_proved = _number(f"{row['photo']}\n{row['version']}"), _is_proved(row, facts, criteria)
-        rows.append({**row, "id": number, "is_proved": is_proved, "kept_before": False, "serial": _serial(facts)})
+        signs, coarse = (software_signs(facts), coarseness(facts)) if facts else (0, 0.0)
+        told = {"coarseness": coarse, "software_signs": signs, "thumbnail_bytes": facts and facts.thumbnail_bytes}
+        found = {
+            "id": _number(f"{row['photo']}\n{row['version']}"),
+            "is_proved": _is_proved(row, facts, criteria),
+            "kept_before": False,
+            "serial": _serial(facts),
+            "shot": shot_of(facts),
+        }
+        rows.append(cast(VerdictRow, row | found | told))
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
     for row in rows:
         known: Before | None = before.get(row["photo"])
@@ -148,20 +153,22 @@ def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
 
 
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return what copies are found by, see `copy_pairs.keys_of`; only clean photos are searched for near copies."""
-    table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "reasons"])
-    sha256, scans, seen, reasons = (table[name].to_pylist() for name in table.column_names[1:])
-    stored = [None if "deleted_at_source" in of else digest for digest, of in zip(sha256, reasons, strict=True)]
-    hashes = [None if of else hashed for hashed, of in zip(seen, reasons, strict=True)]
-    return keys_of(table["id"].to_numpy(), stored, scans, hashes)
+    """Return what copies are found by, see `copy_pairs.keys_of`; a deleted photo is found by its look alone."""
+    table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "reasons"])
+    sha256, scans, hashes, shots, reasons = (table[name].to_pylist() for name in table.column_names[1:])
+    is_there = ["deleted_at_source" not in of for of in reasons]
+    stored, coded = (
+        [digest if there else None for digest, there in zip(digests, is_there, strict=True)]
+        for digests in (sha256, scans)
+    )
+    return keys_of(table["id"].to_numpy(), stored, coded, hashes, shots)
 
 
 def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:
     """Return the photos with these ids, columns as in MEMBERS."""
-    table = _table(verdicts, [*(name for name in MEMBERS if name != "is_clean"), "reasons"])
+    table = _table(verdicts, list(COLUMNS))
     is_wanted = pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())
-    rows = [row | {"is_clean": not row["reasons"]} for row in table.filter(is_wanted).to_pylist()]
-    return frame_of_rows([[row[name] for name in MEMBERS] for row in rows], MEMBERS)
+    return frame_of_rows([member_row(row) for row in table.filter(is_wanted).to_pylist()], MEMBERS)
 
 
 def by_owner(verdicts: pd.DataFrame, copies: Collection[int]) -> pd.DataFrame:
@@ -217,6 +224,13 @@ def _picture(record: RecordRow, facts: PhotoFacts) -> str:
         return str(known or record["photo"])
     header = (facts.serial_number, facts.image_unique_id, facts.scan_offset_bytes, facts.thumbnail_bytes)
     return json.dumps([record["size_bytes"], facts.taken_at, facts.model, facts.tables_digest, *header])
+
+
+def shot_of(facts: PhotoFacts | None) -> int | None:
+    """Return a digest of what EXIF says of the shot; None where it names no model or no time."""
+    if facts is None or not facts.model or not facts.taken_at or facts.taken_at[0] not in "12":  # blank or 0000
+        return None
+    return _number(f"{facts.make}\n{facts.model}\n{facts.serial_number}\n{facts.taken_at}")
 
 
 def _is_proved(row: JudgedRow, facts: PhotoFacts | None, criteria: Criteria) -> bool:

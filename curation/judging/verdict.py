@@ -38,6 +38,10 @@ class VerdictRow(JudgedRow):
     is_proved: Annotated[bool, pa.bool_()]  # whether its tables and order of segments are its camera's own
     kept_before: Annotated[bool, pa.bool_()]  # by the newest generation
     serial: Text  # maker, model and serial number as written, a line each; null where they tell no device
+    shot: Annotated[int | None, pa.uint64()]  # camera, serial number and second, hashed; null where EXIF does not say
+    thumbnail_bytes: Annotated[int | None, pa.int32()]
+    coarseness: Annotated[float, pa.float64()]  # of its tables, see `curation.judging.members.coarseness`
+    software_signs: Annotated[int, pa.int8()]  # see `curation.judging.members.software_signs`
 
 
 VERDICT = schema_of(VerdictRow)
@@ -69,6 +73,9 @@ def evidence_of(record: RecordRow, examined: ExaminedRow | Trouble | None) -> Ev
     """Return what is known of a photo; `examined`: its facts, or why it could not be examined."""
     if record["state"] == "stored":
         return _of_original(record, examined)
+    if record["state"] == "deleted" and _is_of_bytes(examined, record):
+        known = _of_original(record, examined)
+        return known._replace(reasons=known.reasons | {"deleted_at_source"})
     facts = facts_of_row(record["facts"]) if record["facts"] is not None else None
     reasons = frozenset(record["reasons"] or ())
     if facts is not None:
@@ -115,6 +122,10 @@ def clean_claims(record: RecordRow, evidence: Evidence, criteria: Criteria) -> I
     camera, reasons = objections(record, evidence, criteria)
     if camera is not None and not set(reasons) - LEARNED - _OF_CHOICE:
         yield from claims(evidence.facts, camera)
+
+
+def _is_of_bytes(examined: ExaminedRow | Trouble | None, record: RecordRow) -> bool:
+    return isinstance(examined, dict) and examined["sha256"] == record["sha256"] and examined["facts"] is not None
 
 
 def _of_original(record: RecordRow, examined: ExaminedRow | Trouble | None) -> Evidence:

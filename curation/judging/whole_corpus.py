@@ -24,12 +24,13 @@ from curation.consensus import Count, LearnedRow, enriched, learn, supported
 from curation.facts.examine import Trouble
 from curation.generations import Ledger, Past
 from curation.judging import part_tasks
-from curation.judging.copies import CopyVerdict, Member, copy_verdicts
-from curation.judging.copy_pairs import KEYS, PAIRS, pairs_of
+from curation.judging.copies import CopyVerdict, copy_verdicts
+from curation.judging.copy_pairs import KEYS, PAIRS, SHOT, pairs_of
 from curation.judging.counts import Tally
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
 from curation.judging.gather import gather, parts_of
 from curation.judging.inputs import Inputs
+from curation.judging.members import MEMBERS, member_of
 from curation.judging.splits import assign_folds, assign_splits
 from curation.judging.verdict import Criteria
 
@@ -163,13 +164,14 @@ def _copies(
     paired = frames.mapped(frames.by_key(keys, "key", parts), pairs_of, curation.near_bits, kinds=PAIRS)
     pairs = frames.whole(frames.kept(paired, advance)).drop_duplicates()
     ids = frames.shared(frozenset(pairs["first"].tolist()) | frozenset(pairs["second"].tolist()))
-    found = frames.whole(frames.mapped(verdicts, part_tasks.members, ids, kinds=part_tasks.MEMBERS))
-    members = [Member(**row) for row in pa.Table.from_pandas(found, preserve_index=False).to_pylist()]
+    found = frames.whole(frames.mapped(verdicts, part_tasks.members, ids, kinds=MEMBERS))
+    members = [member_of(row) for row in pa.Table.from_pandas(found, preserve_index=False).to_pylist()]
     told = list(zip(*(pairs[name].tolist() for name in PAIRS), strict=True))
     result = copy_verdicts(members, told, curation.placeholder_copies)
     sets = ranked(Counter((copy.of or "", copy.reason) for copy in result.values()))
     hubs = [{"photo": photo, "copies": copies, "reason": reason} for (photo, reason), copies in sets[:20]]
-    return result, sorted({pair[:2] for pair in told}), hubs
+    # photos that state one shot may be frames of a burst
+    return result, sorted({pair[:2] for pair in told if pair[2] != SHOT}), hubs
 
 
 def _photos_and_cap(

@@ -243,7 +243,7 @@ def test_an_entry_may_state_its_tables_families_of_them_and_its_forms_of_header(
 def test_a_family_of_tables_has_64_entries_a_table(tmp_path: Path, family: str) -> None:
     file = tmp_path / "cameras.yaml"
     file.write_text(f"x: {{name: X, make: [X], model: [X], sizes: [64x64], table_families: ['{family}']}}\n")
-    with pytest.raises(ConfigurationError, match="is not tables of 64 entries each"):
+    with pytest.raises(ConfigurationError, match="is not tables of 64 entries, ` / ` between"):
         read_catalogue(file)
 
 

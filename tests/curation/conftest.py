@@ -316,7 +316,7 @@ class Corpus:
         Its scan and its bytes are its own but where they are given.
         """
         found = {name: columns.pop(name) for name in EXAMINED.names if name in columns and name not in RECORD.names}
-        row = self.record(site_id, state="stored", **columns)
+        row = self.record(site_id, **{"state": "stored", **columns})
         row["sha256"] = row["sha256"] or digest_of(f"bytes of {row['photo']} {row['version']}")
         row["original"] = row["original"] or original_path(row["photo"], row["version"])
         if facts is not None and facts.scan_digest is None:

@@ -6,15 +6,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.copy_pairs import BANDS, BYTES, CROWD, HASH, KEYS, NEAR, PAIRS, SCAN, keys_of, pairs_of
+from curation.judging.copy_pairs import (
+    BANDS,
+    BYTES,
+    CROWD,
+    HASH,
+    KEYS,
+    NEAR,
+    PAIRS,
+    SCAN,
+    SHOT,
+    SHOT_BITS,
+    SHOT_CROWD,
+    keys_of,
+    pairs_of,
+)  # fmt: skip
+from forensics.pixels.perceptual_hash import ORIENTATIONS, orientations
 
 BITS = 20
 
 
 def keys(photos):
-    """Return the keys of photos: id to (sha256, scan, hash), each None where it has none."""
+    """Return the keys of photos: id to (sha256, scan, hash, shot), each None where it has none, the shot left out."""
     ids = np.array(list(photos), np.uint64)
-    return keys_of(ids, *zip(*photos.values(), strict=True)) if photos else keys_of(ids, [], [], [])
+    told = [(*known, None)[:4] for known in photos.values()]
+    return keys_of(ids, *zip(*told, strict=True)) if photos else keys_of(ids, [], [], [], [])
 
 
 def pairs(photos, near_bits=BITS):
@@ -30,6 +46,11 @@ def seen(*bits, of=0):
     for bit in bits:
         number ^= 1 << bit
     return f"{number:064x}"
+
+
+def turned(hashed, way):
+    """Return the hash of a picture in one of the eight orientations."""
+    return orientations(np.frombuffer(bytes.fromhex(hashed), np.uint8)[None])[way, 0].tobytes().hex()
 
 
 def test_equal_files_are_pairs_whatever_else_is_known(digest):
@@ -72,10 +93,46 @@ def test_photos_near_each_other_that_agree_in_no_band_are_not_found():
     assert pairs({1: (None, None, seen()), 2: (None, None, seen(*range(0, 256, 32)))}) == []
 
 
+@pytest.mark.parametrize("way", range(1, ORIENTATIONS))
+def test_turned_and_mirrored_copies_are_found_as_upright_ones_are(way):
+    assert pairs({1: (None, None, seen()), 2: (None, None, turned(seen(), way))}) == [(1, 2, HASH)]
+    changed = turned(seen(*range(BITS)), way)
+    assert pairs({1: (None, None, seen()), 2: (None, None, changed)}) == [(1, 2, NEAR)]
+    assert pairs({1: (None, None, seen()), 2: (None, None, turned(seen(*range(BITS + 1)), way))}) == []
+
+
+@pytest.mark.parametrize("band", range(BANDS))
+def test_one_band_that_agrees_is_enough_for_turned_copies_too(band):
+    changed = turned(seen(*(32 * other for other in range(BANDS) if other != band)), 5)
+    assert pairs({1: (None, None, seen()), 2: (None, None, changed)}) == [(1, 2, NEAR)]
+
+
+def test_photos_of_one_shot_are_pairs_however_few_bands_agree_unless_their_pictures_differ():
+    def spread(bits):
+        return seen(*(32 * (bit % BANDS) + bit // BANDS for bit in range(bits)))
+
+    cropped, other = spread(SHOT_BITS), seen(of=1)
+    photos = {1: (None, None, seen(), 7), 2: (None, None, cropped, 7), 3: (None, None, other, 7)}
+    assert pairs(photos) == [(1, 2, SHOT)]
+    assert pairs({1: (None, None, seen(), 7), 2: (None, None, cropped, 8)}) == []
+    assert pairs({1: (None, None, seen(), 7), 2: (None, None, spread(SHOT_BITS + 1), 7)}) == []
+    assert pairs({1: (None, None, seen(), 7), 2: (None, None, None, 7)}) == []
+
+
+def test_a_shot_that_many_pictures_state_is_none_and_one_picture_shown_by_many_is_one():
+    def shown(pictures, times):
+        near = [seen(*(32 * bit for bit in range(BANDS) if picture >> bit & 1), 255) for picture in range(pictures)]
+        return {number + 1: (None, None, near[number % pictures], 7) for number in range(pictures * times)}
+
+    assert SHOT in {kind for *_, kind in pairs(shown(SHOT_CROWD, 2))}
+    assert SHOT not in {kind for *_, kind in pairs(shown(SHOT_CROWD + 1, 1))}
+
+
 def test_what_is_none_has_no_key_and_nothing_at_all_gives_none(digest):
     assert len(keys({1: (None, None, None)})) == 0
     assert len(keys({1: (digest("a"), None, None)})) == 1
     assert len(keys({1: (digest("a"), digest("b", 32), seen())})) == 2 + BANDS
+    assert len(keys({1: (digest("a"), digest("b", 32), seen(), 7)})) == 3 + BANDS
     assert list(keys({}).columns) == list(KEYS)
     assert pairs({}) == pairs({1: (None, None, None)}) == []
 

@@ -8,7 +8,7 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from forensics.pixels.perceptual_hash import perceptual_hash
+from forensics.pixels.perceptual_hash import ORIENTATIONS, orientations, perceptual_hash
 
 GAMMAS = (0.8, 1.2)
 
@@ -80,8 +80,43 @@ def test_different_pictures_are_far_apart():
     assert min(apart) > 2 * NEAR_BITS
 
 
-def test_a_mirrored_picture_is_another_one():
+WAYS = (
+    lambda grey: grey, np.flipud, np.fliplr, lambda grey: np.rot90(grey, 2),
+    np.transpose, lambda grey: np.rot90(grey), lambda grey: np.rot90(grey, -1), lambda grey: np.rot90(grey, 2).T,
+)  # fmt: skip
+"""The eight orientations of a picture."""
+
+
+def in_all_orientations(one: bytes) -> list[bytes]:
+    return [turned.tobytes() for turned in orientations(np.frombuffer(one, np.uint8)[None])[:, 0]]
+
+
+def test_a_mirrored_picture_has_another_hash():
     assert distance(hashed(texture(1)), hashed(texture(1)[:, ::-1])) > 2 * NEAR_BITS
+
+
+def test_the_hashes_of_turned_and_mirrored_pictures_follow_from_that_of_the_picture():
+    own = in_all_orientations(hashed(texture(1)))
+    assert own[0] == hashed(texture(1))
+    assert {hashed(np.ascontiguousarray(way(texture(1)))) for way in WAYS} == set(own)
+    assert len(set(own)) == len(WAYS) == ORIENTATIONS
+
+
+def test_orientations_are_those_of_each_hash_and_of_each_band_of_four_bytes_by_itself():
+    hashes = np.random.default_rng(0).integers(0, 256, (5, 32), np.uint8)
+    together = orientations(hashes)
+    assert together.shape == (ORIENTATIONS, 5, 32)
+    for band in range(0, 32, 4):
+        alone = np.zeros_like(hashes)
+        alone[:, band : band + 4] = hashes[:, band : band + 4]
+        assert (orientations(alone)[:, :, band : band + 4] == together[:, :, band : band + 4]).all()
+
+
+def test_a_turned_picture_saved_again_is_as_near_as_an_upright_one():
+    own = in_all_orientations(hashed(texture(1)))
+    for way in WAYS:
+        version = hashed(saved(toned(np.ascontiguousarray(way(texture(1))), 0.8), 90))
+        assert min(distance(one, version) for one in own) <= 16
 
 
 def test_the_first_bits_are_the_lowest_frequencies():

@@ -1,0 +1,171 @@
+"""Members: what the decision about copies knows of each photo; pure.
+
+`curation.judging.copies` decides which photo of a set of copies stays. It asks for evidence of the original, and what a
+refusal says of a photo: nothing, that its file was altered, or something between the two.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from curation.cluster.frames import TEXT
+from curation.rules import LEARNED, RULES
+from forensics.jpeg.segments import stands_before
+from forensics.photo_facts import PhotoFacts
+
+
+class Standing(IntEnum):
+    """What the reasons against a photo say of its file; the less they say, the likelier it is an original."""
+
+    CLEAN = 0
+    """No rule refuses it."""
+    NOT_ACCUSED = 1
+    """It is refused for what says nothing of its file: its owner, its site, its camera's support, its end missing."""
+    DOUBTED = 2
+    """It is refused for what is not known of its camera; a genuine photo may have such a reason."""
+    ALTERED = 3
+    """It is refused since its file or its pixels were altered after the camera had written them."""
+
+
+_DOUBTED = LEARNED - {"camera_unknown"}
+_ALTERED = {rule.__name__ for rule in RULES} - _DOUBTED - {"camera_unknown", "truncated"} | {
+    "unreadable", "undecodable", "foreign_grid", "compressed_twice",
+}  # fmt: skip
+
+
+def standing_of(reasons: list[str]) -> Standing:
+    """Return what the reasons against a photo say of its file."""
+    if not reasons:
+        return Standing.CLEAN
+    if _ALTERED & set(reasons):
+        return Standing.ALTERED
+    return Standing.DOUBTED if _DOUBTED & set(reasons) else Standing.NOT_ACCUSED
+
+
+def coarseness(facts: PhotoFacts) -> float:
+    """Return the mean of all entries of the quantisation tables: the smaller, the finer the compression."""
+    tables = facts.quantisation_tables
+    return sum(map(sum, tables)) / (64 * len(tables)) if tables else 0.0
+
+
+def software_signs(facts: PhotoFacts) -> int:
+    """Return how many of three signs of a program a file bears; a camera may bear any of them.
+
+    They are the IJG's own quantisation tables, Huffman tables made for this picture, and JFIF before EXIF. No genuine
+    photograph of 2,369 by 60 models bears all three, so they tell the original among copies, and refuse nobody alone.
+    """
+    jfif_first = stands_before(facts.segments, "APP0:JFIF", "APP1:Exif")
+    is_standard = bool(facts.quantisation_tables) and facts.quality_residual == 0
+    return is_standard + (facts.huffman == "optimised") + jfif_first
+
+
+class Form(NamedTuple):
+    """How a file is written; shots of one camera, as the frames of a burst, agree in it, and copies saved again do not.
+
+    The frame's sides are ordered: cameras turn.
+    """
+
+    tables: str | None
+    long_px: int
+    short_px: int
+    segments: str | None
+    software: str | None
+    make: str | None
+    model: str | None
+
+
+class Member(NamedTuple):
+    """A photo of a set of copies."""
+
+    id: int
+    photo: str
+    version: str
+    camera: str | None
+    group: str
+    standing: Standing
+    is_proved: bool
+    """Whether the tables and orders of segments of its camera are known, and its own are among them."""
+    kept_before: bool
+    uploaded_at: str | None
+    form: Form
+    coarseness: float
+    software_signs: int
+    thumbnail_bytes: int | None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no rule refuses it."""
+        return self.standing == Standing.CLEAN
+
+    @property
+    def frame_px(self) -> int:
+        """The size of its frame in pixels."""
+        return self.form.long_px * self.form.short_px
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, int, float, bool, bool, str, str, str]:
+        """The member with the smallest rank of a set stays."""
+        when = self.uploaded_at
+        return (
+            *(not self.is_clean, not self.is_proved, self.software_signs, -self.frame_px, self.coarseness),
+            *(not self.kept_before, when is None, when or "", self.photo, self.version),
+        )
+
+    def is_explained_by(self, other: "Member") -> bool:
+        """Whether it may be a copy of `other`, a refused photo of the same picture, that was saved again.
+
+        It may not where its camera's own tables and segments prove it, where both are written alike, as shots of one
+        camera are, and where `other` is smaller, was altered or bears more signs of a program than this photo: `other`
+        is then the copy. `other` must bear fewer signs where it is refused for what is not known of its camera, and
+        where nothing but segments tells the two apart: some cameras add segments at need.
+        """
+        if self.is_proved or self.form == other.form or other.frame_px < self.frame_px:
+            return False
+        if other.standing == Standing.NOT_ACCUSED and self.form._replace(segments=other.form.segments) != other.form:
+            return other.software_signs <= self.software_signs
+        is_witness = other.standing in (Standing.NOT_ACCUSED, Standing.DOUBTED)
+        return is_witness and other.software_signs < self.software_signs
+
+    def is_same_shot(self, other: "Member") -> bool:
+        """Whether another photo of the same camera and second is a version of the same shot, not the next of a burst.
+
+        Thumbnails of different shots differ in their length. Without them only what a camera does not change between
+        two frames, tables and size, tells a version.
+        """
+        if self.thumbnail_bytes is not None and other.thumbnail_bytes is not None:
+            return self.thumbnail_bytes == other.thumbnail_bytes and self.form != other.form
+        return self.form[:3] != other.form[:3]
+
+
+MEMBERS = {
+    "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_proved": np.bool_,
+    "kept_before": np.bool_, "uploaded_at": TEXT, "standing": np.int8, "coarseness": np.float64,
+    "software_signs": np.int8, "thumbnail_bytes": "Int32", "tables": TEXT, "long_px": np.int64, "short_px": np.int64,
+    "segments": TEXT, "software": TEXT, "make": TEXT, "model": TEXT,
+}  # fmt: skip
+"""Columns of members on their way from the parts of the corpus to the calling process."""
+COLUMNS = (
+    "id", "photo", "version", "camera", "group", "is_proved", "kept_before", "uploaded_at", "reasons", "coarseness",
+    "software_signs", "thumbnail_bytes", "tables_digest", "width_px", "height_px", "segments_form", "software",
+    "make", "model",
+)  # fmt: skip
+"""Columns of `VerdictRow` that they are made from."""
+
+
+def member_row(row: Mapping[str, Any]) -> list[Any]:
+    """Return the values of MEMBERS of a verdict, a row with COLUMNS."""
+    sides = sorted((row["width_px"] or 0, row["height_px"] or 0))
+    made = {
+        "standing": int(standing_of(row["reasons"])), "tables": row["tables_digest"], "long_px": sides[1],
+        "short_px": sides[0], "segments": row["segments_form"],
+    }  # fmt: skip
+    return [made[name] if name in made else row[name] for name in MEMBERS]
+
+
+def member_of(row: Mapping[str, Any]) -> Member:
+    """Return the member that a row with the columns of MEMBERS describes."""
+    said = dict(row)
+    form = Form(*(said.pop(name) for name in Form._fields))
+    return Member(**said | {"standing": Standing(said["standing"]), "form": form})

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 REASONS: dict[str, str] = {
     "forgotten": "Its removal was asked for; see python -m crawlers.forget.",
-    "deleted_at_source": "It was taken off its site after it was crawled.",
+    "deleted_at_source": "It was taken off its site, or out of its folder, after it was crawled.",
     "not_a_photo": "The site calls it a video or a drawing.",
     "no_original": "The site offers no original, only resized copies.",
     "licence_not_allowed": "Its licence is not among those taken.",

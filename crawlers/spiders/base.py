@@ -69,10 +69,9 @@ class PhotoSpider(scrapy.Spider):
         share = parse_work_share(kwargs.pop("part", "1/1"))
         own = {name: kwargs.pop(name, values[0]) for name, values in cls.own_arguments.items()}
         if kwargs:
-            there_are = ["config=FILE", "set=a.b=c", *(f"{name}=…" for name in own), "part=i/n"]
+            more = "".join(f", {name}={values[-1]}" for name, values in cls.own_arguments.items())
             raise ConfigurationError(
-                f"-a {next(iter(kwargs))}: is not an argument; there are "
-                f"{', '.join(there_are[:-1])} and {there_are[-1]}"
+                f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c{more} and part=i/n"
             )
         for name, value in own.items():
             if value not in cls.own_arguments[name]:

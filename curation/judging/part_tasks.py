@@ -15,7 +15,7 @@ import pyarrow as pa
 from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
 from curation.cluster.frames import TEXT, frame_of, frame_of_rows
 from curation.facts.examine import PhotoKey, Trouble
-from curation.generations import Before, Ledger, Past
+from curation.generations import Before, Ledger, Moved, Past
 from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
@@ -77,7 +77,9 @@ def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
     return frame_of(counted.reset_index(), COUNTS)
 
 
-def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
+def verdicts(
+    uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past, moved: Mapping[str, Moved]
+) -> pd.DataFrame:
     """Return the verdict on each photo as far as it can be judged alone, columns as in VERDICTS."""
     rows: list[VerdictRow] = []
     for record, evidence in _uploads(uploads, troubles):
@@ -91,15 +93,23 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
         row["kept_before"] = known is not None and row["version"] in known.versions
         if known is not None:  # it stays in its split, whoever owns it now
             row["group"] = known.group_of(row["version"])
+        elif "deleted_at_source" not in row["reasons"] and (from_elsewhere := moved.get(row["sha256"] or "")):
+            row["group"], row["kept_before"] = from_elsewhere
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return what copies are found by, see `copy_pairs.keys_of`; only clean photos are searched for near copies."""
+    """Return what copies are found by, see `copy_pairs.keys_of`; only clean photos are searched for near copies.
+
+    What was deleted is a copy of nothing, and nothing is a copy of it: its bytes may lie elsewhere now.
+    """
     table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "reasons"])
     sha256, scans, seen, reasons = (table[name].to_pylist() for name in table.column_names[1:])
-    stored = [None if "deleted_at_source" in of else digest for digest, of in zip(sha256, reasons, strict=True)]
+    stored, scans = (
+        [None if "deleted_at_source" in of else digest for digest, of in zip(digests, reasons, strict=True)]
+        for digests in (sha256, scans)
+    )
     hashes = [None if of else hashed for hashed, of in zip(seen, reasons, strict=True)]
     return keys_of(table["id"].to_numpy(), stored, scans, hashes)
 

@@ -82,7 +82,9 @@ def judge_all(
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = frames.shared(Criteria(catalogue, chosen, settings.rules, curation))
     with show("judging", parts.number) as advance:
-        judged = frames.mapped(uploads, part_tasks.verdicts, criteria, trouble_of, past, kinds=part_tasks.VERDICTS)
+        moved = frames.shared(past.moved(inputs.moved()))
+        told = (criteria, trouble_of, past, moved)
+        judged = frames.mapped(uploads, part_tasks.verdicts, *told, kinds=part_tasks.VERDICTS)
         verdicts = frames.kept(judged, advance)
         del uploads, judged  # workers free their parts with the last reference
     with show("comparing", parts.number) as advance:

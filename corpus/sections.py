@@ -298,6 +298,9 @@ class Training(Section):
     """Whether to train on shuffled labels, as a test: accuracy must stay near chance, or else something leaks."""
     test_crops: Annotated[int, Field(ge=1, le=64)] = 5
     """Crops of a photograph whose probabilities evaluation and prediction combine, by their geometric mean."""
+    fold: Annotated[int | None, Field(ge=0)] = None
+    """Fold that is held out for evaluation, 0 to `curation.folds` - 1, for cross-validation: the next fold chooses the
+    epoch and all others train, whatever their split. null: the splits are used."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 

@@ -224,6 +224,10 @@ class Curation(Section):
     """Most photographs kept of one owner and camera, so that no owner dominates a camera; 0: no limit."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
     """Folds that the groups are divided into for cross-validation."""
+    given_splits: str | None = None
+    """CSV file of official splits or folds: a column `path` (below the folder that was crawled), `photo` (a key) or
+    `sha256`, and `split` (train, validation, test), `fold` (0 to `folds` - 1) or both. A relative path starts at the
+    configuration file's folder. null: splits and folds are made here alone."""
     judge_photos: Annotated[int, Field(ge=100)] = 10_000
     """Photographs in one part of the corpus, the unit that Dask judges."""
     worker_memory_mb: Annotated[int | None, Field(ge=256)] = None

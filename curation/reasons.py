@@ -44,6 +44,8 @@ REASONS: dict[str, str] = {
     "claimed_by_two_cameras": "The same picture is claimed by another camera, and neither is provably the original.",
     "duplicate": "It is a copy of another photo: the same bytes, the same scan, or nearly the same picture.",
     "beyond_owner_cap": "curation.owner_photos_max photographs of its owner and camera are kept already.",
+    "given_two_splits": "curation.given_splits gives it another split or fold than most photographs of its group.",
+    "given_split_disagrees": "curation.given_splits gives it another split or fold than its group has had before.",
 }
 """The sentence of each slug, in the order of the funnel."""
 

@@ -19,6 +19,7 @@ from curation.generations import Before, Ledger, Moved, Past
 from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
+from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
 from curation.judging.splits import has_serial
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
@@ -35,6 +36,10 @@ MEMBERS = {
     "is_proved": np.bool_, "kept_before": np.bool_, "uploaded_at": TEXT,
 }  # fmt: skip
 BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
+VOTES = {
+    "id": np.uint64, "camera": TEXT, "group": TEXT, "split": TEXT, "fold": np.int64, "stays": np.bool_,
+}  # fmt: skip
+"""Columns of `given_splits.Vote`."""
 OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id": np.uint64}
 
 
@@ -47,6 +52,8 @@ class CorpusDecisions(NamedTuple):
     paired: Collection[int]
     """Photos in some pair of copies, by id; those that stay are among them."""
     ledger: Ledger
+    given: Mapping[int, Refusal]
+    """Photos whose given split or fold cannot hold, by id."""
 
 
 def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> pd.DataFrame:
@@ -139,6 +146,23 @@ def of_owners(verdicts: pd.DataFrame, copies: Collection[int], above: Collection
     return frame_of_rows(rows, OF_OWNERS)
 
 
+def votes(
+    verdicts: pd.DataFrame, copies: Mapping[int, CopyVerdict], beyond_cap: Collection[int], given: GivenSplits
+) -> pd.DataFrame:
+    """Return the given answers for photos that stay, and for copies of some, columns as in VOTES."""
+    rows: list[Vote] = []
+    table = _table(verdicts, ["id", "photo", "sha256", "camera", "group", "reasons"])
+    for row in table.to_pylist():
+        copy = copies.get(row["id"])
+        group = copy.group if copy else row["group"]
+        if row["reasons"] or group is None or row["id"] in beyond_cap:
+            continue
+        for split, fold in given.answers(row["photo"], row["sha256"]):
+            answer = (split or "", NO_FOLD if fold is None else fold)
+            rows.append(Vote(row["id"], row["camera"], group, *answer, copy is None))
+    return frame_of_rows(rows, VOTES)
+
+
 def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
     """Return the rows of CURATED of a part, a digest of each, and their counts."""
     rows: list[VerdictRow] = _table(verdicts, VERDICT.names).to_pylist()
@@ -151,6 +175,10 @@ def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Tab
                 row["group"] = copy_verdict.group
         elif row["id"] in decisions.beyond_cap:
             row["reasons"] = ["beyond_owner_cap"]
+        refusal = decisions.given.get(row["id"])
+        if refusal is not None:
+            row["reasons"] = list(in_funnel_order([*row["reasons"], refusal.reason]))
+            row["error"] = row["error"] or refusal.text
         row["kept"] = not row["reasons"]
         if row["kept"]:
             row["split"], row["fold"] = decisions.ledger.splits[row["group"]], decisions.ledger.folds[row["group"]]

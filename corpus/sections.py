@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from corpus.validation import check_pattern
+
 WIKIMEDIA_LIMITS = (3, 2, 25.0)
 """Concurrent API requests, concurrent downloads and Mbit/s that Wikimedia grants robots."""
 
@@ -136,6 +138,24 @@ class Folder(Section):
     layout: Literal["exif", "folders", "challenge", "vision", "fodb", "dresden"] = "exif"
     """How the collection is laid out. With `exif`, EXIF names each file's camera; with `folders`, its folder does, by
     the catalogue's key or name; the others are published collections as their authors lay them out."""
+    owner: int | str | None = None
+    """Which part of a file's path names its owner, the person whose photographs count as one voice when cameras are
+    learned. null: the whole tree is one owner, except in published collections, whose devices are one each. An integer:
+    the folder at that level below `path`, 1 being the first. Text: a regular expression with a group `owner`, matched
+    from the beginning of the path below `path`, e.g. `[^/]+/(?P<owner>[^/]+) - `. A file whose path does not reach so
+    far counts among those of the whole tree."""
+    link: bool = False
+    """Whether originals are hard links to the files instead of copies, where the storage is on the same file system.
+    Programs that rewrite a file in place then change the original too, so every crawl reads all of them again."""
+
+    @field_validator("owner", mode="before")
+    @classmethod
+    def _level_or_pattern(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            check_pattern(value, "owner")
+        elif value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 50):
+            raise ValueError("is not null, a level from 1 to 50, or a pattern with a group (?P<owner>…)")
+        return value
 
 
 class Sources(Section):
@@ -209,6 +229,10 @@ class Curation(Section):
     """Most photographs kept of one owner and camera, so that no owner dominates a camera; 0: no limit."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
     """Folds that the groups are divided into for cross-validation."""
+    given_splits: str | None = None
+    """CSV file of official splits or folds: a column `path` (below the folder that was crawled), `photo` (a key) or
+    `sha256`, and `split` (train, validation, test), `fold` (0 to `folds` - 1) or both. A relative path starts at the
+    configuration file's folder. null: splits and folds are made here alone."""
     judge_photos: Annotated[int, Field(ge=100)] = 10_000
     """Photographs in one part of the corpus, the unit that Dask judges."""
     worker_memory_mb: Annotated[int | None, Field(ge=256)] = None
@@ -283,6 +307,9 @@ class Training(Section):
     """Whether to train on shuffled labels, as a test: accuracy must stay near chance, or else something leaks."""
     test_crops: Annotated[int, Field(ge=1, le=64)] = 5
     """Crops of a photograph whose probabilities evaluation and prediction combine, by their geometric mean."""
+    fold: Annotated[int | None, Field(ge=0)] = None
+    """Fold that is held out for evaluation, 0 to `curation.folds` - 1, for cross-validation: the next fold chooses the
+    epoch and all others train, whatever their split. null: the splits are used."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 

@@ -1,8 +1,9 @@
-"""Validation: reads YAML files, and turns pydantic's errors into sentences a person can act on.
+"""Validation: reads YAML files, checks patterns, and turns pydantic's errors into sentences a person can act on.
 
 `pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100`
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +18,10 @@ from corpus.text import clipped
 
 _SHOWN_CHARACTERS = 60
 
+PATTERN_CHARACTERS_MAX = 200
+CHOICES_MAX = 4
+"""Repeats and alternatives in a pattern: a match that fails tries every combination of them."""
+
 
 def read_yaml(path: Path, if_missing: str) -> Any:
     """Return what a YAML file holds; raises ConfigurationError, which says `if_missing` where there is no file."""
@@ -26,6 +31,32 @@ def read_yaml(path: Path, if_missing: str) -> Any:
         raise ConfigurationError(f"{path}: {if_missing}") from error
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read as YAML: {error}") from error
+
+
+def check_pattern(text: str, group: str) -> None:
+    """Raise ValueError unless `text` is a regular expression with the named group that is matched in bounded time.
+
+    Only characters, sets, groups, alternatives and repeats of one character or set are taken: a repeated group, a
+    look-around or a back-reference can make a match take longer than a crawl.
+    """
+    if len(text) > PATTERN_CHARACTERS_MAX:
+        raise ValueError(f"is not at most {PATTERN_CHARACTERS_MAX} characters long")
+    try:
+        groups = re.compile(text).groupindex
+    except (re.error, OverflowError) as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    if group not in groups:
+        raise ValueError(f"is not a pattern with a group (?P<{group}>…)")
+    # what remains are groups, alternatives and repeats; a character or a set is an x
+    plain = re.sub(r"\\[^0-9]", "x", text, flags=re.DOTALL)
+    plain = re.sub(r"\[\^?\]?[^\]]*\]", "x", plain)
+    plain = re.sub(r"\(\?(?:P<\w+>|:)", "(", plain)
+    if "(?" in plain or "\\" in plain:
+        raise ValueError("is not free of look-arounds, flags and back-references")
+    if re.search(r"\)(?:[*+]|\{)", plain):
+        raise ValueError("is not free of repeated groups; repeat one character or set, such as [^/]+")
+    if len(re.findall(r"(?:[*+?]|\{[0-9,]*\})[?+]?|\|", plain)) > CHOICES_MAX:
+        raise ValueError(f"is not a pattern with at most {CHOICES_MAX} repeats and alternatives")
 
 
 def sentences(where: str, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:

@@ -4,9 +4,9 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast, get_type_hints
+from typing import Any, NamedTuple, cast, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -90,6 +90,13 @@ class Before:
         return self.groups.get(version) or min(self.groups.values())
 
 
+class Moved(NamedTuple):
+    """What the newest generation says of a file that lies elsewhere now."""
+
+    group: str
+    was_kept: bool
+
+
 @dataclass(frozen=True)
 class Past:
     """The newest generation; `generation` is None before the first."""
@@ -134,6 +141,18 @@ class Past:
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
+
+    def moved(self, digests: Collection[str]) -> dict[str, Moved]:
+        """Return what it says, by SHA-256, of the photos with these bytes that it kept or a copy of which it kept.
+
+        `digests`: of files that lie elsewhere now: they stay in their group.
+        """
+        wanted = pc.field("sha256").isin(pa.array(sorted(digests), pa.string()))
+        found: dict[str, Moved] = {}
+        for row in self.matching(wanted, ["sha256", "kept", "group", "duplicate_of"]) if digests else ():
+            if row["kept"] or (row["duplicate_of"] and row["sha256"] not in found):
+                found[row["sha256"]] = Moved(row["group"], bool(row["kept"]))
+        return found
 
     def matching(self, expression: pc.Expression, columns: list[str]) -> list[dict[str, Any]]:
         """Return columns of its rows that match; row groups whose statistics rule that out are not read."""

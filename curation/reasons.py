@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 REASONS: dict[str, str] = {
     "forgotten": "Its removal was asked for; see python -m crawlers.forget.",
-    "deleted_at_source": "It was taken off its site after it was crawled.",
+    "deleted_at_source": "It was taken off its site, or out of its folder, after it was crawled.",
     "not_a_photo": "The site calls it a video or a drawing.",
     "no_original": "The site offers no original, only resized copies.",
     "licence_not_allowed": "Its licence is not among those taken.",
@@ -49,6 +49,8 @@ REASONS: dict[str, str] = {
     "device_on_two_sides": "Its device's photographs lie on two sides of the data set, and it is on the smaller one.",
     "copy_of_refused": "It is a copy, saved again, of a photograph that was refused for another reason.",
     "beyond_owner_cap": "curation.owner_photos_max photographs of its owner and camera are kept already.",
+    "given_two_splits": "curation.given_splits gives it another split or fold than most photographs of its group.",
+    "given_split_disagrees": "curation.given_splits gives it another split or fold than its group has had before.",
 }
 """The sentence of each slug, in the order of the funnel."""
 

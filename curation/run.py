@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from distributed.scheduler import KilledWorker
 from rich.console import Console
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
-from corpus.errors import StageError
+from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
 from corpus.receipts import publish_receipt
 from corpus.storage import Store
@@ -29,6 +30,7 @@ from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import Workers, run_tasks
 from curation.facts.examine import Batch, Trouble, batches, examine_batch, kind_of
 from curation.generations import FOLDER, Past, latest_generation
+from curation.judging.given_splits import GivenSplits, read_given_splits
 from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
@@ -58,16 +60,18 @@ def curate(configuration: Configuration, console: Console) -> str:
     Raises StageError where there are no records, where another run curates the store, or where no photo is kept.
     """
     store = configuration.store
+    given = _given_splits(configuration)
     inputs = find_inputs(store, kind_of(configuration.curation))
     if not inputs.windows:
         raise StageError(f"{store.url}: no crawl has left a whole window here; run `scrapy crawl …` first")
     console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
+    _check_given(configuration, given, inputs, console)
     curation = configuration.curation
     cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb)
     with sole_run(store) as check, cluster as workers:
         troubles = _examine_new(configuration, workers, inputs, console)
         del inputs  # outdated: there are new facts
-        published = _judge_all(configuration, workers, troubles, check, console)
+        published = _judge_all(configuration, given, workers, troubles, check, console)
         counts = published.counts
         print_counts(console, counts)
         wanted = wanted_sentence(counts)
@@ -146,8 +150,38 @@ def _halves(batch: Batch) -> tuple[Batch, ...]:
     return tuple(Batch(half, batch.kind) for half in halves) if middle else ()
 
 
+def _given_splits(configuration: Configuration) -> GivenSplits:
+    """Return the official splits; raises ConfigurationError where their file cannot be read or is no such list."""
+    name, folds = configuration.curation.given_splits, configuration.curation.folds
+    if name is None:
+        return GivenSplits()
+    path = configuration.file.parent / Path(name).expanduser()
+    try:
+        return read_given_splits(path.read_bytes(), f"curation.given_splits: {name}", folds)
+    except OSError as error:
+        raise ConfigurationError(f"curation.given_splits: {path} cannot be read: {error.strerror}") from error
+
+
+def _check_given(configuration: Configuration, given: GivenSplits, inputs: Inputs, console: Console) -> None:
+    """Say how many official answers name a photo of this store; raises ConfigurationError where none does."""
+    found, number = given.number_found(inputs.uploads)
+    name = f"curation.given_splits: {configuration.curation.given_splits}"
+    if number and not found:
+        raise ConfigurationError(
+            f"{name}: none of its {number:,} lines names a photo of {configuration.store.url}; paths start below "
+            "sources.folder.path"
+        )
+    if number:
+        console.print(f"{name}: {found:,} of {number:,} lines name a photo of this store", soft_wrap=True)
+
+
 def _judge_all(
-    configuration: Configuration, workers: Workers, troubles: list[Trouble], check: Callable[[], None], console: Console
+    configuration: Configuration,
+    given: GivenSplits,
+    workers: Workers,
+    troubles: list[Trouble],
+    check: Callable[[], None],
+    console: Console,
 ) -> Published:
     store = configuration.store
     inputs = find_inputs(store, kind_of(configuration.curation))
@@ -157,6 +191,7 @@ def _judge_all(
         configuration.rules,
         configuration.consensus,
         configuration.curation,
+        given,
     )
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX
     frames = Frames(None if is_small else workers.client)

@@ -4,7 +4,8 @@
 form that timm's WebDataset reader needs. A generation without its marker is refused.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,9 +28,19 @@ SAMPLES = pa.schema(
         ("tile", pa.int32()), ("camera", pa.string()), ("label", pa.int32()), ("group", pa.string()),
         ("quality_factor", pa.int32()), ("offset_bytes", pa.int64()), ("length_bytes", pa.int64()),
         ("x_px", pa.int32()), ("y_px", pa.int32()), ("width_px", pa.int32()), ("height_px", pa.int32()),
+        ("fold", pa.int32()),  # of its group in cross-validation; null in generations of earlier versions
     ]
 )  # fmt: skip
 """`shards/<generation>/samples.parquet`: one row for each tile, ordered by split, shard and place in the tar."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds of a generation's photographs, for cross-validation."""
+
+    number: int
+    of: Mapping[str, int]
+    """Fold, 0 … number - 1, by photograph (digest)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,29 @@ class Index:
     failures: tuple[Failure, ...]
     samples: pa.Table
     """Of schema SAMPLES."""
+    folds: int | None = None
+    """Number of folds; None in generations of earlier versions."""
+
+    def holding_out(self, fold: int) -> "Index":
+        """Return the index for cross-validation: `fold` is the test split, the next one validation, all others train.
+
+        The next fold after the last is 0. Of two folds, the other one trains and there is no validation. Raises
+        StageError where there is no such fold.
+        """
+        if self.folds is None:
+            raise StageError(
+                f"train.fold: generation {self.generation} was packed by a version without folds; run "
+                "python -m curation.run again"
+            )
+        if not 0 <= fold < self.folds:
+            raise StageError(
+                f"train.fold: {fold} is none of generation {self.generation}, which has 0 to {self.folds - 1}"
+            )
+        folds = self.samples["fold"]
+        is_next = pc.equal(folds, (fold + 1) % self.folds)
+        others = pc.if_else(is_next, "validation", "train") if self.folds > 2 else pa.scalar("train")
+        split = pc.if_else(pc.equal(folds, fold), "test", others).cast(pa.string())
+        return replace(self, samples=self.samples.set_column(SAMPLES.get_field_index("split"), "split", split))
 
     def split(self, name: str) -> pa.Table:
         """Return the samples of one split (train, validation, test), in the order of the tars."""
@@ -65,11 +99,14 @@ class Index:
         return [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
 
 
-def publish_index(store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry]) -> Index:
+def publish_index(
+    store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry], folds: Folds | None = None
+) -> Index:
     """Publish the index of a generation, its marker last; a generation that is already whole is left alone.
 
-    An entry without samples contributes its failures only. Raises StageError where a photograph is in two shards or a
-    label is not its camera's place in `classes`.
+    Folds stand in the index alone, so that another fold packs no photograph again. An entry without samples contributes
+    its failures only. Raises StageError where a photograph is in two shards or a label is not its camera's place in
+    `classes`.
     """
     if store.done(f"{ROOT}/{generation}") is not None:
         return read_index(store, generation)
@@ -77,7 +114,7 @@ def publish_index(store: Store, generation: str, classes: tuple[str, ...], entri
     ordered = sorted(full.values(), key=lambda entry: (SPLITS.index(entry.plan.split), entry.plan.name))
     _check(ordered, classes)
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
-    samples = _table(ordered)
+    samples = _table(ordered, folds.of if folds else {})
     directory = f"{ROOT}/{generation}"
     by_split = {split: [entry for entry in ordered if entry.plan.split == split] for split in SPLITS}
     counts = {
@@ -92,11 +129,14 @@ def publish_index(store: Store, generation: str, classes: tuple[str, ...], entri
     store.publish_table(f"{directory}/samples.parquet", samples)
     store.publish_json(f"{directory}/_info.json", _timm_info(by_split))
     listed = [asdict(failure) for failure in failures]
-    content = {"generation": generation, "classes": list(classes), "splits": counts, "failures": listed}
+    number = folds.number if folds else None
+    content = {
+        "generation": generation, "classes": list(classes), "splits": counts, "failures": listed, "folds": number,
+    }  # fmt: skip
     store.publish_json(f"{directory}/index.json", content)
     store.mark_done(directory, {"tiles": samples.num_rows, "shards": len(ordered), "failures": len(failures)})
     tars = tuple(entry.plan.name for entry in ordered)
-    return Index(generation, classes, tars, tuple(failures), samples)
+    return Index(generation, classes, tars, tuple(failures), samples, number)
 
 
 def latest_generation(store: Store) -> str:
@@ -114,6 +154,8 @@ def read_index(store: Store, generation: str) -> Index:
         raise StorageError(f"{store.url}: {directory} is missing or not whole; run the curation again")
     value = store.read_json(f"{directory}/index.json")
     samples = store.read_table(f"{directory}/samples.parquet")
+    if "fold" not in samples.column_names:
+        samples = samples.append_column(SAMPLES.field("fold"), pa.nulls(samples.num_rows, pa.int32()))
     if samples.schema != SAMPLES:
         raise StorageError(f"{store.url}: {directory}/samples.parquet has other columns than this version reads")
     return Index(
@@ -122,6 +164,7 @@ def read_index(store: Store, generation: str) -> Index:
         tars=tuple(tar for split in SPLITS for tar in value["splits"][split]["shards"]),
         failures=tuple(Failure(**failure) for failure in value["failures"]),
         samples=samples,
+        folds=value.get("folds"),
     )
 
 
@@ -152,7 +195,7 @@ def _check(entries: list[ShardEntry], classes: tuple[str, ...]) -> None:
                 )
 
 
-def _table(entries: list[ShardEntry]) -> pa.Table:
+def _table(entries: list[ShardEntry], folds: Mapping[str, int]) -> pa.Table:
     rows = []
     for entry in entries:
         photos = {photo.photo: photo for photo in entry.plan.photos}
@@ -161,7 +204,7 @@ def _table(entries: list[ShardEntry]) -> pa.Table:
             rows.append(
                 asdict(sample)
                 | {"split": entry.plan.split, "shard": entry.plan.name, "camera": photo.camera, "group": photo.group}
-                | {"quality_factor": photo.quality_factor}
+                | {"quality_factor": photo.quality_factor, "fold": folds.get(photo.photo)}
             )
     return pa.Table.from_pylist(rows, schema=SAMPLES)
 

@@ -9,7 +9,6 @@ import json
 import torch
 
 from corpus.command_line import command_parser, configuration_of, exit_with
-from shards.index import read_index
 from train.evaluation.held_out import evaluate_network
 from train.evaluation.table import evaluation_table
 from train.fit.runs import find_run, load_network
@@ -35,7 +34,7 @@ def main() -> int:
     config = run.config()
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
     network, device = load_network(run)
-    index = read_index(run.store, config.generation)
+    index = config.index(run.store)
     figures = evaluate_network(network, device, run.store, index, config.train)
     # as JSON has it: tuples become lists
     evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **figures}))

@@ -44,11 +44,13 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
     if settings.gpus and without_ray and not torch.cuda.is_available():
         raise ConfigurationError("train.gpus: is true, but torch sees no GPU on this machine; set it to false")
     _check_storage(configuration)
-    index = read_index(store, latest_generation(store))
+    generation = latest_generation(store)
+    config = RunConfig(generation, read_index(store, generation).classes, settings)
+    index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
     build_network(settings, len(index.classes))  # finds a wrong name here, not in a worker minutes later
-    run = open_run(store, RunConfig(index.generation, index.classes, settings), name)
+    run = open_run(store, config, name)
     score = run.finished
     if score is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)

@@ -29,6 +29,7 @@ class Entry:
     directory: str
     name: str
     state: State
+    is_unlisted: bool = False  # a folder whose files cannot be seen now
 
     @property
     def address(self) -> str:
@@ -61,7 +62,7 @@ def walk(root: Path, without: Path | None = None) -> Iterator[Entry]:
             if not directory:
                 raise
             parent, _, name = directory.rpartition("/")
-            yield Entry(parent, f"{name}/", NO_STATE)
+            yield Entry(parent, f"{name}/", NO_STATE, is_unlisted=True)
             continue
         for each in listed:
             entry = Entry(directory, quote_from_bytes(os.fsencode(each.name)), NO_STATE)

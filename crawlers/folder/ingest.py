@@ -1,9 +1,8 @@
 """Ingest one existing file: its path → its row, with its original in the store where it is let in.
 
-The layout (`crawlers.folder.layouts`) says what names the file's camera, and which device took it. The door judges the
-whole file, since its bytes are at hand; a file that it refuses is not copied. One that it lets in is linked into the
-store where both are on one file system, else copied. A program that rewrites a linked file in place changes the
-original too; curation checks every original's SHA-256 and would report that.
+The layout (`crawlers.folder.layouts`) says what names the file's camera, and which device took it, and the key `owner`
+whose photograph it is (`crawlers.folder.owners`). The door judges the whole file, since its bytes are at hand; a file
+that it refuses is not copied. One that it lets in becomes an original (`crawlers.folder.originals`).
 """
 
 import dataclasses
@@ -18,9 +17,11 @@ from urllib.parse import unquote_to_bytes
 from corpus.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.records import original_path, version_of
-from corpus.storage import TEMPORARY_PREFIX, Store
+from corpus.storage import Store
 from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
+from crawlers.folder.originals import publish_original
+from crawlers.folder.owners import owner_of
 from crawlers.vetting.door import JPEG_START, Door, Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
 
@@ -30,10 +31,8 @@ FILES_AT_ONCE = 4  # files read side by side: enough to hide a disk's latency, f
 def listed_file(address: str) -> ListedPhoto:
     """Return a file as the source lists it, by its path below the folder as in an address (`caf%E9.jpg`)."""
     path = readable(address)
-    directory, _, name = path.rstrip("/").rpartition("/")
-    return ListedPhoto(
-        photo=f"folder:{path}", source="folder", original_url=address, title=name, owner_id=directory or "."
-    )
+    name = path.rstrip("/").rpartition("/")[2]
+    return ListedPhoto(photo=f"folder:{path}", source="folder", original_url=address, title=name)
 
 
 def readable(address: str) -> str:
@@ -52,22 +51,27 @@ class FileIngester:
     door: Door
     catalogue: Catalogue
     layout: str
+    owner: int | str | None
+    link: bool
     counts: Counter[str]
 
     def ingest(self, listed: ListedPhoto) -> Row:
         """Return the row of a file, and publish its original where it is let in."""
         address = listed.original_url or ""
+        path = readable(address)
+        listed = dataclasses.replace(listed, owner_id=owner_of(path, self.owner))
         if not address.endswith("/"):  # a folder that cannot be listed has a row, but no camera
             layout = LAYOUTS[self.layout]
-            labelled = read_path(layout, readable(address), self.catalogue)
+            labelled = read_path(layout, path, self.catalogue)
             if labelled is None:
                 error = f"its path does not fit layout {self.layout}: expected {layout.example}"
                 return failed(listed, error, is_transient=False)
+            device = f"{self.layout} {labelled.device}" if labelled.device else None
             listed = dataclasses.replace(
                 listed,
                 claimed_camera=labelled.claimed_camera,
                 labelled_camera=labelled.labelled_camera,
-                owner_id=f"{self.layout} {labelled.device}" if labelled.device else listed.owner_id,
+                owner_id=owner_of(path, self.owner, device),
             )
             if layout.label == "path" and labelled.labelled_camera is None:
                 return refused(listed, Refused(("camera_unknown",), error="its path names no camera of the catalogue"))
@@ -93,28 +97,6 @@ class FileIngester:
         if isinstance(verdict, Refused):
             return refused(listed, verdict, len(file.data))
         original = original_path(listed.photo, str(listed.version))
-        if not self.store.exists(original):
-            if not self._link(file, original):
-                self.store.publish(original, file.data)
+        if publish_original(self.store, original, file, link=self.link):
             self.counts["bytes"] += len(file.data)
         return stored(listed, original, file.data)
-
-    def _link(self, file: File, original: str) -> bool:
-        """Publish a file as a hard link to itself; False where that is impossible or the file has changed meanwhile."""
-        if not self.store.is_local:
-            return False
-        target = Path(self.store.path(original))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{target.name[-40:]}"
-        before = file.status
-        try:
-            temporary.hardlink_to(file.path)
-            now = temporary.stat(follow_symlinks=False)
-            if (now.st_size, now.st_mtime_ns, now.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
-                return False
-            temporary.replace(target)
-        except OSError:  # another file system, or one without links, or another user's file: it is copied
-            return False
-        finally:
-            temporary.unlink(missing_ok=True)
-        return True

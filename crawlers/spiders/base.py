@@ -8,8 +8,8 @@ work that other processes held meanwhile. Several processes share a crawl: each 
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
-from typing import Any, Self
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar, Self
 
 import scrapy
 from scrapy.crawler import Crawler
@@ -47,6 +47,10 @@ class PhotoSpider(scrapy.Spider):
     source: str
     context: CrawlContext
     windows: WindowRunner
+    own_arguments: ClassVar[
+        Mapping[str, tuple[str, ...]]
+    ] = {}  # arguments of this spider alone → their values, default first
+    arguments: Mapping[str, str]
     calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
     query = ""
@@ -63,10 +67,15 @@ class PhotoSpider(scrapy.Spider):
         """
         file, overrides = kwargs.pop("config", None), kwargs.pop("set", "")
         share = parse_work_share(kwargs.pop("part", "1/1"))
+        own = {name: kwargs.pop(name, values[0]) for name, values in cls.own_arguments.items()}
         if kwargs:
+            more = "".join(f", {name}={values[-1]}" for name, values in cls.own_arguments.items())
             raise ConfigurationError(
-                f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c and part=i/n"
+                f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c{more} and part=i/n"
             )
+        for name, value in own.items():
+            if value not in cls.own_arguments[name]:
+                raise ConfigurationError(f"-a {name}={value}: is not one of {', '.join(cls.own_arguments[name])}")
         configuration = read_configuration(file, [line for line in overrides.split("\n") if line])
         section = getattr(configuration.sources, cls.source)
         if isinstance(section, Site) and not configuration.crawl.contact.strip():
@@ -74,6 +83,7 @@ class PhotoSpider(scrapy.Spider):
                 "crawl.contact: is empty; set it to your address or page: photo sites demand one in the User-Agent"
             )
         spider: Self = super().from_crawler(crawler, *args)
+        spider.arguments = own
         spider.configure(CrawlContext.build(configuration, cls.source, share))
         quota = spider.quota()
         if quota is not None:

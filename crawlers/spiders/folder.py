@@ -1,9 +1,12 @@
 """`scrapy crawl folder`: a tree of existing files, each of them a photo `folder:<path below the tree>`.
 
-A window holds the files of one directory that no earlier window has (by name, size and time of change). So new files
-make a new window, and the others are not read again unless the collection's layout is configured anew.
-`crawlers.folder.ingest` decides the row of each file. Refuses a folder in which no file is found, since a disk that is
-not mounted looks like that.
+A window holds the files of one directory that were new when it was made, by name, size and time of change. A file that
+was rewritten is read again in its window, one that is gone is marked as deleted, and files that are known and unchanged
+are not opened, unless another layout or owner is configured (`crawlers.folder.changes`). `crawlers.folder.ingest`
+decides the row of each file.
+
+Refuses a folder in which no file is found, since a disk that is not mounted looks like that, and one from which more
+than half of the files have vanished, unless it is told that they are gone: `-a gone=accept`.
 """
 
 import hashlib
@@ -13,18 +16,34 @@ import posixpath
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
 from corpus.errors import ConfigurationError, StageError
 from corpus.text import slug
+from crawlers.folder.changes import (
+    Details,
+    Directory,
+    Tree,
+    WindowChange,
+    are_too_many_gone,
+    changes,
+    gone_from,
+    is_of,
+    kept_rows,
+    names_of,
+    new_files,
+)
 from crawlers.folder.files import State, fits, walk
 from crawlers.folder.ingest import FILES_AT_ONCE, FileIngester, listed_file, readable
 from crawlers.folder.layouts import LAYOUTS
+from crawlers.folder.originals import is_whole
 from crawlers.network.concurrency import in_thread
 from crawlers.spiders.base import PhotoSpider
 from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.window_run import WindowRunner
+from crawlers.windows import checkpoint
+from crawlers.windows.records import ListedPhoto, Row
 
 FILES_PER_WINDOW = 1000  # a window's records are written, and its files known, in one go
 
@@ -33,6 +52,7 @@ class FolderSpider(PhotoSpider):
     """Ingests photographs from a folder of this machine."""
 
     name = source = "folder"
+    own_arguments: ClassVar = {"gone": ("ask", "accept")}
 
     def configure(self, context: CrawlContext) -> None:
         """Check that there is such a folder, outside of the store."""
@@ -46,36 +66,58 @@ class FolderSpider(PhotoSpider):
         self.store_folder = Path(store.url) if store.is_local else None
         if self.store_folder is not None and self.root.is_relative_to(self.store_folder):
             raise ConfigurationError(f"sources.folder.path: {self.root} lies in the store, which crawls write into")
-        self.context, self.layout = context, section.layout
+        self.context, self.section = context, section
         self.pattern = section.pattern or LAYOUTS[section.layout].pattern
-        catalogue = configuration.whole_catalogue
-        ingester = FileIngester(self.root, store, context.door, catalogue, self.layout, context.counts)
+        self.tree = Tree(
+            hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12],
+            {"layout": section.layout, "owner": section.owner, "link": section.link},
+            takes_unknown=self.arguments["gone"] == "accept",
+        )
+        self.unlisted: set[str] = set()
+        catalogue, reading = configuration.whole_catalogue, (section.layout, section.owner, section.link)
+        ingester = FileIngester(self.root, store, context.door, catalogue, *reading, context.counts)
         self.windows = WindowRunner(context, partial(in_thread, ingester.ingest), FILES_AT_ONCE)
 
     async def crawl(self) -> None:
-        """Read every file that no window has."""
+        """Read every file that is new or was rewritten, and mark those that are gone."""
         directories = await in_thread(self._directories)
-        for directory, files in sorted(directories.items()):
-            if self._new_files(directory, files) or self._superseded_windows(directory):
-                await self.context.units.run(directory, partial(self._run_unit, directory, files))
+        self._check_gone(directories)
+        left_alone = 0
+        for name in sorted(directories.keys() | {details["directory"] for details in self._all_details()}):
+            directory = self._directory(directories, name)
+            windows = self._windows(name, directory)
+            left_alone += len(self.context.markers.windows_of(name)) - len(windows)
+            is_new = directory is not None and bool(new_files(windows, directory))
+            if is_new or changes(windows, directory, self.tree) or (self.section.link and windows):
+                await self.context.units.run(name, partial(self._run_unit, name, directory))
+        if left_alone:
+            self.logger.info(
+                "%d windows of files that are not below %s stay as they are: they are of another tree, or of an "
+                "earlier version's crawl; -a gone=accept marks the files of the latter as deleted",
+                left_alone,
+                self.root,
+            )
 
     def receipt_details(self) -> dict[str, Any]:
         """Return how many files the pattern left out."""
         return {"unmatched": self.context.counts["unmatched"]}
 
-    def _directories(self) -> dict[str, dict[str, State]]:
-        """Return the states of files that fit the pattern by directory and name; count the others as `unmatched`."""
-        directories: defaultdict[str, dict[str, State]] = defaultdict(dict)
+    def _directories(self) -> dict[str, Directory]:
+        """Return what is in each directory; count the files that the pattern leaves out as `unmatched`."""
+        directories: defaultdict[str, Directory] = defaultdict(Directory)
         unmatched = 0
         try:
             for entry in walk(self.root, self.store_folder):
+                if entry.is_unlisted:
+                    self.unlisted.add(entry.address.rstrip("/"))
                 if entry.name.endswith("/") or fits(self.pattern, os.fsdecode(unquote_to_bytes(entry.address))):
-                    directories[entry.directory][entry.name] = entry.state
+                    directories[entry.directory].files[entry.name] = entry.state
                 else:
                     unmatched += 1
+                    directories[entry.directory].left_out.add(entry.name)
         except OSError as error:
             raise StageError(f"sources.folder.path: {self.root} cannot be read: {error.strerror}") from error
-        if not directories:
+        if not any(directory.files for directory in directories.values()):
             raise StageError(
                 f"sources.folder: none of {unmatched} files below {self.root} fits the pattern "
                 f"{self.pattern}; look whether the disk is mounted, and at path, pattern and layout"
@@ -83,49 +125,94 @@ class FolderSpider(PhotoSpider):
         self.context.counts["unmatched"] = unmatched
         return directories
 
-    async def _run_unit(self, directory: str, files: dict[str, State]) -> None:
-        """Make windows of the files that are new in a directory now that this process holds it."""
-        ending = hashlib.sha256(directory.encode()).hexdigest()[:8]
-        await in_thread(self.context.markers.refresh, ending)  # another process may have been here meanwhile
-        new = self._new_files(directory, files)
+    def _check_gone(self, directories: dict[str, Directory]) -> None:
+        """Refuse to mark most of a tree as deleted unasked: a disk may not be mounted."""
+        gone: list[State] = []
+        new: list[State] = []
+        known = 0
+        for name in {details["directory"] for details in self._all_details()} | directories.keys():
+            directory = self._directory(directories, name)
+            windows = self._windows(name, directory)
+            known += sum(len(details["files"]) for details in windows.values())
+            gone += [state for details in windows.values() for state in gone_from(details, directory).values()]
+            new += new_files(windows, directory).values() if directory is not None else ()
+        if self.arguments["gone"] != "accept" and are_too_many_gone(gone, known, new):
+            raise StageError(
+                f"sources.folder: {len(gone)} of {known} files below {self.root} are no longer there; look whether "
+                "every disk is mounted, or crawl with -a gone=accept to mark them as deleted"
+            )
+
+    def _directory(self, directories: dict[str, Directory], name: str) -> Directory | None:
+        """Return what is in a directory, None where it, or a folder above it, could not be listed."""
+        folders = name.split("/")
+        above = {"/".join(folders[:number]) for number in range(1, len(folders) + 1)}
+        return None if above & self.unlisted else directories.get(name, Directory())
+
+    async def _run_unit(self, name: str, directory: Directory | None) -> None:
+        """Bring the windows of a directory up to date now that this process holds it."""
+        ending = hashlib.sha256(name.encode()).hexdigest()[:8]
+        markers = self.context.markers
+        await in_thread(markers.refresh, ending)  # another process may have been here meanwhile
+        for window in markers.windows_of(name):
+            await in_thread(markers.reread, window)
+        windows = self._windows(name, directory)
+        damaged = await in_thread(self._damaged, name, windows) if self.section.link else set()
+        for window, change in changes(windows, directory, self.tree, damaged).items():
+            held = {other: change.rewritten.intersection(names_of(details)) for other, details in windows.items()}
+            await self._change(name, window, change, [other for other in held if held[other] and other != window])
+        new = new_files(windows, directory) if directory is not None else {}
         for first in range(0, len(new), FILES_PER_WINDOW):
             some = dict(list(new.items())[first : first + FILES_PER_WINDOW])
-            details = {"directory": directory, "files": some, "layout": self.layout}
+            details = {"directory": name, "files": some, **self.tree.reading}
             digest = hashlib.sha256(json.dumps(details).encode()).hexdigest()[:12]
-            window = f"{slug(readable(directory)) or 'top'}-{digest}-{ending}"
-            photos = [listed_file(posixpath.join(directory, name)) for name in some]
-            await self.windows.run(window, photos, details, is_listed=True)
-        if not self._new_files(directory, files):
-            await self._supersede(directory)
+            window = f"{slug(readable(name)) or 'top'}-{digest}-{ending}"
+            details |= {"root": self.tree.root, "gone": []}  # not in the digest: the same files have the same name
+            await self.windows.run(window, [self._listed(name, each) for each in some], details, is_listed=True)
 
-    async def _supersede(self, directory: str) -> None:
-        """Remove the files that this layout has read from the windows of former layouts."""
-        known = self._known_files(directory)
-        for window in self._superseded_windows(directory):
-            details = self.context.markers.all[window]["details"]
-            left = {name: state for name, state in details["files"].items() if (name, *state) not in known}
-            removed = details["files"].keys() - left.keys()
-            photos = {listed_file(posixpath.join(directory, name)).photo for name in removed}
-            rows = [row for row in await in_thread(self.windows.read, window) if row["photo"] not in photos]
-            await self.windows.run(window, [], {**details, "files": left}, rows)
+    async def _change(self, directory: str, window: str, change: WindowChange, others: list[str]) -> None:
+        """Read again what was rewritten in a window, and mark what is gone; `others` have some of its names, too."""
+        names = change.read | change.gone | change.removed
+        listed = {name: self._listed(directory, name) for name in names}
+        keys = {name: each.photo for name, each in listed.items()}
+        rows = await in_thread(self.windows.read, window)
+        read = {keys[name] for name in change.rewritten}
+        strays: list[Row] = []
+        for other in others:
+            strays += [row for row in await in_thread(self.windows.read, other) if row["photo"] in read]
+        kept = kept_rows(rows, strays, change, keys)
+        await in_thread(self._forget_other_reading, window, change.details)
+        photos = [listed[name] for name in sorted(change.read)]
+        if await self.windows.run(window, photos, change.details, kept):
+            self.context.counts["deleted"] += len(change.gone)
 
-    def _new_files(self, directory: str, files: dict[str, State]) -> dict[str, State]:
-        known = self._known_files(directory)
-        return {name: state for name, state in sorted(files.items()) if (name, *state) not in known}
+    def _forget_other_reading(self, window: str, details: dict[str, Any]) -> None:
+        """Remove what a killed crawl with another layout has left of a window: its rows say other things."""
+        store, folder = self.context.store, f"{checkpoint.folder(self.source)}/{window}"
+        path = f"{folder}/{checkpoint.DETAILS}"
+        if store.exists(path) and store.read_json(path) != details:
+            store.remove(folder)
 
-    def _known_files(self, directory: str) -> set[tuple[str, int, int]]:
-        windows = self._windows(directory, of_this_layout=True).values()
-        return {(name, *state) for details in windows for name, state in details["files"].items()}
+    def _damaged(self, directory: str, windows: dict[str, Details]) -> set[str]:
+        """Return the names of the files whose originals, linked to them, no longer are what their records say."""
+        store = self.context.store
+        damaged = {
+            row["photo"]
+            for window in windows
+            for row in self.windows.read(window)
+            if row["state"] == "stored" and not is_whole(store, row["original"], row["sha256"])
+        }
+        names = (name for details in windows.values() for name in details["files"])
+        return {name for name in names if self._listed(directory, name).photo in damaged}
 
-    def _superseded_windows(self, directory: str) -> list[str]:
-        known, windows = self._known_files(directory), self._windows(directory, of_this_layout=False)
-        return [
-            window
-            for window, details in windows.items()
-            if any((name, *state) in known for name, state in details["files"].items())
-        ]
+    def _listed(self, directory: str, name: str) -> ListedPhoto:
+        return listed_file(posixpath.join(directory, name))
 
-    def _windows(self, directory: str, *, of_this_layout: bool) -> dict[str, dict[str, Any]]:
+    def _all_details(self) -> list[Details]:
+        return [marker["details"] for marker in self.context.markers.all.values()]
+
+    def _windows(self, name: str, directory: Directory | None) -> dict[str, Details]:
+        """Return the details of the windows of a directory of this tree, by window."""
         markers = self.context.markers
-        windows = {window: markers.all[window]["details"] for window in markers.windows_of(directory)}
-        return {window: each for window, each in windows.items() if (each["layout"] == self.layout) == of_this_layout}
+        windows = {window: markers.all[window]["details"] for window in markers.windows_of(name)}
+        seen = directory or Directory()
+        return {window: details for window, details in windows.items() if is_of(details, self.tree, seen)}

@@ -57,6 +57,7 @@ class WindowRunner:
     ) -> bool:
         """Turn photos into rows and publish these with the rows `kept`; False where that failed.
 
+        A new row takes the place of a kept one of the same upload.
         `relist`: whether the marker asks for a new listing. `is_listed`: whether the site has just listed the window.
         Raises LeaseLost where another process has taken over the unit.
         """
@@ -67,6 +68,8 @@ class WindowRunner:
             self.window, self.total, self.done = window, len(photos), 0
             context.counts["found"] += len(photos)
             rows = await self._rows_of(photos, checkpoint) if photos else []
+            fresh = {(row["photo"], row["version"]) for row in rows}
+            kept = [row for row in kept if (row["photo"], row["version"]) not in fresh]
             rows = await in_thread(self._without_forgotten, [*rows, *kept])
             await in_thread(context.units.check_lease)
             await in_thread(

@@ -216,6 +216,8 @@ OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
         f"{row.get('owner_photos') or 0:,} of this owner and camera are kept, curation.owner_photos_max is "
         f"{context.criteria.curation.owner_photos_max:,}"
     ),
+    "given_two_splits": lambda row, context: _given(row, context),
+    "given_split_disagrees": lambda row, context: _given(row, context),
 }
 """Reasons that a photo's record, examination or generation decides → the text of what triggered them."""
 
@@ -228,6 +230,11 @@ def foreign_grid(row: Row) -> str:
 def first_quality(row: Row) -> str:
     """Return the quality factor of an earlier compression, and how certain it is; `row`: columns of EXAMINED."""
     return f"quality {row.get('first_quality_factor')} first, gain {row.get('first_quality_gain')}"
+
+
+def _given(row: Row, context: ExplainContext) -> str:
+    name = context.criteria.curation.given_splits or "a list that is not configured any more"
+    return f"{name} says so; its group is {row.get('group') or 'not known'}"
 
 
 def _page(row: Row) -> str:

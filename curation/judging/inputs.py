@@ -67,6 +67,12 @@ class Inputs:
             is_last[:-1] |= pc.not_equal(values[:-1], values[1:]).to_numpy(zero_copy_only=False)
         return ordered.filter(pa.array(is_last)).drop_columns(["rank"]).combine_chunks()
 
+    def moved(self) -> frozenset[str]:
+        """Return the SHA-256s of bytes that a deleted upload had and a stored one has: files that were moved."""
+        state, digest = self.uploads["state"], self.uploads["sha256"]
+        deleted, stored = (digest.filter(pc.equal(state, name)).drop_null() for name in ("deleted", "stored"))
+        return frozenset(deleted.filter(pc.is_in(deleted, value_set=stored.combine_chunks())).to_pylist())
+
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts yet."""
         stored = self.uploads.filter(pc.equal(self.uploads["state"], "stored"))

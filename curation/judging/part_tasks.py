@@ -6,7 +6,7 @@ Between them a verdict is a row of a frame with the columns of `VerdictRow`.
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
 from curation.cluster.frames import TEXT, frame_of, frame_of_rows
 from curation.consensus import OWNERS_SEEN_MAX
 from curation.facts.examine import PhotoKey, Trouble
-from curation.generations import Before, Ledger, Past
+from curation.generations import Before, Ledger, Moved, Past
 from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides, has_serial
+from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
 from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_row, software_signs
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
@@ -38,6 +39,10 @@ COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64, "
 DEVICES = {"device": TEXT}
 DEVICE_GROUPS = {"device": TEXT, "group": TEXT, "photos": np.int64, "kept_before": np.int64}
 BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
+VOTES = {
+    "id": np.uint64, "camera": TEXT, "group": TEXT, "split": TEXT, "fold": np.int64, "stays": np.bool_,
+}  # fmt: skip
+"""Columns of `given_splits.Vote`."""
 OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id": np.uint64}
 
 
@@ -50,6 +55,8 @@ class CorpusDecisions(NamedTuple):
     paired: Collection[int]
     """Photos in some pair of copies, by id; those that stay are among them."""
     ledger: Ledger
+    given: Mapping[int, Refusal]
+    """Photos whose given split or fold cannot hold, by id."""
 
 
 def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> pd.DataFrame:
@@ -89,7 +96,9 @@ def _owners_seen(single: pd.DataFrame) -> pd.Series:
     return few["owner"].map("{:016x}".format).groupby(few["value"]).agg("".join)
 
 
-def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past) -> pd.DataFrame:
+def verdicts(
+    uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past, moved: Mapping[str, Moved]
+) -> pd.DataFrame:
     """Return the verdict on each photo as far as it can be judged alone, columns as in VERDICTS."""
     rows: list[VerdictRow] = []
     for record, evidence in _uploads(uploads, troubles):
@@ -110,6 +119,8 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
         row["kept_before"] = known is not None and row["version"] in known.versions
         if known is not None:  # it stays in its split, whoever owns it now
             row["group"] = known.group_of(row["version"])
+        elif "deleted_at_source" not in row["reasons"] and (from_elsewhere := moved.get(row["sha256"] or "")):
+            row["group"], row["kept_before"] = from_elsewhere
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -153,15 +164,22 @@ def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
 
 
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return what copies are found by, see `copy_pairs.keys_of`; a deleted photo is found by its look alone."""
-    table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "reasons"])
-    sha256, scans, hashes, shots, reasons = (table[name].to_pylist() for name in table.column_names[1:])
+    """Return what copies are found by, see `copy_pairs.keys_of`.
+
+    A photo that its site has deleted is found by its look alone. A file that was deleted from a folder is a copy of
+    nothing, and nothing is a copy of it: its bytes may lie elsewhere now.
+    """
+    table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"])
+    sha256, scans, hashes, shots, sources, reasons = (table[name].to_pylist() for name in table.column_names[1:])
     is_there = ["deleted_at_source" not in of for of in reasons]
-    stored, coded = (
-        [digest if there else None for digest, there in zip(digests, is_there, strict=True)]
-        for digests in (sha256, scans)
-    )
-    return keys_of(table["id"].to_numpy(), stored, coded, hashes, shots)
+    is_seen = [there or source != "folder" for there, source in zip(is_there, sources, strict=True)]
+    stored, coded = (_where(is_there, digests) for digests in (sha256, scans))
+    seen, shots = (_where(is_seen, values) for values in (hashes, shots))
+    return keys_of(table["id"].to_numpy(), stored, coded, seen, shots)
+
+
+def _where(mask: list[bool], values: list[Any]) -> list[Any]:
+    return [value if is_there else None for is_there, value in zip(mask, values, strict=True)]
 
 
 def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:
@@ -188,6 +206,23 @@ def of_owners(verdicts: pd.DataFrame, copies: Collection[int], above: Collection
     return frame_of_rows(rows, OF_OWNERS)
 
 
+def votes(
+    verdicts: pd.DataFrame, copies: Mapping[int, CopyVerdict], beyond_cap: Collection[int], given: GivenSplits
+) -> pd.DataFrame:
+    """Return the given answers for photos that stay, and for copies of some, columns as in VOTES."""
+    rows: list[Vote] = []
+    table = _table(verdicts, ["id", "photo", "sha256", "camera", "group", "reasons"])
+    for row in table.to_pylist():
+        copy = copies.get(row["id"])
+        group = copy.group if copy else row["group"]
+        if row["reasons"] or group is None or row["id"] in beyond_cap:
+            continue
+        for split, fold in given.answers(row["photo"], row["sha256"]):
+            answer = (split or "", NO_FOLD if fold is None else fold)
+            rows.append(Vote(row["id"], row["camera"], group, *answer, copy is None))
+    return frame_of_rows(rows, VOTES)
+
+
 def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
     """Return the rows of CURATED of a part, a digest of each, and their counts."""
     rows: list[VerdictRow] = _table(verdicts, VERDICT.names).to_pylist()
@@ -200,6 +235,10 @@ def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Tab
                 row["group"] = copy_verdict.group
         elif row["id"] in decisions.beyond_cap:
             row["reasons"] = ["beyond_owner_cap"]
+        refusal = decisions.given.get(row["id"])
+        if refusal is not None:
+            row["reasons"] = list(in_funnel_order([*row["reasons"], refusal.reason]))
+            row["error"] = row["error"] or refusal.text
         row["kept"] = not row["reasons"]
         if row["kept"]:
             row["split"], row["fold"] = decisions.ledger.splits[row["group"]], decisions.ledger.folds[row["group"]]

@@ -9,7 +9,7 @@ group. The same inputs give the same verdicts, however they are divided into par
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dask.dataframe as dd
@@ -29,6 +29,7 @@ from curation.judging.copy_pairs import KEYS, PAIRS, SHOT, pairs_of
 from curation.judging.counts import Tally
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
 from curation.judging.gather import gather, parts_of
+from curation.judging.given_splits import Bound, GivenSplits, Vote, bind
 from curation.judging.inputs import Inputs
 from curation.judging.members import MEMBERS, member_of
 from curation.judging.splits import assign_folds, assign_splits
@@ -47,6 +48,8 @@ class JudgeSettings:
     rules: Rules
     consensus: Consensus
     curation: Curation
+    given: GivenSplits = field(default_factory=GivenSplits)
+    """Official splits and folds."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def judge_all(
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = frames.shared(Criteria(catalogue, chosen, settings.rules, curation))
     with show("judging", parts.number) as advance:
-        judged = frames.mapped(uploads, part_tasks.verdicts, criteria, trouble_of, past, kinds=part_tasks.VERDICTS)
+        moved = frames.shared(past.moved(inputs.moved()))
+        told = (criteria, trouble_of, past, moved)
+        judged = frames.mapped(uploads, part_tasks.verdicts, *told, kinds=part_tasks.VERDICTS)
         verdicts = frames.kept(judged, advance)
         del uploads, judged  # workers free their parts with the last reference
     known = past.ledger(curation.folds)
@@ -96,12 +101,13 @@ def judge_all(
     with show("comparing", parts.number) as advance:
         copies, pairs, hubs = _copies(verdicts, curation, frames, parts.number, advance)
     photos, beyond_cap = _photos_and_cap(verdicts, copies, curation.owner_photos_max, frames)
+    known, refused = _bound(verdicts, copies, beyond_cap, photos, known, sides, settings.given, frames)
     ledger = Ledger(
         assign_splits(known.splits, photos, test=curation.test, validation=curation.validation),
         assign_folds(known.folds, photos, curation.folds, sides.bound),
     )
     paired = frozenset(one for pair in pairs for one in pair)
-    decisions = frames.shared(part_tasks.CorpusDecisions(copies, beyond_cap, paired, ledger))
+    decisions = frames.shared(part_tasks.CorpusDecisions(copies, beyond_cap, paired, ledger, refused))
     tasks = frames.tasks(verdicts, part_tasks.finished, decisions)
     return Judged(learned, catalogue, ledger, pairs, hubs, len(tasks), frames.results(tasks))
 
@@ -199,3 +205,21 @@ def _photos_and_cap(
         beyond_cap = set(rows["id"].tolist())
     staying = {camera: {group: number for group, number in of.items() if number} for camera, of in photos.items()}
     return {camera: of for camera, of in staying.items() if of}, frozenset(beyond_cap)
+
+
+def _bound(
+    verdicts: dd.DataFrame, copies: dict[int, CopyVerdict], beyond_cap: frozenset[int],
+    photos: dict[str, dict[str, int]], known: Ledger, sides: DeviceSides, given: GivenSplits, frames: Frames,
+) -> Bound:  # fmt: skip
+    """Return the ledger with the groups that given splits bind; takes the photos that are refused out of `photos`."""
+    if not given.by_photo and not given.by_sha256:
+        return Bound(known, {})
+    shared = (frames.shared(copies), frames.shared(beyond_cap), frames.shared(given))
+    told = frames.whole(frames.mapped(verdicts, part_tasks.votes, *shared, kinds=part_tasks.VOTES))
+    votes = [Vote(**row) for row in pa.Table.from_pandas(told, preserve_index=False).to_pylist()]
+    bound = bind([vote._replace(group=sides.bound.get(vote.group, vote.group)) for vote in votes], known)
+    for camera, group in {v.id: (v.camera, v.group) for v in votes if v.stays and v.id in bound.refused}.values():
+        photos[camera][group] -= 1
+        if not photos[camera][group]:
+            del photos[camera][group]
+    return bound

@@ -17,13 +17,13 @@ from curation.cluster.workers import Workers, run_tasks
 from curation.generations import FOLDER as CURATED_FOLDER
 from curation.generations import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
-from shards.index import Index, previous_plans, publish_index, read_index
-from shards.plan import plan_shards
+from shards.index import Folds, Index, previous_plans, publish_index, read_index
+from shards.plan import photo_digest, plan_shards
 from shards.write import write_shard
 
 FOLDER = "shards"
-_PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", "sha256", "quality_factor"]
-"""Columns of a generation that a plan needs."""
+_PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", "sha256", "quality_factor", "fold"]
+"""Columns of a generation that a plan and the index need."""
 
 
 def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
@@ -53,7 +53,10 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
                 ) from result
             entries[plan.name] = result
             advance(len(plan.photos))
-    return _printed_summary(publish_index(store, generation, classes, [entries[plan.name] for plan in plans]), console)
+    of_photo = {photo_digest(row["photo"], row["version"]): row["fold"] for row in kept}
+    folds = Folds(configuration.curation.folds, of_photo)
+    index = publish_index(store, generation, classes, [entries[plan.name] for plan in plans], folds)
+    return _printed_summary(index, console)
 
 
 def _printed_summary(index: Index, console: Console) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What pipelines.yaml may say, and how a fault in it is told."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -86,6 +87,43 @@ def test_cameras_that_are_asked_for_in_no_form_there_is_are_told_in_one_sentence
     with pytest.raises(ConfigurationError) as caught:
         read_configuration(configuration_file, [f"cameras={cameras}"])
     assert str(caught.value) == f"pipelines.yaml: {sentence}"
+
+
+@pytest.mark.parametrize("owner", [None, 1, 50, "(?P<owner>[^/]+)/", r"(?:a/)?[^/]+/(?P<owner>\\w{1,9}) - [(*+]x"])
+def test_an_owner_is_nobody_a_level_or_a_pattern(configuration_file: Path, owner: int | str | None) -> None:
+    text = "null" if owner is None else json.dumps(owner)
+    assert read_configuration(configuration_file, [f"sources.folder.owner={text}"]).sources.folder.owner == owner
+
+
+@pytest.mark.parametrize(
+    ("owner", "fault"),
+    [
+        ("0", "0 is not null, a level from 1 to 50, or a pattern with a group (?P<owner>…)"),
+        ("true", "True is not null, a level"),
+        ("1.5", "1.5 is not null, a level"),
+        ("[1]", "[1] is not null, a level"),
+        ("'[^/]+/'", "'[^/]+/' is not a pattern with a group (?P<owner>…)"),
+        ("'(?P<owner>a'", "is not a regular expression: missing ), unterminated subpattern"),
+        ("'(?P<owner>(a+)+)b'", "is not free of repeated groups; repeat one character or set"),
+        ("'(?P<owner>(?:a|a)*)b'", "is not free of repeated groups"),
+        ("'(?P<owner>(?:a){2,9})b'", "is not free of repeated groups"),
+        ("'.*.*.*.*(?P<owner>a+)'", "is not a pattern with at most 4 repeats and alternatives"),
+        ("'(?P<owner>a?a?a?a?a?)'", "is not a pattern with at most 4 repeats and alternatives"),
+        ("'(?P<owner>a|b|c|d|e|f)'", "is not a pattern with at most 4 repeats and alternatives"),
+        (r"'(?P<owner>.)\1'", "is not free of look-arounds, flags and back-references"),
+        ("'(?=a)(?P<owner>a)'", "is not free of look-arounds"),
+        ("'(?P<owner>a)(?P=owner)'", "is not free of look-arounds"),
+        (f"'(?P<owner>{'a' * 200})'", "is not at most 200 characters long"),
+    ],
+)
+def test_an_owner_that_is_no_such_thing_or_may_take_for_ever_is_told(
+    configuration_file: Path, owner: str, fault: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(configuration_file, [f"sources.folder.owner={owner}"])
+    assert str(caught.value).startswith("pipelines.yaml: sources.folder.owner: ")
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_counts_as_consensus_is_a_section_with_defaults(configuration_file: Path) -> None:

@@ -26,6 +26,7 @@ from corpus.storage import Store, open_store
 from curation.cluster.frames import Frames
 from curation.facts.examine import Trouble, facts_folder, facts_row, kind_of
 from curation.generations import Past, latest_generation
+from curation.judging.given_splits import GivenSplits
 from curation.judging.inputs import find_inputs
 from curation.judging.whole_corpus import Judged, JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
@@ -342,6 +343,7 @@ class Corpus:
         rules: Rules | None = None,
         consensus: Consensus | None = None,
         troubles: Iterable[Trouble] = (),
+        given: GivenSplits | None = None,
         **settings: Any,
     ) -> Judged:
         """Judge all that was ever added, as the job does; `settings`: keys of the section `curation`."""
@@ -349,7 +351,8 @@ class Corpus:
         if self.records or not self.windows:
             self.write(curation)
         catalogue = self.catalogue.opened() if isinstance(cameras, Support) else self.catalogue
-        judge_settings = JudgeSettings(catalogue, cameras, rules or Rules(), consensus or Consensus(), curation)
+        told = (rules or Rules(), consensus or Consensus(), curation, given or GivenSplits())
+        judge_settings = JudgeSettings(catalogue, cameras, *told)
         inputs = find_inputs(self.store, kind_of(curation))
         past = Past(self.store, latest_generation(self.store))
         return judge_all(inputs, past, troubles, judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None))

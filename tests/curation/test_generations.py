@@ -9,7 +9,7 @@ import pytest
 from corpus.errors import StageError
 from corpus.records import CURATED
 from corpus.storage import open_store
-from curation.generations import Before, Ledger, Past, generation_named, latest_generation
+from curation.generations import Before, Ledger, Moved, Past, generation_named, latest_generation
 
 NAME = "0007-aaaaaaaaaa"
 
@@ -70,6 +70,18 @@ def test_uploads_of_one_photo_stay_each_in_its_own_group_and_a_new_one_joins_an_
 def test_a_copy_is_told_with_the_group_of_the_photo_it_is_a_copy_of(store):
     rows = [row(0), row(1, kept=False, duplicate_of="flickr:000", group="aa")]
     assert leave(store, rows).kept("", "~")["flickr:001"] == Before(frozenset(), {"v": "aa"})
+
+
+def test_bytes_that_were_kept_are_told_with_their_group_and_so_are_copies_of_kept_ones(store):
+    rows = [
+        row(0, sha256="1" * 64), row(1, sha256="1" * 64, kept=False, duplicate_of="flickr:000", group="bb"),
+        row(2, sha256="2" * 64, kept=False, duplicate_of="flickr:000", group="cc"),
+        row(3, sha256="3" * 64, kept=False), row(4, sha256="4" * 64),
+    ]  # fmt: skip
+    assert leave(store, rows).moved(["1" * 64, "2" * 64, "3" * 64]) == {
+        "1" * 64: Moved("aa", True), "2" * 64: Moved("cc", False),
+    }  # fmt: skip
+    assert Past(store, None).moved(["1" * 64]) == {}
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 99), (13, 14), (12, 15), (7, 93), (50, 50), (100, 200)])

@@ -6,6 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from shards.index import read_index
+from shards.plan import photo_digest
+
 pytestmark = pytest.mark.slow
 
 
@@ -150,3 +153,37 @@ def test_help_shows_the_few_flags(world):
     assert result.returncode == 0
     assert "--set" in result.stdout
     assert json.dumps(result.stdout).count("--") < 12
+
+
+def test_the_shards_index_has_the_fold_of_each_photograph(finished):
+    curated = finished.world
+    (generation,) = curated.generations()
+    folds = {photo_digest(row["photo"], row["version"]): row["fold"] for row in curated.rows().values() if row["kept"]}
+    index = read_index(curated.store, generation)
+    found = dict(zip(index.samples["photo"].to_pylist(), index.samples["fold"].to_pylist(), strict=True))
+    assert (index.folds, found) == (5, folds)
+
+
+def test_given_splits_are_read_beside_the_configuration_before_any_work(curated):
+    lines = ["flickr:gone,test"] + [
+        f"{photo},test" for photo, row in curated.rows().items() if row["camera"] == "alpha-one"
+    ]
+    (curated.folder / "official.csv").write_text("photo,split\n" + "\n".join(lines))
+    curated.store.remove("curated")  # the ledger would win
+    command = ["--set", "curation.given_splits=official.csv"]
+    result = curated.curate_here(*command)
+    assert result.returncode == 0, result.stderr
+    assert f"official.csv: {len(lines) - 1} of {len(lines)} lines name a photo" in result.stdout
+    kept = [row for row in curated.rows().values() if row["kept"] and row["camera"] == "alpha-one"]
+    assert {row["split"] for row in kept} == {"test"}
+    (curated.folder / "official.csv").write_text("photo,split\nflickr:000,both\n")
+    result = curated.curate_here(*command)
+    assert result.returncode == 2
+    assert "curation.given_splits: official.csv: line 2: split 'both' is not one of train" in result.stderr
+    (curated.folder / "official.csv").write_text("path,split\nD01/a.jpg,test\n")
+    result = curated.curate_here(*command)
+    assert result.returncode == 2
+    assert "official.csv: none of its 1 lines names a photo" in result.stderr
+    result = curated.curate_here("--set", "curation.given_splits=nowhere.csv")
+    assert result.returncode == 2
+    assert "nowhere.csv cannot be read: No such file" in result.stderr

@@ -12,10 +12,12 @@ from PIL import Image
 
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
-from shards.index import Index, publish_index
-from shards.plan import plan_shards
+from shards.index import Folds, Index, publish_index
+from shards.plan import photo_digest, plan_shards
 from shards.write import write_shard
 
+FOLDS = 5
+"""Photograph n of a collection is in fold n modulo FOLDS."""
 SECRETS = (b"Jane Owner", b"SN-4711-0815", b"a comment", b"xmp-secret", b"icc-secret", b"Exif")
 
 
@@ -87,7 +89,8 @@ class Collection:
     def publish(self, settings: Shards, generation: str = "0001-aa", previous: Any = ()) -> Index:
         plans = plan_shards(self.rows, settings, self.classes, previous)
         entries = [write_shard(self.store, plan, settings) for plan in plans]
-        return publish_index(self.store, generation, self.classes, entries)
+        of = {photo_digest(row["photo"], row["version"]): number % FOLDS for number, row in enumerate(self.rows)}
+        return publish_index(self.store, generation, self.classes, entries, Folds(FOLDS, of))
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 import simplejpeg
 import webdataset
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
-from shards.index import SAMPLES, latest_generation, previous_plans, publish_index, read_index
+from shards.entries import read_entry
+from shards.index import SAMPLES, Folds, latest_generation, previous_plans, publish_index, read_index
 from shards.plan import plan_shards
 from shards.write import write_shard
 from train.model.torchvision_repair import repair_torchvision
@@ -180,3 +183,65 @@ def test_every_tile_in_a_published_tar_decodes_cleanly(published):
         start = sample["offset_bytes"]
         tile = store.read(f"shards/tars/{sample['shard']}", start, start + sample["length_bytes"])
         assert simplejpeg.decode_jpeg(io.BytesIO(tile).getvalue(), strict=True).shape == (64, 64, 3)
+
+
+def photos_by_fold(index, split):
+    samples = index.split(split)
+    return dict(zip(samples["photo"].to_pylist(), samples["fold"].to_pylist(), strict=True))
+
+
+def test_a_fold_is_held_out_and_the_next_one_validates_whatever_the_split(collection):
+    collection.add(10)
+    collection.add(5, split="test")
+    index = collection.publish(SETTINGS)
+    assert index.folds == 5
+    before = set(index.samples["photo"].to_pylist())
+    for fold, following in ((0, 1), (3, 4), (4, 0)):
+        held_out = index.holding_out(fold)
+        test, validation, train = (photos_by_fold(held_out, split) for split in ("test", "validation", "train"))
+        assert (set(test.values()), set(validation.values())) == ({fold}, {following})
+        assert set(train.values()) == {0, 1, 2, 3, 4} - {fold, following}
+        assert (len(test), len(validation), len(train)) == (3, 3, 9)
+        assert {*test, *validation, *train} == before
+        assert held_out.samples.drop_columns(["split"]) == index.samples.drop_columns(["split"])
+    assert index.split("test").num_rows == 10  # the index itself has its splits
+
+
+def test_of_two_folds_the_other_one_trains(collection):
+    collection.add(6)
+    index = collection.publish(SETTINGS)
+    samples = index.samples.set_column(15, "fold", pc.bit_wise_and(index.samples["fold"], 1))
+    held_out = replace(index, samples=samples, folds=2).holding_out(1)
+    assert [held_out.split(split).num_rows > 0 for split in ("train", "validation", "test")] == [True, False, True]
+
+
+def test_folds_stand_in_the_index_alone_so_that_other_folds_pack_nothing_again(collection):
+    collection.add(6)
+    collection.publish(SETTINGS)
+    before = tars(collection.store)
+    entries = [read_entry(collection.store, name) for name in read_index(collection.store, "0001-aa").tars]
+    of = {photo.photo: 1 for entry in entries for photo in entry.plan.photos}
+    other = publish_index(collection.store, "0002-bb", collection.classes, entries, Folds(2, of))
+    assert set(other.samples["fold"].to_pylist()) == {1}
+    assert tars(collection.store) == before
+
+
+@pytest.mark.parametrize("fold", [-1, 5])
+def test_a_fold_that_there_is_not_is_refused(collection, fold):
+    collection.add(5)
+    with pytest.raises(StageError, match=f"train.fold: {fold} is none of generation 0001-aa, which has 0 to 4"):
+        collection.publish(SETTINGS).holding_out(fold)
+
+
+def test_a_generation_of_a_version_without_folds_is_read_and_has_none_to_hold_out(collection):
+    collection.add(5)
+    collection.publish(SETTINGS)
+    path, store = "shards/0001-aa/samples.parquet", collection.store
+    store.publish_table(path, store.read_table(path).drop_columns(["fold"]))
+    content = store.read_json("shards/0001-aa/index.json")
+    del content["folds"]
+    store.publish_json("shards/0001-aa/index.json", content)
+    index = read_index(store, "0001-aa")
+    assert index.samples.schema == SAMPLES
+    with pytest.raises(StageError, match=r"train\.fold: generation 0001-aa was packed by a version without folds"):
+        index.holding_out(0)

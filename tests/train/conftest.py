@@ -17,11 +17,12 @@ import yaml
 from corpus.configuration import read_configuration
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
-from shards.index import Index, publish_index
-from shards.plan import plan_shards
+from shards.index import Folds, Index, publish_index
+from shards.plan import photo_digest, plan_shards
 from shards.write import write_shard
 from train.main import train
 
+FOLDS = 4
 CAMERAS = ("grainy", "smooth", "striped")
 SETTINGS = {
     "network": "shutter_tiny",
@@ -86,7 +87,8 @@ def fill_store(
                 )
     settings = Shards(tile_px=max(edge_px, 64), tiles_per_photo=1, shard_photos=10)
     entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, cameras)]
-    return publish_index(store, f"{number:04d}-abcdef", cameras, entries)
+    of = {photo_digest(row["photo"], row["version"]): place % FOLDS for place, row in enumerate(rows)}
+    return publish_index(store, f"{number:04d}-abcdef", cameras, entries, Folds(FOLDS, of))
 
 
 @pytest.fixture(scope="session")

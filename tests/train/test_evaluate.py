@@ -11,6 +11,7 @@ import pytest
 from corpus.configuration import read_configuration
 from corpus.errors import StorageError
 from train.evaluate import main
+from train.main import train
 
 Run = Callable[..., tuple[int, str]]
 
@@ -50,6 +51,16 @@ def test_figures_that_differ_from_the_recorded_ones_are_said(trained: Path, eval
     code, text = evaluate(file, "latest")
     assert code == 1
     assert "differs from the run's evaluation.json (recorded weighted accuracy 0.125)" in text
+
+
+def test_a_run_that_held_a_fold_out_is_judged_on_that_fold_again(
+    filled_once: Path, configure: Callable[..., Path], evaluate: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(filled_once, tmp_path / "data")
+    file = configure(tmp_path, fold=2)
+    train(read_configuration(file), without_ray=True)
+    code, text = evaluate(file)
+    assert (code, "-fold2-" in text) == (0, True)
 
 
 def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:

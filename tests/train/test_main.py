@@ -15,10 +15,14 @@ import torch
 
 from corpus.command_line import exit_with
 from corpus.configuration import read_configuration
-from corpus.errors import ConfigurationError, StorageError
+from corpus.errors import ConfigurationError, StageError, StorageError
 from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index
+from shards.reader import TileStream
+from train.data.batches import choose_photos
+from train.data.crops import geometry_of
+from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
 
@@ -179,3 +183,39 @@ def test_threads_leave_cores_to_the_loaders(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     assert threads_of(loaders, ranks) == threads
+
+
+def test_a_fold_is_held_out_from_training_to_evaluation(
+    filled: Store, configuration: Configure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = configuration(**FEW)
+    held_out = {}
+    for fold in (1, 2):
+        monkeypatch.setattr(
+            sys, "argv", ["main.py", "--config", str(file), "--without-ray", "--set", f"train.fold={fold}"]
+        )
+        assert main() == 0
+        (name,) = (each for each in runs_of(filled) if f"-fold{fold}-" in each)
+        held_out[name] = filled.read_json(f"runs/{name}/evaluation.json")
+    assert len(held_out) == 2
+    for fold, evaluation in enumerate(held_out.values(), start=1):
+        assert evaluation["split"] == "test"
+        assert evaluation["photos"] == 9  # of 36, in four folds
+        assert any(f"fold {fold} of 4 was held out" in note for note in evaluation["notes"])
+    assert "of split test" in capsys.readouterr().out
+
+
+def test_training_sees_no_photograph_of_the_fold_that_is_held_out(filled: Store, configuration: Configure) -> None:
+    settings = read_configuration(configuration(**FEW, fold=1)).train
+    config = RunConfig("0001-abcdef", ("grainy", "smooth", "striped"), settings)
+    index = config.index(filled)
+    folds = dict(zip(index.samples["photo"].to_pylist(), index.samples["fold"].to_pylist(), strict=True))
+    assert {folds[photo] for photo in choose_photos(index, "train", geometry_of(settings)).photos} == {0, 3}
+    seen = {folds[tile.photo] for tile in TileStream(filled, index, "train")}
+    assert seen == {0, 3}
+
+
+def test_a_fold_that_there_is_not_stops_before_any_work(filled: Store, configuration: Configure) -> None:
+    with pytest.raises(StageError, match=r"train\.fold: 4 is none of generation 0001-abcdef, which has 0 to 3"):
+        train(read_configuration(configuration(fold=4)), without_ray=True)
+    assert runs_of(filled) == []

@@ -58,6 +58,10 @@ def _held_out_photos(index: Index, settings: Training) -> tuple[str, tuple[str, 
         if chosen.photos:
             break
     notes = []
+    if settings.fold is not None:
+        notes.append(
+            f"Cross-validation: fold {settings.fold} of {index.folds} was held out; it is the test split here."
+        )
     if split != "test":
         notes.append(
             f"The test split has no photographs of use; these figures are of the {split} split"

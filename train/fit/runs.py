@@ -1,8 +1,9 @@
 """Runs: finds, begins and loads trainings, each a folder `runs/<run>/` of the store.
 
-A run's name is `<number>-<generation>-<digest>`. The digest covers the generation and the whole `train` section, so
-the same command finds the same run: it continues an unfinished one and leaves a finished one alone. `config.json`
-suffices to build the network again. Refuses a name that a run with another configuration has.
+A run's name is `<number>-<generation>-<digest>`, with `fold<k>-` before the digest where fold k is held out. The digest
+covers the generation and the whole `train` section, so the same command finds the same run: it continues an unfinished
+one and leaves a finished one alone. `config.json` suffices to build the network again. Refuses a name that a run with
+another configuration has.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
 from corpus.text import leading_number
+from shards.index import Index, read_index
 from train.model.checkpoints import load_weights
 from train.model.network import CameraNetwork, build_network
 
@@ -74,7 +76,15 @@ class RunConfig:
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
-        return {"generation": self.generation, "classes": list(self.classes), "train": self.train.model_dump()}
+        # left out where it is not set, so that runs begun before there was this key are found
+        without = {"fold"} if self.train.fold is None else set()
+        train = self.train.model_dump(exclude=without)
+        return {"generation": self.generation, "classes": list(self.classes), "train": train}
+
+    def index(self, store: Store) -> Index:
+        """Return the index of its shards, with the fold that it holds out as the test split where it has one."""
+        index = read_index(store, self.generation)
+        return index if self.train.fold is None else index.holding_out(self.train.fold)
 
 
 def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
@@ -84,7 +94,8 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     configuration.
     """
     if name is None:
-        names, ending = store.names(ROOT), f"{config.generation}-{config.digest}"
+        fold = "" if config.train.fold is None else f"fold{config.train.fold}-"
+        names, ending = store.names(ROOT), f"{config.generation}-{fold}{config.digest}"
         number = 1 + max(map(leading_number, names), default=0)
         name = next((each for each in names if each.endswith(f"-{ending}")), f"{number:04d}-{ending}")
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":

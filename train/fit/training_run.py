@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from corpus.sections import Training
-from shards.index import Index, read_index
+from shards.index import Index
 from train.data.batches import TrainingBatches
 from train.evaluation.held_out import evaluate_network, validation_accuracy
 from train.evaluation.page import evaluation_page
@@ -48,7 +48,7 @@ def carry_out(
     config = run.config()
     settings = config.train
     torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks))
-    index = read_index(run.store, config.generation)
+    index = config.index(run.store)
     torch.manual_seed(seed_of(settings.seed))
     network = build_network(settings, len(config.classes)).to(device)
     state = first_state(network, settings)

@@ -39,7 +39,9 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(start_site, make_crawler, spi
         ("folder", {}, "sources.folder.path: is empty"),
         ("folder", {"set": "sources.folder.path=nowhere"}, "nowhere is not a folder"),
         ("folder", {"set": "crawl.retries=1\ncrawl.typo=1"}, "crawl.typo: is not a known key"),
-        ("folder", {"depth": "3"}, "-a depth: is not an argument; there are config=FILE, set=a.b=c and part=i/n"),
+        ("flickr", {"depth": "3"}, "-a depth: is not an argument; there are config=FILE, set=a.b=c and part=i/n"),
+        ("folder", {"depth": "3"}, "there are config=FILE, set=a.b=c, gone=accept and part=i/n"),
+        ("folder", {"gone": "yes"}, "-a gone=yes: is not one of ask, accept"),
     ],
 )
 def test_a_spider_refuses_an_impossible_configuration_before_any_request(

@@ -1,5 +1,7 @@
 """Judgement of all photos together: copies, learning, splits and caps, the same for any division into parts."""
 
+import hashlib
+
 import pytest
 
 from corpus.records import CURATED
@@ -149,6 +151,61 @@ def test_a_photo_whose_owner_changed_keeps_its_group_and_with_it_its_side(corpus
     assert rows[tested]["owner_id"] == "a new name"
     assert (rows[tested]["group"], rows[tested]["split"]) == (first[tested]["group"], "test")
     assert rows["late"]["group"] not in {row["group"] for row in first.values()}
+
+
+def move(corpus, old, new, facts, **columns):
+    """Move a file as a crawl of a folder finds it: its photo is deleted, and its bytes are those of a new one."""
+    sha256 = columns.pop("sha256", None) or hashlib.sha256(f"bytes of flickr:{old} v".encode()).hexdigest()
+    corpus.record(old, state="deleted", sha256=sha256)
+    corpus.photo(new, facts, sha256=sha256, **columns)
+
+
+def test_a_photo_that_was_moved_keeps_its_side_and_is_no_copy(corpus, photo, digest):
+    for number in range(8):
+        corpus.photo(number, photo(scan_digest=digest(number, 32)), owner_id=f"owner{number}")
+    first = corpus.rows()
+    corpus.publish()
+    for number in range(8):
+        move(corpus, number, f"new{number}", photo(scan_digest=digest(number, 32)), owner_id="one for all")
+    rows = corpus.rows()
+    for number in range(8):
+        old, new = rows[str(number)], rows[f"new{number}"]
+        assert (old["reasons"], new["reasons"]) == (["deleted_at_source"], [])
+        assert [new[name] for name in ("group", "split", "fold")] == [
+            first[str(number)][name] for name in ("group", "split", "fold")
+        ]
+    corpus.publish()
+    assert [corpus.rows()[f"new{number}"]["group"] for number in range(8)] == [
+        first[str(number)]["group"] for number in range(8)
+    ]
+
+
+def test_a_label_that_was_corrected_by_moving_its_file_is_no_claim_of_two_cameras(corpus, photo, digest):
+    bare = photo(make=None, model=None, software=None, scan_digest=digest("scan", 32))
+    corpus.photo("wrong", bare, labelled_camera="iphone-6")
+    corpus.publish()
+    move(corpus, "wrong", "right", bare, labelled_camera="nexus-5x")
+    rows = corpus.rows()
+    assert (rows["wrong"]["reasons"], rows["right"]["reasons"], rows["right"]["camera"]) == (
+        ["deleted_at_source"], [], "nexus-5x",
+    )  # fmt: skip
+
+
+def test_a_refused_photo_that_is_gone_is_no_copy_either(corpus, photo, digest):
+    facts = photo(scan_digest=digest("scan", 32))
+    corpus.record("gone", state="deleted", facts=facts_row(facts), uploaded_at=LONG_BEFORE)
+    corpus.photo("there", facts)
+    assert [row["reasons"] for row in corpus.rows().values()] == [["deleted_at_source"], []]
+
+
+def test_a_moved_photo_counts_as_kept_before_among_its_copies(corpus, photo, digest):
+    seen = digest("seen")
+    corpus.photo("z", photo(), seen=seen, owner_id="ann")
+    corpus.publish()
+    move(corpus, "z", "zz", photo(), seen=seen, owner_id="eve")
+    corpus.photo("a", photo(), seen=seen, owner_id="bob", uploaded_at=LONG_BEFORE)
+    rows = corpus.rows()
+    assert (rows["a"]["reasons"], rows["zz"]["reasons"]) == (["duplicate"], [])
 
 
 def test_another_number_of_folds_deals_them_anew_and_leaves_the_splits(corpus, photo):

@@ -41,6 +41,27 @@ def test_a_name_of_ones_own_belongs_to_one_training(store: Store, config: Callab
         open_run(store, config(seed=1), "mine")
 
 
+def test_each_fold_has_a_run_of_its_own_that_is_named_after_it(store: Store, config: Callable[..., RunConfig]) -> None:
+    names = [open_run(store, config(fold=fold)).name for fold in (None, 0, 1)]
+    assert [name.rpartition("-")[0] for name in names] == [
+        "0001-0001-abc",
+        "0002-0001-abc-fold0",
+        "0003-0001-abc-fold1",
+    ]
+    assert open_run(store, config(fold=1)).name == names[2]
+    assert find_config(store, names[2]).train.fold == 1
+
+
+def find_config(store: Store, name: str) -> RunConfig:
+    store.mark_done(f"runs/{name}", {})
+    return find_run(store, name).config()
+
+
+def test_a_run_that_was_begun_before_there_were_folds_is_found(store: Store, config: Callable[..., RunConfig]) -> None:
+    assert "fold" not in config().as_json()["train"]
+    assert config().digest != config(fold=0).digest
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "latest", ".hidden"])
 def test_a_name_that_is_no_folder_name_is_refused(store: Store, config: Callable[..., RunConfig], name: str) -> None:
     with pytest.raises(StageError, match="is not a plain folder name"):

@@ -164,8 +164,8 @@ def print_genuine(originals: Sequence[Original], rows: Mapping[str, Row], shown:
     reasons = Counter(reason for path in refused for reason in rows[path]["reasons"])
     share = len(refused) / max(1, len(known))
     print(f"\ngenuine: {len(paths)} originals, {len(known)} of cameras in the catalogue")
-    print(f"  {len(moments)} are duplicates of genuine ones, {len(not_kept) - len(refused) - len(moments)} of copies that "
-          "cannot be told")  # fmt: skip
+    untold = len(not_kept) - len(refused) - len(moments)
+    print(f"  {len(moments)} are duplicates of genuine ones, {untold} of copies that cannot be told")
     print(f"  {len(refused)} are refused ({share:.1%}): "
           f"{', '.join(f'{reason} {number}' for reason, number in reasons.most_common())}")  # fmt: skip
     for path in refused[:FILES_SHOWN]:

@@ -13,6 +13,9 @@ genuine photograph by its camera has; `alone`, where it bears a mark that needs 
 traces are listed apart, with why they cannot be told. Exit code 1: there are certain false keeps, or more than 2 % of
 the genuine originals are refused. A `duplicate` of another genuine photograph (shots of one moment), or of a copy that
 cannot be told from it, is no refusal.
+
+Programs: `apt-get install libjpeg-turbo-progs imagemagick libimage-exiftool-perl`; what is missing is left out and
+said.
 """
 
 import argparse
@@ -124,13 +127,17 @@ def genuine_facts(originals: Iterable[Original], catalogue: Catalogue) -> dict[s
 
 
 def print_table(mode: str, made: Sequence[Made], rows: Mapping[str, Row], shown: Mapping[str, Told]) -> list[Made]:
-    """Print the confusion table of one corpus and what cannot be told; return the certain false keeps."""
+    """Print the confusion table of one corpus and what cannot be told; return the certain false keeps.
+
+    `both` counts the kept files whose original is kept as well: copies that were not found to be copies.
+    """
     print(f"\n{mode}: {len(made)} manipulated files")
-    print(f"{'manipulation':<38} {'n':>3} {'kept':>4} {'false':>5} {'untold':>6}  refused by (commonest)")
+    print(f"{'manipulation':<38} {'n':>3} {'kept':>4} {'false':>5} {'untold':>6} {'both':>4}  refused by (commonest)")
     by_name: dict[str, list[Made]] = defaultdict(list)
     for one in made:
         by_name[one.manipulation].append(one)
     false: list[Made] = []
+    both_in_all = 0
     untold: dict[tuple[str, str], int] = Counter()
     for name, files in by_name.items():
         kept = [one for one in files if rows[one.path]["kept"]]
@@ -139,11 +146,14 @@ def print_table(mode: str, made: Sequence[Made], rows: Mapping[str, Row], shown:
         for one in kept:
             if not shown[one.path].certain:
                 untold[name, shown[one.path].why_not] += 1
+        both = sum(one.original in rows and bool(rows[one.original]["kept"]) for one in kept)
+        both_in_all += both
         reasons = Counter(reason for one in files for reason in rows[one.path]["reasons"])
         commonest = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common(REASONS_SHOWN))
-        print(f"{name:<38} {len(files):>3} {len(kept):>4} {len(wrong):>5} {len(kept) - len(wrong):>6}  {commonest}")
+        counts = f"{len(files):>3} {len(kept):>4} {len(wrong):>5} {len(kept) - len(wrong):>6} {both:>4}"
+        print(f"{name:<38} {counts}  {commonest}")
     kept_in_all = sum(bool(rows[one.path]["kept"]) for one in made)
-    print(f"{'all':<38} {len(made):>3} {kept_in_all:>4} {len(false):>5} {kept_in_all - len(false):>6}")
+    print(f"{'all':<38} {len(made):>3} {kept_in_all:>4} {len(false):>5} {kept_in_all - len(false):>6} {both_in_all:>4}")
     for one in false[:FILES_SHOWN]:
         print(f"  CERTAIN FALSE KEEP  {one.path}: {', '.join(shown[one.path].certain)}")
     if len(false) > FILES_SHOWN:

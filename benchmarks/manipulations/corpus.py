@@ -105,10 +105,12 @@ def _spread(cameras: list[str]) -> list[str]:
 
 
 def _applied(number: int, data: bytes, donor: bytes) -> bytes | None:
+    """Return the manipulated file, None where a photograph cannot be treated so or comes out as it was."""
     try:
-        return MANIPULATIONS[number].apply(Subject(data, donor))
+        made = MANIPULATIONS[number].apply(Subject(data, donor))
     except NotApplicableError:
         return None
+    return made if made != data else None
 
 
 def _simulated(device: int, photos: int) -> list[Original]:

@@ -1,0 +1,1 @@
+"""Manipulations of photographs, for benchmarks."""

@@ -69,6 +69,12 @@ def odd(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
     return ODD[request.param]
 
 
+@pytest.fixture(scope="session")
+def oddities() -> dict[str, Callable[[bytes], bytes]]:
+    """Return all of them by name, as `odd` does one at a time."""
+    return ODD
+
+
 @pytest.fixture(scope="session", params=list(DAMAGED))
 def damage(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
     """Return what damages the scan of a baseline JPEG in one way."""

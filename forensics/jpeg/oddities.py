@@ -24,7 +24,7 @@ ZEROS = "zeros_between_segments"
 
 STRAY_BYTES_MAX = 4
 """Most arbitrary bytes before the end marker that are harmless. A changed byte inside a scan can make a decoder end
-early as well: of 720 damaged scans of originals, 57 had this as their only warning, by 6 bytes or more."""
+early as well: of 1,380 damaged scans of originals, 121 had this as their only warning, by 6 bytes or more."""
 STRAY_ZEROS_MAX = 65_536
 """Most zeros before the end marker that are harmless: padding to the end of a buffer. No coded data looks so."""
 

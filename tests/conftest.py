@@ -59,6 +59,7 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "bytes of the scan overwritten": lambda jpeg: _in_scan(jpeg, lambda rest: bytes(2000) + rest[2000:]),
     "many stray bytes before the end": lambda jpeg: _before_end(jpeg, b"\x5a\x3c" * 40),
     "scan cut, with an end": lambda jpeg: jpeg[: len(jpeg) * 3 // 4].rstrip(b"\xff") + b"\xff\xd9",
+    "the end lost and filled with zeros": lambda jpeg: jpeg[:-1502] + bytes(1500) + jpeg[-2:],
     "no code of the table": lambda jpeg: _in_scan(jpeg, lambda rest: b"\xff\0" * 8 + rest[16:]),
 }
 
@@ -67,6 +68,12 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
 def odd(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
     """Return what gives a baseline JPEG one of the oddities of some cameras, or several; its pixels stay the same."""
     return ODD[request.param]
+
+
+@pytest.fixture(scope="session")
+def oddities() -> dict[str, Callable[[bytes], bytes]]:
+    """Return all of them by name, as `odd` does one at a time."""
+    return ODD
 
 
 @pytest.fixture(scope="session", params=list(DAMAGED))

@@ -15,6 +15,7 @@ from forensics.jpeg.oddities import STRAY_BYTES, without_oddities, without_stray
 from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import header_segments
 
+_ATTEMPTS_MAX = 8
 _STRAY = re.compile(r"Corrupt JPEG data: ([0-9]{1,9}) extraneous bytes before marker 0xd9")
 
 
@@ -32,16 +33,22 @@ def decode_whole(data: bytes, colorspace: str, **options: Any) -> Decoded:
     `options`: those of `simplejpeg.decode_jpeg`. Bytes behind the end of the image do not matter.
     """
     jpeg, oddities = without_oddities(data)
-    try:
-        return Decoded(simplejpeg.decode_jpeg(jpeg, colorspace, strict=True, **options), jpeg, oddities)
-    except ValueError as error:
-        stray = _STRAY.fullmatch(str(error).strip())
-        if stray is None:
-            raise
-        end = find_end_of_image(jpeg, header_segments(jpeg, whole=True)[-1].end)
-        mended = None if end is None else without_stray_bytes(jpeg, end, int(stray[1]))
-        if mended is None:
-            raise
-    # without the stray bytes nothing hides another warning
-    picture = simplejpeg.decode_jpeg(mended, colorspace, strict=True, **options)
-    return Decoded(picture, mended, tuple(sorted((*oddities, STRAY_BYTES))))
+    taken = 0
+    # the decoder holds some bytes unseen in its bit buffer, and warns of them only when those after them are gone
+    for _ in range(_ATTEMPTS_MAX):
+        try:
+            picture = simplejpeg.decode_jpeg(jpeg, colorspace, strict=True, **options)
+        except ValueError as error:
+            stray = _STRAY.fullmatch(str(error).strip())
+            mended = None if stray is None else _without_stray_bytes(jpeg, int(stray[1]), taken)
+            if stray is None or mended is None:
+                raise
+            jpeg, taken = mended, taken + int(stray[1])
+        else:
+            return Decoded(picture, jpeg, tuple(sorted((*oddities, STRAY_BYTES))) if taken else oddities)
+    raise ValueError(f"{taken} and more stray bytes before the end of the image")
+
+
+def _without_stray_bytes(jpeg: bytes, count: int, taken: int) -> bytes | None:
+    end = find_end_of_image(jpeg, header_segments(jpeg, whole=True)[-1].end)
+    return None if end is None else without_stray_bytes(jpeg, end, count, taken)

@@ -122,6 +122,22 @@ def test_original_that_is_gone_or_changed_keeps_its_row_and_is_examined_once_men
     assert world.rows()["flickr:1"]["kept"]
 
 
+def test_photos_with_a_cameras_oddities_are_kept_and_packed(world, jpeg, oddities):
+    plain = [jpeg(800 + number, serial_number=f"ODD{number:04d}") for number, _ in enumerate(oddities)]
+    rows = [
+        world.record(name, change(data), owner_id=name)
+        for data, (name, change) in zip(plain, oddities.items(), strict=True)
+    ]
+    world.window("w1", [*rows, world.record("cut", oddities["sos_parameters"](jpeg(900)[:-400] + b"\xff\xd9"))])
+    result = world.curate_here()
+    assert result.returncode == 0, result.stderr
+    told = world.rows()
+    assert {photo.removeprefix("flickr:") for photo, row in told.items() if row["kept"]} == set(oddities)
+    assert told["flickr:cut"]["reasons"] == ["undecodable"]
+    receipt = world.store.read_json("receipts/curation.json")
+    assert (receipt["kept"], receipt["not_packed"]) == (len(oddities), 0)
+
+
 def test_nothing_kept_is_published_and_said_with_a_way_to_find_out_why(world, jpeg):
     world.window("w1", [world.record("1", jpeg(1, quality=50)), world.record("2", reasons=["no_original"])])
     result = world.curate_here()

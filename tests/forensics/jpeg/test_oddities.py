@@ -81,3 +81,12 @@ def test_only_a_few_arbitrary_bytes_before_the_end_or_zeros_are_harmless(jpeg):
     assert mended(bytes(999) + b"\x01") is None
     assert mended(bytes(70_000)) is None
     assert without_stray_bytes(plain, len(plain), len(plain)) is None
+
+
+@pytest.mark.parametrize("read_as_code", [0, 7, 8, 9, 400])
+def test_zeros_of_which_the_decoder_read_many_as_coded_data_are_no_padding(jpeg, read_as_code):
+    plain = jpeg()
+    assert plain[-3]
+    data = plain[:-2] + bytes(read_as_code + 50) + plain[-2:]
+    mended = without_stray_bytes(data, len(data), 50)
+    assert mended == (plain[:-2] + bytes(read_as_code) + plain[-2:] if read_as_code <= 8 else None)

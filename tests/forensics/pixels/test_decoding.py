@@ -58,6 +58,17 @@ def test_oddities_are_named_and_the_bytes_returned_are_without_them(sos_paramete
     assert decode_whole(plain, "RGB").jpeg is plain
 
 
+@pytest.mark.parametrize("options", KINDS)
+def test_any_number_of_zeros_before_the_end_is_harmless(options):
+    # how many of them the decoder holds in its bit buffer, and does not report, changes as they are taken out
+    plain = photograph(**options)
+    expected = simplejpeg.decode_jpeg(plain, "GRAY")
+    for number in (*range(40), 512, 4096):
+        decoded = decode_whole(plain[:-2] + bytes(number) + plain[-2:], "GRAY")
+        assert np.array_equal(decoded.picture, expected)
+        assert decoded.oddities == ("stray_bytes_before_eoi",) or number < 8
+
+
 @pytest.mark.parametrize("number", range(1, 9))
 def test_few_stray_bytes_are_harmless_whatever_they_are_and_many_are_not(number):
     plain = photograph()

@@ -19,7 +19,7 @@ from curation.generations import Before, Ledger, Past
 from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
-from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_row, software_signs
+from curation.judging.members import COLUMNS, MEMBERS, Standing, coarseness, member_row, software_signs, standing_of
 from curation.judging.splits import has_serial
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
@@ -102,7 +102,10 @@ def verdicts(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past
 
 
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return what copies are found by, see `copy_pairs.keys_of`; a deleted photo is found by its look alone."""
+    """Return what copies are found by, see `copy_pairs.keys_of`.
+
+    A deleted photo is found by its look alone, and one that was altered not by its look: it is no evidence.
+    """
     table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "reasons"])
     sha256, scans, hashes, shots, reasons = (table[name].to_pylist() for name in table.column_names[1:])
     is_there = ["deleted_at_source" not in of for of in reasons]
@@ -110,7 +113,8 @@ def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
         [digest if there else None for digest, there in zip(digests, is_there, strict=True)]
         for digests in (sha256, scans)
     )
-    return keys_of(table["id"].to_numpy(), stored, coded, hashes, shots)
+    seen = [None if standing_of(of) == Standing.ALTERED else hashed for hashed, of in zip(hashes, reasons, strict=True)]
+    return keys_of(table["id"].to_numpy(), stored, coded, seen, shots)
 
 
 def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:

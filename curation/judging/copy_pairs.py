@@ -46,13 +46,16 @@ def keys_of(
 ) -> pd.DataFrame:
     """Return the keys of photos, columns as in KEYS; a digest or hash (hex) or a shot that is None gives no key.
 
-    `shots`: a digest of what EXIF says of the shot; it gives no key without a hash.
+    `shots`: a digest of what EXIF says of the shot; it gives no key without a hash. `hashes` should be None for photos
+    that are neither kept nor evidence against others: their near copies need not be found.
     """
     frames = [_exact(ids, sha256, BYTES), _exact(ids, scans, SCAN)]
     there = np.array([text is not None for text in hashes], bool)
     hashed = np.frombuffer(bytes.fromhex("".join(text for text in hashes if text is not None)), np.uint8)
     turned = orientations(hashed.reshape(-1, 32))
-    words, ids = _smallest(turned.view(">u8").astype(np.uint64)), ids[there]
+    words, ids = turned.view(">u8").astype(np.uint64), ids[there]
+    # orientations whose first words are equal are those of a picture that is its own mirror image
+    words = words[words[..., 0].argmin(axis=0), np.arange(len(ids))]
     bands = turned.view(">u4").min(axis=0).astype(np.uint64)
     for band in range(BANDS):
         frames.append(_frame(bands[:, band] | np.uint64(band << 32), NEAR, ids, words))
@@ -132,17 +135,6 @@ def _turned(words: np.ndarray) -> np.ndarray:
     hashed = np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(-1, 32)
     turned: np.ndarray = orientations(hashed).view(">u8").astype(np.uint64)
     return turned
-
-
-def _smallest(turned: np.ndarray) -> np.ndarray:
-    """Return the smallest (n, 4) of all orientations of each hash, compared word by word."""
-    least: np.ndarray = turned[0]
-    for words in turned[1:]:
-        differs = words != least
-        first = differs.argmax(axis=1)[:, None]
-        is_less = np.take_along_axis(words, first, 1) < np.take_along_axis(least, first, 1)
-        least = np.where(is_less, words, least)
-    return least
 
 
 def _pairs(first: np.ndarray, second: np.ndarray, kind: int) -> pd.DataFrame:

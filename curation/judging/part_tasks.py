@@ -23,7 +23,7 @@ from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides, has_serial
 from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
-from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_row, software_signs
+from curation.judging.members import COLUMNS, MEMBERS, Standing, coarseness, member_row, software_signs, standing_of
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
 from curation.rules import has_native_tables
@@ -166,16 +166,17 @@ def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
 def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return what copies are found by, see `copy_pairs.keys_of`.
 
-    A photo that its site has deleted is found by its look alone. A file that was deleted from a folder is a copy of
-    nothing, and nothing is a copy of it: its bytes may lie elsewhere now.
+    A photo that its site has deleted is found by its look alone, and one that was altered not by its look: it is no
+    evidence. A file that was deleted from a folder is a copy of nothing, and nothing is a copy of it: its bytes may lie
+    elsewhere now.
     """
     table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"])
     sha256, scans, hashes, shots, sources, reasons = (table[name].to_pylist() for name in table.column_names[1:])
     is_there = ["deleted_at_source" not in of for of in reasons]
-    is_seen = [there or source != "folder" for there, source in zip(is_there, sources, strict=True)]
+    is_known = [there or source != "folder" for there, source in zip(is_there, sources, strict=True)]
+    is_seen = [known and standing_of(of) != Standing.ALTERED for known, of in zip(is_known, reasons, strict=True)]
     stored, coded = (_where(is_there, digests) for digests in (sha256, scans))
-    seen, shots = (_where(is_seen, values) for values in (hashes, shots))
-    return keys_of(table["id"].to_numpy(), stored, coded, seen, shots)
+    return keys_of(table["id"].to_numpy(), stored, coded, _where(is_seen, hashes), _where(is_known, shots))
 
 
 def _where(mask: list[bool], values: list[Any]) -> list[Any]:

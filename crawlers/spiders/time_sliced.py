@@ -86,7 +86,7 @@ class SlicedSpider(PhotoSpider):
         key = f"sources.{self.source}"
         if url_refusal(site.api_url, site.hosts) is not None:
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
-        self.period = period(site, key, context.started_at_s)
+        self.period = period(site, context.started_at_s)
         store, crawl = context.store, context.configuration.crawl
         refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)

@@ -86,7 +86,7 @@ def source_status(configuration: Configuration, source: str, now_s: float) -> So
     found: list[Coverage] = []
     if source in SLICED_SOURCES:
         section = getattr(configuration.sources, source)
-        whole = period(section, f"sources.{source}", now_s)
+        whole = period(section, now_s)
         asked = asked_queries(configuration, source)
         is_tree = source == "wikimedia" and section.depth > 0
         found = coverages(whole, asked, counts.query_cameras, counts.windows, has_subcategories=is_tree)

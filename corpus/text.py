@@ -62,9 +62,9 @@ def clipped(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-def one_line(text: str, characters: int, replacement: str = "?") -> str:
-    """Return a text clipped, with `replacement` for every character that is not printable, line breaks included."""
-    return "".join(each if each.isprintable() else replacement for each in clipped(text, characters))
+def one_line(text: str, characters: int) -> str:
+    """Return a text as `escaped` shows it, line breaks included, clipped to at most `characters`."""
+    return clipped(escaped(text[: characters + 1]), characters)
 
 
 def escaped(text: str | os.PathLike[str], keep: str = "") -> str:
@@ -77,6 +77,11 @@ def escaped(text: str | os.PathLike[str], keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(each if _is_seen(each) or each in keep else _escape(each) for each in text)
+
+
+def as_utf8(text: str) -> str:
+    r"""Return a text that can be written as UTF-8: bytes of a file's name that are not become `\xe9`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _is_seen(character: str) -> bool:

@@ -119,7 +119,7 @@ def _texts(given: argparse.Namespace) -> list[str]:
             with Path(given.list_file).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
                 lines = [line.rstrip("\r\n") for line in file]
         except OSError as error:
-            raise ConfigurationError(f"--file {given.list_file}: cannot be read: {error.strerror}") from error
+            raise ConfigurationError(f"--file {escaped(given.list_file)}: cannot be read: {error.strerror}") from error
         texts += [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return texts
 
@@ -162,14 +162,14 @@ def _report(store: Store, traces: dict[str, Traces], verb: str, problems: remova
     if published:
         print("\npublished before, and never changed:")
         for path, what in published.items():
-            print(f"  {path}: {what}")
+            print(escaped(f"  {path}: {what}"))
         print(
             "First run `python -m curation.run`: the new generation leaves these photos out, and keeps every other one "
             f"on its side.\nThen delete the paths above from {store.url}. Networks in runs/ that were trained on them "
             "have seen these photos."
         )
     for problem in dict.fromkeys(problems):  # a table is searched more than once
-        print(f"not looked through: {problem}")
+        print(escaped(f"not looked through: {problem}"))
 
 
 def _told(trace: Traces, verb: str) -> str:

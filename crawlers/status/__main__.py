@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calls_left = flickr_calls_left(configuration, now_s)
     if given.json:
         tree = {"flickr_calls_left": calls_left, "sources": {each.counts.source: as_tree(each) for each in statuses}}
-        sys.stdout.write(json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(tree, indent=1) + "\n")
     else:
         console = Console(
             markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH

@@ -58,6 +58,14 @@ def test_text_from_photographs_cannot_become_markup() -> None:
     assert html.count("&lt;script&gt;") >= len(places)
 
 
+def test_text_that_turns_or_hides_other_text_is_shown_as_escapes() -> None:
+    hidden = "a\u202e\u200b\x9b\u2028b"
+    shown = r"a\u202e\u200b\x9b\u2028b"
+    html = page(hidden, hidden, [table([hidden], [[hidden], [link(hidden, "https://a.example/")]]), paragraph(hidden)])
+    assert html.count(shown) == 7
+    assert "\u202e" not in html
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -47,8 +47,8 @@ def test_years_are_a_range_of_those_known():
 
 def test_what_is_not_printable_neither_breaks_a_line_nor_reaches_the_terminal():
     assert escaped("a\x1b[2J\nß") == r"a\x1b[2J\nß"
-    assert one_line("a\nb" + "c" * 10, 5) == "a?bc…"
-    assert one_line("a\nb", 5, " ") == "a b"
+    assert one_line("a\nb" + "c" * 10, 6) == r"a\nbc…"
+    assert one_line("abc", 3) == "abc"
     assert clipped("abc", 3) == "abc"
 
 

@@ -288,8 +288,8 @@ class Training(Section):
     """The network, its input and its schedule."""
 
     network: str = "convnext_tiny"
-    """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size, such as
-    ViT and Swin, are built for `crop_px`."""
+    """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size (ViT,
+    Swin) are built for `crop_px`."""
     pretrained: bool = False
     """Whether to start from timm's published weights, which are downloaded from the Hugging Face Hub."""
     front: Literal["rgb", "residual", "both"] = "both"

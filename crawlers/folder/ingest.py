@@ -23,6 +23,7 @@ from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.vetting.door import JPEG_START, Door, Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
+from forensics.jpeg.segments import describe_foreign
 
 FILES_AT_ONCE = 4  # files read side by side: enough to hide a disk's latency, few enough to hold in memory
 
@@ -85,7 +86,9 @@ class FileIngester:
     def _judge(self, listed: ListedPhoto, file: File) -> Row:
         listed = dataclasses.replace(listed, version=version_of(hashlib.sha256(file.data).hexdigest()))
         if not file.data.startswith(JPEG_START):
-            return refused(listed, Refused(("not_jpeg",)), len(file.data))
+            return refused(
+                listed, Refused(("not_jpeg",), error=f"not a JPEG: {describe_foreign(file.data)}"), len(file.data)
+            )
         try:
             verdict = self.door.decide(file.data, whole=True, labelled_camera=listed.labelled_camera)
         except ConfigurationError as error:  # a mistake in the catalogue, found only when such a photo is met

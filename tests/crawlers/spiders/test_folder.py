@@ -95,8 +95,8 @@ def test_every_file_has_its_row_and_genuine_photos_are_stored_byte_for_byte(craw
             assert row["owner_id"] == path.parent.relative_to(tree).as_posix()
             if not reasons[path.name]:
                 assert crawler.store.read(row["original"]) == path.read_bytes()
-    assert rows["note.txt"]["reasons"] == ["not_jpeg"]
-    assert rows["Acme One/empty.jpg"]["reasons"] == ["not_jpeg"]
+    for name, what in (("note.txt", "plain text"), ("Acme One/empty.jpg", "empty file")):
+        assert (rows[name]["reasons"], rows[name]["error"]) == (["not_jpeg"], f"not a JPEG: {what}")
     receipt = crawler.store.read_json("receipts/crawl-folder.json")
     assert receipt["found"] == len(rows)
     windows = crawler.store.done_names("crawl/folder")

@@ -113,16 +113,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str 
     title = f"<caption>{_shown(caption)}</caption>" if caption else ""
     parts = f"{title}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
     long = " long" if len(rows) > _LONG_TABLE_ROWS else ""
-    return f'<div class="scroll{long}"><table>{parts}</table></div>'
+    # in the order of the tab key, so that a table wider than its box can be scrolled without a mouse
+    return f'<div class="scroll{long}" tabindex="0"><table>{parts}</table></div>'
 
 
-def figure(svg: str, caption: str) -> str:
+def figure(svg: str, caption: str, *, fits: bool = False) -> str:
     """Return a figure with an SVG drawing; anything before `<svg` (an XML prologue) is dropped.
 
-    A drawing in `currentColor` takes the page's text colour, light or dark; any other is shown on white.
+    `fits`: it can still be read at the width of a phone, to which it is then reduced; any other one scrolls. A drawing
+    in `currentColor` takes the page's text colour, light or dark; any other is shown on white.
     """
     drawing = svg[svg.index("<svg") :]
-    ink = ' class="ink"' if "currentColor" in drawing else ""
+    classes = " ".join(["ink"] * ("currentColor" in drawing) + ["fits"] * fits)
+    ink = f' class="{classes}"' if classes else ""
     drawing = drawing.replace("<svg", f'<svg{ink} role="img" aria-label="{_shown(caption)}"', 1)
     return f'<figure>\n<div class="scroll">{drawing}</div>\n<figcaption>{_shown(caption)}</figcaption>\n</figure>'
 

@@ -1,8 +1,9 @@
 """Counts: count judged rows for every table and plot of a generation; pure.
 
 Rows are tallied part by part, so that a corpus larger than memory can be counted; `counts` turns the sum of the tallies
-into what people read. There are two counts a reason, since all rules are asked of all photos: how many photos it
-refuses, and how many are left after it when the rules are applied one after the other.
+into what people read. There are three counts a reason, since all rules are asked of all photos: how many photos it
+refuses, how many of these no other reason does, and how many are left after it when the rules are applied one after the
+other.
 """
 
 from collections import Counter, defaultdict
@@ -58,8 +59,9 @@ class Tally:
     """Counts of judged rows; those of two parts are added with `add`."""
 
     photos: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By (what, name): `source`, `kept of source`; `refused` by a reason, and `first` refused by it in the order of
-    the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise `megapixels`."""
+    """By (what, name): `source`, `kept of source`; `refused` by a reason, `alone` by no other, and `first` refused by
+    it in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise
+    `megapixels`."""
     bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The size of their files."""
     cameras: defaultdict[str, CameraTally] = field(default_factory=lambda: defaultdict(CameraTally))
@@ -185,6 +187,7 @@ def _count(found: Tally, row: VerdictRow) -> None:
         keys += [("kept of source", source), ("licence", row["licence"] or UNKNOWN)]
     else:
         keys += [("first", row["reasons"][0]), *(("refused", reason) for reason in row["reasons"])]
+        keys += [("alone", row["reasons"][0])] if len(row["reasons"]) == 1 else []
     if row["width_px"] and row["height_px"]:
         factor = UNKNOWN if row["quality_factor"] is None else str(row["quality_factor"])
         keys.append((f"quality of {outcome}", factor))
@@ -223,9 +226,11 @@ def _funnel(total: Tally, sums: Mapping[str, int]) -> list[dict[str, Any]]:
                 "reason": reason,
                 "meaning": REASONS.get(reason, "A reason of the crawl that today's program does not know."),
                 "refused": total.photos["refused", reason],
+                "alone": total.photos["alone", reason],
                 "first": total.photos["first", reason],
                 "remaining": remaining,
                 "refused_bytes": total.bytes["refused", reason],
+                "alone_bytes": total.bytes["alone", reason],
                 "first_bytes": total.bytes["first", reason],
                 "remaining_bytes": remaining_bytes,
             }

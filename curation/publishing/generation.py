@@ -32,7 +32,7 @@ from curation.publishing.dataset_card import dataset_card
 
 Row = dict[str, Any]
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when the files of a generation change their form: the same rows are then published again."""
 ROW_GROUP = 50_000
 """Rows in a row group of photos.parquet, independent of the parts that the corpus was judged in."""

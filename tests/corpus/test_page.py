@@ -119,6 +119,11 @@ def test_a_drawing_in_the_pages_ink_is_told_from_one_on_white() -> None:
     assert "ink" not in figure('<svg fill="#000"></svg>', "c")
 
 
+def test_a_drawing_that_fits_a_telephone_is_reduced_to_it_and_another_scrolls() -> None:
+    assert '<svg class="ink fits" ' in figure('<svg fill="currentColor"></svg>', "c", fits=True)
+    assert '<svg class="fits" ' in figure("<svg></svg>", "c", fits=True)
+
+
 def test_a_tile_without_a_picture_says_so_and_one_with_a_picture_describes_it() -> None:
     html = tiles([Tile(None, "photo 1"), Tile(jpeg_address(b"\xff\xd8"), "photo 2")], "no picture")
     assert '<span class="missing">no picture</span><span class="label">photo 1</span>' in html

@@ -6,6 +6,7 @@ Refuses (JpegError) bytes that are not a JPEG and headers that violate the stand
 
 from collections.abc import Iterator
 
+from forensics.errors import JpegError
 from forensics.jpeg.quality import estimate_quality_factor
 from forensics.jpeg.scans import find_end_of_image, scan_digest
 from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER, Segment, header_segments, segments_digest
@@ -16,7 +17,7 @@ from forensics.metadata.editors import editor_marks
 from forensics.metadata.exif import ExifFacts, read_exif
 from forensics.metadata.multi_picture import count_images
 from forensics.metadata.text import clean_bytes, distinct
-from forensics.metadata.thumbnail import read_thumbnail
+from forensics.metadata.thumbnail import read_thumbnail, thumbnail_picture
 from forensics.metadata.xmp import read_xmp
 from forensics.photo_facts import PhotoFacts
 
@@ -71,6 +72,15 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         colour_profile=profile_name(payloads("APP2:ICC")),
         mpf_images=next(map(count_images, payloads("APP2:MPF")), None),
     )  # fmt: skip
+
+
+def embedded_thumbnail(data: bytes) -> bytes | None:
+    """Return a photo's EXIF thumbnail as a JPEG without metadata, or None; `data`: the photo, at least its header."""
+    try:
+        segments = header_segments(data, whole=False)
+    except JpegError:
+        return None
+    return thumbnail_picture(*_first_exif(data, segments))
 
 
 def _first_exif(data: bytes, segments: list[Segment]) -> tuple[bytes, ExifFacts]:

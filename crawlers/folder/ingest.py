@@ -23,6 +23,7 @@ from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.vetting.door import JPEG_START, Door, Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
+from crawlers.windows.refused_pictures import RefusedPictures
 from forensics.jpeg.segments import describe_foreign
 
 FILES_AT_ONCE = 4  # files read side by side: enough to hide a disk's latency, few enough to hold in memory
@@ -54,6 +55,7 @@ class FileIngester:
     catalogue: Catalogue
     layout: str
     counts: Counter[str]
+    pictures: RefusedPictures | None = None
 
     def ingest(self, listed: ListedPhoto) -> Row:
         """Return the row of a file, and publish its original where it is let in."""
@@ -94,6 +96,8 @@ class FileIngester:
         except ConfigurationError as error:  # a mistake in the catalogue, found only when such a photo is met
             return failed(listed, str(error), is_transient=True)
         if isinstance(verdict, Refused):
+            if self.pictures is not None:
+                self.pictures.keep(listed, verdict, file.data)
             return refused(listed, verdict, len(file.data))
         original = original_path(listed.photo, str(listed.version))
         if not self.store.exists(original):

@@ -1,8 +1,8 @@
 """`python -m crawlers.forget PHOTO…`: take photographs down: out of the store, and never in again.
 
 Name each photo by its key (flickr:4711, wikimedia:123, folder:a/b.jpg) or by the address of its page. It is put on the
-takedown list for good. Then the store's originals of all its versions and its facts are removed, and its rows in the
-records keep only that it is forgotten. From then on no crawl fetches it and no curation uses it.
+takedown list for good. Then the store's originals of all its versions, its thumbnail and its facts are removed, and its
+rows in the records keep only that it is forgotten. From then on no crawl fetches it and no curation uses it.
 
 A photo that no record has is put on the list all the same. Files in a folder of your own (sources.folder.path) stay
 where they are. Published generations and shards never change: those that hold the photo are named, with what to do.
@@ -27,6 +27,7 @@ from corpus.text import count, escaped
 from crawlers.forget import removal
 from crawlers.forget.photo_names import PhotoName, parse_name, plain_page
 from crawlers.forget.published import still_published
+from crawlers.windows.refused_pictures import remove_pictures
 
 
 @dataclass
@@ -103,6 +104,7 @@ def forget(store: Store, traces: dict[str, Traces], problems: removal.Problems) 
     for photo, trace in traces.items():
         takedown(store, photo, trace.pages)
     rows = removal.strip_records(store, traces.keys(), problems)
+    remove_pictures(store, traces.keys())
     originals = removal.remove_originals(store, traces.keys())
     facts = removal.remove_facts(store, traces.keys(), problems)
     return {

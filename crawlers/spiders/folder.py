@@ -25,6 +25,7 @@ from crawlers.network.concurrency import in_thread
 from crawlers.spiders.base import PhotoSpider
 from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.window_run import WindowRunner
+from crawlers.windows.refused_pictures import RefusedPictures
 
 FILES_PER_WINDOW = 1000  # a window's records are written, and its files known, in one go
 
@@ -49,7 +50,8 @@ class FolderSpider(PhotoSpider):
         self.context, self.layout = context, section.layout
         self.pattern = section.pattern or LAYOUTS[section.layout].pattern
         catalogue = configuration.whole_catalogue
-        ingester = FileIngester(self.root, store, context.door, catalogue, self.layout, context.counts)
+        pictures = RefusedPictures(store, self.source)
+        ingester = FileIngester(self.root, store, context.door, catalogue, self.layout, context.counts, pictures)
         self.windows = WindowRunner(context, partial(in_thread, ingester.ingest), FILES_AT_ONCE)
 
     async def crawl(self) -> None:

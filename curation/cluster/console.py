@@ -43,8 +43,7 @@ def print_counts(console: Console, counts: Mapping[str, Any]) -> None:
     funnel = Table("reason", *map(_number, columns), box=None)
     funnel.add_row("(all photos)", "", "", "", f"{counts['photos']:,}")
     for step in counts["funnel"]:
-        numbers = (step[name] for name in ("refused", "alone", "first", "remaining"))
-        funnel.add_row(step["reason"], *(f"{number:,}" for number in numbers))
+        funnel.add_row(step["reason"], *(f"{step[name]:,}" for name in ("refused", "alone", "first", "remaining")))
     console.print(funnel)
     cameras = Table("camera", *(_number(column) for column in ("photos", "kept", "groups", *SPLITS)), box=None)
     for key, camera in counts["cameras"].items():

@@ -110,10 +110,14 @@ def tally(rows: Iterable[VerdictRow], paired: Collection[int] = ()) -> Tally:
         for reason in row["reasons"]:
             shown = found.samples[reason]
             if len(shown) < SAMPLES or (row["original"] and not shown[-1]["original"]):
-                sample = {name: dict(row)[name] for name in ("photo", "version", "original", "page_url")}
-                found.samples[reason] = _best_samples([*shown, sample | {"value": _value(row)}])
+                found.samples[reason] = _best_samples([*shown, sample_of(row)])
     found.digests.append(np.array(digests, np.uint64).reshape(-1, 3))
     return found
+
+
+def sample_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the report shows of an example: photo, version, original, page_url, and value, in a few words."""
+    return {name: row[name] for name in ("photo", "version", "original", "page_url")} | {"value": _value(row)}
 
 
 def counts(
@@ -262,7 +266,7 @@ def _year(taken_at: str | None) -> str:
     return year if year.isdigit() and year > "1990" else UNKNOWN
 
 
-def _value(row: VerdictRow) -> str:
+def _value(row: Mapping[str, Any]) -> str:
     """Return what a person is told of an example, in a few words."""
     size = f"{row['width_px']}x{row['height_px']}" if row["width_px"] else ""
     quality = "" if row["quality_factor"] is None else f"quality {row['quality_factor']}"

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from corpus.errors import ConfigurationError
-from corpus.validation import read_yaml, sentences
+from corpus.validation import matching, read_yaml, sentences
 
 BUILT_IN = Path(__file__).with_name("cameras.yaml")
 _REMEMBERED_MAX = 65536
@@ -27,22 +27,17 @@ _UNSPELLABLE = re.compile(r"[^A-Za-z0-9 \t._,/()-]")
 """Characters that a key leaves out although they carry meaning: the + of a Galaxy S8+, letters of other scripts."""
 
 
-def _matching(pattern: str, name: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"is not {name}")
-        return text
-
-    return AfterValidator(check)
+def _text(pattern: str, name: str) -> AfterValidator:
+    return AfterValidator(matching(pattern, name))
 
 
-_Size = Annotated[str, _matching(r"[1-9]\d{1,4}x[1-9]\d{1,4}", "a size like 4032x3024")]
-_Digest = Annotated[str, _matching(r"[0-9a-f]{16}", "a digest of 16 hex digits")]
+_Size = Annotated[str, _text(r"[1-9]\d{1,4}x[1-9]\d{1,4}", "a size like 4032x3024")]
+_Digest = Annotated[str, _text(r"[0-9a-f]{16}", "a digest of 16 hex digits")]
 _Family = Annotated[
-    str, _matching(r"\d{1,5}( \d{1,5}){63}( / \d{1,5}( \d{1,5}){63})*", "tables of 64 entries, ` / ` between")
+    str, _text(r"\d{1,5}( \d{1,5}){63}( / \d{1,5}( \d{1,5}){63})*", "tables of 64 entries, ` / ` between")
 ]
-_Form = Annotated[str, _matching(r"[!-~][ -~]{0,399}(SOS| [0-9a-f]{16})", "a form like `APP1:Exif DQT SOF0 DHT SOS`")]
-_Item = Annotated[str, _matching(r"Q[1-9][0-9]{0,11}", "an item of Wikidata like Q42")]
+_Form = Annotated[str, _text(r"[!-~][ -~]{0,399}(SOS| [0-9a-f]{16})", "a form like `APP1:Exif DQT SOF0 DHT SOS`")]
+_Item = Annotated[str, _text(r"Q[1-9][0-9]{0,11}", "an item of Wikidata like Q42")]
 
 
 class Camera(BaseModel):

@@ -1,11 +1,21 @@
 """Command line: what all commands share: `--config`, `--set`, and errors as sentences instead of tracebacks."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
+from corpus.text import escaped
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse's parser, whose errors quote arguments, and so names of files, without what steers a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(escaped(message))
 
 
 def command_parser(program: str, description: str, *, overridable: bool = True) -> argparse.ArgumentParser:
@@ -15,9 +25,7 @@ def command_parser(program: str, description: str, *, overridable: bool = True) 
     """
     called = sys.argv[0] if sys.argv[0].startswith("shutterprint ") else program
     as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        called, description=description.replace(program, called), formatter_class=as_written
-    )
+    parser = _Parser(called, description=description.replace(program, called), formatter_class=as_written)
     config = f"the configuration (default: ${CONFIGURATION_VARIABLE}, else pipelines.yaml here)"
     parser.add_argument("--config", metavar="FILE", help=config)
     parser.set_defaults(overrides=[])
@@ -33,11 +41,17 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
 
 
 def exit_with(main: Callable[[], int]) -> None:
-    """Run a command and exit with its code; with 2 and a sentence for a user's mistake, with 130 if interrupted."""
+    """Run a command and exit with its code; with 2 and a sentence for a user's mistake, with 130 if interrupted.
+
+    What the terminal's or the file's encoding lacks is written as an escape: one odd name must not lose an output.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except ShutterprintError as error:
-        print(error, file=sys.stderr)
+        print(escaped(str(error), keep="\n"), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
@@ -29,7 +28,9 @@ from corpus.sections import (
     Support,
     Training,
 )
-from corpus.storage import Store, open_store
+from corpus.storage import Store, open_store, storage_fault
+from corpus.strict_yaml import YamlError, parse_yaml
+from corpus.text import escaped
 from corpus.validation import read_yaml, sentences
 
 CONFIGURATION_VARIABLE = "SHUTTERPRINT_CONFIG"
@@ -40,8 +41,8 @@ class Configuration(Section):
     """The whole of `pipelines.yaml`."""
 
     storage: str
-    """Folder or `s3://bucket/prefix` below which every stage reads and writes. A relative folder starts at the
-    configuration file's folder."""
+    """Folder, as a path or as `file:///path`, or `s3://bucket/prefix`, below which every stage reads and writes. A
+    relative folder starts at the configuration file's folder."""
     catalogue: str = "built-in"
     """Camera catalogue: `built-in` (corpus/cameras.yaml), or the path of a YAML file. A relative path starts at the
     configuration file's folder."""
@@ -72,12 +73,21 @@ class Configuration(Section):
     file: Path = Field(exclude=True)
     """The file it was read from; not a key."""
 
+    @field_validator("storage")
+    @classmethod
+    def _is_storage(cls, value: str) -> str:
+        if fault := storage_fault(value):
+            raise ValueError(fault)
+        return value
+
     @field_validator("cameras", mode="before")
     @classmethod
     def _one_form(cls, value: Any) -> Any:
         # pydantic alone would report a fault for each of the three forms
         if isinstance(value, Mapping):
             return Support.model_validate(value)
+        if value in ([], ()):
+            raise ValueError("is not allowed to be empty; write `all` for every camera of the catalogue")
         if (
             isinstance(value, Support)
             or value == "all"
@@ -113,7 +123,7 @@ def read_configuration(file: str | Path | None = None, overrides: Sequence[str] 
     path = Path(file or os.environ.get(CONFIGURATION_VARIABLE) or DEFAULT_FILE).resolve()
     tree = read_yaml(path, f"no such file; name the configuration with --config or {CONFIGURATION_VARIABLE}")
     if not isinstance(tree, dict):
-        raise ConfigurationError(f"{path}: is not a mapping of sections")
+        raise ConfigurationError(f"{escaped(path)}: is not a mapping of sections")
     for override in overrides:
         tree = override_key(tree, override)
     try:
@@ -133,8 +143,8 @@ def override_key(tree: Mapping[str, Any], override: str) -> dict[str, Any]:
     if not separator or not all(keys):
         raise ConfigurationError(f"--set {override}: is not of the form section.key=value")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = parse_yaml(text)
+    except YamlError as error:
         raise ConfigurationError(f"--set {override}: the value is not YAML: {error}") from error
     return _with_value(tree, keys, value, override)
 

@@ -1,7 +1,8 @@
 """Pages: builds self-contained HTML pages from headings, tables, figures and text.
 
-All text is escaped here, and links other than http(s) become text. Only `figure` accepts markup, which must be SVG of
-our own, and only `tiles` accepts picture bytes, which must be JPEG.
+All text is escaped here, also what turns or hides text (`corpus.text.escaped`), and links other than http(s) become
+text. Only `figure` accepts markup, which must be SVG of our own, and only `tiles` accepts picture bytes, which must be
+JPEG.
 """
 
 import base64
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from corpus.text import slug
+from corpus.text import escaped, slug
 
 _URL_MAX_CHARACTERS = 4096
 _LONG_TABLE_ROWS = 30
@@ -41,8 +42,8 @@ def page(title: str, lead: str, sections: Sequence[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n<main>\n"
-        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n'
+        f"<title>{_shown(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1>{_shown(title)}</h1>\n<p class="lead">{_shown(lead)}</p>\n'
         + "\n".join(sections)
         + "\n</main>\n</body>\n</html>\n"
     )
@@ -55,35 +56,35 @@ def _style() -> str:
 
 def section(heading: str, *parts: str) -> str:
     """Return a section with a heading, which `contents` links to."""
-    return f'<section id="{slug(heading)}">\n<h2>{escape(heading)}</h2>\n' + "\n".join(parts) + "\n</section>"
+    return f'<section id="{slug(heading)}">\n<h2>{_shown(heading)}</h2>\n' + "\n".join(parts) + "\n</section>"
 
 
 def contents(headings: Sequence[str]) -> str:
     """Return links to the sections with these headings."""
-    links = "\n".join(f'<a href="#{slug(heading)}">{escape(heading)}</a>' for heading in headings)
+    links = "\n".join(f'<a href="#{slug(heading)}">{_shown(heading)}</a>' for heading in headings)
     return f'<nav aria-label="Contents">\n{links}\n</nav>'
 
 
 def subheading(text: str) -> str:
     """Return a heading within a section."""
-    return f"<h3>{escape(text)}</h3>"
+    return f"<h3>{_shown(text)}</h3>"
 
 
 def paragraph(text: str) -> str:
     """Return a paragraph of plain text."""
-    return f"<p>{escape(text)}</p>"
+    return f"<p>{_shown(text)}</p>"
 
 
 def totals(values: Sequence[tuple[str, str]]) -> str:
     """Return large figures from pairs of a value and what it counts."""
-    items = "\n".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in values)
+    items = "\n".join(f"<div><dd>{_shown(value)}</dd><dt>{_shown(name)}</dt></div>" for value, name in values)
     return f'<dl class="totals">\n{items}\n</dl>'
 
 
 def details(summary: str, *parts: str, is_open: bool = False) -> str:
     """Return parts that a click on the summary shows or hides."""
     attribute = " open" if is_open else ""
-    return f"<details{attribute}>\n<summary>{escape(summary)}</summary>\n" + "\n".join(parts) + "\n</details>"
+    return f"<details{attribute}>\n<summary>{_shown(summary)}</summary>\n" + "\n".join(parts) + "\n</details>"
 
 
 def box(*parts: str) -> str:
@@ -95,7 +96,7 @@ def link(text: str, url: str | None) -> str:
     """Return a link without a referrer; plain text where `url` is not an http(s) address."""
     if not _is_web_address(url):
         return text
-    return Markup(f'<a href="{escape(url or "")}" rel="noopener noreferrer nofollow">{escape(text or url or "")}</a>')
+    return Markup(f'<a href="{_shown(url or "")}" rel="noopener noreferrer nofollow">{_shown(text or url or "")}</a>')
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
@@ -109,21 +110,24 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str 
         "<tr>" + "".join(_cell("td", cell, number) for cell, number in zip(row, numeric, strict=True)) + "</tr>"
         for row in rows
     )
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f"<caption>{_shown(caption)}</caption>" if caption else ""
     parts = f"{title}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
     long = " long" if len(rows) > _LONG_TABLE_ROWS else ""
-    return f'<div class="scroll{long}"><table>{parts}</table></div>'
+    # in the order of the tab key, so that a table wider than its box can be scrolled without a mouse
+    return f'<div class="scroll{long}" tabindex="0"><table>{parts}</table></div>'
 
 
-def figure(svg: str, caption: str) -> str:
+def figure(svg: str, caption: str, *, fits: bool = False) -> str:
     """Return a figure with an SVG drawing; anything before `<svg` (an XML prologue) is dropped.
 
-    A drawing in `currentColor` takes the page's text colour, light or dark; any other is shown on white.
+    `fits`: it can still be read at the width of a phone, to which it is then reduced; any other one scrolls. A drawing
+    in `currentColor` takes the page's text colour, light or dark; any other is shown on white.
     """
     drawing = svg[svg.index("<svg") :]
-    ink = ' class="ink"' if "currentColor" in drawing else ""
-    drawing = drawing.replace("<svg", f'<svg{ink} role="img" aria-label="{escape(caption)}"', 1)
-    return f'<figure>\n<div class="scroll">{drawing}</div>\n<figcaption>{escape(caption)}</figcaption>\n</figure>'
+    classes = " ".join(["ink"] * ("currentColor" in drawing) + ["fits"] * fits)
+    ink = f' class="{classes}"' if classes else ""
+    drawing = drawing.replace("<svg", f'<svg{ink} role="img" aria-label="{_shown(caption)}"', 1)
+    return f'<figure>\n<div class="scroll">{drawing}</div>\n<figcaption>{_shown(caption)}</figcaption>\n</figure>'
 
 
 def tiles(pictures: Sequence[Tile], missing: str) -> str:
@@ -136,13 +140,17 @@ def jpeg_address(data: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 
+def _shown(text: str) -> str:
+    return escape(escaped(text, keep="\n"))
+
+
 def _tile(tile: Tile, missing: str) -> str:
     if tile.picture is not None and re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/=]*", tile.picture):
-        picture = f'<img src="{tile.picture}" alt="{escape(tile.caption)}">'
+        picture = f'<img src="{tile.picture}" alt="{_shown(tile.caption)}">'
     else:
-        picture = f'<span class="missing">{escape(missing)}</span>'
+        picture = f'<span class="missing">{_shown(missing)}</span>'
     label = link(tile.caption, tile.url)
-    return f'<li>{picture}<span class="label">{label if isinstance(label, Markup) else escape(label)}</span></li>'
+    return f'<li>{picture}<span class="label">{label if isinstance(label, Markup) else _shown(label)}</span></li>'
 
 
 def _is_web_address(url: str | None) -> bool:
@@ -157,7 +165,7 @@ def _is_web_address(url: str | None) -> bool:
 
 def _cell(tag: str, content: object, number: bool) -> str:
     attribute = ' class="number"' if number else ""
-    return f"<{tag}{attribute}>{content if isinstance(content, Markup) else escape(str(content))}</{tag}>"
+    return f"<{tag}{attribute}>{content if isinstance(content, Markup) else _shown(str(content))}</{tag}>"
 
 
 def _is_number(cell: object) -> bool:

@@ -15,6 +15,10 @@ import pyarrow as pa
 SPLITS = ("train", "validation", "test")
 """The sides of the data set, in the order in which they are shown and packed."""
 
+REFUSED_PICTURES = "refused-pictures"
+"""Folder of the EXIF thumbnails of a few refused photos, for the report: `<source>/<reason>/<name>`, JSON with `photo`,
+`version` and `jpeg` (base64)."""
+
 Key = Annotated[str, pa.string()]
 Text = Annotated[str | None, pa.string()]
 Texts = Annotated[list[str] | None, pa.list_(pa.string())]
@@ -218,6 +222,11 @@ def full_row(kind: type[AnyRow], row: Mapping[str, Any]) -> AnyRow:
 def version_of(identity: str) -> str:
     """Return the version of an upload: 10 hex digits of what tells it from a later one (site's SHA-1, or its URL)."""
     return hashlib.sha256(identity.encode()).hexdigest()[:10]
+
+
+def refused_picture_name(photo: str) -> str:
+    """Return the name of the file below REFUSED_PICTURES that holds the thumbnail of a refused photo."""
+    return f"{hashlib.sha256(photo.encode()).hexdigest()[:16]}.json"
 
 
 def original_path(photo: str, version: str) -> str:

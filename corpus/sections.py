@@ -4,13 +4,14 @@ The docstring below a key is its description in docs/reference/configuration.md.
 which is that of the shipped file.
 """
 
-from datetime import date
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from corpus.validation import check_pattern
+from corpus.text import parsed_time
+from corpus.validation import check_pattern, crontab_schedule, folder_path, matching
 
 WIKIMEDIA_LIMITS = (3, 2, 25.0)
 """Concurrent API requests, concurrent downloads and Mbit/s that Wikimedia grants robots."""
@@ -19,9 +20,20 @@ WIKIMEDIA_LIMITS = (3, 2, 25.0)
 class Section(BaseModel):
     """A frozen part of the configuration that refuses unknown keys; a field's docstring is its description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and {int, float} & {kind, *get_args(kind)}:  # Python takes true for 1
+            raise ValueError("is not a number")
+        if isinstance(value, str) and re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
+            raise ValueError("is not free of control characters; write plain text on one line")
+        return value
 
 
+_WEB_ADDRESS = r"https?://[^\s/]+(/\S*)?"
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -45,6 +57,8 @@ class Crawl(Section):
     """Folder in which the crawls on this machine share their limits: request slots, pauses of a host, calls an hour.
     If empty, `shutterprint/limits` below $XDG_STATE_HOME, or else below ~/.local/state."""
 
+    _check_folder = field_validator("limits_folder")(folder_path)
+
 
 class Site(Section):
     """Keys of every photo site that has an API."""
@@ -66,14 +80,24 @@ class Site(Section):
     """Latest upload time that is crawled, an ISO 8601 date or time in UTC; null: the start of the crawl."""
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 7
     """Days up to now that every crawl lists again, because photographs are published, described or categorised late."""
-    revisit_days: Annotated[int, Field(ge=0)] = 90
+    revisit_days: Annotated[int, Field(ge=0, le=36_500)] = 90
     """Days after which a window is listed again, for what was changed or deleted at the site; 0: never."""
 
-    @field_validator("since", "until", mode="before")
+    _check_api_url = field_validator("api_url")(matching(_WEB_ADDRESS, "an address like https://api.example.org/"))
+
+    @field_validator("since")
     @classmethod
-    def _iso_text(cls, value: Any) -> Any:
-        # YAML reads an unquoted 2010-01-31 as a date
-        return value.isoformat() if isinstance(value, date) else value
+    def _is_time(cls, value: str) -> str:
+        parsed_time(value)
+        return value
+
+    @field_validator("until")
+    @classmethod
+    def _is_later(cls, value: str | None, info: ValidationInfo) -> str | None:
+        since = info.data.get("since")  # missing where it is wrong itself
+        if value is not None and (end_s := parsed_time(value)) and since and end_s <= parsed_time(since):
+            raise ValueError(f"is not later than since, {since}")
+        return value
 
 
 class Flickr(Site):
@@ -86,7 +110,24 @@ class Flickr(Site):
     public is refused unless that address is listed as well."""
     since: str = "2010-01-01"
     """Earliest upload time that is crawled, an ISO 8601 date or time in UTC."""
-    licences: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16")
+    licences: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "16",
+    )
     """Flickr's ids of the licences that are crawled: all but 0, all rights reserved."""
 
 
@@ -135,6 +176,7 @@ class Folder(Section):
     """The collection's root folder; a relative path starts at the configuration file's folder."""
     pattern: str | None = None
     """Glob pattern of the files below `path`; null: that of the layout."""
+
     layout: Literal["exif", "folders", "challenge", "vision", "fodb", "dresden"] = "exif"
     """How the collection is laid out. With `exif`, EXIF names each file's camera; with `folders`, its folder does, by
     the catalogue's key or name; the others are published collections as their authors lay them out."""
@@ -155,6 +197,15 @@ class Folder(Section):
             check_pattern(value, "owner")
         elif value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 50):
             raise ValueError("is not null, a level from 1 to 50, or a pattern with a group (?P<owner>…)")
+        return value
+
+    _check_path = field_validator("path")(folder_path)
+
+    @field_validator("pattern")
+    @classmethod
+    def _lies_below(cls, value: str | None) -> str | None:
+        if value is not None and not set(value.split("/")).isdisjoint({"", ".", ".."}):
+            raise ValueError("is not a pattern of paths below sources.folder.path, such as **/*.jpg")
         return value
 
 
@@ -264,7 +315,8 @@ class Training(Section):
     """The network, its input and its schedule."""
 
     network: str = "convnext_tiny"
-    """Name of a timm model, or `shutter_small`, a small residual network for CPUs."""
+    """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size (ViT,
+    Swin) are built for `crop_px`."""
     pretrained: bool = False
     """Whether to start from timm's published weights, which are downloaded from the Hugging Face Hub."""
     front: Literal["rgb", "residual", "both"] = "both"
@@ -328,11 +380,16 @@ class Clusters(Section):
     ray_dashboard: str = "http://127.0.0.1:8265"
     """Address of the Ray dashboard that `ray job submit` talks to."""
 
+    _check_scheduler = field_validator("dask_scheduler")(
+        matching(r"([a-z]+://)?[^\s/]+:\d+/?", "an address like tcp://10.0.0.5:8786")
+    )
+    _check_dashboard = field_validator("ray_dashboard")(matching(_WEB_ADDRESS, "an address like http://127.0.0.1:8265"))
+
 
 class Pipeline(Section):
     """A named chain of stages."""
 
-    schedule: Annotated[str | None, Field(pattern=r"^(\S+ ){4}\S+$")] = None
+    schedule: str | None = None
     """The five fields of a crontab line, in the time zone of cron; null: the pipeline is only run by hand."""
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
     """Commands as a person would type them, in order; `{config}` is the configuration file's path."""
@@ -340,13 +397,15 @@ class Pipeline(Section):
     """How often the stages up to curation run at most: again where curation has learned that photographs are wanted
     which the crawl has refused."""
 
+    _check_schedule = field_validator("schedule")(crontab_schedule)
+
 
 class Demo(Section):
     """The simulated world of `make demo`, and the keys it changes in a copy of this configuration."""
 
     photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
     """Genuine photographs of each of the twenty simulated devices; a third as many spoilt ones are added."""
-    seed: int = 2018
+    seed: Annotated[int, Field(ge=0)] = 2018
     """Seed of everything that is simulated."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Sections and keys as in this file; they are checked when the demo's copy is read."""

@@ -8,6 +8,7 @@ once it has its marker, `_done.json`. Several processes may share a store, so li
 import json
 import os
 import posixpath
+import re
 import secrets
 import shutil
 import time
@@ -21,8 +22,12 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.errors import StorageError
+from corpus.errors import ConfigurationError, StorageError
+from corpus.text import escaped
 
+_SUPPORTED = ("file://", "s3://")
+_SCHEMES = ("s3", "memory")
+"""Schemes of object stores; `memory` is one process's own, for tests."""
 MARKER = "_done.json"
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -40,6 +45,8 @@ class Store:
     def filesystem(self) -> Any:
         """The fsspec file system of the root (fsspec keeps one instance per process)."""
         # no cached listings: another process may have added or removed files since
+        if self.is_local:  # fsspec would take `::` in a folder's path for a chain of file systems
+            return fsspec.filesystem("file", use_listings_cache=False)
         return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
 
     @property
@@ -52,7 +59,7 @@ class Store:
         normal = posixpath.normpath(relative)
         if normal.startswith(("/", "..")) or "\0" in relative:
             raise StorageError(f"{relative!r} is not a path inside {self.url}")
-        root = str(fsspec.core.url_to_fs(self.url)[1]).rstrip("/")
+        root = (self.url if self.is_local else str(fsspec.core.url_to_fs(self.url)[1])).rstrip("/")
         return root if normal == "." else f"{root}/{normal}"
 
     def exists(self, relative: str) -> bool:
@@ -232,11 +239,37 @@ class Store:
         return [name for name in self.names(relative) if self.exists(f"{relative}/{name}/{MARKER}")]
 
 
+def storage_fault(url: str) -> str | None:
+    """Return what is wrong with the address of a storage, as the end of a sentence; None where nothing is."""
+    scheme, separator, rest = url.partition("://")
+    if not url.strip() or "\0" in url:
+        return "is not a folder; give a path or s3://bucket/prefix"
+    if not separator:
+        beginning = re.match(r"[a-z][a-z0-9+]+:/", url)  # also what `//` becomes when a path is normalised
+        return f"is not a folder's path; did you mean {beginning[0]}/…?" if beginning else None
+    if "::" in url and (scheme != "file" or "://" in rest):
+        return "is not one address; chains of file systems (`::`) are not supported"
+    if scheme == "file":
+        return None if rest.startswith("/") else "is not a folder on this machine; write file:///path or the path alone"
+    if scheme not in _SCHEMES:
+        return f"is not a storage that is supported: {scheme}:// is none of a folder, {', '.join(_SUPPORTED)}"
+    return None if rest.strip("/") else f"is not whole; write {scheme}://bucket/prefix"
+
+
 def open_store(url: str, base: Path | None = None) -> Store:
-    """Return the store at `url`; a relative folder starts at `base` (default: the working directory)."""
-    if "://" in url:
+    """Return the store at `url`; a relative folder starts at `base` (default: the working directory).
+
+    `file:///path` is the folder `/path`. Raises ConfigurationError for other addresses than of a folder or of S3.
+    """
+    if fault := storage_fault(url):
+        raise ConfigurationError(f"storage: {escaped(url)} {fault}")
+    if "://" in url and not url.startswith("file://"):
         return Store(url.rstrip("/"))
-    return Store(str((base or Path.cwd()).joinpath(Path(url).expanduser()).resolve()))
+    try:
+        folder = Path(url.removeprefix("file://")).expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(f"storage: {escaped(url)}: {error}") from error
+    return Store(str((base or Path.cwd()).joinpath(folder).resolve()))
 
 
 @contextmanager

@@ -7,7 +7,9 @@ escaped("a\x1b[2J")           r"a\x1b[2J"
 slug("Taken with NEX-7")     "taken-with-nex-7"
 """
 
+import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,6 +18,7 @@ from typing import TypeVar
 T = TypeVar("T", str, tuple[str, str])
 
 SLUG_MAX_CHARACTERS = 60
+_YEARS = (1970, 2199)
 SIZE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 """Decimal units of size: bytes and name, the largest first."""
 
@@ -59,14 +62,36 @@ def clipped(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-def one_line(text: str, characters: int, replacement: str = "?") -> str:
-    """Return a text clipped, with `replacement` for every character that is not printable, line breaks included."""
-    return "".join(each if each.isprintable() else replacement for each in clipped(text, characters))
+def one_line(text: str, characters: int) -> str:
+    """Return a text as `escaped` shows it, line breaks included, clipped to at most `characters`."""
+    return clipped(escaped(text[: characters + 1]), characters)
 
 
-def escaped(text: str) -> str:
-    """Return a text with unprintable characters as escapes, so that a file's name cannot control the terminal."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+def escaped(text: str | os.PathLike[str], keep: str = "") -> str:
+    r"""Return a name, a path or a title as it may be shown anywhere, with escapes for what is not seen.
+
+    These are control characters (U+0080 to U+009F too), marks of direction and of no width, separators of lines and
+    paragraphs, and bytes of a file's name that are not UTF-8 (`\xe9`). `keep`: characters that are left as they are.
+    """
+    text = os.fspath(text)
+    if text.isprintable():
+        return text
+    return "".join(each if _is_seen(each) or each in keep else _escape(each) for each in text)
+
+
+def as_utf8(text: str) -> str:
+    r"""Return a text that can be written as UTF-8: bytes of a file's name that are not become `\xe9`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"  # blanks of any script
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python keeps a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def slug(text: str) -> str:
@@ -77,6 +102,20 @@ def slug(text: str) -> str:
 def unique_slug(text: str) -> str:
     """Return a slug with 8 hex digits of the text's SHA-256, so that no other text has the same."""
     return f"{slug(text)}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+def parsed_time(text: str) -> int:
+    """Return an ISO 8601 date or time, UTC unless it says otherwise, as seconds since 1970.
+
+    Raises ValueError for any other text, and for times before 1970 or after 2199, of which no site has an upload.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("is not an ISO date or time such as 2010-01-31") from error
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise ValueError("is not within the years {} to {}".format(*_YEARS))
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
 
 
 def iso_time(time_s: float) -> str:

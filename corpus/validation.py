@@ -1,22 +1,32 @@
-"""Validation: reads YAML files, checks patterns, and turns pydantic's errors into sentences a person can act on.
+"""Validation: reads YAML files, checks texts, and turns pydantic's errors into sentences a person can act on.
 
 `pipelines.yaml: rules.quality_factor_min: 950 is not within 1..100`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from corpus.errors import ConfigurationError
-from corpus.text import clipped
+from corpus.strict_yaml import YamlError, parse_yaml
+from corpus.text import clipped, escaped
+
+AnyText = TypeVar("AnyText", str, str | None)
 
 _SHOWN_CHARACTERS = 60
+_CRON_FIELDS = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    ("day of the week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+"""Name, least and greatest number of each field of a crontab line, and the words for its numbers from the least on."""
 
 PATTERN_CHARACTERS_MAX = 200
 CHOICES_MAX = 4
@@ -26,11 +36,60 @@ CHOICES_MAX = 4
 def read_yaml(path: Path, if_missing: str) -> Any:
     """Return what a YAML file holds; raises ConfigurationError, which says `if_missing` where there is no file."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigurationError(f"{path}: {if_missing}") from error
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read as YAML: {error}") from error
+        raise ConfigurationError(f"{escaped(path)}: {if_missing}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{escaped(path)}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{escaped(path)}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except YamlError as error:
+        raise ConfigurationError(f"{escaped(path)}: cannot be read as YAML: {error}") from error
+
+
+def matching(pattern: str, name: str) -> Callable[[AnyText], AnyText]:
+    """Return a check that raises ValueError, `is not <name>`, for a text that does not match as a whole."""
+
+    def check(text: AnyText) -> AnyText:
+        if text is not None and not re.fullmatch(pattern, text):
+            raise ValueError(f"is not {name}")
+        return text
+
+    return check
+
+
+def folder_path(text: str) -> str:
+    """Return a folder's path as it is; raises ValueError for `~name` of nobody."""
+    try:
+        Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("is not a path: there is no such home folder") from error
+    return text
+
+
+def crontab_schedule(text: str | None) -> str | None:
+    """Return the five fields of a crontab line; raises ValueError for what cron would not take.
+
+    A field is `*`, numbers, spans such as `1-5`, steps such as `*/2`, several of these joined by commas, or the first
+    three letters of a month or a day.
+    """
+    fields = [] if text is None else text.split(" ")
+    if text is not None and len(fields) != len(_CRON_FIELDS):
+        raise ValueError("is not five fields of a crontab line such as 17 2 * * *")
+    for field, (name, least, greatest, words) in zip(fields, _CRON_FIELDS, strict=text is not None):
+        for one in field.lower().split(","):
+            span, has_step, step = one.partition("/")
+            ends = [least + words.index(end) if end in words else _number(end) for end in span.split("-")]
+            is_span = span == "*" or (
+                len(ends) < 3 and ends == sorted(ends) and least <= ends[0] <= ends[-1] <= greatest
+            )
+            if not is_span or (has_step and _number(step) < 1):
+                raise ValueError(f"is not what cron takes: {field} is no {name} ({least}-{greatest})")
+    return text
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch("[0-9]{1,3}", text) else -1
 
 
 def check_pattern(text: str, group: str) -> None:
@@ -77,6 +136,12 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
         return "is missing; the key must be given"
     if kind == "extra_forbidden":
         return "is not a known key; look for a misspelling"
+    if kind in ("model_type", "model_attributes_type"):
+        return f"{shown} is not a section; give it keys, or leave it out"
+    if kind == "finite_number":
+        return f"{shown} is not a finite number"
+    if kind == "too_short":
+        return "needs at least one entry"
     if kind.startswith(("greater_than", "less_than")):
         within = _range_at(model, details["loc"])
         return f"{shown} is not {within}" if within else told

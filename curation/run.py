@@ -25,6 +25,7 @@ from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
 from corpus.receipts import publish_receipt
 from corpus.storage import Store
+from corpus.text import escaped
 from curation.cluster.console import print_counts, progress, wanted_photos, wanted_sentence
 from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import Workers, run_tasks
@@ -139,7 +140,7 @@ def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs,
     took_s = time.monotonic() - began_at_s
     console.print(f"examined {len(new):,} originals in {took_s:.1f} s, {len(new) / took_s:.0f} a second")
     for trouble in troubles:
-        console.print(f"not examined: {trouble.key.photo}: {trouble.error}", soft_wrap=True, markup=False)
+        console.print(escaped(f"not examined: {trouble.key.photo}: {trouble.error}"), soft_wrap=True, markup=False)
     return troubles
 
 

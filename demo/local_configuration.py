@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from corpus.configuration import Configuration
+from corpus.strict_yaml import yaml_text
 from corpus.text import iso_time
 from demo.uploads.upload import Upload
 
@@ -39,7 +38,7 @@ def write_configuration(
     file = folder / "pipelines.yaml"
     temporary = folder / ".pipelines.yaml"
     head = "# Made by the demo from the real pipelines.yaml; changed keys are those of its demo.overrides.\n"
-    temporary.write_text(head + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    temporary.write_text(head + yaml_text(tree), encoding="utf-8")
     temporary.replace(file)
     return file
 

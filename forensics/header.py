@@ -6,6 +6,7 @@ Refuses (JpegError) bytes that are not a JPEG and headers that violate the stand
 
 from collections.abc import Iterator
 
+from forensics.errors import JpegError
 from forensics.jpeg.oddities import header_oddities
 from forensics.jpeg.quality import estimate_quality_factor
 from forensics.jpeg.scans import find_end_of_image, scan_digest
@@ -17,7 +18,7 @@ from forensics.metadata.editors import editor_marks
 from forensics.metadata.exif import ExifFacts, read_exif
 from forensics.metadata.multi_picture import count_images
 from forensics.metadata.text import clean_bytes, distinct
-from forensics.metadata.thumbnail import read_thumbnail
+from forensics.metadata.thumbnail import read_thumbnail, thumbnail_picture
 from forensics.metadata.xmp import read_xmp
 from forensics.photo_facts import PhotoFacts
 
@@ -74,6 +75,15 @@ def read_facts(data: bytes, *, whole: bool) -> PhotoFacts:
         serial_source=exif.serial_source,
         oddities=header_oddities(data, segments),
     )  # fmt: skip
+
+
+def embedded_thumbnail(data: bytes) -> bytes | None:
+    """Return a photo's EXIF thumbnail as a JPEG without metadata, or None; `data`: the photo, at least its header."""
+    try:
+        segments = header_segments(data, whole=False)
+    except JpegError:
+        return None
+    return thumbnail_picture(*_first_exif(data, segments))
 
 
 def _first_exif(data: bytes, segments: list[Segment]) -> tuple[bytes, ExifFacts]:

@@ -31,6 +31,8 @@ def main() -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         run_pipeline(configuration, arguments.name, lambda line: print(line, flush=True))
     elif arguments.command == "crontab":
+        for name in configuration.pipelines:
+            stages_of(configuration, name)  # a wrong stage shows now, not at night
         print("\n".join(crontab_lines(configuration, Path.cwd())))
     else:
         for name, pipeline in configuration.pipelines.items():

@@ -40,7 +40,7 @@ def main() -> int:
     evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **figures}))
     agrees = evaluation == recorded
     if arguments.json:
-        print(json.dumps({**evaluation, "agrees": agrees}, indent=1, sort_keys=True, ensure_ascii=False))
+        print(json.dumps({**evaluation, "agrees": agrees}, indent=1, sort_keys=True))
     else:
         before = f"recorded weighted accuracy {recorded['weighted_accuracy']:.3f}"
         print(f"{evaluation_table(evaluation)}\n\n{score_sentence(run, evaluation)}")

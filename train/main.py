@@ -18,7 +18,7 @@ from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
 from train.fit.runs import RunConfig, open_run
 from train.fit.training_run import carry_out, score_sentence
-from train.model.network import build_network
+from train.model.network import build_network, check_trains
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
@@ -49,7 +49,8 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
-    build_network(settings, len(index.classes))  # finds a wrong name here, not in a worker minutes later
+    # finds a wrong name, size or batch here, not in a worker minutes later
+    check_trains(build_network(settings, len(index.classes)), settings)
     run = open_run(store, config, name)
     score = run.finished
     if score is not None:

@@ -5,6 +5,8 @@
 """
 
 import json
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 
 from corpus.catalogue import Catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.text import escaped
 from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.jpeg.frame import DECODED_MAX_PX
@@ -56,7 +59,7 @@ class Predictor:
     def answer(self, file: Path) -> Answer:
         """Return what the network and the EXIF say of a file; any fault of the file becomes the answer's error."""
         try:
-            data = file.read_bytes()
+            data = _read(file)
             facts = read_facts(data, whole=True)
             if facts.width_px * facts.height_px > DECODED_MAX_PX:
                 raise ValueError(
@@ -116,7 +119,7 @@ def main() -> int:
     predictor = load_predictor(run, configuration.whole_catalogue)
     answers = [predictor.answer(file) for file in arguments.photos]
     if arguments.json:
-        print(json.dumps([asdict(answer) for answer in answers], indent=1, ensure_ascii=False))
+        print(json.dumps([asdict(answer) for answer in answers], indent=1))
     else:
         print("\n".join(_lines(answers, predictor)))
     return 1 if any(answer.error for answer in answers) else 0
@@ -130,14 +133,23 @@ def _lines(answers: Sequence[Answer], predictor: Predictor) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
+def _read(file: Path) -> bytes:
+    """Return the bytes of a regular file; raises OSError where it cannot be read, ValueError for what is no file."""
+    # a pipe would else keep the command waiting for somebody to write into it
+    with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise ValueError("is a pipe, a socket or a device, not a file")
+        return opened.read()
+
+
 def _row(answer: Answer, predictor: Predictor) -> tuple[str, str, str, str]:
     name = Path(answer.file).name
     if answer.error:
-        return name, f"could not be judged: {answer.error}", "", ""
+        return escaped(name), escaped(f"could not be judged: {answer.error}"), "", ""
     likeliest = ", ".join(f"{predictor.name_of(key)} {share:.2f}" for key, share in answer.cameras[:_SHOWN])
     stated = " ".join(word for word in (answer.make, answer.model) if word)
     claim = predictor.name_of(answer.claim) if answer.claim else stated
-    return name, likeliest, claim or "nothing", answer.verdict or ""
+    return escaped(name), likeliest, escaped(claim or "nothing"), answer.verdict or ""
 
 
 if __name__ == "__main__":

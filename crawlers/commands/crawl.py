@@ -17,6 +17,7 @@ from scrapy.exceptions import UsageError
 from twisted.internet import tcp
 
 from corpus.errors import ShutterprintError
+from corpus.text import escaped
 from crawlers.network.redaction import redacted
 from crawlers.spiders.flickr import KEY_VARIABLE
 
@@ -62,7 +63,7 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
         if not errors:
             self.exitcode = 0 if getattr(crawler.spider, "has_succeeded", False) else 1
         elif isinstance(errors[0], ShutterprintError):
-            print(errors[0], file=sys.stderr)
+            print(escaped(str(errors[0]), keep="\n"), file=sys.stderr)
             self.exitcode = 2
         else:  # a fault of ours: the whole traceback, without the key
             text = "".join(traceback.format_exception(errors[0]))

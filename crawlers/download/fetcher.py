@@ -39,10 +39,11 @@ FINAL_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that the door refused; `size_bytes` of the whole file where the server said."""
+    """A file that the door refused; `size_bytes` of the whole file where the server said; `beginning`: what came."""
 
     verdict: Refused
     size_bytes: int | None
+    beginning: bytes = field(default=b"", repr=False, compare=False)
 
 
 class OriginalFailed(Exception):  # noqa: N818 - an outcome of one photo, turned into its row
@@ -114,7 +115,7 @@ class Fetcher:
             if not isinstance(verdict, Accepted):
                 verdict = self._decide(b"".join(parts), whole=False)
                 if isinstance(verdict, Refused):
-                    return self._rejected(verdict, parts[0], total_bytes)
+                    return self._rejected(verdict, b"".join(parts), total_bytes)
             if has_bytes == total_bytes:
                 return self._judged_whole(listed, b"".join(parts), verdict, total_bytes)
             if not validator:  # nothing would tell that the next range is of the same file
@@ -149,7 +150,7 @@ class Fetcher:
         """Return a refusal; raises OriginalFailed where the server sent a page instead of the file."""
         if "not_jpeg" in verdict.reasons and (page := page_instead(data)):
             raise OriginalFailed(f"{page} instead of the file", HTTPStatus.OK, is_transient=True)
-        return Rejected(verdict, size_bytes)
+        return Rejected(verdict, size_bytes, data)
 
     def _decide(self, data: bytes, *, whole: bool) -> Verdict:
         try:

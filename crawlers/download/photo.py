@@ -14,6 +14,7 @@ from crawlers.download.fetcher import Fetcher, OriginalFailed, Rejected
 from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
+from crawlers.windows.refused_pictures import RefusedPictures
 from crawlers.windows.refused_uploads import RefusedUploads
 from forensics.errors import JpegError
 from forensics.header import read_facts
@@ -30,6 +31,7 @@ class PhotoDownloader:
     store: Store
     fetcher: Fetcher
     refused_uploads: RefusedUploads | None
+    pictures: RefusedPictures
     counts: Counter[str]
 
     async def download(self, listed: ListedPhoto) -> Row:
@@ -50,6 +52,7 @@ class PhotoDownloader:
             for fetch in (self.fetcher.fetch, self.fetcher.fetch_whole):  # where it differs, once more and in one piece
                 fetched = await fetch(listed)
                 if isinstance(fetched, Rejected):
+                    await in_thread(self.pictures.keep, listed, fetched.verdict, fetched.beginning)
                     return refused(listed, fetched.verdict, fetched.size_bytes)
                 difference = await in_thread(differs, listed, fetched)
                 if difference is None:

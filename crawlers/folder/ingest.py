@@ -24,6 +24,8 @@ from crawlers.folder.originals import publish_original
 from crawlers.folder.owners import owner_of
 from crawlers.vetting.door import JPEG_START, Door, Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
+from crawlers.windows.refused_pictures import RefusedPictures
+from forensics.jpeg.segments import describe_foreign
 
 FILES_AT_ONCE = 4  # files read side by side: enough to hide a disk's latency, few enough to hold in memory
 
@@ -54,6 +56,7 @@ class FileIngester:
     owner: int | str | None
     link: bool
     counts: Counter[str]
+    pictures: RefusedPictures | None = None
 
     def ingest(self, listed: ListedPhoto) -> Row:
         """Return the row of a file, and publish its original where it is let in."""
@@ -89,12 +92,16 @@ class FileIngester:
     def _judge(self, listed: ListedPhoto, file: File) -> Row:
         listed = dataclasses.replace(listed, version=version_of(hashlib.sha256(file.data).hexdigest()))
         if not file.data.startswith(JPEG_START):
-            return refused(listed, Refused(("not_jpeg",)), len(file.data))
+            return refused(
+                listed, Refused(("not_jpeg",), error=f"not a JPEG: {describe_foreign(file.data)}"), len(file.data)
+            )
         try:
             verdict = self.door.decide(file.data, whole=True, labelled_camera=listed.labelled_camera)
         except ConfigurationError as error:  # a mistake in the catalogue, found only when such a photo is met
             return failed(listed, str(error), is_transient=True)
         if isinstance(verdict, Refused):
+            if self.pictures is not None:
+                self.pictures.keep(listed, verdict, file.data)
             return refused(listed, verdict, len(file.data))
         original = original_path(listed.photo, str(listed.version))
         if publish_original(self.store, original, file, link=self.link):

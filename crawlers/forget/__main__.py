@@ -1,8 +1,8 @@
 """`python -m crawlers.forget PHOTO…`: take photographs down: out of the store, and never in again.
 
 Name each photo by its key (flickr:4711, wikimedia:123, folder:a/b.jpg) or by the address of its page. It is put on the
-takedown list for good. Then the store's originals of all its versions and its facts are removed, and its rows in the
-records keep only that it is forgotten. From then on no crawl fetches it and no curation uses it.
+takedown list for good. Then the store's originals of all its versions, its thumbnail and its facts are removed, and its
+rows in the records keep only that it is forgotten. From then on no crawl fetches it and no curation uses it.
 
 A photo that no record has is put on the list all the same. Files in a folder of your own (sources.folder.path) stay
 where they are. Published generations and shards never change: those that hold the photo are named, with what to do.
@@ -27,6 +27,7 @@ from corpus.text import count, escaped
 from crawlers.forget import removal
 from crawlers.forget.photo_names import PhotoName, parse_name, plain_page
 from crawlers.forget.published import still_published
+from crawlers.windows.refused_pictures import remove_pictures
 
 
 @dataclass
@@ -103,6 +104,7 @@ def forget(store: Store, traces: dict[str, Traces], problems: removal.Problems) 
     for photo, trace in traces.items():
         takedown(store, photo, trace.pages)
     rows = removal.strip_records(store, traces.keys(), problems)
+    remove_pictures(store, traces.keys())
     originals = removal.remove_originals(store, traces.keys())
     facts = removal.remove_facts(store, traces.keys(), problems)
     return {
@@ -119,7 +121,7 @@ def _texts(given: argparse.Namespace) -> list[str]:
             with Path(given.list_file).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
                 lines = [line.rstrip("\r\n") for line in file]
         except OSError as error:
-            raise ConfigurationError(f"--file {given.list_file}: cannot be read: {error.strerror}") from error
+            raise ConfigurationError(f"--file {escaped(given.list_file)}: cannot be read: {error.strerror}") from error
         texts += [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return texts
 
@@ -162,14 +164,14 @@ def _report(store: Store, traces: dict[str, Traces], verb: str, problems: remova
     if published:
         print("\npublished before, and never changed:")
         for path, what in published.items():
-            print(f"  {path}: {what}")
+            print(escaped(f"  {path}: {what}"))
         print(
             "First run `python -m curation.run`: the new generation leaves these photos out, and keeps every other one "
             f"on its side.\nThen delete the paths above from {store.url}. Networks in runs/ that were trained on them "
             "have seen these photos."
         )
     for problem in dict.fromkeys(problems):  # a table is searched more than once
-        print(f"not looked through: {problem}")
+        print(escaped(f"not looked through: {problem}"))
 
 
 def _told(trace: Traces, verb: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from corpus.errors import ConfigurationError
-from corpus.text import escaped
+from corpus.text import as_utf8, escaped
 
 _SITE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FLICKR_HOST = re.compile(r"((www|m|secure)\.)?flickr\.com")
@@ -28,7 +28,7 @@ class PhotoName:
 def parse_name(text: str, wiki_host: str) -> PhotoName:
     """Return the photo that a key (`wikimedia:…`: of `wiki_host`) or an address names; raises ConfigurationError."""
     # a file's name may be any bytes; records write those that are no UTF-8 as \xNN, so this does too
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = as_utf8(text)
     if re.match(r"https?://", text.strip(), re.IGNORECASE):
         return _of_page(text.strip(), wiki_host)
     source, _, site_id = text.lstrip().partition(":")

@@ -44,6 +44,7 @@ from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.window_run import WindowRunner
 from crawlers.windows import checkpoint
 from crawlers.windows.records import ListedPhoto, Row
+from crawlers.windows.refused_pictures import RefusedPictures
 
 FILES_PER_WINDOW = 1000  # a window's records are written, and its files known, in one go
 
@@ -75,7 +76,8 @@ class FolderSpider(PhotoSpider):
         )
         self.unlisted: set[str] = set()
         catalogue, reading = configuration.whole_catalogue, (section.layout, section.owner, section.link)
-        ingester = FileIngester(self.root, store, context.door, catalogue, *reading, context.counts)
+        pictures = RefusedPictures(store, self.source)
+        ingester = FileIngester(self.root, store, context.door, catalogue, *reading, context.counts, pictures)
         self.windows = WindowRunner(context, partial(in_thread, ingester.ingest), FILES_AT_ONCE)
 
     async def crawl(self) -> None:

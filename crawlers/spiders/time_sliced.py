@@ -30,6 +30,7 @@ from crawlers.vetting.listing import ListedFile, listing_reasons
 from crawlers.windows.checkpoint import unfinished_windows
 from crawlers.windows.markers import Marker
 from crawlers.windows.records import ListedPhoto
+from crawlers.windows.refused_pictures import RefusedPictures
 from crawlers.windows.refused_uploads import RefusedUploads
 from crawlers.windows.rejudge import apply_listing
 from crawlers.windows.time_slices import Step, TimeSlice, Walk, period, query_ending, start_of_hour, window_name, years
@@ -86,11 +87,13 @@ class SlicedSpider(PhotoSpider):
         key = f"sources.{self.source}"
         if url_refusal(site.api_url, site.hosts) is not None:
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
-        self.period = period(site, key, context.started_at_s)
+        self.period = period(site, context.started_at_s)
         store, crawl = context.store, context.configuration.crawl
         refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
-        downloader = PhotoDownloader(store, fetcher, refused_uploads, context.counts)
+        downloader = PhotoDownloader(
+            store, fetcher, refused_uploads, RefusedPictures(store, self.source), context.counts
+        )
         at_once = site.file_requests + PHOTOS_AHEAD
         self.context, self.site = context, site
         self.windows = WindowRunner(context, downloader.download, at_once, refused_uploads)

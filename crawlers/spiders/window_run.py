@@ -22,6 +22,7 @@ from crawlers.spiders.unit_run import LeaseLost
 from crawlers.windows.checkpoint import Checkpoint
 from crawlers.windows.markers import LISTED, Marker, due_photos, marker_of
 from crawlers.windows.records import ListedPhoto, Row, read_rows, records_path, table
+from crawlers.windows.refused_pictures import remove_pictures
 from crawlers.windows.refused_uploads import RefusedUploads
 from crawlers.windows.rejudge import rejudge
 from crawlers.windows.work_units import unit_of
@@ -160,6 +161,7 @@ class WindowRunner:
         """Return rows as the takedown list leaves them now; originals that came in meanwhile are removed."""
         forgotten = taken_down(self.context.store).intersection(row["photo"] for row in rows)
         remove_originals(self.context.store, forgotten)
+        remove_pictures(self.context.store, forgotten)
         return apply_takedowns(rows, forgotten)
 
     def _publish(self, window: str, rows: list[Row], marker: Marker, is_listed: bool) -> None:

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calls_left = flickr_calls_left(configuration, now_s)
     if given.json:
         tree = {"flickr_calls_left": calls_left, "sources": {each.counts.source: as_tree(each) for each in statuses}}
-        sys.stdout.write(json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(tree, indent=1) + "\n")
     else:
         console = Console(
             markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH
@@ -92,7 +92,7 @@ def source_status(configuration: Configuration, source: str, now_s: float) -> So
     found: list[Coverage] = []
     if source in SLICED_SOURCES:
         section = getattr(configuration.sources, source)
-        whole = period(section, f"sources.{source}", now_s)
+        whole = period(section, now_s)
         asked = asked_queries(configuration, source)
         is_tree = source == "wikimedia" and section.depth > 0
         found = coverages(whole, asked, counts.query_cameras, counts.windows, has_subcategories=is_tree)

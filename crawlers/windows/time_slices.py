@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from corpus.errors import ConfigurationError
 from corpus.sections import Site
-from corpus.text import unique_slug
+from corpus.text import parsed_time, unique_slug
 
 
 class TimeSlice(NamedTuple):
@@ -126,26 +125,14 @@ def query_ending(query: str) -> str:
     return f"_{unique_slug(query)}"
 
 
-def parse_time(key: str, text: str) -> int:
-    """Return an ISO time (UTC unless it says otherwise) as seconds since 1970; ConfigurationError names `key`."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{key}: {text!r} is not an ISO date or time such as 2010-01-31") from error
-    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
-
-
-def period(section: Site, key: str, now_s: float) -> TimeSlice:
-    """Return the time that a crawl starting now would cover; raises ConfigurationError naming `key`, its section.
+def period(section: Site, now_s: float) -> TimeSlice:
+    """Return the time that a crawl starting now would cover.
 
     A window may not reach into the future: it would count as whole before its photos are uploaded.
     """
-    since_s, until_s = parse_time(f"{key}.since", section.since), start_of_hour(now_s)
-    if section.until is not None:
-        wanted_s = parse_time(f"{key}.until", section.until)
-        if wanted_s <= since_s:
-            raise ConfigurationError(f"{key}.until: {section.until} is not later than since, {section.since}")
-        until_s = wanted_s if wanted_s <= now_s else until_s
+    since_s, until_s = parsed_time(section.since), start_of_hour(now_s)
+    if section.until is not None and parsed_time(section.until) <= now_s:
+        until_s = parsed_time(section.until)
     return TimeSlice(since_s, max(since_s, until_s))
 
 

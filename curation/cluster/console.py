@@ -39,10 +39,11 @@ def progress(console: Console, verb: str, total: int, things: str) -> Iterator[C
 
 def print_counts(console: Console, counts: Mapping[str, Any]) -> None:
     """Print the funnel and the cameras of a generation; `counts`: see `curation.judging.counts.counts`."""
-    funnel = Table("reason", _number("refused by it"), _number("first to refuse"), _number("photos left"), box=None)
-    funnel.add_row("(all photos)", "", "", f"{counts['photos']:,}")
+    columns = ("refused by it", "by it alone", "first to refuse", "photos left")
+    funnel = Table("reason", *map(_number, columns), box=None)
+    funnel.add_row("(all photos)", "", "", "", f"{counts['photos']:,}")
     for step in counts["funnel"]:
-        funnel.add_row(step["reason"], f"{step['refused']:,}", f"{step['first']:,}", f"{step['remaining']:,}")
+        funnel.add_row(step["reason"], *(f"{step[name]:,}" for name in ("refused", "alone", "first", "remaining")))
     console.print(funnel)
     cameras = Table("camera", *(_number(column) for column in ("photos", "kept", "groups", *SPLITS)), box=None)
     for key, camera in counts["cameras"].items():

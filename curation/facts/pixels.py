@@ -40,7 +40,7 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, An
         found["perceptual_hash"] = hashed.hex()
     searches = set(kind.split("-"))
     # traces of earlier compression can be told only in 8-bit pictures that are coded in blocks of one MCU grid
-    if searches & {"grid", "first"} and _has_blocks(facts):
+    if searches & {"grid", "first"} and has_blocks(facts):
         luma = _grey(decode_whole(reduced.jpeg, "GRAY").picture)
         grid = grid_evidence(luma) if "grid" in searches else None
         if grid is not None and grid.other_log10_nfa <= MOST_LOG10_NFA:
@@ -52,7 +52,8 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, An
     return found, reduced.oddities
 
 
-def _has_blocks(facts: PhotoFacts) -> bool:
+def has_blocks(facts: PhotoFacts) -> bool:
+    """Whether traces of earlier compression are searched in such a picture: 8 bits, coded in blocks, not too large."""
     coded_in_blocks = facts.coding in ("baseline", "extended", "progressive") and facts.components in (1, 3)
     return coded_in_blocks and facts.precision_bits == 8 and facts.width_px * facts.height_px <= WHOLE_MAX_PX
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import yaml
 
 from corpus.errors import StageError
+from corpus.strict_yaml import parse_yaml
 from corpus.text import count, one_line
 from curation.consensus import CAMERA, FIELDS, LearnedRow
 from curation.inspection.catalogue_additions import Addition
@@ -89,7 +90,7 @@ def _insertion(text: str, node: yaml.Node, lines: Sequence[str]) -> tuple[int, i
 
 def _new_entry(one: Addition, support: Support) -> Iterator[str]:
     camera = one.camera
-    key = one.key if yaml.safe_load(one.key) == one.key else _quoted(one.key)
+    key = one.key if parse_yaml(one.key) == one.key else _quoted(one.key)
     yield f"{key}:  # learned from {_photos_and_owners(support.get((one.key, CAMERA, '')))}"
     yield f"  name: {_quoted(camera.name)}"
     yield f"  make: [{', '.join(map(_quoted, camera.make))}]"

@@ -10,6 +10,8 @@ from typing import Any
 from corpus.catalogue import Camera, key_of
 from corpus.text import count, size
 from curation.consensus import CAMERA, claims, tables_text
+from curation.facts.examine import HEADERS
+from curation.facts.pixels import has_blocks
 from curation.inspection.reason_values import (
     ExplainContext,
     first_quality,
@@ -25,6 +27,8 @@ from curation.rules import has_native_tables
 from forensics.photo_facts import PhotoFacts
 
 Row = Mapping[str, Any]
+
+_NOT_EXAMINED = "not examined"
 
 
 def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainContext, examined: Row) -> dict[str, str]:
@@ -54,7 +58,7 @@ def evidence_lines(facts: PhotoFacts, camera: Camera | None, context: ExplainCon
     }
     if facts.exif_error:
         lines["EXIF"] = facts.exif_error
-    return lines | _pixels(context.kind, examined)
+    return lines | _pixels(context.kind, facts, examined)
 
 
 def _camera(facts: PhotoFacts, camera: Camera | None, context: ExplainContext) -> str:
@@ -94,15 +98,21 @@ def _nativeness(facts: PhotoFacts, camera: Camera | None, aspect: str, context: 
     return f"{where}native, {source}" + (f" ({support})" if support else "")
 
 
-def _pixels(kind: str, examined: Row) -> dict[str, str]:
-    lines = {"pixels": examined.get("pixel_error") or ("not decoded" if kind == "headers" else "decode without errors")}
-    lines["perceptual hash"] = examined.get("perceptual_hash") or "none"
+def _pixels(kind: str, facts: PhotoFacts, examined: Row) -> dict[str, str]:
+    """Return what was found in the pixels: of photos without a stored original, and of headers alone, nothing was."""
+    error = examined.get("pixel_error")
+    is_decoded = bool(examined) and kind != HEADERS and error is None
     grid, first = examined.get("foreign_grid"), examined.get("first_quality_factor")
-    lines["foreign grid"] = foreign_grid(examined) if grid else "none found" if "grid" in kind else "not looked for"
-    lines["first quality"] = (
-        first_quality(examined) if first is not None else "none found" if "first-quality" in kind else "not looked for"
-    )
-    return lines
+    found = {
+        "pixels": "decode without errors" if is_decoded else error,
+        "perceptual hash": examined.get("perceptual_hash") or ("none" if is_decoded else None),
+        "foreign grid": foreign_grid(examined) if grid else None,
+        "first quality": first_quality(examined) if first is not None else None,
+    }
+    if is_decoded and has_blocks(facts):
+        found["foreign grid"] = found["foreign grid"] or ("none found" if "grid" in kind else None)
+        found["first quality"] = found["first quality"] or ("none found" if "first-quality" in kind else None)
+    return {what: text or _NOT_EXAMINED for what, text in found.items()}
 
 
 def _dates(facts: PhotoFacts) -> str:

@@ -19,6 +19,7 @@ from corpus.errors import StageError
 from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, full_row
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
+from corpus.text import as_utf8, escaped
 from curation.facts.examine import Original, Trouble, examine, examine_bytes, guarded, kind_of
 from curation.generations import Past
 from curation.judging.inputs import Inputs, best_of, find_inputs, rows_where
@@ -57,14 +58,15 @@ def find_photo(configuration: Configuration, text: str) -> FoundPhoto:
         return _of_file(configuration, path)
     if relative is not None and store.is_local and _is_file(inside := Path(store.path(relative))):
         return _of_file(configuration, inside)
+    text = as_utf8(text)  # as records write it
     uploads = _uploads(inputs, "photo", text)
     if not uploads and "@" in text:  # the ids of some sources contain an @
         photo, _, version = text.rpartition("@")
         uploads = {one: row for one, row in _uploads(inputs, "photo", photo).items() if one == version}
     if not uploads:
         raise StageError(
-            f"{text}: no such file, and no such photo in the records of {store.url}; name a JPEG file, a photo's key "
-            "(flickr:4711, flickr:4711@version) or an original's path (originals/…)"
+            f"{escaped(text)}: no such file, and no such photo in the records of {store.url}; name a JPEG file, a "
+            "photo's key (flickr:4711, flickr:4711@version) or an original's path (originals/…)"
         )
     return _recorded(configuration, inputs, uploads)
 
@@ -152,11 +154,11 @@ def _of_file(configuration: Configuration, path: Path) -> FoundPhoto:
 def _relative(store: Store, path: Path) -> str | None:
     """Return the path of an original in the store, given below its root or as a file of this machine."""
     if path.parts[:1] == (_ORIGINALS,) and ".." not in path.parts:
-        return path.as_posix()
+        return as_utf8(path.as_posix())
     if not store.is_local or not _is_file(path):
         return None
     root, whole = Path(store.path(".")).resolve(), path.resolve()
-    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else None
+    return as_utf8(whole.relative_to(root).as_posix()) if whole.is_relative_to(root) else None
 
 
 def _is_file(path: Path) -> bool:
@@ -171,7 +173,7 @@ def _file_bytes(configuration: Configuration, path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(configuration.crawl.original_max_bytes + 1)
     except OSError as error:
-        raise StageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise StageError(f"{escaped(path)}: cannot be read: {error.strerror}") from error
     _check_size(str(path), len(data), configuration)
     return data
 
@@ -179,4 +181,6 @@ def _file_bytes(configuration: Configuration, path: Path) -> bytes:
 def _check_size(name: str, size_bytes: int, configuration: Configuration) -> None:
     most = configuration.crawl.original_max_bytes
     if size_bytes > most:
-        raise StageError(f"{name}: is larger than crawl.original_max_bytes, {most:,}; --set raises it for this run")
+        raise StageError(
+            f"{escaped(name)}: is larger than crawl.original_max_bytes, {most:,}; --set raises it for this run"
+        )

@@ -1,8 +1,9 @@
 """Counts: count judged rows for every table and plot of a generation; pure.
 
 Rows are tallied part by part, so that a corpus larger than memory can be counted; `counts` turns the sum of the tallies
-into what people read. There are two counts a reason, since all rules are asked of all photos: how many photos it
-refuses, and how many are left after it when the rules are applied one after the other.
+into what people read. There are three counts a reason, since all rules are asked of all photos: how many photos it
+refuses, how many of these no other reason does, and how many are left after it when the rules are applied one after the
+other.
 """
 
 import hashlib
@@ -60,8 +61,9 @@ class Tally:
     """Counts of judged rows; those of two parts are added with `add`."""
 
     photos: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By (what, name): `source`, and `kept of source`, `wanted of source`; `refused` by a reason, and `first` refused
-    by it in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of refused`, and likewise
+    """By (what, name): `source`, and `kept of source`, `wanted of source`; `refused` by a reason, `alone` by no other,
+    and `first` refused by it in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of
+    refused`, and likewise
     `megapixels`."""
     bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The size of their files."""
@@ -114,10 +116,14 @@ def tally(rows: Iterable[VerdictRow], paired: Collection[int] = ()) -> Tally:
         for reason in row["reasons"]:
             shown = found.samples[reason]
             if len(shown) < SAMPLES or (row["original"] and not shown[-1]["original"]):
-                sample = {name: dict(row)[name] for name in ("photo", "version", "original", "page_url")}
-                found.samples[reason] = _best_samples([*shown, sample | {"value": _value(row)}])
+                found.samples[reason] = _best_samples([*shown, sample_of(row)])
     found.digests.append(np.array(digests, np.uint64).reshape(-1, 3))
     return found
+
+
+def sample_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the report shows of an example: photo, version, original, page_url, and value, in a few words."""
+    return {name: row[name] for name in ("photo", "version", "original", "page_url")} | {"value": _value(row)}
 
 
 def counts(
@@ -203,6 +209,7 @@ def _count(found: Tally, row: VerdictRow) -> None:
         if row["reasons"] == ["not_downloaded"]:
             keys.append(("wanted of source", source))
         keys += [("first", row["reasons"][0]), *(("refused", reason) for reason in row["reasons"])]
+        keys += [("alone", row["reasons"][0])] if len(row["reasons"]) == 1 else []
     if row["width_px"] and row["height_px"]:
         factor = quality_name(row["quality_factor"], row["quality_residual"]) or UNKNOWN
         keys.append((f"quality of {outcome}", factor))
@@ -241,9 +248,11 @@ def _funnel(total: Tally, sums: Mapping[str, int]) -> list[dict[str, Any]]:
                 "reason": reason,
                 "meaning": REASONS.get(reason, "A reason of the crawl that today's program does not know."),
                 "refused": total.photos["refused", reason],
+                "alone": total.photos["alone", reason],
                 "first": total.photos["first", reason],
                 "remaining": remaining,
                 "refused_bytes": total.bytes["refused", reason],
+                "alone_bytes": total.bytes["alone", reason],
                 "first_bytes": total.bytes["first", reason],
                 "remaining_bytes": remaining_bytes,
             }
@@ -275,7 +284,7 @@ def _year(taken_at: str | None) -> str:
     return year if year.isdigit() and year > "1990" else UNKNOWN
 
 
-def _value(row: VerdictRow) -> str:
+def _value(row: Mapping[str, Any]) -> str:
     """Return what a person is told of an example, in a few words."""
     size = f"{row['width_px']}x{row['height_px']}" if row["width_px"] else ""
     quality = "" if row["quality_factor"] is None else quality_text(row["quality_factor"], row["quality_residual"])

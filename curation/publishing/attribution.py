@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.page import link, page, paragraph, section, table
 from corpus.storage import Store
-from corpus.text import clipped, count
+from corpus.text import clipped, count, escaped
 from curation.generations import batches_of
 
 PAGE_PHOTOS_MAX = 5000
@@ -21,8 +21,9 @@ COLUMNS = ("photo", "title", "author", "licence", "licence_url", "page_url", "so
 
 _READ = ["kept", "photo", "title", "owner_name", "owner_id", "licence", "licence_url", "page_url", "source"]
 _TEXT_CHARACTERS = 300
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets take cells that begin so for formulas; a leading apostrophe makes them text (OWASP)."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""Spreadsheets take cells that begin so for formulas; a leading apostrophe makes them text (OWASP). Those set to
+Japanese or Chinese take the full-width forms for the same."""
 
 Row = dict[str, Any]
 
@@ -78,8 +79,8 @@ def _kept(store: Store, photos_path: str) -> Iterator[list[Row]]:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    text = "" if value is None else escaped(str(value), keep="\n")
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
 
 
 def _short(value: Any) -> str:

@@ -184,7 +184,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _plain(text: str) -> str:
     """Return text as one line that Markdown shows literally, because strangers wrote some of it."""
-    line = one_line(text, _TEXT_CHARACTERS, " ")
+    line = one_line(text, _TEXT_CHARACTERS)
     return re.sub(r"([\\`*_{}\[\]<>#|!&~@]|:(?=//)|(?<=www)\.)", r"\\\1", line)
 
 

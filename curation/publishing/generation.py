@@ -23,7 +23,7 @@ from corpus.sections import Shards
 from corpus.storage import Store
 from corpus.text import leading_number
 from curation.cluster.frames import Advance
-from curation.generations import FOLDER, FOLDS, FUNNEL, NATIVES, PHOTOS, SPLITS, latest_generation
+from curation.generations import FOLDER, FOLDS, FUNNEL, NATIVES, PHOTOS, SPLITS, Past, latest_generation
 from curation.judging.counts import Tally, counts
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
@@ -124,7 +124,7 @@ def _publish_beside(
     """Publish the other files of a generation; `photos`: SHA-256 and size in bytes of its table."""
     # imported here, so that workers and unchanged runs do not load matplotlib
     from curation.publishing.report import report_page
-    from curation.publishing.thumbnails import thumbnails
+    from curation.publishing.thumbnails import RefusedPictures, thumbnails
 
     folder = f"{FOLDER}/{name}"
     csv = attribution_csv(store, f"{folder}/{PHOTOS}")
@@ -135,7 +135,9 @@ def _publish_beside(
     store.publish_json(f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds})
     store.publish(f"{folder}/attribution.csv", csv)
     store.publish(f"{folder}/attribution.html", attribution_html(store, f"{folder}/{PHOTOS}").encode())
-    report = report_page(name, counted, natives, thumbnails(store, total.samples))
+    pictures = RefusedPictures.read(store)
+    samples = pictures.samples(Past(store, name), total.samples)
+    report = report_page(name, counted, natives, thumbnails(store, samples, pictures))
     store.publish(f"{folder}/report.html", report.encode())
     store.publish(f"{folder}/README.md", dataset_card(name, counted, natives, settings).encode())
     sha256 = hashlib.sha256(csv).hexdigest()

@@ -34,6 +34,7 @@ def report_page(
     ]
     sections = {
         "Funnel": report_sections.funnel(counts),
+        "What would change": report_sections.what_would_change(counts),
         "Sources": report_sections.sources(counts),
         "Cameras": report_sections.cameras(counts),
         "Quality factors": report_sections.quality_factors(counts),

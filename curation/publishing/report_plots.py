@@ -41,6 +41,8 @@ _OWN_AT = 104.0
 _MEGAPIXELS_SHOWN = 120.0
 """Larger pictures share the last bar, or else one panorama would squeeze all cameras into a single bar."""
 _BARS = 60
+_NARROW_IN = 5.5
+"""Width in inches of a plot whose letters can still be read when it is reduced to the width of a phone."""
 _STEPS_MP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -110,8 +112,8 @@ def _histogram(
     named: Mapping[float, str] | None = None,
 ) -> str:
     """Return bars by value; `named`: places right of all values that have a name instead of a number."""
-    with mpl.rc_context(_STYLE):
-        drawing = Figure(figsize=(10, 3), layout="constrained")
+    with mpl.rc_context({**_STYLE, "font.size": 11}):
+        drawing = Figure(figsize=(_NARROW_IN, 2.8), layout="constrained")
         axes = drawing.subplots()
         below: Counter[float] = Counter()
         for counted, colour, name in ((kept, _KEPT, "kept"), (refused, _REFUSED, "refused")):

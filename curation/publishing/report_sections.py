@@ -27,6 +27,25 @@ _TEXT_CHARACTERS = 160
 """Of texts that strangers wrote: EXIF may hold 64 kB."""
 _NO_PICTURE = "no picture: its bytes are not kept, or none can be seen in them"
 _LONG_LIST = 30
+DECIDED_BY = {
+    "licence_not_allowed": "sources.*.licences",
+    "too_large": "crawl.original_max_bytes",
+    "camera_unknown": "catalogue, cameras",
+    "camera_not_chosen": "cameras",
+    "too_little_support": "cameras",
+    "software_not_firmware": "catalogue (software)",
+    "not_native_size": "rules.native_size, catalogue (sizes)",
+    "not_native_tables": "rules.native_tables, catalogue (tables)",
+    "not_native_segments": "rules.native_segments, catalogue (segments)",
+    "low_quality_factor": "rules.quality_factor_min",
+    "undecodable": "curation.decode",
+    "foreign_grid": "curation.grid",
+    "compressed_twice": "curation.first_quality",
+    "placeholder": "curation.placeholder_copies",
+    "duplicate": "curation.near_bits",
+    "beyond_owner_cap": "curation.owner_photos_max",
+}
+"""The keys of the configuration, or the lists of the catalogue, that each reason depends on."""
 
 
 def funnel(counts: Counts) -> list[str]:
@@ -45,6 +64,34 @@ def funnel(counts: Counts) -> list[str]:
             "columns apply the rules one after another."
         ),
         figure(funnel_plot(counts), "Left after each reason (blue) and refused by it, alone or not (orange)."),
+        table(header, body),
+    ]
+
+
+def what_would_change(counts: Counts) -> list[str]:
+    """Return how many more photos would be kept without each reason, the one that costs most first."""
+    steps = sorted((step for step in counts["funnel"] if step["alone"]), key=lambda step: -step["alone"])
+    refused, alone = counts["photos"] - counts["kept"], sum(step["alone"] for step in steps)
+    if not steps:
+        return [paragraph("No photo is refused for one reason alone: dropping any one of them would keep no more.")]
+    header = ("without this reason", "photos kept more", "of those kept now", "bytes kept more", "what decides it")
+    body = [
+        (
+            step["reason"],
+            f"{step['alone']:,}",
+            f"{step['alone'] / counts['kept']:.1%}" if counts["kept"] else "–",
+            size(step["alone_bytes"]),
+            DECIDED_BY.get(step["reason"], "–"),
+        )
+        for step in steps
+    ]
+    return [
+        paragraph(
+            f"Of {count(refused, 'refused photo')}, {alone:,} are refused for one reason alone, the other "
+            f"{refused - alone:,} for several. Dropping a reason would keep at most so many photos more: what it lets "
+            "in may be copies, or more than one owner may have, and may teach consensus other values. Whether they are "
+            "worth keeping is not counted here; look at the samples of the reason first."
+        ),
         table(header, body),
     ]
 
@@ -106,7 +153,7 @@ def _histogram(
     if counted["kept"].keys() | counted["refused"].keys() <= {"?"}:
         return [paragraph(if_none)]
     note = f"; that of {count(unknown, 'photo')} is not known" if unknown else ""
-    return [figure(plot(counted), caption.format(note))]
+    return [figure(plot(counted), caption.format(note), fits=True)]
 
 
 def learned_consensus(natives: Sequence[Native], counts: Counts) -> list[str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
+from corpus.text import escaped
 from curation.cluster.console import progress
 from curation.cluster.workers import Workers, run_tasks
 from curation.generations import FOLDER as CURATED_FOLDER
@@ -61,7 +62,7 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
 
 def _printed_summary(index: Index, console: Console) -> dict[str, Any]:
     for failure in index.failures:
-        console.print(f"not packed: {failure.original}: {failure.reason}", soft_wrap=True, markup=False)
+        console.print(escaped(f"not packed: {failure.original}: {failure.reason}"), soft_wrap=True, markup=False)
     tiles = index.samples.num_rows
     console.print(f"{FOLDER}/{index.generation}: {len(index.tars)} shards of {tiles:,} tiles")
     return {"shards": len(index.tars), "tiles": tiles, "not_packed": len(index.failures)}

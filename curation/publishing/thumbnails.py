@@ -1,21 +1,30 @@
-"""Thumbnails: draws originals as small JPEGs for the report.
+"""Thumbnails: draws originals, and the thumbnails of refused photos, as small JPEGs for the report.
 
 Pictures are decoded at a reduced scale, so that 100 megapixels cost little memory; a file whose stated size or number
 of scans would cost more than a photograph may is refused. A thumbnail has no EXIF, equal bytes give equal thumbnails,
 and a damaged picture is shown as far as it decodes.
 """
 
+import base64
 import io
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
 
+import pyarrow.compute as pc
 import simplejpeg
 from PIL import Image
 
 from corpus.errors import StorageError
 from corpus.page import Tile, jpeg_address
+from corpus.records import CURATED, REFUSED_PICTURES
 from corpus.storage import Store
+from corpus.takedowns import READ_AT_ONCE
+from curation.generations import Past
+from curation.judging.counts import SAMPLES, sample_of
 from forensics.errors import JpegError
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.jpeg.oddities import without_oddities
@@ -29,6 +38,8 @@ _SCANNED_PIXELS_MAX = 1_000_000_000
 ten scans, so up to 100 megapixels pass."""
 _SCAN = b"\xff\xda"
 _JPEG_QUALITY = 72
+
+Sample = Mapping[str, Any]
 
 
 def thumbnail(data: bytes) -> bytes | None:
@@ -54,28 +65,77 @@ def thumbnail(data: bytes) -> bytes | None:
     return drawn.getvalue()
 
 
-def thumbnails(store: Store, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Tile]]:
+@dataclass(frozen=True)
+class RefusedPictures:
+    """The EXIF thumbnails that crawls kept of a few refused photos: JPEG bytes by (photo, version)."""
+
+    jpegs: Mapping[tuple[str, str], bytes]
+
+    @classmethod
+    def read(cls, store: Store) -> Self:
+        """Return those of a store; what is damaged, or has been removed meanwhile, is left out."""
+        folders = [f"{REFUSED_PICTURES}/{source}" for source in store.names(REFUSED_PICTURES)]
+        folders = [f"{folder}/{reason}" for folder in folders for reason in store.names(folder)]
+        paths = [f"{folder}/{name}" for folder in folders for name in store.names(folder)]
+        with ThreadPoolExecutor(READ_AT_ONCE) as threads:
+            return cls(dict(found for found in threads.map(partial(_refused_picture, store), paths) if found))
+
+    def samples(self, past: Past, samples: Mapping[str, Sequence[Sample]]) -> dict[str, list[Sample]]:
+        """Return samples of each reason: photos with an original, then those of `jpegs`, then any other.
+
+        `past`: the generation; `samples`: photos as in `curation.judging.counts.Tally.samples`.
+        """
+        seen: dict[str, list[Sample]] = {reason: list(some) for reason, some in samples.items()}
+        wanted = pc.field("photo").isin(sorted({photo for photo, _ in self.jpegs}))
+        rows = past.matching(wanted, list(CURATED.names)) if self.jpegs else []
+        for row in sorted(rows, key=lambda row: (row["photo"], row["version"])):
+            for reason in row["reasons"] if (row["photo"], row["version"]) in self.jpegs else ():
+                seen.setdefault(reason, []).append(sample_of(row))
+        return {reason: self._best(some) for reason, some in seen.items()}
+
+    def _best(self, samples: Sequence[Sample]) -> list[Sample]:
+        distinct = {(one["photo"], one["version"]): one for one in samples}
+        return sorted(distinct.values(), key=self._rank)[:SAMPLES]
+
+    def _rank(self, sample: Sample) -> int:
+        if sample["original"]:
+            return 0
+        return 1 if (sample["photo"], sample["version"]) in self.jpegs else 2
+
+
+def thumbnails(
+    store: Store, samples: Mapping[str, Sequence[Sample]], pictures: RefusedPictures | None = None
+) -> dict[str, list[Tile]]:
     """Return tiles for the report, by reason.
 
-    `samples`: by reason, each with `photo`, `value` (what the rule objected to), `page_url` and `original`, a path in
-    the store or None. A tile has no picture where the store has no such file, or it does not decode.
+    `samples`: by reason, each with `photo`, `version`, `value` (what the rule objected to), `page_url` and `original`,
+    a path in the store or None. Of a sample without original, `pictures` may have a thumbnail. A tile has no picture
+    where there is neither, or it does not decode.
     """
-    return {reason: [_tile(store, sample) for sample in some] for reason, some in samples.items()}
+    jpegs = pictures.jpegs if pictures else {}
+    return {reason: [_tile(store, sample, jpegs) for sample in some] for reason, some in samples.items()}
 
 
-def _tile(store: Store, sample: Mapping[str, Any]) -> Tile:
+def _tile(store: Store, sample: Sample, jpegs: Mapping[tuple[str, str], bytes]) -> Tile:
     caption = f"{sample['photo']}: {sample['value']}" if sample["value"] else str(sample["photo"])
-    return Tile(_picture(store, sample["original"]), caption, sample["page_url"])
+    data = _original(store, sample["original"]) or jpegs.get((sample["photo"], sample.get("version") or ""))
+    # drawn anew, so that nothing but the picture enters the report
+    drawn = thumbnail(data) if data else None
+    return Tile(None if drawn is None else jpeg_address(drawn), caption, sample["page_url"])
 
 
-def _picture(store: Store, original: str | None) -> str | None:
+def _original(store: Store, original: str | None) -> bytes | None:
     if original is None:
         return None
     try:
-        if store.size_bytes(original) > _ORIGINAL_MAX_BYTES:
-            return None
-        data = store.read(original)
+        return None if store.size_bytes(original) > _ORIGINAL_MAX_BYTES else store.read(original)
     except (StorageError, OSError):  # taken down since, or an unreadable disk; the report can do without
         return None
-    drawn = thumbnail(data)
-    return None if drawn is None else jpeg_address(drawn)
+
+
+def _refused_picture(store: Store, path: str) -> tuple[tuple[str, str], bytes] | None:
+    try:
+        value = store.read_json(path)
+        return (str(value["photo"]), str(value["version"] or "")), base64.b64decode(value["jpeg"], validate=True)
+    except (StorageError, OSError, KeyError, TypeError, ValueError):
+        return None

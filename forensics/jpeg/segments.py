@@ -55,6 +55,13 @@ _OTHER_FORMATS = (
     (b"BM", "BMP"), (b"%PDF", "PDF"), (b"PK\x03\x04", "ZIP"), (b"\x1f\x8b", "gzip"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\xff\x0a", "JPEG XL"),
 )  # fmt: skip
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"), b"crx ": "Canon CR3 raw", b"qt  ": "QuickTime",
+    **dict.fromkeys((b"isom", b"mp41", b"mp42", b"iso2", b"avc1", b"M4V "), "MP4"),
+}  # fmt: skip
+"""Names of the formats that share the `ftyp` box, by the brand in it."""
+_TEXT_BYTES = 512
 
 
 class Segment(NamedTuple):
@@ -135,7 +142,7 @@ def describe_foreign(data: bytes) -> str:
         if data.startswith(magic):
             return f"{name} bytes"
     if data[4:8] == b"ftyp":
-        return "HEIF or MP4 bytes"
+        return f"{_BRANDS.get(data[8:12], 'HEIF or MP4')} bytes"
     text = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "an HTML page"
@@ -143,7 +150,21 @@ def describe_foreign(data: bytes) -> str:
         return "XML or HTML text"
     if text.startswith((b"{", b"[")):
         return "JSON text"
+    if not data.strip(b"\0"):
+        return "nothing but zero bytes"
+    if _is_text(data[:_TEXT_BYTES]):
+        return "plain text"
     return f"it begins with {data[:4].hex(' ')}"
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        text = start.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3:  # else only the last character is cut
+            return False
+        text = start[: error.start].decode()
+    return all(character.isprintable() or character in "\t\n\f\r" for character in text)
 
 
 def _check_start(data: bytes, whole: bool) -> None:

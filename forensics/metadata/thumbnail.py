@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from forensics.errors import JpegError
 from forensics.jpeg.quality import OWN, estimate_quality_factor, quality_name
+from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import header_segments
 from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import tables_digest
@@ -27,6 +28,27 @@ class ThumbnailFacts:
     tables_digest: str | None = None
     quality_factor: int | None = None
     error: str | None = None
+
+
+def thumbnail_picture(tiff: bytes, exif: ExifFacts) -> bytes | None:
+    """Return the thumbnail in an EXIF payload as a JPEG without any metadata, None where there is none to be read.
+
+    A thumbnail may carry EXIF and comments of its own; only what is needed to decode its picture is left.
+    """
+    offset, length = exif.thumbnail_offset, exif.thumbnail_bytes
+    if offset is None or length is None or offset + length > len(tiff):
+        return None
+    jpeg = tiff[offset : offset + length]
+    try:
+        segments = header_segments(jpeg, whole=True)
+    except JpegError:
+        return None
+    begin = segments[-1].end
+    end = find_end_of_image(jpeg, begin)
+    if end is None:
+        return None
+    needed = [jpeg[each.offset : each.end] for each in segments if not each.name.startswith(("APP", "COM"))]
+    return b"".join([jpeg[:2], *needed, jpeg[begin:end]])
 
 
 def read_thumbnail(tiff: bytes, exif: ExifFacts) -> ThumbnailFacts:

@@ -38,6 +38,67 @@ def configuration_file(tmp_path: Path) -> Path:
         ("nonsense", "--set nonsense: is not of the form section.key=value"),
         ("storage.deeper=1", "--set storage.deeper=1: storage is a value, not a section"),
         ("rules.native_size=[", "--set rules.native_size=[: the value is not YAML"),
+        ("train.batch=1:30", "pipelines.yaml: train.batch: '1:30': input should be a valid integer"),
+        ("train.batch=true", "pipelines.yaml: train.batch: True is not a number"),
+        ("train.learning_rate=.nan", "pipelines.yaml: train.learning_rate: nan is not "),
+        (
+            "sources.wikimedia.megabits_per_s=.inf",
+            "pipelines.yaml: sources.wikimedia.megabits_per_s: inf is not a finite",
+        ),
+        ("sources.flickr.megabits_per_s=1e999", "pipelines.yaml: sources.flickr.megabits_per_s: inf is not a finite"),
+        ("demo.seed=-1", "pipelines.yaml: demo.seed: -1 is not at least 0"),
+        ("sources.flickr.since=2010-02-30", "pipelines.yaml: sources.flickr.since: '2010-02-30' is not an ISO date"),
+        ("sources.flickr.until='2010-13-01'", "pipelines.yaml: sources.flickr.until: '2010-13-01' is not an ISO date"),
+        (
+            "sources.flickr.since=1969-12-31",
+            "pipelines.yaml: sources.flickr.since: '1969-12-31' is not within the years",
+        ),
+        (
+            "sources.flickr.until=9999-12-31",
+            "pipelines.yaml: sources.flickr.until: '9999-12-31' is not within the years",
+        ),
+        (
+            "sources.flickr.until=2009-12-31",
+            "pipelines.yaml: sources.flickr.until: '2009-12-31' is not later than since, 2010-01-01",
+        ),
+        (
+            "sources.flickr.revisit_days=99999",
+            "pipelines.yaml: sources.flickr.revisit_days: 99999 is not within 0..36500",
+        ),
+        ("sources.flickr.licences=[]", "pipelines.yaml: sources.flickr.licences: needs at least one entry"),
+        (
+            "sources.flickr.api_url=api.flickr.com",
+            "pipelines.yaml: sources.flickr.api_url: 'api.flickr.com' is not an addr",
+        ),
+        (
+            "sources.folder.pattern=../*.jpg",
+            "pipelines.yaml: sources.folder.pattern: '../*.jpg' is not a pattern of paths",
+        ),
+        ("sources.folder.path=~nobody-there/x", "pipelines.yaml: sources.folder.path: '~nobody-there/x' is not a path"),
+        (
+            'crawl.contact="me\\r\\nX: y"',
+            "pipelines.yaml: crawl.contact: 'me\\r\\nX: y' is not free of control characters",
+        ),
+        (
+            "clusters.dask_scheduler=10.0.0.5",
+            "pipelines.yaml: clusters.dask_scheduler: '10.0.0.5' is not an address like",
+        ),
+        (
+            "clusters.ray_dashboard=localhost",
+            "pipelines.yaml: clusters.ray_dashboard: 'localhost' is not an address like",
+        ),
+        ("rules=", "pipelines.yaml: rules: None is not a section; give it keys, or leave it out"),
+        ("cameras=[]", "pipelines.yaml: cameras: [] is not allowed to be empty; write `all`"),
+        ("storage=", "pipelines.yaml: storage: None: input should be a valid string"),
+        ("storage=''", "pipelines.yaml: storage: '' is not a folder"),
+        ("storage=ftp://x/y", "pipelines.yaml: storage: 'ftp://x/y' is not a storage that is supported"),
+        ("storage=s3:/bucket", "pipelines.yaml: storage: 's3:/bucket' is not a folder's path; did you mean s3://…?"),
+        ("storage=s3://", "pipelines.yaml: storage: 's3://' is not whole; write s3://bucket/prefix"),
+        ("storage=file://host/x", "pipelines.yaml: storage: 'file://host/x' is not a folder on this machine"),
+        (
+            "storage=zip://a.zip::s3://b/c",
+            "pipelines.yaml: storage: 'zip://a.zip::s3://b/c' is not one address; chains",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_path_its_value_and_what_would_be_right(
@@ -46,6 +107,64 @@ def test_a_fault_is_told_with_its_path_its_value_and_what_would_be_right(
     with pytest.raises(ConfigurationError) as caught:
         read_configuration(configuration_file, [override])
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("since", ["2010-02-30", "'2010-02-30'"])
+def test_an_impossible_date_in_the_file_is_a_sentence_quoted_or_not(configuration_file: Path, since: str) -> None:
+    configuration_file.write_text(f"storage: data\nsources:\n  flickr:\n    since: {since}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(configuration_file)
+    assert str(caught.value).startswith("pipelines.yaml: sources.flickr.since: '2010-02-30' is not an ISO date or time")
+
+
+def test_a_section_given_twice_is_refused_with_both_lines(configuration_file: Path) -> None:
+    configuration_file.write_text(
+        "storage: data\nrules:\n  quality_factor_min: 99\ncameras: all\nrules:\n  native_size: true\n"
+    )
+    with pytest.raises(ConfigurationError, match="rules is given twice, in line 2 and in line 5; remove one"):
+        read_configuration(configuration_file)
+
+
+def test_yes_and_no_answer_a_yes_or_no_key_and_are_words_for_any_other(configuration_file: Path) -> None:
+    changed = read_configuration(configuration_file, ["rules.native_size=no", "crawl.contact=no", "crawl.retries=010"])
+    assert (changed.rules.native_size, changed.crawl.contact, changed.crawl.retries) == (False, "no", 10)
+
+
+@pytest.mark.parametrize("schedule", ["17 2 * * *", "*/5 0-6,22 1 jan-mar mon,WED", "0 0 1-31/2 * 7"])
+def test_a_schedule_that_cron_takes_is_taken(configuration_file: Path, schedule: str) -> None:
+    overrides = ["pipelines.x.stages=[scrapy crawl flickr]", f"pipelines.x.schedule='{schedule}'"]
+    assert read_configuration(configuration_file, overrides).pipelines["x"].schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("61 2 * * *", "is not what cron takes: 61 is no minute (0-59)"),
+        ("0 24 * * *", "is not what cron takes: 24 is no hour (0-23)"),
+        ("0 0 0 * *", "is not what cron takes: 0 is no day of the month (1-31)"),
+        ("0 0 * 13 *", "is not what cron takes: 13 is no month (1-12)"),
+        ("0 0 * * sunday", "is not what cron takes: sunday is no day of the week (0-7)"),
+        ("9-5 0 * * *", "is not what cron takes: 9-5 is no minute (0-59)"),
+        ("*/0 0 * * *", "is not what cron takes: */0 is no minute (0-59)"),
+        ("1-2-3 0 * * *", "is not what cron takes: 1-2-3 is no minute (0-59)"),
+        (", 0 * * *", "is not what cron takes: , is no minute (0-59)"),
+        ("0 0 * *", "is not five fields of a crontab line such as 17 2 * * *"),
+        ("17  2 * * *", "is not five fields of a crontab line such as 17 2 * * *"),
+        ("@daily", "is not five fields of a crontab line such as 17 2 * * *"),
+    ],
+)
+def test_a_schedule_that_cron_would_refuse_is_refused(configuration_file: Path, schedule: str, sentence: str) -> None:
+    overrides = ["pipelines.x.stages=[scrapy crawl flickr]", f"pipelines.x.schedule='{schedule}'"]
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(configuration_file, overrides)
+    assert str(caught.value) == f"pipelines.yaml: pipelines.x.schedule: '{schedule}' {sentence}"
+
+
+def test_a_key_given_twice_in_a_catalogue_is_refused_with_both_lines(configuration_file: Path) -> None:
+    entry = "{name: A, make: [A], model: [A], sizes: [64x64]}"
+    (configuration_file.parent / "cameras.yaml").write_text(f"a: {entry}\nb: {entry}\na: {entry}\n")
+    with pytest.raises(ConfigurationError, match=r"cameras\.yaml: .*a is given twice, in line 1 and in line 3"):
+        read_configuration(configuration_file, ["catalogue=cameras.yaml"])
 
 
 def test_every_fault_is_told_not_only_the_first(configuration_file: Path) -> None:
@@ -149,6 +268,10 @@ def test_a_relative_storage_folder_is_taken_from_the_file_not_from_the_working_d
 ) -> None:
     monkeypatch.chdir("/")
     assert read_configuration(configuration_file).store.url == str(configuration_file.parent / "data")
+
+
+def test_a_file_address_is_that_folder(configuration_file: Path, tmp_path: Path) -> None:
+    assert read_configuration(configuration_file, [f"storage=file://{tmp_path}/x"]).store.url == f"{tmp_path}/x"
 
 
 def test_the_environment_names_the_file(configuration_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

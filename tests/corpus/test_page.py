@@ -58,6 +58,14 @@ def test_text_from_photographs_cannot_become_markup() -> None:
     assert html.count("&lt;script&gt;") >= len(places)
 
 
+def test_text_that_turns_or_hides_other_text_is_shown_as_escapes() -> None:
+    hidden = "a\u202e\u200b\x9b\u2028b"
+    shown = r"a\u202e\u200b\x9b\u2028b"
+    html = page(hidden, hidden, [table([hidden], [[hidden], [link(hidden, "https://a.example/")]]), paragraph(hidden)])
+    assert html.count(shown) == 7
+    assert "\u202e" not in html
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -109,6 +117,11 @@ def test_a_drawing_loses_its_prologue_and_says_what_it_shows() -> None:
 def test_a_drawing_in_the_pages_ink_is_told_from_one_on_white() -> None:
     assert '<svg class="ink" ' in figure('<svg fill="currentColor"></svg>', "c")
     assert "ink" not in figure('<svg fill="#000"></svg>', "c")
+
+
+def test_a_drawing_that_fits_a_telephone_is_reduced_to_it_and_another_scrolls() -> None:
+    assert '<svg class="ink fits" ' in figure('<svg fill="currentColor"></svg>', "c", fits=True)
+    assert '<svg class="fits" ' in figure("<svg></svg>", "c", fits=True)
 
 
 def test_a_tile_without_a_picture_says_so_and_one_with_a_picture_describes_it() -> None:

@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from corpus.errors import StorageError
+from corpus.errors import ConfigurationError, StorageError
 from corpus.records import original_path, version_of
 from corpus.storage import Store, open_store
 
@@ -248,3 +249,20 @@ def test_hostile_ids_give_plain_paths_and_stay_apart() -> None:
         assert ".." not in path
     assert original_path("folder:a/b", version) != original_path("folder:a-b", version)
     assert original_path("flickr:4711", version).endswith(f"/4711-{version}.jpg")
+
+
+def test_a_folder_may_have_any_name_chains_of_file_systems_included(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "co::lon"))
+    store.publish("a/b.bin", b"12345")
+    assert (tmp_path / "co::lon" / "a" / "b.bin").read_bytes() == store.read("a/b.bin")
+    assert store.names("a") == ["b.bin"]
+    assert open_store(f"file://{tmp_path}/co::lon").url == store.url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x/y", "s3:/bucket", "s3://", "file://x", "memory://a::s3://b", "file:///a::s3://b", "~nobody-there/x", ""],
+)
+def test_an_address_that_is_no_storage_is_told_with_the_address(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^storage: {re.escape(url)}"):
+        open_store(url)

@@ -1,5 +1,8 @@
 """Text for people and for paths: amounts, times, what may stand on one line, names without collisions."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from corpus.text import (
@@ -10,6 +13,7 @@ from corpus.text import (
     iso_time,
     leading_number,
     one_line,
+    parsed_time,
     size,
     slug,
     unique_slug,
@@ -43,9 +47,36 @@ def test_years_are_a_range_of_those_known():
 
 def test_what_is_not_printable_neither_breaks_a_line_nor_reaches_the_terminal():
     assert escaped("a\x1b[2J\nß") == r"a\x1b[2J\nß"
-    assert one_line("a\nb" + "c" * 10, 5) == "a?bc…"
-    assert one_line("a\nb", 5, " ") == "a b"
+    assert one_line("a\nb" + "c" * 10, 6) == r"a\nbc…"
+    assert one_line("abc", 3) == "abc"
     assert clipped("abc", 3) == "abc"
+
+
+def test_what_steers_a_terminal_a_page_or_the_eye_is_shown_as_an_escape():
+    hidden = "\x85\x9b\u061c\u200b\u200d\u200e\u200f\u2028\u2029\u202e\u2066\u2069\ufeff"
+    assert escaped(f"a{hidden}b") == (r"a\x85\x9b\u061c\u200b\u200d\u200e\u200f\u2028\u2029\u202e\u2066\u2069\ufeffb")
+    assert escaped("a\n\tb", keep="\n") == "a\n\\tb"
+    assert escaped("Zürich\u3000 東京 ＝") == "Zürich\u3000 東京 ＝"
+
+
+def test_bytes_of_a_name_that_are_not_utf_8_are_shown_as_bytes():
+    path = Path(os.fsdecode(b"caf\xe9 \xff.jpg"))
+    assert escaped(path) == r"caf\xe9 \xff.jpg"
+    assert escaped("\ud800") == r"\ud800"
+
+
+@pytest.mark.parametrize(
+    ("text", "time_s"),
+    [("2010-01-01", 1262304000), ("2010-01-01T01:00:00+01:00", 1262304000), ("1970-01-01", 0)],
+)
+def test_dates_are_utc_unless_they_say_otherwise(text, time_s):
+    assert parsed_time(text) == time_s
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2010-02-30", "", "1969-12-31", "9999-12-31", "0001-01-01"])
+def test_a_text_that_is_no_date_of_an_upload_is_refused(text):
+    with pytest.raises(ValueError, match=r"is not (an ISO date|within the years 1970 to 2199)"):
+        parsed_time(text)
 
 
 def test_slugs_are_safe_in_a_path_and_unique_ones_differ_wherever_texts_do():

@@ -74,6 +74,22 @@ def with_long_header(data: bytes, segment_bytes: int = 30_000, segments: int = 3
     return data[:2] + segment * segments + data[2:]
 
 
+def with_thumbnail(data: bytes, thumbnail: bytes | None) -> bytes:
+    """Return a JPEG with EXIF before its other segments, whose second directory has a thumbnail."""
+    second = b"" if thumbnail is None else (
+        b"\x02\0" + b"\x01\x02\x04\0\x01\0\0\0" + (44).to_bytes(4, "little")
+        + b"\x02\x02\x04\0\x01\0\0\0" + len(thumbnail).to_bytes(4, "little") + bytes(4) + thumbnail
+    )  # fmt: skip
+    body = b"Exif\0\0II*\0\x08\0\0\0" + bytes(2) + (14 if second else 0).to_bytes(4, "little") + second
+    return data[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + data[2:]
+
+
+@pytest.fixture(scope="session")
+def thumbnailed() -> Callable[[bytes, bytes | None], bytes]:
+    """Return the function that gives a JPEG a thumbnail."""
+    return with_thumbnail
+
+
 def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
     """Return file name → (bytes, camera it is listed under, reasons for which its header must be refused)."""
     photos: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
@@ -90,7 +106,11 @@ def photographs() -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
             "acme-one",
             ("edited_by_software", "not_native_size"),
         ),
-        "bare.jpg": (jpeg(16, model=""), "acme-one", ("no_camera_model",)),
+        "bare.jpg": (
+            with_thumbnail(jpeg(16, model=""), jpeg(18, size=(16, 12), model="")),
+            "acme-one",
+            ("no_camera_model",),
+        ),
         "stranger.jpg": (jpeg(17, model="Three"), "acme-two", ("camera_unknown",)),
         "broken.jpg": (b"\xff\xd8\xff\xe0" + bytes(20_000), "acme-one", ("unreadable",)),
     }

@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from curation.inspection.evidence import evidence_lines
 from curation.inspection.reason_values import OF_FACTS, OF_ROW, ExplainContext, editor_marks, reason_value
 from curation.judging.verdict import Criteria
 from curation.reasons import REASONS
+from forensics.header import read_facts
 from forensics.jpeg.quality import scaled_tables
 
 LEARNED = [
@@ -257,6 +258,34 @@ def test_a_stored_photo_that_no_run_has_examined_is_examined_now(world, jpeg):
     damaged = explained(world, "flickr:2")["verdict"]["reasons"]
     assert [one["reason"] for one in damaged] == ["original_damaged"]
     assert "its record says 000" in damaged[0]["value"]
+
+
+_OF_PIXELS = ("pixels", "perceptual hash", "foreign grid", "first quality")
+
+
+@pytest.mark.parametrize(
+    ("state", "overrides", "said"),
+    [
+        ("stored", ["curation.grid=true"], ["decode without errors", "a hash", "none found", "not examined"]),
+        ("stored", ["curation.decode=false"], ["not examined"] * 4),
+        ("refused", ["curation.grid=true", "curation.first_quality=true"], ["not examined"] * 4),
+        ("deleted", ["curation.grid=true"], ["not examined"] * 4),
+        ("failed", ["curation.grid=true"], None),
+    ],
+)
+def test_of_pixels_is_told_only_what_was_looked_at(world, jpeg, state, overrides, said):
+    data = jpeg(1, quality=60)
+    known = {"state": state, "original": None, "facts": asdict(read_facts(data, whole=True))}
+    world.window("w", [world.record("1", data) | ({} if state == "stored" else known) | (
+        {"reasons": ["low_quality_factor"]} if state == "refused" else {"facts": None} if state == "failed" else {}
+    )])  # fmt: skip
+    evidence = explained(world, "flickr:1", *overrides)["evidence"]
+    if said is None:
+        assert evidence is None
+    else:
+        found = [evidence[name] for name in _OF_PIXELS]
+        assert found == [found[1] if text == "a hash" else text for text in said]
+        assert (len(found[1]) == 64) == ("a hash" in said)
 
 
 def test_of_a_photo_on_the_takedown_list_nothing_is_said_but_that(world, jpeg):

@@ -261,8 +261,6 @@ def test_only_yaml_files_are_written(pinning, name):
     [
         "alpha-one: {name: A, make: [ALPHA], model: [One], sizes: [160x128]}\n",
         "alpha-one:\n  name: A\n  make: [ALPHA]\n  model: [One]\n  sizes: [160x128,  # wide\n    10x10]\n",
-        "base: &base\n  name: A\n  make: [B]\n  model: [C]\n  sizes: [10x10]\n"
-        "alpha-one:\n  <<: *base\n  make: [ALPHA]\n",
         "base:\n  name: A\n  make: [B]\n  model: [C]\n  sizes: &all [10x10]\n"
         "alpha-one:\n  name: A\n  make: [ALPHA]\n  model: [One]\n  sizes: *all\n",
     ],

@@ -187,7 +187,12 @@ def test_a_whole_file_that_ends_in_its_header_is_truncated_at_its_last_segment(j
         (b'{"stat":"fail"}', "JSON text"),
         (b"RIFF\x10\0\0\0WEBPVP8 ", "WebP"),
         (b"II*\0\x08\0\0\0", "TIFF bytes"),
-        (b"\0\0\0\x18ftypheic", "HEIF or MP4 bytes"),
+        (b"\0\0\0\x18ftypheic", "HEIC bytes"),
+        (b"\0\0\0\x18ftypavif", "AVIF bytes"),
+        (b"\0\0\0\x18ftypwhat", "HEIF or MP4 bytes"),
+        (b"Shopping list:\n- b\xc3\xb6rek\n", "plain text"),
+        ("ö".encode() * 400, "plain text"),
+        (bytes(64), "nothing but zero bytes"),
         (b"\x01\x02\x03\x04", "it begins with 01 02 03 04"),
     ],
 )

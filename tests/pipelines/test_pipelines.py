@@ -11,6 +11,7 @@ import pytest
 
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, StageError
+from pipelines.__main__ import main
 from pipelines.crontab import crontab_lines
 from pipelines.run import run_pipeline, stages_of
 
@@ -194,6 +195,14 @@ def test_crontab_lines_are_absolute_quoted_and_only_for_scheduled_pipelines(conf
     assert lines[0].startswith("17 2 * * * ")
     assert r"cd '/a folder/100\%'" in lines[0]
     assert f"--config {configuration.file} run refresh" in lines[0]
+
+
+def test_no_crontab_is_made_of_a_stage_that_would_be_refused_at_night(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pipelines", "--config", str(configuration.file), "crontab"])
+    with pytest.raises(ConfigurationError, match="stage 'rm -rf /' is not one of"):
+        main()
 
 
 def test_the_shipped_pipelines_are_all_stages_of_this_product(repository: Path) -> None:

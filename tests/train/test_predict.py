@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from corpus.command_line import exit_with
 from corpus.configuration import read_configuration
 from corpus.errors import StorageError
 from corpus.sections import Training
@@ -151,6 +154,50 @@ def test_command_prints_a_row_a_photograph_and_fails_where_one_could_not_be_judg
     assert code == 0
     [answer] = json.loads(answers)
     assert (answer["cameras"][0][0], answer["verdict"], answer["error"]) == ("grainy", "agrees", None)
+
+
+def test_one_name_that_is_not_utf_8_loses_no_answer_and_none_steers_the_terminal(
+    trained: Path, picture: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9\x1b[2J\n.jpg")
+    picture("grainy", "GRAINY\x1b[2J", "good.jpg").rename(odd)
+    bad = tmp_path / os.fsdecode(b"\xff.jpg")
+    files = [str(odd), str(picture("grainy", "GRAINY", "good.jpg")), str(bad)]
+
+    def run(*options: str) -> list[str]:
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8", errors="strict"))
+        monkeypatch.setattr(sys, "argv", ["train.predict", "--config", str(trained), "latest", *files, *options])
+        with pytest.raises(SystemExit) as caught:
+            exit_with(main)
+        assert caught.value.code == 1
+        sys.stdout.flush()
+        return written.getvalue().decode().splitlines()
+
+    _, first, second, third = run()
+    assert first.startswith(r"caf\xe9\x1b[2J\n.jpg  The grainy one")
+    assert second.startswith("good.jpg")
+    assert third.startswith(r"\xff.jpg")
+    assert [answer["file"] for answer in json.loads("\n".join(run("--json")))] == files
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "socket", "device", "folder"])
+def test_what_is_no_file_is_refused_at_once(predictor: Predictor, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "f.jpg"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(str(file))
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(file)
+        if kind != "pipe":
+            (tmp_path / "link.jpg").symlink_to(file)
+            file = tmp_path / "link.jpg"
+    answer = predictor.answer(file)
+    assert re.search("is a pipe, a socket or a device|Is a directory|No such device", answer.error or "")
 
 
 def test_weights_that_are_not_the_runs_are_refused(

@@ -88,10 +88,12 @@ def _residuals() -> tuple[Tensor, Tensor]:
 class CameraNetwork(nn.Module):
     """A front end followed by a timm classifier: uint8 crops N×3×H×W → logits N×classes."""
 
-    def __init__(self, network: str, front: Front, classes: int, pretrained: bool = False) -> None:
+    def __init__(
+        self, network: str, front: Front, classes: int, pretrained: bool = False, size_px: int | None = None
+    ) -> None:
         super().__init__()
         self.front = FrontEnd(front)
-        body = _body(network, self.front.channels, classes, pretrained)
+        body = _body(network, self.front.channels, classes, pretrained, size_px)
         self.body = body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, crops_nchw: Tensor) -> Tensor:
@@ -104,18 +106,52 @@ class CameraNetwork(nn.Module):
 def build_network(settings: Training, classes: int) -> CameraNetwork:
     """Return an untrained network, or one with timm's published weights where `train.pretrained` is set.
 
-    Initial weights are drawn from torch's global random numbers. Raises ConfigurationError for an unknown name and for
-    a network that does not take crops of `train.crop_px`.
+    Networks of a fixed input size (ViT, DeiT, Swin …) are built for crops of `train.crop_px`. Initial weights are drawn
+    from torch's global random numbers. Raises ConfigurationError for an unknown name and for a network that does not
+    take crops of `train.crop_px`.
     """
-    network = CameraNetwork(settings.network, settings.front, classes, settings.pretrained).eval()
+    fixed_px = _fixed_size_px(settings.network)
+    fault: Exception | None = None
+    for size_px in (settings.crop_px, None) if fixed_px else (None,):
+        try:
+            network = CameraNetwork(settings.network, settings.front, classes, settings.pretrained, size_px).eval()
+            with torch.no_grad():
+                network(torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8))
+        except (RuntimeError, AssertionError, IndexError, TypeError) as error:  # what timm's networks raise for a size
+            fault = fault or error
+        else:
+            return network
+    cure = f"set train.crop_px to {fixed_px}, which it is made for" if fixed_px else "raise train.crop_px"
+    raise ConfigurationError(
+        f"train.network: {settings.network!r} does not take crops of {settings.crop_px} px: {fault}; {cure}, or choose "
+        "another network"
+    ) from fault
+
+
+def check_trains(network: CameraNetwork, settings: Training) -> None:
+    """Raise ConfigurationError where batches of one crop cannot train a network; changes its batch statistics.
+
+    Batch normalisation needs two values a channel, and behind the last pooling, or of a small crop, one is left.
+    """
+    if settings.batch > 1:
+        return
     try:
-        with torch.no_grad():
-            network(torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8))
-    except (RuntimeError, AssertionError) as error:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            network.train()(torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8))
+    except ValueError as error:
         raise ConfigurationError(
-            f"train.network: {settings.network!r} does not take crops of {settings.crop_px} px: {error}"
+            f"train.batch: 1 is too few for {settings.network!r}, which normalises over the batch ({error}); set it to "
+            "2 or more, or choose another network"
         ) from error
-    return network
+
+
+def _fixed_size_px(network: str) -> int | None:
+    """Return the size that timm made a network of a fixed input size for; None for all others."""
+    repair_torchvision()
+    import timm
+
+    config = timm.get_pretrained_cfg(network) if timm.is_model(network) else None
+    return int(config.input_size[-1]) if config is not None and config.fixed_input_size else None
 
 
 @contextmanager
@@ -130,7 +166,7 @@ def mixed_precision(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _body(network: str, channels: int, classes: int, pretrained: bool) -> nn.Module:
+def _body(network: str, channels: int, classes: int, pretrained: bool, size_px: int | None) -> nn.Module:
     repair_torchvision()
     import timm
 
@@ -144,7 +180,8 @@ def _body(network: str, channels: int, classes: int, pretrained: bool) -> nn.Mod
             f"train.network: {network!r} is neither a model of timm nor one of {', '.join(SMALL)}"
             + (f"; similar: {', '.join(near)}" if near else "")
         )
-    return timm.create_model(network, pretrained, num_classes=classes, in_chans=channels)
+    size: dict[str, Any] = {} if size_px is None else {"img_size": size_px}
+    return timm.create_model(network, pretrained, num_classes=classes, in_chans=channels, **size)
 
 
 def _small(stages: tuple[int, ...], channels: int, classes: int) -> nn.Module:

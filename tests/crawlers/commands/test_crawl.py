@@ -34,7 +34,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(start_site, make_crawler, spi
     [
         ("flickr", {"set": "crawl.contact=' '"}, "crawl.contact: is empty"),
         ("flickr", {"set": "sources.flickr.since=yesterday"}, "sources.flickr.since: 'yesterday' is not an ISO date"),
-        ("flickr", {"set": "sources.flickr.until='2019-01-01'"}, "sources.flickr.until: 2019-01-01 is not later"),
+        ("flickr", {"set": "sources.flickr.until='2019-01-01'"}, "sources.flickr.until: '2019-01-01' is not later"),
         ("flickr", {"set": "sources.flickr.hosts=[x.example]"}, "sources.flickr.hosts: does not name the host"),
         ("folder", {}, "sources.folder.path: is empty"),
         ("folder", {"set": "sources.folder.path=nowhere"}, "nowhere is not a folder"),

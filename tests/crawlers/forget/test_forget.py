@@ -1,5 +1,6 @@
 """Takedowns: nothing of a forgotten photo stays, all other photos do, and it is never fetched again."""
 
+import base64
 import dataclasses
 import json
 import shutil
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from corpus.errors import ConfigurationError
-from corpus.records import EXAMINED, original_path, version_of
+from corpus.records import EXAMINED, original_path, refused_picture_name, version_of
 from corpus.storage import Store, open_store
 from corpus.takedowns import forgotten_row, takedown, takedowns
 from crawlers.forget.__main__ import main
@@ -81,6 +82,9 @@ class Shelf:
         self.window(
             "flickr/w3", [refused(listed_photo(GONE, "x"), Refused(("no_camera_model",))), self.row(STAYS)], done=False
         )
+        for photo in (GONE, STAYS):
+            picture = {"photo": photo, "version": "x", "jpeg": base64.b64encode(bytes_of(photo)).decode()}
+            self.store.publish_json(f"refused-pictures/flickr/truncated/{refused_picture_name(photo)}", picture)
         self.window("wikimedia/w1", [self.row("wikimedia:99", page_url=COMMONS)])
         self.store.publish_table("crawl/flickr/_unfinished/w4/fp-0.parquet", table([self.row(GONE), self.row(STAYS)]))
         self.store.publish_json("crawl/flickr/_leases/unit.0.json", {})

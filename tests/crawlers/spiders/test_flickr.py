@@ -1,5 +1,6 @@
 """`scrapy crawl flickr` against a site that answers as Flickr does."""
 
+import base64
 import dataclasses
 import re
 
@@ -7,6 +8,7 @@ import pytest
 
 from corpus.records import RECORD
 from demo.photo_site.server.site import API_KEY
+from forensics.header import read_facts
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +86,15 @@ def test_refused_photos_are_not_downloaded_beyond_their_header(crawl, site, uplo
             sent = [request for request in site.requests if f"/{each.id}_" in request.path]
             assert sum(request.sent_bytes for request in sent) == 4096
             assert len(sent) == 1
+
+
+def test_of_a_photo_refused_by_its_header_the_thumbnail_is_kept_and_nothing_else(crawl, crawler, uploads):
+    (bare,) = [each for each in uploads.of("flickr") if each.file == "bare.jpg"]
+    assert crawler.store.names("refused-pictures/flickr") == ["no_camera_model"]
+    (name,) = crawler.store.names("refused-pictures/flickr/no_camera_model")
+    kept = crawler.store.read_json(f"refused-pictures/flickr/no_camera_model/{name}")
+    assert kept["photo"] == f"flickr:{bare.id}"
+    assert read_facts(base64.b64decode(kept["jpeg"]), whole=True).width_px == 16
 
 
 def test_every_byte_of_a_stored_photo_is_sent_only_once(crawl, site, uploads):

@@ -101,10 +101,18 @@ def test_every_file_has_its_row_and_genuine_photos_are_stored_byte_for_byte(craw
             assert row["owner_id"] is None  # the whole tree is one owner
             if not reasons[path.name]:
                 assert crawler.store.read(row["original"]) == path.read_bytes()
-    assert rows["note.txt"]["reasons"] == ["not_jpeg"]
-    assert rows["Acme One/empty.jpg"]["reasons"] == ["not_jpeg"]
+    for name, what in (("note.txt", "plain text"), ("Acme One/empty.jpg", "empty file")):
+        assert (rows[name]["reasons"], rows[name]["error"]) == (["not_jpeg"], f"not a JPEG: {what}")
     receipt = crawler.store.read_json("receipts/crawl-folder.json")
     assert receipt["found"] == len(rows)
+    shown = {
+        row["photo"]
+        for reason in crawler.store.names("refused-pictures/folder")
+        for name in crawler.store.names(f"refused-pictures/folder/{reason}")
+        for row in [crawler.store.read_json(f"refused-pictures/folder/{reason}/{name}")]
+    }
+    assert shown == {row["photo"] for row in rows.values() if row["facts"] and row["facts"]["thumbnail_bytes"]}
+    assert shown
     windows = crawler.store.done_names("crawl/folder")
     assert all(crawler.store.exists(f"crawl/folder/{window}/listed") for window in windows)
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from corpus.errors import ConfigurationError
 from corpus.leases import take
 from corpus.receipts import publish_receipt
 from corpus.sections import Flickr
@@ -230,11 +229,9 @@ def test_queries_that_are_no_longer_asked_for_are_shown_but_not_counted(crawled)
 
 def test_the_period_ends_with_the_last_full_hour_where_no_other_end_is_configured(crawled):
     now_s = SINCE_S + 10 * 3600 + 1234.5
-    assert period(Flickr(since="2020-01-01"), "x", now_s) == TimeSlice(SINCE_S, SINCE_S + 10 * 3600)
-    assert period(Flickr(since="2020-01-01", until="2030-01-01"), "x", now_s).end_s == SINCE_S + 10 * 3600
-    assert period(Flickr(since="2019-01-01", until="2020-01-01"), "x", now_s).end_s == SINCE_S
-    with pytest.raises(ConfigurationError, match=r"sources\.x\.since"):
-        period(Flickr(since="then"), "sources.x", now_s)
+    assert period(Flickr(since="2020-01-01"), now_s) == TimeSlice(SINCE_S, SINCE_S + 10 * 3600)
+    assert period(Flickr(since="2020-01-01", until="2030-01-01"), now_s).end_s == SINCE_S + 10 * 3600
+    assert period(Flickr(since="2019-01-01", until="2020-01-01"), now_s).end_s == SINCE_S
 
 
 def test_a_folder_has_windows_and_no_times(crawled):

@@ -1,18 +1,14 @@
 """Which slices of time are still to be crawled."""
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corpus.errors import ConfigurationError
-from corpus.text import iso_time
 from crawlers.windows.time_slices import (
     Step,
     TimeSlice,
     Walk,
     gaps,
     halves,
-    parse_time,
     spans,
     start_of_hour,
     window_name,
@@ -139,17 +135,6 @@ def test_window_names_sort_by_time_and_are_safe_as_paths():
 
 def test_queries_that_look_alike_have_different_windows():
     assert window_name(TimeSlice(0, 1), "acme/one") != window_name(TimeSlice(0, 1), "acme-one")
-
-
-def test_dates_are_utc_unless_they_say_otherwise():
-    assert parse_time("sources.flickr.since", "2010-01-01") == 1262304000
-    assert parse_time("sources.flickr.since", "2010-01-01T01:00:00+01:00") == 1262304000
-    assert iso_time(1262304000) == "2010-01-01T00:00:00Z"
-
-
-def test_a_wrong_date_is_named_with_its_key():
-    with pytest.raises(ConfigurationError, match=r"sources\.flickr\.since: 'yesterday' is not an ISO date"):
-        parse_time("sources.flickr.since", "yesterday")
 
 
 def test_a_crawl_ends_at_the_last_full_hour():

@@ -49,6 +49,11 @@ def test_funnel_counts_every_reason_and_what_is_left_after_it_in_photos_and_byte
     assert step["meaning"] == REASONS["truncated"]
 
 
+def test_a_photo_counts_for_a_reason_alone_where_no_other_refuses_it():
+    steps = {step["reason"]: (step["alone"], step["alone_bytes"]) for step in count(ROWS)["funnel"]}
+    assert steps == {"edited_by_software": (0, 0), "truncated": (1, 1004), "duplicate": (1, 1005)}
+
+
 def test_a_reason_that_todays_program_does_not_know_is_counted_last():
     steps = count([row(0, ("an_old_idea",)), row(1, ("duplicate",))])["funnel"]
     assert [step["reason"] for step in steps] == ["duplicate", "an_old_idea"]

@@ -59,9 +59,18 @@ def test_no_cell_is_a_formula_and_quotes_and_lines_survive(store):
     titles = ["=HYPERLINK(1)", 'He said "hi",\nthen left', "-1+1", "\tx", "Größe 3 €"]
     publish(store, [row(number, title=title, owner_name=" =x") for number, title in enumerate(titles)])
     assert [line["title"] for line in read(store)] == [
-        "'=HYPERLINK(1)", 'He said "hi",\nthen left', "'-1+1", "'\tx", "Größe 3 €",
+        "'=HYPERLINK(1)", 'He said "hi",\nthen left', "'-1+1", r"\tx", "Größe 3 €",
     ]  # fmt: skip
     assert {line["author"] for line in read(store)} == {"' =x"}
+
+
+def test_full_width_signs_are_quoted_and_hidden_characters_are_escaped(store):
+    titles = ["＝HYPERLINK(1)", "＋1", "－1", "＠SUM(1)", "\u3000＝1", "\n=1", "a\x9b\u202e\u200bb", "\u200b=1", "a＝b"]
+    publish(store, [row(number, title=title) for number, title in enumerate(titles)])
+    assert [line["title"] for line in read(store)] == [
+        "'＝HYPERLINK(1)", "'＋1", "'－1", "'＠SUM(1)", "'\u3000＝1", "'\n=1",
+        r"a\x9b\u202e\u200bb", r"\u200b=1", "a＝b",
+    ]  # fmt: skip
 
 
 def test_the_page_names_every_photo_with_links_by_source(store):

@@ -85,7 +85,7 @@ def test_text_of_strangers_is_no_markup_and_cannot_leave_its_cell(counts, native
     card = dataset_card(GENERATION, counts, natives, {})
     assert cells(cut(card, "Licences")) == [
         [
-            r"x \| y  \# z \<b\>\[a\](https\://a.example) \!\[i\](//b.example/i.png) \`c\` www\.d.example",
+            r"x \| y\\n\\n\# z \<b\>\[a\](https\://a.example) \!\[i\](//b.example/i.png) \`c\` www\.d.example",
             "3",
         ]
     ]

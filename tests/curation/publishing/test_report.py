@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from corpus.page import jpeg_address
+from corpus.sections import Crawl, Curation, Rules
 from curation.publishing.report import report_page
+from curation.publishing.report_sections import DECIDED_BY
 from curation.publishing.thumbnails import thumbnail
 from curation.reasons import REASONS
 
@@ -59,6 +61,29 @@ def test_the_funnel_tells_photos_and_bytes_by_reason(counts, natives, shown):
     rows = cells(cut(report_page(GENERATION, counts, natives, shown), "funnel"))
     assert rows[1] == ["low_quality_factor", REASONS["low_quality_factor"], "4", "3", "14", "87.00 MB"]
     assert [row[0] for row in rows] == ["no_original", "low_quality_factor", "duplicate"]
+
+
+def test_what_would_change_tells_how_many_each_reason_alone_refuses_the_costliest_first(counts, natives, shown):
+    counts["funnel"][1]["alone"] = 4
+    html = cut(report_page(GENERATION, counts, natives, shown), "what-would-change")
+    assert cells(html) == [
+        ["low_quality_factor", "4", "33.3%", "8.00 MB", "rules.quality_factor_min"],
+        ["no_original", "3", "25.0%", "1.00 MB", "–"],
+        ["duplicate", "1", "8.3%", "4.00 MB", "curation.near_bits"],
+    ]
+    assert "Of 8 refused photos, 8 are refused for one reason alone, the other 0 for several." in html
+    for step in counts["funnel"]:
+        step["alone"] = 0
+    html = cut(report_page(GENERATION, counts, natives, shown), "what-would-change")
+    assert "No photo is refused for one reason alone" in html
+
+
+def test_what_decides_a_reason_is_a_reason_and_a_key_that_there_is():
+    assert DECIDED_BY.keys() <= REASONS.keys()
+    sections = {"rules": Rules, "curation": Curation, "crawl": Crawl}
+    for keys in DECIDED_BY.values():
+        section, _, key = keys.partition(",")[0].partition(".")
+        assert section not in sections or key in sections[section].model_fields
 
 
 def test_every_source_and_camera_has_its_row_the_ones_most_kept_first(counts, natives, shown):
@@ -207,18 +232,21 @@ def chromium():
     return program
 
 
-MEASURE = """<!doctype html><title>waiting</title><iframe src="report.html" style="width:390px;height:900px;border:0"
-onload="const root = this.contentDocument.documentElement;
-document.title = [root.scrollWidth, root.clientWidth, root.querySelectorAll('section').length].join(' ')"></iframe>"""
+MEASURE = """<!doctype html><title>waiting</title><iframe src="report.html" style="width:WIDTHpx;height:900px;border:0"
+onload="const root = this.contentDocument.documentElement, cameras = root.querySelector('#cameras .scroll');
+document.title = [root.scrollWidth, root.clientWidth, root.querySelectorAll('section').length,
+cameras.scrollWidth > cameras.clientWidth, cameras.getBoundingClientRect().right <= root.clientWidth,
+root.querySelector('#quality-factors svg').getBoundingClientRect().right <= root.clientWidth].join(' ')"></iframe>"""
 
 
-def test_a_browser_shows_it_without_complaint_and_a_telephone_without_scrolling_sideways(
-    counts, natives, shown, chromium, tmp_path
+@pytest.mark.parametrize("width_px", [360, 1000])
+def test_a_browser_shows_it_without_complaint_wide_tables_scroll_in_their_box_and_plots_fit_a_telephone(
+    counts, natives, shown, chromium, tmp_path, width_px
 ):
     shown["no_original"] = [(None, "flickr:" + "9" * 150, "https://photos.example/3")]
     counts["hubs"][0]["photo"] = "x" * 150
     (tmp_path / "report.html").write_text(report_page(GENERATION, *many(counts, natives), shown))
-    (tmp_path / "measure.html").write_text(MEASURE)
+    (tmp_path / "measure.html").write_text(MEASURE.replace("WIDTH", str(width_px)))
     result = subprocess.run(
         [
             chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom",
@@ -229,4 +257,4 @@ def test_a_browser_shows_it_without_complaint_and_a_telephone_without_scrolling_
     )  # fmt: skip
     assert [line for line in result.stderr.splitlines() if "CONSOLE" in line] == []
     measured = re.search("<title>(.*?)</title>", result.stdout).group(1)
-    assert measured == "390 390 10"
+    assert measured == f"{width_px} {width_px} 11 true true true"

@@ -5,11 +5,15 @@ import io
 import struct
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
+from corpus.records import CURATED
 from corpus.storage import open_store
-from curation.publishing.thumbnails import EDGE_PX, thumbnail, thumbnails
+from curation.generations import Past
+from curation.judging.counts import sample_of
+from curation.publishing.thumbnails import EDGE_PX, RefusedPictures, thumbnail, thumbnails
 
 
 def picture(data):
@@ -136,3 +140,29 @@ def test_samples_become_tiles_and_those_without_bytes_have_no_picture(tmp_path, 
 
 def test_a_picture_with_a_cameras_oddities_is_drawn_as_without_them(odd):
     assert thumbnail(odd(saved(quality=95))) == thumbnail(saved(quality=95))
+
+
+def test_of_a_photo_refused_at_the_door_the_thumbnail_that_the_crawl_kept_is_shown(jpeg, tmp_path):
+    store = open_store(str(tmp_path))
+    rows = [
+        dict.fromkeys(CURATED.names)
+        | {"photo": f"flickr:{number:02d}", "version": "v", "kept": False, "group": "g", "reasons": ["truncated"]}
+        for number in range(20)
+    ]
+    rows[19]["reasons"] = ["truncated", "not_colour"]
+    rows[18] |= {"version": "w"}
+    rows[17] |= {"reasons": ["forgotten"]}
+    store.publish_table("curated/0001-a/photos.parquet", pa.Table.from_pylist(rows, CURATED))
+    small = jpeg(size=(40, 30), serial_number="SN-1234")
+    for number in (17, 18, 19):
+        value = {"photo": f"flickr:{number:02d}", "version": "v", "jpeg": base64.b64encode(small).decode()}
+        store.publish_json(f"refused-pictures/flickr/truncated/{number}.json", value)
+    store.publish("refused-pictures/flickr/truncated/damaged.json", b"{")
+    pictures = RefusedPictures.read(store)
+    samples = {"truncated": [sample_of(row) for row in rows[:6]], "not_colour": [sample_of(rows[19])]}
+    found = pictures.samples(Past(store, "0001-a"), samples)
+    assert [one["photo"] for one in found["truncated"]] == ["flickr:19", *(f"flickr:0{number}" for number in range(5))]
+    tiles = thumbnails(store, found, pictures)
+    assert [tile.picture is not None for tile in tiles["truncated"]] == [True] + [False] * 5
+    assert b"SN-1234" not in base64.b64decode(tiles["not_colour"][0].picture.partition(",")[2])
+    assert RefusedPictures({}).samples(Past(store, "0001-a"), samples) == samples

@@ -8,7 +8,7 @@ import torch
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Training
-from train.model.network import FrontEnd, build_network, mixed_precision
+from train.model.network import FrontEnd, build_network, check_trains, mixed_precision
 
 
 @pytest.fixture
@@ -65,9 +65,40 @@ def test_an_unknown_name_is_refused_with_similar_ones(settings: Callable[..., Tr
         build_network(settings(network="resnet10x"), 3)
 
 
-def test_a_network_that_takes_no_such_crops_is_refused_before_any_work(settings: Callable[..., Training]) -> None:
-    with pytest.raises(ConfigurationError, match="does not take crops of 32 px"):
-        build_network(settings(network="vit_tiny_patch16_224"), 3)
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "deit_tiny_patch16_224"])
+def test_a_network_of_a_fixed_input_size_is_built_for_the_crops(
+    settings: Callable[..., Training], crops: torch.Tensor, name: str
+) -> None:
+    network = build_network(settings(network=name), 3)
+    assert network(crops).shape == (2, 3)
+    assert network.state_dict().keys() == build_network(settings(network=name), 3).state_dict().keys()
+
+
+def test_a_network_that_takes_no_such_crops_is_refused_with_the_size_it_is_made_for(
+    settings: Callable[..., Training],
+) -> None:
+    sentence = r"'maxvit_nano_rw_256' does not take crops of 33 px: .*; set train\.crop_px to 256, which it is made for"
+    with pytest.raises(ConfigurationError, match=sentence):
+        build_network(settings(network="maxvit_nano_rw_256", crop_px=33, outer_crop_px=64), 3)
+
+
+def test_batches_of_one_crop_are_refused_where_a_channel_has_one_value_left(settings: Callable[..., Training]) -> None:
+    alone = settings(network="mobilenetv4_conv_small", batch=1)
+    with pytest.raises(
+        ConfigurationError, match=r"train\.batch: 1 is too few for 'mobilenetv4_conv_small', .*2 or more"
+    ):
+        check_trains(build_network(alone, 3), alone)
+    for changes in ({"network": "resnet10t", "crop_px": 64, "outer_crop_px": 64}, {"network": "vit_tiny_patch16_224"}):
+        fits = settings(**changes, batch=1)
+        check_trains(build_network(fits, 3), fits)
+
+
+def test_a_check_draws_no_random_numbers(settings: Callable[..., Training]) -> None:
+    alone = settings(network="vit_tiny_patch16_224", batch=1)
+    network = build_network(alone, 3)
+    state = torch.get_rng_state()
+    check_trains(network, alone)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_small_network_has_no_published_weights(settings: Callable[..., Training]) -> None:

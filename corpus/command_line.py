@@ -1,11 +1,15 @@
 """Command line: what all commands share: `--config`, `--set`, and errors as sentences instead of tracebacks."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
+from corpus.storage_errors import unavailable
+
+_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE})
 
 
 def command_parser(program: str, description: str, *, overridable: bool = True) -> argparse.ArgumentParser:
@@ -33,11 +37,21 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
 
 
 def exit_with(main: Callable[[], int]) -> None:
-    """Run a command and exit with its code; with 2 and a sentence for a user's mistake, with 130 if interrupted."""
+    """Run a command and exit with its code; with 130 if interrupted.
+
+    With 2 and a sentence for a user's mistake, and for a disk of this machine that is full or cannot be written, such as
+    that of its temporary files.
+    """
     try:
         sys.exit(main())
     except ShutterprintError as error:
         print(error, file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        place = error.filename or "a disk of this machine, such as that of its temporary files (TMPDIR)"
+        print(unavailable(str(place), error), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -70,7 +70,7 @@ def _picture(store: Store, original: str | None) -> str | None:
         if store.size_bytes(original) > _ORIGINAL_MAX_BYTES:
             return None
         data = store.read(original)
-    except (StorageError, OSError):  # taken down since, or an unreadable disk; the report can do without
+    except StorageError:  # taken down since; the report can do without
         return None
     drawn = thumbnail(data)
     return None if drawn is None else jpeg_address(drawn)

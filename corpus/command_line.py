@@ -39,8 +39,8 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
 def exit_with(main: Callable[[], int]) -> None:
     """Run a command and exit with its code; with 130 if interrupted.
 
-    With 2 and a sentence for a user's mistake, and for a disk of this machine that is full or cannot be written, such as
-    that of its temporary files.
+    With 2 and a sentence for a user's mistake, and for a disk of this machine that is full or cannot be written, such
+    as that of its temporary files.
     """
     try:
         sys.exit(main())

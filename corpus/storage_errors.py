@@ -144,7 +144,9 @@ def failure_of(error: BaseException) -> Failure | None:
             return Failure(*_REFUSALS[error.errno], may_pass=False)
         return Failure(str(error), _SERVER, may_pass=False)
     if isinstance(error, ImportError):
-        return Failure(f"a package is missing ({error})", "install the extra s3 on every machine", may_pass=False)
+        return Failure(
+            f"a package is missing ({error})", "install the extras curate and s3 on every machine", may_pass=False
+        )
     return None
 
 

@@ -73,10 +73,7 @@ class WindowRunner:
                 self._publish, window, rows, marker_of(rows, details, context.fingerprint, relist=relist), is_listed
             )
             await in_thread(checkpoint.clear)
-        except (
-            LeaseLost,
-            StorageUnavailableError,
-        ):  # a full disk or a refusing bucket: no other window would fare better
+        except (LeaseLost, StorageUnavailableError):  # with a full disk or a refusing bucket all windows would fail
             raise
         # Whatever it is (a mistake of ours): this window stays as it was and is done again, the others go on, and the
         # crawl ends without a receipt.

@@ -1,7 +1,7 @@
 """Pixels: decode one JPEG and find its perceptual hash and the traces of earlier compression.
 
 Pictures larger than the limits below, by the size their header states, are not decoded. Bad bytes raise nothing: the
-result says why they do not decode.
+result says why they do not decode. Too little memory is a MemoryError: it says nothing of the bytes.
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
+from forensics.errors import is_short_of_memory
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
 from forensics.pixels.first_quality import first_quality
@@ -28,7 +29,9 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> dict[str, Any]:
         return {"pixel_error": refusal}
     try:
         reduced = _decoded(data, facts)
-    except (ValueError, MemoryError) as error:
+    except ValueError as error:
+        if is_short_of_memory(error):
+            raise MemoryError(str(error)) from error
         return {"pixel_error": str(error) or type(error).__name__}
     found: dict[str, Any] = {}
     hashed = perceptual_hash(reduced)

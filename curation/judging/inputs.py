@@ -67,6 +67,11 @@ class Inputs:
             is_last[:-1] |= pc.not_equal(values[:-1], values[1:]).to_numpy(zero_copy_only=False)
         return ordered.filter(pa.array(is_last)).drop_columns(["rank"]).combine_chunks()
 
+    @property
+    def stored(self) -> int:
+        """How many uploads have their original in the store, by their records."""
+        return int(pc.sum(pc.equal(self.uploads["state"], "stored")).as_py() or 0)
+
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts yet."""
         stored = self.uploads.filter(pc.equal(self.uploads["state"], "stored"))

@@ -33,6 +33,8 @@ JOB = "curation.publishing.shards"
 """A module that workers of a running cluster must be able to import."""
 PROOF = "curation.cluster.proof"
 """As above: the module whose function they run first."""
+ALLOWED_FAILURES = 1
+"""How often a task may end its worker and be tried again; Dask's three cost half a minute each on a busy machine."""
 GAVE_UP = (KilledWorker, MemoryError)
 """What a task that ends its worker, or lacks memory there, results in."""
 
@@ -58,12 +60,18 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the cluster; raises StageError where it was the scheduler's end that ended the block."""
+        """Close the cluster; raises StageError where the end of the scheduler or of the workers ended the block."""
         try:
             self._open.close()
         except Exception:
             if error is None:  # else what ended the work says more than what follows from it
                 raise
+        if isinstance(error, KilledWorker):
+            raise StageError(
+                f"the Dask workers end again and again at the same work ({error}); give them more memory "
+                "(curation.worker_memory_mb) or less work at once (curation.judge_photos), then give the same command "
+                "again: what is finished is kept"
+            ) from error
         if isinstance(error, CancelledError | CommClosedError):
             where = f"at {self._scheduler}" if self._scheduler is not None else "of this machine"
             raise StageError(
@@ -104,7 +112,7 @@ class Workers:
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",  # without an address Dask still opens port 8787
-            scheduler_kwargs={"dashboard": False},
+            scheduler_kwargs={"dashboard": False, "allowed_failures": ALLOWED_FAILURES},
             local_directory=folder,
             silence_logs=logging.ERROR,
         )

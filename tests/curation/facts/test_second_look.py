@@ -74,7 +74,7 @@ def test_what_only_a_worker_misses_or_reads_otherwise_stops_the_run(store, put, 
 def test_a_fault_that_only_a_worker_has_stops_the_run(store, put, jpeg, alone):
     original = put(jpeg(1))
     said = Trouble(original.key, "not_examined", "originals/1.jpg: AttributeError: simplejpeg has no such function")
-    with pytest.raises(StageError, match="do not examine alike.*no such function.*examined without an error"):
+    with pytest.raises(StageError, match=r"do not examine alike.*no such function.*examined without an error"):
         confirmed(store, original, DECODED, said, alone)
 
 

@@ -25,9 +25,6 @@ FOLDER = f"{TEMPORARY_PREFIX}probes"
 """Only one run curates a store at a time, so what is in it when a run begins was left by a killed one."""
 APPEARS_WITHIN_S = 5.0
 """Within so long a network file system shows a new file to every machine."""
-SETTLES_WITHIN_S = 1.0
-"""A worker that dies before it has told its nanny that it lives is never started again, so a new one waits a little."""
-
 _proved: set[str] = set()
 """Probes that this process has read."""
 
@@ -68,10 +65,8 @@ class OnProved:
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Return what the function returns; raises StageError on a worker that cannot do the work."""
-        if self.probe.path not in _proved:
-            time.sleep(SETTLES_WITHIN_S)
-            if objection := answer(self.probe).objection:
-                raise StageError(f"the Dask worker {_address()} {objection}")
+        if self.probe.path not in _proved and (objection := answer(self.probe).objection):
+            raise StageError(f"the Dask worker {_address()} {objection}")
         return self.function(*arguments, **named)
 
 

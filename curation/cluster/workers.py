@@ -16,6 +16,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import dask
 from distributed import Client, LocalCluster, as_completed
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
@@ -105,6 +106,8 @@ class Workers:
             return remote
         # what workers spill is removed with the run
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-dask-"))
+        # else a worker that is being started again a quarter of a minute after it died is taken for lost, and closed
+        self._open.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}))
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self._workers,
             threads_per_worker=1,
@@ -162,14 +165,21 @@ def run_tasks(client: Client, function: Callable[[Task], Any], tasks: Sequence[T
 
 
 def wait_for_one(client: Client, done: Any) -> None:
-    """Wait until one of the tasks of `as_completed` is done; raises StageError after NO_WORKERS_S without a worker."""
-    looked_at_s = worked_at_s = time.monotonic()
+    """Wait until one of the tasks of `as_completed` is done; raises StageError after NO_WORKERS_S without a worker.
+
+    Workers of our own that have not come back after a quarter of that are started anew.
+    """
+    looked_at_s = worked_at_s = revived_at_s = time.monotonic()
     while not done.has_ready():
         time.sleep(0.02)
         now_s = time.monotonic()
         if now_s - looked_at_s > NO_WORKERS_S / 10:
             looked_at_s = now_s
             if client.scheduler_info()["workers"]:
-                worked_at_s = now_s
+                worked_at_s = revived_at_s = now_s
             elif now_s - worked_at_s > NO_WORKERS_S:
                 raise StageError(f"no Dask worker is left for {NO_WORKERS_S} s; give the same command to go on")
+            elif now_s - revived_at_s > NO_WORKERS_S / 4 and client.cluster is not None:
+                revived_at_s, number = now_s, len(client.cluster.worker_spec)
+                client.cluster.scale(0)
+                client.cluster.scale(number)

@@ -1,6 +1,7 @@
 """Command line: what all commands share: `--config`, `--set`, and errors as sentences instead of tracebacks."""
 
 import argparse
+import errno
 import io
 import sys
 from collections.abc import Callable
@@ -8,7 +9,10 @@ from typing import NoReturn
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
+from corpus.storage_errors import unavailable
 from corpus.text import escaped
+
+_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -41,9 +45,11 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
 
 
 def exit_with(main: Callable[[], int]) -> None:
-    """Run a command and exit with its code; with 2 and a sentence for a user's mistake, with 130 if interrupted.
+    """Run a command and exit with its code; with 130 if interrupted.
 
-    What the terminal's or the file's encoding lacks is written as an escape: one odd name must not lose an output.
+    With 2 and a sentence for a user's mistake, and for a disk of this machine that is full or cannot be written, such
+    as that of its temporary files. What the terminal's or the file's encoding lacks is written as an escape: one odd
+    name must not lose an output.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -52,6 +58,12 @@ def exit_with(main: Callable[[], int]) -> None:
         sys.exit(main())
     except ShutterprintError as error:
         print(escaped(str(error), keep="\n"), file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        place = error.filename or "a disk of this machine, such as that of its temporary files (TMPDIR)"
+        print(unavailable(str(place), error), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -1,9 +1,10 @@
 """Errors a person can act on; commands print their text only, without a traceback.
 
 ShutterprintError
-├── ConfigurationError   pipelines.yaml or the catalogue is wrong
-├── StorageError         a file is missing or damaged
-└── StageError           a stage cannot work with what it was given
+├── ConfigurationError        pipelines.yaml or the catalogue is wrong
+├── StorageError              a file is missing or damaged
+├── StorageUnavailableError   the disk or the service refuses, or does not answer
+└── StageError                a stage cannot work with what it was given
 """
 
 
@@ -17,6 +18,13 @@ class ConfigurationError(ShutterprintError):
 
 class StorageError(ShutterprintError):
     """The store lacks something that a stage needs, or holds something damaged."""
+
+
+class StorageUnavailableError(ShutterprintError):
+    """The store's disk or service refuses or does not answer; it says nothing of any file in it.
+
+    It is no StorageError: whoever goes on without a missing file must not go on without the storage.
+    """
 
 
 class StageError(ShutterprintError):

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from corpus.errors import StorageError
+from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Lease:
     def renew(self, now_s: float) -> bool:
         """Hold the lease for LEASE_S from now; False if another process has taken over: stop, and publish nothing more.
 
-        `now_s`: `time.time()`. Raises what the store raises if it cannot be reached; the lease may still hold.
+        `now_s`: `time.time()`. Raises StorageUnavailableError if the store cannot be reached; the lease may still hold.
         """
         if not self._is_ours():
             return False
@@ -180,8 +180,11 @@ def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
     holding = HeldLease(lease)
     try:
         yield holding
-    finally:
-        holding.release()
+    except BaseException:
+        with suppress(StorageUnavailableError):  # what ended the work says more than that the lease stays, too
+            holding.release()
+        raise
+    holding.release()
 
 
 def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:

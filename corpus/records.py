@@ -143,7 +143,7 @@ class ExaminedRow(TypedDict):
     sha256: Text
     size_bytes: Int64
     error: Text  # why the bytes are not a readable JPEG
-    pixel_error: Text  # why the picture does not decode cleanly
+    pixel_error: Text  # why the picture does not decode cleanly; without facts and `error`: how it ended its examiner
     perceptual_hash: Text  # 64 hex digits; null for pictures too plain, and not decoded ones
     foreign_grid: Text  # origin "x,y" of the grid of an earlier compression, where one was found
     foreign_grid_log10_nfa: Float  # of that grid: log10 of its number of false alarms

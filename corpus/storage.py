@@ -3,8 +3,12 @@
 Paths are relative to the root, with `/`; a path that leaves the root is refused. Every file is published whole: written
 under a temporary name, flushed and renamed (an object store's single PUT is atomic by itself). A directory is whole
 once it has its marker, `_done.json`. Several processes may share a store, so listings are never cached.
+
+Every method raises StorageUnavailableError where the disk or the service refuses or does not answer
+(`corpus.storage_errors`), and tries again before where that may pass.
 """
 
+import errno
 import json
 import os
 import posixpath
@@ -16,20 +20,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import ConfigurationError, StorageError
+from corpus.storage_errors import attempted, unavailable
 from corpus.text import escaped
+
+T = TypeVar("T")
 
 _SUPPORTED = ("file://", "s3://")
 _SCHEMES = ("s3", "memory")
 """Schemes of object stores; `memory` is one process's own, for tests."""
 MARKER = "_done.json"
 TEMPORARY_PREFIX = ".tmp-"
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+"""What file systems without hard links answer to making one."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +68,25 @@ class Store:
         normal = posixpath.normpath(relative)
         if normal.startswith(("/", "..")) or "\0" in relative:
             raise StorageError(f"{relative!r} is not a path inside {self.url}")
-        root = (self.url if self.is_local else str(fsspec.core.url_to_fs(self.url)[1])).rstrip("/")
+        root = self.url if self.is_local else str(attempted(self.url, lambda: fsspec.core.url_to_fs(self.url)[1]))
+        root = root.rstrip("/")
         return root if normal == "." else f"{root}/{normal}"
 
     def exists(self, relative: str) -> bool:
         """Whether there is a whole file or a directory at `relative`."""
-        return bool(self.filesystem.exists(self.path(relative)))
+        return bool(self._attempted(relative, lambda: self.filesystem.exists(self.path(relative))))
 
     def size_bytes(self, relative: str) -> int:
         """Return the size of the file at `relative`; raises StorageError where there is none."""
         try:
-            return int(self.filesystem.size(self.path(relative)))
+            return int(self._attempted(relative, lambda: self.filesystem.size(self.path(relative))))
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a directory, without temporary ones; none if it is missing."""
         try:
-            entries = self.filesystem.ls(self.path(relative), detail=False)
+            entries = self._attempted(relative, lambda: self.filesystem.ls(self.path(relative), detail=False))
         except (FileNotFoundError, NotADirectoryError):
             return []
         names = {posixpath.basename(str(entry).rstrip("/")) for entry in entries}
@@ -85,23 +95,34 @@ class Store:
     def modified_at_s(self, relative: str) -> float:
         """Return when a file was last written, in seconds since 1970; raises StorageError where there is none."""
         try:
-            return float(self.filesystem.modified(self.path(relative)).timestamp())
+            return float(self._attempted(relative, lambda: self.filesystem.modified(self.path(relative))).timestamp())
         except (FileNotFoundError, IsADirectoryError) as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
     def read(self, relative: str, start: int | None = None, end: int | None = None) -> bytes:
         """Return the bytes `start:end` of a file; raises StorageError where there is none."""
+        path = self.path(relative)
         try:
-            return cast(bytes, self.filesystem.cat_file(self.path(relative), start=start, end=end))
+            return self._attempted(relative, lambda: cast(bytes, self.filesystem.cat_file(path, start=start, end=end)))
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
-    def open(self, relative: str) -> BinaryIO:
-        """Open a file for reading and seeking; raises StorageError where there is none."""
+    @contextmanager
+    def open(self, relative: str) -> Iterator[BinaryIO]:
+        """Open a file for reading and seeking during a `with` block; raises StorageError where there is none."""
+        path = self.path(relative)
         try:
-            return cast(BinaryIO, self.filesystem.open(self.path(relative), "rb"))
+            file = self._attempted(relative, lambda: cast(BinaryIO, self.filesystem.open(path, "rb")))
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
+        with file:
+            try:
+                yield file
+            except Exception as error:
+                refusal = unavailable(self._place(relative), error)
+                if refusal is None:
+                    raise
+                raise refusal from error
 
     def publish(self, relative: str, data: bytes, *, keep_cached: bool = True) -> None:
         """Write a whole file or nothing.
@@ -109,12 +130,16 @@ class Store:
         `keep_cached`: leave it in the page cache for the next reader. A crawl of terabytes would evict everything else,
         and filling memory costs more than writing: 2.9 CPU seconds a GB against 0.7.
         """
-        if not self.is_local:
-            self.filesystem.pipe_file(self.path(relative), data)
-            return
-        target = Path(self.path(relative))
-        with _written_beside(target, lambda file: file.write(data), keep_cached=keep_cached) as temporary:
-            temporary.replace(target)
+        path = self.path(relative)
+
+        def write() -> None:
+            if not self.is_local:
+                self.filesystem.pipe_file(path, data)
+                return
+            with _written_beside(Path(path), lambda file: file.write(data), keep_cached=keep_cached) as temporary:
+                temporary.replace(path)
+
+        self._attempted(relative, write)
 
     def create(self, relative: str, data: bytes) -> bool:
         """Write a whole new file and return True, or return False where there is one; of several processes one wins.
@@ -122,11 +147,14 @@ class Store:
         An object store must support conditional PUTs (`If-None-Match: *`, as Amazon's S3 does). A folder's file system
         must support hard links; raises StorageError where it does not.
         """
+        return self._attempted(relative, lambda: self._create(relative, data))
+
+    def _create(self, relative: str, data: bytes) -> bool:
         if not self.is_local:
             try:
                 self.filesystem.pipe_file(self.path(relative), data, mode="create")
             except OSError:  # object stores differ in how they report a refused PUT
-                if self.exists(relative):
+                if self.filesystem.exists(self.path(relative)):
                     return False
                 raise
             return True
@@ -137,6 +165,8 @@ class Store:
             except FileExistsError:
                 return False
             except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
                 raise StorageError(
                     f"{self.url}: {relative} cannot be linked ({error.strerror}); put the storage on a file system "
                     "with hard links"
@@ -152,6 +182,9 @@ class Store:
         path = self.path(relative)
         if path == self.path("."):
             raise StorageError(f"{self.url}: the root of the storage is not removed")
+        self._attempted(relative, lambda: self._remove(path))
+
+    def _remove(self, path: str) -> None:
         # not the file system's own `rm`, which takes a path with * or [ for a pattern
         if not self.is_local:
             files = [str(file) for file in self.filesystem.find(path)]
@@ -174,6 +207,9 @@ class Store:
 
         An object store has none. `older_than_s` must be more seconds than any write takes.
         """
+        return self._attempted(directory, lambda: self._sweep_temporary(directory, older_than_s))
+
+    def _sweep_temporary(self, directory: str, older_than_s: float) -> int:
         swept = 0
         if self.is_local:
             for leftover in Path(self.path(directory)).glob(f"{TEMPORARY_PREFIX}*"):
@@ -185,15 +221,19 @@ class Store:
 
     def publish_file(self, relative: str, local: Path) -> None:
         """Publish a copy of a finished local file, whole or not at all."""
-        if not self.is_local:
-            self.filesystem.put_file(str(local), self.path(relative))
-            return
-        target = Path(self.path(relative))
-        with (
-            local.open("rb") as source,
-            _written_beside(target, lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
-        ):
-            temporary.replace(target)
+        path = self.path(relative)
+
+        def write() -> None:
+            if not self.is_local:
+                self.filesystem.put_file(str(local), path)
+                return
+            with (
+                local.open("rb") as source,
+                _written_beside(Path(path), lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
+            ):
+                temporary.replace(path)
+
+        self._attempted(relative, write)
 
     def publish_json(self, relative: str, value: Any) -> None:
         """Publish a value as readable JSON with sorted keys: equal values give equal bytes."""
@@ -237,6 +277,12 @@ class Store:
     def done_names(self, relative: str) -> list[str]:
         """Return the sorted names of the whole directories directly below `relative`."""
         return [name for name in self.names(relative) if self.exists(f"{relative}/{name}/{MARKER}")]
+
+    def _place(self, relative: str) -> str:
+        return f"{self.url}: {relative}"
+
+    def _attempted(self, relative: str, act: Callable[[], T]) -> T:
+        return attempted(self._place(relative), act)
 
 
 def storage_fault(url: str) -> str | None:
@@ -289,4 +335,5 @@ def _written_beside(target: Path, write: Callable[[BinaryIO], object], *, keep_c
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be removed, the error that says why is the first one
+            temporary.unlink(missing_ok=True)

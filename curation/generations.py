@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from corpus.errors import StageError, StorageError
 from corpus.storage import Store
+from corpus.storage_errors import unavailable
 from corpus.text import leading_number
 from curation.consensus import LearnedRow
 
@@ -65,7 +66,8 @@ def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.Recor
                 raise StorageError(f"{store.url}: {path} has no column {missing[0]}")
             yield from parquet.iter_batches(_BATCH_PHOTOS, columns=columns)
         except (pa.ArrowException, OSError) as error:
-            raise StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}") from error
+            damaged = StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}")
+            raise unavailable(f"{store.url}: {path}", error) or damaged from error
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from distributed.scheduler import KilledWorker
 from rich.console import Console
 
 from corpus.command_line import command_parser, configuration_of, exit_with
@@ -26,10 +25,12 @@ from corpus.leases import LEASE_S, held, holders
 from corpus.receipts import publish_receipt
 from corpus.storage import Store
 from corpus.text import escaped
+from curation.cluster.alone import Alone
 from curation.cluster.console import print_counts, progress, wanted_photos, wanted_sentence
 from curation.cluster.frames import Advance, Frames
-from curation.cluster.workers import Workers, run_tasks
-from curation.facts.examine import Batch, Trouble, batches, examine_batch, kind_of
+from curation.cluster.workers import GAVE_UP, Workers, run_tasks
+from curation.facts.examine import ORIGINAL_LOST, Trouble, batches, examine_batch, kind_of
+from curation.facts.second_look import check_lost, confirmed, examined_alone
 from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.given_splits import GivenSplits, read_given_splits
 from curation.judging.inputs import Inputs, find_inputs
@@ -68,7 +69,7 @@ def curate(configuration: Configuration, console: Console) -> str:
     console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
     _check_given(configuration, given, inputs, console)
     curation = configuration.curation
-    cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb)
+    cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb, store)
     with sole_run(store) as check, cluster as workers:
         troubles = _examine_new(configuration, workers, inputs, console)
         del inputs  # outdated: there are new facts
@@ -122,33 +123,37 @@ def _who(store: Store) -> str:
 
 
 def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs, console: Console) -> list[Trouble]:
-    """Examine every stored original that has no facts; return those that could not be examined."""
+    """Examine every stored original that has no facts; return those that have none, as far as this machine agrees.
+
+    Raises StageError where a worker's trouble is the machine's, and where more originals are lost than can be.
+    """
     store, settings = configuration.store, configuration.curation
     new = inputs.waiting()
     if not new:
         console.print("every original is examined already")
         return []
-    began_at_s, troubles = time.monotonic(), []
+    began_at_s, lost, troubles = time.monotonic(), 0, list[Trouble]()
     tasks = list(batches(new, batch_photos=settings.batch_photos, kind=kind_of(settings)))
-    with progress(console, "examining", len(new), "photos") as advance:
-        for batch, result in run_tasks(workers.client, partial(examine_batch, store), tasks, split=_halves):
-            if isinstance(result, KilledWorker):
-                text = "examining it ended the worker process again and again"
-                result = [Trouble(one.key, "not_examined", text) for one in batch.originals]
-            troubles += result
+    client, examination = workers.client, workers.proved(partial(examine_batch, store))
+    with progress(console, "examining", len(new), "photos") as advance, Alone() as alone:
+        for batch, result in run_tasks(client, examination, tasks):
+            if isinstance(result, GAVE_UP):
+                found = examined_alone(store, batch, alone)
+            else:
+                of = {original.key: original for original in batch.originals}
+                looks = (confirmed(store, of[said.key], batch.kind, said, alone) for said in result)
+                found = [trouble for trouble in looks if trouble is not None]
+            for trouble in found:
+                troubles.append(trouble)
+                if trouble.reason == ORIGINAL_LOST:
+                    lost += 1
+                    check_lost(store, lost, inputs.stored, f"that of {trouble.key.photo}")
             advance(len(batch.originals))
     took_s = time.monotonic() - began_at_s
     console.print(f"examined {len(new):,} originals in {took_s:.1f} s, {len(new) / took_s:.0f} a second")
     for trouble in troubles:
         console.print(escaped(f"not examined: {trouble.key.photo}: {trouble.error}"), soft_wrap=True, markup=False)
     return troubles
-
-
-def _halves(batch: Batch) -> tuple[Batch, ...]:
-    """Return the two halves of a batch, to find the original that ends its worker; nothing for a single original."""
-    middle = len(batch.originals) // 2
-    halves = (batch.originals[:middle], batch.originals[middle:])
-    return tuple(Batch(half, batch.kind) for half in halves) if middle else ()
 
 
 def _given_splits(configuration: Configuration) -> GivenSplits:
@@ -195,7 +200,7 @@ def _judge_all(
         given,
     )
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX
-    frames = Frames(None if is_small else workers.client)
+    frames = Frames(None) if is_small else Frames(workers.client, workers.proved)
     past = Past(store, latest_generation(store))
 
     def show(verb: str, parts: int) -> AbstractContextManager[Advance]:

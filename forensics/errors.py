@@ -2,6 +2,8 @@
 
 JpegError             the bytes are not a JPEG, or its header violates the standard
 └── HeaderIncomplete  nothing is wrong so far, but the bytes end before the first scan begins
+
+Decoders' own errors are ValueErrors; `is_short_of_memory` tells those that are the machine's.
 """
 
 
@@ -33,3 +35,11 @@ class HeaderIncomplete(JpegError):  # noqa: N818 - the bytes are not at fault: m
         super().__init__(what, offset)
         self.args = (what, offset, needed_bytes)
         self.needed_bytes = needed_bytes
+
+
+def is_short_of_memory(error: ValueError) -> bool:
+    """Whether a decoder's error says that the machine lacks memory, and so nothing of the bytes.
+
+    The texts are those of libjpeg's JERR_OUT_OF_MEMORY and of TurboJPEG.
+    """
+    return str(error).startswith(("Insufficient memory", "Memory allocation failure"))

@@ -34,7 +34,7 @@ COMMANDS = {
         "shutterprint crawl flickr",
         "originals/ below the storage has each file as it was served, crawl/ one row for every photo found, with all "
         "reasons where it was refused. Exit code 0: the crawl is complete; 1: it failed, give the same command again; "
-        "2: the configuration or the command line is wrong.",
+        "2: the configuration or the command line is wrong, or the storage refuses.",
     ),
     "check": Command(
         "crawlers.check.__main__", "crawl", "say what would go wrong with a crawl before you start it",

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from jpeglib._bind import CJpegLib
 
+from forensics.errors import is_short_of_memory
 from forensics.jpeg.frame import Frame, is_frame, read_frame
 from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import APP0, APP15, COM, SOS, Segment, header_segments
@@ -62,6 +63,8 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
     try:  # at an eighth of the size all entropy-coded data is read at a quarter of the cost
         bare = decode_whole(bare, "GRAY", min_factor=8, min_height=1, min_width=1).jpeg
     except ValueError as error:
+        if is_short_of_memory(error):
+            raise
         raise ValueError(f"damaged JPEG: {error}") from error
     widest = max(component.horizontal for component in frame.components)
     highest = max(component.vertical for component in frame.components)

@@ -2,7 +2,7 @@
 
 On a local store each tar is opened once and read at its offsets. On an object store the next few dozen places are
 fetched at once, since each request takes tens of milliseconds. A tar that is missing or shorter than its index says is
-refused.
+refused. A disk or a service that does not answer is a StorageUnavailableError, as for every other file of the store.
 """
 
 import os
@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 from corpus.errors import StorageError
 from corpus.storage import Store
+from corpus.storage_errors import attempted, failure_of
 from shards.entries import POOL
 
 OPEN_TARS_MAX = 128
@@ -59,24 +60,37 @@ class Members:
         if handle is None:
             if len(self._handles) >= OPEN_TARS_MAX:
                 os.close(self._handles.pop(next(iter(self._handles))))
+            path = self._store.path(f"{POOL}/{tar}")
             try:
-                handle = os.open(self._store.path(f"{POOL}/{tar}"), os.O_RDONLY | os.O_CLOEXEC)
+                handle = attempted(self._where(tar), lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
             except FileNotFoundError as error:
                 raise self._missing(tar) from error
             self._handles[tar] = handle
-        return os.pread(handle, length_bytes, offset_bytes)
+        return attempted(self._where(tar), lambda: os.pread(handle, length_bytes, offset_bytes))
+
+    def _where(self, tar: str) -> str:
+        return f"{self._store.url}: {POOL}/{tar}"
 
     def _fetch(self, places: list[Place]) -> list[bytes]:
         paths = [self._store.path(f"{POOL}/{tar}") for tar, _, _ in places]
         starts = [offset_bytes for _, offset_bytes, _ in places]
         ends = [offset_bytes + length_bytes for _, offset_bytes, length_bytes in places]
         answers: list[bytes | BaseException] = self._store.filesystem.cat_ranges(paths, starts, ends, on_error="return")
-        for (tar, _, _), answer in zip(places, answers, strict=True):
-            if isinstance(answer, FileNotFoundError):
-                raise self._missing(tar) from answer
-            if isinstance(answer, BaseException):
-                raise StorageError(f"{self._store.url}: {POOL}/{tar} cannot be read: {answer}") from answer
-        return [answer for answer in answers if isinstance(answer, bytes)]
+        return [self._told(place, answer) for place, answer in zip(places, answers, strict=True)]
+
+    def _told(self, place: Place, answer: bytes | BaseException) -> bytes:
+        """Return the bytes at a place; asks once more, with pauses, where the store could not give them just now."""
+        tar, offset_bytes, length_bytes = place
+        if isinstance(answer, Exception) and failure_of(answer) is not None:
+            try:
+                return self._store.read(f"{POOL}/{tar}", offset_bytes, offset_bytes + length_bytes)
+            except StorageError as error:
+                raise self._missing(tar) from error
+        if isinstance(answer, FileNotFoundError):
+            raise self._missing(tar) from answer
+        if isinstance(answer, BaseException):
+            raise StorageError(f"{self._store.url}: {POOL}/{tar} cannot be read: {answer}") from answer
+        return answer
 
     def _checked(self, place: Place, data: bytes) -> bytes:
         tar, offset_bytes, length_bytes = place

@@ -11,21 +11,28 @@ import io
 import json
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from corpus.storage import Store
+from forensics.errors import is_short_of_memory
 from shards.entries import POOL, Failure, Sample, ShardEntry, entry_path, read_entry
 from shards.plan import PhotoPlan, ShardPlan
 from shards.tiles import Cut, cut_tiles
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-def write_shard(store: Store, plan: ShardPlan, settings: Shards) -> ShardEntry:
+
+def write_shard(store: Store, plan: ShardPlan, settings: Shards, left_out: Mapping[str, str] = NOTHING) -> ShardEntry:
     """Pack one shard and publish it, tar first, entry last; returns at once where it exists already.
 
-    The bytes depend on the plan alone. Raises StageError where the plan was made with other `settings`.
+    `left_out`: photographs that are not even tried, with the reason. The bytes depend on the plan and on these alone.
+    Raises MemoryError where this machine has too little memory, StageError where the plan was made with other
+    `settings`.
     """
     if (plan.tile_px, plan.tiles_per_photo) != (settings.tile_px, settings.tiles_per_photo):
         raise StageError(
@@ -36,7 +43,7 @@ def write_shard(store: Store, plan: ShardPlan, settings: Shards) -> ShardEntry:
         return read_entry(store, plan.name)
     with tempfile.TemporaryDirectory(prefix="shard-") as folder:
         tar = Path(folder) / "shard.tar"
-        packed, samples, failures = _pack(store, plan, tar)
+        packed, samples, failures = _pack(store, plan, tar, left_out)
         entry = ShardEntry(replace(plan, photos=packed), samples, failures, tar.stat().st_size if samples else 0)
         name = entry.plan.name
         if samples and not store.exists(entry_path(name)):
@@ -45,8 +52,20 @@ def write_shard(store: Store, plan: ShardPlan, settings: Shards) -> ShardEntry:
     return entry
 
 
+def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan) -> list[Cut] | str:
+    """Return the tiles of one photograph of a plan, or why it cannot be packed."""
+    try:
+        return cut_tiles(_original(store, photo), tile_px=plan.tile_px, tiles_per_photo=plan.tiles_per_photo)
+    except StorageError:
+        return f"{photo.original}: the storage has no such file"
+    except ValueError as error:
+        if is_short_of_memory(error):
+            raise MemoryError(f"{photo.original}: {error}") from error
+        return str(error)
+
+
 def _pack(
-    store: Store, plan: ShardPlan, tar: Path
+    store: Store, plan: ShardPlan, tar: Path, left_out: Mapping[str, str]
 ) -> tuple[tuple[PhotoPlan, ...], tuple[Sample, ...], tuple[Failure, ...]]:
     """Write `tar`; return the packed photographs, the samples and the photographs left out."""
     packed: list[PhotoPlan] = []
@@ -54,10 +73,9 @@ def _pack(
     failures: list[Failure] = []
     with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
         for photo in plan.photos:
-            try:
-                cuts = cut_tiles(_original(store, photo), tile_px=plan.tile_px, tiles_per_photo=plan.tiles_per_photo)
-            except (StorageError, ValueError) as error:
-                failures.append(Failure(photo.photo, photo.original, str(error)))
+            cuts = left_out.get(photo.photo) or cut_photo(store, plan, photo)
+            if isinstance(cuts, str):
+                failures.append(Failure(photo.photo, photo.original, cuts))
                 continue
             packed.append(photo)
             samples += [_add(archive, plan.split, photo, number, cut) for number, cut in enumerate(cuts)]

@@ -1,7 +1,8 @@
 """`scrapy crawl` with honest exit codes: 0 only when the spider has published its receipt.
 
 Scrapy's own command exits 0 even though a callback raised. This one exits 2 with one sentence for a mistake in the
-configuration, and 1 for everything else that went wrong. `-a set=a.b=c` may be repeated.
+configuration or a storage that refuses or does not answer, and 1 for everything else that went wrong. `-a set=a.b=c`
+may be repeated.
 """
 
 import argparse
@@ -61,7 +62,8 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
             cast(Any, started).addErrback(lambda failure: errors.append(failure.value))
             self.crawler_process.start()
         if not errors:
-            self.exitcode = 0 if getattr(crawler.spider, "has_succeeded", False) else 1
+            unavailable = getattr(crawler.spider, "is_storage_unavailable", False)
+            self.exitcode = 0 if getattr(crawler.spider, "has_succeeded", False) else 2 if unavailable else 1
         elif isinstance(errors[0], ShutterprintError):
             print(escaped(str(errors[0]), keep="\n"), file=sys.stderr)
             self.exitcode = 2

@@ -18,7 +18,7 @@ from scrapy.http import Headers
 from scrapy.signals import bytes_received, headers_received
 
 from corpus.configuration import read_configuration
-from corpus.errors import ConfigurationError, ShutterprintError
+from corpus.errors import ConfigurationError, ShutterprintError, StorageUnavailableError
 from corpus.receipts import publish_receipt
 from corpus.sections import Site
 from crawlers.network.concurrency import called_every, in_thread
@@ -53,6 +53,7 @@ class PhotoSpider(scrapy.Spider):
     arguments: Mapping[str, str]
     calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
+    is_storage_unavailable = False  # whether that is what ended the crawl
     query = ""
     query_number = 0
     queries_total = 0
@@ -122,6 +123,7 @@ class PhotoSpider(scrapy.Spider):
                 await context.units.run_postponed()
         except ShutterprintError as error:  # its text is all a person needs
             context.problems.append(str(error))
+            self.is_storage_unavailable = isinstance(error, StorageUnavailableError)
             self.logger.error("%s", error)
         finally:
             progress.stop()
@@ -176,7 +178,12 @@ class PhotoSpider(scrapy.Spider):
             self.logger.error("crawl not complete (%s; problems: %d): %s", reason, problems, summary)
             return
         details = {**counts, **self.receipt_details(), "learned": context.learned}
-        publish_receipt(context.store, context.share.receipt(self.source), details)
+        try:
+            publish_receipt(context.store, context.share.receipt(self.source), details)
+        except StorageUnavailableError as error:
+            self.is_storage_unavailable = True
+            self.logger.error("%s", error)
+            return
         self.has_succeeded = True
         self.logger.info("crawl complete in %.1f s: %s", time.time() - context.started_at_s, summary)
 

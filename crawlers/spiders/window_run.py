@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from corpus.errors import ConfigurationError, StageError
+from corpus.errors import ConfigurationError, StageError, StorageUnavailableError
 from corpus.takedowns import apply_takedowns, forgotten_row, taken_down
 from corpus.text import iso_time
 from crawlers.forget.removal import remove_originals
@@ -77,10 +77,10 @@ class WindowRunner:
                 self._publish, window, rows, marker_of(rows, details, context.fingerprint, relist=relist), is_listed
             )
             await in_thread(checkpoint.clear)
-        except LeaseLost:
+        except (LeaseLost, StorageUnavailableError):  # with a full disk or a refusing bucket all windows would fail
             raise
-        # Whatever it is (a full disk, a mistake of ours): this window stays as it was and is done again, the others
-        # go on, and the crawl ends without a receipt.
+        # Whatever it is (a mistake of ours): this window stays as it was and is done again, the others go on, and the
+        # crawl ends without a receipt.
         except Exception as error:
             context.problems.append(f"window {window}: {error!r}")
             logger.exception("window %s could not be finished and stays open", window)

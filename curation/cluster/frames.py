@@ -18,6 +18,8 @@ from curation.cluster.workers import wait_for_one
 
 TEXT = pd.ArrowDtype(pa.string())
 
+Function = Callable[..., Any]
+
 Advance = Callable[[int], None]
 """Called with the number of parts that have just been finished."""
 
@@ -43,20 +45,25 @@ def frame_of_rows(rows: Sequence[Sequence[Any]], kinds: Kinds) -> pd.DataFrame:
 class Frames:
     """The place where frames are computed."""
 
-    def __init__(self, client: Client | None) -> None:
-        """Compute on the cluster of `client`; None: in this process."""
-        self.client = client
+    def __init__(
+        self, client: Client | None, proved: Callable[[Function], Function] = lambda function: function
+    ) -> None:
+        """Compute on the cluster of `client`; None: in this process.
+
+        `proved`: see `curation.cluster.workers.Workers.proved`.
+        """
+        self.client, self._proved = client, proved
         self._shuffle = "p2p" if client is not None else "tasks"
 
     def read(self, function: Callable[..., pd.DataFrame], pieces: Sequence[Any], kinds: Kinds) -> dd.DataFrame:
         """Return a frame with one part for each piece: what `function` returns for it."""
-        return dd.from_map(function, pieces, meta=empty(kinds), enforce_metadata=False)
+        return dd.from_map(self._proved(function), pieces, meta=empty(kinds), enforce_metadata=False)
 
     def mapped(
         self, frame: dd.DataFrame, function: Callable[..., pd.DataFrame], *arguments: Any, kinds: Kinds
     ) -> dd.DataFrame:
         """Return the frame of what `function` returns for each part and the arguments."""
-        return frame.map_partitions(function, *arguments, meta=empty(kinds), enforce_metadata=False)
+        return frame.map_partitions(self._proved(function), *arguments, meta=empty(kinds), enforce_metadata=False)
 
     def by_part(self, frame: dd.DataFrame, parts: int) -> dd.DataFrame:
         """Move the rows whose column `part` is n, 0 … `parts` - 1, to the n-th part."""

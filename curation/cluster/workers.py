@@ -1,7 +1,8 @@
 """Workers: run tasks on a Dask cluster, started for the run on this machine or running already elsewhere.
 
-Dask repeats the work of a lost worker. A task that kills its worker every time is split until a single item is left,
-which is then reported by name instead of ending the run.
+Before any work every worker proves that it sees the storage (`curation.cluster.proof`). Dask repeats the work of a lost
+worker. A task that ends its worker every time, or lacks memory there, is handed back to be tried alone. A scheduler
+that is gone ends the run with a sentence.
 """
 
 import importlib
@@ -9,14 +10,20 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from functools import cached_property
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import dask
 from distributed import Client, LocalCluster, as_completed
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from corpus.errors import StageError
+from corpus.storage import Store
+from curation.cluster.proof import OnProved, Probe, answer, check_answers, probe_in
 
 Task = TypeVar("Task")
 
@@ -25,34 +32,82 @@ NO_WORKERS_S = 120
 """Without a worker for so long, the run ends: a lost worker is restarted within seconds, a minute on a busy machine."""
 JOB = "curation.publishing.shards"
 """A module that workers of a running cluster must be able to import."""
+PROOF = "curation.cluster.proof"
+"""As above: the module whose function they run first."""
+ALLOWED_FAILURES = 1
+"""How often a task may end its worker and be tried again; Dask's three cost half a minute each on a busy machine."""
+GAVE_UP = (KilledWorker, MemoryError)
+"""What a task that ends its worker, or lacks memory there, results in."""
 
 
 class Workers:
     """A Dask cluster for the length of a `with` block, started when `client` is first used."""
 
-    def __init__(self, scheduler: str | None, workers: int, memory_mb: int | None = None) -> None:
+    def __init__(
+        self, scheduler: str | None, workers: int, memory_mb: int | None = None, store: Store | None = None
+    ) -> None:
         """Use the cluster of `scheduler`, an address; None: start `workers` processes on this machine.
 
         `memory_mb`: of each worker, which spills to disk what it holds beyond that; None: its share of the machine's.
+        `store`: the storage that the workers must see; None: the tasks need none.
         """
-        self._scheduler, self._workers = scheduler, workers
+        self._scheduler, self._workers, self._store = scheduler, workers, store
         self._memory = f"{memory_mb}MB" if memory_mb is not None else "auto"
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._open.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the cluster; raises StageError where the end of the scheduler or of the workers ended the block."""
+        try:
+            self._open.close()
+        except Exception:
+            if error is None:  # else what ended the work says more than what follows from it
+                raise
+        if isinstance(error, KilledWorker):
+            raise StageError(
+                f"the Dask workers end again and again at the same work ({error}); give them more memory "
+                "(curation.worker_memory_mb) or less work at once (curation.judge_photos), then give the same command "
+                "again: what is finished is kept"
+            ) from error
+        if isinstance(error, CancelledError | CommClosedError):
+            where = f"at {self._scheduler}" if self._scheduler is not None else "of this machine"
+            raise StageError(
+                f"clusters.dask_scheduler: the Dask scheduler {where} is gone in the middle of the work; start it and "
+                "give the same command again: what is finished is kept"
+            ) from error
 
     @cached_property
     def client(self) -> Client:
-        """The client of the cluster; raises StageError without a scheduler or workers that can import the job."""
+        """The client of the cluster, all of whose workers see the storage.
+
+        Raises StageError without a scheduler or workers that can import the job, and for a worker that does not see the
+        storage or runs another version.
+        """
+        client = self._client()
+        if self._probe is not None:
+            check_answers(self._probe, client.run(answer, self._probe, on_error="return"))
+        return client
+
+    def proved(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that also proves each worker that joins later, before its first task."""
+        return function if self._probe is None else OnProved(self._probe, function)
+
+    @cached_property
+    def _probe(self) -> Probe | None:
+        return None if self._store is None else self._open.enter_context(probe_in(self._store))
+
+    def _client(self) -> Client:
         if self._scheduler is not None:
             remote: Client = self._open.enter_context(_connect(self._scheduler))
             return remote
         # what workers spill is removed with the run
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-dask-"))
+        # else a worker that is being started again a quarter of a minute after it died is taken for lost, and closed
+        self._open.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}))
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self._workers,
             threads_per_worker=1,
@@ -60,7 +115,7 @@ class Workers:
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",  # without an address Dask still opens port 8787
-            scheduler_kwargs={"dashboard": False},
+            scheduler_kwargs={"dashboard": False, "allowed_failures": ALLOWED_FAILURES},
             local_directory=folder,
             silence_logs=logging.ERROR,
         )
@@ -79,62 +134,52 @@ def _connect(scheduler: str) -> Client:
     try:
         client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
         # a worker that cannot import what it is sent loses its connection, and the job would wait for ever
-        client.run(importlib.import_module, JOB)
+        for module in (JOB, PROOF):
+            client.run(importlib.import_module, module)
     except TimeoutError as error:
         client.close()  # type: ignore[no-untyped-call]
         raise StageError(f"clusters.dask_scheduler: no worker has joined {scheduler}; start one") from error
     except ImportError as error:
         client.close()  # type: ignore[no-untyped-call]
-        raise StageError(f"clusters.dask_scheduler: a worker of {scheduler} cannot import {JOB}: {error}") from error
+        raise StageError(f"clusters.dask_scheduler: a worker of {scheduler} cannot import {module}: {error}") from error
     return client
 
 
-def run_tasks(
-    client: Client, function: Callable[[Task], Any], tasks: Sequence[Task], *, split: Callable[[Task], tuple[Task, ...]]
-) -> Iterator[tuple[Task, Any]]:
-    """Yield every task with its result as they finish; the result is a KilledWorker where the task kills its worker.
+def run_tasks(client: Client, function: Callable[[Task], Any], tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+    """Yield every task with its result as they finish, or one of GAVE_UP where it ended its worker or lacked memory.
 
-    `split` returns the smaller tasks that replace a task which kills its worker, none where it cannot be split. Raises
-    what the function raises, and StageError where all workers are gone for good.
+    Dask blames every task that a dead worker held, so not all of those are to blame: the caller tries them alone
+    (`curation.cluster.alone`). Raises what the function raises, and StageError where all workers are gone for good.
     """
-    suspects: list[Task] = []
-    for task, result in _run_together(client, function, tasks):
-        if isinstance(result, KilledWorker):
-            suspects.append(task)
-        else:
-            yield task, result
-    # Dask blames every task that a dead worker held; run one by one, only the culprit kills its worker
-    while suspects:
-        suspect = suspects.pop()
-        for task, result in _run_together(client, function, [suspect]):
-            parts = split(task) if isinstance(result, KilledWorker) else ()
-            suspects += parts
-            if not parts:
-                yield task, result
-
-
-def _run_together(client: Client, function: Callable[[Task], Any], tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-    """Yield every task with its result or its KilledWorker; raise any other exception."""
     task_of = {client.submit(function, task, pure=False): task for task in tasks}
     done = as_completed(task_of, loop=client.loop, with_results=True, raise_errors=False)  # type: ignore[no-untyped-call]
     while not done.is_empty():  # type: ignore[no-untyped-call]
         wait_for_one(client, done)
         future, result = next(done)
+        if future.cancelled():
+            raise CancelledError(f"Dask has lost {future.key}")
         error = future.exception() if future.status == "error" else None
-        if error is not None and not isinstance(error, KilledWorker):
+        if error is not None and not isinstance(error, GAVE_UP):
             raise error
         yield task_of.pop(future), error or result
 
 
 def wait_for_one(client: Client, done: Any) -> None:
-    """Wait until one of the tasks of `as_completed` is done; raises StageError after NO_WORKERS_S without a worker."""
-    looked_at_s = worked_at_s = time.monotonic()
+    """Wait until one of the tasks of `as_completed` is done; raises StageError after NO_WORKERS_S without a worker.
+
+    Workers of our own that have not come back after a quarter of that are started anew.
+    """
+    looked_at_s = worked_at_s = revived_at_s = time.monotonic()
     while not done.has_ready():
         time.sleep(0.02)
         now_s = time.monotonic()
         if now_s - looked_at_s > NO_WORKERS_S / 10:
             looked_at_s = now_s
             if client.scheduler_info()["workers"]:
-                worked_at_s = now_s
+                worked_at_s = revived_at_s = now_s
             elif now_s - worked_at_s > NO_WORKERS_S:
                 raise StageError(f"no Dask worker is left for {NO_WORKERS_S} s; give the same command to go on")
+            elif now_s - revived_at_s > NO_WORKERS_S / 4 and client.cluster is not None:
+                revived_at_s, number = now_s, len(client.cluster.worker_spec)
+                client.cluster.scale(0)
+                client.cluster.scale(number)

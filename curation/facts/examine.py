@@ -3,7 +3,9 @@
 A batch of originals is one task for a Dask worker: it reads every file whole, compares its SHA-256 with the record's,
 reads its header and decodes its picture (`curation.facts.pixels`). Bytes that are no JPEG and pictures that do not
 decode get a row that says so. An original that is missing or differs from its record gets no row: it is reported as
-trouble and examined again by the next run, because the store can be repaired and facts never change.
+trouble, looked at once more by the machine that publishes (`curation.facts.second_look`) and examined again by the next
+run, because the store can be repaired and facts never change. A storage that refuses or does not answer, or a package
+that a worker lacks, is no trouble of an original: it is raised.
 """
 
 import hashlib
@@ -15,10 +17,11 @@ from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 
-from corpus.errors import StorageError
+from corpus.errors import ShutterprintError, StorageError
 from corpus.records import EXAMINED, ExaminedRow, FactsRow, full_row
 from corpus.sections import Curation
 from corpus.storage import Store
+from corpus.storage_errors import unavailable
 from curation.facts.pixels import pixel_facts
 from forensics.errors import JpegError
 from forensics.header import read_facts
@@ -26,6 +29,8 @@ from forensics.photo_facts import PhotoFacts
 
 EXAMINER_VERSION = 3
 """Increase it whenever the same bytes would give other facts: every original is then examined anew."""
+ORIGINAL_LOST, ORIGINAL_DAMAGED = "original_lost", "original_damaged"
+NOT_EXAMINED, KILLS_EXAMINER = "not_examined", "kills_examiner"
 HEADERS = "headers"
 """The kind of examination that decodes nothing."""
 
@@ -51,6 +56,11 @@ class Original:
         """The upload it is the original of."""
         return PhotoKey(self.photo, self.version)
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """What its row of EXAMINED says of it, whatever its bytes say."""
+        return {"photo": self.photo, "version": self.version, "original": self.path, "sha256": self.sha256}
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -74,6 +84,11 @@ class Trouble:
     key: PhotoKey
     reason: str
     error: str
+
+    @property
+    def is_death(self) -> bool:
+        """Whether it ended its process, or would have for want of memory."""
+        return self.reason == KILLS_EXAMINER
 
 
 def kind_of(curation: Curation) -> str:
@@ -106,35 +121,62 @@ def examine_batch(store: Store, batch: Batch) -> list[Trouble]:
     """
     if store.exists(batch.path):
         return []
-    results = [guarded(original, partial(examine, store, original, batch.kind)) for original in batch.originals]
-    rows = [result for result in results if not isinstance(result, Trouble)]
-    if rows:
-        store.publish_table(batch.path, pa.Table.from_pylist(rows, EXAMINED))
+    results = [examine_guarded(store, original, batch.kind) for original in batch.originals]
+    publish_facts(store, batch, [result for result in results if not isinstance(result, Trouble)])
     return [result for result in results if isinstance(result, Trouble)]
 
 
+def publish_facts(store: Store, batch: Batch, rows: Sequence[ExaminedRow]) -> None:
+    """Publish the facts of a batch; nothing where none of its originals has any."""
+    if rows:
+        store.publish_table(batch.path, pa.Table.from_pylist(list(rows), EXAMINED))
+
+
 def guarded(original: Original, examination: Callable[[], ExaminedRow | Trouble]) -> ExaminedRow | Trouble:
-    """Return what the examination of one original found; an unexpected error becomes its Trouble."""
+    """Return what the examination of one original found; an unexpected error becomes its Trouble.
+
+    Raises StorageUnavailableError where the storage or a disk of this machine is at fault, or a package is missing.
+    """
     try:
         return examination()
-    except Exception as error:  # noqa: BLE001 - one photo of millions must not end the run for all others
-        return Trouble(original.key, "not_examined", f"{original.path}: {type(error).__name__}: {error}")
+    except ShutterprintError:
+        raise
+    except MemoryError:
+        return Trouble(original.key, KILLS_EXAMINER, "asking for more memory than its process could get")
+    except Exception as error:
+        refusal = unavailable(original.path, error)
+        if refusal is not None:
+            raise refusal from error
+        # one photo of millions must not end the run for all others
+        return Trouble(original.key, NOT_EXAMINED, f"{original.path}: {type(error).__name__}: {error}")
+
+
+def examine_guarded(store: Store, original: Original, kind: str) -> ExaminedRow | Trouble:
+    """Return the row of one original, or why there is none; see `guarded`."""
+    return guarded(original, partial(examine, store, original, kind))
 
 
 def examine(store: Store, original: Original, kind: str) -> ExaminedRow | Trouble:
     """Return the row of one original, or why there is none."""
+    data = stored_bytes(store, original)
+    if isinstance(data, Trouble):
+        return data
+    row: ExaminedRow = full_row(ExaminedRow, examine_bytes(data, kind) | original.columns)
+    row["size_bytes"] = len(data)
+    return row
+
+
+def stored_bytes(store: Store, original: Original) -> bytes | Trouble:
+    """Return an original's bytes, or the Trouble that they are gone or not those of its record."""
     try:
         data = store.read(original.path)
-    except (StorageError, OSError) as error:  # OSError: an unreadable disk or a network store's refusal
-        return Trouble(original.key, "original_missing", f"{original.path}: {error}")
+    except StorageError:
+        return Trouble(original.key, ORIGINAL_LOST, f"{original.path}: the storage has no such file")
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != original.sha256:
         text = f"{original.path}: SHA-256 is {sha256}, its record says {original.sha256}"
-        return Trouble(original.key, "original_damaged", text)
-    row: ExaminedRow = full_row(ExaminedRow, examine_bytes(data, kind))
-    row["photo"], row["version"], row["original"] = original.photo, original.version, original.path
-    row["sha256"], row["size_bytes"] = sha256, len(data)
-    return row
+        return Trouble(original.key, ORIGINAL_DAMAGED, text)
+    return data
 
 
 def examine_bytes(data: bytes, kind: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Pixels: decode one JPEG and find its perceptual hash and the traces of earlier compression.
 
 Pictures larger than the limits below, by the size their header states, are not decoded. Bad bytes raise nothing: the
-result says why they do not decode. What is bad is decided by `forensics.pixels.decoding`.
+result says why they do not decode. What is bad is decided by `forensics.pixels.decoding`. Too little memory is a
+MemoryError: it says nothing of the bytes.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.errors import is_short_of_memory
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
 from forensics.pixels.decoding import Decoded, decode_whole
@@ -32,7 +34,9 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, An
         return {"pixel_error": refusal}, facts.oddities
     try:
         reduced = _decoded(data, facts)
-    except (ValueError, MemoryError) as error:
+    except ValueError as error:
+        if is_short_of_memory(error):
+            raise MemoryError(str(error)) from error
         return {"pixel_error": str(error) or type(error).__name__}, facts.oddities
     found: dict[str, Any] = {}
     hashed = perceptual_hash(_grey(reduced.picture))

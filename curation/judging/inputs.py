@@ -73,6 +73,11 @@ class Inputs:
         deleted, stored = (digest.filter(pc.equal(state, name)).drop_null() for name in ("deleted", "stored"))
         return frozenset(deleted.filter(pc.is_in(deleted, value_set=stored.combine_chunks())).to_pylist())
 
+    @property
+    def stored(self) -> int:
+        """How many uploads have their original in the store, by their records."""
+        return int(pc.sum(pc.equal(self.uploads["state"], "stored")).as_py() or 0)
+
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts yet."""
         stored = self.uploads.filter(pc.equal(self.uploads["state"], "stored"))

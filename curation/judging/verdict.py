@@ -16,7 +16,7 @@ from corpus.catalogue import Camera, Catalogue
 from corpus.records import CURATED, FACTS, RECORD, ExaminedRow, JudgedRow, RecordRow, Text, full_row, schema_of
 from corpus.sections import Curation, Rules
 from curation.consensus import Claim, claims
-from curation.facts.examine import Trouble
+from curation.facts.examine import KILLS_EXAMINER, NOT_EXAMINED, ORIGINAL_DAMAGED, Trouble
 from curation.judging.devices import device_of
 from curation.judging.splits import group_of
 from curation.reasons import in_funnel_order
@@ -132,10 +132,12 @@ def _of_original(record: RecordRow, examined: ExaminedRow | Trouble | None) -> E
     if isinstance(examined, Trouble):
         return Evidence(None, frozenset({examined.reason}), examined.error)
     if examined is None:
-        return Evidence(None, frozenset({"not_examined"}), None)
+        return Evidence(None, frozenset({NOT_EXAMINED}), None)
     if examined["sha256"] != record["sha256"]:
         text = f"examined bytes had SHA-256 {examined['sha256']}, the record says {record['sha256']}"
-        return Evidence(None, frozenset({"original_damaged"}), text)
+        return Evidence(None, frozenset({ORIGINAL_DAMAGED}), text)
+    if examined["facts"] is None and examined["error"] is None:
+        return Evidence(None, frozenset({KILLS_EXAMINER}), examined["pixel_error"])
     if examined["facts"] is None:
         return Evidence(None, frozenset({"unreadable"}), examined["error"])
     found = {

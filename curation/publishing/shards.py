@@ -1,26 +1,30 @@
 """Shards: cuts the kept photos of a generation into `shards/<generation>/`, on the Dask workers.
 
 The index is published last and marks a generation's shards as whole; whole ones are left alone. Photos that could not
-be cut are printed and listed in the index.
+be cut are printed and listed in the index, if this machine cannot cut them either: where a worker could not but this
+machine can, the run ends with a sentence. A photo that ends its worker is tried alone, and left out if it does so
+again.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from distributed.scheduler import KilledWorker
 from rich.console import Console
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
+from corpus.storage import Store
 from corpus.text import escaped
+from curation.cluster.alone import Alone, Ended
 from curation.cluster.console import progress
-from curation.cluster.workers import Workers, run_tasks
+from curation.cluster.workers import GAVE_UP, Workers, run_tasks
+from curation.facts.second_look import check_lost
 from curation.generations import FOLDER as CURATED_FOLDER
 from curation.generations import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
 from shards.index import Folds, Index, previous_plans, publish_index, read_index
-from shards.plan import photo_digest, plan_shards
-from shards.write import write_shard
+from shards.plan import ShardPlan, photo_digest, plan_shards
+from shards.write import cut_photo, write_shard
 
 FOLDER = "shards"
 _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", "sha256", "quality_factor", "fold"]
@@ -30,8 +34,8 @@ _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", 
 def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, not_packed.
 
-    Classes are the cameras with kept photos, ordered by key. Raises StageError where cutting one shard kills its worker
-    repeatedly.
+    Classes are the cameras with kept photos, ordered by key. Raises StageError where a worker could not cut what this
+    machine can, and where too many originals are lost.
     """
     store = configuration.store
     for folder in (f"{FOLDER}/{generation}", POOL):  # left by killed writers; only one run packs at a time
@@ -44,20 +48,54 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
     classes = tuple(sorted({row["camera"] for row in kept}))
     plans = plan_shards(kept, configuration.shards, classes, previous_plans(store))
     entries: dict[str, ShardEntry] = {}
-    write = partial(write_shard, store, settings=configuration.shards)
-    with progress(console, "cutting shards", len(kept), "photos") as advance:
-        for plan, result in run_tasks(workers.client, write, plans, split=lambda _: ()):
-            if isinstance(result, KilledWorker):
-                raise StageError(
-                    f"{FOLDER}/{generation}: packing {plan.name} ended the worker process again and again; the "
-                    f"first of its {len(plan.photos)} originals is {plan.photos[0].original}"
-                ) from result
+    lost = 0
+    client, write = workers.client, workers.proved(partial(write_shard, store, settings=configuration.shards))
+    with progress(console, "cutting shards", len(kept), "photos") as advance, Alone() as alone:
+        for plan, result in run_tasks(client, write, plans):
+            if isinstance(result, GAVE_UP):
+                result = _written_alone(configuration, plan, alone)
+            else:
+                _check_failures(store, plan, result, alone)
+            for failure in result.failures:
+                if not store.exists(failure.original):
+                    lost += 1
+                    check_lost(store, lost, len(kept), failure.original)
             entries[plan.name] = result
             advance(len(plan.photos))
     of_photo = {photo_digest(row["photo"], row["version"]): row["fold"] for row in kept}
     folds = Folds(configuration.curation.folds, of_photo)
     index = publish_index(store, generation, classes, [entries[plan.name] for plan in plans], folds)
     return _printed_summary(index, console)
+
+
+def _written_alone(configuration: Configuration, plan: ShardPlan, alone: Alone) -> ShardEntry:
+    """Write a shard that ended its worker in another process, without the photographs that end that one, too."""
+    store, left_out = configuration.store, dict[str, str]()
+    for photo in plan.photos:
+        cuts = alone.call(cut_photo, store, plan, photo)
+        if isinstance(cuts, Ended):
+            left_out[photo.photo] = f"SHA-256 {photo.sha256}: cut alone, it ended its process by {cuts.how}"
+    entry = alone.call(write_shard, store, plan, configuration.shards, left_out)
+    if isinstance(entry, Ended):
+        raise StageError(
+            f"packing {plan.name} ended its process by {entry.how}, though each of its {len(plan.photos)} originals "
+            "can be cut or was left out; set shards.shard_photos to less, then give the same command again"
+        )
+    return cast(ShardEntry, entry)
+
+
+def _check_failures(store: Store, plan: ShardPlan, entry: ShardEntry, alone: Alone) -> None:
+    """Raise StageError where this machine finds something else than the worker that could not cut a photograph."""
+    planned = {photo.photo: photo for photo in plan.photos}
+    for failure in entry.failures:
+        here = alone.call(cut_photo, store, plan, planned[failure.photo])
+        if here != failure.reason:
+            seen = here if isinstance(here, str) else here.how if isinstance(here, Ended) else "it can be cut"
+            raise StageError(
+                f"a worker and this machine do not cut alike: the worker says of {failure.original}: "
+                f"{failure.reason}; this machine: {seen}. That is the machines' trouble, so no shards are published: "
+                "look at the worker's mount and packages, then give the same command again"
+            )
 
 
 def _printed_summary(index: Index, console: Console) -> dict[str, Any]:

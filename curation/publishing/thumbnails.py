@@ -129,7 +129,7 @@ def _original(store: Store, original: str | None) -> bytes | None:
         return None
     try:
         return None if store.size_bytes(original) > _ORIGINAL_MAX_BYTES else store.read(original)
-    except (StorageError, OSError):  # taken down since, or an unreadable disk; the report can do without
+    except StorageError:  # taken down since; the report can do without
         return None
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -185,10 +185,10 @@ class World:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "curation.run", "--config", str(self.folder / "pipelines.yaml"), *arguments]
 
-    def curate(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def curate(self, *arguments: str, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":
         """Run the job in a process of its own."""
         return subprocess.run(
-            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s, check=False
         )
 
     def curate_here(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -435,3 +435,27 @@ def catalogue() -> Catalogue:
             ),
         )
     )  # fmt: skip
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the URL of a bucket of a make-believe S3 on a free port."""
+    s3fs = pytest.importorskip("s3fs", reason="needs the extra s3")
+    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
+    import boto3
+
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()  # one of another test's would ask that one's server
+    boto3.client("s3").create_bucket(Bucket="photos")
+    yield "s3://photos/prefix"
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()

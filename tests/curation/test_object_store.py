@@ -10,27 +10,6 @@ from corpus.storage import open_store
 pytestmark = pytest.mark.slow
 
 pytest.importorskip("s3fs", reason="needs the extra s3")
-moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """Return the URL of a bucket of a make-believe S3 on a free port."""
-    import boto3
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="photos")
-    yield "s3://photos/prefix"
-    server.stop()
 
 
 def test_job_on_s3_judges_as_in_a_folder_and_again_makes_nothing_new(bucket, finished, empty_world, tmp_path):

@@ -95,7 +95,7 @@ def test_headers_alone_are_read_where_nothing_is_to_be_decoded(store, put, jpeg)
 def test_missing_and_changed_originals_are_trouble_not_facts(store, put, jpeg):
     missing = examine(store, Original("flickr:1", "v", "originals/none.jpg", "00"), DECODED)
     assert isinstance(missing, Trouble)
-    assert missing.reason == "original_missing"
+    assert missing.reason == "original_lost"
     changed = examine(store, put(jpeg(1), sha256="00" * 32), DECODED)
     assert isinstance(changed, Trouble)
     assert changed.reason == "original_damaged"
@@ -106,7 +106,7 @@ def test_missing_and_changed_originals_are_trouble_not_facts(store, put, jpeg):
 def test_batch_publishes_its_facts_once_and_reports_its_trouble(store, put, jpeg):
     batch = Batch((put(jpeg(1), "1"), put(b"no", "2"), Original("flickr:3", "v", "originals/3.jpg", "00")), DECODED)
     troubles = examine_batch(store, batch)
-    assert [(one.key.photo, one.reason) for one in troubles] == [("flickr:3", "original_missing")]
+    assert [(one.key.photo, one.reason) for one in troubles] == [("flickr:3", "original_lost")]
     rows = store.read_table(batch.path).to_pylist()
     assert [row["photo"] for row in rows] == ["flickr:1", "flickr:2"]
     assert facts_of_row(rows[0]["facts"]) == read_facts(jpeg(1), whole=True)

@@ -91,8 +91,8 @@ def test_bytes_that_are_no_jpeg_are_unreadable(judged):
 
 def test_original_that_is_missing_changed_or_not_examined_says_so(judged, photo):
     key = PhotoKey("flickr:1", "v")
-    told = judged(record("1"), trouble=Trouble(key, "original_missing", "no file"))
-    assert (told["reasons"], told["error"]) == (["original_missing"], "no file")
+    told = judged(record("1"), trouble=Trouble(key, "original_lost", "no file"))
+    assert (told["reasons"], told["error"]) == (["original_lost"], "no file")
     assert judged(record("1"))["reasons"] == ["not_examined"]
     changed = examined(record("1"), photo()) | {"sha256": "other"}
     assert judged(record("1"), changed)["reasons"] == ["original_damaged"]

@@ -45,9 +45,9 @@ def test_genuine_photo_is_kept_with_its_group_in_the_ledger(corpus, photo):
 
 def test_an_original_that_could_not_be_examined_has_its_trouble_as_its_reason(corpus, photo):
     corpus.photo("1", photo())
-    trouble = Trouble(PhotoKey("flickr:1", "v"), "original_missing", "no file")
+    trouble = Trouble(PhotoKey("flickr:1", "v"), "original_lost", "no file")
     row = corpus.rows(troubles=[trouble])["1"]
-    assert (row["reasons"], row["error"]) == (["original_missing"], "no file")
+    assert (row["reasons"], row["error"]) == (["original_lost"], "no file")
 
 
 def test_of_equal_bytes_one_is_kept_and_refused_copies_are_called_duplicates_too(corpus, photo, digest):

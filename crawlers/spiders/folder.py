@@ -31,7 +31,6 @@ from crawlers.folder.changes import (
     gone_from,
     is_of,
     kept_rows,
-    names_of,
     new_files,
 )
 from crawlers.folder.files import State, fits, walk
@@ -78,7 +77,9 @@ class FolderSpider(PhotoSpider):
         catalogue, reading = configuration.whole_catalogue, (section.layout, section.owner, section.link)
         pictures = RefusedPictures(store, self.source)
         ingester = FileIngester(self.root, store, context.door, catalogue, *reading, context.counts, pictures)
-        self.windows = WindowRunner(context, partial(in_thread, ingester.ingest), FILES_AT_ONCE)
+        self.windows = WindowRunner(
+            context, partial(in_thread, ingester.ingest), FILES_AT_ONCE, is_maintained=self._is_of_this_tree
+        )
 
     async def crawl(self) -> None:
         """Read every file that is new or was rewritten, and mark those that are gone."""
@@ -159,9 +160,12 @@ class FolderSpider(PhotoSpider):
             await in_thread(markers.reread, window)
         windows = self._windows(name, directory)
         damaged = await in_thread(self._damaged, name, windows) if self.section.link else set()
-        for window, change in changes(windows, directory, self.tree, damaged).items():
-            held = {other: change.rewritten.intersection(names_of(details)) for other, details in windows.items()}
-            await self._change(name, window, change, [other for other in held if held[other] and other != window])
+        found = changes(windows, directory, self.tree, damaged)
+        rows = {window: await in_thread(self.windows.read, window) for window in found}
+        for window, change in found.items():
+            others = [row for other in found if other != window for row in rows[other]]
+            if not await self._change(name, window, change, rows[window], others):
+                return  # rows may only leave a window when they have reached the other
         new = new_files(windows, directory) if directory is not None else {}
         for first in range(0, len(new), FILES_PER_WINDOW):
             some = dict(list(new.items())[first : first + FILES_PER_WINDOW])
@@ -171,21 +175,21 @@ class FolderSpider(PhotoSpider):
             details |= {"root": self.tree.root, "gone": []}  # not in the digest: the same files have the same name
             await self.windows.run(window, [self._listed(name, each) for each in some], details, is_listed=True)
 
-    async def _change(self, directory: str, window: str, change: WindowChange, others: list[str]) -> None:
-        """Read again what was rewritten in a window, and mark what is gone; `others` have some of its names, too."""
-        names = change.read | change.gone | change.removed
-        listed = {name: self._listed(directory, name) for name in names}
+    async def _change(
+        self, directory: str, window: str, change: WindowChange, rows: list[Row], others: list[Row]
+    ) -> bool:
+        """Read again what was rewritten in a window, and mark what is gone; False where that failed.
+
+        `rows`: its own; `others`: those of other windows of the directory, some of which may be of its files.
+        """
+        listed = {name: self._listed(directory, name) for name in change.read | change.gone | change.removed}
         keys = {name: each.photo for name, each in listed.items()}
-        rows = await in_thread(self.windows.read, window)
-        read = {keys[name] for name in change.rewritten}
-        strays: list[Row] = []
-        for other in others:
-            strays += [row for row in await in_thread(self.windows.read, other) if row["photo"] in read]
-        kept = kept_rows(rows, strays, change, keys)
+        rewritten = {keys[name] for name in change.rewritten}
+        kept = kept_rows(rows, [row for row in others if row["photo"] in rewritten], change, keys)
         await in_thread(self._forget_other_reading, window, change.details)
-        photos = [listed[name] for name in sorted(change.read)]
-        if await self.windows.run(window, photos, change.details, kept):
-            self.context.counts["deleted"] += len(change.gone)
+        is_done = await self.windows.run(window, [listed[name] for name in sorted(change.read)], change.details, kept)
+        self.context.counts["deleted"] += len(change.gone) if is_done else 0
+        return is_done
 
     def _forget_other_reading(self, window: str, details: dict[str, Any]) -> None:
         """Remove what a killed crawl with another layout has left of a window: its rows say other things."""
@@ -201,7 +205,7 @@ class FolderSpider(PhotoSpider):
             row["photo"]
             for window in windows
             for row in self.windows.read(window)
-            if row["state"] == "stored" and not is_whole(store, row["original"], row["sha256"])
+            if store.is_local and row["state"] == "stored" and not is_whole(store, row["original"], row["sha256"])
         }
         names = (name for details in windows.values() for name in details["files"])
         return {name for name in names if self._listed(directory, name).photo in damaged}
@@ -211,6 +215,10 @@ class FolderSpider(PhotoSpider):
 
     def _all_details(self) -> list[Details]:
         return [marker["details"] for marker in self.context.markers.all.values()]
+
+    def _is_of_this_tree(self, details: Details) -> bool:
+        """Whether the files of a window lie below the root, as far as the window says so."""
+        return bool(details.get("root", self.tree.root) == self.tree.root)
 
     def _windows(self, name: str, directory: Directory | None) -> dict[str, Details]:
         """Return the details of the windows of a directory of this tree, by window."""

@@ -38,6 +38,7 @@ class WindowRunner:
     row_of: Callable[[ListedPhoto], Awaitable[Row]]  # publishes the original, too, where it is let in
     at_once: int  # photos in work at the same time
     refused_uploads: RefusedUploads | None = None
+    is_maintained: Callable[[dict[str, Any]], bool] = lambda _: True  # asked of the details of each whole window
     window: str = field(default="", init=False)  # the current window; `done` of its `total` photos have their row
     total: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
@@ -123,6 +124,8 @@ class WindowRunner:
 
     def _needs_maintenance(self, marker: Marker) -> bool:
         context = self.context
+        if not self.is_maintained(marker["details"]):
+            return False
         are_rules_new = marker.get("fingerprint") != context.fingerprint
         may_lift = context.has_learned and marker["refused"]
         return bool(are_rules_new or may_lift or due_photos(marker, iso_time(context.started_at_s)))

@@ -92,6 +92,7 @@ _EXCEPTIONS = {
     "InvalidRegionError": ("that is not a region", _REGION),
     "ParamValidationError": ("that is not a bucket's name", "correct `storage`"),
     "SSLError": ("its certificate is not trusted", "check AWS_ENDPOINT_URL and AWS_CA_BUNDLE"),
+    "RecursionError": ("it redirects in a circle", _REGION),  # botocore follows a redirect that names no region
     "ResponseParserError": ("it does not answer as S3 does", "check AWS_ENDPOINT_URL"),
 }
 _PASSING_EXCEPTIONS = {

@@ -1,9 +1,9 @@
-"""The check of the camera catalogue: what `corpus.catalogue_check` finds, as lines for people."""
+"""The check of the camera catalogue: what `crawlers.check.overlaps` finds, as lines for people."""
 
 from collections.abc import Iterator
 
 from corpus.catalogue import Catalogue
-from corpus.catalogue_check import check_catalogue
+from crawlers.check.overlaps import check_catalogue
 from crawlers.check.result import Finding
 
 

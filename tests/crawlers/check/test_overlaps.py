@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
-from corpus.catalogue_check import CatalogueFinding, check_catalogue, common_string
+from crawlers.check.overlaps import CatalogueFinding, check_catalogue, common_string
 
 
 def camera(key: str, **fields: object) -> Camera:

@@ -51,6 +51,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     if embedded:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes a token file for this process alone
     import ray
+    import ray.exceptions
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -61,7 +62,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     address = "local" if embedded else os.environ[_ADDRESS]
     try:
         ray.init(address, **options)
-    except (ConnectionError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError) as error:
         raise StageError(
             f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
         ) from error

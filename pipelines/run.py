@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration
@@ -18,6 +19,7 @@ from corpus.errors import ConfigurationError, StageError
 from corpus.receipts import receipt_since
 from pipelines.lock import pipeline_lock
 from pipelines.processes import executable, stop_group
+from pipelines.ray_head import is_submission, submit
 from pipelines.stages import Stage, parse_stage
 
 STOP_GRACE_S = 20.0
@@ -44,7 +46,7 @@ def run_pipeline(configuration: Configuration, name: str, say: Callable[[str], N
             number, stage = len(done) + 1, stages[len(done)]
             say(f"[{number}/{len(stages)}] {stage.command}")
             began_at_s = time.time()
-            receipt = _run_stage(configuration, name, stage, lock)
+            receipt = _run_stage(configuration, name, stage, lock, say)
             say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
             done = [*done, receipt]
             wanted = receipt.get("wanted", 0)
@@ -64,9 +66,15 @@ def stages_of(configuration: Configuration, name: str) -> list[Stage]:
     return [parse_stage(command, configuration.file) for command in configuration.pipelines[name].stages]
 
 
-def _run_stage(configuration: Configuration, name: str, stage: Stage, lock: int) -> dict[str, Any]:
+def _run_stage(
+    configuration: Configuration, name: str, stage: Stage, lock: int, say: Callable[[str], None]
+) -> dict[str, Any]:
     began_at_s = time.time()
-    code = _run_command(stage.arguments, _environment(configuration), lock)
+    run = partial(_run_command, environment=_environment(configuration), lock=lock)
+    if is_submission(stage.arguments):
+        code = submit(stage.arguments, configuration.clusters.ray_dashboard, run, say)
+    else:
+        code = run(stage.arguments)
     receipt = receipt_since(configuration.store, stage.receipt, began_at_s)
     again = f"fix that and run `python -m pipelines run {name}` again: it continues with this stage"
     if code != 0:

@@ -68,6 +68,8 @@ class Predictor:
             cameras = self._cameras(data)
         except OSError as error:
             return Answer(str(file), error=f"cannot be read: {error.strerror or error}")
+        except MemoryError:
+            return Answer(str(file), error="needs more memory than this machine can give")
         except JpegError as error:
             return Answer(str(file), error=f"is not a readable JPEG: {error}")
         except ValueError as error:

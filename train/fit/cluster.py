@@ -6,6 +6,7 @@ not used: Ray gets the metrics alone. Usage statistics are off (RAY_USAGE_STATS_
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,13 @@ MAX_FAILURES = 3
 
 _PROGRESS_INTERVAL_S = 1.0
 
+_TIMED_OUT = re.compile(
+    r"gloo.*(timed? ?out|connectFullMesh|Connect timeout)|Timed out waiting \d+ ?ms|DistStoreError.*timed out"
+    r"|Watchdog caught collective operation timeout",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What torch.distributed says where its workers wait for each other in vain."""
+
 _ADDRESS = "RAY_ADDRESS"
 """Set by `ray job submit`; set it by hand for a cluster that is already running."""
 
@@ -43,6 +51,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     if embedded:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes a token file for this process alone
     import ray
+    import ray.exceptions
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -50,7 +59,13 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
     if embedded:
         options |= {"num_cpus": max(cores_here(), settings.workers), "include_dashboard": False}
-    ray.init("local" if embedded else os.environ[_ADDRESS], **options)
+    address = "local" if embedded else os.environ[_ADDRESS]
+    try:
+        ray.init(address, **options)
+    except (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError) as error:
+        raise StageError(
+            f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
+        ) from error
     try:
         _check_resources(cast(Any, ray).cluster_resources(), settings)
         trainer = TorchTrainer(
@@ -133,9 +148,23 @@ def _check_resources(resources: dict[str, float], settings: Training) -> None:
 
 
 def _reason(run: Run, error: Any) -> str:
-    """Return the first worker's error of ours, which is a sentence, else Ray's own text."""
+    """Return the first worker's error of ours, which is a sentence, else what is known to be the machines', else Ray's.
+
+    Workers that wait for each other in vain are told by the text of gloo's and NCCL's time-outs.
+    """
     for failure in getattr(error, "worker_failures", {}).values():
         cause = getattr(failure, "_base_exc", failure)
         if isinstance(cause, ShutterprintError):
             return str(cause)
-    return f"{run.name}: the Ray workers failed {MAX_FAILURES + 1} times; run the same command again. Last: {error}"
+    again = f"{run.name}: the Ray workers failed {MAX_FAILURES + 1} times"
+    if _TIMED_OUT.search(str(error)):
+        return (
+            f"{again}: they waited for each other in vain; look whether the machines reach each other on all ports, "
+            "and set GLOO_SOCKET_IFNAME (with GPUs NCCL_SOCKET_IFNAME) to their network interface on every machine, "
+            "then run the same command again: it continues from the last checkpoint"
+        )
+    return f"{again}; run the same command again. Last: {error}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

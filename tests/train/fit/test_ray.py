@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from corpus.storage import Store
+from train.fit.cluster import _reason
+from train.fit.runs import Run
 
 SECONDS = 240
 
@@ -77,3 +79,18 @@ def test_two_workers_train_together_and_a_killed_one_comes_back(
     assert "(resumed)" in output
     assert "weighted accuracy" in output
     assert not [path for path in Path(filled.path("runs")).rglob("*") if path.suffix in (".pt", ".pth", ".pkl")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[../third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 1800000ms for recv operation",
+        "Gloo connectFullMesh failed with [../third_party/gloo/gloo/transport/tcp/pair.cc:144] no error",
+        "torch.distributed.DistStoreError: Timed out after 1801 seconds waiting for clients. 1/2 clients joined.",
+    ],
+)
+def test_workers_that_wait_for_each_other_in_vain_are_a_sentence(tmp_path: Path, text: str) -> None:
+    reason = _reason(Run(Store(str(tmp_path)), "runs/r"), RuntimeError(f"Traceback …\n{text}"))
+    assert "waited for each other in vain" in reason
+    assert "GLOO_SOCKET_IFNAME" in reason
+    assert "\n" not in reason

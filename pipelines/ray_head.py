@@ -1,0 +1,59 @@
+"""Ray head: submit a job to a head that may have just been started.
+
+A head takes jobs only once it has its dashboard and its agent; until then `ray job submit` ends with a refused
+connection or with status 500. So a submission that ended without a job is made again for READY_WITHIN_S. Each has an id
+of its own, by which the head says whether there is such a job: one that is there is never submitted twice.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+READY_WITHIN_S = 60.0
+PAUSE_S = 3.0
+_ANSWERS_WITHIN_S = 10.0
+_SUBMIT = ("ray", "job", "submit")
+_ID = "--submission-id"
+_USAGE = 2
+"""Exit code for a wrong command line, which does not become right."""
+
+
+def is_submission(arguments: Sequence[str]) -> bool:
+    """Whether a command submits a Ray job whose id is left to us."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return tuple(arguments[:3]) == _SUBMIT and not any(word.startswith((_ID, "--job-id")) for word in options)
+
+
+def submit(
+    arguments: Sequence[str], dashboard: str, run: Callable[[Sequence[str]], int], say: Callable[[str], None]
+) -> int:
+    """Run `ray job submit …` until the head of `dashboard` has taken the job, and return the exit code.
+
+    `run` runs a command and returns its exit code; `say` receives a line for people, once.
+    """
+    until_s, is_said = time.monotonic() + READY_WITHIN_S, False
+    while True:
+        job = f"shutterprint-{secrets.token_hex(8)}"
+        code = run([*_SUBMIT, _ID, job, *arguments[3:]])
+        if code in (0, _USAGE) or time.monotonic() > until_s or has_job(dashboard, job):
+            return code
+        if not is_said:
+            is_said = True
+            say(f"the Ray head at {dashboard} takes no jobs yet; trying again for {READY_WITHIN_S:.0f} s")
+        time.sleep(PAUSE_S)
+
+
+def has_job(dashboard: str, job: str) -> bool:
+    """Whether the head has a job of this id; it has none while it does not answer."""
+    address = urlsplit(dashboard)
+    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    connection = kind(address.netloc, timeout=_ANSWERS_WITHIN_S)
+    try:
+        connection.request("GET", f"{address.path.rstrip('/')}/api/jobs/{job}")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

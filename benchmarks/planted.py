@@ -31,7 +31,7 @@ CAMERAS = 40
 LISTED = 30
 """The catalogue lists the first cameras, with half of their sizes, and not the others."""
 TWINS = (0, 21)
-"""Two cameras with the same sizes, tables and order of segments: nothing proves which of them took a picture."""
+"""Two cameras with the same sizes, tables and form of header: nothing proves which of them took a picture."""
 WINDOW = 2_000
 FACTS = 1_000
 """Rows of a table of facts."""

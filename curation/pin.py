@@ -1,7 +1,7 @@
 """`python -m curation.pin [CAMERA …]`: states in a catalogue what a generation has learned of cameras.
 
 Cameras are named by their keys; without any, all of which something native was learned. Listed cameras gain the sizes,
-tables, orders of segments and forms of Software that they lack; others gain an entry. Without --write the changed
+tables, forms of header and forms of Software that they lack; others gain an entry. Without --write the changed
 entries are printed. With it, FILE is written: extended if it is a catalogue already, otherwise as an extended copy of
 today's. A catalogue is then the same for every generation to come, and can be read, reviewed and versioned.
 

@@ -86,7 +86,7 @@ class Member(NamedTuple):
     group: str
     standing: Standing
     is_proved: bool
-    """Whether the tables and orders of segments of its camera are known, and its own are among them."""
+    """Whether its tables and the form of its header are known to be its camera's own."""
     kept_before: bool
     uploaded_at: str | None
     form: Form

@@ -35,7 +35,7 @@ class VerdictRow(JudgedRow):
     """A row of CURATED with what the judgement of the whole corpus needs beside it."""
 
     id: Annotated[int, pa.uint64()]
-    is_proved: Annotated[bool, pa.bool_()]  # whether its tables and order of segments are its camera's own
+    is_proved: Annotated[bool, pa.bool_()]  # whether its tables and form of header are its camera's own
     kept_before: Annotated[bool, pa.bool_()]  # by the newest generation
     serial: Text  # maker, model and serial number as written, a line each; null where they tell no device
     shot: Annotated[int | None, pa.uint64()]  # camera, serial number and second, hashed; null where EXIF does not say

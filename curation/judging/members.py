@@ -132,11 +132,11 @@ class Member(NamedTuple):
         """Whether another photo of the same camera and second is a version of the same shot, not the next of a burst.
 
         Thumbnails of different shots differ in their length. Without them only what a camera does not change between
-        two frames, tables and size, tells a version.
+        two frames tells a version: tables, size and the signs of a program.
         """
         if self.thumbnail_bytes is not None and other.thumbnail_bytes is not None:
             return self.thumbnail_bytes == other.thumbnail_bytes and self.form != other.form
-        return self.form[:3] != other.form[:3]
+        return self.form[:3] != other.form[:3] or self.software_signs != other.software_signs
 
 
 MEMBERS = {

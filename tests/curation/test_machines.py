@@ -58,7 +58,7 @@ def cluster(folder, hidden_from_workers):
         words = ["dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
         scheduler = [sys.executable, "-m", *words, "--scheduler-file", str(file)]
         open_processes.enter_context(running(scheduler, folder))
-        while not file.exists():
+        while not file.exists() or not file.read_text().endswith("}"):
             time.sleep(0.1)
         for hidden in hidden_from_workers:
             open_processes.enter_context(running(worker(file, folder, hidden), folder))

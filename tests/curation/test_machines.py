@@ -58,7 +58,7 @@ def cluster(folder, hidden_from_workers):
         words = ["dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
         scheduler = [sys.executable, "-m", *words, "--scheduler-file", str(file)]
         open_processes.enter_context(running(scheduler, folder))
-        while not file.exists():
+        while not file.exists() or not file.read_text().endswith("}"):
             time.sleep(0.1)
         for hidden in hidden_from_workers:
             open_processes.enter_context(running(worker(file, folder, hidden), folder))
@@ -189,7 +189,7 @@ def test_originals_that_end_their_worker_are_tried_alone_and_refused_and_the_run
     }
     (generation,) = filled.generations()
     (failure,) = filled.store.read_json(f"shards/{generation}/index.json")["failures"]
-    assert failure["photo"] == "flickr:100"
+    assert failure["original"] == judged["flickr:100"]["original"]
     assert failure["reason"].startswith(f"SHA-256 {judged['flickr:100']['sha256']}: cut alone, it ended its process")
     again = filled.curate()  # it is a fact, so it is not tried again
     assert again.returncode == 0, again.stderr

@@ -110,7 +110,7 @@ def test_photos_that_cannot_be_packed_are_left_out_and_listed_with_their_reasons
     reasons = {failure.original[-7:-4]: failure.reason for failure in entry.failures}
     assert set(reasons) == {"002", "003", "004"}
     assert "progressive" in reasons["002"]
-    assert "no file originals/folder/003.jpg" in reasons["003"]
+    assert "originals/folder/003.jpg: the storage has no such file" in reasons["003"]
     assert "SHA-256" in reasons["004"]
     assert len(entry.samples) == 4
     assert set(pool(collection.store)) == {entry.plan.name, f"{entry.plan.name}.json"}

@@ -7,7 +7,9 @@ not used: Ray gets the metrics alone. Usage statistics are off (RAY_USAGE_STATS_
 import logging
 import os
 import re
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -25,6 +27,9 @@ from train.model.checkpoints import Metrics
 
 MAX_FAILURES = 3
 """How often a group of workers is restarted after one of them died."""
+
+REACHABLE_WITHIN_S = 30.0
+"""A head that is just starting answers within so long."""
 
 _PROGRESS_INTERVAL_S = 1.0
 
@@ -60,6 +65,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     if embedded:
         options |= {"num_cpus": max(cores_here(), settings.workers), "include_dashboard": False}
     address = "local" if embedded else os.environ[_ADDRESS]
+    check_reachable(address)
     try:
         ray.init(address, **options)
     except (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError) as error:
@@ -87,6 +93,27 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
             raise StageError(_reason(run, error)) from error
     finally:
         ray.shutdown()
+
+
+def check_reachable(address: str) -> None:
+    """Raise StageError where nothing answers at `host:port` for REACHABLE_WITHIN_S; Ray itself tries for minutes.
+
+    Other forms of address (`local`, `auto`, `ray://…`) are left to Ray.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return
+    until_s = time.monotonic() + REACHABLE_WITHIN_S
+    while True:
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=REACHABLE_WITHIN_S):
+                return
+        except OSError as error:
+            if time.monotonic() > until_s:
+                raise StageError(
+                    f"{_ADDRESS}: no Ray cluster answers at {address}: {error}; start it, or correct the address"
+                ) from error
+        time.sleep(1)
 
 
 def _worker(config: dict[str, str]) -> None:

@@ -131,7 +131,7 @@ def test_a_scheduler_that_goes_in_the_middle_is_said_in_a_sentence(tmp_path, mon
         )
     )
     try:
-        while not file.exists():
+        while not file.exists() or not file.read_text().endswith("}"):
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
         with pytest.raises(StageError, match=rf"{address} is gone in the middle of the work"):

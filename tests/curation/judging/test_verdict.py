@@ -99,6 +99,13 @@ def test_original_that_is_missing_changed_or_not_examined_says_so(judged, photo)
     assert "other" in judged(record("1"), changed)["error"]
 
 
+def test_original_that_ends_its_examiner_is_refused_by_that_fact_whatever_else_is_unknown(judged):
+    row = record("1")
+    told = judged(row, examined(row, pixel_error="SHA-256 …: it ended its process by signal SIGSEGV"))
+    assert told["reasons"] == ["kills_examiner"]
+    assert told["error"] == "SHA-256 …: it ended its process by signal SIGSEGV"
+
+
 def test_trouble_of_today_counts_though_facts_of_another_day_are_there(judged, photo):
     trouble = Trouble(PhotoKey("flickr:1", "v"), "original_damaged", "SHA-256 is another")
     assert judged(record("1"), examined(record("1"), photo()), trouble)["reasons"] == ["original_damaged"]

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from corpus.errors import StageError
 from corpus.storage import Store
-from train.fit.cluster import _reason
+from train.fit import cluster
+from train.fit.cluster import _reason, check_reachable
 from train.fit.runs import Run
 
 SECONDS = 240
@@ -94,3 +96,11 @@ def test_workers_that_wait_for_each_other_in_vain_are_a_sentence(tmp_path: Path,
     assert "waited for each other in vain" in reason
     assert "GLOO_SOCKET_IFNAME" in reason
     assert "\n" not in reason
+
+
+def test_a_cluster_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "REACHABLE_WITHIN_S", 0.5)
+    with pytest.raises(StageError, match=r"RAY_ADDRESS: no Ray cluster answers at 127\.0\.0\.1:9: .*start it"):
+        check_reachable("127.0.0.1:9")
+    for address in ("local", "auto", "ray://127.0.0.1:9"):
+        check_reachable(address)

@@ -127,31 +127,36 @@ def distance(one: str, other: str) -> tuple[int, int]:
 
 
 def print_table(files: list[Seen]) -> None:
-    """Print how many copies of each kind are found, and the nearest pairs of different photographs."""
-    by_look, by_any = set(), set()
-    for first, second, kind in pairs_found(files):
-        by_any.add((first, second))
-        if kind != SHOT:
-            by_look.add((first, second))
-    places = {one.photo: place for place, one in enumerate(files) if one.version == ORIGINAL}
-    kinds = list(dict.fromkeys(one.version for one in files if one.version != ORIGINAL))
-    print(f"{'version':<34}{'photos':>7}{'bits: median':>14}{'95 %':>6}{'most':>6}{'by look':>9}{'or shot':>9}")
-    for version in kinds:
-        own = [(places[one.photo], place) for place, one in enumerate(files)
-               if one.version == version and one.hashed and files[places[one.photo]].hashed]  # fmt: skip
-        bits = [distance(files[a].hashed or "", files[b].hashed or "")[1] for a, b in own]
-        look, found = (np.mean([pair in of for pair in own]) for of in (by_look, by_any))
+    """Print how many copies of each kind are found, and the nearest pairs of different photographs.
+
+    Each kind is searched for among the originals by itself: of equal pictures only one stands for all in a search.
+    """
+    originals = [one for one in files if one.version == ORIGINAL]
+    print(
+        f"{'version':<32}{'photos':>7}{'median bits':>12}{'95 %':>6}{'most':>6}{'by look':>9}{'or shot':>9}{'false':>7}"
+    )
+    for version in dict.fromkeys(one.version for one in files if one.version != ORIGINAL):
+        own = {one.photo: one for one in files if one.version == version and one.hashed}
+        pairs = [(one, own[one.photo]) for one in originals if one.hashed and one.photo in own]
+        bits = [distance(one.hashed or "", other.hashed or "")[1] for one, other in pairs]
+        together = [*originals, *own.values()]
+        look, found, false = set(), set(), 0
+        for first, second, kind in pairs_found(together):
+            if together[first].photo == together[second].photo:
+                found.add(together[first].photo)
+                look |= {together[first].photo} if kind != SHOT else set()
+            else:
+                false += together[first].version != ORIGINAL or together[second].version != ORIGINAL
         middle, most = np.percentile(bits, (50, 95))
-        print(f"{version:<34}{len(own):>7}{middle:>14.0f}{most:>6.0f}{max(bits):>6}{look:>9.3f}{found:>9.3f}")
-    hashes = [files[place].hashed for place in places.values()]
-    apart = [distance(a, b) for a, b in combinations([text for text in hashes if text], 2)]
+        shares = f"{len(look) / len(pairs):>9.3f}{len(found) / len(pairs):>9.3f}"
+        print(f"{version:<32}{len(pairs):>7}{middle:>12.0f}{most:>6.0f}{max(bits):>6}{shares}{false:>7}")
+    apart = [distance(a, b) for a, b in combinations([one.hashed for one in originals if one.hashed], 2)]
     upright, least = (" ".join(map(str, sorted(side)[:12])) for side in zip(*apart, strict=True))
-    originals = set(places.values())
-    false = [sum({first, second} <= originals for first, second in of) for of in (by_look, by_any)]
-    different = sum(files[first].photo != files[second].photo for first, second in by_any)
+    kinds = [kind for *_, kind in pairs_found(originals)]
     print(f"\n{len(apart)} pairs of different photographs; bits of the nearest upright: {upright} ...")
     print(f"  in any orientation: {least} ...")
-    print(f"  found as copies: {false[0]} by look, {false[1]} by look or shot; with all versions {different}")
+    print(f"  found as copies: {sum(kind != SHOT for kind in kinds)} by look, {len(kinds)} by look or shot")
+    print("`false`: pairs of a version and another photograph")
 
 
 def main() -> None:

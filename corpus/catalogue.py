@@ -52,7 +52,7 @@ class Camera(BaseModel):
     sizes: tuple[_Size, ...]
     """Native sizes, `WIDTHxHEIGHT` in pixels, in either orientation."""
     software: tuple[str, ...] = ()
-    """Patterns of what its firmware writes into EXIF Software; empty: it writes nothing."""
+    """Patterns of what its firmware writes into EXIF Software, `[0-9]*` for a version; empty: it writes nothing."""
     tables: tuple[_Digest, ...] = ()
     """Digests of its own sets of quantisation tables (`PhotoFacts.tables_digest`), which pass at any quality factor."""
     table_families: tuple[_Family, ...] = ()
@@ -101,7 +101,8 @@ class Camera(BaseModel):
 
     def software_patterns(self, software: str) -> tuple[str, ...]:
         """Return the patterns of its firmware that match a Software string."""
-        return tuple(pattern for pattern in self.software if _matches((pattern,), software))
+        plain = " ".join(software.split()).casefold()
+        return tuple(pattern for pattern in self.software if _firmware_expression(pattern).fullmatch(plain))
 
     def is_native_size(self, width_px: int, height_px: int) -> bool:
         """Whether this is one of the camera's native sizes, in either orientation."""
@@ -228,6 +229,16 @@ def unlisted_camera(key: str, make: str, model: str, **learned: tuple[str, ...])
 @lru_cache(maxsize=1024)
 def _numbers(families: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], ...], ...]:
     return tuple(tuple(tuple(map(int, table.split())) for table in family.split("/")) for family in families)
+
+
+@lru_cache(maxsize=4096)
+def _firmware_expression(pattern: str) -> re.Pattern[str]:
+    """Return the expression of a firmware pattern, in which `[0-9]*` takes digits and dots alone.
+
+    As a shell pattern it would take anything after a digit: `9.3 by some program`.
+    """
+    pieces = (fnmatch.translate(piece).removesuffix(r"\Z") for piece in pattern.casefold().split("[0-9]*"))
+    return re.compile("[0-9][0-9.]*".join(pieces))
 
 
 def _words(text: str) -> list[str]:

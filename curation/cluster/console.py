@@ -69,7 +69,7 @@ def wanted_sentence(counts: Mapping[str, Any]) -> str:
     crawls = ", ".join(f"scrapy crawl {name}" for name in sources)
     are = "photo is" if number == 1 else "photos are"
     return (
-        f"{number:,} {are} wanted since today: refused before their download by what was known of their cameras then; "
+        f"{number:,} {are} wanted now: refused before their download by what was known of their cameras then; "
         f"crawl again: {crawls}; and then run python -m curation.run"
     )
 

@@ -257,7 +257,7 @@ def _strength(row: Native) -> tuple[object, ...]:
 
 def _native(row: Native) -> tuple[object, ...]:
     text, value = clipped(row["text"] or row["value"], _TEXT_CHARACTERS), row["value"]
-    is_digest = row["aspect"] in ("tables",) and text != value
+    is_digest = row["aspect"] == "tables" and text != value
     return (
         row["aspect"],
         f"{text} [{value[:10]}]" if is_digest else text,

@@ -38,6 +38,12 @@ def catalogue() -> Catalogue:
         ("HTC", "HTC One_M8", "htc-one-m8"),
         ("motorola", "XT1097", "moto-x"),
         ("motorola", "XT1080", "droid-maxx"),
+        ("motorola", "XT1058", "moto-x-2013"),
+        ("motorola", "XT1060", "moto-x-2013"),
+        ("motorola", "XT1030", "droid-mini"),
+        ("HUAWEI", "HUAWEI VNS-L31", "huawei-p9-lite"),
+        ("HUAWEI", "VNS-L21", "huawei-p9-lite"),
+        ("SAMSUNG", "GT-I9500", "galaxy-s4"),
         ("SAMSUNG", "SAMSUNG-SM-N900A", "galaxy-note-3"),
         ("samsung", "SM-N9005", "galaxy-note-3"),
         ("samsung", "SM-N910F", "galaxy-note-4"),
@@ -176,6 +182,29 @@ def test_firmware_strings_are_the_cameras_own(catalogue: Catalogue) -> None:
     assert catalogue["nexus-5x"].writes_software("bullhead-user 6.0 MDA89E")
     assert not catalogue["nexus-5x"].writes_software("Adobe Photoshop CS5 Windows")
     assert not catalogue["htc-one-m7"].writes_software("anything")
+
+
+@pytest.mark.parametrize("version", ["6.0", "6.1", "8.0", "8.1", "10.2", "10.2.1"])
+def test_every_version_of_ios_is_one_firmware(catalogue: Catalogue, version: str) -> None:
+    assert catalogue["iphone-6s"].writes_software(version)
+    assert catalogue["iphone-5"].writes_software(version)
+
+
+@pytest.mark.parametrize(
+    ("key", "program"),
+    [
+        ("iphone-6", "360 Photo Editor 2.0"),
+        ("iphone-6", "9.3.1 edited with a program"),
+        ("iphone-11", "1PASS"),
+        ("nikon-d60", "Ver.1.00 by a program"),
+        ("dji-fc330", "v1 Program"),
+        ("pentax-k-3", "GIMP K-3 Version 2"),
+    ],
+)
+def test_a_version_in_a_pattern_of_firmware_takes_digits_and_dots_alone(
+    catalogue: Catalogue, key: str, program: str
+) -> None:
+    assert not catalogue[key].writes_software(program)
 
 
 def test_two_cameras_that_take_the_same_strings_are_an_error(tmp_path: Path) -> None:

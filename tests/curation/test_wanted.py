@@ -19,7 +19,7 @@ def test_what_was_refused_at_the_door_and_is_learned_to_be_native_is_wanted_and_
     first = world.curate_here()
     assert first.returncode == 0, first.stderr
     said = re.sub(r"\s+", " ", first.stdout)
-    assert "8 photos are wanted since today" in said
+    assert "8 photos are wanted now" in said
     assert "crawl again: scrapy crawl flickr; and then run python -m curation.run" in said
     assert world.store.read_json("receipts/curation.json")["wanted"] == 8
     assert {tuple(row["reasons"]) for row in world.rows().values()} == {("not_downloaded",)}

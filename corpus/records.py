@@ -165,7 +165,6 @@ class JudgedRow(TypedDict):
     reasons: Annotated[list[str], pa.list_(pa.string())]  # every reason that applies, in the order of the funnel
     camera: Text  # catalogue key by EXIF or label, also of refused photos where it is known
     group: Key  # device or owner, hashed; the unit of splits
-    device: Text  # its device, hashed, where a serial number tells it
     split: Text  # train, validation, test; null where refused
     fold: Int32  # of its group in cross-validation, 0 …; null where refused
     duplicate_of: Text  # the photo it is a copy of

@@ -37,6 +37,8 @@ CANDIDATES_SHOWN = 12
 
 OWNERS_SEEN_MAX = 256
 """At most so many owners of one value are told apart when the owners of several values are counted together."""
+FAMILY_SETS_MAX = 256
+"""Of a camera's sets of tables, so many of the best supported are searched for families."""
 NO_FIRMWARE = "-"
 """Stands for the firmware of photos without Software."""
 
@@ -204,7 +206,8 @@ def _counts_of_aspect(key: str, aspect: str, found: Mapping[str, list[Count]]) -
     if aspect == "tables":
         return [count._replace(text=tables_text(_read(count.text))) for count in found.get(aspect, [])]
     if aspect == "table family":
-        by_tables = {_read(count.text): count for count in found.get("tables", [])}
+        best = sorted(found.get("tables", []), key=lambda count: (-count.owners, -count.photos, count.value))
+        by_tables = {_read(count.text): count for count in best[:FAMILY_SETS_MAX]}
         return [
             _together([by_tables[tables] for tables in members], aspect, _spelled(base), _family_text(members))
             for base, members in families(by_tables)

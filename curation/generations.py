@@ -6,6 +6,7 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, cast, get_type_hints
 
 import pyarrow as pa
@@ -80,7 +81,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Before:
-    """What the newest generation says of one photo that has its side: it was kept, or its copy was, or its device's."""
+    """What the newest generation says of one photo that has its side."""
 
     versions: frozenset[str]
     """The uploads that were kept."""
@@ -133,12 +134,16 @@ class Past:
         return rows
 
     def kept(self, first: str, last: str) -> dict[str, Before]:
-        """Return what it says, by photo, of those from `first` to `last` that have their side."""
+        """Return what it says, by photo, of those from `first` to `last` that have their side.
+
+        A group that its ledger does not have lies on no side: copies of refused photos may have one.
+        """
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
         within = (pc.field("photo") >= first) & (pc.field("photo") <= last)
         for row in self.matching(within, ["photo", "version", "kept", "group", "duplicate_of", "reasons"]):
-            if row["kept"] or row["duplicate_of"] or "device_on_two_sides" in row["reasons"]:
+            has_side = row["kept"] or row["duplicate_of"] or "device_on_two_sides" in row["reasons"]
+            if has_side and row["group"] in _sided(self):
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])
@@ -152,7 +157,8 @@ class Past:
         wanted = pc.field("sha256").isin(pa.array(sorted(digests), pa.string()))
         found: dict[str, Moved] = {}
         for row in self.matching(wanted, ["sha256", "kept", "group", "duplicate_of"]) if digests else ():
-            if row["kept"] or (row["duplicate_of"] and row["sha256"] not in found):
+            is_copy = row["duplicate_of"] and row["sha256"] not in found
+            if (row["kept"] or is_copy) and row["group"] in _sided(self):
                 found[row["sha256"]] = Moved(row["group"], bool(row["kept"]))
         return found
 
@@ -162,6 +168,12 @@ class Past:
             return []
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
             return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
+
+
+@lru_cache(maxsize=2)
+def _sided(past: Past) -> frozenset[str]:
+    """Return the groups that lie on a side; a published generation never changes, so a process reads them once."""
+    return frozenset(past.ledger(0).splits)
 
 
 def _is_learned(row: Any) -> bool:

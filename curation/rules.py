@@ -31,6 +31,7 @@ would let in quick edits on a phone. All originals at hand differ by one second 
 TOO_LITTLE_SUPPORT = "too_little_support"
 """The reason against cameras without the support that `cameras` demands."""
 _SOFTWARE = "exif:Software"
+_ALL_SIGNS = 3
 
 _OF_EXIF_NAMES = frozenset({"no_camera_model", "camera_unknown"})
 """Reasons that count only where EXIF is the label."""
@@ -125,12 +126,7 @@ def saved_by_library(facts: PhotoFacts, camera: Camera | None, limits: Rules) ->
     Its marks are JFIF before EXIF, Huffman tables optimised for the picture, and quantisation tables that are exactly
     the IJG's own of some factor. Cameras have one or two of them, but of 2,369 originals of 60 models none has all.
     """
-    has_marks = (
-        stands_before(facts.segments, "APP0:JFIF", "APP1:Exif")
-        and facts.huffman == "optimised"
-        and facts.quality_residual == 0
-    )
-    return "saved_by_library" if has_marks else None
+    return "saved_by_library" if software_signs(facts) == _ALL_SIGNS else None
 
 
 def not_native_size(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
@@ -172,8 +168,8 @@ def not_native_segments(facts: PhotoFacts, camera: Camera | None, limits: Rules)
         return None
     if not {"segments", closed_segments(facts.software)} & set(camera.closed):
         return None
-    known = frozenset().union(*(software_marks(form) for form in camera.segments))
-    return "not_native_segments" if software_marks(facts.segments_form) - known else None
+    known = frozenset().union(*(software_marks(form.split(" ")) for form in camera.segments))
+    return "not_native_segments" if software_marks(facts.segments) - known else None
 
 
 def low_quality_factor(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> str | None:
@@ -259,6 +255,17 @@ def judge_facts(
     return camera, in_funnel_order(reasons)
 
 
+def software_signs(facts: PhotoFacts) -> int:
+    """Return how many of three signs of a program a file bears; a camera may bear any of them.
+
+    They are the IJG's own quantisation tables, Huffman tables made for this picture, and JFIF before EXIF. No genuine
+    photograph of 2,369 by 60 models bears all three, so one or two tell the original among copies, and refuse nobody.
+    """
+    jfif_first = stands_before(facts.segments, "APP0:JFIF", "APP1:Exif")
+    is_standard = bool(facts.quantisation_tables) and facts.quality_residual == 0
+    return is_standard + (facts.huffman == "optimised") + jfif_first
+
+
 def has_native_tables(facts: PhotoFacts, camera: Camera) -> bool:
     """Whether a photo's quantisation tables are known to be its camera's own, as such or as a member of a family."""
     if facts.tables_digest in camera.tables:
@@ -290,8 +297,12 @@ def _is_firmware(mark: str, camera: Camera | None) -> bool:
 
 @cache
 def _ijg_digests() -> frozenset[str]:
-    """Return the digests of the IJG's tables of every quality factor, for colour pictures."""
-    return frozenset(tables_digest(scaled_tables(factor)) for factor in range(1, 101))
+    """Return the digests of the IJG's tables of every quality factor, as one, two or three tables."""
+    found = set()
+    for factor in range(1, 101):
+        luma, chroma = scaled_tables(factor)
+        found |= {tables_digest(tables) for tables in ((luma,), (luma, chroma), (luma, chroma, chroma))}
+    return frozenset(found)
 
 
 def _is_finer(tables: tuple[tuple[int, ...], ...], quality_factor: int) -> bool:

@@ -76,11 +76,10 @@ def copy_verdicts(
 def _copy_verdict(reason: str, of: Member | None, found: _Found) -> CopyVerdict:
     if of is None:
         return CopyVerdict(reason, None)
-    if reason == COPY_OF_REFUSED:  # that photo is in no split
-        return CopyVerdict(reason, of.photo)
-    while (further := found.get(of.id, ("", None))[1]) is not None:  # that photo was refused later: take what it copies
-        of = further
-    return CopyVerdict(reason, of.photo, of.group)
+    while reason != COPY_OF_REFUSED and (further := found.get(of.id, ("", None))[1]) is not None:
+        of = further  # that photo was refused later: take what it copies
+    stays = of.is_clean and of.id not in found
+    return CopyVerdict(reason, of.photo, of.group if stays else None)  # what does not stay is in no split
 
 
 def _settle(copies: list[Member], around: list[Member], explained: Mapping[int, Member], found: _Found) -> None:
@@ -165,12 +164,12 @@ def _explained(sets: _Sets) -> dict[int, Member]:
     for of_class, refused in sets.witnesses.items():
         for member in sets.classes[of_class]:
             if member.is_clean:
-                # of the same scan the pixels are those of the camera that both name, whoever wrote the metadata
+                # of the same scan the pixels are the same camera's, whoever wrote the metadata
                 originals = [
                     other
                     for other in refused
                     if member.is_explained_by(other)
-                    and (sets.scan[member.id] != sets.scan[other.id] or member.form[-2:] != other.form[-2:])
+                    and (sets.scan[member.id] != sets.scan[other.id] or other.is_named_otherwise(member))
                 ]
                 if originals:
                     found[member.id] = min(originals, key=lambda other: (other.standing, other.rank))

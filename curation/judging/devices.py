@@ -41,7 +41,7 @@ def has_serial(serial_number: str | None) -> bool:
 
 
 class DeviceGroup(NamedTuple):
-    """How many photos of a device are in one group."""
+    """How many photos of a device earlier generations have put into one group."""
 
     device: str
     group: str
@@ -54,7 +54,7 @@ class DeviceSides(NamedTuple):
     """What becomes of devices whose photos are not all in the group named after them."""
 
     group: Mapping[str, str]
-    """By device: the group that its photos without a past join."""
+    """By device: the group that its photos without a side join."""
     refused: Mapping[str, frozenset[str]]
     """By device: the groups in which its photos are refused."""
     bound: Mapping[str, str]
@@ -62,7 +62,7 @@ class DeviceSides(NamedTuple):
 
 
 def device_sides(found: Iterable[DeviceGroup], ledger: Ledger) -> DeviceSides:
-    """Return what becomes of devices; `found`: all groups of each device that has photos in another group than its own.
+    """Return what becomes of devices; `found`: the groups of each device that has photos in another than its own.
 
     The side with the most photos kept before is the device's, then that with the most photos, then the first by name
     of its group. A group that the ledger does not have lies on no side.

@@ -12,7 +12,6 @@ import numpy as np
 
 from curation.cluster.frames import TEXT
 from curation.rules import LEARNED, RULES
-from forensics.jpeg.segments import stands_before
 from forensics.photo_facts import PhotoFacts
 
 
@@ -48,17 +47,6 @@ def coarseness(facts: PhotoFacts) -> float:
     """Return the mean of all entries of the quantisation tables: the smaller, the finer the compression."""
     tables = facts.quantisation_tables
     return sum(map(sum, tables)) / (64 * len(tables)) if tables else 0.0
-
-
-def software_signs(facts: PhotoFacts) -> int:
-    """Return how many of three signs of a program a file bears; a camera may bear any of them.
-
-    They are the IJG's own quantisation tables, Huffman tables made for this picture, and JFIF before EXIF. No genuine
-    photograph of 2,369 by 60 models bears all three, so they tell the original among copies, and refuse nobody alone.
-    """
-    jfif_first = stands_before(facts.segments, "APP0:JFIF", "APP1:Exif")
-    is_standard = bool(facts.quantisation_tables) and facts.quality_residual == 0
-    return is_standard + (facts.huffman == "optimised") + jfif_first
 
 
 class Form(NamedTuple):
@@ -117,11 +105,14 @@ class Member(NamedTuple):
         """Whether it may be a copy of `other`, a refused photo of the same picture, that was saved again.
 
         It may not where its camera's own tables and segments prove it, where both are written alike, as shots of one
-        camera are, and where `other` is smaller, was altered or bears more signs of a program than this photo: `other`
-        is then the copy. `other` must bear fewer signs where it is refused for what is not known of its camera, and
-        where nothing but segments tells the two apart: some cameras add segments at need.
+        camera are, and where `other` is smaller, was altered, bears more signs of a program than this photo, or as many
+        and is compressed harder: `other` is then the copy. `other` must bear fewer signs where it is refused for what
+        is not known of its camera, and where nothing but segments tells the two apart: some cameras add segments at
+        need.
         """
         if self.is_proved or self.form == other.form or other.frame_px < self.frame_px:
+            return False
+        if other.software_signs == self.software_signs and other.coarseness > self.coarseness:
             return False
         if other.standing == Standing.NOT_ACCUSED and self.form._replace(segments=other.form.segments) != other.form:
             return other.software_signs <= self.software_signs
@@ -131,12 +122,17 @@ class Member(NamedTuple):
     def is_same_shot(self, other: "Member") -> bool:
         """Whether another photo of the same camera and second is a version of the same shot, not the next of a burst.
 
-        Thumbnails of different shots differ in their length. Without them only what a camera does not change between
-        two frames tells a version: tables, size and the signs of a program.
+        Thumbnails of different shots differ in their length. Without them only what no camera changes between two
+        frames tells a version: the size and the signs of a program. Some cameras change their tables.
         """
         if self.thumbnail_bytes is not None and other.thumbnail_bytes is not None:
             return self.thumbnail_bytes == other.thumbnail_bytes and self.form != other.form
-        return self.form[:3] != other.form[:3] or self.software_signs != other.software_signs
+        sizes = [(each.form.long_px, each.form.short_px) for each in (self, other)]
+        return sizes[0] != sizes[1] or self.software_signs != other.software_signs
+
+    def is_named_otherwise(self, other: "Member") -> bool:
+        """Whether it names a known camera, and another than `other` does: anyone may write a name that nobody knows."""
+        return self.camera is not None and self.camera != other.camera
 
 
 MEMBERS = {

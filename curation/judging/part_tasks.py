@@ -23,10 +23,10 @@ from curation.judging.copy_pairs import keys_of
 from curation.judging.counts import Tally, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides, has_serial
 from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
-from curation.judging.members import COLUMNS, MEMBERS, Standing, coarseness, member_row, software_signs, standing_of
+from curation.judging.members import COLUMNS, MEMBERS, Standing, coarseness, member_row, standing_of
 from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
 from curation.reasons import in_funnel_order
-from curation.rules import has_native_tables
+from curation.rules import has_native_tables, software_signs
 from forensics.photo_facts import PhotoFacts
 
 Troubles = Mapping[PhotoKey, Trouble]
@@ -103,13 +103,16 @@ def verdicts(
     rows: list[VerdictRow] = []
     for record, evidence in _uploads(uploads, troubles):
         row, facts = verdict(record, evidence, criteria), evidence.facts
+        serial = _serial(facts)
         signs, coarse = (software_signs(facts), coarseness(facts)) if facts else (0, 0.0)
         told = {"coarseness": coarse, "software_signs": signs, "thumbnail_bytes": facts and facts.thumbnail_bytes}
         found = {
             "id": _number(f"{row['photo']}\n{row['version']}"),
             "is_proved": _is_proved(row, facts, criteria),
             "kept_before": False,
-            "serial": _serial(facts),
+            "has_side": False,
+            "device": row["group"] if serial else None,
+            "serial": serial,
             "shot": shot_of(facts),
         }
         rows.append(cast(VerdictRow, row | found | told))
@@ -117,10 +120,14 @@ def verdicts(
     for row in rows:
         known: Before | None = before.get(row["photo"])
         row["kept_before"] = known is not None and row["version"] in known.versions
-        if known is not None:  # it stays in its split, whoever owns it now
-            row["group"] = known.group_of(row["version"])
-        elif "deleted_at_source" not in row["reasons"] and (from_elsewhere := moved.get(row["sha256"] or "")):
+        is_new = known is None or row["version"] not in known.groups
+        is_here = "deleted_at_source" not in row["reasons"]
+        if is_new and is_here and (from_elsewhere := moved.get(row["sha256"] or "")):
             row["group"], row["kept_before"] = from_elsewhere
+            row["has_side"] = True
+        elif known is not None:  # it stays in its split, whoever owns it now
+            row["group"] = known.group_of(row["version"])
+            row["has_side"] = True
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -133,8 +140,8 @@ def devices_elsewhere(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def groups_of_devices(verdicts: pd.DataFrame, devices: Collection[str]) -> pd.DataFrame:
-    """Return the numbers of photos of these devices by group, columns as in DEVICE_GROUPS."""
-    table = _table(verdicts, ["device", "group", "kept_before"])
+    """Return the numbers of photos of these devices that have their side by group, columns as in DEVICE_GROUPS."""
+    table = _table(verdicts, ["device", "group", "kept_before", "has_side"]).filter(pc.field("has_side"))
     table = table.filter(pc.is_in(table["device"], value_set=pa.array(sorted(devices), pa.string())))
     counted = table.group_by(["device", "group"]).aggregate([([], "count_all"), ("kept_before", "sum")])
     columns = {"photos": counted["count_all"].to_pylist(), "kept_before": counted["kept_before_sum"].to_pylist()}
@@ -143,10 +150,13 @@ def groups_of_devices(verdicts: pd.DataFrame, devices: Collection[str]) -> pd.Da
 
 
 def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
-    """Return the verdicts with the groups of devices whose photos lie in several, and the reasons that follow."""
-    table = _table(verdicts, ["device", "group"])
+    """Return the verdicts with the groups of devices whose photos lie in several, and the reasons that follow.
+
+    A photo that has its side stays there, and is refused if that is not its device's; any other joins its device.
+    """
+    table = _table(verdicts, ["device", "group", "has_side"])
     refused_groups = pa.array(sorted(set().union(*sides.refused.values())), pa.string())
-    may_change = pc.or_(pc.equal(table["device"], table["group"]), pc.is_in(table["group"], value_set=refused_groups))
+    may_change = pc.or_(pc.invert(table["has_side"]), pc.is_in(table["group"], value_set=refused_groups))
     is_of_one = pc.is_in(table["device"], value_set=pa.array(sorted(sides.group), pa.string()))
     if not pc.any(pc.and_(may_change, is_of_one)).as_py():
         return verdicts
@@ -155,10 +165,10 @@ def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
         device = row["device"]
         if device is None or device not in sides.group:
             continue
-        if row["group"] in sides.refused.get(device, ()):
-            row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
-        elif row["group"] == device:  # named after the device, so nothing earlier decided it
+        if not row["has_side"]:
             row["group"] = sides.group[device]
+        elif row["group"] in sides.refused.get(device, ()):
+            row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 

@@ -37,6 +37,8 @@ class VerdictRow(JudgedRow):
     id: Annotated[int, pa.uint64()]
     is_proved: Annotated[bool, pa.bool_()]  # whether its tables and form of header are its camera's own
     kept_before: Annotated[bool, pa.bool_()]  # by the newest generation
+    has_side: Annotated[bool, pa.bool_()]  # whether an earlier generation has put it, or its bytes, into its group
+    device: Text  # the group named after its device, null where no serial number tells it
     serial: Text  # maker, model and serial number as written, a line each; null where they tell no device
     shot: Annotated[int | None, pa.uint64()]  # camera, serial number and second, hashed; null where EXIF does not say
     thumbnail_bytes: Annotated[int | None, pa.int32()]
@@ -97,8 +99,8 @@ def verdict(record: RecordRow, evidence: Evidence, criteria: Criteria) -> Judged
     row["version"] = record["version"] or ""
     row["perceptual_hash"] = evidence.perceptual_hash
     row["error"] = evidence.error or (facts.exif_error if facts else None)
-    row["device"] = device_of(facts.make, facts.model, facts.serial_number) if facts else None
-    row["group"] = group_of(row["device"], record["source"] or "", record["owner_id"])
+    device = device_of(facts.make, facts.model, facts.serial_number) if facts else None
+    row["group"] = group_of(device, record["source"] or "", record["owner_id"])
     row["reasons"] = list(reasons)
     return row
 

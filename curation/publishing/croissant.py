@@ -47,7 +47,6 @@ _MEANINGS = {
     "reasons": "Every reason against it, in the order of the funnel.",
     "camera": "Catalogue key of the camera, by EXIF or by the collection's label: the class.",
     "group": "Device, where a serial number tells it, else owner; hashed.",
-    "device": "Its device, hashed; null where no serial number tells it.",
     "split": "train, validation or test; null where refused.",
     "fold": "Cross-validation fold of its group; null where refused.",
     "duplicate_of": "Key of the photograph it is a copy of.",

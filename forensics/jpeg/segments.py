@@ -120,9 +120,8 @@ def segments_form(names: Iterable[str]) -> str:
     return f"{form[: FORM_MAX - 17]} {hashlib.sha256(form.encode()).hexdigest()[:16]}"
 
 
-def software_marks(form: str) -> frozenset[str]:
-    """Return what in a normal form speaks of software: JFIF before EXIF, or a segment that only programs write."""
-    names = form.split(" ")
+def software_marks(names: Sequence[str]) -> frozenset[str]:
+    """Return what among a header's segments speaks of software: JFIF before EXIF, or segments only programs write."""
     marks = {mark for mark in _OF_SOFTWARE if any(name == mark or name.startswith(f"{mark}:") for name in names)}
     if stands_before(names, "APP0:JFIF", "APP1:Exif"):
         marks.add("JFIF before Exif")

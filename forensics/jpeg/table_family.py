@@ -29,7 +29,11 @@ _LARGEST = 255
 @lru_cache(maxsize=4096)
 def is_scaled(base: Tables, tables: Tables) -> bool:
     """Whether `tables` are those of `base` times one factor, rounded, and not the IJG's of a whole quality factor."""
-    if len(base) != len(tables) or is_ijg(tables):
+    return not is_ijg(tables) and _fits(base, tables)
+
+
+def _fits(base: Tables, tables: Tables) -> bool:
+    if len(base) != len(tables):
         return False
     least, most = 0.0, float("inf")
     for base_table, table in zip(base, tables, strict=True):
@@ -52,16 +56,18 @@ def is_ijg(tables: Tables) -> bool:
 def families(sets: Iterable[Tables]) -> list[tuple[Tables, tuple[Tables, ...]]]:
     """Return the families among sets of tables as (base, members), the base among them; the coarsest base first.
 
-    A set is in the first family that it fits.
+    A set is in the first family that it fits. Each set is compared with every finer one: give a few hundred at most.
     """
-    left = sorted(set(sets), key=lambda tables: (-sum(map(sum, tables)), tables))
+    own = [tables for tables in set(sets) if not is_ijg(tables)]
+    left = sorted(own, key=lambda tables: (-sum(map(sum, tables)), tables))
     found = []
     while left:
-        base = left[0]
-        members = tuple(tables for tables in left if tables == base or is_scaled(base, tables))
-        if len(members) >= SETS_MIN and max(map(max, base)) >= COARSE_MIN and not is_ijg(base):
+        base, finer = left[0], left[1:]
+        is_coarse = max(map(max, base), default=0) >= COARSE_MIN
+        members = (base, *(tables for tables in finer if is_coarse and _fits(base, tables)))
+        is_family = len(members) >= SETS_MIN
+        if is_family:
             found.append((base, members))
-            left = [tables for tables in left if tables not in members]
-        else:
-            left = left[1:]
+        taken = set(members) if is_family else {base}
+        left = [tables for tables in finer if tables not in taken]
     return found

@@ -29,7 +29,9 @@ def judge(world, jpeg):
             data = jpeg(number)
             (tree / folder).mkdir(parents=True, exist_ok=True)
             (tree / folder / f"{number}.jpg").write_bytes(data if number < 20 else saved_again(data))
-        world.configure(sources={"folder": {"path": str(tree), "owner": owner}})
+        # so few photographs close a camera, because both sides have the IJG's tables
+        closed = {"closed_photos_min": 15, "closed_owners_min": 3}
+        world.configure(sources={"folder": {"path": str(tree), "owner": owner}}, consensus=closed)
         file = str(world.folder / "pipelines.yaml")
         command = [sys.executable, "-m", "scrapy", "crawl", "folder", "-a", f"config={file}"]
         subprocess.run(command, check=True, timeout=120, capture_output=True)

@@ -27,7 +27,9 @@ def judged(store, client=None, *, part_photos=20_000):
     """Return the rows of the corpus, what was learned, and the ledger."""
     curation = Curation(judge_photos=part_photos, owner_photos_max=CAP)
     support = Support(photos_min=20, owners_min=5)
-    judge_settings = JudgeSettings(catalogue().opened(), support, Rules(), Consensus(), curation)
+    # a corpus so small closes a camera with fewer photos than a real one
+    consensus = Consensus(closed_photos_min=10, closed_owners_min=5)
+    judge_settings = JudgeSettings(catalogue().opened(), support, Rules(), consensus, curation)
     inputs = find_inputs(store, "decoded")
     found = judge_all(
         inputs, Past(store, None), [], judge_settings, Frames(client), lambda *_: nullcontext(lambda _: None)

@@ -10,6 +10,7 @@ from corpus.sections import Rules
 from curation.reasons import REASONS, in_funnel_order
 from curation.rules import LEARNED, RULES, judge_facts, refusals
 from forensics.jpeg.quality import scaled_tables
+from forensics.jpeg.segments import FORM_MAX, segments_form
 from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, tables_digest
 
 LIMITS = Rules()
@@ -233,6 +234,12 @@ def test_tables_between_two_factors_count_as_the_upper_one(ask):
 OWN, FOREIGN = "0123456789abcdef", "fedcba9876543210"
 
 
+def with_segments(changes):
+    """Return changes to facts with the segments that their form of header stands for, unless these are given."""
+    form = changes.get("segments_form")
+    return ({"segments": tuple(form.split(" "))} if form else {}) | changes
+
+
 def of_maker(entry):
     """Return a maker's own tables: no factor of the IJG gives them."""
     return ((entry,) * 64, (entry,) * 64)
@@ -243,7 +250,7 @@ def ask_knowing(photo, catalogue):
     """Return what asks all rules about a photo by a Nexus 5X of which more is known: tables, segments, sizes."""
 
     def asked(known, limits=LIMITS, **changes):
-        return refusals(photo(**changes), catalogue["nexus-5x"].model_copy(update=known), limits)
+        return refusals(photo(**with_segments(changes)), catalogue["nexus-5x"].model_copy(update=known), limits)
 
     return asked
 
@@ -279,6 +286,16 @@ def test_a_camera_that_writes_the_ijgs_tables_may_write_them_at_another_factor(a
     other = {"quantisation_tables": scaled_tables(97), "tables_digest": FOREIGN, "quality_factor": 97}
     assert ask_knowing(known, **other) == ()
     assert ask_knowing(known | {"closed": ("tables",)}, **other) == ("not_native_tables",)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_camera_may_write_the_ijgs_tables_as_one_two_or_three(ask_knowing, number):
+    def tables(factor):
+        luma, chroma = scaled_tables(factor)
+        return (luma, chroma, chroma)[:number]
+
+    known = {"tables": (tables_digest(tables(96)),)}
+    assert ask_knowing(known, quantisation_tables=tables(97), tables_digest=FOREIGN, quality_factor=97) == ()
 
 
 def test_where_a_cameras_tables_are_closed_every_other_set_is_refused(ask_knowing):
@@ -317,6 +334,14 @@ def test_an_unseen_form_of_header_is_refused_only_where_it_speaks_of_software(as
     assert ask_knowing(KNOWN_FORMS, segments_form=form, **BY_FIRMWARE) == expected
 
 
+def test_a_mark_of_software_is_seen_behind_any_number_of_segments(ask_knowing):
+    many = " ".join(f"APP7:{number:03d}" for number in range(60))
+    form = f"{many} APP0:JFIF APP1:Exif DQT SOF0 DHT SOS"
+    changes = {"segments_form": segments_form(form.split(" ")), "segments": tuple(form.split(" "))}
+    assert len(changes["segments_form"]) == FORM_MAX
+    assert ask_knowing(KNOWN_FORMS, **changes, **BY_FIRMWARE) == ("not_native_segments",)
+
+
 def test_a_form_is_refused_only_where_enough_is_known_of_that_firmware(ask_knowing):
     assert ask_knowing(KNOWN_FORMS, segments_form=BY_PROGRAM, **BY_FIRMWARE) == ("not_native_segments",)
     assert ask_knowing(KNOWN_FORMS, segments_form=BY_PROGRAM, software="bullhead-user 6.0 MDA89E") == ()
@@ -348,7 +373,7 @@ def ask_unlisted(photo):
         names = {"make": "Sony", "model": "DSC-W800", "width_px": 5152, "height_px": 3864, "exif_width_px": None}
         unlisted = unlisted_camera("sony-dsc-w800", "Sony", "DSC-W800", **learned)
         whole = Catalogue(cameras=(), unlisted=(unlisted,), is_open=True)
-        return judge_facts(photo(**(names | changes)), whole, whole, limits)[1]
+        return judge_facts(photo(**(names | with_segments(changes))), whole, whole, limits)[1]
 
     return asked
 

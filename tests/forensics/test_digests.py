@@ -71,10 +71,10 @@ def test_a_form_of_thousands_of_segments_is_short_and_still_tells_them_apart():
 
 
 def test_marks_of_software_in_a_form_are_segments_of_programs_and_jfif_before_exif():
-    assert software_marks("APP1:Exif APP0:JFIF DQT SOF0 DHT SOS") == frozenset()
-    assert software_marks("APP0:JFIF DQT SOF0 DHT SOS") == frozenset()
-    assert software_marks("APP0:JFIF APP1:Exif DQT SOF0 DHT SOS") == {"JFIF before Exif"}
-    assert software_marks("APP1:Exif APP12:Ducky APP13:Photoshop APP14:Adobe SOS") == {
+    assert software_marks(["APP1:Exif", "APP0:JFIF", "DQT", "SOF0", "DHT", "SOS"]) == frozenset()
+    assert software_marks(["APP0:JFIF", "DQT", "SOF0", "DHT", "SOS"]) == frozenset()
+    assert software_marks(["APP0:JFIF", "APP1:Exif", "DQT", "SOF0", "DHT", "SOS"]) == {"JFIF before Exif"}
+    assert software_marks(["APP1:Exif", "APP12:Ducky", "APP13:Photoshop", "APP14:Adobe", "SOS"]) == {
         "APP12:Ducky", "APP13", "APP14:Adobe",
     }  # fmt: skip
 

@@ -108,7 +108,8 @@ def test_refused_copies_are_told_to_be_duplicates_too():
 
 def test_a_set_without_any_clean_photo_keeps_its_first_as_what_the_others_are_copies_of():
     members = [member(number, **REFUSED) for number in (1, 2, 3)]
-    assert copy_verdicts(members, equal(1, 2, 3), MANY) == {2: of(1), 3: of(1)}
+    in_no_split = CopyVerdict(DUPLICATE, "flickr:1", None)
+    assert copy_verdicts(members, equal(1, 2, 3), MANY) == {2: in_no_split, 3: in_no_split}
 
 
 def test_equality_joins_what_is_found_by_different_means():
@@ -319,8 +320,19 @@ def test_the_shot_that_agrees_with_a_refused_one_stays_and_the_copy_that_does_no
 def test_another_camera_in_the_exif_of_the_same_scan_makes_a_copy_and_other_metadata_do_not():
     members = [member(1, **REFUSED), member(2, segments="without thumbnail", software="none")]
     assert copy_verdicts(members, [(1, 2, SCAN)], MANY) == {1: of(2)}
-    relabelled = members[1]._replace(form=FORM._replace(model="iPhone 6"))
+    relabelled = members[1]._replace(camera="iphone-6", form=FORM._replace(model="iPhone 6"))
     assert copy_verdicts([members[0], relabelled], [(1, 2, SCAN)], MANY)[2] == of_refused(1)
+
+
+def test_a_name_that_nobody_knows_over_the_same_scan_takes_no_genuine_photo_away():
+    renamed = member(2, standing=Standing.NOT_ACCUSED, camera=None, make="Foo", model="Foo")
+    assert copy_verdicts([member(1), renamed], [(1, 2, SCAN)], MANY) == {2: of(1)}
+
+
+@pytest.mark.parametrize("kind", [HASH, NEAR, SHOT])
+def test_a_copy_compressed_harder_that_its_uploader_deletes_takes_no_genuine_photo_away(kind):
+    deleted = member(2, standing=Standing.NOT_ACCUSED, tables="IJG 90", coarseness=5.0)
+    assert 1 not in copy_verdicts([member(1), deleted], [(1, 2, kind)], MANY)
 
 
 def test_refused_photos_that_look_alike_are_no_placeholder():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from curation.judging.members import Standing, coarseness, software_signs, standing_of
+from curation.judging.members import Standing, coarseness, standing_of
 from curation.reasons import REASONS
-from curation.rules import RULES
+from curation.rules import RULES, software_signs
 from forensics.jpeg.quality import scaled_tables
 
 

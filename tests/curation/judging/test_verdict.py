@@ -8,6 +8,7 @@ from corpus.catalogue import Catalogue
 from corpus.records import CURATED, EXAMINED, RECORD
 from corpus.sections import Curation, Rules
 from curation.facts.examine import PhotoKey, Trouble, facts_row
+from curation.judging.devices import device_of
 from curation.judging.verdict import Criteria, clean_claims, evidence_of, verdict
 from forensics.photo_facts import facts_of_row
 
@@ -165,7 +166,7 @@ def test_photo_labelled_by_its_collection_has_the_labels_camera_and_its_devices_
     labelled, without = stored("1", bare, labelled_camera="nexus-5x"), stored("2", bare)
     assert (labelled["reasons"], labelled["camera"]) == ([], "nexus-5x")
     assert (without["reasons"], without["camera"]) == (["no_camera_model"], None)
-    assert labelled["group"] == without["group"] == without["device"]
+    assert labelled["group"] == without["group"] == device_of(None, None, "SN0001")
     lost = Criteria(Catalogue(cameras=catalogue.cameras[:1]), criteria.chosen, criteria.rules, criteria.curation)
     assert stored("1", bare, labelled_camera="nexus-5x", by=lost)["reasons"] == ["camera_unknown"]
 

@@ -67,7 +67,7 @@ def publish(catalogue):
             for start in range(0, len(rows), part):
                 some = rows[start : start + part]
                 digests = [hashlib.sha256(json.dumps(one).encode()).digest() for one in some]
-                told = [one | {"id": start + place, "serial": None} for place, one in enumerate(some)]
+                told = [one | {"id": start + place, "serial": None, "device": None} for place, one in enumerate(some)]
                 yield pa.Table.from_pylist(some, CURATED), digests, tally(told)
 
         judged = Judged(learned, Catalogue(cameras=catalogue.cameras), ledger, [], [], -(-len(rows) // part), parts())

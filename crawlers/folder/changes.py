@@ -184,6 +184,15 @@ def kept_rows(rows: Iterable[Row], strays: Iterable[Row], change: WindowChange, 
     return list(by_upload.values())
 
 
+def former_rows(rows: Iterable[Row], change: WindowChange, keys: Mapping[str, str]) -> list[Row]:
+    """Return the stored rows of files that are read otherwise now, but have not changed.
+
+    They stay where a file cannot be read this time: nothing says that their bytes are no longer there.
+    """
+    photos = {keys[name] for name in change.read - change.rewritten}
+    return [row for row in rows if row["photo"] in photos and row["state"] == "stored"]
+
+
 def _deleted(row: Row) -> Row:
     return {**row, "state": "deleted"}
 

@@ -28,6 +28,7 @@ from crawlers.folder.changes import (
     WindowChange,
     are_too_many_gone,
     changes,
+    former_rows,
     gone_from,
     is_of,
     kept_rows,
@@ -187,7 +188,8 @@ class FolderSpider(PhotoSpider):
         rewritten = {keys[name] for name in change.rewritten}
         kept = kept_rows(rows, [row for row in others if row["photo"] in rewritten], change, keys)
         await in_thread(self._forget_other_reading, window, change.details)
-        is_done = await self.windows.run(window, [listed[name] for name in sorted(change.read)], change.details, kept)
+        photos, former = [listed[name] for name in sorted(change.read)], former_rows(rows, change, keys)
+        is_done = await self.windows.run(window, photos, change.details, kept, former=former)
         self.context.counts["deleted"] += len(change.gone) if is_done else 0
         return is_done
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from crawlers.folder.changes import Directory, Tree, are_too_many_gone, changes, is_of, kept_rows, new_files
+from crawlers.folder.changes import (
+    Directory,
+    Tree,
+    are_too_many_gone,
+    changes,
+    former_rows,
+    is_of,
+    kept_rows,
+    new_files,
+)
 
 READING = {"layout": "exif", "owner": None, "link": False}
 TREE = Tree("root", READING)
@@ -145,3 +154,9 @@ def test_rows_of_names_that_another_window_has_leave_and_come_as_deleted():
         ("a", "deleted", "2"),
         ("a", "deleted", "1"),
     ]
+
+
+def test_stored_rows_of_unchanged_files_are_at_hand_where_their_files_cannot_be_read_again():
+    (change,) = changes({"w": window({"a": A, "b": B, "c": C}, owner=1)}, Directory({"a": A, "b": C}), TREE).values()
+    rows = [row("a"), row("a", "deleted", "0"), row("a", "failed", None), row("b"), row("c")]
+    assert former_rows(rows, change, {name: name for name in "abc"}) == [row("a")]

@@ -1,8 +1,11 @@
 """`scrapy crawl folder` again, after files were rewritten, moved, deleted, or could not be seen."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -294,6 +297,45 @@ def test_two_windows_of_an_earlier_version_that_have_one_name_become_one(tree):
     before = tree.crawler.tree_of_bytes()
     tree.crawl()
     assert tree.crawler.tree_of_bytes() == before
+
+
+@contextlib.contextmanager
+def unreadable(path):
+    """Hold a lease of a file, so that nobody else can open it at once, not even root."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel asks for the lease
+    file = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError:
+        os.close(file)
+        pytest.skip("this file system knows no leases")
+    try:
+        yield
+    finally:
+        os.close(file)
+        signal.signal(signal.SIGIO, before)
+
+
+@pytest.mark.parametrize("key", [{"owner": 1}, {"link": True}])
+def test_a_photograph_that_cannot_be_read_again_for_now_stays_stored(tree, key):
+    tree.set(key)
+    with unreadable(tree.root / "a" / "one.jpg"):
+        tree.crawl()
+        failed = ("a/one.jpg", "failed", None)
+        assert tree.said == [failed, *UNCHANGED]
+        tree.crawl()  # tried again
+        assert tree.said == [failed, *UNCHANGED]
+    rows = [row for row in tree.crawler.rows("folder") if row["photo"] == "folder:a/one.jpg"]
+    assert {row["state"]: row["attempts"] for row in rows} == {"stored": None, "failed": 2}
+
+
+def test_a_photograph_that_could_not_be_read_again_is_read_by_the_next_crawl(tree):
+    tree.set({"owner": 1})
+    with unreadable(tree.root / "a" / "one.jpg"):
+        tree.crawl()
+    tree.crawl()
+    assert tree.said == UNCHANGED
+    assert {row["owner_id"] for row in tree.crawler.rows("folder")} == {"a", "b"}
 
 
 @pytest.mark.parametrize("owner", [1, r"(?P<owner>[^/]+)/"])

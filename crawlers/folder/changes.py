@@ -40,6 +40,8 @@ class Tree:
     reading: Reading
     takes_unknown: bool = False
     """Whether windows of an earlier version, which name no tree, are taken for this one's."""
+    moved: frozenset[str] = frozenset()
+    """Roots of the trees whose windows are taken for this one's, because they were moved here."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ def is_of(details: Details, tree: Tree, directory: Directory) -> bool:
     A tree that was mounted elsewhere, or crawled by an earlier version, is recognised by its files. Windows of another
     tree in the same store are left alone.
     """
-    if details.get("root") == tree.root or ("root" not in details and tree.takes_unknown):
+    if details["root"] in {tree.root, *tree.moved} if "root" in details else tree.takes_unknown:
         return True
     files: Mapping[str, State] = details["files"]
     if "root" in details:

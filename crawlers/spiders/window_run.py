@@ -100,6 +100,16 @@ class WindowRunner:
         await in_thread(context.markers.reread, window)
         return True
 
+    def keep(self, window: str, rows: list[Row]) -> None:
+        """Publish a whole window again with `rows`, which are some of its own; all else of it stays as it is."""
+        context = self.context
+        marker = context.markers.all[window]
+        rows = self._without_forgotten(rows)
+        context.units.check_lease()
+        counted = marker_of(rows, marker["details"], marker.get("fingerprint", ""), relist=bool(marker.get("relist")))
+        self._publish(window, rows, counted, is_listed=False)
+        context.markers.reread(window)
+
     async def maintain_all(self) -> None:
         """Retry failed photos that are due in whole windows, and judge again what other rules have refused."""
         for window, marker in sorted(self.context.markers.all.items()):

@@ -111,6 +111,12 @@ def test_windows_that_name_no_tree_are_taken_for_this_ones_on_request():
     assert not is_of(window({"a": A}, root="other"), accepting, Directory())
 
 
+def test_windows_of_a_tree_that_was_moved_here_are_this_ones():
+    here = Tree("root", READING, moved=frozenset({"other"}))
+    assert is_of(window({"a": A}, root="other"), here, Directory())
+    assert not is_of(window({"a": A}, root="third"), here, Directory())
+
+
 @pytest.mark.parametrize(
     ("gone", "known", "new", "expected"),
     [(9, 9, 0, False), (10, 10, 0, True), (10, 20, 0, False), (11, 20, 0, True), (11, 20, 2, False)],

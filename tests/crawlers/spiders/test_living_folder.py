@@ -201,6 +201,64 @@ def test_a_second_tree_in_the_same_store_leaves_the_first_alone(tree):
     assert tree.said == sorted([*UNCHANGED, ("a/three.jpg", "stored", "genuine-3.jpg")])
 
 
+@pytest.fixture
+def second(tree):
+    """Return another tree that is crawled into the same store, with one file that the first has, too."""
+    other = Tree(tree.crawler, tree.root.with_name("elsewhere"), tree.uploads)
+    other.put("a/two.jpg", "genuine-1.jpg")
+    os.utime(other.root / "a" / "two.jpg", ns=(0, 10**18))
+    other.put("a/three.jpg", "genuine-3.jpg")
+    return other
+
+
+def crawl_one(tree):
+    """Crawl one of several trees."""
+    tree.crawler.tree["sources"] = {"folder": {"path": str(tree.root)}}
+    tree.crawl()
+
+
+def test_what_one_tree_has_lost_and_another_has_is_not_deleted_until_both_have_lost_it(tree, second):
+    both = [*UNCHANGED[:2], *UNCHANGED[1:], ("a/three.jpg", "stored", "genuine-3.jpg")]
+    crawl_one(second)
+    assert tree.said == sorted(both)
+    (tree.root / "a" / "two.jpg").unlink()
+    crawl_one(tree)
+    both.remove(UNCHANGED[1])
+    assert tree.said == sorted(both)
+    before = tree.crawler.tree_of_bytes()
+    crawl_one(second)
+    crawl_one(tree)
+    assert tree.crawler.tree_of_bytes() == before
+    (second.root / "a" / "two.jpg").unlink()
+    crawl_one(second)
+    assert [state for path, state, _ in tree.said if path == "a/two.jpg"] == ["deleted"]
+
+
+def test_what_one_tree_has_lost_is_not_deleted_once_another_tree_has_it(tree, second):
+    (tree.root / "a" / "two.jpg").unlink()
+    crawl_one(tree)
+    assert ("a/two.jpg", "deleted", "genuine-1.jpg") in tree.said
+    crawl_one(second)
+    assert tree.said == sorted([*UNCHANGED, ("a/three.jpg", "stored", "genuine-3.jpg")])
+
+
+def test_the_windows_of_a_tree_that_was_copied_and_removed_are_taken_where_that_is_accepted(tree):
+    moved = Tree(tree.crawler, tree.root.with_name("elsewhere"), tree.uploads)
+    for path, _, name in UNCHANGED:
+        moved.put(path, name or "edited.jpg")
+        os.utime(moved.root / path, ns=(0, 10**18))  # as `cp -r` does, which keeps no times
+    shutil.rmtree(tree.root)
+    crawl_one(moved)
+    (moved.root / "a" / "two.jpg").unlink()
+    crawl_one(moved)
+    assert [state for path, state, _ in moved.said if path == "a/two.jpg"] == ["stored"]  # the first tree may have it
+    moved.accept()
+    assert moved.said == [UNCHANGED[0], ("a/two.jpg", "deleted", "genuine-1.jpg"), *UNCHANGED[2:]]
+    before = tree.crawler.tree_of_bytes()
+    moved.crawl()
+    assert tree.crawler.tree_of_bytes() == before
+
+
 def test_a_folder_that_cannot_be_listed_hides_its_files_and_does_not_delete_them(tree):
     deep, store = "/".join(["x" * 250] * 20), tree.crawler.store  # longer than a path may be
     (window,) = (name for name in store.done_names("crawl/folder") if name.startswith("a-"))

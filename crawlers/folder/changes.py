@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawlers.folder.files import State
+from crawlers.folder.files import NO_STATE, State
 from crawlers.windows.records import Row
 
 Details = Mapping[str, Any]
@@ -146,10 +146,12 @@ def changes(
                 files[name] = state
                 gone.discard(name)
             elif name in directory.left_out:
-                if not is_read_alike:  # the layout of today does not know it
+                if details.get("layout") != tree.reading["layout"]:  # the layout of today does not know it
                     change.removed.add(name)
                     files.pop(name, None)
                     gone.discard(name)
+                elif name in files and not is_read_alike:  # to be read so once the pattern takes it again
+                    files[name] = NO_STATE
             elif name in files:
                 change.gone.add(name)
                 gone.add(name)

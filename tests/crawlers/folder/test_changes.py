@@ -61,6 +61,14 @@ def test_a_file_that_the_pattern_leaves_out_is_not_gone_and_leaves_when_the_layo
     }
 
 
+@pytest.mark.parametrize("key", [{"owner": 1}, {"owner": "(?P<owner>a)"}, {"link": True}])
+def test_a_file_that_the_pattern_leaves_out_stays_when_the_owner_or_the_link_changes_and_is_read_when_it_is_taken(key):
+    (change,) = changes({"w": window({"a": A, "b": B}, **key)}, Directory({"b": B}, {"a"}), TREE).values()
+    assert (change.read, change.gone, change.removed) == ({"b"}, set(), set())
+    assert changed({"w": change.details}, {"b": B}, left_out="a") == {}
+    assert changed({"w": change.details}, {"a": A, "b": B}) == {"w": ("a", "a", "", "", "ab", "")}
+
+
 @pytest.mark.parametrize("key", [{"layout": "folders"}, {"owner": 1}, {"owner": "(?P<owner>a)"}, {"link": True}])
 def test_files_that_were_read_otherwise_are_read_again(key):
     assert changed({"w": window({"a": A}, **key)}, {"a": A}) == {"w": ("a", "", "", "", "a", "")}

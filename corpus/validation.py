@@ -29,7 +29,7 @@ _CRON_FIELDS = (
 """Name, least and greatest number of each field of a crontab line, and the words for its numbers from the least on."""
 
 PATTERN_CHARACTERS_MAX = 200
-CHOICES_MAX = 4
+CHOICES_MAX = 3
 """Repeats and alternatives in a pattern: a match that fails tries every combination of them."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawlers.folder.files import State
+from crawlers.folder.files import NO_STATE, State
 from crawlers.windows.records import Row
 
 Details = Mapping[str, Any]
@@ -40,6 +40,8 @@ class Tree:
     reading: Reading
     takes_unknown: bool = False
     """Whether windows of an earlier version, which name no tree, are taken for this one's."""
+    moved: frozenset[str] = frozenset()
+    """Roots of the trees whose windows are taken for this one's, because they were moved here."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ def is_of(details: Details, tree: Tree, directory: Directory) -> bool:
     A tree that was mounted elsewhere, or crawled by an earlier version, is recognised by its files. Windows of another
     tree in the same store are left alone.
     """
-    if details.get("root") == tree.root or ("root" not in details and tree.takes_unknown):
+    if details["root"] in {tree.root, *tree.moved} if "root" in details else tree.takes_unknown:
         return True
     files: Mapping[str, State] = details["files"]
     if "root" in details:
@@ -144,10 +146,12 @@ def changes(
                 files[name] = state
                 gone.discard(name)
             elif name in directory.left_out:
-                if not is_read_alike:  # the layout of today does not know it
+                if details.get("layout") != tree.reading["layout"]:  # the layout of today does not know it
                     change.removed.add(name)
                     files.pop(name, None)
                     gone.discard(name)
+                elif name in files and not is_read_alike:  # to be read so once the pattern takes it again
+                    files[name] = NO_STATE
             elif name in files:
                 change.gone.add(name)
                 gone.add(name)
@@ -182,6 +186,15 @@ def kept_rows(rows: Iterable[Row], strays: Iterable[Row], change: WindowChange, 
     kept += [_deleted(row) for row in strays if row["photo"] in read and row["version"] is not None]
     by_upload = {(row["photo"], row["version"]): row for row in kept}
     return list(by_upload.values())
+
+
+def former_rows(rows: Iterable[Row], change: WindowChange, keys: Mapping[str, str]) -> list[Row]:
+    """Return the stored rows of files that are read otherwise now, but have not changed.
+
+    They stay where a file cannot be read this time: nothing says that their bytes are no longer there.
+    """
+    photos = {keys[name] for name in change.read - change.rewritten}
+    return [row for row in rows if row["photo"] in photos and row["state"] == "stored"]
 
 
 def _deleted(row: Row) -> Row:

@@ -18,6 +18,7 @@ from corpus.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.records import original_path, version_of
 from corpus.storage import Store
+from corpus.text import as_utf8
 from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.folder.originals import publish_original
@@ -41,7 +42,7 @@ def readable(address: str) -> str:
     """Return the path of an address as people read it, control characters escaped; distinct paths stay distinct."""
     text = os.fsdecode(unquote_to_bytes(address))
     text = re.sub(r"[\\\x00-\x1f\x7f]", lambda character: character[0].encode("unicode_escape").decode(), text)
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return as_utf8(text)
 
 
 @dataclass

@@ -6,8 +6,9 @@ otherwise outvote everybody else. Without a word about owners the whole tree is 
 
 import re
 
-PATH_CHARACTERS_MAX = 512
-"""A pattern is not matched against longer paths; with `corpus.validation.check_pattern` this bounds its time."""
+PATH_CHARACTERS_MAX = 256
+"""A pattern is not matched against longer paths: with r repeats (`corpus.validation.CHOICES_MAX`) a match that fails
+tries every way to put r ends into a path, which are less than three million."""
 
 
 def owner_of(path: str, owner: int | str | None, device: str | None = None) -> str | None:

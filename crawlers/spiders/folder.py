@@ -14,6 +14,8 @@ import json
 import os
 import posixpath
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +30,7 @@ from crawlers.folder.changes import (
     WindowChange,
     are_too_many_gone,
     changes,
+    former_rows,
     gone_from,
     is_of,
     kept_rows,
@@ -37,6 +40,7 @@ from crawlers.folder.files import State, fits, walk
 from crawlers.folder.ingest import FILES_AT_ONCE, FileIngester, listed_file, readable
 from crawlers.folder.layouts import LAYOUTS
 from crawlers.folder.originals import is_whole
+from crawlers.folder.trees import Upload, moved_trees, not_overruled, present
 from crawlers.network.concurrency import in_thread
 from crawlers.spiders.base import PhotoSpider
 from crawlers.spiders.context import CrawlContext
@@ -85,21 +89,35 @@ class FolderSpider(PhotoSpider):
         """Read every file that is new or was rewritten, and mark those that are gone."""
         directories = await in_thread(self._directories)
         self._check_gone(directories)
+        left_alone = await self._bring_up_to_date(directories)
+        if left_alone and self.arguments["gone"] == "accept":
+            moved = await in_thread(self._moved_trees)
+            if moved:
+                self.tree = replace(self.tree, moved=moved)
+                left_alone = await self._bring_up_to_date(directories)
+        if left_alone:
+            self.logger.info(
+                "%d windows of files that are not below %s stay as they are: they are of another tree, or of an "
+                "earlier version's crawl; -a gone=accept marks those files as deleted if they are an earlier "
+                "version's, or if at least half of their tree was moved here",
+                left_alone,
+                self.root,
+            )
+
+    async def _bring_up_to_date(self, directories: dict[str, Directory]) -> int:
+        """Run the directories in which there is something to do; return how many windows are not of this tree."""
         left_alone = 0
         for name in sorted(directories.keys() | {details["directory"] for details in self._all_details()}):
             directory = self._directory(directories, name)
             windows = self._windows(name, directory)
-            left_alone += len(self.context.markers.windows_of(name)) - len(windows)
+            others = self._windows_of_other_trees(name, windows)
+            left_alone += len(others)
             is_new = directory is not None and bool(new_files(windows, directory))
-            if is_new or changes(windows, directory, self.tree) or (self.section.link and windows):
+            may_overrule = windows and any(self.context.markers.all[other].get("deleted") for other in others)
+            is_changed = changes(windows, directory, self.tree) or (self.section.link and windows)
+            if is_new or may_overrule or is_changed:
                 await self.context.units.run(name, partial(self._run_unit, name, directory))
-        if left_alone:
-            self.logger.info(
-                "%d windows of files that are not below %s stay as they are: they are of another tree, or of an "
-                "earlier version's crawl; -a gone=accept marks the files of the latter as deleted",
-                left_alone,
-                self.root,
-            )
+        return left_alone
 
     def receipt_details(self) -> dict[str, Any]:
         """Return how many files the pattern left out."""
@@ -162,9 +180,10 @@ class FolderSpider(PhotoSpider):
         damaged = await in_thread(self._damaged, name, windows) if self.section.link else set()
         found = changes(windows, directory, self.tree, damaged)
         rows = {window: await in_thread(self.windows.read, window) for window in found}
+        elsewhere = await in_thread(self._present, self._windows_of_other_trees(name, windows))
         for window, change in found.items():
             others = [row for other in found if other != window for row in rows[other]]
-            if not await self._change(name, window, change, rows[window], others):
+            if not await self._change(name, window, change, rows[window], others, elsewhere):
                 return  # rows may only leave a window when they have reached the other
         new = new_files(windows, directory) if directory is not None else {}
         for first in range(0, len(new), FILES_PER_WINDOW):
@@ -174,20 +193,30 @@ class FolderSpider(PhotoSpider):
             window = f"{slug(readable(name)) or 'top'}-{digest}-{ending}"
             details |= {"root": self.tree.root, "gone": []}  # not in the digest: the same files have the same name
             await self.windows.run(window, [self._listed(name, each) for each in some], details, is_listed=True)
+        await in_thread(self._overrule, name, directory)
 
     async def _change(
-        self, directory: str, window: str, change: WindowChange, rows: list[Row], others: list[Row]
+        self,
+        directory: str,
+        window: str,
+        change: WindowChange,
+        rows: list[Row],
+        others: list[Row],
+        elsewhere: set[Upload],
     ) -> bool:
         """Read again what was rewritten in a window, and mark what is gone; False where that failed.
 
-        `rows`: its own; `others`: those of other windows of the directory, some of which may be of its files.
+        `rows`: its own; `others`: those of other windows of the directory, some of which may be of its files;
+        `elsewhere`: uploads that other trees have.
         """
         listed = {name: self._listed(directory, name) for name in change.read | change.gone | change.removed}
         keys = {name: each.photo for name, each in listed.items()}
         rewritten = {keys[name] for name in change.rewritten}
         kept = kept_rows(rows, [row for row in others if row["photo"] in rewritten], change, keys)
+        kept = not_overruled(kept, elsewhere)
         await in_thread(self._forget_other_reading, window, change.details)
-        is_done = await self.windows.run(window, [listed[name] for name in sorted(change.read)], change.details, kept)
+        photos, former = [listed[name] for name in sorted(change.read)], former_rows(rows, change, keys)
+        is_done = await self.windows.run(window, photos, change.details, kept, former=former)
         self.context.counts["deleted"] += len(change.gone) if is_done else 0
         return is_done
 
@@ -197,6 +226,30 @@ class FolderSpider(PhotoSpider):
         path = f"{folder}/{checkpoint.DETAILS}"
         if store.exists(path) and store.read_json(path) != details:
             store.remove(folder)
+
+    def _overrule(self, name: str, directory: Directory | None) -> None:
+        """Take from the windows of other trees what they call deleted though this tree has it."""
+        windows, markers = self._windows(name, directory), self.context.markers.all
+        others = [other for other in self._windows_of_other_trees(name, windows) if markers[other].get("deleted")]
+        here = self._present(windows) if others else set()
+        for other in others:
+            rows = self.windows.read(other)
+            kept = not_overruled(rows, here)
+            if len(kept) < len(rows):
+                self.windows.keep(other, kept)
+
+    def _moved_trees(self) -> frozenset[str]:
+        """Return the roots of the trees that were moved here, as the records of the whole store show."""
+        by_tree = defaultdict(list)
+        for window, marker in self.context.markers.all.items():
+            if "root" in marker["details"]:
+                by_tree[marker["details"]["root"]].append(window)
+        uploads = {tree: self._present(windows) for tree, windows in by_tree.items()}
+        return moved_trees(uploads, self.tree.root)
+
+    def _present(self, windows: Iterable[str]) -> set[Upload]:
+        """Return the uploads that some windows have and do not call deleted."""
+        return present(row for window in windows for row in self.windows.read(window))
 
     def _damaged(self, directory: str, windows: dict[str, Details]) -> set[str]:
         """Return the names of the files whose originals, linked to them, no longer are what their records say."""
@@ -226,3 +279,7 @@ class FolderSpider(PhotoSpider):
         windows = {window: markers.all[window]["details"] for window in markers.windows_of(name)}
         seen = directory or Directory()
         return {window: details for window, details in windows.items() if is_of(details, self.tree, seen)}
+
+    def _windows_of_other_trees(self, name: str, windows: Mapping[str, Details]) -> list[str]:
+        """Return the windows of a directory beside `windows`, which are this tree's."""
+        return [window for window in self.context.markers.windows_of(name) if window not in windows]

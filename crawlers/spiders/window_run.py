@@ -54,12 +54,14 @@ class WindowRunner:
         details: dict[str, Any],
         kept: Iterable[Row] = (),
         *,
+        former: Iterable[Row] = (),
         relist: bool = False,
         is_listed: bool = False,
     ) -> bool:
         """Turn photos into rows and publish these with the rows `kept`; False where that failed.
 
-        A new row takes the place of a kept one of the same upload.
+        A new row takes the place of a kept one of the same upload, but a failure that is tried again takes no stored
+        one's. `former`: stored rows that stay, too, where their photos fail so.
         `relist`: whether the marker asks for a new listing. `is_listed`: whether the site has just listed the window.
         Raises LeaseLost where another process has taken over the unit.
         """
@@ -71,7 +73,12 @@ class WindowRunner:
             context.counts["found"] += len(photos)
             rows = await self._rows_of(photos, checkpoint) if photos else []
             fresh = {(row["photo"], row["version"]) for row in rows}
-            kept = [row for row in kept if (row["photo"], row["version"]) not in fresh]
+            failed = {row["photo"] for row in rows if row["state"] == "failed" and row["is_transient"]}
+            kept = [
+                row
+                for row in [*kept, *(each for each in former if each["photo"] in failed)]
+                if (row["photo"], row["version"]) not in fresh or (row["photo"] in failed and row["state"] == "stored")
+            ]
             rows = await in_thread(self._without_forgotten, [*rows, *kept])
             await in_thread(context.units.check_lease)
             await in_thread(
@@ -92,6 +99,16 @@ class WindowRunner:
         context.counts["capped"] += bool(details.get("capped"))
         await in_thread(context.markers.reread, window)
         return True
+
+    def keep(self, window: str, rows: list[Row]) -> None:
+        """Publish a whole window again with `rows`, which are some of its own; all else of it stays as it is."""
+        context = self.context
+        marker = context.markers.all[window]
+        rows = self._without_forgotten(rows)
+        context.units.check_lease()
+        counted = marker_of(rows, marker["details"], marker.get("fingerprint", ""), relist=bool(marker.get("relist")))
+        self._publish(window, rows, counted, is_listed=False)
+        context.markers.reread(window)
 
     async def maintain_all(self) -> None:
         """Retry failed photos that are due in whole windows, and judge again what other rules have refused."""

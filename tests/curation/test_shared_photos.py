@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,10 @@ ORACLE_TAGS = (
 
 @pytest.fixture(scope="module")
 def judged(shared_photos, tmp_path_factory, empty_world):
-    """Return the row of every photograph of the collection by its path, and what the job printed."""
+    """Return the row of every photograph of the collection by its path, and what the job printed.
+
+    As a crawl without `sources.folder.owner` leaves it: nobody has said that a folder is a person.
+    """
     world = empty_world(tmp_path_factory.mktemp("shared"))
     world.configure(
         catalogue="built-in",
@@ -35,9 +37,7 @@ def judged(shared_photos, tmp_path_factory, empty_world):
     rows = []
     for file in sorted(shared_photos.glob("*/*/*")):
         path = str(file.relative_to(shared_photos))
-        record = world.record(
-            path, file.read_bytes(), photo=f"folder:{path}", source="folder", owner_id=str(Path(path).parent)
-        )
+        record = world.record(path, file.read_bytes(), photo=f"folder:{path}", source="folder", owner_id=None)
         rows.append(record)
     world.window("w1", rows, source="folder")
     result = world.curate_here()
@@ -69,7 +69,7 @@ def supported(shared_photos, oracle, tmp_path_factory, empty_world):
     rows = []
     for path in sorted(path for path in oracle if path.startswith(("originals/", "messy/kim/"))):
         data = (shared_photos / path).read_bytes()
-        row = world.record(path, data, photo=f"folder:{path}", source="folder", owner_id=str(Path(path).parent))
+        row = world.record(path, data, photo=f"folder:{path}", source="folder", owner_id=None)
         rows.append(row)
         if path.startswith("originals/"):
             # without scan and date they are no copies of each other, but photographs of their own
@@ -133,7 +133,9 @@ def test_every_original_is_kept_at_whatever_quality_its_camera_writes(judged, im
     assert set(map(tuple, (row["reasons"] for row in refused.values()))) <= {("duplicate",)}
     kept = originals.keys() - refused.keys()
     assert {row["duplicate_of"].removeprefix("folder:") for row in refused.values()} <= kept
-    assert len(refused) <= len(originals) // 20
+    print(len(kept), "originals kept")
+    assert len(originals) == 101
+    assert len(kept) >= 0.95 * 101
     # the limit alone would refuse these: their tables are pinned in the catalogue
     assert len([path for path in kept if imagemagick[path] < 95]) > 25
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from crawlers.folder.changes import Directory, Tree, are_too_many_gone, changes, is_of, kept_rows, new_files
+from crawlers.folder.changes import (
+    Directory,
+    Tree,
+    are_too_many_gone,
+    changes,
+    former_rows,
+    is_of,
+    kept_rows,
+    new_files,
+)
 
 READING = {"layout": "exif", "owner": None, "link": False}
 TREE = Tree("root", READING)
@@ -50,6 +59,14 @@ def test_a_file_that_the_pattern_leaves_out_is_not_gone_and_leaves_when_the_layo
     assert changed({"w": window({"a": A, "b": B}, layout="vision")}, {"b": B}, left_out="a") == {
         "w": ("b", "", "", "a", "b", "")
     }
+
+
+@pytest.mark.parametrize("key", [{"owner": 1}, {"owner": "(?P<owner>a)"}, {"link": True}])
+def test_a_file_that_the_pattern_leaves_out_stays_when_the_owner_or_the_link_changes_and_is_read_when_it_is_taken(key):
+    (change,) = changes({"w": window({"a": A, "b": B}, **key)}, Directory({"b": B}, {"a"}), TREE).values()
+    assert (change.read, change.gone, change.removed) == ({"b"}, set(), set())
+    assert changed({"w": change.details}, {"b": B}, left_out="a") == {}
+    assert changed({"w": change.details}, {"a": A, "b": B}) == {"w": ("a", "a", "", "", "ab", "")}
 
 
 @pytest.mark.parametrize("key", [{"layout": "folders"}, {"owner": 1}, {"owner": "(?P<owner>a)"}, {"link": True}])
@@ -102,6 +119,12 @@ def test_windows_that_name_no_tree_are_taken_for_this_ones_on_request():
     assert not is_of(window({"a": A}, root="other"), accepting, Directory())
 
 
+def test_windows_of_a_tree_that_was_moved_here_are_this_ones():
+    here = Tree("root", READING, moved=frozenset({"other"}))
+    assert is_of(window({"a": A}, root="other"), here, Directory())
+    assert not is_of(window({"a": A}, root="third"), here, Directory())
+
+
 @pytest.mark.parametrize(
     ("gone", "known", "new", "expected"),
     [(9, 9, 0, False), (10, 10, 0, True), (10, 20, 0, False), (11, 20, 0, True), (11, 20, 2, False)],
@@ -145,3 +168,9 @@ def test_rows_of_names_that_another_window_has_leave_and_come_as_deleted():
         ("a", "deleted", "2"),
         ("a", "deleted", "1"),
     ]
+
+
+def test_stored_rows_of_unchanged_files_are_at_hand_where_their_files_cannot_be_read_again():
+    (change,) = changes({"w": window({"a": A, "b": B, "c": C}, owner=1)}, Directory({"a": A, "b": C}), TREE).values()
+    rows = [row("a"), row("a", "deleted", "0"), row("a", "failed", None), row("b"), row("c")]
+    assert former_rows(rows, change, {name: name for name in "abc"}) == [row("a")]

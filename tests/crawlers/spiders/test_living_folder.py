@@ -1,8 +1,11 @@
 """`scrapy crawl folder` again, after files were rewritten, moved, deleted, or could not be seen."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,7 +83,7 @@ def tree(crawled):
     """Return the tree as it was crawled, at the same path."""
     folder, crawler = crawled.root.parent, crawled.crawler
     for copy, place in (("tree before", crawled.root), ("data before", crawler.folder / "data")):
-        shutil.rmtree(place)
+        shutil.rmtree(place, ignore_errors=True)  # a test may have removed it
         shutil.copytree(folder / copy, place)
     shutil.rmtree(folder / "elsewhere", ignore_errors=True)
     return Tree(crawler, crawled.root, crawled.uploads)
@@ -198,6 +201,64 @@ def test_a_second_tree_in_the_same_store_leaves_the_first_alone(tree):
     assert tree.said == sorted([*UNCHANGED, ("a/three.jpg", "stored", "genuine-3.jpg")])
 
 
+@pytest.fixture
+def second(tree):
+    """Return another tree that is crawled into the same store, with one file that the first has, too."""
+    other = Tree(tree.crawler, tree.root.with_name("elsewhere"), tree.uploads)
+    other.put("a/two.jpg", "genuine-1.jpg")
+    os.utime(other.root / "a" / "two.jpg", ns=(0, 10**18))
+    other.put("a/three.jpg", "genuine-3.jpg")
+    return other
+
+
+def crawl_one(tree):
+    """Crawl one of several trees."""
+    tree.crawler.tree["sources"] = {"folder": {"path": str(tree.root)}}
+    tree.crawl()
+
+
+def test_what_one_tree_has_lost_and_another_has_is_not_deleted_until_both_have_lost_it(tree, second):
+    both = [*UNCHANGED[:2], *UNCHANGED[1:], ("a/three.jpg", "stored", "genuine-3.jpg")]
+    crawl_one(second)
+    assert tree.said == sorted(both)
+    (tree.root / "a" / "two.jpg").unlink()
+    crawl_one(tree)
+    both.remove(UNCHANGED[1])
+    assert tree.said == sorted(both)
+    before = tree.crawler.tree_of_bytes()
+    crawl_one(second)
+    crawl_one(tree)
+    assert tree.crawler.tree_of_bytes() == before
+    (second.root / "a" / "two.jpg").unlink()
+    crawl_one(second)
+    assert [state for path, state, _ in tree.said if path == "a/two.jpg"] == ["deleted"]
+
+
+def test_what_one_tree_has_lost_is_not_deleted_once_another_tree_has_it(tree, second):
+    (tree.root / "a" / "two.jpg").unlink()
+    crawl_one(tree)
+    assert ("a/two.jpg", "deleted", "genuine-1.jpg") in tree.said
+    crawl_one(second)
+    assert tree.said == sorted([*UNCHANGED, ("a/three.jpg", "stored", "genuine-3.jpg")])
+
+
+def test_the_windows_of_a_tree_that_was_copied_and_removed_are_taken_where_that_is_accepted(tree):
+    moved = Tree(tree.crawler, tree.root.with_name("elsewhere"), tree.uploads)
+    for path, _, name in UNCHANGED:
+        moved.put(path, name or "edited.jpg")
+        os.utime(moved.root / path, ns=(0, 10**18))  # as `cp -r` does, which keeps no times
+    shutil.rmtree(tree.root)
+    crawl_one(moved)
+    (moved.root / "a" / "two.jpg").unlink()
+    crawl_one(moved)
+    assert [state for path, state, _ in moved.said if path == "a/two.jpg"] == ["stored"]  # the first tree may have it
+    moved.accept()
+    assert moved.said == [UNCHANGED[0], ("a/two.jpg", "deleted", "genuine-1.jpg"), *UNCHANGED[2:]]
+    before = tree.crawler.tree_of_bytes()
+    moved.crawl()
+    assert tree.crawler.tree_of_bytes() == before
+
+
 def test_a_folder_that_cannot_be_listed_hides_its_files_and_does_not_delete_them(tree):
     deep, store = "/".join(["x" * 250] * 20), tree.crawler.store  # longer than a path may be
     (window,) = (name for name in store.done_names("crawl/folder") if name.startswith("a-"))
@@ -294,6 +355,45 @@ def test_two_windows_of_an_earlier_version_that_have_one_name_become_one(tree):
     before = tree.crawler.tree_of_bytes()
     tree.crawl()
     assert tree.crawler.tree_of_bytes() == before
+
+
+@contextlib.contextmanager
+def unreadable(path):
+    """Hold a lease of a file, so that nobody else can open it at once, not even root."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel asks for the lease
+    file = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError:
+        os.close(file)
+        pytest.skip("this file system knows no leases")
+    try:
+        yield
+    finally:
+        os.close(file)
+        signal.signal(signal.SIGIO, before)
+
+
+@pytest.mark.parametrize("key", [{"owner": 1}, {"link": True}])
+def test_a_photograph_that_cannot_be_read_again_for_now_stays_stored(tree, key):
+    tree.set(key)
+    with unreadable(tree.root / "a" / "one.jpg"):
+        tree.crawl()
+        failed = ("a/one.jpg", "failed", None)
+        assert tree.said == [failed, *UNCHANGED]
+        tree.crawl()  # tried again
+        assert tree.said == [failed, *UNCHANGED]
+    rows = [row for row in tree.crawler.rows("folder") if row["photo"] == "folder:a/one.jpg"]
+    assert {row["state"]: row["attempts"] for row in rows} == {"stored": None, "failed": 2}
+
+
+def test_a_photograph_that_could_not_be_read_again_is_read_by_the_next_crawl(tree):
+    tree.set({"owner": 1})
+    with unreadable(tree.root / "a" / "one.jpg"):
+        tree.crawl()
+    tree.crawl()
+    assert tree.said == UNCHANGED
+    assert {row["owner_id"] for row in tree.crawler.rows("folder")} == {"a", "b"}
 
 
 @pytest.mark.parametrize("owner", [1, r"(?P<owner>[^/]+)/"])

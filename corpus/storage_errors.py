@@ -182,13 +182,14 @@ def unavailable(place: str, error: BaseException) -> StorageUnavailableError | N
     return None if failure is None else StorageUnavailableError(f"{place}: {failure.answer}; {failure.cure}")
 
 
-def attempted(place: str, act: Callable[[], T]) -> T:
+def attempted(place: str, act: Callable[[], T], *, is_patient: bool = True) -> T:
     """Return what `act` returns; try again, with growing pauses, while it fails in a way that may pass.
 
-    `place`: what is read or written. Each kind of answer is said once a process. Raises StorageUnavailableError for a
-    failure of the storage, and everything else as it is.
+    `place`: what is read or written. `is_patient`: False for one attempt. Each kind of answer is said once a process.
+    Raises StorageUnavailableError for a failure of the storage, and everything else as it is.
     """
-    for pause_s in (*RETRY_PAUSES_S, None):
+    pauses_s = RETRY_PAUSES_S if is_patient else ()
+    for pause_s in (*pauses_s, None):
         try:
             return act()
         except Exception as error:
@@ -206,7 +207,7 @@ def _say_once(place: str, failure: Failure) -> None:
     key = (place.partition(" ")[0], failure.answer.partition(" (")[0])  # without the message, which may name a file
     if key not in _said:
         _said.add(key)
-        _logger.warning("%s: %s; trying again for %.0f s", place, failure.answer, sum(RETRY_PAUSES_S))
+        _logger.warning("%s: %s; trying again up to %d times", place, failure.answer, len(RETRY_PAUSES_S))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

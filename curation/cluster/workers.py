@@ -167,7 +167,7 @@ def answers_of(client: Client, function: Callable[..., Any], *arguments: Any) ->
         except Exception as error:  # noqa: BLE001 - whoever asked looks at it
             answers[address] = error
 
-    addresses = sorted(client.nthreads())
+    addresses = sorted(client.nthreads())  # type: ignore[no-untyped-call]
     # daemons: nothing ends one whose worker never answers
     threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in addresses]
     for thread in threads:

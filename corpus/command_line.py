@@ -63,7 +63,7 @@ def exit_with(main: Callable[[], int]) -> None:
         if error.errno not in _OF_THE_MACHINE:
             raise
         place = error.filename or "a disk of this machine, such as that of its temporary files (TMPDIR)"
-        print(unavailable(str(place), error), file=sys.stderr)
+        print(escaped(str(unavailable(str(place), error))), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from corpus.text import parsed_time
-from corpus.validation import check_pattern, crontab_schedule, folder_path, matching
+from corpus.validation import check_pattern, crontab_schedule, folder_path, matching, web_address
 
 WIKIMEDIA_LIMITS = (3, 2, 25.0)
 """Concurrent API requests, concurrent downloads and Mbit/s that Wikimedia grants robots."""
@@ -33,7 +33,6 @@ class Section(BaseModel):
         return value
 
 
-_WEB_ADDRESS = r"https?://[^\s/]+(/\S*)?"
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -83,7 +82,7 @@ class Site(Section):
     revisit_days: Annotated[int, Field(ge=0, le=36_500)] = 90
     """Days after which a window is listed again, for what was changed or deleted at the site; 0: never."""
 
-    _check_api_url = field_validator("api_url")(matching(_WEB_ADDRESS, "an address like https://api.example.org/"))
+    _check_api_url = field_validator("api_url")(web_address("https://api.example.org/"))
 
     @field_validator("since")
     @classmethod
@@ -383,7 +382,7 @@ class Clusters(Section):
     _check_scheduler = field_validator("dask_scheduler")(
         matching(r"([a-z]+://)?[^\s/]+:\d+/?", "an address like tcp://10.0.0.5:8786")
     )
-    _check_dashboard = field_validator("ray_dashboard")(matching(_WEB_ADDRESS, "an address like http://127.0.0.1:8265"))
+    _check_dashboard = field_validator("ray_dashboard")(web_address("http://127.0.0.1:8265"))
 
 
 class Pipeline(Section):

@@ -49,6 +49,8 @@ class Store:
     """
 
     url: str
+    is_patient: bool = True
+    """Whether what may pass is tried again; False: one attempt, for a check that a person waits for."""
 
     @property
     def filesystem(self) -> Any:
@@ -56,7 +58,12 @@ class Store:
         # no cached listings: another process may have added or removed files since
         if self.is_local:  # fsspec would take `::` in a folder's path for a chain of file systems
             return fsspec.filesystem("file", use_listings_cache=False)
-        return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
+        if self.is_patient or not self.url.startswith("s3://"):
+            return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
+        once = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}  # botocore's own attempts
+        filesystem = fsspec.core.url_to_fs(self.url, use_listings_cache=False, **once)[0]
+        filesystem.retries = 1  # s3fs's; other options make another instance, so no other store's is changed
+        return filesystem
 
     @property
     def is_local(self) -> bool:
@@ -282,7 +289,7 @@ class Store:
         return f"{self.url}: {relative}"
 
     def _attempted(self, relative: str, act: Callable[[], T]) -> T:
-        return attempted(self._place(relative), act)
+        return attempted(self._place(relative), act, is_patient=self.is_patient)
 
 
 def storage_fault(url: str) -> str | None:

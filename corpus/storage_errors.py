@@ -2,8 +2,8 @@
 
 A file that is missing is an answer, not a failure, and is left to the caller. Every other failure of the place itself
 becomes a StorageUnavailableError that says what was being done, where, what was answered and the cure. Errors of object
-stores are told by their code (S3's error responses) and by the names of botocore's exceptions, since `corpus` imports
-neither.
+stores are told by their code (S3's error responses), else by their HTTP status, and by the names of botocore's
+exceptions, since `corpus` imports neither; the errno that s3fs makes of them says nothing.
 """
 
 import errno
@@ -65,21 +65,40 @@ _CODES = {
     "IllegalLocationConstraintException": ("the bucket is in another region", _REGION),
     "RequestTimeTooSkewed": ("this machine's clock is wrong", "set it by NTP"),
     "400": ("the request is refused", "check that the credentials have not expired, and AWS_DEFAULT_REGION"),
+    "AccountProblem": ("the account has a problem", "see what its provider says of it"),
+    "InvalidObjectState": ("the object is in an archive", "restore it, or have the bucket keep it at hand"),
+    "XMinioStorageFull": ("the object store is full", f"free space there, {_AGAIN}"),
+    "InsufficientCapacity": ("the object store is full", f"free space there, {_AGAIN}"),
     "QuotaExceeded": ("the quota of the bucket is used up", f"raise it, {_AGAIN}"),
 }
 _PASSING_CODES = {
     "SlowDown": "it asks to slow down",
+    "SlowDownRead": "it asks to slow down",
+    "SlowDownWrite": "it asks to slow down",
+    "Throttling": "it asks to slow down",
+    "ThrottlingException": "it asks to slow down",
+    "ThrottledException": "it asks to slow down",
+    "RequestThrottled": "it asks to slow down",
+    "RequestLimitExceeded": "it asks to slow down",
+    "BandwidthLimitExceeded": "it asks to slow down",
     "503": "it asks to slow down",
     "ServiceUnavailable": "it asks to slow down",
     "TooManyRequests": "it asks to slow down",
     "429": "it asks to slow down",
     "RequestTimeout": "it gave up waiting",
     "OperationAborted": "another operation is under way",
+    "ConditionalRequestConflict": "another operation is under way",
+    "409": "another operation is under way",
+    "XMinioServerNotInitialized": "its server is still starting",
     "InternalError": "its server has an error",
+    "InternalFailure": "its server has an error",
     "500": "its server has an error",
     "502": "its server has an error",
     "504": "its server does not answer in time",
 }
+_FULL_STATUS = 507
+_MISSING = {"NoSuchKey", "NoSuchVersion", "404"}
+_MESSAGE_MAX = 200
 _NO_KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, on every machine that takes part"
 _EXCEPTIONS = {
     "NoCredentialsError": ("there are no credentials on this machine", _NO_KEYS),
@@ -88,6 +107,7 @@ _EXCEPTIONS = {
     "ProfileNotFound": ("AWS_PROFILE names no profile of this machine", _NO_KEYS),
     "TokenRetrievalError": ("the credentials have expired", _RENEW),
     "UnauthorizedSSOTokenError": ("the credentials have expired", _RENEW),
+    "SSOError": ("the credentials cannot be fetched", "log in with `aws sso login` on every machine that takes part"),
     "NoRegionError": ("no region is set", _REGION),
     "InvalidRegionError": ("that is not a region", _REGION),
     "ParamValidationError": ("that is not a bucket's name", "correct `storage`"),
@@ -123,21 +143,26 @@ class Failure(NamedTuple):
 def failure_of(error: BaseException) -> Failure | None:
     """Return what an error says of the storage; None where it says nothing, such as of a file that is missing."""
     chain = list(_chain(error))
-    for one in chain:
-        code = _code(one)
-        if code in _CODES:
-            answer, cure = _CODES[code]
-            return Failure(f"{answer} ({code})", cure, may_pass=False)
-        if code in _PASSING_CODES:
-            return Failure(f"{_PASSING_CODES[code]} ({code})", f"wait, {_AGAIN}", may_pass=True)
+    responses = [response for response in map(_response, chain) if response is not None]
+    for response in responses:
+        if response.code in _CODES:
+            answer, cure = _CODES[response.code]
+            return Failure(f"{answer} ({response})", cure, may_pass=False)
+        if response.code in _PASSING_CODES:
+            return Failure(f"{_PASSING_CODES[response.code]} ({response})", f"wait, {_AGAIN}", may_pass=True)
     if isinstance(error, _ABSENT):
         return None
+    for response in responses:
+        return _failure_by_status(response)
     for one in chain:
         for name in (kind.__name__ for kind in type(one).__mro__):
             if name in _EXCEPTIONS:
                 return Failure(*_EXCEPTIONS[name], may_pass=False)
             if name in _PASSING_EXCEPTIONS:
                 return Failure(_PASSING_EXCEPTIONS[name], _UNANSWERED, may_pass=True)
+        if "BotoCoreError" in (kind.__name__ for kind in type(one).__mro__):
+            text = " ".join(str(one).split())[:_MESSAGE_MAX]
+            return Failure(f"{type(one).__name__}: {text}", f"check the AWS settings of this machine, {_AGAIN}", False)
     if isinstance(error, OSError) and error.errno is not None:
         if error.errno in _PASSING:
             return Failure(_PASSING[error.errno], f"{_SERVER}, {_AGAIN}", may_pass=True)
@@ -157,13 +182,14 @@ def unavailable(place: str, error: BaseException) -> StorageUnavailableError | N
     return None if failure is None else StorageUnavailableError(f"{place}: {failure.answer}; {failure.cure}")
 
 
-def attempted(place: str, act: Callable[[], T]) -> T:
+def attempted(place: str, act: Callable[[], T], *, is_patient: bool = True) -> T:
     """Return what `act` returns; try again, with growing pauses, while it fails in a way that may pass.
 
-    `place`: what is read or written. Each kind of answer is said once a process. Raises StorageUnavailableError for a
-    failure of the storage, and everything else as it is.
+    `place`: what is read or written. `is_patient`: False for one attempt. Each kind of answer is said once a process.
+    Raises StorageUnavailableError for a failure of the storage, and everything else as it is.
     """
-    for pause_s in (*RETRY_PAUSES_S, None):
+    pauses_s = RETRY_PAUSES_S if is_patient else ()
+    for pause_s in (*pauses_s, None):
         try:
             return act()
         except Exception as error:
@@ -178,10 +204,10 @@ def attempted(place: str, act: Callable[[], T]) -> T:
 
 
 def _say_once(place: str, failure: Failure) -> None:
-    key = (place.partition(" ")[0], failure.answer)
+    key = (place.partition(" ")[0], failure.answer.partition(" (")[0])  # without the message, which may name a file
     if key not in _said:
         _said.add(key)
-        _logger.warning("%s: %s; trying again for %.0f s", place, failure.answer, sum(RETRY_PAUSES_S))
+        _logger.warning("%s: %s; trying again up to %d times", place, failure.answer, len(RETRY_PAUSES_S))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -192,8 +218,40 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__
 
 
-def _code(error: BaseException) -> str | None:
-    """Return the code of an S3 error response (botocore's ClientError)."""
+class _Response(NamedTuple):
+    """What an S3 error response says."""
+
+    code: str
+    message: str
+    status: int
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" if self.message not in ("", self.code) else self.code
+
+
+def _response(error: BaseException) -> _Response | None:
+    """Return the error response of botocore's ClientError, None for any other error."""
     response: Any = getattr(error, "response", None)
     answer = response.get("Error") if isinstance(response, dict) else None
-    return str(answer["Code"]) if isinstance(answer, dict) and "Code" in answer else None
+    if not isinstance(answer, dict):
+        return None
+    metadata = response.get("ResponseMetadata")
+    status = metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None
+    code = str(answer.get("Code") or status or "without a code")
+    if not isinstance(status, int):
+        status = int(code) if code.isdecimal() else 0
+    return _Response(code, " ".join(str(answer.get("Message") or "").split())[:_MESSAGE_MAX], status)
+
+
+def _failure_by_status(response: _Response) -> Failure | None:
+    """Return what a response with an unknown code says; None where it says that a file is missing."""
+    if response.code in _MISSING:
+        return None
+    if response.status == _FULL_STATUS:
+        return Failure(f"the object store is full ({response})", f"free space there, {_AGAIN}", may_pass=False)
+    if (answer := _PASSING_CODES.get(str(response.status))) is not None:
+        return Failure(f"{answer} ({response})", f"wait, {_AGAIN}", may_pass=True)
+    status = f"HTTP {response.status}, " if response.status else ""
+    return Failure(
+        f"the request is refused ({status}{response})", f"see what the service says, {_AGAIN}", may_pass=False
+    )

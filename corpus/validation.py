@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -53,6 +54,22 @@ def matching(pattern: str, name: str) -> Callable[[AnyText], AnyText]:
     def check(text: AnyText) -> AnyText:
         if text is not None and not re.fullmatch(pattern, text):
             raise ValueError(f"is not {name}")
+        return text
+
+    return check
+
+
+def web_address(example: str) -> Callable[[str], str]:
+    """Return a check that raises ValueError for a text that is no address of the web, such as one with an odd port."""
+
+    def check(text: str) -> str:
+        try:
+            address = urlsplit(text)
+            is_one = re.fullmatch(r"https?://[^\s/]+(/\S*)?", text) and address.hostname and address.port != 0
+        except ValueError:  # brackets without an IPv6 address, or a port that is no number below 65536
+            is_one = None
+        if not is_one:
+            raise ValueError(f"is not an address like {example}")
         return text
 
     return check

@@ -2,12 +2,15 @@
 
 A head takes jobs only once it has its dashboard and its agent; until then `ray job submit` ends with a refused
 connection or with status 500. So a submission that ended without a job is made again for READY_WITHIN_S. Each has an id
-of its own, by which the head says whether there is such a job: one that is there is never submitted twice.
+of its own, by which the head says whether there is such a job. Only where it says that there is none, or refuses the
+connection, is a job submitted again: a head that asks for a token or does not answer in time may have it.
 """
 
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -37,7 +40,7 @@ def submit(
     while True:
         job = f"shutterprint-{secrets.token_hex(8)}"
         code = run([*_SUBMIT, _ID, job, *arguments[3:]])
-        if code in (0, _USAGE) or time.monotonic() > until_s or has_job(dashboard, job):
+        if code in (0, _USAGE) or time.monotonic() > until_s or not lacks_job(dashboard, job):
             return code
         if not is_said:
             is_said = True
@@ -45,15 +48,16 @@ def submit(
         time.sleep(PAUSE_S)
 
 
-def has_job(dashboard: str, job: str) -> bool:
-    """Whether the head has a job of this id; it has none while it does not answer."""
+def lacks_job(dashboard: str, job: str) -> bool:
+    """Whether it is sure that the head has no job of this id: it says so, or nothing listens at its address."""
     address = urlsplit(dashboard)
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = kind(address.netloc, timeout=_ANSWERS_WITHIN_S)
     try:
-        connection.request("GET", f"{address.path.rstrip('/')}/api/jobs/{job}")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
+        connection = kind(address.netloc.rpartition("@")[2], timeout=_ANSWERS_WITHIN_S)
+        with closing(connection):
+            connection.request("GET", f"{address.path.rstrip('/')}/api/jobs/{job}")
+            return connection.getresponse().status == HTTPStatus.NOT_FOUND
+    except ConnectionRefusedError:
+        return True
+    except (OSError, HTTPException, ValueError):
         return False
-    finally:
-        connection.close()

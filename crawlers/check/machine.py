@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -34,7 +35,11 @@ def check_contact(configuration: Configuration, *, is_needed: bool) -> Finding:
 
 
 def check_storage(store: Store) -> Iterator[Finding]:
-    """Check that the storage writes, reads and removes files, and how much space is free."""
+    """Check that the storage writes, reads and removes files, and how much space is free.
+
+    Nothing is tried again: what does not answer at once is a finding, and a person waits for it.
+    """
+    store = replace(store, is_patient=False)
     probe = f"probe-{secrets.token_hex(8)}"
     data = secrets.token_bytes(1024)
     step = "written to"

@@ -9,9 +9,11 @@ import fcntl
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from corpus.storage import TEMPORARY_PREFIX, Store
+from corpus.storage_errors import attempted
 from crawlers.folder.files import File
 
 _FICLONE = 0x40049409
@@ -22,7 +24,7 @@ def publish_original(store: Store, original: str, file: File, *, link: bool) -> 
     """Publish the bytes of a file as `original` unless they stand there already; return whether it was needed.
 
     An original that is linked to some file without `link`, or that has other bytes (its file was rewritten in place
-    while it was linked), is replaced.
+    while it was linked), is replaced. Raises StorageUnavailableError where the disk refuses.
     """
     if not store.is_local:
         if store.exists(original):
@@ -30,7 +32,7 @@ def publish_original(store: Store, original: str, file: File, *, link: bool) -> 
         store.publish(original, file.data)
         return True
     target = Path(store.path(original))
-    if _is_sound(target, file, link):
+    if attempted(f"{store.url}: {original}", lambda: _is_sound(target, file, link)):
         return False
     if not (link and _linked(file, target)) and not _cloned(file, target):
         store.publish(original, file.data)
@@ -56,15 +58,17 @@ def _linked(file: File, target: Path) -> bool:
     temporary = _temporary(target)
     before = file.status
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary.hardlink_to(file.path)
         now = temporary.stat(follow_symlinks=False)
         if (now.st_size, now.st_mtime_ns, now.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
             return False
         temporary.replace(target)
-    except OSError:  # another file system, or one without links, or another user's file
+    except OSError:  # another file system, or one without links, or another user's file; a disk's fault meets `publish`
         return False
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return True
 
 
@@ -72,6 +76,7 @@ def _cloned(file: File, target: Path) -> bool:
     """Make `target` a clone of a file; False where that is impossible or the file has changed meanwhile."""
     temporary = _temporary(target)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with (
             open(os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source,  # noqa: PTH123
             temporary.open("xb+") as clone,
@@ -81,14 +86,14 @@ def _cloned(file: File, target: Path) -> bool:
             if clone.read() != file.data:
                 return False
         temporary.replace(target)
-    except OSError:  # another file system, or one without shared blocks
+    except OSError:  # another file system, or one without shared blocks; a disk's fault meets `publish`, too
         return False
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return True
 
 
 def _temporary(target: Path) -> Path:
     """Return a new name beside `target`, short because the target's may have the longest length possible."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"

@@ -6,6 +6,7 @@ What is published never changes, so removing something from it is a person's dec
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, REASON
 from crawlers.forget.removal import Problems, search
@@ -36,8 +37,17 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
         holdings[path.rpartition("/")[0]] = f"{len(rows)} tiles in its index"
     entries = [f"{POOL}/{name}" for name in store.names(POOL) if name.endswith(".tar.json")]
     names = [f'"{digest}"'.encode() for digest in digests]  # as a JSON text has them
+
+    def text_of(path: str) -> bytes:
+        try:
+            return store.read(path)
+        except (StorageError, StorageUnavailableError) as error:
+            if store.exists(path):
+                problems.append(f"{path}: cannot be read ({error}); restore it")
+            return b""
+
     with ThreadPoolExecutor(READ_AT_ONCE) as threads:
-        texts = threads.map(store.read, entries) if names else ()
+        texts = threads.map(text_of, entries) if names else ()
         for path, text in zip(entries, texts, strict=False):
             if any(name in text for name in names):
                 holdings[path] = "says what is in the tar beside it"

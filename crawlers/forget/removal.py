@@ -13,7 +13,7 @@ from contextlib import nullcontext
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.errors import StorageError
+from corpus.errors import StorageError, StorageUnavailableError
 from corpus.leases import held
 from corpus.records import original_path
 from corpus.storage import Store
@@ -76,8 +76,8 @@ def read(store: Store, path: str, columns: list[str] | None, problems: Problems)
     try:
         whole = store.read_table(path, columns)
         return whole.select(columns) if columns else whole
-    except (StorageError, KeyError, ValueError, OSError) as error:
-        if store.exists(path):
+    except (StorageError, StorageUnavailableError, KeyError, ValueError, OSError) as error:
+        if store.exists(path):  # raises where the whole storage does not answer
             problems.append(f"{path}: cannot be read ({error}); restore it, or remove it and its folder's marker")
         return None
 
@@ -105,7 +105,12 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
     stripped: Counter[str] = Counter()
     for path in [path for path, _ in search(store, record_tables(store), "photo", photos, [], problems)]:
         folder = path.removesuffix("/records.parquet")
-        marker = store.done(folder) if folder != path else None
+        try:
+            marker = store.done(folder) if folder != path else None
+        except (StorageError, StorageUnavailableError) as error:
+            store.exists(path)
+            problems.append(f"{path}: cannot be rewritten ({error})")
+            continue
         # a crawl may write a whole window anew; for one that is not whole yet, the crawl asks the takedown list
         details = marker.get("details") if marker is not None else None
         leases = leases_folder(path.split("/")[1])

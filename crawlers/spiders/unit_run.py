@@ -5,9 +5,11 @@ is one whose lease was lost on the way: by then little of it is usually left to 
 """
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from corpus.errors import StageError
 from corpus.leases import HeldLease, held
@@ -46,14 +48,19 @@ class UnitRunner:
             self.postponed.append((unit, work))
             return
         self.lease = lease
+        fault: tuple[Any, Any, Any] = (None, None, None)
         try:
             await work()
         except LeaseLost as lost:
             logger.warning("%s: %s", unit, lost)
             self.postponed.append((unit, work))
+        except BaseException:
+            fault = sys.exc_info()
+            raise
         finally:
             self.lease = None
-            await in_thread(with_lease.close)
+            # with the fault of the work, which a release that fails must not replace
+            await in_thread(with_lease.__exit__, *fault)
 
     async def run_postponed(self) -> None:
         """Run the units that were postponed, waiting for the processes that hold them."""

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.errors import StorageError
+from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store
 
 WITHOUT_CAMERA = "-"
@@ -161,6 +161,9 @@ def _window(store: Store, path: str) -> Window | str | None:
             return None
         rows = _rows(store.read(f"{path}/records.parquet"))
         return dict(marker["details"]), dict(marker.get("retry", {})), rows
+    except StorageUnavailableError as error:
+        store.exists(path)  # raises where the whole storage does not answer; else this window's files are unreadable
+        return f"cannot be read ({error})"
     except (StorageError, pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"cannot be read ({type(error).__name__}: {error})"
 

@@ -8,6 +8,7 @@ that is gone ends the run with a sentence.
 import importlib
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -30,6 +31,8 @@ Task = TypeVar("Task")
 CONNECT_TIMEOUT_S = 20
 NO_WORKERS_S = 120
 """Without a worker for so long, the run ends: a lost worker is restarted within seconds, a minute on a busy machine."""
+ANSWERS_WITHIN_S = 180
+"""A worker that does not answer what it is asked within so long has a storage that hangs, such as a dead mount."""
 JOB = "curation.publishing.shards"
 """A module that workers of a running cluster must be able to import."""
 PROOF = "curation.cluster.proof"
@@ -89,7 +92,7 @@ class Workers:
         """
         client = self._client()
         if self._probe is not None:
-            check_answers(self._probe, client.run(answer, self._probe, on_error="return"))
+            check_answers(self._probe, answers_of(client, answer, self._probe))
         return client
 
     def proved(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,14 +138,50 @@ def _connect(scheduler: str) -> Client:
         client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
         # a worker that cannot import what it is sent loses its connection, and the job would wait for ever
         for module in (JOB, PROOF):
-            client.run(importlib.import_module, module)
+            for said in answers_of(client, importlib.import_module, module).values():
+                # an OSError is that of a worker which has ended meanwhile
+                if isinstance(said, BaseException) and not isinstance(said, OSError):
+                    raise said
     except TimeoutError as error:
         client.close()  # type: ignore[no-untyped-call]
         raise StageError(f"clusters.dask_scheduler: no worker has joined {scheduler}; start one") from error
     except ImportError as error:
         client.close()  # type: ignore[no-untyped-call]
         raise StageError(f"clusters.dask_scheduler: a worker of {scheduler} cannot import {module}: {error}") from error
+    except BaseException:
+        client.close()  # type: ignore[no-untyped-call]
+        raise
     return client
+
+
+def answers_of(client: Client, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """Return what a function returns, or the exception, on each worker, by its address.
+
+    Raises StageError where a worker does not answer within ANSWERS_WITHIN_S; Dask itself would wait for ever.
+    """
+    answers: dict[str, Any] = {}
+
+    def ask(address: str) -> None:
+        try:
+            answers.update(client.run(function, *arguments, workers=[address], on_error="return"))
+        except Exception as error:  # noqa: BLE001 - whoever asked looks at it
+            answers[address] = error
+
+    addresses = sorted(client.nthreads())  # type: ignore[no-untyped-call]
+    # daemons: nothing ends one whose worker never answers
+    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in addresses]
+    for thread in threads:
+        thread.start()
+    until_s = time.monotonic() + ANSWERS_WITHIN_S
+    for thread in threads:
+        thread.join(max(until_s - time.monotonic(), 0))
+    if silent := [address for address in addresses if address not in answers]:
+        raise StageError(
+            f"the Dask worker {silent[0]} does not answer within {ANSWERS_WITHIN_S} s whether it sees the storage "
+            f"({len(silent)} of {len(addresses)} workers do not); look at its mount and its network, or stop it, then "
+            "give the same command again"
+        )
+    return answers
 
 
 def run_tasks(client: Client, function: Callable[[Task], Any], tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:

@@ -138,11 +138,16 @@ def guarded(original: Original, examination: Callable[[], ExaminedRow | Trouble]
     Raises StorageUnavailableError where the storage or a disk of this machine is at fault, or a package is missing.
     """
     try:
-        return examination()
-    except ShutterprintError:
-        raise
+        return _raising(original, examination)
     except MemoryError:
         return Trouble(original.key, KILLS_EXAMINER, "asking for more memory than its process could get")
+
+
+def _raising(original: Original, examination: Callable[[], ExaminedRow | Trouble]) -> ExaminedRow | Trouble:
+    try:
+        return examination()
+    except (ShutterprintError, MemoryError):
+        raise
     except Exception as error:
         refusal = unavailable(original.path, error)
         if refusal is not None:
@@ -154,6 +159,11 @@ def guarded(original: Original, examination: Callable[[], ExaminedRow | Trouble]
 def examine_guarded(store: Store, original: Original, kind: str) -> ExaminedRow | Trouble:
     """Return the row of one original, or why there is none; see `guarded`."""
     return guarded(original, partial(examine, store, original, kind))
+
+
+def examine_alone(store: Store, original: Original, kind: str) -> ExaminedRow | Trouble:
+    """Do as `examine_guarded`, but raise MemoryError: `Alone` knows whether its limit or the machine's was reached."""
+    return _raising(original, partial(examine, store, original, kind))
 
 
 def examine(store: Store, original: Original, kind: str) -> ExaminedRow | Trouble:

@@ -2,7 +2,8 @@
 
 A missing original may be a worker's missing mount, other bytes its damaged disk, a dead worker a machine with little
 memory. So the machine that publishes looks itself: at the store, and, for an original that ends its worker, in a
-process of its own. Where the two differ the run ends with a sentence, and nothing is published.
+process of its own. Where the two differ, or where this machine is in trouble, too, the run ends with a sentence, and
+nothing is published.
 """
 
 from corpus.errors import StageError
@@ -16,7 +17,7 @@ from curation.facts.examine import (
     Batch,
     Original,
     Trouble,
-    examine_guarded,
+    examine_alone,
     publish_facts,
     stored_bytes,
 )
@@ -43,7 +44,7 @@ def confirmed(store: Store, original: Original, kind: str, said: Trouble, alone:
         )
     if said.is_death:
         return next(iter(examined_alone(store, Batch((original,), kind), alone)), None)
-    found = alone.call(examine_guarded, store, original, kind)
+    found = alone.call(examine_alone, store, original, kind)
     if found == said:
         return said
     seen = f"{original.path}: examined without an error"
@@ -59,19 +60,17 @@ def confirmed(store: Store, original: Original, kind: str, said: Trouble, alone:
 def examined_alone(store: Store, batch: Batch, alone: Alone) -> list[Trouble]:
     """Examine the originals of a batch that ended its worker in another process, one by one, and publish their facts.
 
-    Returns those without facts, and those that ended that process, too: of these it is a fact that they do, so that no
-    later run tries them.
+    Returns those without facts, and those that ended that process by a fault, too: of these it is a fact that they do,
+    so that no later run tries them. Raises StageError where that process ended otherwise.
     """
     if store.exists(batch.path):
         return []
     rows: list[ExaminedRow] = []
     troubles: list[Trouble] = []
     for original in batch.originals:
-        found = alone.call(examine_guarded, store, original, batch.kind)
+        found = alone.call(examine_alone, store, original, batch.kind)
         if isinstance(found, Ended):
-            found = Trouble(original.key, KILLS_EXAMINER, found.how)
-        if isinstance(found, Trouble) and found.is_death:
-            text = f"SHA-256 {original.sha256}: examined alone, it ended its process by {found.error}"
+            text = f"SHA-256 {original.sha256}: examined alone, it ended its process by {found.how}"
             found = Trouble(original.key, KILLS_EXAMINER, text)
             rows.append(full_row(ExaminedRow, {**original.columns, "pixel_error": text}))
         if isinstance(found, Trouble):

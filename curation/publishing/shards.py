@@ -69,7 +69,7 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
 
 
 def _written_alone(configuration: Configuration, plan: ShardPlan, alone: Alone) -> ShardEntry:
-    """Write a shard that ended its worker in another process, without the photographs that end that one, too."""
+    """Write a shard that ended its worker in another process, without the photographs that end that one by a fault."""
     store, left_out = configuration.store, dict[str, str]()
     for photo in plan.photos:
         cuts = alone.call(cut_photo, store, plan, photo)

@@ -1,5 +1,6 @@
 """What all commands share: any name can be printed, in any encoding, and none of them steers the terminal."""
 
+import errno
 import io
 import os
 import subprocess
@@ -36,6 +37,18 @@ def test_an_error_keeps_its_lines_and_nothing_else_that_is_not_seen(capsys: pyte
         exit_with(fail)
     assert caught.value.code == 2
     assert capsys.readouterr().err == "first\\x1b[2J\\u202e\nsecond\n"
+
+
+def test_a_file_of_this_machine_that_cannot_be_written_is_named_without_what_steers_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "a\x1b[2J\u202e.tmp")
+
+    with pytest.raises(SystemExit) as caught:
+        exit_with(fail)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("a\\x1b[2J\\u202e.tmp: the disk is full")
 
 
 def test_an_argument_that_is_refused_is_quoted_without_what_steers_a_terminal(

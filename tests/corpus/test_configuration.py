@@ -84,6 +84,14 @@ def configuration_file(tmp_path: Path) -> Path:
             "pipelines.yaml: clusters.dask_scheduler: '10.0.0.5' is not an address like",
         ),
         (
+            "clusters.ray_dashboard=http://host:abc",
+            "pipelines.yaml: clusters.ray_dashboard: 'http://host:abc' is not an address like",
+        ),
+        (
+            "clusters.ray_dashboard='http://[::1'",
+            "pipelines.yaml: clusters.ray_dashboard: 'http://[::1' is not an address like",
+        ),
+        (
             "clusters.ray_dashboard=localhost",
             "pipelines.yaml: clusters.ray_dashboard: 'localhost' is not an address like",
         ),

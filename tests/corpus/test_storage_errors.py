@@ -112,6 +112,61 @@ def test_a_missing_file_and_a_damaged_table_say_nothing_of_the_storage() -> None
     assert failure_of(ValueError("not JSON")) is None
 
 
+def refused_by_s3(code: str, status: int) -> list[Exception]:
+    """Return botocore's error for an error response, and what s3fs makes of it."""
+    exceptions = pytest.importorskip("botocore.exceptions", reason="needs the extra s3")
+    errors = pytest.importorskip("s3fs.errors", reason="needs the extra s3")
+    answer = {"Error": {"Code": code, "Message": "a word"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error = exceptions.ClientError(answer, "PutObject")
+    return [error, errors.translate_boto_error(error)]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "may_pass", "text"),
+    [
+        ("SlowDownRead", 503, True, "slow down"),
+        ("Throttling", 400, True, "slow down"),
+        ("RequestLimitExceeded", 503, True, "slow down"),
+        ("InternalFailure", 500, True, "its server has an error"),
+        ("ConditionalRequestConflict", 409, True, "another operation is under way"),
+        ("XMinioServerNotInitialized", 503, True, "still starting"),
+        ("XMinioStorageFull", 507, False, "is full"),
+        ("AccountProblem", 403, False, "the account has a problem"),
+        ("InvalidObjectState", 403, False, "in an archive"),
+        ("OfTomorrow", 429, True, "slow down"),
+        ("OfTomorrow", 500, True, "its server has an error"),
+        ("OfTomorrow", 502, True, "its server has an error"),
+        ("OfTomorrow", 503, True, "slow down"),
+        ("OfTomorrow", 504, True, "does not answer in time"),
+        ("OfTomorrow", 409, True, "another operation is under way"),
+        ("OfTomorrow", 507, False, "is full"),
+        ("OfTomorrow", 418, False, "the request is refused (HTTP 418, "),
+        ("NotImplemented", 501, False, "the request is refused (HTTP 501, "),
+        ("MethodNotAllowed", 405, False, "the request is refused (HTTP 405, "),
+    ],
+)
+def test_every_error_response_is_told_by_its_code_or_its_status_with_its_message(
+    code: str, status: int, may_pass: bool, text: str
+) -> None:
+    for error in refused_by_s3(code, status):
+        failure = failure_of(error)
+        assert failure is not None
+        assert failure.may_pass == may_pass
+        assert text in failure.answer
+        assert f"{code}: a word)" in failure.answer
+
+
+def test_what_botocore_cannot_do_on_this_machine_is_a_sentence() -> None:
+    exceptions = pytest.importorskip("botocore.exceptions", reason="needs the extra s3")
+    for error, text in (
+        (exceptions.SSOTokenLoadError(error_msg="x"), "the credentials cannot be fetched"),
+        (exceptions.ConfigParseError(path="x"), "ConfigParseError: "),
+    ):
+        failure = failure_of(error)
+        assert failure is not None
+        assert failure.answer.startswith(text)
+
+
 class Faulty(BaseHTTPRequestHandler):
     """Hands requests on to a make-believe S3, or answers them with an error."""
 

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.slow
     or subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode != 0,
     reason="this user may not unshare the mount namespace and mount a tmpfs",
 )
-def test_a_full_disk_ends_a_crawl_with_a_sentence_and_it_goes_on_with_another(make_crawler, make_jpeg, tmp_path):
+@pytest.mark.parametrize("limit", ["size=600k", "nr_inodes=12", "nr_inodes=13"])
+def test_a_full_disk_ends_a_crawl_with_a_sentence_and_it_goes_on_with_another(make_crawler, make_jpeg, tmp_path, limit):
     crawler, photos = make_crawler(), tmp_path / "photos"
     photos.mkdir()
     for number in range(12):
@@ -27,7 +28,8 @@ def test_a_full_disk_ends_a_crawl_with_a_sentence_and_it_goes_on_with_another(ma
             "-m",
             "sh",
             "-c",
-            'mount -t tmpfs -o size=600k none "$0" && exec "$@"',
+            'mount -t tmpfs -o "$0" none "$1" && shift && exec "$@"',
+            limit,
             crawler.store.url,
             *command,
         ],

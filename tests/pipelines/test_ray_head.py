@@ -1,5 +1,6 @@
 """Ray head: a head that is still starting gets the job when it is ready, and no job twice."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -8,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from pipelines import ray_head
-from pipelines.ray_head import is_submission, submit
+from pipelines.ray_head import is_submission, lacks_job, submit
 
 COMMAND = ["ray", "job", "submit", "--working-dir", ".", "--", "python", "train/main.py"]
 
@@ -29,12 +30,18 @@ class Head(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.server.asked += 1
+        if self.server.locked:
+            self.answer(self.server.locked)
+            return
         is_ready = self.server.asked > self.server.refuses
         if is_ready:
             self.server.jobs.append(self.path.rpartition("/")[2])
         self.answer(200 if is_ready else 500)
 
     def do_GET(self):
+        if self.server.locked:
+            self.answer(self.server.locked)
+            return
         self.answer(200 if self.path.rpartition("/")[2] in self.server.jobs else 404)
 
     def answer(self, status):
@@ -50,7 +57,7 @@ class Head(BaseHTTPRequestHandler):
 def head(monkeypatch):
     monkeypatch.setattr(ray_head, "PAUSE_S", 0.01)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Head)
-    server.asked, server.refuses, server.jobs = 0, 0, []
+    server.asked, server.refuses, server.jobs, server.locked = 0, 0, [], None
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -77,6 +84,21 @@ def test_a_head_without_an_agent_is_asked_again_and_that_is_said_once(head):
 def test_a_job_that_was_taken_and_failed_is_not_submitted_twice(head):
     assert submitted(head, [*COMMAND, "1"]) == (1, [])
     assert head.asked == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 502])
+def test_a_head_that_does_not_say_that_it_lacks_the_job_is_not_asked_again(head, status):
+    head.locked = status
+    assert submitted(head) == (1, [])
+    assert head.asked == 1
+
+
+def test_a_head_that_does_not_answer_in_time_is_not_asked_again(monkeypatch):
+    monkeypatch.setattr(ray_head, "_ANSWERS_WITHIN_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert not lacks_job(f"http://127.0.0.1:{silent.getsockname()[1]}", "j")
+        address = silent.getsockname()
+    assert lacks_job(f"http://127.0.0.1:{address[1]}", "j")  # nothing listens there any more
 
 
 def test_a_head_that_never_takes_a_job_is_given_up(head, monkeypatch):

@@ -34,11 +34,11 @@ REACHABLE_WITHIN_S = 30.0
 _PROGRESS_INTERVAL_S = 1.0
 
 _TIMED_OUT = re.compile(
-    r"gloo.*(timed? ?out|connectFullMesh|Connect timeout)|Timed out waiting \d+ ?ms|DistStoreError.*timed out"
-    r"|Watchdog caught collective operation timeout",
-    re.IGNORECASE | re.DOTALL,
+    r"Gloo connectFullMesh failed with|Timed out waiting \d+ ?ms for (send|recv)|Connect timeout \["
+    r"|DistStoreError: Timed out after \d+ seconds waiting for clients|client socket has timed out after \d+"
+    r"|Watchdog caught collective operation timeout"
 )
-"""What torch.distributed says where its workers wait for each other in vain."""
+"""What torch.distributed says where its workers wait for each other in vain: whole phrases, each on one line."""
 
 _ADDRESS = "RAY_ADDRESS"
 """Set by `ray job submit`; set it by hand for a cluster that is already running."""
@@ -188,7 +188,7 @@ def _reason(run: Run, error: Any) -> str:
         return (
             f"{again}: they waited for each other in vain; look whether the machines reach each other on all ports, "
             "and set GLOO_SOCKET_IFNAME (with GPUs NCCL_SOCKET_IFNAME) to their network interface on every machine, "
-            "then run the same command again: it continues from the last checkpoint"
+            f"then run the same command again: it continues from the last checkpoint. Last: {error}"
         )
     return f"{again}; run the same command again. Last: {error}"
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from corpus.errors import ConfigurationError
+from corpus.storage import open_store
 from crawlers.check.__main__ import main
-from crawlers.check.machine import SPACE_SCARCE_BYTES, check_space
+from crawlers.check.machine import SPACE_SCARCE_BYTES, check_space, check_storage
 from crawlers.check.result import SUBJECT_WIDTH
 from crawlers.network.quota import Quota, quota_name
 from demo.photo_site.server.site import API_KEY
@@ -451,3 +452,36 @@ def test_the_catalogue_is_checked_beside_a_source_that_is_named(own_catalogue, c
 def test_a_word_that_is_neither_a_source_nor_the_catalogue_is_told(own_catalogue):
     with pytest.raises(ConfigurationError, match="flickr, wikimedia, folder, and catalogue"):
         main(["cameras", *own_catalogue(one="One")])
+
+
+class Unwilling(http.server.BaseHTTPRequestHandler):
+    """An object store that asks everybody to slow down."""
+
+    def do_PUT(self):
+        self.server.asked += 1
+        text = b"<Error><Code>SlowDown</Code><Message>slow down</Message></Error>"
+        self.send_response(503)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_object_store_that_does_not_answer_well_is_asked_once(monkeypatch):
+    s3fs = pytest.importorskip("s3fs", reason="needs the extra s3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unwilling) as server:
+        server.asked = 0
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        s3fs.S3FileSystem.clear_instance_cache()
+        (finding,) = check_storage(open_store("s3://bucket/prefix"))
+        s3fs.S3FileSystem.clear_instance_cache()
+        server.shutdown()
+    assert finding.status == "FAIL"
+    assert "it asks to slow down" in finding.text
+    assert server.asked == 1

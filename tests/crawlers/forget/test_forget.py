@@ -325,6 +325,30 @@ def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
     assert shelf.files_with("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        "crawl/wikimedia/w1/records.parquet",
+        "crawl/flickr/w2/_done.json",
+        "facts/v1-decoded/one.parquet",
+        "shards/tars/a.tar.json",
+    ],
+)
+def test_one_bad_sector_does_not_block_the_rest(shelf, capsys, unreadable):
+    target = shelf.folder / "data" / unreadable
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.symlink_to("/proc/self/mem")  # reading it fails
+    assert shelf.forget(GONE) == 1
+    said = capsys.readouterr().out
+    assert f"not looked through: {unreadable.replace('_done.json', 'records.parquet')}: cannot be " in said
+    assert "look at the disk" in said
+    target.unlink()
+    left = shelf.files_with("bytes of 4711", "4711_secret", "serial-of-4711")
+    assert left <= {unreadable.replace("_done.json", "records.parquet")}
+
+
 def test_another_photo_with_the_same_bytes_is_named_for_a_person_to_decide(shelf, capsys):
     twin = shelf.row("wikimedia:7") | {"sha256": shelf.row(GONE)["sha256"]}
     shelf.window("wikimedia/w7", [twin])

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -290,6 +291,21 @@ def test_a_window_that_cannot_be_read_is_named_and_the_others_count(crawled, fil
     code, text = crawled.run()
     assert code == 1
     assert f"{path}: cannot be read" in text
+    assert line_of(text, "acme-one")[1] == "1"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")
+@pytest.mark.parametrize("file", ["records.parquet", "_done.json"])
+def test_a_window_on_a_bad_sector_is_named_and_the_others_count(crawled, file):
+    path = crawled.window("a", [kept(1)])
+    crawled.window("b", [kept(2)], days=(1, 2))
+    target = crawled.folder / "data" / path / file
+    target.unlink()
+    target.symlink_to("/proc/self/mem")  # reading it fails
+    code, text = crawled.run()
+    assert code == 1
+    assert f"{path}: cannot be read" in text
+    assert "look at the disk" in text
     assert line_of(text, "acme-one")[1] == "1"
 
 

@@ -14,6 +14,7 @@ from distributed import LocalCluster
 from distributed.scheduler import KilledWorker
 
 from corpus.errors import StageError
+from corpus.storage import open_store
 from curation.cluster.workers import Workers, run_tasks
 
 pytestmark = pytest.mark.slow
@@ -160,6 +161,21 @@ def test_workers_without_the_job_are_said_in_a_sentence(monkeypatch):
         Workers(address, 1) as workers,
     ):
         assert workers.client
+
+
+def test_a_worker_whose_storage_hangs_is_said_in_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr("curation.cluster.workers.ANSWERS_WITHIN_S", 4)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
+        Workers(cluster.scheduler_address, 1, store=open_store(str(tmp_path))) as workers,
+    ):
+        (address,) = cluster.scheduler_info["workers"]
+        probe = tmp_path / workers._probe.path
+        probe.unlink()
+        os.mkfifo(probe)  # reading it does not end, as on a mount whose server is gone
+        with pytest.raises(StageError, match=f"the Dask worker {address} does not answer within 4 s"):
+            assert workers.client
+        os.close(os.open(probe, os.O_RDWR | os.O_NONBLOCK))
 
 
 def test_no_scheduler_at_the_address_is_said_in_a_sentence(monkeypatch):

@@ -1,7 +1,10 @@
 """Second look: what a worker says becomes a verdict only where this machine finds the same."""
 
 import hashlib
+import multiprocessing
+import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,7 +95,7 @@ def test_an_original_that_ends_its_examiner_alone_too_has_that_as_its_fact_and_t
 
         def call(self, function, *arguments):
             killer = arguments[1].photo == "flickr:2"
-            return super().call(signal.raise_signal, signal.SIGKILL) if killer else super().call(function, *arguments)
+            return super().call(signal.raise_signal, signal.SIGSEGV) if killer else super().call(function, *arguments)
 
     batch = Batch(tuple(put(jpeg(number), str(number)) for number in (1, 2, 3)), DECODED)
     batch = Batch((*batch.originals, Original("flickr:4", "v", "originals/none.jpg", "00")), DECODED)
@@ -107,6 +110,26 @@ def test_an_original_that_ends_its_examiner_alone_too_has_that_as_its_fact_and_t
     assert [row["photo"] for row in rows] == ["flickr:1", "flickr:2", "flickr:3"]
     assert (rows[1]["facts"], rows[1]["error"], rows[1]["pixel_error"]) == (None, None, troubles[0].error)
     assert rows[2]["facts"]
+
+
+def test_a_signal_from_outside_stops_the_run_and_nothing_is_published(store, put, jpeg):
+    batch = Batch((put(jpeg(1)),), DECODED)
+    ended = threading.Event()
+
+    def end_every_child():
+        while not ended.wait(0.02):
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=end_every_child)
+    killer.start()
+    try:
+        with Alone() as alone, pytest.raises(StageError, match="ended by signal SIGKILL"):
+            examined_alone(store, batch, alone)
+    finally:
+        ended.set()
+        killer.join()
+    assert not store.exists("facts")
 
 
 def test_more_than_a_hundredth_lost_stops_the_run(store):

@@ -95,7 +95,21 @@ def test_workers_that_wait_for_each_other_in_vain_are_a_sentence(tmp_path: Path,
     reason = _reason(Run(Store(str(tmp_path)), "runs/r"), RuntimeError(f"Traceback …\n{text}"))
     assert "waited for each other in vain" in reason
     assert "GLOO_SOCKET_IFNAME" in reason
-    assert "\n" not in reason
+    assert reason.endswith(f"Last: Traceback …\n{text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RuntimeError: CUDA out of memory (backend gloo, timeout=1800)",
+        "ProcessGroupGloo could not be made: Address already in use\n... health check timeout_s=30",
+        "module gloo\nHTTP request timed out",
+    ],
+)
+def test_other_errors_that_speak_of_gloo_and_of_time_are_told_as_they_are(tmp_path: Path, text: str) -> None:
+    reason = _reason(Run(Store(str(tmp_path)), "runs/r"), RuntimeError(text))
+    assert "in vain" not in reason
+    assert reason.endswith(f"Last: {text}")
 
 
 def test_a_cluster_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

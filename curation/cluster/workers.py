@@ -37,8 +37,8 @@ JOB = "curation.publishing.shards"
 """A module that workers of a running cluster must be able to import."""
 PROOF = "curation.cluster.proof"
 """As above: the module whose function they run first."""
-ALLOWED_FAILURES = 1
-"""How often a task may end its worker and be tried again; Dask's three cost half a minute each on a busy machine."""
+ALLOWED_FAILURES = 3
+"""How often a task may lose its worker and be tried again: workers of a busy machine die of other things, too."""
 GAVE_UP = (KilledWorker, MemoryError)
 """What a task that ends its worker, or lacks memory there, results in."""
 

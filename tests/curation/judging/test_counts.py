@@ -22,7 +22,8 @@ def row(number, reasons=(), **columns):
         "camera": "nexus-5x", "group": "ab"[number % 2] * 16, "split": ("train", "test")[number % 2] if kept else None,
         "fold": number % 2 if kept else None, "sha256": f"{number:016x}".ljust(64, "0"), "width_px": 3024,
         "height_px": 4032, "quality_factor": 90 + number % 9, "size_bytes": 1000 + number, "taken_at": "2016:05:01",
-        "owner_id": f"o{number % 2}", "licence": "CC BY 2.0", "editor_marks": [], "id": number, "serial": None, "device": None,
+        "owner_id": f"o{number % 2}", "licence": "CC BY 2.0", "editor_marks": [], "id": number, "serial": None,
+        "device": None,
     }  # fmt: skip
     return cells | columns
 

@@ -22,6 +22,8 @@ from typing import Any, Self
 from corpus.errors import StageError
 
 MEMORY_BYTES = 4 << 30
+ANSWERS_WITHIN_S = 3600
+"""Far longer than any picture or shard takes: a storage that hangs must not hang the run."""
 FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})
 """The signals that a program brings upon itself."""
 
@@ -67,6 +69,12 @@ class Alone:
         pipe = self._started()
         try:
             pipe.send((function, arguments))
+            if not pipe.poll(ANSWERS_WITHIN_S):
+                self._stop()
+                return StageError(
+                    f"{function.__name__} in a process of its own has not ended within {ANSWERS_WITHIN_S} s; look "
+                    "whether the storage answers, then give the same command again: nothing of this is published"
+                )
             answer, is_limited = pipe.recv()
         except (EOFError, OSError):
             process = self._process

@@ -108,6 +108,7 @@ def closed_segments(software: str | None) -> str:
     return f"segments of {firmware_pattern(software) if software else NO_FIRMWARE}"
 
 
+@lru_cache(maxsize=4096)
 def firmware_pattern(software: str) -> str:
     """Return a firmware string as a pattern of the catalogue without its version: `Ver.[0-9]*` of `Ver.1.02`.
 

@@ -90,7 +90,7 @@ def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
     yield Claim(camera.key, "size", size, size)
     if facts.tables_digest:
         yield Claim(camera.key, "tables", facts.tables_digest, _spelled(facts.quantisation_tables))
-    pattern = firmware_pattern(facts.software) if facts.software else NO_FIRMWARE
+    pattern = firmware_of(facts.software)
     if facts.segments_form:
         yield Claim(camera.key, "segments", f"{facts.segments_form}\n{pattern}", "")
     if facts.software:
@@ -103,9 +103,14 @@ def tables_text(tables: tuple[Table, ...]) -> str:
     return quality_text(factor, residual) + (f", residual {residual:.2f}" if residual else "")
 
 
-def closed_segments(software: str | None) -> str:
+def closed_segments(firmware: str) -> str:
     """Return the value of the aspect `closed` that says that the forms of header of a firmware are known."""
-    return f"segments of {firmware_pattern(software) if software else NO_FIRMWARE}"
+    return f"segments of {firmware}"
+
+
+def firmware_of(software: str | None) -> str:
+    """Return the firmware that a Software string names, as a pattern; NO_FIRMWARE where there is none."""
+    return firmware_pattern(software) if software else NO_FIRMWARE
 
 
 @lru_cache(maxsize=4096)
@@ -231,7 +236,7 @@ def _closed_rows(
     for count in found.get("segments", []):
         form, _, pattern = count.value.partition("\n")
         if form in known.get("segments", ()):
-            by_name[f"segments of {pattern}"].append(count)
+            by_name[closed_segments(pattern)].append(count)
     totals = [_together(counts, "closed", name, name) for name, counts in sorted(by_name.items())]
     return [
         _row(total, owners, native=True, source="learned")

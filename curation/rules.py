@@ -13,7 +13,7 @@ from functools import cache
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
-from curation.consensus import closed_segments
+from curation.consensus import closed_segments, firmware_of
 from curation.reasons import in_funnel_order
 from forensics.jpeg.quality import scaled_tables
 from forensics.jpeg.segments import software_marks, stands_before
@@ -166,7 +166,7 @@ def not_native_segments(facts: PhotoFacts, camera: Camera | None, limits: Rules)
     """
     if camera is None or not limits.native_segments or not camera.segments or facts.segments_form in camera.segments:
         return None
-    if not {"segments", closed_segments(facts.software)} & set(camera.closed):
+    if not {"segments", closed_segments(firmware_of(facts.software))} & set(camera.closed):
         return None
     known = frozenset().union(*(software_marks(form.split(" ")) for form in camera.segments))
     return "not_native_segments" if software_marks(facts.segments) - known else None

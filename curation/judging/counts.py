@@ -63,8 +63,7 @@ class Tally:
     photos: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (what, name): `source`, and `kept of source`, `wanted of source`; `refused` by a reason, `alone` by no other,
     and `first` refused by it in the order of the funnel; `licence` of kept photos; `quality of kept`, `quality of
-    refused`, and likewise
-    `megapixels`."""
+    refused`, and likewise `megapixels`."""
     bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The size of their files."""
     cameras: defaultdict[str, CameraTally] = field(default_factory=lambda: defaultdict(CameraTally))

@@ -280,8 +280,12 @@ class Crawler:
 
     def module(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the crawlers, `python -m module`."""
+        return self.process([sys.executable, "-m", module, *arguments])
+
+    def process(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run any command in a process of its own, with the environment of a crawl."""
         return subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            command,
             cwd=self.repository,
             env=self.environment(),
             capture_output=True,

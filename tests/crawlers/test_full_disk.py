@@ -22,7 +22,7 @@ def test_a_full_disk_ends_a_crawl_with_a_sentence_and_it_goes_on_with_another(ma
     crawler.store.publish("x", b"")
     settings = (f"sources.folder.path={photos}",)
     command = crawler.command("folder", *settings)
-    full = subprocess.run(
+    full = crawler.process(
         [
             "unshare",
             "-m",
@@ -32,13 +32,7 @@ def test_a_full_disk_ends_a_crawl_with_a_sentence_and_it_goes_on_with_another(ma
             limit,
             crawler.store.url,
             *command,
-        ],
-        cwd=crawler.repository,
-        env=crawler.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        ]
     )
     assert full.returncode == 2, full.stderr
     assert "the disk is full; free space there, then give the same command again" in full.stderr

@@ -132,15 +132,7 @@ def test_the_limit_of_downloads_holds_on_either_reactor(start_site, make_crawler
     crawler = make_crawler(site)
     crawler.tree["sources"]["flickr"]["file_requests"] = 3
     command = [*crawler.command("flickr"), "-s", f"TWISTED_REACTOR=twisted.internet.{reactor}"]
-    done = subprocess.run(
-        command,
-        cwd=crawler.repository,
-        env=crawler.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = crawler.process(command)
     assert done.returncode == 0, done.stderr
     assert site.peak_parallel("file") == 3
     assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from corpus.records import EXAMINED
 from corpus.sections import Curation
-from corpus.storage import open_store
 from curation.facts.examine import (
     HEADERS,
     Batch,
@@ -27,23 +26,6 @@ from forensics.header import read_facts
 from forensics.photo_facts import facts_of_row
 
 DECODED = "decoded"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store("data", tmp_path)
-
-
-@pytest.fixture
-def put(store):
-    """Return what stores bytes and returns them as an original."""
-
-    def store_it(data, name="1", sha256=None):
-        store.publish(f"originals/{name}.jpg", data)
-        digest = sha256 or hashlib.sha256(data).hexdigest()
-        return Original(f"flickr:{name}", "v", f"originals/{name}.jpg", digest)
-
-    return store_it
 
 
 def test_original_gets_the_facts_of_its_whole_file(store, put, jpeg):

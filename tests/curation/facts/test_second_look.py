@@ -1,6 +1,5 @@
 """Second look: what a worker says becomes a verdict only where this machine finds the same."""
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -18,23 +17,6 @@ from curation.facts.second_look import check_lost, confirmed, examined_alone
 pytestmark = pytest.mark.slow
 
 DECODED = "decoded"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store("data", tmp_path)
-
-
-@pytest.fixture
-def put(store):
-    """Return what stores bytes and returns them as an original."""
-
-    def store_it(data, name="1", sha256=None):
-        store.publish(f"originals/{name}.jpg", data)
-        digest = sha256 or hashlib.sha256(data).hexdigest()
-        return Original(f"flickr:{name}", "v", f"originals/{name}.jpg", digest)
-
-    return store_it
 
 
 @pytest.fixture

@@ -325,14 +325,16 @@ def open_store(url: str, base: Path | None = None) -> Store:
     return Store(str((base or Path.cwd()).joinpath(folder).resolve()))
 
 
+def temporary_beside(target: Path) -> Path:
+    """Return a new name beside `target`, short because the target's may have the longest length possible."""
+    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+
+
 @contextmanager
 def _written_beside(target: Path, write: Callable[[BinaryIO], object], *, keep_cached: bool = True) -> Iterator[Path]:
-    """Yield a temporary file in the target's folder, written and flushed; it is removed unless it was renamed.
-
-    Its name is short, because the target's may have the longest length possible.
-    """
+    """Yield a temporary file in the target's folder, written and flushed; it is removed unless it was renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    temporary = temporary_beside(target)
     try:
         with temporary.open("wb") as file:
             write(file)

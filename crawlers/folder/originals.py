@@ -8,11 +8,10 @@ would change the original too.
 import fcntl
 import hashlib
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from corpus.storage import TEMPORARY_PREFIX, Store
+from corpus.storage import Store, temporary_beside
 from corpus.storage_errors import attempted
 from crawlers.folder.files import File
 
@@ -55,7 +54,7 @@ def _is_sound(target: Path, file: File, link: bool) -> bool:
 
 def _linked(file: File, target: Path) -> bool:
     """Make `target` a hard link to a file; False where that is impossible or the file has changed meanwhile."""
-    temporary = _temporary(target)
+    temporary = temporary_beside(target)
     before = file.status
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +73,7 @@ def _linked(file: File, target: Path) -> bool:
 
 def _cloned(file: File, target: Path) -> bool:
     """Make `target` a clone of a file; False where that is impossible or the file has changed meanwhile."""
-    temporary = _temporary(target)
+    temporary = temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -92,8 +91,3 @@ def _cloned(file: File, target: Path) -> bool:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     return True
-
-
-def _temporary(target: Path) -> Path:
-    """Return a new name beside `target`, short because the target's may have the longest length possible."""
-    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"

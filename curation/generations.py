@@ -6,7 +6,6 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple, cast, get_type_hints
 
 import pyarrow as pa
@@ -86,7 +85,7 @@ class Before:
     versions: frozenset[str]
     """The uploads that were kept."""
     groups: Mapping[str, str]
-    """The group of each upload that was kept, was a copy of a kept one, or whose device lies on two sides."""
+    """The group of each upload that any generation has kept, or a copy of which it has kept."""
 
     def group_of(self, version: str) -> str:
         """Return the group of an upload; a new upload gets the group of an earlier one."""
@@ -136,29 +135,27 @@ class Past:
     def kept(self, first: str, last: str) -> dict[str, Before]:
         """Return what it says, by photo, of those from `first` to `last` that have their side.
 
-        A group that its ledger does not have lies on no side: copies of refused photos may have one.
+        A photo keeps its side while it is refused: it may be kept again, as after a change of rules or cameras.
         """
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
         within = (pc.field("photo") >= first) & (pc.field("photo") <= last)
-        for row in self.matching(within, ["photo", "version", "kept", "group", "duplicate_of", "reasons"]):
-            has_side = row["kept"] or row["duplicate_of"] or "device_on_two_sides" in row["reasons"]
-            if has_side and row["group"] in _sided(self):
+        for row in self.matching(within, ["photo", "version", "kept", "group", "has_side"]):
+            if row["has_side"]:
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
 
     def moved(self, digests: Collection[str]) -> dict[str, Moved]:
-        """Return what it says, by SHA-256, of the photos with these bytes that it kept or a copy of which it kept.
+        """Return what it says, by SHA-256, of the photos with these bytes that have their side.
 
         `digests`: of files that lie elsewhere now: they stay in their group.
         """
         wanted = pc.field("sha256").isin(pa.array(sorted(digests), pa.string()))
         found: dict[str, Moved] = {}
-        for row in self.matching(wanted, ["sha256", "kept", "group", "duplicate_of"]) if digests else ():
-            is_copy = row["duplicate_of"] and row["sha256"] not in found
-            if (row["kept"] or is_copy) and row["group"] in _sided(self):
+        for row in self.matching(wanted, ["sha256", "kept", "group", "has_side"]) if digests else ():
+            if row["kept"] or row["has_side"] and row["sha256"] not in found:
                 found[row["sha256"]] = Moved(row["group"], bool(row["kept"]))
         return found
 
@@ -168,12 +165,6 @@ class Past:
             return []
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
             return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
-
-
-@lru_cache(maxsize=2)
-def _sided(past: Past) -> frozenset[str]:
-    """Return the groups that lie on a side; a published generation never changes, so a process reads them once."""
-    return frozenset(past.ledger(0).splits)
 
 
 def _is_learned(row: Any) -> bool:

@@ -251,6 +251,8 @@ def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Tab
             row["reasons"] = list(in_funnel_order([*row["reasons"], refusal.reason]))
             row["error"] = row["error"] or refusal.text
         row["kept"] = not row["reasons"]
+        is_copy_of_kept = row["duplicate_of"] is not None and row["group"] in decisions.ledger.splits
+        row["has_side"] = row["has_side"] or row["kept"] or is_copy_of_kept
         if row["kept"]:
             row["split"], row["fold"] = decisions.ledger.splits[row["group"]], decisions.ledger.folds[row["group"]]
     curated = (list(row.values())[: len(CURATED)] for row in rows)  # the columns of VERDICT begin with these

@@ -37,7 +37,6 @@ class VerdictRow(JudgedRow):
     id: Annotated[int, pa.uint64()]
     is_proved: Annotated[bool, pa.bool_()]  # whether its tables and form of header are its camera's own
     kept_before: Annotated[bool, pa.bool_()]  # by the newest generation
-    has_side: Annotated[bool, pa.bool_()]  # whether an earlier generation has put it, or its bytes, into its group
     device: Text  # the group named after its device, null where no serial number tells it
     serial: Text  # maker, model and serial number as written, a line each; null where they tell no device
     shot: Annotated[int | None, pa.uint64()]  # camera, serial number and second, hashed; null where EXIF does not say

@@ -47,6 +47,7 @@ _MEANINGS = {
     "reasons": "Every reason against it, in the order of the funnel.",
     "camera": "Catalogue key of the camera, by EXIF or by the collection's label: the class.",
     "group": "Device, where a serial number tells it, else owner; hashed.",
+    "has_side": "Whether this or an earlier generation kept it, or a copy of it, in its group: it never changes sides.",
     "split": "train, validation or test; null where refused.",
     "fold": "Cross-validation fold of its group; null where refused.",
     "duplicate_of": "Key of the photograph it is a copy of.",

@@ -1,7 +1,7 @@
 """A device is its serial number whatever a photo came through, and it never lies on two sides of the data set."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from corpus.storage import open_store
@@ -110,10 +110,27 @@ UPLOADS = st.lists(
 FOLDS = st.sampled_from([2, 3])
 CRAWLS = st.lists(st.tuples(UPLOADS, FOLDS, st.sampled_from([("iphone-6",), "all", "all"])), min_size=2, max_size=3)
 """Uploads, number of folds, and cameras: with only the other camera chosen, all are refused for the time being."""
+A_SPELL_OF_REFUSAL = [
+    (
+        [
+            *[(12, "a", None, None, "baseline")] * 2,
+            (8, "a", "SN0001", None, "baseline"),
+            (10, "b", "0000", "b2" * 16, "baseline"),
+            (12, "c", "SN0001", None, "progressive"),
+            (8, "c", "0000", "a1" * 16, "baseline"),
+        ],
+        3,
+        "all",
+    ),
+    ([(12, "a", "SN0002", None, "baseline"), (11, "b", "SN0002", None, "baseline")], 3, ("iphone-6",)),
+    ([(12, "b", "0000", None, "baseline")], 3, "all"),
+]
+"""A photo (8, "a") is kept, refused for the time being, and wanted again after its device has joined another group."""
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(crawls=CRAWLS)
+@example(crawls=A_SPELL_OF_REFUSAL)
 def test_no_serial_number_is_ever_on_two_sides_whatever_folders_owners_copies_and_refreshes(
     tmp_path_factory, catalogue, photo, crawls
 ):

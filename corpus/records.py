@@ -165,7 +165,7 @@ class JudgedRow(TypedDict):
     reasons: Annotated[list[str], pa.list_(pa.string())]  # every reason that applies, in the order of the funnel
     camera: Text  # catalogue key by EXIF or label, also of refused photos where it is known
     group: Key  # device or owner, hashed; the unit of splits
-    has_side: Annotated[bool, pa.bool_()]  # whether this or an earlier generation kept it, or a copy of it, in its group
+    has_side: Annotated[bool, pa.bool_()]  # whether any generation kept it, or a copy of it, in its group
     split: Text  # train, validation, test; null where refused
     fold: Int32  # of its group in cross-validation, 0 …; null where refused
     duplicate_of: Text  # the photo it is a copy of

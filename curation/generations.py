@@ -155,7 +155,7 @@ class Past:
         wanted = pc.field("sha256").isin(pa.array(sorted(digests), pa.string()))
         found: dict[str, Moved] = {}
         for row in self.matching(wanted, ["sha256", "kept", "group", "has_side"]) if digests else ():
-            if row["kept"] or row["has_side"] and row["sha256"] not in found:
+            if row["kept"] or (row["has_side"] and row["sha256"] not in found):
                 found[row["sha256"]] = Moved(row["group"], bool(row["kept"]))
         return found
 

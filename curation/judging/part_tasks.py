@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
+from corpus.takedowns import REASON as FORGOTTEN
 from curation.cluster.frames import TEXT, frame_of, frame_of_rows
 from curation.consensus import OWNERS_SEEN_MAX
 from curation.facts.examine import PhotoKey, Trouble
@@ -252,7 +253,7 @@ def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Tab
             row["error"] = row["error"] or refusal.text
         row["kept"] = not row["reasons"]
         is_copy_of_kept = row["duplicate_of"] is not None and row["group"] in decisions.ledger.splits
-        row["has_side"] = row["has_side"] or row["kept"] or is_copy_of_kept
+        row["has_side"] = (row["has_side"] or row["kept"] or is_copy_of_kept) and FORGOTTEN not in row["reasons"]
         if row["kept"]:
             row["split"], row["fold"] = decisions.ledger.splits[row["group"]], decisions.ledger.folds[row["group"]]
     curated = (list(row.values())[: len(CURATED)] for row in rows)  # the columns of VERDICT begin with these

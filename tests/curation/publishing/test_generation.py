@@ -39,6 +39,7 @@ def row(number, reasons=(), **columns):
     kept = not reasons
     cells = dict.fromkeys(CURATED.names) | {
         "photo": f"flickr:{number:03d}", "version": "v", "source": "flickr", "kept": kept, "reasons": list(reasons),
+        "has_side": kept,
         "camera": "nexus-5x", "group": "ab"[number % 2] * 16, "split": ("train", "test")[number % 2] if kept else None,
         "fold": number % 2 if kept else None, "sha256": f"{number:016x}".ljust(64, "0"), "width_px": 3024,
         "height_px": 4032, "quality_factor": 90 + number % 9, "size_bytes": 1000, "taken_at": "2016:05:01 10:11:12",

@@ -34,7 +34,7 @@ def test_job_on_s3_judges_as_in_a_folder_and_again_makes_nothing_new(bucket, fin
             env=dict(os.environ),
         )
         assert result.returncode == 0, result.stderr
-        assert there.names("curated") == [generation]
+        assert there.names("curated") == [generation], result.stdout + result.stderr
     for name in ("photos.parquet", "report.html"):
         path = f"curated/{generation}/{name}"
         assert there.read(path) == here.read(path)

@@ -14,7 +14,7 @@ from corpus.errors import StageError, StorageError
 from corpus.records import SPLITS
 from corpus.storage import Store
 from corpus.text import leading_number
-from shards.entries import Failure, ShardEntry, read_entry
+from shards.entries import Failure, ShardEntry, read_entry, read_tiles_table
 from shards.plan import ShardPlan
 
 ROOT = "shards"
@@ -110,18 +110,18 @@ def publish_index(
     """
     if store.done(f"{ROOT}/{generation}") is not None:
         return read_index(store, generation)
-    full = {entry.plan.name: entry for entry in entries if entry.samples}
+    full = {entry.plan.name: entry for entry in entries if entry.tiles}
     ordered = sorted(full.values(), key=lambda entry: (SPLITS.index(entry.plan.split), entry.plan.name))
     _check(ordered, classes)
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
-    samples = _table(ordered, folds.of if folds else {})
+    samples = _table(store, ordered, folds.of if folds else {})
     directory = f"{ROOT}/{generation}"
     by_split = {split: [entry for entry in ordered if entry.plan.split == split] for split in SPLITS}
     counts = {
         split: {
             "shards": [entry.plan.name for entry in own],
             "photos": sum(len(entry.plan.photos) for entry in own),
-            "tiles": sum(len(entry.samples) for entry in own),
+            "tiles": sum(entry.tiles for entry in own),
             "size_bytes": sum(entry.size_bytes for entry in own),
         }
         for split, own in by_split.items()
@@ -195,18 +195,22 @@ def _check(entries: list[ShardEntry], classes: tuple[str, ...]) -> None:
                 )
 
 
-def _table(entries: list[ShardEntry], folds: Mapping[str, int]) -> pa.Table:
+def _table(store: Store, entries: list[ShardEntry], folds: Mapping[str, int]) -> pa.Table:
     rows = []
     for entry in entries:
         photos = {photo.photo: photo for photo in entry.plan.photos}
-        for sample in entry.samples:
-            photo = photos[sample.photo]
+        for sample in read_tiles_table(store, entry.plan.name, _TOLD).to_pylist():
+            photo = photos[sample["photo"]]
             rows.append(
-                asdict(sample)
+                sample
+                | {"key": f"{photo.photo}_{sample['tile']}"}
                 | {"split": entry.plan.split, "shard": entry.plan.name, "camera": photo.camera, "group": photo.group}
                 | {"quality_factor": photo.quality_factor, "fold": folds.get(photo.photo)}
             )
     return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+_TOLD = ["photo", "tile", "label", "offset_bytes", "length_bytes", "x_px", "y_px", "width_px", "height_px"]
 
 
 def _timm_info(by_split: dict[str, list[ShardEntry]]) -> dict[str, object]:
@@ -216,8 +220,8 @@ def _timm_info(by_split: dict[str, list[ShardEntry]]) -> dict[str, object]:
             split: {
                 "name": split,
                 "filenames": [f"../tars/{entry.plan.name}" for entry in own],
-                "shard_lengths": [len(entry.samples) for entry in own],
-                "num_samples": sum(len(entry.samples) for entry in own),
+                "shard_lengths": [entry.tiles for entry in own],
+                "num_samples": sum(entry.tiles for entry in own),
             }
             for split, own in by_split.items()
         }

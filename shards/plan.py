@@ -16,7 +16,7 @@ from corpus.errors import StageError
 from corpus.records import SPLITS
 from corpus.sections import Shards
 
-FORMAT = 1
+FORMAT = 2
 """Part of every shard's digest; raise it when tiles come to be cut or packed in another way."""
 
 
@@ -36,12 +36,23 @@ class PhotoPlan:
 
 
 @dataclass(frozen=True)
+class Cutting:
+    """What is made of a photograph; the keys of the section `shards` that decide a tar's bytes."""
+
+    content: str
+    """`tiles` or `photos`."""
+    tile_px: int
+    """0 for photos, like the next: other tiles pack no photograph again."""
+    tiles_per_photo: int
+    restart_mcus: int
+
+
+@dataclass(frozen=True)
 class ShardPlan:
     """One tar to write: its photographs, in the order of packing, and how they are cut."""
 
     split: str
-    tile_px: int
-    tiles_per_photo: int
+    cutting: Cutting
     photos: tuple[PhotoPlan, ...]
 
     @cached_property
@@ -63,7 +74,14 @@ def photo_digest(photo: str, version: str) -> str:
 def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:
     """Return the plan of which `value` is the `dataclasses.asdict`."""
     photos = tuple(PhotoPlan(**photo) for photo in value["photos"])
-    return ShardPlan(value["split"], value["tile_px"], value["tiles_per_photo"], photos)
+    return ShardPlan(value["split"], Cutting(**value["cutting"]), photos)
+
+
+def cutting_of(settings: Shards) -> Cutting:
+    """Return how `settings` want photographs cut."""
+    if settings.content == "photos":
+        return Cutting("photos", 0, 0, settings.restart_mcus)
+    return Cutting("tiles", settings.tile_px, settings.tiles_per_photo, settings.restart_mcus)
 
 
 def plan_shards(
@@ -120,7 +138,7 @@ def _wanted(photos: Iterable[Mapping[str, Any]], labels: Mapping[str, int]) -> d
 
 def _still_fits(shard: ShardPlan, settings: Shards, wanted: Mapping[str, PhotoPlan]) -> bool:
     return (
-        (shard.tile_px, shard.tiles_per_photo) == (settings.tile_px, settings.tiles_per_photo)
+        shard.cutting == cutting_of(settings)
         and 0 < len(shard.photos) <= settings.shard_photos
         and all(wanted.get(photo.photo) == photo for photo in shard.photos)
     )
@@ -130,7 +148,4 @@ def _divide(split: str, photos: list[PhotoPlan], settings: Shards) -> list[Shard
     """Return the fewest shards that hold `photos`; their sizes differ by at most one."""
     count = -(-len(photos) // settings.shard_photos)
     bounds = [len(photos) * number // count for number in range(count + 1)] if count else []
-    return [
-        ShardPlan(split, settings.tile_px, settings.tiles_per_photo, tuple(photos[start:end]))
-        for start, end in pairwise(bounds)
-    ]
+    return [ShardPlan(split, cutting_of(settings), tuple(photos[start:end])) for start, end in pairwise(bounds)]

@@ -107,7 +107,8 @@ def _turned(coordinates: Words, words: Words, sizes: Words) -> Words:
     words *= sizes
     words >>= _HALF  # a number below the size
     words += coordinates
-    return np.minimum(words, words - sizes)  # the difference wraps to a large number where it is negative
+    turned: Words = np.minimum(words, words - sizes)  # the difference wraps to a large number where it is negative
+    return turned
 
 
 @dataclass(frozen=True)

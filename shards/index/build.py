@@ -3,6 +3,8 @@
 Photos that are planned without tiles, tiles without a planned photo, and labels on which the two disagree are refused.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -100,11 +102,11 @@ def build_index(planned: pa.Table, found: pa.Table) -> dict[str, pa.Table]:
     }  # fmt: skip
 
 
-def _arrays(table: pa.Table) -> dict[str, npt.NDArray[np.generic]]:
+def _arrays(table: pa.Table) -> dict[str, npt.NDArray[Any]]:
     return {field.name: table[field.name].to_numpy() for field in table.schema if field.type != pa.string()}
 
 
-def _table(columns: dict[str, npt.NDArray[np.generic]], schema: pa.Schema) -> pa.Table:
+def _table(columns: dict[str, npt.NDArray[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table([pa.array(columns[field.name]).cast(field.type) for field in schema], schema=schema)
 
 
@@ -114,4 +116,5 @@ def _ranks(planned: pa.Table) -> npt.NDArray[np.int64]:
     order = pc.sort_indices(coded.dictionary).to_numpy()
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(len(order))
-    return ranks[coded.indices.to_numpy()]
+    of_photos: npt.NDArray[np.int64] = ranks[coded.indices.to_numpy()]
+    return of_photos

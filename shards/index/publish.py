@@ -17,7 +17,7 @@ import pyarrow as pa
 from corpus.errors import StageError
 from corpus.records import SPLITS
 from corpus.storage import Store
-from shards.entries import ShardEntry
+from shards.entries import ShardEntry, read_tiles_table
 from shards.index.build import FOUND, PLANNED, build_index, digests_of
 from shards.index.columns import write_columns
 from shards.index.generation import Index, read_index
@@ -44,7 +44,7 @@ def publish_index(
     """
     if store.done(f"{ROOT}/{generation}") is not None:
         return read_index(store, generation)
-    full = {entry.plan.name: entry for entry in entries if entry.samples}
+    full = {entry.plan.name: entry for entry in entries if entry.tiles}
     ordered = sorted(full.values(), key=lambda entry: (SPLITS.index(entry.plan.split), entry.plan.name))
     _check(ordered, classes)
     planned = _planned(ordered, folds.of if folds else {})
@@ -112,7 +112,7 @@ def _planned(entries: Sequence[ShardEntry], folds: Mapping[str, int]) -> pa.Tabl
 
 def _found(store: Store, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
     for number, entry in enumerate(entries):
-        own = pa.Table.from_pylist([asdict(sample) for sample in entry.samples])
+        own = read_tiles_table(store, entry.plan.name, _TOLD)
         rows = own.num_rows
         columns = {
             "photo": digests_of(own["photo"].combine_chunks()),
@@ -123,12 +123,15 @@ def _found(store: Store, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
         yield pa.table([columns[name] for name in FOUND.names], schema=FOUND)
 
 
+_TOLD = ["photo", "tile", "label", "offset_bytes", "length_bytes", "x_px", "y_px", "width_px", "height_px"]
+
+
 def _counts(by_split: Mapping[str, Sequence[ShardEntry]]) -> dict[str, Any]:
     return {
         split: {
             "shards": [entry.plan.name for entry in own],
             "photos": sum(len(entry.plan.photos) for entry in own),
-            "tiles": sum(len(entry.samples) for entry in own),
+            "tiles": sum(entry.tiles for entry in own),
             "size_bytes": sum(entry.size_bytes for entry in own),
         }
         for split, own in by_split.items()
@@ -142,8 +145,8 @@ def _timm_info(by_split: Mapping[str, Sequence[ShardEntry]]) -> dict[str, Any]:
             split: {
                 "name": split,
                 "filenames": [f"../tars/{entry.plan.name}" for entry in own],
-                "shard_lengths": [len(entry.samples) for entry in own],
-                "num_samples": sum(len(entry.samples) for entry in own),
+                "shard_lengths": [entry.tiles for entry in own],
+                "num_samples": sum(entry.tiles for entry in own),
             }
             for split, own in by_split.items()
         }

@@ -53,7 +53,8 @@ class Selection:
         rows = np.unique(np.asarray(self.only, np.int64))
         photos = self.index.photos
         inside = self.index.splits[photos["group"][rows]] == SPLITS.index(self.split)
-        return rows[inside & (photos["least_px"][rows] >= self.least_px)]
+        given: Numbers = rows[inside & (photos["least_px"][rows] >= self.least_px)]
+        return given
 
     @cached_property
     def _counted(self) -> tuple[Numbers, Numbers]:

@@ -63,7 +63,7 @@ def test_a_refresh_uses_unchanged_tars_again(collection):
     after = tars(collection.store)
     assert {name: after[name] for name in before} == before  # neither bytes nor times changed
     assert len(index.tars) == 3
-    assert len(after) == len(before) + 2
+    assert len(after) == len(before) + 3
 
 
 def test_a_removed_photo_changes_its_own_shard_only_and_is_in_the_new_generation_no_more(collection):

@@ -343,10 +343,10 @@ class Training(Section):
     each of its tiles. Every round over the members of a class, a group or a photograph has each of them exactly once.
     `natural`: each tile exactly once in every round over all tiles, so that classes are as frequent as they are."""
     reader: Literal["exact", "webdataset"] = "exact"
-    """How tiles are read. `exact`: only the bytes that each crop needs, by the index; every sample comes exactly when it
-    is due. `webdataset`: whole tars from end to end through the webdataset library, for storage where reading at many
-    places is slow; samples come about as often as they should and in another order each time a run is continued. It
-    needs `sampling: natural`."""
+    """How tiles are read. `exact`: only the bytes that each crop needs, by the index; every sample comes exactly when
+    it is due. `webdataset`: whole tars from end to end through the webdataset library, for storage where reading at
+    many places is slow; samples come about as often as they should, and others in another order each time a run is
+    continued. It needs `sampling: natural`."""
     batch: Count = 32
     """Crops in one step of one worker."""
     epochs: Count = 30

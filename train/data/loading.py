@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader
 from corpus.errors import ShutterprintError, StageError
 from train.data.crops import use_one_opencv_thread
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 PREFETCHED_BATCHES = 4
 """Batches that each loader makes ahead."""
@@ -29,10 +30,10 @@ PREFETCHED_BATCHES = 4
 _PRELOADED = ["train.data.batches", "train.evaluation.probabilities"]
 
 
-class Numbered(Protocol[T]):
+class Numbered(Protocol[T_co]):
     """A data set that answers several numbers at once."""
 
-    def __getitems__(self, numbers: Sequence[int]) -> T:
+    def __getitems__(self, numbers: Sequence[int]) -> T_co:
         """Return what belongs to the numbers."""
 
 

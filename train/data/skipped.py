@@ -35,17 +35,23 @@ class TooManySkippedError(StageError):
         self.skipped = tuple(skipped)
 
 
+def count_skipped(skipped: Sequence[Skipped]) -> int:
+    """Return how many samples were skipped; what was tried in their place and is damaged too counts no further one."""
+    return sum(each.attempt == 0 for each in skipped)
+
+
 def check_skipped(skipped: Sequence[Skipped], seen: int, unit: str, generation: str) -> None:
     """Raise TooManySkippedError where more than SHARE_MAX of `seen` samples, and over TILES_MAX tiles, are damaged.
 
     `unit`: what was seen, for the message.
     """
-    tiles = sorted({(each.tar, each.key) for each in skipped})
-    if len(skipped) <= SHARE_MAX * seen or len(tiles) <= TILES_MAX:
+    tiles = {(each.tar, each.key) for each in skipped}
+    samples = count_skipped(skipped)
+    if samples <= SHARE_MAX * seen or len(tiles) <= TILES_MAX:
         return
     first = min(skipped)
     raise TooManySkippedError(
-        f"shards: {len(tiles)} tiles of generation {generation} are damaged, {len(skipped)} of {seen:,} {unit}, more "
+        f"shards: {len(tiles)} tiles of generation {generation} are damaged, {samples:,} of {seen:,} {unit}, more "
         f"than {SHARE_MAX:.1%}; the first is {first.key} in {first.tar}: {first.what}; delete the damaged tars and "
         f"their entries, then curate again (python -m shards.verify {generation} names them all)",
         skipped,

@@ -18,8 +18,7 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
 from shards.reader import Corrupt, TileReader
-from shards.restarts import Rectangle
-from train.data.crops import fixed_crops, geometry_of, to_tensor
+from train.data.crops import central_rectangle, fixed_crops, geometry_of, to_tensor
 from train.data.loading import load
 from train.data.manipulations import MANIPULATIONS, Manipulation
 from train.data.skipped import Skipped, check_skipped
@@ -134,7 +133,7 @@ class _Pictures:
             self.index.tiles.at("height_px", rows).tolist(),
             strict=True,
         )
-        squares = [_central_square(width_px, height_px, geometry.outer_px) for width_px, height_px in sizes]
+        squares = [central_rectangle(width_px, height_px, geometry.outer_px) for width_px, height_px in sizes]
         result: list[tuple[int, list[Tensor] | Skipped]] = []
         for number, region in zip(numbers, self._reader.regions(rows, squares), strict=True):
             if isinstance(region, Corrupt):
@@ -147,11 +146,6 @@ class _Pictures:
             crops = [fixed_crops(each, geometry.crop_px, self.crops) for each in pictures]
             result.append((number, [to_tensor(each) for each in crops]))
         return result
-
-
-def _central_square(width_px: int, height_px: int, edge_px: int) -> Rectangle:
-    """Return the central square of `edge_px` in a tile that holds it."""
-    return (width_px - edge_px) // 2, (height_px - edge_px) // 2, edge_px, edge_px
 
 
 def _manipulated(condition: str, number: int) -> Manipulation:

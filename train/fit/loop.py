@@ -16,7 +16,7 @@ from torch import nn
 from corpus.errors import StageError
 from corpus.sections import Training
 from train.data.samples import Batch
-from train.data.skipped import Skipped, check_skipped
+from train.data.skipped import Skipped, check_skipped, count_skipped
 from train.model.checkpoints import Metrics, TrainingState
 from train.model.network import mixed_precision
 from train.model.optimisation import learning_rate, update_average
@@ -60,7 +60,7 @@ def train_epochs(
         check_skipped([*begun.skipped, *skipped], begun.samples + samples, "samples", generation)
         metrics |= {"seconds": round(seconds, 2)}
         metrics |= {"crops_per_s": round(samples / max(seconds, 1e-9), 1)}
-        metrics |= {"samples": begun.samples + samples, "skipped": len(skipped)}
+        metrics |= {"samples": begun.samples + samples, "skipped": count_skipped(skipped)}
         metrics |= validate(state.average)
         state.epochs_done, state.samples_done = epoch + 1, begun.samples + samples
         state.skipped = [*state.skipped, *map(asdict, skipped)]

@@ -26,8 +26,8 @@ from train.model.network import CameraNetwork, build_network
 
 ROOT = "runs"
 FORMAT = 2
-"""Part of every run's digest; raise it when the same settings come to mean another training. 2: a sample is a function of
-the seed and its number."""
+"""Part of every run's digest; raise it when the same settings come to mean another training. 2: a sample is a function
+of the seed and its number."""
 
 CARRIED_OUT_BY = frozenset({"workers", "gpus", "loaders", "threads"})
 """Keys of `train` that may change while a run is unfinished: it continues the same sequence of samples."""

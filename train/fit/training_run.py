@@ -155,12 +155,12 @@ def read_history(run: Run) -> list[Metrics]:
 def progress_line(metrics: Metrics, settings: Training) -> str:
     """Return the line printed after an epoch, and another one where samples were skipped."""
     left_s = (settings.epochs - metrics["epoch"]) * metrics["seconds"]
-    validation = metrics.get("validation_accuracy")
+    validation, skipped = metrics.get("validation_accuracy"), metrics["skipped"]
     return (
         f"epoch {metrics['epoch']:>3}/{settings.epochs}  loss {metrics['loss']:.3f}  "
         f"accuracy {metrics['accuracy']:.3f}  "
         + (f"validation {validation:.3f}  " if validation is not None else "")
         + f"{metrics['crops_per_s']:,.0f} crops/s  {left_s / 60:.1f} min left"
         + ("  (resumed)" if metrics.get("resumed") else "")
-        + (f"\n  {metrics['skipped']} samples skipped for damaged tiles, named in {SKIPPED}" if metrics["skipped"] else "")
+        + (f"\n  {skipped} samples skipped for damaged tiles, named in {SKIPPED}" if skipped else "")
     )

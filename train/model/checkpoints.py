@@ -1,8 +1,8 @@
 """Checkpoints: saves the state of a training as `checkpoints/epoch-NNNN/` and loads it again, without pickle.
 
 A checkpoint is `state.safetensors` (weights, their average, the optimizer's moments by parameter name), `state.json`
-(epochs, the position in the sequence of samples, skipped samples, history) and a marker, published last. The last checkpoint and the best by validation are kept. A checkpoint
-that does not fit the network is refused.
+(epochs, the position in the sequence of samples, skipped samples, history) and a marker, published last. The last
+checkpoint and the best by validation are kept. A checkpoint that does not fit the network is refused.
 """
 
 import copy

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import torch
 from corpus.errors import StageError
 from corpus.sections import Training
 from corpus.storage import Store
-from shards.entries import POOL
 from shards.index import Index, read_index
 from train.data.batches import TrainingBatches
 from train.data.samples import ATTEMPTS_MAX, Batch, TrainingSamples
@@ -33,16 +31,6 @@ def crops_of(batches: list[Batch]) -> list[bytes]:
 @pytest.fixture
 def index(filled: Store) -> Index:
     return read_index(filled, GENERATION)
-
-
-def damage(store: Store, index: Index, rows: list[int]) -> None:
-    """Flip a bit in the middle of tiles."""
-    for row in rows:
-        tile = {name: int(index.tiles[name][row]) for name in ("tar", "offset_bytes", "length_bytes")}
-        path = Path(store.path(f"{POOL}/{index.tars[tile['tar']]}"))
-        data = bytearray(path.read_bytes())
-        data[tile["offset_bytes"] + tile["length_bytes"] * 3 // 4] ^= 16
-        path.write_bytes(data)
 
 
 def test_batches_are_balanced_and_those_of_another_seed_are_others(
@@ -97,20 +85,19 @@ def test_what_is_sent_to_a_loader_is_small_also_after_use(filled: Store, index: 
 
 
 def test_a_damaged_tile_is_replaced_by_another_one_named_and_the_same_again(
-    filled: Store, index: Index, settings: Settings
+    filled: Store, index: Index, settings: Settings, damage: Callable[..., list[str]]
 ) -> None:
     samples = TrainingSamples(filled, index, settings(manipulation_probability=0.0))
     numbers = list(range(36))
     whole = crops_of([samples.__getitems__(numbers)])
     bad = int(samples.rows(np.array([5]))[0])
-    damage(filled, index, [bad])
+    [key] = damage(filled, index, [bad])
     again = TrainingSamples(filled, index, settings(manipulation_probability=0.0)).__getitems__(numbers)
     hit = np.flatnonzero(samples.rows(np.arange(36)) == bad).tolist()
     assert 5 in hit
     assert sorted({each.number for each in again.skipped}) == hit
     first = next(each for each in again.skipped if each.number == 5)
-    [name] = index.photo_names(index.tiles.at("photo", np.array([bad])))
-    assert (first.key, first.tar, first.attempt) == (f"{name}_0", index.tars[int(index.tiles["tar"][bad])], 0)
+    assert (first.key, first.tar, first.attempt) == (key, index.tars[int(index.tiles["tar"][bad])], 0)
     assert first.what
     crops = crops_of([again])
     assert [place for place in numbers if crops[place] != whole[place]] == hit
@@ -118,7 +105,9 @@ def test_a_damaged_tile_is_replaced_by_another_one_named_and_the_same_again(
     assert crops_of([alone]) == [crops[5]]
 
 
-def test_where_everything_is_damaged_the_storage_is_blamed(filled: Store, index: Index, settings: Settings) -> None:
+def test_where_everything_is_damaged_the_storage_is_blamed(
+    filled: Store, index: Index, settings: Settings, damage: Callable[..., list[str]]
+) -> None:
     damage(filled, index, index.rows_in_tars("train").tolist())
     with pytest.raises(StageError, match=rf"{1 + ATTEMPTS_MAX} tiles one after the other are damaged, the last .*tar"):
         TrainingSamples(filled, index, settings()).__getitems__([0])

@@ -78,9 +78,7 @@ def test_a_named_run_may_go_on_with_another_batch_and_is_another_run_without_its
     assert run.config().train.batch == 4
 
 
-def test_a_run_of_an_earlier_version_is_not_mixed_with_this_one(
-    store: Store, config: Callable[..., RunConfig]
-) -> None:
+def test_a_run_of_an_earlier_version_is_not_mixed_with_this_one(store: Store, config: Callable[..., RunConfig]) -> None:
     old = config().as_json()
     del old["format"], old["train"]["sampling"], old["train"]["reader"]  # as runs were begun before
     store.publish_json("runs/mine/config.json", old)

@@ -1,8 +1,8 @@
 """Samples: makes the crops and labels of any numbers of a training's sequence of samples.
 
-Sample number g is a pure function of the settings and g: its tile by `shards.order`, its crop and manipulation by random
-numbers of its own. So it does not matter which rank or loader makes it, or when. A tile that is damaged is replaced by
-another one, which is a function of the seed, g and the attempt.
+Sample number g is a pure function of the settings and g: its tile by `shards.order`, its crop and manipulation by
+random numbers of its own. So it does not matter which rank or loader makes it, or when. A tile that is damaged is
+replaced by another one, which is a function of the seed, g and the attempt.
 """
 
 from collections.abc import Sequence

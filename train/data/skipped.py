@@ -8,8 +8,8 @@ from corpus.errors import StageError
 SHARE_MAX = 0.001
 """Share of the samples that may be skipped."""
 TILES_MAX = 10
-"""So many different damaged tiles stop nothing, whatever their share: a small training sees each of its tiles often, and
-at the beginning of a large one a few say nothing of the share."""
+"""So many different damaged tiles stop nothing, whatever their share: a small training sees each of its tiles often,
+and at the beginning of a large one a few say nothing of the share."""
 
 
 @dataclass(frozen=True, order=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_all_ranks_together_see_the_same_samples_as_one(
             crops_of(list(TrainingBatches(filled, index, settings(batch=12 // ranks), rank, ranks)(start, 2)))
             for rank in range(ranks)
         ]
-        assert Counter(sum(parts, [])) == Counter(alone)
+        assert Counter(chain.from_iterable(parts)) == Counter(alone)
         assert parts[(start + 1) % ranks][0] == alone[1]
 
 
@@ -137,9 +138,7 @@ def test_photographs_smaller_than_the_outer_crop_are_left_out_and_counted(
     assert TrainingBatches(filled, index, settings(outer_crop_px=80)).check() == []
 
 
-def test_one_camera_cannot_be_told_from_others(
-    filled: Store, fill: Callable[..., Index], settings: Settings
-) -> None:
+def test_one_camera_cannot_be_told_from_others(filled: Store, fill: Callable[..., Index], settings: Settings) -> None:
     index = fill(filled, {"train": 2}, cameras=("grainy",), number=2)
     with pytest.raises(StageError, match="training photographs of grainy, two cameras are needed"):
         TrainingBatches(filled, index, settings()).check()

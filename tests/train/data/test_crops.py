@@ -1,22 +1,13 @@
-import subprocess
-import sys
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
-import torch
-from torch.utils.data import DataLoader
 
-from corpus.errors import ConfigurationError, StageError
+from corpus.errors import ConfigurationError
 from corpus.sections import Training
-from corpus.storage import Store
-from shards.index import Index
-from shards.reader import Tile
-from train.data.batches import TrainingBatches
 from shards.restarts import decode_rectangle, find_restarts
 from train.data.crops import (
-    CropStream,
     Geometry,
     central_rectangle,
     central_square,
@@ -28,10 +19,6 @@ from train.data.crops import (
     training_crop,
 )
 from train.data.manipulations import random_manipulation
-
-
-def tile_of(jpeg: bytes, key: str = "k", label: int = 0) -> Tile:
-    return Tile(key, "p", 0, "a", label, "g", 97, 0, 0, 96, 96, jpeg)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ TILES = pa.schema(
         ("restart_mcus", pa.int32()),  # MCUs of a segment; 0: no restart markers, and the next three are empty
         ("header", pa.binary()),  # the JPEG up to its entropy-coded data
         ("segment_bytes", pa.list_(pa.uint32())),  # of each segment, without its marker
-        ("checksums", pa.list_(pa.uint32())),  # CRC-32 of each segment
+        ("checksums", pa.list_(pa.uint32())),  # CRC-32 up to each segment, then of all: shards.restarts.Restarts
     ]
 )  # fmt: skip
 """`shards/tars/<tar>.arrow`: a row for each tile, in the order of the tar."""

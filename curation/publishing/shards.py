@@ -103,6 +103,6 @@ def _check_failures(store: Store, plan: ShardPlan, entry: ShardEntry, alone: Alo
 def _printed_summary(index: Index, console: Console) -> dict[str, Any]:
     for failure in index.failures:
         console.print(escaped(f"not packed: {failure.original}: {failure.reason}"), soft_wrap=True, markup=False)
-    tiles = index.samples.num_rows
+    tiles = len(index.tiles)
     console.print(f"{FOLDER}/{index.generation}: {len(index.tars)} shards of {tiles:,} tiles")
     return {"shards": len(index.tars), "tiles": tiles, "not_packed": len(index.failures)}

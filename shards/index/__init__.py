@@ -1,0 +1,7 @@
+"""Index: publishes and reads the index of a generation's tiles, as memory-mapped columns."""
+
+from shards.index.generation import Index, latest_generation, previous_plans, read_index
+from shards.index.publish import Folds, publish_index
+from shards.index.selection import Selection
+
+__all__ = ["Folds", "Index", "Selection", "latest_generation", "previous_plans", "publish_index", "read_index"]

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from rich.console import Console
 
+from corpus.command_line import progress
 from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.storage import Store
 from corpus.text import escaped
 from curation.cluster.alone import Alone, Ended
-from curation.cluster.console import progress
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
 from curation.generations import FOLDER as CURATED_FOLDER

@@ -6,7 +6,7 @@ refused. A disk or a service that does not answer is a StorageUnavailableError, 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Self, TypeVar
 
@@ -53,6 +53,16 @@ class Members:
         while batch := list(islice(rest, AHEAD)):
             for (tag, place), data in zip(batch, self._fetch([place for _, place in batch]), strict=True):
                 yield tag, self._checked(place, data)
+
+    def fetch(self, places: Sequence[Place]) -> list[bytes | Exception]:
+        """Return the bytes at each place, or the StorageError of a place whose bytes are missing."""
+        answers: list[bytes | Exception] = []
+        for place in places:
+            try:
+                answers += [data for _, data in self.read([(None, place)])]
+            except StorageError as error:
+                answers.append(error)
+        return answers
 
     def _read_local(self, place: Place) -> bytes:
         tar, offset_bytes, length_bytes = place

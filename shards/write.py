@@ -30,8 +30,8 @@ from forensics.jpeg.frame import is_frame, read_frame
 from forensics.jpeg.segments import header_segments
 from shards.entries import POOL, TILES, Failure, ShardEntry, entry_json, entry_path, read_entry, table_bytes, table_path
 from shards.plan import PhotoPlan, ShardPlan, cutting_of
-from shards.samples import Row, end_of_tar, jpeg_offset, sample_bytes, table_row
-from shards.tiles import Cut, cut_tiles
+from shards.tiles import Cut, cut_tiles, whole_photo
+from shards.tiles.samples import Row, end_of_tar, jpeg_offset, sample_bytes, table_row
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 TOGETHER_PX = 100_000_000
@@ -80,7 +80,14 @@ def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan, room: "_Room | No
     try:
         data = _original(store, photo)
         with room.taken(_pixels(data)) if room else nullcontext():
-            return cut_tiles(data, tile_px=cutting.tile_px, tiles_per_photo=cutting.tiles_per_photo)
+            if cutting.content == "photos":
+                return [whole_photo(data, restart_mcus=cutting.restart_mcus)]
+            return cut_tiles(
+                data,
+                tile_px=cutting.tile_px,
+                tiles_per_photo=cutting.tiles_per_photo,
+                restart_mcus=cutting.restart_mcus,
+            )
     except StorageError:
         return f"{photo.original}: the storage has no such file"
     except ValueError as error:
@@ -103,7 +110,7 @@ def _pack(
                 continue
             packed.append(photo)
             for number, cut in enumerate(cuts):
-                rows.append(table_row(photo, number, cut, jpeg_offset(file.tell()), 0))
+                rows.append(table_row(photo, number, cut, jpeg_offset(file.tell()), plan.cutting.restart_mcus))
                 file.writelines(sample_bytes(plan.split, photo, number, cut))
         file.write(end_of_tar(file.tell()))
     return tuple(packed), rows, tuple(failures)

@@ -22,8 +22,8 @@ from shards.entries import POOL, TILES, ShardEntry, entry_path, read_entry, tabl
 from shards.inspection.faults import Fault, first_difference, read_own_json, read_whole
 from shards.plan import PhotoPlan
 from shards.restarts import Restarts, find_restarts
-from shards.samples import end_of_tar, header, jpeg_offset, key_of, members, padding, table_row
 from shards.tiles import Cut
+from shards.tiles.samples import end_of_tar, header, jpeg_offset, key_of, members, padding, table_row
 
 Row = dict[str, Any]
 
@@ -254,8 +254,11 @@ def _wrong_with(jpeg: bytes, row: Mapping[str, Any], restarts: Restarts | None) 
         same = (found.header, found.mcus) == (restarts.header, restarts.mcus)
         if not same or not np.array_equal(found.segment_bytes, restarts.segment_bytes):
             return "its restart markers are not where the table says"
-        known = (found.checksums, restarts.checksums)
-        if known[0] is None or known[1] is None or not np.array_equal(*known):
+        if (
+            found.checksums is None
+            or restarts.checksums is None
+            or not np.array_equal(found.checksums, restarts.checksums)
+        ):
             return "its segments have other checksums than the table says"
     try:
         height_px, width_px = simplejpeg.decode_jpeg(jpeg, strict=True).shape[:2]

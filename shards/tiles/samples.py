@@ -12,7 +12,7 @@ from typing import Any
 
 from shards.plan import PhotoPlan
 from shards.restarts import find_restarts
-from shards.tiles import Cut
+from shards.tiles.cutting import Cut
 
 Row = dict[str, Any]
 """A row of `shards.entries.TILES`."""

@@ -2,12 +2,12 @@
 
 A tile has the photograph's own tables and coefficients, so every trace survives. Its pixels equal the photograph's,
 except within 8 px of an edge where chroma is subsampled. Nothing else of the file is kept: no EXIF, XMP, colour
-profile, comment or thumbnail. Refuses what `shards.coefficients` refuses, and photographs smaller than one MCU.
+profile, comment or thumbnail. Refuses what `forensics.coefficients` refuses, and photographs smaller than one MCU.
 """
 
 from dataclasses import dataclass
 
-from shards.coefficients import read_coefficients, write_rectangle
+from forensics.coefficients import read_coefficients, write_rectangle
 from shards.placement import place_tiles, tile_size
 
 
@@ -22,11 +22,12 @@ class Cut:
     height_px: int
 
 
-def cut_tiles(jpeg: bytes, *, tile_px: int, tiles_per_photo: int) -> list[Cut]:
+def cut_tiles(jpeg: bytes, *, tile_px: int, tiles_per_photo: int, restart_mcus: int = 0) -> list[Cut]:
     """Return up to `tiles_per_photo` tiles, the central one first, the others placed by `shards.placement`.
 
-    An edge is `tile_px`, or the photograph's where that is shorter, rounded down to the MCU grid. Equal bytes give
-    equal tiles. Raises ValueError, which says what is wrong, for bytes that are not a whole baseline JPEG.
+    An edge is `tile_px`, or the photograph's where that is shorter, rounded down to the MCU grid. Each tile has a
+    restart marker every `restart_mcus` MCUs (0: none). Equal bytes give equal tiles. Raises ValueError, which says what
+    is wrong, for bytes that are not a whole baseline JPEG.
     """
     photo = read_coefficients(jpeg)
     mcu_px = photo.frame.mcu_size_px
@@ -38,6 +39,12 @@ def cut_tiles(jpeg: bytes, *, tile_px: int, tiles_per_photo: int) -> list[Cut]:
             f"one {mcu_px[0]}x{mcu_px[1]} MCU"
         )
     return [
-        Cut(write_rectangle(photo, x_px, y_px, width_px, height_px), x_px, y_px, width_px, height_px)
+        Cut(
+            write_rectangle(photo, x_px, y_px, width_px, height_px, restart_mcus=restart_mcus),
+            x_px,
+            y_px,
+            width_px,
+            height_px,
+        )
         for x_px, y_px in place_tiles(photo_px, (width_px, height_px), mcu_px, tiles_per_photo)
     ]

@@ -15,8 +15,9 @@ from corpus.storage import Store
 from shards.index import Index
 from shards.order import batches_of
 from train.data.crops import geometry_of
-from train.data.loading import load
+from train.data.loading import load, stream
 from train.data.samples import Batch, TrainingSamples
+from train.data.streamed import StreamedSamples
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ class TrainingBatches:
         return notes
 
     def __call__(self, start: int, steps: int) -> Iterator[Batch]:
-        """Return this rank's next `steps` batches, where all ranks together have consumed `start` samples.
+        """Return this rank's next `steps` batches or more, where all ranks together have consumed `start` samples.
 
         The loaders start with the first batch and stay until the last one.
         """
         samples = TrainingSamples(self.store, self.index, self.settings)
+        if self.settings.reader == "webdataset":
+            return stream(StreamedSamples(samples, start, self.rank, self.ranks), self.settings.loaders)
         numbers = batches_of(start, self.settings.batch, self.rank, self.ranks)
         return load(samples, islice(numbers, steps), self.settings.loaders)

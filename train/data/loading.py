@@ -16,7 +16,7 @@ from multiprocessing import forkserver
 from typing import Any, Protocol, TypeVar, cast
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from corpus.errors import ShutterprintError, StageError
 from train.data.crops import use_one_opencv_thread
@@ -43,15 +43,24 @@ def load(data: Numbered[T], batches: Iterable[Sequence[int]], loaders: int) -> I
     Loaders start with the first item and stay until the last one; with 0 loaders this process does it itself. Raises
     StageError for a loader that was killed, and each ShutterprintError that the data set raises.
     """
+    told = cast(Any, _Told(data))
+    return _answers(told, loaders, batch_sampler=batches, collate_fn=_as_it_is)
+
+
+def stream(data: IterableDataset[T], loaders: int) -> Iterator[T]:
+    """Yield the items of a data set that divides itself among the loaders; errors are those of `load`."""
+    return _answers(_ToldStream(data), loaders, batch_size=None)
+
+
+def _answers(data: Any, loaders: int, **options: Any) -> Iterator[Any]:
     loader: DataLoader[Any] = DataLoader(
-        cast(Any, _Told(data)),
-        batch_sampler=cast(Any, batches),
-        collate_fn=_as_it_is,
+        data,
         num_workers=loaders,
         multiprocessing_context=_context() if loaders else None,
         worker_init_fn=_begin_loader,
         prefetch_factor=PREFETCHED_BATCHES if loaders else None,
         pin_memory=torch.cuda.is_available(),
+        **options,
     )
     use_one_opencv_thread()
     with _nameless_main():
@@ -93,6 +102,19 @@ class _Told:
             return self.data.__getitems__(numbers)
         except ShutterprintError as error:
             return error
+
+
+class _ToldStream(IterableDataset[Any]):
+    """The same for a data set that is a stream."""
+
+    def __init__(self, data: IterableDataset[Any]) -> None:
+        self.data = data
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self.data
+        except ShutterprintError as error:
+            yield error
 
 
 def _as_it_is(answer: T) -> T:

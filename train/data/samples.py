@@ -76,7 +76,10 @@ class TrainingSamples:
 
     def labels(self, rows: Numbers) -> Numbers:
         """Return the labels of these tiles; with `train.shuffle_labels`, those of other photographs."""
-        photo_rows = self.index.tiles.at("photo", rows)
+        return self.labels_of_photos(self.index.tiles.at("photo", rows))
+
+    def labels_of_photos(self, photo_rows: Numbers) -> Numbers:
+        """Return the labels of these photographs, as `labels` does."""
         return self.index.labels(self._others(photo_rows) if self.settings.shuffle_labels else photo_rows)
 
     def __getitems__(self, numbers: Sequence[int]) -> Batch:

@@ -25,6 +25,8 @@ class Skipped:
     tar: str
     what: str
     """What is wrong with it."""
+    tiles: int = 1
+    """How many tiles this is; a tar that breaks off while it is streamed loses all that follow."""
 
 
 class TooManySkippedError(StageError):
@@ -37,7 +39,7 @@ class TooManySkippedError(StageError):
 
 def count_skipped(skipped: Sequence[Skipped]) -> int:
     """Return how many samples were skipped; what was tried in their place and is damaged too counts no further one."""
-    return sum(each.attempt == 0 for each in skipped)
+    return sum(each.tiles for each in skipped if each.attempt == 0)
 
 
 def check_skipped(skipped: Sequence[Skipped], seen: int, unit: str, generation: str) -> None:
@@ -45,14 +47,14 @@ def check_skipped(skipped: Sequence[Skipped], seen: int, unit: str, generation: 
 
     `unit`: what was seen, for the message.
     """
-    tiles = {(each.tar, each.key) for each in skipped}
+    tiles = sum({(each.tar, each.key): each.tiles for each in skipped}.values())
     samples = count_skipped(skipped)
-    if samples <= SHARE_MAX * seen or len(tiles) <= TILES_MAX:
+    if samples <= SHARE_MAX * seen or tiles <= TILES_MAX:
         return
     first = min(skipped)
     raise TooManySkippedError(
-        f"shards: {len(tiles)} tiles of generation {generation} are damaged, {samples:,} of {seen:,} {unit}, more "
-        f"than {SHARE_MAX:.1%}; the first is {first.key} in {first.tar}: {first.what}; delete the damaged tars and "
-        f"their entries, then curate again (python -m shards.verify {generation} names them all)",
+        f"shards: {tiles} tiles of generation {generation} are damaged, {samples:,} of {seen:,} {unit}, more than "
+        f"{SHARE_MAX:.1%}; the first is {first.key or 'what is left'} in {first.tar}: {first.what}; delete the damaged "
+        f"tars and their entries, then curate again (python -m shards.verify {generation} names them all)",
         skipped,
     )

@@ -29,7 +29,7 @@ FORMAT = 2
 """Part of every run's digest; raise it when the same settings come to mean another training. 2: a sample is a function
 of the seed and its number."""
 
-CARRIED_OUT_BY = frozenset({"workers", "gpus", "loaders", "threads"})
+CARRIED_OUT_BY = frozenset({"workers", "gpus", "loaders", "threads", "cache_folder", "cache_gb"})
 """Keys of `train` that may change while a run is unfinished: it continues the same sequence of samples."""
 _CHANGEABLE_BY_NAME = CARRIED_OUT_BY | {"batch"}
 """Keys that may change where the run is named."""

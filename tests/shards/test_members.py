@@ -1,6 +1,7 @@
 """Bytes at places of tars: coalesced, bounded, in order; one place that fails does not fail the others."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -76,7 +77,7 @@ def test_requests_hold_every_place_and_waste_little(places):
             covered = max(covered, start + length)
         assert covered == request.end
         assert request.end - request.start <= REQUEST_BYTES or len(request.numbers) == 1
-    for one, other in zip(requests, requests[1:], strict=False):  # neighbours are apart, or together too large
+    for one, other in pairwise(requests):  # neighbours are apart, or together too large
         assert (
             one.tar != other.tar
             or other.start - one.end > GAP_BYTES

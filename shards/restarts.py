@@ -22,7 +22,7 @@ import numpy.typing as npt
 import simplejpeg
 
 from forensics.jpeg.frame import Frame, is_frame, read_frame, read_scan_components
-from forensics.jpeg.segments import SOS, Segment, header_segments
+from forensics.jpeg.segments import DRI, EOI, RST0, SOF0, SOS, Segment, header_segments
 
 Rectangle = tuple[int, int, int, int]
 """x_px, y_px, width_px, height_px in the pixels of the picture."""
@@ -30,7 +30,8 @@ Pixels = npt.NDArray[np.uint8]
 """Height × width × 3, RGB."""
 Places = npt.NDArray[np.int64]
 
-_DRI, _RST0, _EOI = 0xDD, 0xD0, b"\xff\xd9"
+_SEGMENT = struct.Struct(">BBH")
+_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _MARKER_BYTES = 2
 _SUBSAMPLINGS = ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
 _NARROW_PX = 4
@@ -154,8 +155,8 @@ def find_restarts(jpeg: bytes, *, with_checksums: bool = True) -> Restarts:
         raise ValueError(
             f"{segments} segments of {layout.mcus} MCUs end with as many markers, found are {len(markers)} markers"
         )
-    expected = _RST0 + np.arange(segments) % 8
-    expected[-1] = _EOI[1]
+    expected = RST0 + np.arange(segments) % 8
+    expected[-1] = EOI
     if (numbers != expected).any():
         at = int(np.argmax(numbers != expected))
         raise ValueError(f"marker 0x{numbers[at]:02X} at byte {markers[at]} where 0x{expected[at]:02X} must stand")
@@ -228,7 +229,7 @@ def cut(restarts: Restarts, rectangle: Rectangle, data: bytes | memoryview, star
     markers = (after + moved[:, None]).ravel() - _MARKER_BYTES
     written = np.frombuffer(jpeg, np.uint8)
     written[markers] = 0xFF
-    written[markers + 1] = _RST0 + (np.arange(len(markers)) & 7)
+    written[markers + 1] = RST0 + (np.arange(len(markers)) & 7)
     jpeg[-_MARKER_BYTES:] = _EOI
     left_px, top_px = area.left * layout.mcus * restarts.mcu_width_px, area.top * restarts.mcu_height_px
     return Cut(bytes(jpeg), rectangle[0] - left_px, rectangle[1] - top_px)
@@ -246,8 +247,12 @@ def decode_rectangle(restarts: Restarts, rectangle: Rectangle, data: bytes | mem
 
 
 def _read_layout(header: bytes) -> _Layout:
-    segments = header_segments(header, whole=True)
-    frames = [segment for segment in segments if is_frame(segment.marker)]
+    frames, mcus, segments = [], 0, _plain_segments(header)
+    for segment in segments:
+        if segment.marker == DRI:
+            mcus = _stated_interval(header[segment.payload_start : segment.end])
+        elif is_frame(segment.marker):
+            frames.append(segment)
     if len(frames) != 1:
         raise ValueError(f"{len(frames)} frame headers before the first scan, not one")
     frame = read_frame(header, frames[0])
@@ -255,12 +260,8 @@ def _read_layout(header: bytes) -> _Layout:
         raise ValueError(f"{frame.coding} coding of {frame.precision_bits} bits has no restart index")
     if frame.subsampling not in _SUBSAMPLINGS:
         raise ValueError(f"components {frame.subsampling} have no restart index")
-    scan = segments[-1]
-    if scan.marker != SOS or scan.end != len(header):
-        raise ValueError(f"the header of {len(header)} bytes does not end with that of its scan")
-    if read_scan_components(header, scan) != tuple(component.identifier for component in frame.components):
+    if read_scan_components(header, segments[-1]) != tuple(component.identifier for component in frame.components):
         raise ValueError("the first scan is not of all components")
-    mcus = _stated_interval(header, [segment for segment in segments if segment.marker == _DRI])
     mcu_width_px, mcu_height_px = frame.mcu_size_px
     columns = -(-frame.width_px // mcu_width_px)
     if mcus == 0 or columns % mcus:
@@ -273,11 +274,24 @@ def _read_layout(header: bytes) -> _Layout:
     )  # fmt: skip
 
 
-def _stated_interval(header: bytes, segments: list[Segment]) -> int:
-    """Return the MCUs between markers as the last of the DRI segments states them, or 0."""
-    if not segments:
-        return 0
-    payload = header[segments[-1].payload_start : segments[-1].end]
+def _plain_segments(header: bytes) -> list[Segment]:
+    """Return the segments of a header without stray bytes; a fifth of the time of `header_segments`."""
+    if header[:2] != _SOI:
+        raise ValueError("the header does not begin with a start of image")
+    segments, offset, size = [], len(_SOI), len(header)
+    while offset + 4 <= size:
+        fill, marker, length = _SEGMENT.unpack_from(header, offset)
+        end = offset + 2 + length
+        if fill != 0xFF or marker < SOF0 or RST0 <= marker <= EOI or length < 2 or end > size:
+            raise ValueError(f"bytes {header[offset : offset + 4].hex(' ')} at {offset} of the header begin no segment")
+        segments.append(Segment(marker, "", offset, offset + 4, end))
+        if marker == SOS and end == size:
+            return segments
+        offset = end
+    raise ValueError(f"the header of {size} bytes does not end with that of a scan")
+
+
+def _stated_interval(payload: bytes) -> int:
     if len(payload) != 2:
         raise ValueError(f"DRI of {len(payload)} bytes, not 2")
     return int.from_bytes(payload, "big")

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,20 @@ from corpus.storage import Store
 from shards.index import Index
 from shards.reader import Tile
 from train.data.batches import TrainingBatches
-from train.data.crops import CropStream, Geometry, fixed_crops, flip, geometry_of, training_crop
+from shards.restarts import decode_rectangle, find_restarts
+from train.data.crops import (
+    CropStream,
+    Geometry,
+    central_rectangle,
+    central_square,
+    decode,
+    fixed_crops,
+    fixed_rectangles,
+    geometry_of,
+    plan_crop,
+    training_crop,
+)
+from train.data.manipulations import random_manipulation
 
 
 def tile_of(jpeg: bytes, key: str = "k", label: int = 0) -> Tile:
@@ -55,8 +69,60 @@ def test_manipulation_strikes_with_its_probability() -> None:
 
 @pytest.mark.parametrize(("flips", "kinds"), [("none", 1), ("turns", 4), ("d4", 8)])
 def test_flips_are_as_many_as_they_say(coordinates: np.ndarray, flips: str, kinds: int) -> None:
-    seen = {flip(coordinates, flips, np.random.default_rng(seed)).tobytes() for seed in range(100)}  # type: ignore[arg-type]
+    geometry = Geometry(96, 96, 0.0, flips)  # type: ignore[arg-type]
+    seen = {training_crop(coordinates, geometry, np.random.default_rng(seed)).tobytes() for seed in range(100)}
     assert len(seen) == kinds
+
+
+def in_three_steps(tile: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
+    """Return a training crop as its definition says, with every step done to all the pixels it is given."""
+
+    def random_square(picture: np.ndarray, edge_px: int) -> np.ndarray:
+        top, left = int(rng.integers(picture.shape[0] - edge_px + 1)), int(rng.integers(picture.shape[1] - edge_px + 1))
+        return picture[top : top + edge_px, left : left + edge_px]
+
+    outer = random_square(tile, geometry.outer_px)
+    if rng.random() < geometry.manipulation_probability:
+        manipulation = random_manipulation(rng)
+        outer = manipulation.apply(
+            random_square(outer, min(manipulation.window_px(geometry.crop_px), geometry.outer_px))
+        )
+    crop = np.rot90(random_square(outer, geometry.crop_px), int(rng.integers(4)))
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+@pytest.mark.parametrize("subsampling", [0x221111, 0x211111, 0x111111])
+@pytest.mark.parametrize(("outer_px", "crop_px"), [(256, 128), (200, 95), (240, 120)])
+def test_a_planned_crop_of_what_must_be_decoded_is_that_of_the_whole_tile(
+    subsampling: int, outer_px: int, crop_px: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (36, 40, 3), dtype=np.uint8)
+    tile = cv2.resize(pixels, (320, 288), interpolation=cv2.INTER_CUBIC)
+    options = [cv2.IMWRITE_JPEG_RST_INTERVAL, 2, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, subsampling]
+    jpeg = cv2.imencode(".jpg", tile, options)[1].tobytes()
+    restarts, whole = find_restarts(jpeg), decode(jpeg)
+    geometry = Geometry(outer_px, crop_px, 0.8, "d4")
+    kinds = set()
+    for seed in range(150):
+        plan = plan_crop(np.random.default_rng(seed), geometry, 320, 288)
+        crop = plan.finish(decode_rectangle(restarts, plan.rectangle, jpeg, 0))
+        assert (crop == in_three_steps(whole, geometry, np.random.default_rng(seed))).all()
+        kinds.add(plan.finish.manipulation.kind if plan.finish.manipulation else "none")
+    assert kinds == {"none", "jpeg", "scale", "gamma"}
+
+
+def test_a_plain_crop_needs_its_own_pixels_and_a_manipulated_one_its_windows() -> None:
+    plans = [plan_crop(np.random.default_rng(seed), Geometry(960, 480, 0.5, "d4"), 1024, 1024) for seed in range(200)]
+    for plan in plans:
+        manipulation = plan.finish.manipulation
+        edge_px = 480 if manipulation is None else min(manipulation.window_px(480), 960)
+        assert plan.rectangle[2:] == (edge_px, edge_px)
+        assert all(0 <= start <= 1024 - edge_px for start in plan.rectangle[:2])
+
+
+def test_a_tile_without_room_for_the_outer_crop_has_no_plan() -> None:
+    with pytest.raises(ValueError, match=r"a tile of 1024×959 px holds no outer crop of 960 px"):
+        plan_crop(np.random.default_rng(0), Geometry(960, 480, 0.5, "d4"), 1024, 959)
 
 
 def test_an_outer_crop_that_halved_is_smaller_than_the_crop_is_refused_with_both_cures(
@@ -71,6 +137,16 @@ def test_fixed_crops_begin_with_the_centre_then_the_corners(coordinates: np.ndar
     places = [(int(crop[0, 0, 1]), int(crop[0, 0, 0])) for crop in fixed_crops(coordinates, 32, 5)]
     assert places == [(32, 32), (0, 0), (0, 64), (64, 0), (64, 64)]
     assert len({crop.tobytes() for crop in fixed_crops(coordinates, 32, 64)}) == 64
+
+
+def test_the_crops_of_evaluation_say_which_rectangle_must_be_decoded(coordinates: np.ndarray) -> None:
+    wide = coordinates[:70]
+    rectangles = [*fixed_rectangles(96, 70, 32, 9), central_rectangle(96, 70, 48), central_rectangle(96, 70, 80)]
+    crops = [*fixed_crops(wide, 32, 9), central_square(wide, 48), central_square(wide, 80)]
+    for (x_px, y_px, width_px, height_px), crop in zip(rectangles, crops, strict=True):
+        assert crop.shape == (height_px, width_px, 3)
+        assert (int(crop[0, 0, 0]), int(crop[0, 0, 1])) == (x_px, y_px)
+    assert rectangles[-1] == (13, 0, 70, 70)
 
 
 def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndarray) -> None:

@@ -371,6 +371,11 @@ class Training(Section):
     """Whether each worker trains on a GPU."""
     loaders: Annotated[int, Field(ge=0, le=64)] = 2
     """Processes for each worker that decode and manipulate crops; 0: the worker does it itself."""
+    cache_folder: str | None = None
+    """Folder of this machine in which its processes keep files of an object store: the index, and whole tars where they
+    are streamed. null: a private folder of this user and this storage in the system's temporary directory."""
+    cache_gb: Annotated[float, Field(gt=0, le=100_000)] = 20.0
+    """Most gigabytes in that folder; what was not used for longest goes first."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """CPU threads of a worker's network; 0: the worker's share of the cores, less one for each of its loaders."""
     shuffle_labels: bool = False
@@ -382,6 +387,13 @@ class Training(Section):
     epoch and all others train, whatever their split. null: the splits are used."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
+
+    @field_validator("cache_folder")
+    @classmethod
+    def _is_whole_path(cls, value: str | None) -> str | None:
+        if value is not None and not folder_path(value).startswith(("/", "~")):
+            raise ValueError("is not a whole path; begin it with / or ~, since loaders run in other folders")
+        return value
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:

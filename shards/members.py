@@ -166,10 +166,12 @@ class Members:
         """Return an object store's tar on this machine; None where there is no cache or no room in it."""
         if self._cache is None:
             return None
-        if (opened := self._open.get(tar)) is None and (kept := self._cache.keep(self._store, f"{POOL}/{tar}")):
-            with suppress(StorageError):  # removed since
-                opened = self._opened(tar, str(kept))
-        return opened
+        if (opened := self._open.get(tar)) is not None:
+            return opened
+        with suppress(StorageError):  # the store has none, or the cache has removed it: the store is asked
+            if (kept := self._cache.keep(self._store, f"{POOL}/{tar}")) is not None:
+                return self._opened(tar, str(kept))
+        return None
 
     def _opened(self, tar: str, path: str) -> "_OpenTar":
         try:

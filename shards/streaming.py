@@ -165,7 +165,7 @@ class TarStream(IterableDataset[StreamedTile | Skipped]):
                 raise error
             if (refusal := unavailable(url, error)) is not None:
                 raise refusal from error
-            words = str(error.args[0]) if error.args else type(error).__name__
+            words = str(error.args[0] if error.args and not isinstance(error, OSError) else error)
             faults.append(words.partition(" @ ")[0])  # webdataset adds its stream
             return True
 
@@ -198,8 +198,10 @@ def register_opener(store: Store) -> None:
 
 
 def _open_tar(
-    url: str, mode: str = "rb", bufsize: int = 0, *, store: Store, cache: LocalCache | None = None
+    url: str, mode: str = "rb", bufsize: int = 0, *, store: Store | None = None, cache: LocalCache | None = None
 ) -> BinaryIO:
+    """Open a tar for webdataset; one of no known store is in a store of its own folder."""
+    store = store or Store(url.rpartition("/")[0])
     relative = url.removeprefix(f"{store.url}/")
     return open_stream(store, relative) if cache is None else cache.open(store, relative)
 

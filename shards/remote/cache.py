@@ -199,7 +199,7 @@ def private_folder(store: Store) -> Path:
 
 def open_cache(store: Store, folder: str | None, gigabytes: float) -> LocalCache:
     """Return the cache of a store as `train.cache_folder` and `train.cache_gb` describe it."""
-    return LocalCache(Path(folder) if folder else private_folder(store), int(gigabytes * 1e9))
+    return LocalCache(Path(folder).expanduser() if folder else private_folder(store), int(gigabytes * 1e9))
 
 
 def _touched(kept: Path) -> bool:

@@ -10,6 +10,7 @@ import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from corpus.errors import StorageUnavailableError
@@ -30,7 +31,8 @@ class RangeReads:
 
     def __init__(self, store: Store, connections: int = CONNECTIONS) -> None:
         self._store = store
-        self._client = _client(store)
+        settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+        self._client = _client(store, os.getpid(), settings)
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="ranges")
 
     def close(self) -> None:
@@ -72,14 +74,15 @@ class _Obstore:
         return obstore.get_range(self._client, key, start=start, end=end).to_bytes()
 
 
-def _client(store: Store) -> _Obstore | None:
+@cache  # making one takes a tenth of a second
+def _client(store: Store, process: int, _settings: tuple[tuple[str, str], ...]) -> _Obstore | None:
     """Return obstore's client; None where the store is not S3, or obstore is missing or cannot work here."""
     global _runtime_of
-    if not store.url.startswith("s3://") or _runtime_of not in (None, os.getpid()):
+    if not store.url.startswith("s3://") or _runtime_of not in (None, process):
         return None
     try:
         import botocore.session
-        from obstore.store import S3Store as S3
+        from obstore.store import S3Store
     except ImportError:
         return None
     bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
@@ -101,7 +104,7 @@ def _client(store: Store) -> _Obstore | None:
                 "expires_at": getattr(credentials, "_expiry_time", None),
             }  # fmt: skip
 
-        build: Any = S3  # its arguments' types are not importable at run time
+        build: Any = S3Store  # its arguments' types are not importable at run time
         client = build(
             bucket, region=meta.region_name, credential_provider=provide, retry_config=_RETRIES,
             client_options={"allow_http": meta.endpoint_url.startswith("http://"), **_TIMEOUTS}, **options,
@@ -109,5 +112,5 @@ def _client(store: Store) -> _Obstore | None:
     except Exception as error:  # noqa: BLE001 - the store itself then says what is wrong with the settings
         _logger.debug("%s: obstore: %s", store.url, error)
         return None
-    _runtime_of = os.getpid()
+    _runtime_of = process
     return _Obstore(store, client, prefix)

@@ -1,4 +1,4 @@
-"""The order of a run's samples: permutations, rounds, epochs, and what any number of ranks and loaders makes of them."""
+"""The order of a run's samples: permutations, rounds, epochs, and what ranks and loaders make of them."""
 
 import itertools
 import math

@@ -52,7 +52,10 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
     # finds a wrong name, size or batch here, not in a worker minutes later
     check_trains(build_network(settings, len(index.classes)), settings)
     for before in begun_before(store, config) if name is None else ():
-        print(f"note: {before} is unfinished and stays so: a version with another order of samples has begun it")
+        print(
+            f"note: {before} is unfinished and stays so: a version with another order of samples has begun it",
+            flush=True,
+        )
     run = open_run(store, config, name)
     score = run.finished
     if score is not None:

@@ -12,6 +12,7 @@ from corpus.errors import StageError
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index, read_index
+from shards.reader import TileReader
 from train.data.batches import TrainingBatches
 from train.data.samples import Batch, TrainingSamples
 from train.data.streamed import StreamedSamples
@@ -57,7 +58,7 @@ def test_crops_are_those_of_the_tile_also_by_its_restart_segments(
     rows = index.rows_in_tars("train")
     known = {label: [] for label in range(3)}
     for row, label in zip(rows.tolist(), exact.labels(rows).tolist(), strict=True):
-        [region] = exact._reader.regions(np.array([row]), [(0, 0, 96, 96)])
+        [region] = TileReader(filled, index).regions(np.array([row]), [(0, 0, 96, 96)])
         known[label].append(region.pixels)  # type: ignore[union-attr]
     [batch] = first(TrainingBatches(filled, index, settings(**STREAMED | whole)), 1)
     for crop, label in zip(batch.crops.permute(0, 2, 3, 1).numpy(), batch.labels.tolist(), strict=True):

@@ -126,7 +126,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configu
     return file
 
 
-def damage_tiles(store: Store, index: Index, rows: Iterable[int]) -> list[str]:
+def damage(store: Store, index: Index, rows: Iterable[int]) -> list[str]:
     """Damage tiles in every part, so that each crop of them is; returns their keys."""
     for row in rows:
         tar, first, length = (int(index.tiles[name][row]) for name in ("tar", "offset_bytes", "length_bytes"))
@@ -139,8 +139,8 @@ def damage_tiles(store: Store, index: Index, rows: Iterable[int]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def damage() -> Callable[..., list[str]]:
-    return damage_tiles
+def damage_tiles() -> Callable[..., list[str]]:
+    return damage
 
 
 @pytest.fixture(scope="session")

@@ -215,11 +215,11 @@ def test_training_sees_no_photograph_of_the_fold_that_is_held_out(filled: Store,
 
 
 def test_damaged_tiles_are_skipped_named_and_counted_in_training_and_left_out_of_evaluation(
-    filled: Store, configuration: Configure, damage: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+    filled: Store, configuration: Configure, damage_tiles: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     index = read_index(filled, "0001-abcdef")
     trained_on, judged, _ = (
-        damage(filled, index, index.rows_in_tars(split)[:1])[0] for split in ("train", "test", "validation")
+        damage_tiles(filled, index, index.rows_in_tars(split)[:1])[0] for split in ("train", "test", "validation")
     )
     train(read_configuration(configuration(epochs=1, steps_per_epoch=10)), without_ray=True)
     folder = f"runs/{runs_of(filled)[0]}"
@@ -236,10 +236,10 @@ def test_damaged_tiles_are_skipped_named_and_counted_in_training_and_left_out_of
 
 
 def test_too_many_damaged_tiles_stop_a_run_and_are_named(
-    filled: Store, configuration: Configure, damage: Callable[..., list[str]]
+    filled: Store, configuration: Configure, damage_tiles: Callable[..., list[str]]
 ) -> None:
     index = read_index(filled, "0001-abcdef")
-    damage(filled, index, index.rows_in_tars("train")[:12])
+    damage_tiles(filled, index, index.rows_in_tars("train")[:12])
     with pytest.raises(StageError, match=r"shards: 1[12] tiles of generation 0001-abcdef are damaged, \d+ of \d+ "):
         train(read_configuration(configuration(epochs=1, steps_per_epoch=200)), without_ray=True)
     [name] = runs_of(filled)
@@ -249,10 +249,10 @@ def test_too_many_damaged_tiles_stop_a_run_and_are_named(
 
 
 def test_too_many_damaged_tiles_stop_an_evaluation(
-    filled: Store, configuration: Configure, damage: Callable[..., list[str]]
+    filled: Store, configuration: Configure, damage_tiles: Callable[..., list[str]]
 ) -> None:
     index = read_index(filled, "0001-abcdef")
-    damage(filled, index, index.rows_in_tars("test")[:11])
+    damage_tiles(filled, index, index.rows_in_tars("test")[:11])
     with pytest.raises(StageError, match="11 tiles of generation 0001-abcdef are damaged, 11 of 12 photographs"):
         train(read_configuration(configuration(epochs=1, steps_per_epoch=1)), without_ray=True)
 

@@ -86,13 +86,13 @@ def test_what_is_sent_to_a_loader_is_small_also_after_use(filled: Store, index: 
 
 
 def test_a_damaged_tile_is_replaced_by_another_one_named_and_the_same_again(
-    filled: Store, index: Index, settings: Settings, damage: Callable[..., list[str]]
+    filled: Store, index: Index, settings: Settings, damage_tiles: Callable[..., list[str]]
 ) -> None:
     samples = TrainingSamples(filled, index, settings(manipulation_probability=0.0))
     numbers = list(range(36))
     whole = crops_of([samples.__getitems__(numbers)])
     bad = int(samples.rows(np.array([5]))[0])
-    [key] = damage(filled, index, [bad])
+    [key] = damage_tiles(filled, index, [bad])
     again = TrainingSamples(filled, index, settings(manipulation_probability=0.0)).__getitems__(numbers)
     hit = np.flatnonzero(samples.rows(np.arange(36)) == bad).tolist()
     assert 5 in hit
@@ -107,9 +107,9 @@ def test_a_damaged_tile_is_replaced_by_another_one_named_and_the_same_again(
 
 
 def test_where_everything_is_damaged_the_storage_is_blamed(
-    filled: Store, index: Index, settings: Settings, damage: Callable[..., list[str]]
+    filled: Store, index: Index, settings: Settings, damage_tiles: Callable[..., list[str]]
 ) -> None:
-    damage(filled, index, index.rows_in_tars("train").tolist())
+    damage_tiles(filled, index, index.rows_in_tars("train").tolist())
     with pytest.raises(StageError, match=rf"{1 + ATTEMPTS_MAX} tiles one after the other are damaged, the last .*tar"):
         TrainingSamples(filled, index, settings()).__getitems__([0])
 

@@ -79,15 +79,15 @@ def test_a_fold_that_is_held_out_is_in_no_batch(filled: Store, index: Index, set
 
 
 def test_damaged_tiles_are_skipped_and_named_and_nothing_but_them_is_a_sentence(
-    filled: Store, index: Index, settings: Settings, damage: Callable[..., list[str]]
+    filled: Store, index: Index, settings: Settings, damage_tiles: Callable[..., list[str]]
 ) -> None:
     rows = index.rows_in_tars("train")
-    [key] = damage(filled, index, rows[:1])
+    [key] = damage_tiles(filled, index, rows[:1])
     batches = first(TrainingBatches(filled, index, settings(**STREAMED)), 12)
     skipped = [each for batch in batches for each in batch.skipped]
     assert {each.key for each in skipped} == {key}
     assert skipped[0].tar == index.tars[int(index.tiles["tar"][rows[0]])]
-    damage(filled, index, rows[1:])
+    damage_tiles(filled, index, rows[1:])
     with pytest.raises(StageError, match="tiles one after the other are damaged, the last "):
         first(TrainingBatches(filled, index, settings(**STREAMED)), 1)
 

@@ -52,14 +52,14 @@ def workers_below(parent: int) -> list[int]:
 def test_two_workers_train_together_and_a_killed_one_comes_back(
     filled: Store,
     configuration: Callable[..., Path],
-    damage: Callable[..., list[str]],
+    damage_tiles: Callable[..., list[str]],
     repository: Path,
     tmp_path: Path,
 ) -> None:
     file = configuration(workers=2, epochs=4, steps_per_epoch=40, loaders=1)
     index = read_index(filled, "0001-abcdef")
     bad = int(index.rows_in_tars("train")[0])
-    damage(filled, index, [bad])
+    damage_tiles(filled, index, [bad])
     rows = TrainingSamples(filled, index, read_configuration(file).train).rows(np.arange(4 * 40 * 2 * 8))
     due = np.flatnonzero(rows == bad).tolist()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}

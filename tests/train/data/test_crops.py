@@ -258,3 +258,22 @@ def test_shuffled_labels_keep_their_numbers_and_stay_the_same(
     assert sorted(shuffled.values()) == sorted(true.values())
     assert shuffled == batches.shuffled_labels()
     assert sum(shuffled[photo] == label for photo, label in true.items()) < 13
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc")
+def test_a_loader_uses_the_memory_of_freed_crops_again() -> None:
+    code = (
+        "import numpy, resource, sys\n"
+        "from train.data.crops import keep_freed_memory\n"
+        "if sys.argv[1] == 'keep': keep_freed_memory()\n"
+        "def crops(): return [numpy.ones(700_000, numpy.uint8) for _ in range(16)]\n"
+        "crops(), crops()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(10): crops()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    faults = [
+        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "give back")
+    ]
+    assert faults[0] < 100 < 10_000 < faults[1]

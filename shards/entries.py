@@ -30,7 +30,7 @@ TILES = pa.schema(
         ("restart_mcus", pa.int32()),  # MCUs of a segment; 0: no restart markers, and the next three are empty
         ("header", pa.binary()),  # the JPEG up to its entropy-coded data
         ("segment_bytes", pa.list_(pa.uint32())),  # of each segment, without its marker
-        ("checksums", pa.list_(pa.uint32())),  # CRC-32 of each segment
+        ("checksums", pa.list_(pa.uint32())),  # CRC-32 up to each segment, then of all: shards.restarts.Restarts
     ]
 )  # fmt: skip
 """`shards/tars/<tar>.arrow`: a row for each tile, in the order of the tar."""
@@ -61,6 +61,10 @@ class ShardEntry:
     table_sha256: str
 
 
+class OutdatedError(StorageError):
+    """The entry is of another format than FORMAT: another version of this program wrote it."""
+
+
 def entry_path(tar: str) -> str:
     """Return the path of a tar's entry; where that file exists, the tar and its table are whole."""
     return f"{POOL}/{tar}.json"
@@ -79,16 +83,21 @@ def entry_json(entry: ShardEntry) -> dict[str, Any]:
 
 
 def read_entry(store: Store, tar: str) -> ShardEntry:
-    """Return the entry of a tar in the pool; raises StorageError where it is missing, malformed or not of FORMAT."""
+    """Return the entry of a tar in the pool.
+
+    Raises OutdatedError where another version wrote it, StorageError where it is missing or malformed.
+    """
     value = store.read_json(entry_path(tar))
     try:
         if value.get("format") != FORMAT:
-            raise ValueError("another version wrote it")
+            raise OutdatedError(
+                f"{store.url}: {entry_path(tar)} is of another version of this program; run python -m curation.run"
+            )
         values = {name: value[name] for name in ("tiles", "size_bytes", "sha256", "table_bytes", "table_sha256")}
         return ShardEntry(plan_from_json(value["plan"]), failures=(), **values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StorageError(
-            f"{store.url}: {entry_path(tar)} is not a shard's entry ({error}); run python -m curation.run again"
+            f"{store.url}: {entry_path(tar)} is not a shard's entry ({error!r}); delete it and curate again"
         ) from error
 
 

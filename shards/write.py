@@ -2,38 +2,40 @@
 
 A photograph that cannot be read or cut, or is not the one that was judged, is left out and listed with its reason. The
 tar's name is then made from its actual content, so that equal names always mean equal bytes, and the next generation
-tries the failed photograph again. The tar has WebDataset's form: members that share a key are a sample. The standard
-library writes the very bytes that webdataset's TarWriter would write: where torch is installed, importing that one
-costs each worker 2.5 s and 180 MB.
+tries the failed photograph again. A tar's bytes are those that webdataset's own TarWriter writes; it is not called,
+since importing it costs each worker 2.5 s and 180 MB where torch is installed, and it does not tell offsets.
+
+Several photographs are cut at once, in threads; the largest ones alone, so that memory stays bounded. The order of a
+tar is its plan's, whichever is ready first.
 """
 
 import hashlib
-import io
-import json
-import tarfile
 import tempfile
-import zlib
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pyarrow as pa
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from corpus.storage import Store
-from forensics.errors import is_short_of_memory
+from forensics.errors import JpegError, is_short_of_memory
+from forensics.jpeg.frame import is_frame, read_frame
+from forensics.jpeg.segments import header_segments
 from shards.entries import POOL, TILES, Failure, ShardEntry, entry_json, entry_path, read_entry, table_bytes, table_path
 from shards.plan import PhotoPlan, ShardPlan, cutting_of
-from shards.tiles import Cut, cut_tiles
+from shards.tiles import Cut, cut_tiles, whole_photo
+from shards.tiles.samples import Row, end_of_tar, jpeg_offset, sample_bytes, table_row
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-
-Row = dict[str, Any]
+TOGETHER_PX = 100_000_000
+"""Pixels of the photographs that are cut at once, at most; coefficients take up to 6 bytes a pixel."""
 
 
 def write_shard(
@@ -72,11 +74,20 @@ def write_shard(
     return entry
 
 
-def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan) -> list[Cut] | str:
-    """Return what a plan makes of one photograph, or why it cannot be packed."""
+def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan, room: "_Room | None" = None) -> list[Cut] | str:
+    """Return what a plan makes of one photograph, or why it cannot be packed; waits for its place in `room`."""
     cutting = plan.cutting
     try:
-        return cut_tiles(_original(store, photo), tile_px=cutting.tile_px, tiles_per_photo=cutting.tiles_per_photo)
+        data = _original(store, photo)
+        with room.taken(_pixels(data)) if room else nullcontext():
+            if cutting.content == "photos":
+                return [whole_photo(data, restart_mcus=cutting.restart_mcus)]
+            return cut_tiles(
+                data,
+                tile_px=cutting.tile_px,
+                tiles_per_photo=cutting.tiles_per_photo,
+                restart_mcus=cutting.restart_mcus,
+            )
     except StorageError:
         return f"{photo.original}: the storage has no such file"
     except ValueError as error:
@@ -92,13 +103,16 @@ def _pack(
     packed: list[PhotoPlan] = []
     rows: list[Row] = []
     failures: list[Failure] = []
-    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
+    with tar.open("wb") as file:
         for photo, cuts in _in_order(store, plan, left_out, photos_at_once):
             if isinstance(cuts, str):
                 failures.append(Failure(photo.photo, photo.original, cuts))
                 continue
             packed.append(photo)
-            rows += [_add(archive, plan.split, photo, number, cut) for number, cut in enumerate(cuts)]
+            for number, cut in enumerate(cuts):
+                rows.append(table_row(photo, number, cut, jpeg_offset(file.tell()), plan.cutting.restart_mcus))
+                file.writelines(sample_bytes(plan.split, photo, number, cut))
+        file.write(end_of_tar(file.tell()))
     return tuple(packed), rows, tuple(failures)
 
 
@@ -106,6 +120,7 @@ def _in_order(
     store: Store, plan: ShardPlan, left_out: Mapping[str, str], photos_at_once: int
 ) -> Iterator[tuple[PhotoPlan, list[Cut] | str]]:
     """Yield each photograph of a plan with what is made of it, in the plan's order; several are cut at once."""
+    room = _Room(TOGETHER_PX)
     waiting: deque[tuple[PhotoPlan, Future[list[Cut] | str]]] = deque()
     with ThreadPoolExecutor(photos_at_once) as threads:
         try:
@@ -114,7 +129,7 @@ def _in_order(
                     future: Future[list[Cut] | str] = Future()
                     future.set_result(left_out[photo.photo])
                 else:
-                    future = threads.submit(cut_photo, store, plan, photo)
+                    future = threads.submit(cut_photo, store, plan, photo, room)
                 waiting.append((photo, future))
                 if len(waiting) > 2 * photos_at_once:  # what is cut ahead of the writing stays in memory
                     first, cut = waiting.popleft()
@@ -133,32 +148,32 @@ def _original(store: Store, photo: PhotoPlan) -> bytes:
     return data
 
 
-def _add(archive: tarfile.TarFile, split: str, photo: PhotoPlan, number: int, cut: Cut) -> Row:
-    """Add one sample with its label and description; its key has no dot, where WebDataset would end the key.
-
-    Returns its row of the table.
-    """
-    key = f"{photo.photo}_{number}"
-    about = {
-        "camera": photo.camera, "photo": photo.photo, "quality_factor": photo.quality_factor, "split": split,
-        "tile": number, "width_px": cut.width_px, "height_px": cut.height_px, "x_px": cut.x_px, "y_px": cut.y_px,
-    }  # fmt: skip
-    _add_member(archive, f"{key}.cls", str(photo.label).encode())
-    offset_bytes = _add_member(archive, f"{key}.jpg", cut.jpeg)
-    _add_member(archive, f"{key}.json", json.dumps(about, sort_keys=True).encode())
-    return {
-        "photo": photo.photo, "tile": number, "label": photo.label, "offset_bytes": offset_bytes,
-        "length_bytes": len(cut.jpeg), "x_px": cut.x_px, "y_px": cut.y_px, "width_px": cut.width_px,
-        "height_px": cut.height_px, "checksum": zlib.crc32(cut.jpeg),
-        "restart_mcus": 0, "header": b"", "segment_bytes": [], "checksums": [],
-    }  # fmt: skip
+def _pixels(jpeg: bytes) -> int:
+    """Return the number of pixels that a JPEG's header states; 0 where it is none, which cutting then says."""
+    try:
+        frames = [segment for segment in header_segments(jpeg, whole=True) if is_frame(segment.marker)]
+        return max((frame.width_px * frame.height_px for frame in (read_frame(jpeg, one) for one in frames)), default=0)
+    except JpegError:
+        return 0
 
 
-def _add_member(archive: tarfile.TarFile, name: str, data: bytes) -> int:
-    """Add a file whose header tells nothing of this machine or time; return the offset of its first byte."""
-    member = tarfile.TarInfo(name)
-    member.size, member.mode, member.mtime = len(data), 0o444, 0
-    member.uname = member.gname = "shutterprint"
-    offset_bytes = archive.offset + tarfile.BLOCKSIZE
-    archive.addfile(member, io.BytesIO(data))
-    return offset_bytes
+class _Room:
+    """Lets threads in as long as what they take together fits; what is larger than the whole comes in alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._free = size, size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Wait until there is room, and hold it during a `with` block."""
+        share = min(wanted, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()

@@ -1,6 +1,7 @@
 """Generation: reads the index of a published generation. A generation without its marker is refused."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from corpus.errors import StageError, StorageError
 from corpus.records import SPLITS
 from corpus.storage import Store
 from corpus.text import leading_number
-from shards.entries import Failure, read_entry
+from shards.entries import Failure, OutdatedError, read_entry
 from shards.index.columns import Numbers
 from shards.index.selection import Selection
 from shards.index.tables import FORMAT, ROOT, Tables
@@ -91,6 +92,23 @@ def latest_generation(store: Store) -> str:
     return newest
 
 
+def generation_named(store: Store, text: str) -> str:
+    """Return the whole generation with the name `text`, the only one that begins with it, or the newest for `latest`.
+
+    Raises StorageError, naming the existing generations, where none or several match.
+    """
+    if text == "latest":
+        return latest_generation(store)
+    names = sorted(store.done_names(ROOT), key=leading_number)
+    found = [name for name in names if name == text] or [name for name in names if text and name.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise StorageError(f"{text!r} begins the names of {len(found)} generations: {', '.join(found)}")
+    there_are = f"there are {', '.join(names)}" if names else "there are none; run python -m curation.run first"
+    raise StorageError(f"{store.url}: {ROOT}/ has no whole generation {text!r}; {there_are}")
+
+
 def read_index(store: Store, generation: str) -> Index:
     """Return a whole generation's index; raises StorageError for one that is missing, not whole or of another version.
 
@@ -111,7 +129,11 @@ def previous_plans(store: Store, generation: str | None = None) -> list[ShardPla
     generation = generation or _newest(store)
     if generation is None or store.read_json(f"{ROOT}/{generation}/index.json").get("format") != FORMAT:
         return []
-    return [read_entry(store, tar).plan for tar in read_index(store, generation).tars]
+    plans = []
+    for tar in read_index(store, generation).tars:
+        with suppress(OutdatedError):
+            plans.append(read_entry(store, tar).plan)
+    return plans
 
 
 def _newest(store: Store) -> str | None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from corpus.errors import StageError
 from corpus.records import SPLITS
-from corpus.storage import Store
+from corpus.storage import Store, json_bytes
 from shards.entries import ShardEntry, read_tiles_table
 from shards.index.build import FOUND, PLANNED, build_index, digests_of
 from shards.index.columns import write_columns
@@ -75,10 +75,14 @@ def publish_tables(
             files[local.name] = {"size_bytes": local.stat().st_size, "sha256": sha256}
             store.publish_file(f"{directory}/{local.name}", local)
             local.unlink()
-    store.publish_json(f"{directory}/_info.json", info)
-    store.publish_json(f"{directory}/index.json", {**content, "files": files})
+    told = {"_info.json": info, "index.json": {**content, "files": files}}
+    for name, value in told.items():
+        store.publish_json(f"{directory}/{name}", value)
     shards = sum(len(split["shards"]) for split in content["splits"].values())
-    marker = {"tiles": tables["tiles"].num_rows, "shards": shards, "failures": len(content["failures"])}
+    marker = {
+        "tiles": tables["tiles"].num_rows, "shards": shards, "failures": len(content["failures"]),
+        "sha256": {name: hashlib.sha256(json_bytes(value)).hexdigest() for name, value in told.items()},
+    }  # fmt: skip
     store.mark_done(directory, marker)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from forensics.header import read_facts
 from forensics.coefficients import read_coefficients, write_rectangle
-from shards.placement import OVERLAP_MAX, place_tiles
+from forensics.header import read_facts
 from shards.tiles import cut_tiles
+from shards.tiles.placement import OVERLAP_MAX, place_tiles
 
 SUBSAMPLINGS = {"4:2:0": (16, 16), "4:2:2": (16, 8), "4:4:4": (8, 8), "grey": (8, 8)}
 

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from corpus.errors import ShutterprintError, StageError
-from train.data.crops import use_one_opencv_thread
+from train.data.crops import keep_freed_memory, use_one_opencv_thread
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -124,6 +124,7 @@ def _as_it_is(answer: T) -> T:
 def _begin_loader(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C goes to all processes; the trainer ends its loaders
     use_one_opencv_thread()
+    keep_freed_memory()
     trainer = multiprocessing.parent_process()
     if trainer is not None:
         threading.Thread(target=_end_with, args=(trainer,), name="trainer", daemon=True).start()

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 
 import cv2
@@ -140,3 +142,22 @@ def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndar
     assert len(fixed_crops(coordinates[:32, :32], 32, 5)) == 1
     with pytest.raises(ValueError, match=r"40×31 is smaller than the network's crop of 32 px"):
         fixed_crops(coordinates[:31, :40], 32, 5)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc")
+def test_a_loader_uses_the_memory_of_freed_crops_again() -> None:
+    code = (
+        "import numpy, resource, sys\n"
+        "from train.data.crops import keep_freed_memory\n"
+        "if sys.argv[1] == 'keep': keep_freed_memory()\n"
+        "def crops(): return [numpy.ones(700_000, numpy.uint8) for _ in range(16)]\n"
+        "crops(), crops()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(10): crops()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    faults = [
+        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "give back")
+    ]
+    assert faults[0] < 100 < 10_000 < faults[1]

@@ -1,17 +1,23 @@
-"""Command line: what all commands share: `--config`, `--set`, and errors as sentences instead of tracebacks."""
+"""Command line: what all commands share: `--config`, `--set`, progress, errors as sentences instead of tracebacks."""
 
 import argparse
 import errno
 import io
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
 from corpus.storage_errors import unavailable
 from corpus.text import escaped
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_LINE_EVERY_S = 10.0
 _OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE})
 
 
@@ -68,3 +74,36 @@ def exit_with(main: Callable[[], int]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+
+
+def plain_console(*, stderr: bool = False) -> "Console":
+    """Return a console that neither highlights nor reads markup: strangers wrote some of what it prints."""
+    from rich.console import Console  # here, since `--help` needs none
+
+    return Console(highlight=False, markup=False, emoji=False, stderr=stderr)
+
+
+@contextmanager
+def progress(console: "Console", verb: str, total: int, things: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with how many more things are done; `verb` says what is done to them.
+
+    On a terminal a bar shows rate and remaining time; a file or pipe gets a plain line every PLAIN_LINE_EVERY_S
+    seconds.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    done, began_at_s, said_at_s = 0, time.monotonic(), time.monotonic()
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(verb, total=total, rate="")
+
+        def advance(number: int) -> None:
+            nonlocal done, said_at_s
+            done, now_s = done + number, time.monotonic()
+            rate = done / max(now_s - began_at_s, 1e-3)
+            bar.update(task, completed=done, rate=f"{rate:.0f} {things}/s")
+            if bar.disable and (done >= total or now_s - said_at_s >= PLAIN_LINE_EVERY_S):
+                said_at_s, left_s = now_s, (total - done) / rate if rate else 0.0
+                console.print(f"{verb}: {done:,} of {total:,} {things}, {rate:.0f}/s, {left_s:.0f} s left")
+
+        yield advance

@@ -302,12 +302,21 @@ class Curation(Section):
 class Shards(Section):
     """The training files."""
 
+    content: Literal["tiles", "photos"] = "tiles"
+    """What is packed: `tiles` that are cut from each photograph, or the whole `photos`, one sample each, with every
+    coefficient. Whole photographs take about 2.6 times the bytes of four tiles of 1024 px of 12 megapixels."""
+    restart_mcus: Annotated[int, Field(ge=0, le=65_535)] = 8
+    """MCUs (blocks of 8 or 16 pixels) from one restart marker of a sample to the next, as nearly as its width allows. A
+    reader then reads and decodes only the segments that a crop touches. 8 adds about 1.2 % of bytes, 16 about 0.6 %; 0:
+    no markers, and every crop takes the whole sample."""
     tile_px: Annotated[int, Field(ge=64, le=8192)] = 1024
     """Edge of a tile in pixels, rounded down to a multiple of the photograph's MCU."""
     tiles_per_photo: Annotated[int, Field(ge=1, le=64)] = 4
     """Most tiles that are cut from one photograph."""
     shard_photos: Count = 500
     """Most photographs in one shard."""
+    photos_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    """Photographs that one worker reads and cuts at the same time."""
 
 
 class Training(Section):
@@ -328,6 +337,16 @@ class Training(Section):
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
     flips: Literal["none", "turns", "d4"] = "d4"
     """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`)."""
+    sampling: Literal["balanced", "natural"] = "balanced"
+    """How the samples are drawn. `balanced`: each class equally often; within a class each group (device, else owner)
+    equally often, so that nobody who took many photographs stands for the class; within a group each photograph, then
+    each of its tiles. Every round over the members of a class, a group or a photograph has each of them exactly once.
+    `natural`: each tile exactly once in every round over all tiles, so that classes are as frequent as they are."""
+    reader: Literal["exact", "webdataset"] = "exact"
+    """How tiles are read. `exact`: only the bytes that each crop needs, by the index; every sample comes exactly when
+    it is due. `webdataset`: whole tars from end to end through the webdataset library, for storage where reading at
+    many places is slow; samples come about as often as they should, and others in another order each time a run is
+    continued. It needs `sampling: natural`."""
     batch: Count = 32
     """Crops in one step of one worker."""
     epochs: Count = 30
@@ -352,6 +371,11 @@ class Training(Section):
     """Whether each worker trains on a GPU."""
     loaders: Annotated[int, Field(ge=0, le=64)] = 2
     """Processes for each worker that decode and manipulate crops; 0: the worker does it itself."""
+    cache_folder: str | None = None
+    """Folder of this machine in which its processes keep files of an object store: the index, and whole tars where they
+    are streamed. null: a private folder of this user and this storage in the system's temporary directory."""
+    cache_gb: Annotated[float, Field(gt=0, le=100_000)] = 20.0
+    """Most gigabytes in that folder; what was not used for longest goes first."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """CPU threads of a worker's network; 0: the worker's share of the cores, less one for each of its loaders."""
     shuffle_labels: bool = False
@@ -364,10 +388,26 @@ class Training(Section):
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 
+    @field_validator("cache_folder")
+    @classmethod
+    def _is_whole_path(cls, value: str | None) -> str | None:
+        if value is not None and not folder_path(value).startswith(("/", "~")):
+            raise ValueError("is not a whole path; begin it with / or ~, since loaders run in other folders")
+        return value
+
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
         if self.crop_px > self.outer_crop_px:
             raise ValueError(f"crop_px: {self.crop_px} is larger than outer_crop_px {self.outer_crop_px}")
+        return self
+
+    @model_validator(mode="after")
+    def _reader_can_sample(self) -> Self:
+        if self.reader == "webdataset" and self.sampling == "balanced":
+            raise ValueError(
+                "reader: webdataset reads whole tars as they are and cannot balance the classes; set sampling to "
+                "natural, or reader to exact"
+            )
         return self
 
 

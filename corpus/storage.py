@@ -244,8 +244,7 @@ class Store:
 
     def publish_json(self, relative: str, value: Any) -> None:
         """Publish a value as readable JSON with sorted keys: equal values give equal bytes."""
-        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
-        self.publish(relative, (text + "\n").encode())
+        self.publish(relative, json_bytes(value))
 
     def read_json(self, relative: str) -> Any:
         """Return the value of a JSON file; raises StorageError where it is missing or not JSON."""
@@ -290,6 +289,11 @@ class Store:
 
     def _attempted(self, relative: str, act: Callable[[], T]) -> T:
         return attempted(self._place(relative), act, is_patient=self.is_patient)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as readable JSON with sorted keys, as `Store.publish_json` writes it."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def storage_fault(url: str) -> str | None:

@@ -13,11 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.command_line import command_parser, configuration_of, exit_with, plain_console
 from corpus.text import one_line
 from curation.generations import generation_named
 from curation.inspection.compare import differences
-from curation.inspection.printing import plain_console
 
 _NATIVES_SHOWN = 40
 _TEXT_CHARACTERS = 100

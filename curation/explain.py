@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.command_line import command_parser, configuration_of, exit_with, plain_console
 from corpus.configuration import Configuration
 from corpus.text import count, one_line
 from curation.consensus import enriched
@@ -25,7 +25,6 @@ from curation.facts.examine import Trouble, kind_of
 from curation.generations import Past, latest_generation
 from curation.inspection.evidence import evidence_lines
 from curation.inspection.lookup import find_photo, published_verdict, read_photo
-from curation.inspection.printing import plain_console
 from curation.inspection.reason_values import ExplainContext, copies_text, editor_marks, reason_value
 from curation.judging.verdict import Criteria, evidence_of, objections, verdict
 from curation.judging.whole_corpus import chosen_cameras

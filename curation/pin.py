@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corpus.catalogue import BUILT_IN, read_catalogue
-from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.command_line import command_parser, configuration_of, exit_with, plain_console
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import open_store
@@ -26,7 +26,6 @@ from curation.consensus import FIELDS, LearnedRow
 from curation.generations import generation_named, learned_in
 from curation.inspection.catalogue_additions import Addition, additions, with_additions
 from curation.inspection.catalogue_yaml import entries_of, extended_text
-from curation.inspection.printing import plain_console
 
 _TEXT_CHARACTERS = 300
 

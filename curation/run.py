@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.command_line import command_parser, configuration_of, exit_with, progress
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
@@ -26,7 +26,7 @@ from corpus.receipts import publish_receipt
 from corpus.storage import Store
 from corpus.text import escaped
 from curation.cluster.alone import Alone
-from curation.cluster.console import print_counts, progress, wanted_photos, wanted_sentence
+from curation.cluster.console import print_counts, wanted_photos, wanted_sentence
 from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.examine import ORIGINAL_LOST, Trouble, batches, examine_batch, kind_of

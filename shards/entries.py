@@ -1,35 +1,39 @@
-"""Entries: describe the tars of the pool `shards/tars/`, each in a file `<tar>.json`, which `shards.write` writes.
+"""Entries: describe the tars of the pool `shards/tars/`; `shards.write` writes them.
 
-An entry is published after its tar, so where the entry exists, the tar is whole. Missing and malformed entries are
-refused.
+A tar has two files beside it. `<tar>.arrow` has a row for each tile: its place, its checksum and, where the JPEG has
+restart markers, the length and checksum of each segment, so that a crop needs only its own bytes. `<tar>.json` is the
+entry: the plan, and size and SHA-256 of the other two. It is published last, so where it exists, all three are whole.
+Missing and malformed files are refused.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import pyarrow as pa
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from shards.plan import ShardPlan, plan_from_json
+from corpus.storage_errors import attempted
+from shards.plan import FORMAT, ShardPlan, plan_from_json
 
 POOL = "shards/tars"
 
-
-@dataclass(frozen=True)
-class Sample:
-    """One tile in a tar; offsets and lengths in bytes, sizes and positions in pixels."""
-
-    key: str
-    """`<photo>_<tile>`."""
-    photo: str
-    tile: int
-    label: int
-    offset_bytes: int
-    """Position of the JPEG's first byte in the tar."""
-    length_bytes: int
-    x_px: int
-    y_px: int
-    width_px: int
-    height_px: int
+TILES = pa.schema(
+    [
+        ("photo", pa.string()),  # hash of key and version: shards.plan.photo_digest
+        ("tile", pa.int32()),  # number in its photograph; 0 is the central one
+        ("label", pa.int32()),
+        ("offset_bytes", pa.int64()),  # of the JPEG's first byte in the tar
+        ("length_bytes", pa.int64()),
+        ("x_px", pa.int32()), ("y_px", pa.int32()), ("width_px", pa.int32()), ("height_px", pa.int32()),
+        ("checksum", pa.uint32()),  # CRC-32 of the whole JPEG
+        ("restart_mcus", pa.int32()),  # MCUs of a segment; 0: no restart markers, and the next three are empty
+        ("header", pa.binary()),  # the JPEG up to its entropy-coded data
+        ("segment_bytes", pa.list_(pa.uint32())),  # of each segment, without its marker
+        ("checksums", pa.list_(pa.uint32())),  # CRC-32 up to each segment, then of all: shards.restarts.Restarts
+    ]
+)  # fmt: skip
+"""`shards/tars/<tar>.arrow`: a row for each tile, in the order of the tar."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +47,88 @@ class Failure:
 
 @dataclass(frozen=True)
 class ShardEntry:
-    """The content of one tar. If no photograph of a plan could be packed, there are no samples and no tar."""
+    """What a tar and its table hold. If no photograph of a plan could be packed, there are no tiles and no files."""
 
     plan: ShardPlan
     """The plan reduced to the photographs that are in the tar."""
-    samples: tuple[Sample, ...]
+    tiles: int
     failures: tuple[Failure, ...]
     """Those of this attempt; an entry read from the pool has none."""
     size_bytes: int
+    sha256: str
+    """Of the tar."""
+    table_bytes: int
+    table_sha256: str
+
+
+class OutdatedError(StorageError):
+    """The entry is of another format than FORMAT: another version of this program wrote it."""
 
 
 def entry_path(tar: str) -> str:
-    """Return the path of a tar's entry; where that file exists, the tar is whole."""
+    """Return the path of a tar's entry; where that file exists, the tar and its table are whole."""
     return f"{POOL}/{tar}.json"
 
 
+def table_path(tar: str) -> str:
+    """Return the path of a tar's table of tiles."""
+    return f"{POOL}/{tar}.arrow"
+
+
+def entry_json(entry: ShardEntry) -> dict[str, Any]:
+    """Return what the entry's file holds."""
+    value = asdict(entry) | {"format": FORMAT}
+    del value["failures"]
+    return value
+
+
 def read_entry(store: Store, tar: str) -> ShardEntry:
-    """Return the entry of a tar in the pool; raises StorageError where it is missing or malformed."""
-    value: dict[str, Any] = store.read_json(entry_path(tar))
+    """Return the entry of a tar in the pool.
+
+    Raises OutdatedError where another version wrote it, StorageError where it is missing or malformed.
+    """
+    value = store.read_json(entry_path(tar))
     try:
-        samples = tuple(Sample(**sample) for sample in value["samples"])
-        return ShardEntry(plan_from_json(value["plan"]), samples, (), value["size_bytes"])
-    except (KeyError, TypeError) as error:
-        raise StorageError(f"{store.url}: {entry_path(tar)} is not a shard's entry: {error}") from error
+        if value.get("format") != FORMAT:
+            raise OutdatedError(
+                f"{store.url}: {entry_path(tar)} is of another version of this program; run python -m curation.run"
+            )
+        values = {name: value[name] for name in ("tiles", "size_bytes", "sha256", "table_bytes", "table_sha256")}
+        return ShardEntry(plan_from_json(value["plan"]), failures=(), **values)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{store.url}: {entry_path(tar)} is not a shard's entry ({error!r}); delete it and curate again"
+        ) from error
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """Return a table of schema TILES as an Arrow file of one record batch, uncompressed so that it can be mapped."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, TILES) as writer:
+        writer.write_batch(table.combine_chunks().to_batches()[0])
+    return cast(bytes, sink.getvalue().to_pybytes())
+
+
+def read_tiles_table(store: Store, tar: str, columns: list[str] | None = None) -> pa.Table:
+    """Return a tar's table of tiles (schema TILES), or some of its columns; a local file is mapped, not read.
+
+    Raises StorageError where it is missing or malformed.
+    """
+    path = table_path(tar)
+    try:
+        if store.is_local:
+            source = attempted(f"{store.url}: {path}", lambda: pa.memory_map(store.path(path)))
+        else:
+            source = pa.BufferReader(store.read(path))
+        schema = pa.ipc.open_file(source).schema
+        if schema != TILES:
+            raise pa.ArrowInvalid("it has other columns than this version writes")
+        fields = None if columns is None else sorted(TILES.get_field_index(name) for name in columns)
+        table = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=fields)).read_all()
+        return table if columns is None else table.select(columns)
+    except FileNotFoundError as error:
+        raise StorageError(f"{store.url}: no file {path}; delete {entry_path(tar)}, then curate again") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StorageError(
+            f"{store.url}: {path} is not a table of tiles ({error}); delete it and {entry_path(tar)}, then curate again"
+        ) from error

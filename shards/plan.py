@@ -1,12 +1,13 @@
 """Plan: divides the kept photographs among shards, reusing the previous shards; reads and writes nothing.
 
 A shard whose photos are all still wanted, unchanged, stays as it is, so that its tar is reused. All other ("loose")
-photos of a split are ordered by the hash of their key, which mixes the classes, and divided evenly.
+photos of a split are ordered by the hash of their key, which mixes the classes, and divided evenly. Labels stay what
+they were, because a label is in the tar and in its name: new classes come after the previous ones.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,8 +17,12 @@ from corpus.errors import StageError
 from corpus.records import SPLITS
 from corpus.sections import Shards
 
-FORMAT = 1
+FORMAT = 2
 """Part of every shard's digest; raise it when tiles come to be cut or packed in another way."""
+
+SMALL_SHARDS_MAX = 16
+"""Shards less than half full that a split may have before they are packed again as fewer. Joining them every night
+would write the photographs of many nights each night; 16 small files more cost a reader nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,23 @@ class PhotoPlan:
 
 
 @dataclass(frozen=True)
+class Cutting:
+    """What is made of a photograph; the keys of the section `shards` that decide a tar's bytes."""
+
+    content: str
+    """`tiles` or `photos`."""
+    tile_px: int
+    """0 for photos, like the next: other tiles pack no photograph again."""
+    tiles_per_photo: int
+    restart_mcus: int
+
+
+@dataclass(frozen=True)
 class ShardPlan:
     """One tar to write: its photographs, in the order of packing, and how they are cut."""
 
     split: str
-    tile_px: int
-    tiles_per_photo: int
+    cutting: Cutting
     photos: tuple[PhotoPlan, ...]
 
     @cached_property
@@ -63,7 +79,23 @@ def photo_digest(photo: str, version: str) -> str:
 def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:
     """Return the plan of which `value` is the `dataclasses.asdict`."""
     photos = tuple(PhotoPlan(**photo) for photo in value["photos"])
-    return ShardPlan(value["split"], value["tile_px"], value["tiles_per_photo"], photos)
+    return ShardPlan(value["split"], Cutting(**value["cutting"]), photos)
+
+
+def cutting_of(settings: Shards) -> Cutting:
+    """Return how `settings` want photographs cut."""
+    if settings.content == "photos":
+        return Cutting("photos", 0, 0, settings.restart_mcus)
+    return Cutting("tiles", settings.tile_px, settings.tiles_per_photo, settings.restart_mcus)
+
+
+def classes_after(previous: Iterable[str], cameras: Collection[str]) -> tuple[str, ...]:
+    """Return the classes of a generation: those of the `previous` one, then the new cameras by key.
+
+    A class that has no photograph any more is left out, which moves the labels of those after it.
+    """
+    kept = [camera for camera in previous if camera in cameras]
+    return (*kept, *sorted(set(cameras) - set(kept)))
 
 
 def plan_shards(
@@ -72,9 +104,9 @@ def plan_shards(
     """Return shards that hold `photos`, reusing the `previous` ones that still fit.
 
     `photos`: rows of `corpus.records.CURATED`; those not kept are ignored. A camera's label is its place in `classes`.
-    A previous shard that is less than half full is repacked when its split has loose photos, so that nightly refreshes
-    do not accumulate small shards. Raises StageError for a kept photo without a split, an original or a camera of
-    `classes`, and for two rows of one version of a photo.
+    When a split with loose photos would have more than SMALL_SHARDS_MAX shards that are less than half full, these are
+    packed again with the loose photos, so that nightly refreshes do not accumulate small shards. Raises StageError for
+    a kept photo without a split, an original or a camera of `classes`, and for two rows of one version of a photo.
     """
     labels = {camera: label for label, camera in enumerate(classes)}
     wanted = _wanted(photos, labels)
@@ -89,9 +121,9 @@ def plan_shards(
                 kept.append(shard)
                 for photo in shard.photos:
                     del loose[photo.photo]
-        if loose:
-            small = [shard for shard in kept if 2 * len(shard.photos) < settings.shard_photos]
-            kept = [shard for shard in kept if shard not in small]
+        small = [shard for shard in kept if _is_small(shard, settings)]
+        if loose and len(small) >= SMALL_SHARDS_MAX:
+            kept = [shard for shard in kept if not _is_small(shard, settings)]
             loose |= {photo.photo: photo for shard in small for photo in shard.photos}
         plans += kept + _divide(split, sorted(loose.values(), key=lambda photo: photo.photo), settings)
     return sorted(plans, key=lambda shard: (SPLITS.index(shard.split), shard.name))
@@ -120,17 +152,18 @@ def _wanted(photos: Iterable[Mapping[str, Any]], labels: Mapping[str, int]) -> d
 
 def _still_fits(shard: ShardPlan, settings: Shards, wanted: Mapping[str, PhotoPlan]) -> bool:
     return (
-        (shard.tile_px, shard.tiles_per_photo) == (settings.tile_px, settings.tiles_per_photo)
+        shard.cutting == cutting_of(settings)
         and 0 < len(shard.photos) <= settings.shard_photos
         and all(wanted.get(photo.photo) == photo for photo in shard.photos)
     )
+
+
+def _is_small(shard: ShardPlan, settings: Shards) -> bool:
+    return 2 * len(shard.photos) < settings.shard_photos
 
 
 def _divide(split: str, photos: list[PhotoPlan], settings: Shards) -> list[ShardPlan]:
     """Return the fewest shards that hold `photos`; their sizes differ by at most one."""
     count = -(-len(photos) // settings.shard_photos)
     bounds = [len(photos) * number // count for number in range(count + 1)] if count else []
-    return [
-        ShardPlan(split, settings.tile_px, settings.tiles_per_photo, tuple(photos[start:end]))
-        for start, end in pairwise(bounds)
-    ]
+    return [ShardPlan(split, cutting_of(settings), tuple(photos[start:end])) for start, end in pairwise(bounds)]

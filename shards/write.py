@@ -1,61 +1,93 @@
-"""Write: packs one planned shard into a tar of the pool `shards/tars/`, with its entry; runs on a Dask worker.
+"""Write: packs one planned shard into a tar of the pool `shards/tars/`, with its table and entry; runs on Dask workers.
 
 A photograph that cannot be read or cut, or is not the one that was judged, is left out and listed with its reason. The
 tar's name is then made from its actual content, so that equal names always mean equal bytes, and the next generation
-tries the failed photograph again. The tar has WebDataset's form: members that share a key are a sample. The standard
-library writes it, since importing webdataset's writer imports torch: 2 s and 200 MB in each worker.
+tries the failed photograph again. A tar's bytes are those that webdataset's own TarWriter writes; it is not called,
+since importing it costs each worker 2.5 s and 180 MB where torch is installed, and it does not tell offsets.
+
+Several photographs are cut at once, in threads; the largest ones alone, so that memory stays bounded. The order of a
+tar is its plan's, whichever is ready first.
 """
 
 import hashlib
-import io
-import json
-import tarfile
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+
+import pyarrow as pa
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from corpus.storage import Store
-from forensics.errors import is_short_of_memory
-from shards.entries import POOL, Failure, Sample, ShardEntry, entry_path, read_entry
-from shards.plan import PhotoPlan, ShardPlan
-from shards.tiles import Cut, cut_tiles
+from forensics.errors import JpegError, is_short_of_memory
+from forensics.jpeg.frame import is_frame, read_frame
+from forensics.jpeg.segments import header_segments
+from shards.entries import POOL, TILES, Failure, ShardEntry, entry_json, entry_path, read_entry, table_bytes, table_path
+from shards.plan import PhotoPlan, ShardPlan, cutting_of
+from shards.tiles import Cut, cut_tiles, whole_photo
+from shards.tiles.samples import Row, end_of_tar, jpeg_offset, sample_bytes, table_row
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+TOGETHER_PX = 100_000_000
+"""Pixels of the photographs that are cut at once, at most; coefficients take up to 6 bytes a pixel."""
 
 
-def write_shard(store: Store, plan: ShardPlan, settings: Shards, left_out: Mapping[str, str] = NOTHING) -> ShardEntry:
-    """Pack one shard and publish it, tar first, entry last; returns at once where it exists already.
+def write_shard(
+    store: Store, plan: ShardPlan, settings: Shards, left_out: Mapping[str, str] = NOTHING, photos_at_once: int = 0
+) -> ShardEntry:
+    """Pack one shard and publish it: tar, table, entry; returns at once where it exists already.
 
     `left_out`: photographs that are not even tried, with the reason. The bytes depend on the plan and on these alone.
-    Raises MemoryError where this machine has too little memory, StageError where the plan was made with other
-    `settings`.
+    `photos_at_once`: 0: as the settings say. Raises MemoryError where this machine has too little memory, StageError
+    where the plan was made with other `settings`.
     """
-    if (plan.tile_px, plan.tiles_per_photo) != (settings.tile_px, settings.tiles_per_photo):
+    if plan.cutting != cutting_of(settings):
         raise StageError(
-            f"shard {plan.name} was planned for {plan.tiles_per_photo} tiles of {plan.tile_px} px, but the settings "
-            f"say {settings.tiles_per_photo} of {settings.tile_px}; plan the shards again"
+            f"shard {plan.name} was planned for {plan.cutting}, but the settings say {cutting_of(settings)}; plan the "
+            "shards again"
         )
     if store.exists(entry_path(plan.name)):
         return read_entry(store, plan.name)
     with tempfile.TemporaryDirectory(prefix="shard-") as folder:
         tar = Path(folder) / "shard.tar"
-        packed, samples, failures = _pack(store, plan, tar, left_out)
-        entry = ShardEntry(replace(plan, photos=packed), samples, failures, tar.stat().st_size if samples else 0)
-        name = entry.plan.name
-        if samples and not store.exists(entry_path(name)):
+        packed, rows, failures = _pack(store, plan, tar, left_out, photos_at_once or settings.photos_at_once)
+        packed_plan = replace(plan, photos=packed)
+        if not rows:
+            return ShardEntry(packed_plan, 0, failures, 0, "", 0, "")
+        with tar.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        table = table_bytes(pa.Table.from_pylist(rows, schema=TILES))
+        entry = ShardEntry(
+            packed_plan, len(rows), failures, tar.stat().st_size, sha256, len(table), hashlib.sha256(table).hexdigest()
+        )
+        name = packed_plan.name
+        if not store.exists(entry_path(name)):
             store.publish_file(f"{POOL}/{name}", tar)
-            store.publish_json(entry_path(name), {**asdict(entry), "failures": []})
+            store.publish(table_path(name), table)
+            store.publish_json(entry_path(name), entry_json(entry))
     return entry
 
 
-def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan) -> list[Cut] | str:
-    """Return the tiles of one photograph of a plan, or why it cannot be packed."""
+def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan, room: "_Room | None" = None) -> list[Cut] | str:
+    """Return what a plan makes of one photograph, or why it cannot be packed; waits for its place in `room`."""
+    cutting = plan.cutting
     try:
-        return cut_tiles(_original(store, photo), tile_px=plan.tile_px, tiles_per_photo=plan.tiles_per_photo)
+        data = _original(store, photo)
+        with room.taken(_pixels(data)) if room else nullcontext():
+            if cutting.content == "photos":
+                return [whole_photo(data, restart_mcus=cutting.restart_mcus)]
+            return cut_tiles(
+                data,
+                tile_px=cutting.tile_px,
+                tiles_per_photo=cutting.tiles_per_photo,
+                restart_mcus=cutting.restart_mcus,
+            )
     except StorageError:
         return f"{photo.original}: the storage has no such file"
     except ValueError as error:
@@ -65,21 +97,47 @@ def cut_photo(store: Store, plan: ShardPlan, photo: PhotoPlan) -> list[Cut] | st
 
 
 def _pack(
-    store: Store, plan: ShardPlan, tar: Path, left_out: Mapping[str, str]
-) -> tuple[tuple[PhotoPlan, ...], tuple[Sample, ...], tuple[Failure, ...]]:
-    """Write `tar`; return the packed photographs, the samples and the photographs left out."""
+    store: Store, plan: ShardPlan, tar: Path, left_out: Mapping[str, str], photos_at_once: int
+) -> tuple[tuple[PhotoPlan, ...], list[Row], tuple[Failure, ...]]:
+    """Write `tar`; return the packed photographs, the rows of its table and the photographs left out."""
     packed: list[PhotoPlan] = []
-    samples: list[Sample] = []
+    rows: list[Row] = []
     failures: list[Failure] = []
-    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for photo in plan.photos:
-            cuts = left_out.get(photo.photo) or cut_photo(store, plan, photo)
+    with tar.open("wb") as file:
+        for photo, cuts in _in_order(store, plan, left_out, photos_at_once):
             if isinstance(cuts, str):
                 failures.append(Failure(photo.photo, photo.original, cuts))
                 continue
             packed.append(photo)
-            samples += [_add(archive, plan.split, photo, number, cut) for number, cut in enumerate(cuts)]
-    return tuple(packed), tuple(samples), tuple(failures)
+            for number, cut in enumerate(cuts):
+                rows.append(table_row(photo, number, cut, jpeg_offset(file.tell()), plan.cutting.restart_mcus))
+                file.writelines(sample_bytes(plan.split, photo, number, cut))
+        file.write(end_of_tar(file.tell()))
+    return tuple(packed), rows, tuple(failures)
+
+
+def _in_order(
+    store: Store, plan: ShardPlan, left_out: Mapping[str, str], photos_at_once: int
+) -> Iterator[tuple[PhotoPlan, list[Cut] | str]]:
+    """Yield each photograph of a plan with what is made of it, in the plan's order; several are cut at once."""
+    room = _Room(TOGETHER_PX)
+    waiting: deque[tuple[PhotoPlan, Future[list[Cut] | str]]] = deque()
+    with ThreadPoolExecutor(photos_at_once) as threads:
+        try:
+            for photo in plan.photos:
+                if photo.photo in left_out:
+                    future: Future[list[Cut] | str] = Future()
+                    future.set_result(left_out[photo.photo])
+                else:
+                    future = threads.submit(cut_photo, store, plan, photo, room)
+                waiting.append((photo, future))
+                if len(waiting) > 2 * photos_at_once:  # what is cut ahead of the writing stays in memory
+                    first, cut = waiting.popleft()
+                    yield first, cut.result()
+            for first, cut in waiting:
+                yield first, cut.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _original(store: Store, photo: PhotoPlan) -> bytes:
@@ -90,27 +148,32 @@ def _original(store: Store, photo: PhotoPlan) -> bytes:
     return data
 
 
-def _add(archive: tarfile.TarFile, split: str, photo: PhotoPlan, number: int, cut: Cut) -> Sample:
-    """Add one tile with its label and description; its key has no dot, where WebDataset would end the key."""
-    key = f"{photo.photo}_{number}"
-    about = {
-        "camera": photo.camera, "photo": photo.photo, "quality_factor": photo.quality_factor, "split": split,
-        "tile": number, "width_px": cut.width_px, "height_px": cut.height_px, "x_px": cut.x_px, "y_px": cut.y_px,
-    }  # fmt: skip
-    _add_member(archive, f"{key}.cls", str(photo.label).encode())
-    offset_bytes = _add_member(archive, f"{key}.jpg", cut.jpeg)
-    _add_member(archive, f"{key}.json", json.dumps(about, sort_keys=True).encode())
-    return Sample(
-        key=key, photo=photo.photo, tile=number, label=photo.label, offset_bytes=offset_bytes,
-        length_bytes=len(cut.jpeg), x_px=cut.x_px, y_px=cut.y_px, width_px=cut.width_px, height_px=cut.height_px,
-    )  # fmt: skip
+def _pixels(jpeg: bytes) -> int:
+    """Return the number of pixels that a JPEG's header states; 0 where it is none, which cutting then says."""
+    try:
+        frames = [segment for segment in header_segments(jpeg, whole=True) if is_frame(segment.marker)]
+        return max((frame.width_px * frame.height_px for frame in (read_frame(jpeg, one) for one in frames)), default=0)
+    except JpegError:
+        return 0
 
 
-def _add_member(archive: tarfile.TarFile, name: str, data: bytes) -> int:
-    """Add a file whose header tells nothing of this machine or time; return the offset of its first byte."""
-    member = tarfile.TarInfo(name)
-    member.size, member.mode, member.mtime = len(data), 0o444, 0
-    member.uname = member.gname = "shutterprint"
-    offset_bytes = archive.offset + tarfile.BLOCKSIZE
-    archive.addfile(member, io.BytesIO(data))
-    return offset_bytes
+class _Room:
+    """Lets threads in as long as what they take together fits; what is larger than the whole comes in alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._free = size, size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Wait until there is room, and hold it during a `with` block."""
+        share = min(wanted, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()

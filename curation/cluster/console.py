@@ -1,40 +1,12 @@
-"""Console: show a person the progress of the job, and the counts of a generation as aligned tables.
+"""Console: show a person the counts of a generation as aligned tables."""
 
-On a terminal a bar shows rate and remaining time; a file or pipe gets a plain line every PLAIN_LINE_EVERY_S seconds.
-"""
-
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from corpus.records import SPLITS
-
-PLAIN_LINE_EVERY_S = 10.0
-
-
-@contextmanager
-def progress(console: Console, verb: str, total: int, things: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with how many more things are done; `verb` says what is done to them."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    done, began_at_s, said_at_s = 0, time.monotonic(), time.monotonic()
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(verb, total=total, rate="")
-
-        def advance(number: int) -> None:
-            nonlocal done, said_at_s
-            done, now_s = done + number, time.monotonic()
-            rate = done / max(now_s - began_at_s, 1e-3)
-            bar.update(task, completed=done, rate=f"{rate:.0f} {things}/s")
-            if bar.disable and (done >= total or now_s - said_at_s >= PLAIN_LINE_EVERY_S):
-                said_at_s, left_s = now_s, (total - done) / rate if rate else 0.0
-                console.print(f"{verb}: {done:,} of {total:,} {things}, {rate:.0f}/s, {left_s:.0f} s left")
-
-        yield advance
 
 
 def print_counts(console: Console, counts: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
+from shards.plan import FORMAT as SHARDS_FORMAT
 
 Row = dict[str, Any]
 
@@ -86,7 +87,8 @@ def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Advance) 
     library's version.
     """
     ledger = [judged.ledger.splits, judged.ledger.folds]
-    head = [FORMAT, shards.model_dump(), ledger, judged.learned, judged.hubs]
+    settings = shards.model_dump(exclude={"photos_at_once"})
+    head = [FORMAT, SHARDS_FORMAT, settings, ledger, judged.learned, judged.hubs]
     digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     total = Tally()
 

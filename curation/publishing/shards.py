@@ -11,19 +11,19 @@ from typing import Any, cast
 
 from rich.console import Console
 
+from corpus.command_line import progress
 from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.storage import Store
 from corpus.text import escaped
 from curation.cluster.alone import Alone, Ended
-from curation.cluster.console import progress
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
 from curation.generations import FOLDER as CURATED_FOLDER
 from curation.generations import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
-from shards.index import Folds, Index, previous_plans, publish_index, read_index
-from shards.plan import ShardPlan, photo_digest, plan_shards
+from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
+from shards.plan import ShardPlan, classes_after, photo_digest, plan_shards
 from shards.write import cut_photo, write_shard
 
 FOLDER = "shards"
@@ -34,8 +34,8 @@ _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", 
 def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, not_packed.
 
-    Classes are the cameras with kept photos, ordered by key. Raises StageError where a worker could not cut what this
-    machine can, and where too many originals are lost.
+    Classes are the cameras with kept photos: those of the newest generation in its order, then new ones by key. Raises
+    StageError where a worker could not cut what this machine can, and where too many originals are lost.
     """
     store = configuration.store
     for folder in (f"{FOLDER}/{generation}", POOL):  # left by killed writers; only one run packs at a time
@@ -45,8 +45,10 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
         return _printed_summary(read_index(store, generation), console)
     batches = batches_of(store, f"{CURATED_FOLDER}/{generation}/{PHOTOS}", _PLANNED)
     kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
-    classes = tuple(sorted({row["camera"] for row in kept}))
-    plans = plan_shards(kept, configuration.shards, classes, previous_plans(store))
+    before = previous_plans(store)
+    known = read_index(store, latest_generation(store)).classes if before else ()
+    classes = classes_after(known, {row["camera"] for row in kept})
+    plans = plan_shards(kept, configuration.shards, classes, before)
     entries: dict[str, ShardEntry] = {}
     lost = 0
     client, write = workers.client, workers.proved(partial(write_shard, store, settings=configuration.shards))
@@ -75,7 +77,7 @@ def _written_alone(configuration: Configuration, plan: ShardPlan, alone: Alone) 
         cuts = alone.call(cut_photo, store, plan, photo)
         if isinstance(cuts, Ended):
             left_out[photo.photo] = f"SHA-256 {photo.sha256}: cut alone, it ended its process by {cuts.how}"
-    entry = alone.call(write_shard, store, plan, configuration.shards, left_out)
+    entry = alone.call(write_shard, store, plan, configuration.shards, left_out, 1)
     if isinstance(entry, Ended):
         raise StageError(
             f"packing {plan.name} ended its process by {entry.how}, though each of its {len(plan.photos)} originals "
@@ -101,6 +103,6 @@ def _check_failures(store: Store, plan: ShardPlan, entry: ShardEntry, alone: Alo
 def _printed_summary(index: Index, console: Console) -> dict[str, Any]:
     for failure in index.failures:
         console.print(escaped(f"not packed: {failure.original}: {failure.reason}"), soft_wrap=True, markup=False)
-    tiles = index.samples.num_rows
+    tiles = len(index.tiles)
     console.print(f"{FOLDER}/{index.generation}: {len(index.tars)} shards of {tiles:,} tiles")
     return {"shards": len(index.tars), "tiles": tiles, "not_packed": len(index.failures)}

@@ -95,6 +95,17 @@ def _is_padding(data: bytes, begin: int, stray: bytes) -> bool:
     return len(stray) <= STRAY_ZEROS_MAX and not any(stray) and any(before)
 
 
+def are_harmless_strays(stray: bytes, before: bytes) -> bool:
+    """Whether bytes that a decoder has not taken when it is done, just before the end marker, are harmless.
+
+    `before`: the bytes taken just before them. This is the rule of `without_stray_bytes` for a decoder that says
+    exactly what it has taken; libjpeg does not report up to 8 bytes, so as many more are harmless here.
+    """
+    if len(stray) <= STRAY_BYTES_MAX + _UNREPORTED_MAX:
+        return True
+    return len(stray) <= STRAY_ZEROS_MAX and not any(stray) and any(before[-_UNREPORTED_MAX - 1 :])
+
+
 def _is_sequential(segments: Sequence[Segment]) -> bool:
     return any(segment.marker in _SEQUENTIAL for segment in segments)
 

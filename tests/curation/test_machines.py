@@ -121,7 +121,8 @@ def test_workers_in_namespaces_of_their_own_judge_an_object_store_as_one_machine
     for name in ("photos.parquet", "report.html", "funnel.json"):
         path = f"curated/{generation}/{name}"
         assert there.read(path) == here.read(path)
-    assert there.read(f"shards/{generation}/samples.parquet") == here.read(f"shards/{generation}/samples.parquet")
+    for name in ("groups.arrow", "photos.arrow", "tiles.arrow"):
+        assert there.read(f"shards/{generation}/{name}") == here.read(f"shards/{generation}/{name}")
 
 
 def test_a_worker_without_credentials_ends_the_run_in_a_sentence(bucket, monkeypatch, tmp_path):
@@ -145,22 +146,25 @@ def test_a_worker_without_credentials_ends_the_run_in_a_sentence(bucket, monkeyp
 
 KILLER = '''
 import hashlib, os, signal, sys
-import simplejpeg
-
-decode = simplejpeg.decode_jpeg
+import forensics.coefficients, simplejpeg
 
 
-def decode_jpeg(data, *arguments, **named):
+def breaking(decode):
     """Break as a decoder with a fault does, at the files that the test names."""
-    frame, digest = sys._getframe(1), hashlib.sha256(data[-64:]).hexdigest()
-    while frame is not None:
-        if f"{frame.f_globals['__name__']}:{digest}" in os.environ["KILLERS"].split():
-            signal.raise_signal(signal.SIGSEGV)
-        frame = frame.f_back
-    return decode(data, *arguments, **named)
+
+    def decoded(data, *arguments, **named):
+        frame, digest = sys._getframe(1), hashlib.sha256(data[-64:]).hexdigest()
+        while frame is not None:
+            if f"{frame.f_globals['__name__']}:{digest}" in os.environ["KILLERS"].split():
+                signal.raise_signal(signal.SIGSEGV)
+            frame = frame.f_back
+        return decode(data, *arguments, **named)
+
+    return decoded
 
 
-simplejpeg.decode_jpeg = decode_jpeg
+simplejpeg.decode_jpeg = breaking(simplejpeg.decode_jpeg)
+forensics.coefficients.read_coefficients = breaking(forensics.coefficients.read_coefficients)
 '''
 
 
@@ -169,7 +173,7 @@ def test_originals_that_end_their_worker_are_tried_alone_and_refused_and_the_run
 ):
     from hashlib import sha256
 
-    killers = {"curation.facts.pixels": "flickr:000", "shards.coefficients": "flickr:100"}
+    killers = {"curation.facts.pixels": "flickr:000", "shards.tiles.cutting": "flickr:100"}
     rows = {row["photo"]: row for row in filled.store.read_table("crawl/flickr/w1/records.parquet").to_pylist()}
     named = [
         f"{where}:{sha256(filled.store.read(rows[photo]['original'])[-64:]).hexdigest()}"

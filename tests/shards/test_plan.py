@@ -4,7 +4,7 @@ import pytest
 
 from corpus.errors import StageError
 from corpus.sections import Shards
-from shards.plan import photo_digest, plan_shards
+from shards.plan import SMALL_SHARDS_MAX, classes_after, photo_digest, plan_shards
 
 CLASSES = ("a", "b")
 SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4)
@@ -84,14 +84,51 @@ def test_a_photo_that_is_gone_or_changed_changes_its_own_shard_only(change):
     assert photos(after) == photos(plan(rows))
 
 
-def test_small_shards_are_joined_when_new_photos_come_and_only_then():
-    plans = []
-    for night in range(1, 40):
-        rows = [row(n) for n in range(night)]
-        plans = plan(rows, plans)
+def written(plans, previous):
+    return sum(len(shard.photos) for shard in set(plans) - set(previous))
+
+
+def test_small_shards_are_joined_when_new_photos_come_to_many_of_them_and_only_then():
+    settings = Shards(tile_px=64, tiles_per_photo=2, shard_photos=40)
+    plans, most = [], 0
+    for night in range(1, 60):
+        rows = [row(n) for n in range(3 * night)]
+        plans = plan(rows, plans, settings)
+        small = sum(2 * len(shard.photos) < settings.shard_photos for shard in plans)
+        most = max(small, most)
         assert photos(plans) == photos(plan(rows))
-        assert sum(2 * len(shard.photos) < SETTINGS.shard_photos for shard in plans) <= 1
-        assert plan(rows, plans) == plans
+        assert plan(rows, plans, settings) == plans
+    assert most == SMALL_SHARDS_MAX
+
+
+def test_a_refresh_with_one_per_cent_of_new_photos_writes_one_per_cent():
+    settings = Shards(shard_photos=50)
+    splits = ("train",) * 7 + ("test",) * 2 + ("validation",)
+
+    def some(number):
+        return [row(n, split=splits[n % 10]) for n in range(number)]
+
+    plans = plan(some(1000), (), settings)
+    for night in range(1, 11):
+        refreshed = plan(some(1000 + 10 * night), plans, settings)
+        assert written(refreshed, plans) == 10
+        plans = refreshed
+    later = 0
+    for night in range(11, 61):
+        refreshed = plan(some(1000 + 10 * night), plans, settings)
+        later += written(refreshed, plans)
+        plans = refreshed
+    assert later < 3 * 10 * 50  # joining included
+
+
+def test_new_classes_come_after_the_previous_ones_so_that_a_new_camera_leaves_the_other_shards_alone():
+    rows = [row(n) for n in range(8)]
+    before = plan(rows)
+    classes = classes_after(CLASSES, {"b", "a", "_new", "A new"})
+    assert classes == ("a", "b", "A new", "_new")
+    after = plan([*rows, row(9, camera="_new")], before, classes=classes)
+    assert set(before) < set(after)
+    assert classes_after(classes, {"b", "_new"}) == ("b", "_new")
 
 
 @pytest.mark.parametrize(
@@ -100,11 +137,22 @@ def test_small_shards_are_joined_when_new_photos_come_and_only_then():
         Shards(tile_px=128, tiles_per_photo=2, shard_photos=4),
         Shards(tile_px=64, tiles_per_photo=3, shard_photos=4),
         Shards(tile_px=64, tiles_per_photo=2, shard_photos=3),
+        Shards(tile_px=64, tiles_per_photo=2, shard_photos=4, restart_mcus=16),
+        Shards(tile_px=64, tiles_per_photo=2, shard_photos=4, content="photos"),
     ],
 )
 def test_other_settings_reuse_nothing_that_does_not_obey_them(settings):
     rows = [row(n) for n in range(8)]
     assert not set(plan(rows)) & set(plan(rows, plan(rows), settings))
+
+
+def test_other_tiles_and_more_threads_pack_no_whole_photographs_again():
+    settings = Shards(content="photos", shard_photos=4)
+    rows = [row(n) for n in range(8)]
+    plans = plan(rows, settings=settings)
+    for other in ({"tile_px": 512}, {"tiles_per_photo": 9}, {"photos_at_once": 7}):
+        assert plan(rows, plans, settings.model_copy(update=other)) == plans
+    assert not set(plans) & set(plan(rows, plans, settings.model_copy(update={"restart_mcus": 0})))
 
 
 def test_a_photo_that_two_previous_shards_hold_is_planned_once():

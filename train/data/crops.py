@@ -1,33 +1,29 @@
 """Crops: cuts tiles into the uint8 squares a network sees, random ones for training, fixed ones for evaluation.
 
 A training crop is made in three steps: take a random outer crop of the tile (`train.outer_crop_px`), manipulate it
-with `train.manipulation_probability`, take a random inner crop (`train.crop_px`) and flip and turn that. Only the
-window that the inner crop depends on is manipulated: the same result for less work. As in the challenge's test set,
-crops are not aligned with JPEG's 8×8 grid.
-
-Each sample's random numbers are seeded by (seed, epoch, rank, loader, sample's number): no two loader processes share
-any, and an epoch's crops are always the same.
+with `train.manipulation_probability`, take a random inner crop (`train.crop_px`) and flip and turn that. All of this is
+planned before anything is decoded, so that only what the crop depends on is decoded and manipulated: the same result
+for less work. As in the challenge's test set, crops are not aligned with JPEG's 8×8 grid.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import ctypes
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
 
-from corpus.errors import ConfigurationError, StageError
+from corpus.errors import ConfigurationError
 from corpus.sections import Training
 from forensics.pixels.decoding import decode_whole
-from shards.reader import Tile
-from train.data.manipulations import MANIPULATIONS, Picture, random_manipulation
+from shards.restarts import Rectangle
+from train.data.manipulations import MANIPULATIONS, Manipulation, Picture, random_manipulation
 
 Flips = Literal["none", "turns", "d4"]
-Batch = tuple[torch.Tensor, torch.Tensor]
-"""Crops uint8 N×3×H×W and labels int64 N."""
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc: malloc.h
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if each.kind == "scale")
 
@@ -59,58 +55,104 @@ def decode(jpeg: bytes) -> Picture:
     return decode_whole(jpeg, "RGB", fastdct=False, fastupsample=False).picture
 
 
-def decode_tile(tile: Tile) -> Picture:
-    """Return the pixels of a tile; raises StageError for a damaged one, since curation writes only whole tiles."""
-    try:
-        return decode(tile.jpeg)
-    except ValueError as error:
-        raise StageError(
-            f"shards: tile {tile.key} is damaged: {error}; delete its tar and that tar's entry, then curate again"
-        ) from error
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How the pixels of a plan's rectangle become its crop; called with them it returns the crop, and keeps them."""
+
+    manipulation: Manipulation | None
+    inner: tuple[int, int, int]
+    """Top, left and edge of the crop in the manipulated rectangle, in pixels."""
+    turn: int
+    """Turns by 90° to the left."""
+    mirrored: bool
+
+    def __call__(self, pixels: Picture) -> Picture:
+        """Return the crop, crop_px × crop_px × 3, of the rectangle's pixels."""
+        top, left, edge_px = self.inner
+        if self.manipulation is not None:
+            crop = self.manipulation.crop(pixels, top, left, edge_px)
+        else:
+            crop = pixels[top : top + edge_px, left : left + edge_px]
+        return turned(crop, self.turn, self.mirrored)
+
+
+class CropPlan(NamedTuple):
+    """One training crop: the rectangle of the tile that must be decoded, and what becomes of its pixels."""
+
+    rectangle: Rectangle
+    finish: Finish
+
+
+def plan_crop(rng: np.random.Generator, geometry: Geometry, width_px: int, height_px: int) -> CropPlan:
+    """Return a random crop of a tile of a size; raises ValueError for a tile smaller than outer_px.
+
+    Nothing is decoded that the crop does not depend on: a plain crop needs its own pixels, a manipulated one its
+    window's.
+    """
+    if min(width_px, height_px) < geometry.outer_px:
+        raise ValueError(f"a tile of {width_px}×{height_px} px holds no outer crop of {geometry.outer_px} px")
+    top, left = _random_place(rng, height_px, width_px, geometry.outer_px)
+    manipulation, edge_px, inner_top, inner_left = None, geometry.crop_px, 0, 0
+    if rng.random() < geometry.manipulation_probability:
+        manipulation = random_manipulation(rng)
+        edge_px = min(manipulation.window_px(geometry.crop_px), geometry.outer_px)
+    window_top, window_left = _random_place(rng, geometry.outer_px, geometry.outer_px, edge_px)
+    if manipulation is not None:
+        whole_px = manipulation.size_px(edge_px)
+        inner_top, inner_left = _random_place(rng, whole_px, whole_px, geometry.crop_px)
+    turn = 0 if geometry.flips == "none" else int(rng.integers(4))
+    mirrored = geometry.flips == "d4" and bool(rng.random() < 0.5)
+    return CropPlan(
+        (left + window_left, top + window_top, edge_px, edge_px),
+        Finish(manipulation, (inner_top, inner_left, geometry.crop_px), turn, mirrored),
+    )
 
 
 def training_crop(tile: Picture, geometry: Geometry, rng: np.random.Generator) -> Picture:
-    """Return a random crop of a tile, crop_px × crop_px × 3; raises ValueError for a tile smaller than outer_px."""
-    if min(tile.shape[:2]) < geometry.outer_px:
-        raise ValueError(f"a tile of {tile.shape[1]}×{tile.shape[0]} px holds no outer crop of {geometry.outer_px} px")
-    outer = _random_square(tile, geometry.outer_px, rng)
-    if rng.random() < geometry.manipulation_probability:
-        manipulation = random_manipulation(rng)
-        window_px = min(manipulation.window_px(geometry.crop_px), geometry.outer_px)
-        outer = manipulation.apply(_random_square(outer, window_px, rng))
-    return flip(_random_square(outer, geometry.crop_px, rng), geometry.flips, rng)
+    """Return the crop of a decoded tile that `plan_crop` plans with the same random numbers."""
+    plan = plan_crop(rng, geometry, tile.shape[1], tile.shape[0])
+    return plan.finish(_inside(tile, plan.rectangle))
 
 
-def flip(crop: Picture, flips: Flips, rng: np.random.Generator) -> Picture:
-    """Return the crop turned by a random multiple of 90° (`turns`), mirrored as well (`d4`), or as it is (`none`)."""
-    if flips == "none":
-        return crop
-    turn = _TURNS[int(rng.integers(4))]
-    if turn is not None:
-        crop = cv2.rotate(crop, turn).astype(np.uint8, copy=False)
-    if flips == "d4" and rng.random() < 0.5:
-        crop = cv2.flip(crop, 1).astype(np.uint8, copy=False)
-    return crop
+def turned(crop: Picture, turn: int, mirrored: bool) -> Picture:
+    """Return the crop turned to the left by `turn` times 90°, then mirrored from left to right, or as it is."""
+    operation = _TURNS[turn]
+    if mirrored and turn == 2:
+        changed = cv2.flip(crop, 0)
+    elif mirrored and turn == 3:
+        changed = cv2.transpose(crop)
+    else:
+        changed = crop if operation is None else cv2.rotate(crop, operation)
+        changed = cv2.flip(changed, 1) if mirrored else changed
+    return changed.astype(np.uint8, copy=False)
 
 
 def central_square(picture: Picture, edge_px: int) -> Picture:
     """Return the central square of `edge_px`, or the largest one of a smaller picture."""
-    height_px, width_px = picture.shape[:2]
+    return _inside(picture, central_rectangle(picture.shape[1], picture.shape[0], edge_px))
+
+
+def central_rectangle(width_px: int, height_px: int, edge_px: int) -> Rectangle:
+    """Return where `central_square` lies in a picture of a size: what of a tile must be decoded for it."""
     edge_px = min(edge_px, height_px, width_px)
-    top, left = (height_px - edge_px) // 2, (width_px - edge_px) // 2
-    return picture[top : top + edge_px, left : left + edge_px]
+    return (width_px - edge_px) // 2, (height_px - edge_px) // 2, edge_px, edge_px
 
 
 def fixed_crops(picture: Picture, crop_px: int, crops: int) -> list[Picture]:
-    """Return up to `crops` crops at fixed places: the centre, the corners, the middles of the edges, then finer grids.
+    """Return up to `crops` crops of a picture at the places of `fixed_rectangles`."""
+    places = fixed_rectangles(picture.shape[1], picture.shape[0], crop_px, crops)
+    return [_inside(picture, place) for place in places]
+
+
+def fixed_rectangles(width_px: int, height_px: int, crop_px: int, crops: int) -> list[Rectangle]:
+    """Return up to `crops` squares at fixed places: the centre, the corners, the middles of the edges, finer grids.
 
     Places that coincide count once: a picture of crop_px has one crop. Raises ValueError for a smaller picture.
     """
-    height_px, width_px = picture.shape[:2]
     if min(height_px, width_px) < crop_px:
         raise ValueError(f"{width_px}×{height_px} is smaller than the network's crop of {crop_px} px")
-    places = [((height_px - crop_px) * y // 8, (width_px - crop_px) * x // 8) for y, x in _places()]
-    return [picture[y : y + crop_px, x : x + crop_px] for y, x in list(dict.fromkeys(places[:crops]))]
+    places = [((width_px - crop_px) * x // 8, (height_px - crop_px) * y // 8) for y, x in _places()]
+    return [(x, y, crop_px, crop_px) for x, y in dict.fromkeys(places[:crops])]
 
 
 def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:
@@ -118,57 +160,32 @@ def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:
     return torch.from_numpy(np.stack(list(crops))).permute(0, 3, 1, 2)
 
 
-def join_crops(samples: Sequence[tuple[Picture, int]]) -> Batch:
-    """Return crops and their labels as a batch; a DataLoader's `collate_fn`."""
-    crops, labels = zip(*samples, strict=True)
-    return to_tensor(crops), torch.tensor(labels)
-
-
 def use_one_opencv_thread() -> None:
-    """Keep OpenCV from starting threads of its own: the loaders are the parallelism.
-
-    Must be called both before loaders are forked and inside them: a fork inherits the pool's locks without its
-    threads, and OpenCV would wait for those threads for ever when the fork shuts the pool.
-    """
+    """Keep OpenCV from starting threads of its own: the loaders are the parallelism."""
     cv2.setNumThreads(1)
 
 
-class CropStream(IterableDataset[tuple[Picture, int]]):
-    """Training crops (uint8 H×W×3) and labels of a stream of tiles, in the order of the stream.
+def keep_freed_memory() -> None:
+    """Keep memory that is freed for the next crop, up to 256 MiB, where the C library is glibc.
 
-    `labels`: other labels by photo, for training on shuffled labels.
+    It gives arrays of crops back to the system as soon as they are freed, and each new one is then mapped anew, page
+    by page: a third of a loader's time. Must be called in each loader process.
     """
-
-    def __init__(
-        self,
-        tiles: Iterable[Tile],
-        geometry: Geometry,
-        *,
-        seed: int,
-        epoch: int,
-        rank: int = 0,
-        labels: Mapping[str, int] | None = None,
-    ) -> None:
-        use_one_opencv_thread()
-        self.tiles, self.geometry, self.labels = tiles, geometry, labels
-        self.seed, self.epoch, self.rank = seed, epoch, rank
-
-    def __iter__(self) -> Iterator[tuple[Picture, int]]:
-        """Yield crops; each process of a DataLoader draws its own."""
-        use_one_opencv_thread()
-        worker = get_worker_info()
-        loader = worker.id if worker else 0
-        for number, tile in enumerate(self.tiles):
-            rng = np.random.default_rng((self.seed % 2**32, self.epoch, self.rank, loader, number))
-            crop = training_crop(decode_tile(tile), self.geometry, rng)
-            label = tile.label if self.labels is None else self.labels[tile.photo]
-            yield np.ascontiguousarray(crop), label  # a view would keep the whole tile in memory
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    if mallopt(_MMAP_THRESHOLD, 256 << 20) or mallopt(_MMAP_THRESHOLD, 32 << 20):  # the most that older ones take
+        mallopt(_TRIM_THRESHOLD, 256 << 20)
 
 
-def _random_square(picture: Picture, edge_px: int, rng: np.random.Generator) -> Picture:
-    top = int(rng.integers(picture.shape[0] - edge_px + 1))
-    left = int(rng.integers(picture.shape[1] - edge_px + 1))
-    return picture[top : top + edge_px, left : left + edge_px]
+def _random_place(rng: np.random.Generator, height_px: int, width_px: int, edge_px: int) -> tuple[int, int]:
+    """Return top and left of a random square in a picture of a size."""
+    return int(rng.integers(height_px - edge_px + 1)), int(rng.integers(width_px - edge_px + 1))
+
+
+def _inside(picture: Picture, rectangle: Rectangle) -> Picture:
+    x_px, y_px, width_px, height_px = rectangle
+    return picture[y_px : y_px + height_px, x_px : x_px + width_px]
 
 
 def _places() -> list[tuple[int, int]]:

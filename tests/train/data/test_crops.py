@@ -2,22 +2,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
-import torch
-from torch.utils.data import DataLoader
 
-from corpus.errors import ConfigurationError, StageError
+from corpus.errors import ConfigurationError
 from corpus.sections import Training
-from corpus.storage import Store
-from shards.index import Index
-from shards.reader import Tile
-from train.data.batches import TrainingBatches
-from train.data.crops import CropStream, Geometry, fixed_crops, flip, geometry_of, training_crop
-
-
-def tile_of(jpeg: bytes, key: str = "k", label: int = 0) -> Tile:
-    return Tile(key, "p", 0, "a", label, "g", 97, 0, 0, 96, 96, jpeg)
+from shards.restarts import decode_rectangle, find_restarts
+from train.data.crops import (
+    Geometry,
+    central_rectangle,
+    central_square,
+    decode,
+    fixed_crops,
+    fixed_rectangles,
+    geometry_of,
+    plan_crop,
+    training_crop,
+)
+from train.data.manipulations import random_manipulation
 
 
 @pytest.fixture
@@ -55,8 +58,60 @@ def test_manipulation_strikes_with_its_probability() -> None:
 
 @pytest.mark.parametrize(("flips", "kinds"), [("none", 1), ("turns", 4), ("d4", 8)])
 def test_flips_are_as_many_as_they_say(coordinates: np.ndarray, flips: str, kinds: int) -> None:
-    seen = {flip(coordinates, flips, np.random.default_rng(seed)).tobytes() for seed in range(100)}  # type: ignore[arg-type]
+    geometry = Geometry(96, 96, 0.0, flips)  # type: ignore[arg-type]
+    seen = {training_crop(coordinates, geometry, np.random.default_rng(seed)).tobytes() for seed in range(100)}
     assert len(seen) == kinds
+
+
+def in_three_steps(tile: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
+    """Return a training crop as its definition says, with every step done to all the pixels it is given."""
+
+    def random_square(picture: np.ndarray, edge_px: int) -> np.ndarray:
+        top, left = int(rng.integers(picture.shape[0] - edge_px + 1)), int(rng.integers(picture.shape[1] - edge_px + 1))
+        return picture[top : top + edge_px, left : left + edge_px]
+
+    outer = random_square(tile, geometry.outer_px)
+    if rng.random() < geometry.manipulation_probability:
+        manipulation = random_manipulation(rng)
+        outer = manipulation.apply(
+            random_square(outer, min(manipulation.window_px(geometry.crop_px), geometry.outer_px))
+        )
+    crop = np.rot90(random_square(outer, geometry.crop_px), int(rng.integers(4)))
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+@pytest.mark.parametrize("subsampling", [0x221111, 0x211111, 0x111111])
+@pytest.mark.parametrize(("outer_px", "crop_px"), [(256, 128), (200, 95), (240, 120)])
+def test_a_planned_crop_of_what_must_be_decoded_is_that_of_the_whole_tile(
+    subsampling: int, outer_px: int, crop_px: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (36, 40, 3), dtype=np.uint8)
+    tile = cv2.resize(pixels, (320, 288), interpolation=cv2.INTER_CUBIC)
+    options = [cv2.IMWRITE_JPEG_RST_INTERVAL, 2, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, subsampling]
+    jpeg = cv2.imencode(".jpg", tile, options)[1].tobytes()
+    restarts, whole = find_restarts(jpeg), decode(jpeg)
+    geometry = Geometry(outer_px, crop_px, 0.8, "d4")
+    kinds = set()
+    for seed in range(150):
+        plan = plan_crop(np.random.default_rng(seed), geometry, 320, 288)
+        crop = plan.finish(decode_rectangle(restarts, plan.rectangle, jpeg, 0))
+        assert (crop == in_three_steps(whole, geometry, np.random.default_rng(seed))).all()
+        kinds.add(plan.finish.manipulation.kind if plan.finish.manipulation else "none")
+    assert kinds == {"none", "jpeg", "scale", "gamma"}
+
+
+def test_a_plain_crop_needs_its_own_pixels_and_a_manipulated_one_its_windows() -> None:
+    plans = [plan_crop(np.random.default_rng(seed), Geometry(960, 480, 0.5, "d4"), 1024, 1024) for seed in range(200)]
+    for plan in plans:
+        manipulation = plan.finish.manipulation
+        edge_px = 480 if manipulation is None else min(manipulation.window_px(480), 960)
+        assert plan.rectangle[2:] == (edge_px, edge_px)
+        assert all(0 <= start <= 1024 - edge_px for start in plan.rectangle[:2])
+
+
+def test_a_tile_without_room_for_the_outer_crop_has_no_plan() -> None:
+    with pytest.raises(ValueError, match=r"a tile of 1024×959 px holds no outer crop of 960 px"):
+        plan_crop(np.random.default_rng(0), Geometry(960, 480, 0.5, "d4"), 1024, 959)
 
 
 def test_an_outer_crop_that_halved_is_smaller_than_the_crop_is_refused_with_both_cures(
@@ -73,112 +128,36 @@ def test_fixed_crops_begin_with_the_centre_then_the_corners(coordinates: np.ndar
     assert len({crop.tobytes() for crop in fixed_crops(coordinates, 32, 64)}) == 64
 
 
+def test_the_crops_of_evaluation_say_which_rectangle_must_be_decoded(coordinates: np.ndarray) -> None:
+    wide = coordinates[:70]
+    rectangles = [*fixed_rectangles(96, 70, 32, 9), central_rectangle(96, 70, 48), central_rectangle(96, 70, 80)]
+    crops = [*fixed_crops(wide, 32, 9), central_square(wide, 48), central_square(wide, 80)]
+    for (x_px, y_px, width_px, height_px), crop in zip(rectangles, crops, strict=True):
+        assert crop.shape == (height_px, width_px, 3)
+        assert (int(crop[0, 0, 0]), int(crop[0, 0, 1])) == (x_px, y_px)
+    assert rectangles[-1] == (13, 0, 70, 70)
+
+
 def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndarray) -> None:
     assert len(fixed_crops(coordinates[:32, :32], 32, 5)) == 1
     with pytest.raises(ValueError, match=r"40×31 is smaller than the network's crop of 32 px"):
         fixed_crops(coordinates[:31, :40], 32, 5)
 
 
-def test_a_damaged_tile_is_named(photo: Callable[..., bytes]) -> None:
-    stream = CropStream([tile_of(photo("grainy", 1)[:-500], key="t_3")], Geometry(64, 32, 0, "none"), seed=0, epoch=0)
-    with pytest.raises(StageError, match="tile t_3 is damaged"):
-        next(iter(stream))
-
-
-def test_crops_are_the_same_for_the_same_epoch_and_others_for_another_rank_epoch_or_seed(
-    photo: Callable[..., bytes],
-) -> None:
-    tiles = [tile_of(photo("grainy", 1))] * 4
-
-    def crops(seed: int = 0, epoch: int = 0, rank: int = 0) -> bytes:
-        stream = CropStream(tiles, Geometry(64, 32, 0.5, "d4"), seed=seed, epoch=epoch, rank=rank)
-        return b"".join(np.asarray(crop).tobytes() for crop, _ in stream)
-
-    assert crops() == crops()
-    assert len({crops(), crops(seed=1), crops(epoch=1), crops(rank=1)}) == 4
-
-
-class _SameTiles(torch.utils.data.IterableDataset[Tile]):
-    """The same tile for every loader process: only their random numbers can tell their crops apart."""
-
-    def __init__(self, tile: Tile) -> None:
-        self.tile = tile
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter([self.tile] * 6)
-
-
-def test_loader_processes_never_share_random_numbers(photo: Callable[..., bytes]) -> None:
-    stream = CropStream(_SameTiles(tile_of(photo("grainy", 1))), Geometry(64, 32, 0.5, "d4"), seed=3, epoch=2)
-    crops = [np.asarray(crop).tobytes() for crop, _ in DataLoader(stream, batch_size=None, num_workers=2)]
-    assert len(crops) == 12
-    assert len(set(crops)) == 12
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(60)
-def test_loaders_work_in_a_process_whose_opencv_has_threads() -> None:
-    """A fork has the locks of OpenCV's pool and not its threads: shutting the pool there waits for ever."""
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc")
+def test_a_loader_uses_the_memory_of_freed_crops_again() -> None:
     code = (
-        "import cv2, numpy, sys\n"
-        "from torch.utils.data import DataLoader\n"
-        "from train.data.crops import CropStream\n"
-        "cv2.setNumThreads(4)\n"
-        "cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (9, 9), 0)\n"
-        "class Nothing:\n"
-        "    def __iter__(self): return iter([])\n"
-        "stream = CropStream(Nothing(), None, seed=0, epoch=0)\n"
-        "print(len(list(DataLoader(stream, batch_size=None, num_workers=2))))\n"
+        "import numpy, resource, sys\n"
+        "from train.data.crops import keep_freed_memory\n"
+        "if sys.argv[1] == 'keep': keep_freed_memory()\n"
+        "def crops(): return [numpy.ones(700_000, numpy.uint8) for _ in range(16)]\n"
+        "crops(), crops()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(10): crops()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
-    assert result.stdout.split() == ["0"]
-
-
-@pytest.mark.parametrize("loaders", [0, 2])
-def test_batches_are_balanced_and_the_same_again(
-    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training], loaders: int
-) -> None:
-    index = fill(filled, {"train": 5}, number=2)
-    batches = TrainingBatches(filled, index, settings(batch=9, loaders=loaders))
-
-    def first(epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        stream = iter(batches(epoch))
-        return [next(stream) for _ in range(3)]
-
-    crops, labels = zip(*first(0), strict=True)
-    assert crops[0].dtype == torch.uint8
-    assert crops[0].shape == (9, 3, 32, 32)
-    assert torch.bincount(torch.cat(labels)).tolist() == [9, 9, 9]
-    again, other = first(0), first(1)
-    assert all((one == same).all() for one, (same, _) in zip(crops, again, strict=True))
-    assert any((one != same).any() for one, (same, _) in zip(crops, other, strict=True))
-
-
-def test_photographs_smaller_than_the_outer_crop_are_left_out_and_counted(
-    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
-) -> None:
-    index = fill(filled, {"train": 2}, edge_px=80, number=2)
-    with pytest.raises(StageError, match=r"6 training photographs have tiles smaller than train.outer_crop_px 96"):
-        TrainingBatches(filled, index, settings(outer_crop_px=96)).check()
-    assert TrainingBatches(filled, index, settings(outer_crop_px=80)).check() == []
-
-
-def test_one_camera_cannot_be_told_from_others(
-    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
-) -> None:
-    index = fill(filled, {"train": 2}, cameras=("grainy",), number=2)
-    with pytest.raises(StageError, match="training photographs of grainy, two cameras are needed"):
-        TrainingBatches(filled, index, settings()).check()
-
-
-def test_shuffled_labels_keep_their_numbers_and_stay_the_same(
-    filled: Store, fill: Callable[..., Index], settings: Callable[..., Training]
-) -> None:
-    index = fill(filled, {"train": 6}, number=2)
-    batches = TrainingBatches(filled, index, settings(shuffle_labels=True))
-    shuffled = batches.shuffled_labels()
-    samples = index.split("train")
-    true = dict(zip(samples["photo"].to_pylist(), samples["label"].to_pylist(), strict=True))
-    assert sorted(shuffled.values()) == sorted(true.values())
-    assert shuffled == batches.shuffled_labels()
-    assert sum(shuffled[photo] == label for photo, label in true.items()) < 13
+    faults = [
+        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "give back")
+    ]
+    assert faults[0] < 100 < 10_000 < faults[1]

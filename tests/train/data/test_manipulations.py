@@ -114,6 +114,20 @@ def test_a_window_manipulated_alone_looks_inside_as_in_the_whole(picture: Pictur
     assert np.abs(window[inside].astype(int) - same).max() <= 1  # fixed-point coefficients of OpenCV
 
 
+@pytest.mark.parametrize("name", list(MANIPULATIONS))
+def test_a_square_of_a_manipulated_window_is_that_of_the_whole_manipulated_window(picture: Picture, name: str) -> None:
+    manipulation = MANIPULATIONS[name]
+    for edge_px in (60, 96, 101):
+        window = picture[:edge_px, 30 : 30 + edge_px]
+        whole = manipulation.apply(window)
+        assert whole.shape[0] == manipulation.size_px(edge_px)
+        crop_px = whole.shape[0] * 2 // 3
+        for top in range(whole.shape[0] - crop_px + 1):
+            for left in (0, 1, 7, 16, 17, whole.shape[0] - crop_px):
+                crop = manipulation.crop(window, top, left, crop_px)
+                assert (crop == whole[top : top + crop_px, left : left + crop_px]).all()
+
+
 @pytest.fixture
 def drawn() -> list[Manipulation]:
     return [random_manipulation(np.random.default_rng(seed)) for seed in range(2000)]

@@ -1,0 +1,111 @@
+"""Tables: where the tables of a published generation are, opened in each process when they are first asked for.
+
+On a local store they are mapped where they lie. From an object store each is fetched once into a folder of this
+machine and mapped there, under the name of its SHA-256.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.errors import StageError, StorageError
+from corpus.records import SPLITS
+from corpus.storage import Store
+from shards.index.columns import SCHEMAS, Columns
+from shards.index.local_copy import local_copy
+
+ROOT = "shards"
+FORMAT = 2
+"""Format of the index; raise it when its files change. 1 was one Parquet table of all tiles."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The files of one generation's index; plain data of a few bytes, which can be sent to loaders."""
+
+    store: Store
+    generation: str
+    held_out: int | None = None
+    """The fold that is the test split; None: the splits are those of the generation."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"store": self.store, "generation": self.generation, "held_out": self.held_out}
+
+    @property
+    def directory(self) -> str:
+        """The folder of the index in the store."""
+        return f"{ROOT}/{self.generation}"
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """The content of `index.json`; raises StorageError where another version wrote it."""
+        value: dict[str, Any] = self.store.read_json(f"{self.directory}/index.json")
+        if value.get("format") != FORMAT:
+            raise StorageError(
+                f"{self.store.url}: {self.directory} was packed by another version of this program; remove that "
+                "folder, then curate again"
+            )
+        return value
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Camera keys; a label is an index into them."""
+        return tuple(self.content["classes"])
+
+    @cached_property
+    def tars(self) -> tuple[str, ...]:
+        """File names in `shards/tars/`."""
+        return tuple(tar for split in SPLITS for tar in self.content["splits"][split]["shards"])
+
+    @property
+    def folds(self) -> int | None:
+        """Number of folds; None in generations without folds."""
+        folds: int | None = self.content["folds"]
+        return folds
+
+    @cached_property
+    def groups(self) -> Columns:
+        """The columns of `groups.arrow`."""
+        return self._columns("groups")
+
+    @cached_property
+    def photos(self) -> Columns:
+        """The columns of `photos.arrow`."""
+        return self._columns("photos")
+
+    @cached_property
+    def tiles(self) -> Columns:
+        """The columns of `tiles.arrow`."""
+        return self._columns("tiles")
+
+    @cached_property
+    def splits(self) -> npt.NDArray[np.int8]:
+        """The split of each row of `groups`, as its place in SPLITS."""
+        if self.held_out is None:
+            return self.groups["split"]
+        if self.folds is None:
+            raise StageError(
+                f"train.fold: generation {self.generation} was packed without folds; set curation.folds, then run "
+                "python -m curation.run again"
+            )
+        folds = self.groups["fold"]
+        train, validation, test = range(3)
+        result = np.full(len(folds), train, np.int8)
+        if self.folds > 2:
+            result[folds == (self.held_out + 1) % self.folds] = validation
+        result[folds == self.held_out] = test
+        return result
+
+    def _columns(self, name: str) -> Columns:
+        path = f"{self.directory}/{name}.arrow"
+        told = self.content["files"][f"{name}.arrow"]
+        local = (
+            Path(self.store.path(path))
+            if self.store.is_local
+            else local_copy(self.store, path, told["sha256"], told["size_bytes"])
+        )
+        return Columns(str(local), SCHEMAS[name])

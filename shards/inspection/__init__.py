@@ -1,0 +1,1 @@
+"""Inspection: what `shards.verify`, `shards.stats` and `shards.show` find in a published generation."""

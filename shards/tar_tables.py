@@ -1,0 +1,99 @@
+"""Tar tables: looks up what the table beside each tar says of one tile: its checksum and its restart index.
+
+The tables are mapped, so that all processes of a machine share them in the page cache; those of an object store are
+fetched once into a folder of this machine. A mapped table needs no file handle, and only so many are kept mapped.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpus.errors import StorageError
+from corpus.storage import Store
+from shards.entries import TILES, read_entry, table_path
+from shards.index.columns import values
+from shards.index.local_copy import local_copy
+from shards.restarts import Restarts
+
+MAPPED_MAX = 4096
+"""Tables kept mapped by one process; Linux allows it 65,530 maps by default."""
+
+
+class Record(NamedTuple):
+    """What a tar's table says of one tile, beyond what the index has."""
+
+    checksum: int
+    """CRC-32 of the whole JPEG."""
+    restarts: Restarts | None
+    """None where the JPEG has no restart markers."""
+
+
+class TarTables:
+    """The tables of a store's tars, for one process."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tables: dict[str, _Table] = {}
+
+    def record(self, tar: str, row: int) -> Record:
+        """Return the record of a tile; raises StorageError where the tar's table is missing or malformed."""
+        table = self._tables.get(tar)
+        if table is None:
+            if len(self._tables) >= MAPPED_MAX:
+                self._tables.pop(next(iter(self._tables)))
+            table = self._tables[tar] = self._mapped(tar)
+        return table.record(row)
+
+    def _mapped(self, tar: str) -> "_Table":
+        path = table_path(tar)
+        try:
+            if self._store.is_local:
+                local = self._store.path(path)
+            else:
+                entry = read_entry(self._store, tar)
+                local = str(local_copy(self._store, path, entry.table_sha256, entry.table_bytes))
+            with pa.memory_map(local) as source:
+                batch = pa.ipc.open_file(source).get_batch(0)
+            batch.validate()  # a damaged length must not be believed
+            return _Table(batch)
+        except FileNotFoundError as error:
+            raise StorageError(f"no file {path}") from error
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise StorageError(f"{path} is not a table of tiles ({error})") from error
+
+
+class _Table:
+    """The columns of one mapped table, as arrays over the map."""
+
+    def __init__(self, batch: Any) -> None:
+        if batch.schema != TILES:
+            raise ValueError("it has other columns than this version writes")
+        self._checksum = values(batch["checksum"])
+        self._mcus = values(batch["restart_mcus"])
+        _, bounds, texts = batch["header"].buffers()
+        self._header_bounds = np.frombuffer(bounds, np.int32)
+        self._headers = memoryview(texts or b"")
+        self._segments = _Lists(batch["segment_bytes"])
+        self._checksums = _Lists(batch["checksums"])
+
+    def record(self, row: int) -> Record:
+        if not 0 <= row < len(self._checksum):
+            raise StorageError(f"a tar's table has {len(self._checksum)} rows, none of number {row}")
+        checksum, mcus = int(self._checksum[row]), int(self._mcus[row])
+        if mcus == 0:
+            return Record(checksum, None)
+        first, end = self._header_bounds[row : row + 2].tolist()
+        restarts = Restarts(bytes(self._headers[first:end]), mcus, self._segments.of(row), self._checksums.of(row))
+        return Record(checksum, restarts)
+
+
+class _Lists:
+    def __init__(self, column: Any) -> None:
+        self._bounds = values(column.offsets)
+        self._values: npt.NDArray[np.uint32] = values(column.values)
+
+    def of(self, row: int) -> npt.NDArray[np.uint32]:
+        first, end = self._bounds[row : row + 2].tolist()
+        return self._values[first:end]

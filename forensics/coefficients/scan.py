@@ -89,7 +89,12 @@ def _offset(data: bytes, start: int, segments: NDArray[np.int64], plain_at: int)
     """Return the offset in the file of a byte that `unstuff` has copied: only a faulty file needs it."""
     ends = segments[:, 0]
     segment = min(int(np.searchsorted(ends, plain_at, side="left")), len(ends) - 1)
-    copied, position = (int(ends[segment - 1]), int(segments[segment - 1, 2]) + 2) if segment else (0, start)
+    copied, position = 0, start
+    if segment:
+        copied, position = int(ends[segment - 1]), int(segments[segment - 1, 2])
+        while data[position] == 0xFF:
+            position += 1
+        position += 1
     while copied < plain_at and position < len(data):
         if data[position] == 0xFF:
             while position + 1 < len(data) and data[position + 1] == 0xFF:

@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -114,6 +115,13 @@ def test_the_standards_huffman_tables_are_used_where_a_file_has_none(photograph)
 
 def test_a_cameras_oddities_change_no_coefficient(photograph, odd):
     assert equal(read_coefficients(odd(photograph())), read_coefficients(photograph()))
+
+
+def test_threads_do_not_disturb_each_other(photograph):
+    jpegs = [photograph(200, 152, subsampling, seed) for seed in range(6) for subsampling in SUBSAMPLINGS]
+    alone = [whole(read_coefficients(jpeg), restart_mcus=3) for jpeg in jpegs]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda jpeg: whole(read_coefficients(jpeg), restart_mcus=3), jpegs)) == alone
 
 
 def test_fill_bytes_before_markers_are_harmless(photograph):

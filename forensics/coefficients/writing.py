@@ -16,7 +16,6 @@ from forensics.jpeg.segments import DHT, DQT, DRI, EOI, SOF0, SOI, SOS
 from forensics.jpeg.tables import ZIGZAG_OF_NATURAL
 
 RESTART_MCUS_MAX = 65_535
-_MCU_BLOCKS_MAX = 10
 _NATURAL = np.argsort(ZIGZAG_OF_NATURAL)
 
 
@@ -26,8 +25,9 @@ def write_rectangle(
     """Return a rectangle of `photo` as a baseline JPEG with its tables and coefficients and nothing else.
 
     All four numbers, in pixels, must be multiples of the MCU's size; width and height also may reach to the
-    photograph's right and lower edge. A restart marker follows every `restart_mcus` MCUs (0: none). Raises ValueError
-    for other numbers, and for coefficients out of the range of 8-bit pictures (tables F.1 and F.2).
+    photograph's right and lower edge. A restart marker follows every `restart_mcus` MCUs (0: none) of the JPEG that is
+    written; its sampling factors are in lowest terms. Raises ValueError for other numbers, and for coefficients out of
+    the range of 8-bit pictures (tables F.1 and F.2).
     """
     from forensics.coefficients import encode_kernel
 
@@ -52,19 +52,17 @@ def write_rectangle(
         parts.append((row, column, rows, columns, *factors[index], 2 * (index > 0)))
     symbols = np.empty(nonzero + blocks * encode_kernel.SYMBOLS_OF_A_BLOCK + mcu_columns * mcu_rows, np.uint32)
     counts = np.zeros((4, 256), np.int64)
-    three = (arrays * 3)[:3]
+    first, second, third = (arrays * 3)[:3]
     mcus = np.array([mcu_columns, mcu_rows, restart_mcus], np.int64)
-    filled, wrong = encode_kernel.collect(*three, np.array(parts, np.int64), mcus, symbols, counts)
+    filled, wrong = encode_kernel.collect(first, second, third, np.array(parts, np.int64), mcus, symbols, counts)
     if wrong:
         raise ValueError("coefficients out of the baseline range")
     used = 4 if len(parts) > 1 else 2
     chosen = [codes_for(counts[table]) for table in range(used)]
-    codes = np.stack([chosen[table % used][1] for table in range(4)])
-    lengths = np.stack([chosen[table % used][2] for table in range(4)])
-    sizes = np.arange(256) & 15
-    bits = int((counts * (lengths + sizes)).sum())
+    codes = np.concatenate([codes for _, codes in chosen])
+    bits = int((counts[:used].ravel() * ((codes & 31) + (np.arange(len(codes)) & 15))).sum())
     data = np.empty(bits // 4 + 5 * mcu_columns * mcu_rows * (restart_mcus > 0) + 16, np.uint8)
-    coded_bytes = encode_kernel.emit(symbols[:filled], codes, lengths, data)
+    coded_bytes = encode_kernel.emit(symbols[:filled], codes, data)
     numbers = range(1, len(parts) + 1)
     tables, table_of = _distinct(photo.tables)
     header = [
@@ -79,7 +77,7 @@ def write_rectangle(
             DHT,
             b"".join(
                 bytes(((table & 1) << 4 | table >> 1,)) + bits_ + symbols_
-                for table, ((bits_, symbols_), *_) in enumerate(chosen)
+                for table, ((bits_, symbols_), _) in enumerate(chosen)
             ),
         ),
         _segment(DRI, restart_mcus.to_bytes(2)) if restart_mcus else b"",
@@ -106,12 +104,13 @@ def _check_place(photo: Coefficients, x_px: int, y_px: int, width_px: int, heigh
 
 
 def _factors(components: tuple[Component, ...]) -> list[tuple[int, int]]:
-    """Return the sampling factors to write, in lowest terms where an MCU would have too many blocks (B.2.3)."""
+    """Return the sampling factors to write, in lowest terms: others may need an MCU of more than 10 blocks (B.2.3).
+
+    TurboJPEG knows no others either.
+    """
     if len(components) == 1:
         return [(1, 1)]
     factors = [(component.horizontal, component.vertical) for component in components]
-    if sum(across * down for across, down in factors) <= _MCU_BLOCKS_MAX:
-        return factors
     horizontal = gcd(*(across for across, _ in factors))
     vertical = gcd(*(down for _, down in factors))
     return [(across // horizontal, down // vertical) for across, down in factors]

@@ -267,9 +267,9 @@ class Curation(Section):
     decode: bool = True
     """Whether to decode every original once, to refuse damaged pictures and to find near copies."""
     grid: bool = False
-    """Whether to search the pixels for the grid of an earlier compression (about 0.3 s a photograph)."""
+    """Whether to search the pixels for the grid of an earlier compression (about 0.03 s a photograph)."""
     first_quality: bool = False
-    """Whether to search for an earlier compression on the same grid (about 0.3 s a photograph)."""
+    """Whether to search for an earlier compression on the same grid (about 0.03 s a photograph)."""
     near_bits: Annotated[int, Field(ge=0, le=64)] = 20
     """Most bits, of 256, in which the perceptual hashes of two copies of one picture may differ."""
     placeholder_copies: Annotated[int, Field(ge=2)] = 20

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from forensics.errors import is_short_of_memory
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
-from forensics.pixels.decoding import Decoded, decode_whole
+from forensics.pixels.decoding import Decoded, decode_luma, decode_whole
 from forensics.pixels.first_quality import first_quality
-from forensics.pixels.grid import MOST_LOG10_NFA, grid_evidence
+from forensics.pixels.grid import CROP_PX, MOST_LOG10_NFA, grid_evidence, middle, middle_start
 from forensics.pixels.perceptual_hash import LEAST_SIDE_PX, perceptual_hash
 
 COEFFICIENTS_MAX_BYTES = 512 << 20
 """A progressive picture takes two bytes a coefficient until its last scan is read."""
 WHOLE_MAX_PX = 80_000_000
-"""Largest picture decoded at full size to search it for a grid, at one byte a pixel."""
+"""Largest picture decoded at full size, down to its middle, to search that for a grid; one byte a pixel."""
 
 
 def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -32,8 +32,10 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, An
     refusal = _too_large(facts)
     if refusal is not None:
         return {"pixel_error": refusal}, facts.oddities
+    searches = set(kind.split("-")) & {"grid", "first"} if has_blocks(facts) else set()
     try:
         reduced = _decoded(data, facts)
+        luma = _middle_luma(reduced.jpeg, facts) if searches else None
     except ValueError as error:
         if is_short_of_memory(error):
             raise MemoryError(str(error)) from error
@@ -42,10 +44,7 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, An
     hashed = perceptual_hash(_grey(reduced.picture))
     if hashed is not None:
         found["perceptual_hash"] = hashed.hex()
-    searches = set(kind.split("-"))
-    # traces of earlier compression can be told only in 8-bit pictures that are coded in blocks of one MCU grid
-    if searches & {"grid", "first"} and has_blocks(facts):
-        luma = _grey(decode_whole(reduced.jpeg, "GRAY").picture)
+    if luma is not None:
         grid = grid_evidence(luma) if "grid" in searches else None
         if grid is not None and grid.other_log10_nfa <= MOST_LOG10_NFA:
             found |= {"foreign_grid": f"{grid.other_x},{grid.other_y}", "foreign_grid_log10_nfa": grid.other_log10_nfa}
@@ -57,7 +56,10 @@ def pixel_facts(data: bytes, facts: PhotoFacts, kind: str) -> tuple[dict[str, An
 
 
 def has_blocks(facts: PhotoFacts) -> bool:
-    """Whether traces of earlier compression are searched in such a picture: 8 bits, coded in blocks, not too large."""
+    """Whether traces of earlier compression are searched in such a picture.
+
+    They can be told only in 8-bit pictures that are coded in blocks of one MCU grid, and are not too large.
+    """
     coded_in_blocks = facts.coding in ("baseline", "extended", "progressive") and facts.components in (1, 3)
     return coded_in_blocks and facts.precision_bits == 8 and facts.width_px * facts.height_px <= WHOLE_MAX_PX
 
@@ -73,6 +75,12 @@ def _decoded(data: bytes, facts: PhotoFacts) -> Decoded:
     colours = "CMYK" if facts.components == 4 else "GRAY"
     width_px, height_px = (-(-size // factor) for size in (facts.width_px, facts.height_px))
     return decode_whole(data, colours, min_width=width_px, min_height=height_px, min_factor=factor)
+
+
+def _middle_luma(jpeg: bytes, facts: PhotoFacts) -> NDArray[np.uint8]:
+    """Return the middle of the luma of a picture that decodes whole, at full size."""
+    top = middle_start(facts.height_px)
+    return middle(decode_luma(jpeg, top + CROP_PX)[top : top + CROP_PX])
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

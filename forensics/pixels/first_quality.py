@@ -14,7 +14,7 @@ are too small. A first table that is not the IJG's gets the factor with the near
 times shows the hardest of its compressions.
 """
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -38,11 +38,11 @@ originals saved at 60 and then at 95, the plainest has 0.035, and all other scen
 _CANDIDATES = range(30, 100)
 _LOW_FREQUENCIES = np.array([1, 8, 16, 9, 2, 3, 10, 17, 24])
 """The first nine AC frequencies in zigzag order, as indices of a table in natural order."""
+_EACH = np.arange(len(_LOW_FREQUENCIES))
 _SHIFT_PX = 4
-_LARGEST = 20  # larger coefficients count as this one, because few share a value
 
 # decoding rounds pixels to integers, which adds noise of variance 1/12 to each coefficient; here always the same noise
-_ROUNDING = np.random.default_rng(2003).normal(0, 12**-0.5, (64 * 64, len(_LOW_FREQUENCIES)))
+_ROUNDING = np.random.default_rng(2003).normal(0, 12**-0.5, (64 * 64, len(_LOW_FREQUENCIES))).T.copy()
 
 
 class FirstQuality(NamedTuple):
@@ -65,47 +65,39 @@ def first_quality(luma: NDArray[np.uint8], table: Table) -> FirstQuality | None:
     last = np.array(table)[_LOW_FREQUENCIES]
     if min(luma.shape) < LEAST_SIDE_PX or last.min() < 1:
         return None
+    from forensics.pixels import first_quality_kernel as kernel
+
     looked_at = middle(luma)
-    seen = _histograms(_coefficients(looked_at) / last)
+    factors, firsts = _pasts()
+    asked = np.zeros((len(last), firsts.max() + 1), np.bool_)
+    asked[:, 0] = True  # no past
+    quantised = kernel.coefficients(looked_at, DCT, _LOW_FREQUENCIES)
+    seen = kernel.histograms(quantised, _ROUNDING, asked, last)[:, 0] / quantised.shape[1]
     if 1 - seen[:, 0].mean() < TOO_PLAIN:
         return None
-    best = max(_gains(seen, _coefficients(looked_at[_SHIFT_PX:, _SHIFT_PX:]), last), default=None)
-    if best is None or best[0] < LEAST_GAIN:
-        return None
-    return FirstQuality(best[1], best[0])
+    harder = (firsts > last).any(axis=1)
+    factors, firsts = factors[harder], firsts[harder]
+    asked[_EACH, firsts] = True
+    uncompressed = kernel.coefficients(looked_at[_SHIFT_PX:, _SHIFT_PX:].copy(), DCT, _LOW_FREQUENCIES)
+    expected = kernel.histograms(uncompressed, _ROUNDING, asked, last) / uncompressed.shape[1]
+    gains = _log_likelihoods(seen, expected[_EACH, firsts]) - _log_likelihoods(seen, expected[:, 0])
+    gain, factor = max(zip(gains.tolist(), factors.tolist(), strict=True), default=(-np.inf, 0))
+    return FirstQuality(factor, gain) if gain >= LEAST_GAIN else None
 
 
-def _gains(
-    seen: NDArray[np.float64], uncompressed: NDArray[np.float64], last: NDArray[np.int64]
-) -> Iterator[tuple[float, int]]:
-    """Yield (gain, factor) of every candidate that quantises any frequency harder than the last compression did."""
-    rounding = _ROUNDING[: len(uncompressed)]
-    once = _log_likelihood(seen, _histograms(uncompressed / last))
-    for factor in _CANDIDATES:
-        first = np.array(scaled_tables(factor)[0])[_LOW_FREQUENCIES]
-        if (first > last).any():
-            decoded = np.rint(uncompressed / first) * first + rounding
-            yield _log_likelihood(seen, _histograms(decoded / last)) - once, factor
+@lru_cache(maxsize=1)
+def _pasts() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the candidates' factors and their tables' entries for the low frequencies (candidate, frequency)."""
+    tables = np.array([scaled_tables(factor)[0] for factor in _CANDIDATES])
+    return np.array(_CANDIDATES), tables[:, _LOW_FREQUENCIES]
 
 
-def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the low frequencies of all complete blocks, from the top left on, as (block, frequency)."""
-    rows, columns = (length // 8 for length in luma.shape)
-    blocks = luma[: 8 * rows, : 8 * columns].astype(np.float64).reshape(rows, 8, columns, 8).swapaxes(1, 2)
-    coefficients: NDArray[np.float64] = (DCT @ blocks @ DCT.T).reshape(-1, 64)[:, _LOW_FREQUENCIES]
-    return coefficients
+def _log_likelihoods(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean log-likelihood of a coefficient, from shares by magnitude (…, frequency, magnitude).
 
-
-def _histograms(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each frequency the share of blocks by magnitude of the rounded coefficient: 0, 1 … 20 or more."""
-    sizes = np.minimum(np.abs(np.rint(steps)), _LARGEST).astype(np.int64)
-    places = sizes + np.arange(sizes.shape[1]) * (_LARGEST + 1)
-    counts = np.bincount(places.ravel(), minlength=sizes.shape[1] * (_LARGEST + 1))
-    return counts.reshape(sizes.shape[1], _LARGEST + 1) / len(sizes)
-
-
-def _log_likelihood(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """Return the mean log-likelihood of a coefficient; values that are never expected are rare, not impossible."""
-    rare = 0.5 / len(_ROUNDING)
-    smoothed = (expected + rare) / (1 + rare * expected.shape[1])
-    return float((seen * np.log(smoothed)).sum(axis=1).mean())
+    Values that are never expected are rare, not impossible.
+    """
+    rare = 0.5 / _ROUNDING.shape[1]
+    smoothed = (expected + rare) / (1 + rare * expected.shape[-1])
+    likelihoods: NDArray[np.float64] = (seen * np.log(smoothed)).sum(axis=-1).mean(axis=-1)
+    return likelihoods

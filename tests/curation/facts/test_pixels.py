@@ -1,13 +1,18 @@
 """What pixels tell: whether they decode, their perceptual hash, and traces of earlier compression if asked for."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 
 from curation.facts.pixels import pixel_facts
 from forensics.header import read_facts
+from forensics.pixels.first_quality import first_quality
+from forensics.pixels.grid import grid_evidence
 
 DECODED = "decoded"
 
@@ -134,3 +139,29 @@ def test_a_photo_saved_once_shows_neither():
 def test_traces_are_not_looked_for_in_pictures_of_four_inks():
     cropped = saved(opened(saved(photograph().convert("CMYK"), 70)).crop((3, 5, 320, 256)), 90)
     assert told(cropped, "decoded-grid-first-quality").keys() == {"perceptual_hash"}
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_traces_in_the_middle_of_a_large_picture_are_those_of_its_luma(progressive):
+    large = photograph(900, 1300)
+    cropped = saved(opened(saved(large, 70)).crop((3, 5, 900, 1300)), 90, progressive=progressive)
+    facts = read_facts(cropped, whole=True)
+    grid = grid_evidence(simplejpeg.decode_jpeg(cropped, "GRAY")[..., 0])
+    found = told(cropped, "decoded-grid-first-quality")
+    assert (facts.width_px, facts.height_px) == (897, 1295)
+    assert found["foreign_grid"] == f"{grid.other_x},{grid.other_y}" == "5,3"
+    assert found["foreign_grid_log10_nfa"] == grid.other_log10_nfa
+    twice = saved(opened(saved(large, 60)), 95, progressive=progressive)
+    first = first_quality(
+        simplejpeg.decode_jpeg(twice, "GRAY")[..., 0], read_facts(twice, whole=True).quantisation_tables[0]
+    )
+    found = told(twice, "decoded-grid-first-quality")
+    assert (found["first_quality_factor"], found["first_quality_gain"]) == first
+
+
+def test_the_compiler_is_imported_only_by_a_search_for_traces():
+    program = (
+        "import sys; import curation.facts.pixels; from forensics.pixels import first_quality, grid; "
+        "sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

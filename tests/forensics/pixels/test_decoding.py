@@ -7,7 +7,8 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from forensics.pixels.decoding import decode_whole
+from forensics.jpeg.segments import header_segments
+from forensics.pixels.decoding import decode_luma, decode_whole
 
 
 def photograph(**options):
@@ -78,3 +79,57 @@ def test_few_stray_bytes_are_harmless_whatever_they_are_and_many_are_not(number)
         decode_whole(plain[:-2] + stray[:2] + plain[-2:], "GRAY")
         with pytest.raises(ValueError, match="extraneous bytes"):
             decode_whole(plain[:-2] + stray * 16 + plain[-2:], "GRAY")
+
+
+def tall(height_px=700, width_px=50, **options):
+    """Return a JPEG much higher than the rows asked for, with colours that differ from pixel to pixel."""
+    scene = np.random.default_rng(8).normal(128, 40, (height_px, width_px, 3)).clip(0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(scene).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def in_three_scans():
+    """Return a JPEG whose three components, all of full size, are coded in scans of their own."""
+    scene = np.asarray(Image.open(io.BytesIO(tall())))
+    grey = []
+    for channel in range(3):
+        buffer = io.BytesIO()
+        Image.fromarray(scene[..., channel].copy()).save(buffer, "JPEG", quality=85)
+        grey.append(buffer.getvalue())
+    *tables, sos = header_segments(grey[0], whole=True)
+    frame = next(segment for segment in tables if segment.name == "SOF0")
+    header = grey[0][: frame.offset] + b"\xff\xc0\x00\x11" + grey[0][frame.payload_start : frame.payload_start + 5]
+    header += b"\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00" + grey[0][frame.end : sos.offset]
+    scans = [
+        b"\xff\xda\x00\x08\x01" + bytes((number,)) + b"\x00\x00\x3f\x00" + jpeg[sos.end : -2]
+        for number, jpeg in enumerate(grey, 1)
+    ]
+    return header + b"".join(scans) + b"\xff\xd9"
+
+
+TALL = {
+    "4:4:4": tall(subsampling=0),
+    "4:2:2": tall(subsampling=1),
+    "4:2:0": tall(subsampling=2),
+    "odd size": tall(701, 51),
+    "restarts": tall(restart_marker_blocks=5),
+    "RGB": tall(keep_rgb=True),
+    "progressive": tall(progressive=True),
+    "three scans": in_three_scans(),
+}
+
+
+@pytest.mark.parametrize("jpeg", TALL.values(), ids=TALL)
+@pytest.mark.parametrize("rows", [1, 8, 300, 636, 637, 5000])
+def test_the_upper_rows_of_the_luma_are_those_of_the_whole_picture(jpeg, rows):
+    expected = decode_whole(jpeg, "GRAY").picture[..., 0]
+    found = decode_luma(jpeg, rows)
+    assert len(found) >= min(rows, len(expected))
+    assert np.array_equal(found[:rows], expected[:rows])
+
+
+def test_no_row_far_below_those_asked_for_is_decoded():
+    assert {name: len(decode_luma(jpeg, 100)) for name, jpeg in TALL.items()} == {
+        name: 700 if name == "progressive" else 164 for name in TALL
+    }

@@ -43,11 +43,11 @@ def counted(store: Store, index: Index) -> Row:
         name: {"shards": len(index.content["splits"][name]["shards"])} | figures(split == number)
         for number, name in enumerate(SPLITS)
     }
-    classes = [
-        {"label": number, "camera": camera} | figures(label == number)
-        | {"splits": {name: int(groups["tiles"][(label == number) & (split == n)].sum()) for n, name in enumerate(SPLITS)}}
-        for number, camera in enumerate(index.classes)
-    ]  # fmt: skip
+    classes = []
+    for number, camera in enumerate(index.classes):
+        of_split = {name: groups["tiles"][(label == number) & (split == place)] for place, name in enumerate(SPLITS)}
+        tiles = {"splits": {name: int(own.sum()) for name, own in of_split.items()}}
+        classes.append({"label": number, "camera": camera} | figures(label == number) | tiles)
     entries = [read_entry(store, tar) for tar in index.tars]
     return {
         "generation": index.generation,

@@ -1,36 +1,77 @@
-"""Members: reads the bytes at given places of the pool's tars, in the given order.
+"""Members: reads the bytes at given places of the pool's tars.
 
-On a local store each tar is opened once and read at its offsets. On an object store the next few dozen places are
-fetched at once, since each request takes tens of milliseconds. A tar that is missing or shorter than its index says is
-refused. A disk or a service that does not answer is a StorageUnavailableError, as for every other file of the store.
+On a local store each tar is opened once and read at its offsets. On an object store places near each other in a tar
+become one request, many requests are under way at once, and the bytes asked for ahead are bounded. A tar that is
+missing or shorter than its index says is refused. A disk or a service that does not answer is a
+StorageUnavailableError, as for every other file of the store.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Self, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple, Self, TypeVar
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from corpus.storage_errors import attempted, failure_of
+from corpus.storage_errors import attempted
 from shards.entries import POOL
+from shards.remote.cache import LocalCache
+from shards.remote.ranges import CONNECTIONS, RangeReads
 
 OPEN_TARS_MAX = 128
 """Tars kept open; Linux allows a process 1,024 files by default, and a machine runs many loaders."""
-AHEAD = 32
-"""Places fetched at once from an object store."""
+GAP_BYTES = 64 << 10
+"""Most unwanted bytes between two places that are read by one request: they cost less than another request."""
+REQUEST_BYTES = 8 << 20
+"""Most bytes of one request for several places: half a second of one connection of 20 MB/s."""
+BATCH_PLACES = 32
+"""Places that `read` plans requests for together."""
+AHEAD_BYTES = 64 << 20
+"""Bytes that `read` asks for ahead of its caller, or one batch where that is more."""
 
 Tag = TypeVar("Tag")
 Place = tuple[str, int, int]
 """File name of a tar in the pool, offset and length in bytes."""
 
 
-class Members:
-    """A reader for one process and thread; close it, or use it in a `with`."""
+class Request(NamedTuple):
+    """One range of one tar, and the places (by their number) that lie in it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._handles: dict[str, int] = {}
+    tar: str
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+def plan_requests(places: Sequence[Place]) -> list[Request]:
+    """Return the requests for places, given in any order; those of one tar near each other share one."""
+    requests: list[Request] = []
+    for number in sorted(range(len(places)), key=places.__getitem__):
+        tar, start, length_bytes = places[number]
+        end = start + length_bytes
+        if requests:
+            last = requests[-1]
+            whole = max(end, last.end)
+            if last.tar == tar and start - last.end <= GAP_BYTES and whole - last.start <= REQUEST_BYTES:
+                requests[-1] = Request(tar, last.start, whole, (*last.numbers, number))
+                continue
+        requests.append(Request(tar, start, end, (number,)))
+    return requests
+
+
+class Members:
+    """A reader for one process, which its threads may share; close it, or use it in a `with`.
+
+    `cache`: whole tars of an object store are kept in it, where it has room, and read there.
+    """
+
+    def __init__(self, store: Store, cache: LocalCache | None = None, connections: int = CONNECTIONS) -> None:
+        self._store, self._connections = store, connections
+        self._cache = None if store.is_local else cache
+        self._open: dict[str, _OpenTar] = {}
+        self._ranges: RangeReads | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -39,77 +80,151 @@ class Members:
         self.close()
 
     def close(self) -> None:
-        """Close the tars opened so far."""
-        while self._handles:
-            os.close(self._handles.popitem()[1])
+        """Close the tars opened so far and end the threads."""
+        self._open.clear()
+        if self._ranges is not None:
+            self._ranges.close()
+            self._ranges = None
+
+    def fetch(self, places: Sequence[Place]) -> list[bytes | Exception]:
+        """Return the bytes at each place, or the StorageError of a place whose bytes are missing.
+
+        Raises StorageUnavailableError where the disk or the service does not answer.
+        """
+        if self._store.is_local:
+            return [self._tried(place) for place in places]
+        return self._answers(places, self._asked(places))
 
     def read(self, places: Iterable[tuple[Tag, Place]]) -> Iterator[tuple[Tag, bytes]]:
         """Yield the bytes at each place with that place's tag; raises StorageError where they are missing."""
         if self._store.is_local:
             for tag, place in places:
-                yield tag, self._checked(place, self._read_local(place))
+                yield tag, self._read_local(place)
             return
-        rest = iter(places)
-        while batch := list(islice(rest, AHEAD)):
-            for (tag, place), data in zip(batch, self._fetch([place for _, place in batch]), strict=True):
-                yield tag, self._checked(place, data)
+        ahead: deque[tuple[list[Tag], list[Place], _Asked, int]] = deque()
+        under_way_bytes = 0
+        batches = _batches(places)
+        batch = next(batches, None)
+        while ahead or batch is not None:
+            while batch is not None and (not ahead or under_way_bytes < AHEAD_BYTES):
+                tags, wanted = batch
+                asked = self._asked(wanted)
+                size_bytes = sum(request.end - request.start for request, _ in asked)
+                ahead.append((tags, wanted, asked, size_bytes))
+                under_way_bytes += size_bytes
+                batch = next(batches, None)
+            tags, wanted, asked, size_bytes = ahead.popleft()
+            for tag, answer in zip(tags, self._answers(wanted, asked), strict=True):
+                if isinstance(answer, Exception):
+                    raise answer
+                yield tag, answer
+            under_way_bytes -= size_bytes
 
-    def fetch(self, places: Sequence[Place]) -> list[bytes | Exception]:
-        """Return the bytes at each place, or the StorageError of a place whose bytes are missing."""
-        answers: list[bytes | Exception] = []
-        for place in places:
+    def _asked(self, places: Sequence[Place]) -> "_Asked":
+        """Begin to read all places; each request with what waits for its bytes."""
+        asked: _Asked = []
+        for request in plan_requests(places):
+            tar, start, end, _ = request
+            if (cached := self._cached(tar)) is not None:
+                asked.append((request, partial(self._bytes, tar, cached, start, end)))
+            else:
+                if self._ranges is None:
+                    self._ranges = RangeReads(self._store, self._connections)
+                asked.append((request, self._ranges.submit(f"{POOL}/{tar}", start, end).result))
+        return asked
+
+    def _answers(self, places: Sequence[Place], asked: "_Asked") -> list[bytes | Exception]:
+        answers: list[bytes | Exception] = [b""] * len(places)
+        for request, wait in asked:
             try:
-                answers += [data for _, data in self.read([(None, place)])]
+                data = wait()
             except StorageError as error:
-                answers.append(error)
+                for number in request.numbers:
+                    answers[number] = self._missing(request.tar, error)
+                continue
+            for number in request.numbers:
+                _, start, length_bytes = places[number]
+                part = data[start - request.start : start - request.start + length_bytes]
+                answers[number] = part if len(part) == length_bytes else self._short(places[number], len(part))
         return answers
+
+    def _tried(self, place: Place) -> bytes | Exception:
+        try:
+            return self._read_local(place)
+        except StorageError as error:
+            return error
 
     def _read_local(self, place: Place) -> bytes:
         tar, offset_bytes, length_bytes = place
-        handle = self._handles.get(tar)
-        if handle is None:
-            if len(self._handles) >= OPEN_TARS_MAX:
-                os.close(self._handles.pop(next(iter(self._handles))))
-            path = self._store.path(f"{POOL}/{tar}")
-            try:
-                handle = attempted(self._where(tar), lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-            except FileNotFoundError as error:
-                raise self._missing(tar) from error
-            self._handles[tar] = handle
-        return attempted(self._where(tar), lambda: os.pread(handle, length_bytes, offset_bytes))
+        opened = self._open.get(tar) or self._opened(tar, self._store.path(f"{POOL}/{tar}"))
+        data = self._bytes(tar, opened, offset_bytes, offset_bytes + length_bytes)
+        if len(data) != length_bytes:
+            raise self._short(place, len(data))
+        return data
+
+    def _cached(self, tar: str) -> "_OpenTar | None":
+        """Return an object store's tar on this machine; None where there is no cache or no room in it."""
+        if self._cache is None:
+            return None
+        if (opened := self._open.get(tar)) is None and (kept := self._cache.keep(self._store, f"{POOL}/{tar}")):
+            with suppress(StorageError):  # removed since
+                opened = self._opened(tar, str(kept))
+        return opened
+
+    def _opened(self, tar: str, path: str) -> "_OpenTar":
+        try:
+            opened = _OpenTar(attempted(self._where(tar), lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+        except FileNotFoundError as error:
+            raise self._missing(tar, error) from error
+        while len(self._open) >= OPEN_TARS_MAX:
+            self._open.pop(next(iter(self._open)), None)
+        self._open[tar] = opened
+        return opened
+
+    def _bytes(self, tar: str, opened: "_OpenTar", start: int, end: int) -> bytes:
+        return attempted(self._where(tar), lambda: os.pread(opened.handle, end - start, start))
 
     def _where(self, tar: str) -> str:
         return f"{self._store.url}: {POOL}/{tar}"
 
-    def _fetch(self, places: list[Place]) -> list[bytes]:
-        paths = [self._store.path(f"{POOL}/{tar}") for tar, _, _ in places]
-        starts = [offset_bytes for _, offset_bytes, _ in places]
-        ends = [offset_bytes + length_bytes for _, offset_bytes, length_bytes in places]
-        answers: list[bytes | BaseException] = self._store.filesystem.cat_ranges(paths, starts, ends, on_error="return")
-        return [self._told(place, answer) for place, answer in zip(places, answers, strict=True)]
-
-    def _told(self, place: Place, answer: bytes | BaseException) -> bytes:
-        """Return the bytes at a place; asks once more, with pauses, where the store could not give them just now."""
+    def _short(self, place: Place, found_bytes: int) -> StorageError:
         tar, offset_bytes, length_bytes = place
-        if isinstance(answer, Exception) and failure_of(answer) is not None:
-            try:
-                return self._store.read(f"{POOL}/{tar}", offset_bytes, offset_bytes + length_bytes)
-            except StorageError as error:
-                raise self._missing(tar) from error
-        if isinstance(answer, FileNotFoundError):
-            raise self._missing(tar) from answer
-        if isinstance(answer, BaseException):
-            raise StorageError(f"{self._store.url}: {POOL}/{tar} cannot be read: {answer}") from answer
-        return answer
+        return StorageError(
+            f"{self._where(tar)} has {found_bytes} bytes at {offset_bytes}, not {length_bytes}; "
+            "delete the tar and its entry, then curate again"
+        )
 
-    def _checked(self, place: Place, data: bytes) -> bytes:
-        tar, offset_bytes, length_bytes = place
-        if len(data) != length_bytes:
-            raise StorageError(
-                f"{self._store.url}: {POOL}/{tar} has {len(data)} bytes at {offset_bytes}, not {length_bytes}; "
-                "delete the tar and its entry, then curate again"
-            )
-        return data
+    def _missing(self, tar: str, cause: Exception) -> StorageError:
+        error = StorageError(f"{self._store.url}: no file {POOL}/{tar}; delete its entry, if any, then curate again")
+        error.__cause__ = cause
+        return error
 
-    def _missing(self, tar: str) -> StorageError:
-        return StorageError(f"{self._store.url}: no file {POOL}/{tar}; delete its entry, if any, then curate again")
+
+_Asked = list[tuple[Request, Callable[[], bytes]]]
+
+
+class _OpenTar:
+    """A tar's handle; it is closed with its last user, so that no thread reads from one that another has closed."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __del__(self) -> None:
+        os.close(self.handle)
+
+
+def _batches(places: Iterable[tuple[Tag, Place]]) -> Iterator[tuple[list[Tag], list[Place]]]:
+    tags: list[Tag] = []
+    wanted: list[Place] = []
+    size_bytes = 0
+    for tag, place in places:
+        tags.append(tag)
+        wanted.append(place)
+        size_bytes += place[2]
+        if len(wanted) >= BATCH_PLACES or size_bytes >= REQUEST_BYTES:
+            yield tags, wanted
+            tags, wanted, size_bytes = [], [], 0
+    if wanted:
+        yield tags, wanted

@@ -3,14 +3,18 @@
 What is published never changes, so removing something from it is a person's decision: this names the folders and files.
 """
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, REASON
 from crawlers.forget.removal import Problems, search
-from shards.entries import POOL
+from shards.entries import POOL, table_path
+from shards.index.columns import PHOTOS, Columns
 from shards.plan import photo_digest
 
 Versions = Mapping[str, set[str]]  # the known versions of each photo
@@ -32,9 +36,13 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
         if whole:
             kept = sum(row["kept"] for row in whole)
             holdings[path.rpartition("/")[0]] = f"{len(whole)} of these photos, {kept} of them kept"
-    indexes = [f"shards/{name}/samples.parquet" for name in store.names("shards") if f"shards/{name}" != POOL]
-    for path, rows in search(store, indexes, "photo", digests, [], problems):
+    folders = [f"shards/{name}" for name in store.names("shards") if f"shards/{name}" != POOL]
+    older = [f"{folder}/samples.parquet" for folder in folders]  # the index of earlier versions
+    for path, rows in search(store, older, "photo", digests, [], problems):
         holdings[path.rpartition("/")[0]] = f"{len(rows)} tiles in its index"
+    for folder in folders:
+        if tiles := _tiles_in(store, f"{folder}/photos.arrow", digests, problems):
+            holdings[folder] = f"{tiles} tiles in its index"
     entries = [f"{POOL}/{name}" for name in store.names(POOL) if name.endswith(".tar.json")]
     names = [f'"{digest}"'.encode() for digest in digests]  # as a JSON text has them
 
@@ -52,4 +60,19 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
             if any(name in text for name in names):
                 holdings[path] = "says what is in the tar beside it"
                 holdings[path.removesuffix(".json")] = "tiles"
+                holdings[table_path(posixpath.basename(path.removesuffix(".json")))] = "says where they are in the tar"
     return holdings
+
+
+def _tiles_in(store: Store, path: str, digests: Collection[str], problems: Problems) -> int:
+    """Return how many tiles of these photos an index has; one that is damaged is added to `problems`."""
+    try:
+        if not digests or not store.exists(path):
+            return 0
+        local = (store.path(path), PHOTOS) if store.is_local else (path, PHOTOS, store.read(path))
+        photos = Columns(*local)
+        wanted = np.array([int(digest, 16) for digest in digests], np.uint64)
+        return int(photos["tiles"][np.isin(photos["photo"], wanted)].sum())
+    except (StorageError, StorageUnavailableError) as error:
+        problems.append(f"{path}: cannot be read ({error}); restore it, or remove it and its folder's marker")
+        return 0

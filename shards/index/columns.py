@@ -68,12 +68,16 @@ class Columns:
     """The columns of one mapped file; `columns["name"]` is an array over the map, which copies nothing."""
 
     path: str
+    """For messages as well."""
     schema: pa.Schema
+    data: bytes | None = None
+    """The file's bytes, where it is not one of this machine."""
 
     @cached_property
     def _batch(self) -> Any:
         try:
-            with pa.memory_map(self.path) as source:
+            # the map stays when its file is closed, so no handle is held
+            with pa.memory_map(self.path) if self.data is None else pa.BufferReader(self.data) as source:
                 file = pa.ipc.open_file(source)
                 batch = file.get_batch(0) if file.num_record_batches else pa.RecordBatch.from_pylist([], file.schema)
         except (OSError, pa.ArrowInvalid) as error:

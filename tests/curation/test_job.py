@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -176,7 +177,9 @@ def test_the_shards_index_has_the_fold_of_each_photograph(finished):
     (generation,) = curated.generations()
     folds = {photo_digest(row["photo"], row["version"]): row["fold"] for row in curated.rows().values() if row["kept"]}
     index = read_index(curated.store, generation)
-    found = dict(zip(index.samples["photo"].to_pylist(), index.samples["fold"].to_pylist(), strict=True))
+    photos = np.arange(len(index.photos))
+    of_photo = index.groups["fold"][index.photos["group"]]
+    found = dict(zip(index.photo_names(photos), of_photo.tolist(), strict=True))
     assert (index.folds, found) == (5, folds)
 
 

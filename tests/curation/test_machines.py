@@ -121,7 +121,8 @@ def test_workers_in_namespaces_of_their_own_judge_an_object_store_as_one_machine
     for name in ("photos.parquet", "report.html", "funnel.json"):
         path = f"curated/{generation}/{name}"
         assert there.read(path) == here.read(path)
-    assert there.read(f"shards/{generation}/samples.parquet") == here.read(f"shards/{generation}/samples.parquet")
+    for name in ("groups.arrow", "photos.arrow", "tiles.arrow"):
+        assert there.read(f"shards/{generation}/{name}") == here.read(f"shards/{generation}/{name}")
 
 
 def test_a_worker_without_credentials_ends_the_run_in_a_sentence(bucket, monkeypatch, tmp_path):

@@ -2,17 +2,23 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
+from corpus.records import SPLITS
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
 from shards.index import Folds, Index, publish_index
+from shards.index.build import FOUND, PLANNED, build_index
+from shards.index.publish import publish_tables
+from shards.index.tables import FORMAT
 from shards.plan import photo_digest, plan_shards
 from shards.write import write_shard
 
@@ -119,3 +125,61 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple
         return made[shards]
 
     return get
+
+
+class Photo(NamedTuple):
+    """One photograph of a made-up generation."""
+
+    label: int
+    group: str
+    tiles: int = 2
+    split: str = "train"
+    fold: int = -1
+    edge_px: int = 512
+
+
+def digest_of(number: int) -> int:
+    return int.from_bytes(hashlib.sha256(str(number).encode()).digest()[:8], "big")
+
+
+def tables_of(photos: Sequence[Photo], shards: int = 1) -> dict[str, pa.Table]:
+    """Return the tables of an index of made-up photographs, of which there are no tars; they lie in turns in shards."""
+    planned, found, rows = [], [], [0] * shards
+    for number, photo in enumerate(photos):
+        digest, tar = digest_of(number), number % shards
+        planned.append(
+            {"photo": digest, "tar": tar, "label": photo.label, "group": photo.group, "fold": photo.fold}
+            | {"split": SPLITS.index(photo.split), "quality_factor": 95}
+        )
+        for tile in range(photo.tiles):
+            found.append(
+                {"photo": digest, "tile": tile, "label": photo.label, "tar": tar, "row": rows[tar]}
+                | {"offset_bytes": 2048 * rows[tar] + 512, "length_bytes": 100, "x_px": 0, "y_px": 0}
+                | {"width_px": photo.edge_px, "height_px": 1024}
+            )
+            rows[tar] += 1
+    return build_index(pa.Table.from_pylist(planned, PLANNED), pa.Table.from_pylist(found, FOUND))
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Index]]:
+    """A function from photographs and a number of shards to a published index of them, in an object store."""
+    numbers = itertools.count(1)
+
+    def publish(photos: Sequence[Photo], shards: int = 1, folds: int | None = None) -> Index:
+        index = Index(open_store("memory://made-up"), f"{next(numbers):06d}-aa")
+        tars = [f"{number}.tar" for number in range(shards)]
+        splits = {split: {"shards": tars if split == "train" else []} for split in SPLITS}
+        classes = [f"camera-{label}" for label in range(1 + max((photo.label for photo in photos), default=0))]
+        content = {"format": FORMAT, "classes": classes, "splits": splits, "failures": [], "folds": folds}
+        publish_tables(index.store, index.generation, tables_of(photos, shards), content, {})
+        return index
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield publish
+
+
+@pytest.fixture(scope="session")
+def photo() -> type[Photo]:
+    return Photo

@@ -153,8 +153,8 @@ def test_no_more_tars_are_held_open_than_a_process_may(store):
     with Members(store) as members:
         for number, data in members.read((number, (f"{number}.tar", 0, 4)) for number in numbers):
             assert data == b"%04d" % number
-            assert len(members._handles) <= OPEN_TARS_MAX
-    assert members._handles == {}
+            assert len(members._open) <= OPEN_TARS_MAX
+    assert members._open == {}
 
 
 def test_tars_that_are_missing_or_cut_short_are_named(collection):

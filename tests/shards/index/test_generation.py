@@ -1,8 +1,6 @@
 import io
-from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pytest
 import simplejpeg
 import webdataset
@@ -10,7 +8,8 @@ import webdataset
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from shards.entries import read_entry
-from shards.index import SAMPLES, Folds, latest_generation, previous_plans, publish_index, read_index
+from shards.index import Folds, latest_generation, previous_plans, publish_index, read_index
+from shards.index.columns import GROUPS, PHOTOS, TILES
 from shards.plan import plan_shards
 from shards.write import write_shard
 from train.model.torchvision_repair import repair_torchvision

@@ -1,0 +1,229 @@
+"""Cache: keeps whole files of an object store in a folder of this machine, which all its processes share.
+
+The folder never holds more than its bytes: room is made, least recently used files first, before a file is fetched, and
+a file under way already counts at its full size. A file gets its name when it is whole, so readers need no lock, and
+processes that want the same file wait for the one that fetches it. Whatever a killed process leaves is removed by the
+next. A file that is removed while it is open or mapped stays readable there, as POSIX wants it.
+
+Without room (a full disk, a folder that cannot be written, everything there in use) reading goes on: one line says so,
+and the file is kept in the memory of the process that wants it.
+
+Files of a store are taken to be final, as published tars and generations are: a cached one is never compared again.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import stat
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from corpus.errors import StorageError, StorageUnavailableError
+from corpus.storage import TEMPORARY_PREFIX, Store, temporary_beside
+from corpus.storage_errors import attempted
+from shards.remote.streams import open_stream, read_parts
+
+FRESH_S = 10.0
+"""A file used so recently is not removed: whoever asked for it may not have opened it yet."""
+_LOCKS = ".locks"
+_LOCK_NUMBERS = 64
+_logger = logging.getLogger(__name__)
+
+
+class _NoRoomError(Exception):
+    """The folder cannot take a file; the text says why."""
+
+
+class LocalCache:
+    """Files of object stores in `folder`, at most `max_bytes` of them; any thread and process may use it."""
+
+    def __init__(self, folder: Path | str, max_bytes: int) -> None:
+        self.folder, self.max_bytes = Path(folder), max_bytes
+        self._in_memory: dict[str, int] = {}
+        self._said = False
+
+    def __reduce__(self) -> tuple[type["LocalCache"], tuple[Path, int]]:
+        return LocalCache, (self.folder, self.max_bytes)  # what is in memory is this process's own
+
+    def path(self, store: Store, relative: str) -> Path:
+        """Return where a file can be opened or mapped in this process, after fetching it if it is not here yet.
+
+        Of a store that is a folder, the file itself. Where the folder has no room, the file is in this process's
+        memory from then on, so ask so for small files only. Raises StorageError where the store has no such file,
+        StorageUnavailableError where this machine cannot keep files in memory.
+        """
+        if (kept := self.keep(store, relative)) is not None:
+            return kept
+        name = self._name(store, relative)
+        if name not in self._in_memory:
+            self._in_memory[name] = self._fetched_into_memory(store, relative)
+        return Path(f"/proc/self/fd/{self._in_memory[name]}")
+
+    def open(self, store: Store, relative: str) -> BinaryIO:
+        """Return a file opened for reading from its beginning; where the folder has no room, a stream of the store."""
+        while (kept := self.keep(store, relative)) is not None:
+            try:
+                return attempted(str(kept), partial(kept.open, "rb"))
+            except FileNotFoundError as error:
+                if store.is_local:
+                    raise StorageError(f"{store.url}: no file {relative}") from error
+        return open_stream(store, relative)
+
+    def keep(self, store: Store, relative: str) -> Path | None:
+        """Return where a file is on this machine, after fetching it if need be; None where there is no room for it."""
+        if store.is_local:
+            return Path(store.path(relative))
+        kept = self.folder / self._name(store, relative)
+        try:
+            if not _touched(kept):
+                with self._locked(f"file-{zlib.crc32(kept.name.encode()) % _LOCK_NUMBERS}"):
+                    if not _touched(kept):
+                        self._fetch(store, relative, kept)
+        except (_NoRoomError, OSError) as error:
+            self._say(error)
+            return None
+        return kept
+
+    def size_bytes(self) -> int:
+        """Return the bytes of all files here, those under way included."""
+        return sum(status.st_size for _, status in self._files())
+
+    def _name(self, store: Store, relative: str) -> str:
+        """Return a file's path below the folder; equal buckets of two services are told apart."""
+        root = store.path(".")
+        service = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+        digest = hashlib.sha256(f"{service} {store.url}".encode()).hexdigest()[:16]
+        return digest + store.path(relative).removeprefix(root)
+
+    def _fetch(self, store: Store, relative: str, kept: Path) -> None:
+        size_bytes = store.size_bytes(relative)
+        if size_bytes > self.max_bytes:
+            raise _NoRoomError(f"{relative} has {size_bytes} bytes, the cache {self.max_bytes}; raise train.cache_gb")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_beside(kept)
+        try:
+            with temporary.open("xb") as file:
+                with self._locked("room"):
+                    fcntl.flock(file, fcntl.LOCK_EX)  # says that its writer lives
+                    self._make_room(size_bytes)
+                    _reserve(file, size_bytes)
+                for part in read_parts(store, relative, size_bytes):
+                    file.write(part)
+                if file.tell() != size_bytes:
+                    raise StorageError(f"{store.url}: {relative} has changed while it was read; try again")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(kept)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Remove what killed processes left, then the least recently used files, until so many bytes are free."""
+        found = []
+        total_bytes = 0
+        for path, status in self._files():
+            if path.name.startswith(TEMPORARY_PREFIX) and _is_abandoned(path):
+                path.unlink(missing_ok=True)
+                continue
+            total_bytes += status.st_size
+            if not path.name.startswith(TEMPORARY_PREFIX):
+                found.append((status.st_mtime, status.st_size, path))
+        for used_at_s, file_bytes, path in sorted(found, key=lambda one: one[0]):
+            if total_bytes + size_bytes <= self.max_bytes:
+                return
+            if used_at_s > time.time() - FRESH_S:
+                break
+            path.unlink(missing_ok=True)
+            total_bytes -= file_bytes
+        if total_bytes + size_bytes > self.max_bytes:
+            raise _NoRoomError(f"all {total_bytes} bytes in it are in use; raise train.cache_gb")
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for folder, folders, names in os.walk(self.folder):
+            with suppress(ValueError):
+                folders.remove(_LOCKS)
+            for name in names:
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    yield path, path.lstat()
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Hold one of the folder's locks; the kernel releases those of killed processes."""
+        locks = self.folder / _LOCKS
+        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (locks / name).open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _fetched_into_memory(self, store: Store, relative: str) -> int:
+        """Return the handle of a file without a name that has the bytes of one of the store."""
+        if not hasattr(os, "memfd_create"):
+            raise StorageUnavailableError(f"{self.folder}: no room for {relative}; name another train.cache_folder")
+        handle = os.memfd_create(Path(relative).name)
+        with os.fdopen(handle, "wb", closefd=False) as file:
+            for part in read_parts(store, relative, store.size_bytes(relative)):
+                file.write(part)
+        return handle
+
+    def _say(self, error: Exception) -> None:
+        if not self._said:
+            self._said = True
+            _logger.warning("%s takes no more files (%s); reading goes on without it", self.folder, error)
+
+
+def private_folder(store: Store) -> Path:
+    """Return the folder of a store's cache in the system's temporary directory: this user's, and no one else's.
+
+    Raises StorageUnavailableError where somebody else has made one of its name.
+    """
+    digest = hashlib.sha256(store.url.encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir(), f"shutterprint-{os.getuid()}-{digest}")
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise StorageUnavailableError(
+            f"{folder} is not a folder that only this user can read; remove it, or name another train.cache_folder"
+        )
+    return folder
+
+
+def open_cache(store: Store, folder: str | None, gigabytes: float) -> LocalCache:
+    """Return the cache of a store as `train.cache_folder` and `train.cache_gb` describe it."""
+    return LocalCache(Path(folder) if folder else private_folder(store), int(gigabytes * 1e9))
+
+
+def _touched(kept: Path) -> bool:
+    """Note that a file is used; False where it is not here."""
+    try:
+        os.utime(kept)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _reserve(file: BinaryIO, size_bytes: int) -> None:
+    """Give a file its size at once, so that it counts, and so that a full disk is told before the fetching."""
+    if size_bytes and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size_bytes)
+    else:
+        file.truncate(size_bytes)
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    """Whether no process writes this file: a writer holds its lock."""
+    try:
+        with temporary.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

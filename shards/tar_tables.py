@@ -54,10 +54,12 @@ class TarTables:
                 entry = read_entry(self._store, tar)
                 local = str(local_copy(self._store, path, entry.table_sha256, entry.table_bytes))
             with pa.memory_map(local) as source:
-                return _Table(pa.ipc.open_file(source).get_batch(0))
+                batch = pa.ipc.open_file(source).get_batch(0)
+            batch.validate()  # a damaged length must not be believed
+            return _Table(batch)
         except FileNotFoundError as error:
             raise StorageError(f"no file {path}") from error
-        except (OSError, ValueError) as error:  # what Arrow raises for a malformed file is a ValueError
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise StorageError(f"{path} is not a table of tiles ({error})") from error
 
 

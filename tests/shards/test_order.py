@@ -1,4 +1,4 @@
-"""The order of a run's samples: permutations, rounds, epochs, and what any number of ranks and loaders makes of them."""
+"""The order of a run's samples: permutations, rounds, epochs, and what ranks and loaders make of them."""
 
 import itertools
 import math
@@ -273,7 +273,9 @@ def test_random_numbers_depend_on_seed_sample_and_purpose():
         return generator(*what).integers(2**63, size=8).tolist()
 
     assert drawn(1, 2, "crop") == drawn(1, 2, "crop")
-    others = [drawn(*what) for what in ((1, 2, "crop"), (2, 2, "crop"), (1, 3, "crop"), (1, 2, "flip"), (-1, 2, "crop"))]
+    others = [
+        drawn(*what) for what in ((1, 2, "crop"), (2, 2, "crop"), (1, 3, "crop"), (1, 2, "flip"), (-1, 2, "crop"))
+    ]
     assert len(set(itertools.chain(*others))) == 8 * len(others)
 
 

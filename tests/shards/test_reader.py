@@ -1,191 +1,234 @@
-import itertools
-from collections import Counter
-from types import SimpleNamespace
+"""Reading tiles whole and by rectangles, and what is said of damaged ones."""
 
+import zlib
+from pathlib import Path
+
+import numpy as np
 import pytest
+import simplejpeg
 from fsspec.implementations.memory import MemoryFileSystem
-from torch.utils.data import DataLoader
 
-from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
-from corpus.storage import Store, open_store
+from corpus.storage import open_store
+from shards.entries import read_tiles_table, table_path
+from shards.index import Index
 from shards.members import OPEN_TARS_MAX, Members
-from shards.reader import TileStream
+from shards.reader import Corrupt, Region, Tile, TileReader
+from shards.restarts import byte_range, find_restarts
+
+pytestmark = pytest.mark.slow
 
 
-def loaded(stream, workers):
-    """Tiles as a DataLoader's workers give them."""
-    return list(DataLoader(stream, batch_size=None, num_workers=workers))
+def pixels_of(jpeg):
+    return simplejpeg.decode_jpeg(jpeg, "RGB", fastdct=False, fastupsample=False, strict=True)
 
 
-def first(stream, count):
-    return list(itertools.islice(stream, count))
-
-
-def keys(tiles):
-    return [tile.key for tile in tiles]
+def all_rows(index):
+    return np.arange(len(index.tiles))
 
 
 @pytest.fixture
-def as_workers(monkeypatch):
-    """Return a function that reads a stream as the given number of DataLoader workers would, in this process."""
+def packed(collection):
+    """A function from settings to an index of four photographs of 200×72 px, whose store may be damaged."""
 
-    def read(stream, workers):
-        tiles = []
-        for number in range(workers):
-            info = SimpleNamespace(id=number, num_workers=workers)
-            monkeypatch.setattr("shards.reader.get_worker_info", lambda info=info: info)
-            tiles += stream
-        return tiles
+    def pack(**settings):
+        collection.add(4)
+        return collection.publish(Shards(**{"tile_px": 64, "tiles_per_photo": 2, "shard_photos": 4, **settings}))
 
-    return read
+    return pack
 
 
-def check_each_tile_comes_once(published, shards, ranks, workers, read):
-    store, index = published(shards)
-    assert sum(tar.startswith("train") for tar in index.tars) == shards
-    streams = [TileStream(store, index, "train", seed=3, epoch=1, rank=rank, ranks=ranks) for rank in range(ranks)]
-    parts = [keys(read(stream, workers)) for stream in streams]
-    assert sorted(itertools.chain(*parts)) == sorted(index.split("train")["key"].to_pylist())
-    assert max(len(part) for part in parts) - min(len(part) for part in parts) <= max(1, workers)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("shards", [1, 2, 3, 4])
-def test_each_tile_comes_exactly_once_over_all_ranks_and_workers(published, shards, ranks, workers, as_workers):
-    check_each_tile_comes_once(published, shards, ranks, workers, as_workers)
-
-
-@pytest.mark.parametrize(("ranks", "workers"), [(5, 0), (2, 2), (3, 1)])
-def test_each_tile_comes_exactly_once_from_loaders_that_are_processes(published, ranks, workers):
-    check_each_tile_comes_once(published, 3, ranks, workers, loaded)
-
-
-@pytest.mark.parametrize("ranks", [5, 9])
-def test_more_consumers_than_tiles_neither_hang_nor_repeat(published, ranks):
-    store, index = published(1)
-    streams = [TileStream(store, index, "test", rank=rank, ranks=ranks) for rank in range(ranks)]
-    assert sorted(key for stream in streams for key in keys(loaded(stream, 2 if ranks == 5 else 0))) == sorted(
-        index.split("test")["key"].to_pylist()
-    )
-
-
-def test_a_tile_is_what_the_index_says(published):
+def test_a_tile_is_what_the_tars_table_and_the_index_say(published):
     store, index = published(3)
-    rows = {row["key"]: row for row in index.split("train").to_pylist()}
-    for tile in TileStream(store, index, "train"):
-        row = rows[tile.key]
-        start = row["offset_bytes"]
-        assert tile.jpeg == store.read(f"shards/tars/{row['shard']}", start, start + row["length_bytes"])
-        assert all(
-            getattr(tile, name) == row[name]
-            for name in ("photo", "tile", "camera", "label", "group", "x_px", "y_px", "width_px", "height_px")
+    with TileReader(store, index) as reader:
+        tiles = reader.tiles(all_rows(index))
+    assert len({tile.key for tile in tiles}) == len(tiles) == 44
+    for row, tile in enumerate(tiles):
+        tar = index.tars[index.tiles["tar"][row]]
+        own = read_tiles_table(store, tar).slice(int(index.tiles["row"][row]), 1).to_pylist()[0]
+        assert tile.jpeg == store.read(f"shards/tars/{tar}", own["offset_bytes"], own["offset_bytes"] + len(tile.jpeg))
+        assert zlib.crc32(tile.jpeg) == own["checksum"]
+        names = ("photo", "tile", "label", "x_px", "y_px", "width_px", "height_px")
+        assert all(getattr(tile, name) == own[name] for name in names)
+        assert tile.key == f"{tile.photo}_{tile.tile}"
+        assert tile.group.startswith(f"device-{tile.camera}")
+        assert (tile.camera, tile.quality_factor) == (index.classes[tile.label], 95)
+
+
+def test_tiles_come_in_the_order_of_the_rows_and_may_come_again(published):
+    store, index = published(3)
+    rows = np.array([7, 3, 3, 40, 0])
+    with TileReader(store, index) as reader:
+        whole = reader.tiles(all_rows(index))
+        assert reader.tiles(rows) == [whole[row] for row in rows.tolist()]
+        assert list(reader.stream(rows, is_checked=False)) == [whole[row] for row in rows.tolist()]
+        assert reader.tiles(rows[:0]) == reader.regions(rows[:0], []) == []
+
+
+def test_a_split_comes_as_it_lies_in_the_tars(published):
+    store, index = published(3)
+    with TileReader(store, index) as reader:
+        keys = [tile.key for tile in reader.split("train")]
+    tars = [tar for tar in index.tars if tar.startswith("train")]
+    tables = [read_tiles_table(store, tar, ["photo", "tile"]).to_pylist() for tar in tars]
+    assert keys == [f"{row['photo']}_{row['tile']}" for rows in tables for row in rows]
+
+
+@pytest.mark.parametrize("restart_mcus", [0, 1, 8])
+@pytest.mark.parametrize("content", ["tiles", "photos"])
+def test_a_rectangle_has_the_pixels_of_the_whole_tile(packed, collection, restart_mcus, content):
+    index = packed(restart_mcus=restart_mcus, content=content)
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, len(index.tiles), 40)
+    rectangles = []
+    for width_px, height_px in zip(index.tiles["width_px"][rows], index.tiles["height_px"][rows], strict=True):
+        x_px, y_px = int(rng.integers(0, width_px)), int(rng.integers(0, height_px))
+        rectangles.append(
+            (x_px, y_px, int(rng.integers(1, width_px - x_px + 1)), int(rng.integers(1, height_px - y_px + 1)))
         )
+    with TileReader(collection.store, index) as reader:
+        tiles, regions = reader.tiles(rows), reader.regions(rows, rectangles)
+    for tile, region, (x_px, y_px, width_px, height_px) in zip(tiles, regions, rectangles, strict=True):
+        assert isinstance(region, Region)
+        assert region.key == tile.key
+        wanted = pixels_of(tile.jpeg)[y_px : y_px + height_px, x_px : x_px + width_px]
+        np.testing.assert_array_equal(region.pixels, wanted)
 
 
-def test_ordered_tiles_come_as_they_lie_in_the_tars(published):
+def test_a_rectangle_costs_the_bytes_of_its_segments(packed, collection, monkeypatch):
+    index = packed(restart_mcus=1, content="photos")
+    asked = []
+    fetch = Members.fetch
+    monkeypatch.setattr(Members, "fetch", lambda self, places: asked.extend(places) or fetch(self, places))
+    with TileReader(collection.store, index) as reader:
+        (tile,) = reader.tiles(np.array([2]))
+        del asked[:]
+        rectangle = (100, 24, 16, 16)
+        reader.regions(np.array([2]), [rectangle])
+    start, end = byte_range(find_restarts(tile.jpeg), rectangle)
+    assert [length_bytes for _, _, length_bytes in asked] == [end - start]
+    assert end - start < len(tile.jpeg) // 2
+
+
+def test_a_rectangle_that_leaves_its_tile_is_refused(published):
     store, index = published(3)
-    assert keys(TileStream(store, index, "train", ordered=True)) == index.split("train")["key"].to_pylist()
+    with TileReader(store, index) as reader:
+        for rectangle in ((0, 0, 65, 64), (-1, 0, 8, 8), (60, 0, 8, 8), (0, 0, 0, 8)):
+            with pytest.raises(ValueError, match=r"leaves its tile of 64x64 px"):
+                reader.regions(np.array([0, 1]), [(0, 0, 8, 8), rectangle])
 
 
-@pytest.mark.parametrize("wish", [{}, {"endless": True}, {"endless": True, "balanced": True}])
-def test_order_depends_on_seed_epoch_and_consumer_alone(published, wish):
-    store, index = published(2)
-
-    def order(**changes):
-        return keys(first(TileStream(store, index, "train", **{"seed": 1, "epoch": 2, **wish, **changes}), 40))
-
-    assert order() == order()
-    assert order() != order(epoch=3)
-    assert order() != order(seed=2)
-    assert order(rank=0, ranks=2) != order(rank=1, ranks=2)
-
-
-def test_balanced_tiles_have_every_class_equally_often_and_its_photos_evenly(published):
-    store, index = published(2)  # of 20 photos 12 are of camera a, 4 of b, 4 of c
-    tiles = first(TileStream(store, index, "train", endless=True, balanced=True), 720)
-    assert Counter(tile.camera for tile in tiles) == {"a": 240, "b": 240, "c": 240}
-    photos = Counter((tile.camera, tile.photo) for tile in tiles)
-    assert {(camera, count) for (camera, _), count in photos.items()} == {("a", 20), ("b", 60), ("c", 60)}
-    assert len({tile.key for tile in tiles}) == 40
-
-
-def test_unbalanced_tiles_without_end_come_equally_often(published):
-    store, index = published(2)
-    assert set(Counter(keys(first(TileStream(store, index, "train", endless=True), 120))).values()) == {3}
-
-
-def test_loader_workers_draw_differently_without_end(published):
-    store, index = published(2)
-    stream = TileStream(store, index, "train", endless=True, balanced=True)
-    mixed = keys(first(DataLoader(stream, batch_size=None, num_workers=2), 40))
-    assert mixed[0::2] != mixed[1::2]
-    assert keys(first(DataLoader(stream, batch_size=None, num_workers=2), 40)) == mixed
-
-
-def test_only_some_photos_are_read(published):
-    store, index = published(4)
-    wanted = set(index.photos("train")[:5])
-    tiles = list(TileStream(store, index, "train", only=wanted))
-    assert {tile.photo for tile in tiles} == wanted
-    assert len(tiles) == 10
-
-
-def test_an_object_store_gives_the_same_tiles(published):
+def test_an_object_store_gives_the_same_tiles_and_rectangles(published, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     store, index = published(3)
-    remote = open_store("memory://bucket/prefix")
+    remote = open_store("memory://bucket/reader")
     assert isinstance(remote.filesystem, MemoryFileSystem)
-    for tar in index.tars:
-        remote.publish(f"shards/tars/{tar}", store.read(f"shards/tars/{tar}"))
-    wish = {"seed": 5, "endless": True, "balanced": True}
-    there = first(TileStream(remote, index, "train", **wish), 100)
-    assert there == first(TileStream(store, index, "train", **wish), 100)
-    remote.filesystem.rm(remote.path("shards/tars/" + index.tars[0]))
-    with pytest.raises(StorageError, match=f"no file shards/tars/{index.tars[0]}"):
-        list(TileStream(remote, index, "train"))
+    for folder in ("shards/tars", f"shards/{index.generation}"):
+        for name in store.names(folder):
+            remote.publish(f"{folder}/{name}", store.read(f"{folder}/{name}"))
+    rows, rectangles = all_rows(index), [(3, 5, 40, 30)] * len(index.tiles)
+    with TileReader(store, index) as here, TileReader(remote, Index(remote, index.generation)) as there:
+        assert there.tiles(rows) == here.tiles(rows)
+        for one, other in zip(there.regions(rows, rectangles), here.regions(rows, rectangles), strict=True):
+            np.testing.assert_array_equal(one.pixels, other.pixels)
+        remote.filesystem.rm(remote.path("shards/tars/" + index.tars[0]))
+        for answer in there.regions(rows, rectangles):
+            assert isinstance(answer, Region) or index.tars[0] in answer.what
+        assert sum(isinstance(answer, Corrupt) for answer in there.tiles(rows)) == np.sum(index.tiles["tar"] == 0)
+
+
+@pytest.mark.parametrize("restart_mcus", [0, 1])
+def test_a_flipped_bit_anywhere_in_a_jpeg_is_an_answer_that_names_it(packed, collection, restart_mcus):
+    index = packed(restart_mcus=restart_mcus)
+    path = Path(collection.store.path(f"shards/tars/{index.tars[0]}"))
+    whole = path.read_bytes()
+    row, everything = np.array([3]), [(0, 0, 64, 64)]
+    start, length_bytes = int(index.tiles["offset_bytes"][3]), int(index.tiles["length_bytes"][3])
+    with TileReader(collection.store, index) as reader:
+        (tile,) = reader.tiles(row)
+        wanted = pixels_of(tile.jpeg)
+        damaged = 0
+        for place in np.random.default_rng(0).integers(0, length_bytes, 60).tolist():
+            data = bytearray(whole)
+            data[start + place] ^= 1 << place % 8
+            path.write_bytes(data)
+            (answer,), (region,) = reader.tiles(row), reader.regions(row, everything)
+            assert isinstance(answer, Corrupt)
+            assert (answer.key, answer.tar, answer.offset_bytes) == (tile.key, index.tars[0], start)
+            assert "CRC-32" in answer.what
+            if isinstance(region, Region):  # the header comes from the table, and the last marker is not read
+                np.testing.assert_array_equal(region.pixels, wanted)
+            else:
+                damaged += 1
+                assert (region.key, region.offset_bytes) == (tile.key, start)
+                assert "CRC-32" in region.what
+        assert damaged > (59 if restart_mcus == 0 else 10)
+        others = reader.tiles(np.delete(all_rows(index), 3))
+        assert all(isinstance(each, Tile) for each in others)
+
+
+def test_what_is_missing_or_cut_short_is_an_answer(packed, collection):
+    index = packed(restart_mcus=1)
+    tar = index.tars[0]
+    rows, rectangles = all_rows(index), [(0, 0, 64, 64)] * len(index.tiles)
+    path, table = (Path(collection.store.path(name)) for name in (f"shards/tars/{tar}", table_path(tar)))
+    path.write_bytes(path.read_bytes()[:9000])
+    with TileReader(collection.store, index) as reader:
+        for answers in (reader.tiles(rows), reader.regions(rows, rectangles)):
+            wrong = [answer for answer in answers if isinstance(answer, Corrupt)]
+            assert 0 < len(wrong) < len(rows)
+            assert all(f"{tar} has" in answer.what for answer in wrong)
+    path.unlink()
+    with TileReader(collection.store, index) as reader:
+        for answers in (reader.tiles(rows), reader.regions(rows, rectangles)):
+            assert all(f"no file shards/tars/{tar}" in answer.what for answer in answers)
+    table.write_bytes(table.read_bytes()[:1000])
+    with TileReader(collection.store, index) as reader:
+        assert all("is not a table of tiles" in answer.what for answer in reader.regions(rows, rectangles))
+    table.unlink()
+    with TileReader(collection.store, index) as reader:
+        assert all(f"no file {table_path(tar)}" in answer.what for answer in reader.regions(rows, rectangles))
+
+
+def test_a_damaged_table_gives_damaged_tiles_and_no_exception(packed, collection):
+    index = packed(restart_mcus=1)
+    path = Path(collection.store.path(table_path(index.tars[0])))
+    whole = path.read_bytes()
+    rows, rectangles = all_rows(index), [(8, 8, 40, 40)] * len(index.tiles)
+    with TileReader(collection.store, index) as reader:
+        wanted = reader.regions(rows, rectangles)
+    rng = np.random.default_rng(2)
+    found = 0
+    for place in rng.integers(0, len(whole), 150).tolist():
+        data = bytearray(whole)
+        data[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(data)
+        with TileReader(collection.store, index) as reader:
+            for answer, right in zip(reader.regions(rows, rectangles), wanted, strict=True):
+                if isinstance(answer, Corrupt):
+                    found += 1
+                else:
+                    np.testing.assert_array_equal(answer.pixels, right.pixels)
+    assert found > 20
 
 
 def test_no_more_tars_are_held_open_than_a_process_may(store):
     for number in range(OPEN_TARS_MAX + 10):
         store.publish(f"shards/tars/{number}.tar", b"%04d" % number)
     numbers = [*range(OPEN_TARS_MAX + 10), *range(OPEN_TARS_MAX + 10)]
+    handles = len(list(Path("/proc/self/fd").iterdir()))
     with Members(store) as members:
-        for number, data in members.read((number, (f"{number}.tar", 0, 4)) for number in numbers):
-            assert data == b"%04d" % number
-            assert len(members._open) <= OPEN_TARS_MAX
-    assert members._open == {}
+        assert members.fetch([(f"{number}.tar", 0, 4) for number in numbers]) == [
+            b"%04d" % number for number in numbers
+        ]
+        assert len(list(Path("/proc/self/fd").iterdir())) <= handles + OPEN_TARS_MAX
+    assert len(list(Path("/proc/self/fd").iterdir())) == handles
 
 
-def test_tars_that_are_missing_or_cut_short_are_named(collection):
-    collection.add(4)
-    index = collection.publish(Shards(tile_px=64, tiles_per_photo=2, shard_photos=4))
-    path = f"shards/tars/{index.tars[0]}"
-    collection.store.publish(path, collection.store.read(path, 0, 9000))
-    with pytest.raises(StorageError, match=f"{index.tars[0]} has .* bytes at"):
-        list(TileStream(collection.store, index, "train", ordered=True))
-    collection.store.filesystem.rm(collection.store.path(path))
-    with pytest.raises(StorageError, match=f"no file {path}"):
-        list(TileStream(collection.store, index, "train"))
-
-
-def test_contrary_or_impossible_wishes_are_refused(published):
-    store, index = published(1)
-    for wish in ({"balanced": True}, {"ordered": True, "endless": True}, {"rank": 2, "ranks": 2}):
-        with pytest.raises(ValueError, match=r"balanced|ordered|rank"):
-            TileStream(store, index, "train", **wish)
-    with pytest.raises(StageError, match="no tile in split validation"):
-        TileStream(store, index, "validation")
-    with pytest.raises(StageError, match="for the 1 photographs wanted"):
-        TileStream(store, index, "train", only=["0" * 16])
-    with pytest.raises(ValueError, match="'dev' is not one of train, validation, test"):
-        TileStream(store, index, "dev")
-
-
-def test_a_stream_travels_to_another_process_as_plain_data(published):
-    import pickle
-
-    store, index = published(2)
-    stream = pickle.loads(pickle.dumps(TileStream(store, index, "train")))
-    assert isinstance(stream.store, Store)
-    assert keys(stream) == keys(TileStream(store, index, "train"))
+def test_mapped_tables_hold_no_file_open(published):
+    store, index = published(20)
+    handles = len(list(Path("/proc/self/fd").iterdir()))
+    with TileReader(store, index) as reader:
+        assert len(reader._tables._tables) == 0
+        assert not any(reader._fault(tar, 0, store.read(f"shards/tars/{tar}")) == "" for tar in index.tars)
+        assert len(list(Path("/proc/self/fd").iterdir())) == handles

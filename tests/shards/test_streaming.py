@@ -2,11 +2,9 @@
 
 import itertools
 
-import pytest
 from torch.utils.data import DataLoader
 
-from corpus.sections import Shards
-from shards.streaming import Skipped, TarStream, split_tars
+from shards.streaming import TarStream, split_tars
 
 
 def loaded(stream, loaders, count=None):

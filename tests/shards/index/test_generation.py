@@ -1,6 +1,7 @@
-import io
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import simplejpeg
 import webdataset
@@ -8,9 +9,9 @@ import webdataset
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from shards.entries import read_entry
-from shards.index import Folds, latest_generation, previous_plans, publish_index, read_index
-from shards.index.columns import GROUPS, PHOTOS, TILES
-from shards.plan import plan_shards
+from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
+from shards.plan import photo_digest, plan_shards
+from shards.reader import TileReader
 from shards.write import write_shard
 from train.model.torchvision_repair import repair_torchvision
 
@@ -31,26 +32,27 @@ def test_what_is_published_is_what_is_read(collection):
     index = collection.publish(SETTINGS)
     again = read_index(collection.store, "0001-aa")
     assert again == index
-    assert again.samples.schema == SAMPLES
     assert again.classes == ("a", "b", "c")
-    assert (again.split("train").num_rows, again.split("test").num_rows, again.split("validation").num_rows) == (
-        12,
-        4,
-        0,
-    )
-    assert list(dict.fromkeys(again.samples["shard"].to_pylist())) == list(again.tars)
+    assert [again.selection(split).tiles for split in ("train", "test", "validation")] == [12, 4, 0]
+    assert sorted(set(again.tiles["tar"].tolist())) == list(range(len(again.tars)))
 
 
 def test_an_index_gives_each_tiles_place_camera_and_group(collection):
     collection.add(5)
-    samples = collection.publish(SETTINGS).samples.to_pylist()
-    assert len(samples) == 10
-    for sample in samples:
-        tar = Path(collection.store.path(f"shards/tars/{sample['shard']}")).read_bytes()
-        tile = tar[sample["offset_bytes"] : sample["offset_bytes"] + sample["length_bytes"]]
-        assert simplejpeg.decode_jpeg_header(tile)[:2] == (sample["height_px"], sample["width_px"])
-        assert sample["camera"] == collection.classes[sample["label"]]
-        assert sample["group"].startswith(f"device-{sample['camera']}")
+    index = collection.publish(SETTINGS)
+    assert len(index.tiles) == 10
+    rows = np.arange(10)
+    photos = index.tiles.at("photo", rows)
+    wanted = {photo_digest(row["photo"], row["version"]): row for row in collection.rows}
+    for row, name, label, group in zip(
+        rows, index.photo_names(photos), index.labels(photos), index.group_names(photos), strict=True
+    ):
+        start, end = (int(index.tiles["offset_bytes"][row] + n * index.tiles["length_bytes"][row]) for n in (0, 1))
+        tile = collection.store.read(f"shards/tars/{index.tars[index.tiles['tar'][row]]}", start, end)
+        size = index.tiles["height_px"][row], index.tiles["width_px"][row]
+        assert simplejpeg.decode_jpeg_header(tile)[:2] == size
+        assert (index.classes[label], group) == (wanted[name]["camera"], wanted[name]["group"])
+    assert index.photo_rows_of(index.photo_names(photos)[::2]).tolist() == sorted(set(photos.tolist()))
 
 
 def test_a_refresh_uses_unchanged_tars_again(collection):
@@ -72,7 +74,7 @@ def test_a_removed_photo_changes_its_own_shard_only_and_is_in_the_new_generation
     collection.rows[5]["kept"] = False
     second = collection.publish(SETTINGS, "0002-bb", previous_plans(collection.store))
     assert len(set(first.tars) - set(second.tars)) == 1
-    assert len(set(second.samples["photo"].to_pylist())) == 11
+    assert (len(second.photos), len(first.photos)) == (11, 12)
     assert {name: tars(collection.store)[name] for name in before} == before  # the old generation is still whole
     assert read_index(collection.store, "0001-aa") == first
 
@@ -121,12 +123,14 @@ def test_equal_entries_give_equal_bytes(collection):
         for plan in plan_shards(collection.rows, SETTINGS, collection.classes)
     ]
     folders = []
-    for generation, order in (("0001-aa", entries), ("0002-bb", entries[::-1])):
-        publish_index(collection.store, generation, collection.classes, order)
-        folder = Path(collection.store.path(f"shards/{generation}"))
-        folders.append({path.name: path.read_bytes().replace(b"0002-bb", b"0001-aa") for path in folder.iterdir()})
+    for order in (entries, entries[::-1]):
+        publish_index(collection.store, "0001-aa", collection.classes, order)
+        folder = Path(collection.store.path("shards/0001-aa"))
+        folders.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        collection.store.remove("shards/0001-aa")
     assert folders[0] == folders[1]
-    assert set(folders[0]) == {"samples.parquet", "index.json", "_info.json", "_done.json"}
+    tables = {"groups.arrow", "photos.arrow", "tiles.arrow"}
+    assert set(folders[0]) == {*tables, "index.json", "_info.json", "_done.json"}
 
 
 def test_a_label_that_is_not_its_cameras_place_or_a_photo_in_two_shards_is_refused(collection):
@@ -144,22 +148,13 @@ def test_a_label_that_is_not_its_cameras_place_or_a_photo_in_two_shards_is_refus
     assert not Path(collection.store.path("shards/0001-aa")).exists()
 
 
-def test_photos_for_evaluation_are_spread_evenly_over_the_cameras(published):
-    _, index = published(2)  # of five photos three are of camera a, one of b, one of c
-    cameras = dict(zip(index.samples["photo"].to_pylist(), index.samples["camera"].to_pylist(), strict=True))
-    chosen = index.photos("train")[:9]
-    assert sorted(cameras[photo] for photo in chosen) == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
-    assert index.photos("train")[:9] == chosen
-    assert len(index.photos("train")) == len(set(index.photos("train"))) == 20
-    assert index.photos("validation") == []
-
-
 def test_plain_webdataset_reads_a_tar(published):
     store, index = published(1)
     (tar,) = [tar for tar in index.tars if tar.startswith("train")]
     dataset = webdataset.WebDataset(store.path(f"shards/tars/{tar}"), shardshuffle=False, empty_check=False)
     read = [(sample["__key__"], int(sample["cls"]), sample["jpg"][:2]) for sample in dataset]
-    assert read == [(row["key"], row["label"], b"\xff\xd8") for row in index.split("train").to_pylist()]
+    with TileReader(store, index) as reader:
+        assert read == [(tile.key, tile.label, tile.jpeg[:2]) for tile in reader.split("train")]
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -171,22 +166,16 @@ def test_timm_reads_a_generation(published, training):
     reader = create_reader("wds/", root=store.path("shards/0001-aa"), split="train", is_training=training, batch_size=1)
     assert len(reader) == 40
     read = [(image.size, target) for image, target in reader]
-    rows = index.split("train")
+    rows = index.rows_in_tars("train")
     assert [size for size, _ in read] == [(64, 64)] * len(read)
-    assert sorted(target for _, target in read) == sorted(rows["label"].to_pylist())
-
-
-def test_every_tile_in_a_published_tar_decodes_cleanly(published):
-    store, index = published(4)
-    for sample in index.samples.to_pylist():
-        start = sample["offset_bytes"]
-        tile = store.read(f"shards/tars/{sample['shard']}", start, start + sample["length_bytes"])
-        assert simplejpeg.decode_jpeg(io.BytesIO(tile).getvalue(), strict=True).shape == (64, 64, 3)
+    assert sorted(target for _, target in read) == sorted(index.labels(index.tiles.at("photo", rows)).tolist())
 
 
 def photos_by_fold(index, split):
-    samples = index.split(split)
-    return dict(zip(samples["photo"].to_pylist(), samples["fold"].to_pylist(), strict=True))
+    """The folds of a split's photos."""
+    rows = index.selection(split).all_photo_rows()
+    folds = index.groups["fold"][index.photos["group"][rows]]
+    return dict(zip(index.photo_names(rows), folds.tolist(), strict=True))
 
 
 def test_a_fold_is_held_out_and_the_next_one_validates_whatever_the_split(collection):
@@ -194,7 +183,7 @@ def test_a_fold_is_held_out_and_the_next_one_validates_whatever_the_split(collec
     collection.add(5, split="test")
     index = collection.publish(SETTINGS)
     assert index.folds == 5
-    before = set(index.samples["photo"].to_pylist())
+    before = set(index.photo_names(np.arange(len(index.photos))))
     for fold, following in ((0, 1), (3, 4), (4, 0)):
         held_out = index.holding_out(fold)
         test, validation, train = (photos_by_fold(held_out, split) for split in ("test", "validation", "train"))
@@ -202,16 +191,13 @@ def test_a_fold_is_held_out_and_the_next_one_validates_whatever_the_split(collec
         assert set(train.values()) == {0, 1, 2, 3, 4} - {fold, following}
         assert (len(test), len(validation), len(train)) == (3, 3, 9)
         assert {*test, *validation, *train} == before
-        assert held_out.samples.drop_columns(["split"]) == index.samples.drop_columns(["split"])
-    assert index.split("test").num_rows == 10  # the index itself has its splits
+    assert index.selection("test").tiles == 10  # the index itself has its splits
 
 
-def test_of_two_folds_the_other_one_trains(collection):
-    collection.add(6)
-    index = collection.publish(SETTINGS)
-    samples = index.samples.set_column(15, "fold", pc.bit_wise_and(index.samples["fold"], 1))
-    held_out = replace(index, samples=samples, folds=2).holding_out(1)
-    assert [held_out.split(split).num_rows > 0 for split in ("train", "validation", "test")] == [True, False, True]
+def test_of_two_folds_the_other_one_trains(made_up, photo):
+    index = made_up([photo(0, "a", fold=0), photo(0, "b", fold=1)], folds=2).holding_out(1)
+    assert [photos_by_fold(index, split) for split in ("validation", "test")] == [{}, {index.photo_names([1])[0]: 1}]
+    assert list(photos_by_fold(index, "train").values()) == [0]
 
 
 def test_folds_stand_in_the_index_alone_so_that_other_folds_pack_nothing_again(collection):
@@ -221,7 +207,7 @@ def test_folds_stand_in_the_index_alone_so_that_other_folds_pack_nothing_again(c
     entries = [read_entry(collection.store, name) for name in read_index(collection.store, "0001-aa").tars]
     of = {photo.photo: 1 for entry in entries for photo in entry.plan.photos}
     other = publish_index(collection.store, "0002-bb", collection.classes, entries, Folds(2, of))
-    assert set(other.samples["fold"].to_pylist()) == {1}
+    assert set(other.groups["fold"].tolist()) == {1}
     assert tars(collection.store) == before
 
 
@@ -232,15 +218,75 @@ def test_a_fold_that_there_is_not_is_refused(collection, fold):
         collection.publish(SETTINGS).holding_out(fold)
 
 
-def test_a_generation_of_a_version_without_folds_is_read_and_has_none_to_hold_out(collection):
-    collection.add(5)
-    collection.publish(SETTINGS)
-    path, store = "shards/0001-aa/samples.parquet", collection.store
-    store.publish_table(path, store.read_table(path).drop_columns(["fold"]))
-    content = store.read_json("shards/0001-aa/index.json")
-    del content["folds"]
-    store.publish_json("shards/0001-aa/index.json", content)
-    index = read_index(store, "0001-aa")
-    assert index.samples.schema == SAMPLES
-    with pytest.raises(StageError, match=r"train\.fold: generation 0001-aa was packed by a version without folds"):
+def test_a_generation_that_was_packed_without_folds_has_none_to_hold_out(made_up, photo):
+    index = made_up([photo(0, "a")])
+    assert index.folds is None
+    with pytest.raises(StageError, match=r"train\.fold: generation \S+ was packed without folds; set curation"):
         index.holding_out(0)
+
+
+def test_a_generation_of_an_earlier_version_is_refused_by_name_and_its_shards_are_packed_again(collection):
+    collection.add(2)
+    collection.publish(SETTINGS)
+    store = collection.store
+    content = store.read_json("shards/0001-aa/index.json")
+    del content["format"]
+    store.publish_json("shards/0001-aa/index.json", content)
+    with pytest.raises(StorageError, match=r"shards/0001-aa was packed by another version .* remove that folder"):
+        read_index(store, "0001-aa")
+    assert previous_plans(store) == []
+
+
+def test_a_table_that_is_damaged_or_of_another_form_is_refused_by_name(collection):
+    collection.add(2)
+    index = collection.publish(SETTINGS)
+    path = Path(collection.store.path("shards/0001-aa/photos.arrow"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StorageError, match=r"photos\.arrow is not a table of the index"):
+        len(read_index(collection.store, "0001-aa").photos)
+    path.write_bytes(Path(collection.store.path("shards/0001-aa/groups.arrow")).read_bytes())
+    with pytest.raises(StorageError, match=r"photos\.arrow has other columns"):
+        len(read_index(collection.store, "0001-aa").photos)
+    assert len(index.groups) == 2
+
+
+def test_what_is_sent_to_a_loader_is_small_however_large_the_index_is(made_up, photo):
+    index = made_up([photo(n % 3, f"device-{n}") for n in range(3000)], 40, folds=5)
+    assert len(index.tiles) == 6000
+    selection = index.selection("train", least_px=100)
+    assert selection.tiles == 6000
+    for thing in (index, selection, index.holding_out(2)):
+        again = pickle.loads(pickle.dumps(thing))
+        assert len(pickle.dumps(thing)) < 1000
+        assert len(getattr(again, "index", again).tiles) == 6000
+
+
+def test_copies_of_an_object_stores_tables_are_fetched_once_and_never_stale(made_up, photo, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    index = made_up([photo(0, "a")])
+    assert len(index.photos) == 1
+    (copy,) = (tmp_path / "shutterprint" / "index").glob("*.arrow")
+    filled = copy.stat().st_ino
+    assert len(Index(index.store, index.generation).photos) == 1
+    assert copy.stat().st_ino == filled  # not fetched again
+    copy.write_bytes(copy.read_bytes()[:100])  # as a machine that lost its power may leave it
+    assert len(Index(index.store, index.generation).photos) == 1
+    other = made_up([photo(0, "a"), photo(0, "b")])
+    other.store.publish(f"shards/{index.generation}/photos.arrow", b"something else")
+    copy.unlink()
+    with pytest.raises(StorageError, match=r"photos\.arrow has SHA-256 .* as published; remove it"):
+        len(Index(index.store, index.generation).photos)
+
+
+def test_the_folder_of_copies_keeps_those_asked_for_last(made_up, photo, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("shards.index.local_copy.KEPT_BYTES_MAX", 3000)
+    first, second = made_up([photo(0, "a")]), made_up([photo(0, "b")])
+    names = set()
+    for index in (first, second, first, second):
+        assert (len(index.groups), len(index.photos), len(Index(index.store, index.generation).tiles)) == (1, 1, 2)
+        copies = list((tmp_path / "shutterprint" / "index").glob("*.arrow"))
+        assert sum(copy.stat().st_size for copy in copies) <= 3000
+        names |= {copy.name for copy in copies}
+    assert len(names) > len(copies)

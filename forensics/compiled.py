@@ -10,7 +10,7 @@ when it is called, and no other module imports numba.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import numba
 
@@ -28,9 +28,9 @@ def compiled(signature: str) -> Callable[[Callable[_Arguments, _Result]], Callab
     def compile_once(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
         options = {"nogil": True, "error_model": "numpy"}
         try:
-            machine_code: Callable[_Arguments, _Result] = numba.njit(signature, cache=True, **options)(function)
+            kernel = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
         except Exception:  # noqa: BLE001 - no folder, a full disk, a torn file: whatever it is, the cache is only a help
-            machine_code = numba.njit(signature, **options)(function)
-        return machine_code
+            kernel = numba.njit(signature, nogil=True, error_model="numpy")(function)
+        return cast(Callable[_Arguments, _Result], kernel)
 
     return compile_once

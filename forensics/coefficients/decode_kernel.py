@@ -19,6 +19,11 @@ OK, BAD_CODE, TOO_SHORT, OVERFLOW, OUT_OF_RANGE, LEFT_OVER = range(6)
 
 _NATURAL = np.argsort(ZIGZAG_OF_NATURAL).astype(np.uint8)
 _END_OF_BLOCK = 64
+SHORT = 1 << 16
+_SHORT_BITS = 11
+_SHORT_REST = (1 << 16 - _SHORT_BITS) - 1
+TABLE_ENTRIES = SHORT + (1 << _SHORT_BITS)
+_SHORT, _SHORT_SHIFT, _FULL_SHIFT = np.uint64(SHORT), np.uint64(64 - _SHORT_BITS), np.uint64(48)
 
 
 @compiled("int64[::1](Array(uint8, 1, 'C', True), int64, uint8[::1], int64[:, ::1])")
@@ -33,23 +38,24 @@ def unstuff(
     """
     answer = np.zeros(2, np.int64)
     size, most = len(data), len(segments)
-    position, filled, count = start, 0, 0
+    position, filled, count = np.uint64(start), np.uint64(0), 0
+    one = np.uint64(1)
     while position < size:
         byte = data[position]
         if byte != 255:
             plain[filled] = byte
-            filled += 1
-            position += 1
+            filled += one
+            position += one
             continue
-        behind = position + 1
+        behind = position + one
         while behind < size and data[behind] == 255:
-            behind += 1
+            behind += one
         if behind >= size:
             break
         byte = data[behind]
         if byte == 0:
             plain[filled] = 255
-            filled += 1
+            filled += one
         else:
             segments[count, 0] = filled
             segments[count, 1] = -1
@@ -59,44 +65,49 @@ def unstuff(
                 answer[0], answer[1] = count, position
                 return answer
             segments[count - 1, 1] = byte - 0xD0
-        position = behind + 1
+        position = behind + one
     answer[0], answer[1] = count, -1
     return answer
 
 
 @compiled("void(uint8[::1], uint8[::1], int32[::1])")
 def fill_table(bits: NDArray[np.uint8], symbols: NDArray[np.uint8], table: NDArray[np.int32]) -> None:
-    """Fill the look-up table of a Huffman table, given as BITS and HUFFVAL; `table` has 65536 zeros.
+    """Fill the look-up table of a Huffman table, given as BITS and HUFFVAL; `table` has TABLE_ENTRIES zeros.
 
     An entry has from its lowest bit on: how many bits to take (5), how many extra bits remain (4), how many
-    coefficients to pass (7), and the value (16), unless extra bits remain. 0: no code begins so. BITS must be checked.
+    coefficients to pass (7), and the value (16), unless extra bits remain. 0: no code begins so. The first entries are
+    by 16 bits ahead, those from SHORT on by 11, with 0 for longer codes: they stay in the processor's nearest cache.
+    BITS must be checked.
     """
-    place = 0
-    number = 0
+    place = np.int64(0)
+    number = np.int64(0)
     for length in range(1, 17):
-        for _ in range(bits[length - 1]):
-            symbol = symbols[number]
+        for _ in range(np.int64(bits[length - 1])):
+            symbol = np.int64(symbols[number])
             number += 1
-            run, size = np.int64(symbol >> 4), np.int64(symbol & 15)
+            run, size = symbol >> 4, symbol & 15
             behind = 16 - length
             if size == 0:
-                if run not in (0, 15):  # undefined in a sequential scan (F.1.2.2.1)
+                if run != 0 and run != 15:  # undefined in a sequential scan (F.1.2.2.1)
                     place += 1 << behind
                     continue
-                run = 16 if run == 15 else _END_OF_BLOCK
+                run = np.int64(16 if run == 15 else _END_OF_BLOCK)
             for rest in range(1 << behind):
+                entry = length | size << 5 | run << 9
                 if size > 0 and size <= behind:
                     value = rest >> (behind - size)
                     if value < 1 << (size - 1):
                         value -= (1 << size) - 1
                     entry = (length + size) | run << 9 | value << 16
-                else:
-                    entry = length | size << 5 | run << 9
                 table[place + rest] = entry
+                if length <= _SHORT_BITS and rest & _SHORT_REST == 0:
+                    if length + size > _SHORT_BITS:
+                        entry = length | size << 5 | run << 9
+                    table[SHORT + (place + rest >> 16 - _SHORT_BITS)] = entry
             place += 1 << behind
 
 
-@compiled("int64[::1](uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int32[:, ::1], int16[::1])")
+@compiled("int64[::1](uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int32[::1], int16[::1])")
 def decode(
     plain: NDArray[np.uint8],
     segments: NDArray[np.int64],
@@ -108,49 +119,51 @@ def decode(
     """Decode a scan into `coefficients`; return what went wrong, the byte of `plain` where, the MCU, and the end.
 
     `segments`: from `unstuff`. `parts`: for each component of the scan, where its blocks begin in `coefficients`, its
-    columns and rows of blocks, its blocks in an MCU across and down, its DC and its AC table. Blocks beyond the
-    columns and rows are padding: they go to the last 64 entries. `mcus`: columns and rows of MCUs, and how many make a
-    segment. The end is the number of bytes taken of the last segment.
+    columns and rows of blocks, its blocks in an MCU across and down, and where its DC and AC tables begin in `tables`.
+    Blocks beyond the columns and rows are padding: they go to the last 64 entries. `mcus`: columns and rows of MCUs,
+    and how many make a segment. The end is the number of bytes taken of the last segment.
     """
     answer = np.zeros(4, np.int64)
     before = np.zeros(4, np.int64)
     padding = np.int64(len(coefficients) - 64)
     columns, all_mcus, interval = mcus[0], mcus[0] * mcus[1], mcus[2]
     begin = np.int64(0)
-    mcu = np.int64(0)
+    mcu = 0
     for segment in range(len(segments)):
         end = segments[segment, 0]
-        position = begin
+        position = np.uint64(begin)
         held = np.uint64(0)  # bits not used yet, from the highest on
         count = np.int64(0)
         before[:] = 0
         for mcu in range(segment * interval, min(all_mcus, (segment + 1) * interval)):
             mcu_row, mcu_column = mcu // columns, mcu % columns
             for part in range(len(parts)):
-                across, down = parts[part, 3], parts[part, 4]
+                first, across, down = parts[part, 0], parts[part, 3], parts[part, 4]
+                part_columns, part_rows, ac_table = parts[part, 1], parts[part, 2], np.uint64(parts[part, 6])
                 for down_there in range(down):
                     row = mcu_row * down + down_there
                     for across_there in range(across):
                         column = mcu_column * across + across_there
-                        block = padding
-                        if column < parts[part, 1] and row < parts[part, 2]:
-                            block = parts[part, 0] + (row * parts[part, 1] + column) * 64
-                        index = np.int64(0)
+                        block = np.uint64(padding)
+                        if column < part_columns and row < part_rows:
+                            block = np.uint64(first + (row * part_columns + column) * 64)
+                        table = np.uint64(parts[part, 5])
+                        index = np.uint64(0)
                         status = OK
                         while index < 64:
                             if count <= 32:
-                                at = np.uint64(position)
                                 four = (
-                                    np.uint64(plain[at]) << np.uint64(24)
-                                    | np.uint64(plain[at + np.uint64(1)]) << np.uint64(16)
-                                    | np.uint64(plain[at + np.uint64(2)]) << np.uint64(8)
-                                    | np.uint64(plain[at + np.uint64(3)])
+                                    np.uint32(plain[position]) << np.uint32(24)
+                                    | np.uint32(plain[position + np.uint64(1)]) << np.uint32(16)
+                                    | np.uint32(plain[position + np.uint64(2)]) << np.uint32(8)
+                                    | np.uint32(plain[position + np.uint64(3)])
                                 )
-                                held |= four << np.uint64(32 - count)
+                                held |= np.uint64(four) << np.uint64(32 - count)
                                 count += 32
-                                position += 4
-                            ahead = held >> np.uint64(48)
-                            entry = np.int64(tables[parts[part, 5 if index == 0 else 6], ahead])
+                                position += np.uint64(4)
+                            entry = np.int64(tables[table + _SHORT + (held >> _SHORT_SHIFT)])
+                            if entry == 0:
+                                entry = np.int64(tables[table + (held >> _FULL_SHIFT)])
                             taken = entry & 31
                             held <<= np.uint64(taken)
                             count -= taken
@@ -169,7 +182,7 @@ def decode(
                                 elif index > 0:
                                     if entry >> 9 & 127 == _END_OF_BLOCK:
                                         break
-                                    index += 16
+                                    index += np.uint64(16)
                                     if index > 64:
                                         status = OVERFLOW
                                         break
@@ -181,20 +194,22 @@ def decode(
                                     status = OUT_OF_RANGE
                                     break
                                 coefficients[block] = value
-                                index = 1
+                                index = np.uint64(1)
+                                table = ac_table
                                 continue
-                            index += entry >> 9 & 127
+                            index += np.uint64(entry >> 9 & 127)
                             if index > 63:
                                 status = OVERFLOW
                                 break
-                            coefficients[block + np.int64(_NATURAL[index])] = value
-                            index += 1
-                        if position * 8 - count > end * 8:
+                            coefficients[block + np.uint64(_NATURAL[index])] = value
+                            index += np.uint64(1)
+                        where = np.int64(position) - (count >> 3)
+                        if np.int64(position) * 8 - count > end * 8:
                             status = TOO_SHORT
                         if status != OK:
-                            answer[0], answer[1], answer[2] = status, min(end, position - (count >> 3)), mcu
+                            answer[0], answer[1], answer[2] = status, min(end, where), mcu
                             return answer
-        used = position - (count >> 3)
+        used = np.int64(position) - (count >> 3)
         if used < end and segment < len(segments) - 1:
             answer[0], answer[1], answer[2] = LEFT_OVER, used, mcu
             return answer

@@ -18,6 +18,11 @@ DC_SIZE_MAX, AC_SIZE_MAX = 11, 10
 """Largest categories of 8-bit pictures (tables F.1 and F.2)."""
 
 _NATURAL = np.argsort(ZIGZAG_OF_NATURAL).astype(np.uint8)
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_BIT_OF = np.zeros(64, np.uint8)
+"""The number of a lone bit: by the highest 6 bits of its product with the de Bruijn sequence, which all differ."""
+for _bit in range(64):
+    _BIT_OF[(int(_DE_BRUIJN) << _bit & (1 << 64) - 1) >> 58] = _bit
 _SIZES = np.array([number.bit_length() for number in range(2048)], dtype=np.uint8)
 
 
@@ -80,33 +85,37 @@ def collect(
                     if value < -2047 or value > 2047:
                         answer[1] = 1
                         return answer
-                    size = np.int64(_SIZES[abs(value)])
-                    symbols[filled] = (table << 24) | (size << 16) | (value + (value >> 63)) & ((1 << size) - 1)
+                    size = np.int64(_SIZES[np.uint64(abs(value))])
+                    symbols[np.uint64(filled)] = table << 24 | size << 16 | (value + (value >> 63)) & ((1 << size) - 1)
                     filled += 1
                     counts[table, size] += 1
-                    run = 0
+                    left = np.uint64(0)  # a bit for each AC coefficient that is not 0, so that no zero is looked at
                     for index in range(1, 64):
-                        value = np.int64(block[_NATURAL[index]])
-                        if value == 0:
-                            run += 1
-                            continue
+                        left |= np.uint64(block[np.uint64(_NATURAL[np.uint64(index)])] != 0) << np.uint64(index)
+                    last = np.int64(0)
+                    while left != np.uint64(0):
+                        lowest = left & (~left + np.uint64(1))
+                        left ^= lowest
+                        place = np.int64(_BIT_OF[lowest * _DE_BRUIJN >> np.uint64(58)])
+                        value = np.int64(block[np.uint64(_NATURAL[np.uint64(place)])])
                         if value < -1023 or value > 1023:
                             answer[1] = 1
                             return answer
+                        run = place - last - 1
+                        last = place
                         while run > 15:
-                            symbols[filled] = (table + 1) << 24 | 0xF0 << 16
+                            symbols[np.uint64(filled)] = (table + 1) << 24 | 0xF0 << 16
                             filled += 1
                             counts[table + 1, 0xF0] += 1
                             run -= 16
-                        size = np.int64(_SIZES[abs(value)])
+                        size = np.int64(_SIZES[np.uint64(abs(value))])
                         code = run << 4 | size
                         bits = (value + (value >> 63)) & ((1 << size) - 1)
-                        symbols[filled] = (table + 1) << 24 | code << 16 | bits
+                        symbols[np.uint64(filled)] = (table + 1) << 24 | code << 16 | bits
                         filled += 1
-                        counts[table + 1, code] += 1
-                        run = 0
-                    if run > 0:
-                        symbols[filled] = (table + 1) << 24
+                        counts[np.uint64(table + 1), np.uint64(code)] += 1
+                    if last < 63:
+                        symbols[np.uint64(filled)] = (table + 1) << 24
                         filled += 1
                         counts[table + 1, 0] += 1
     answer[0] = filled
@@ -117,10 +126,11 @@ def collect(
 def code_lengths(counts: NDArray[np.int64], bits: NDArray[np.uint8], lengths: NDArray[np.uint8]) -> None:
     """Fill BITS (16 zeros) and each symbol's code length (256 zeros) with the best ones of at most 16 bits (K.2)."""
     left = np.zeros(257, np.int64)
-    left[:256] = counts
+    for symbol in range(256):
+        left[symbol] = counts[symbol]
     left[256] = 1  # a symbol that reserves the code of ones alone, which no symbol may have
     sizes = np.zeros(257, np.int64)
-    chain = np.full(257, -1, np.int64)
+    chain = np.zeros(257, np.int64)  # the next symbol of a chain + 1; 0: none
     while True:  # two least frequent ones become one: at most 256 times
         least, next_least = -1, -1
         for symbol in range(257):
@@ -136,16 +146,16 @@ def code_lengths(counts: NDArray[np.int64], bits: NDArray[np.uint8], lengths: ND
         end = least
         while True:
             sizes[end] += 1
-            if chain[end] < 0:
+            if chain[end] == 0:
                 break
-            end = chain[end]
-        chain[end] = next_least
+            end = chain[end] - 1
+        chain[end] = next_least + 1
         end = next_least
         while True:
             sizes[end] += 1
-            if chain[end] < 0:
+            if chain[end] == 0:
                 break
-            end = chain[end]
+            end = chain[end] - 1
     numbers = np.zeros(258, np.int64)
     for symbol in range(257):
         numbers[sizes[symbol]] += 1
@@ -177,11 +187,9 @@ def code_lengths(counts: NDArray[np.int64], bits: NDArray[np.uint8], lengths: ND
                 place -= 1
 
 
-@compiled("int64(uint32[::1], uint32[:, ::1], uint8[:, ::1], uint8[::1])")
-def emit(
-    symbols: NDArray[np.uint32], codes: NDArray[np.uint32], lengths: NDArray[np.uint8], data: NDArray[np.uint8]
-) -> int:
-    """Write the coded symbols to `data`; return how many bytes. `codes` and `lengths`: (4, 256), by table and symbol.
+@compiled("int64(uint32[::1], uint32[::1], uint8[::1])")
+def emit(symbols: NDArray[np.uint32], codes: NDArray[np.uint32], data: NDArray[np.uint8]) -> int:
+    """Write the coded symbols to `data`; return how many bytes. `codes`: by table x 256 + symbol, code x 32 + length.
 
     `data` must hold twice the coded bits, for stuffed zeros, 3 bytes for each restart marker and 16 more.
     """
@@ -198,17 +206,17 @@ def emit(
                 count += missing
         else:
             symbol = np.int64(symbols[number])
-            table, code = symbol >> 24, symbol >> 16 & 255
-            size = code & 15
-            length = np.int64(lengths[table, code])
-            held = held << np.uint64(length + size) | np.uint64(np.int64(codes[table, code]) << size | symbol & 0xFFFF)
-            count += length + size
+            size = symbol >> 16 & 15
+            code = np.int64(codes[np.uint64(symbol >> 16)])
+            length = (code & 31) + size
+            held = held << np.uint64(length) | np.uint64(code >> 5 << size | symbol & 0xFFFF)
+            count += length
             if count < 32:
                 continue
         while count >= 8:
             count -= 8
             byte = np.uint8(held >> np.uint64(count) & np.uint64(255))
-            data[filled] = byte
+            data[np.uint64(filled)] = byte
             filled += 1
             if byte == 255:
                 data[filled] = 0
@@ -217,4 +225,4 @@ def emit(
             data[filled], data[filled + 1] = 255, 0xD0 + restart
             restart = restart + 1 & 7
             filled += 2
-    return filled
+    return int(filled)

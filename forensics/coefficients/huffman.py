@@ -17,15 +17,15 @@ _DC_SYMBOL_MAX = 15
 
 @lru_cache(maxsize=16)
 def _look_up(table: HuffmanTable) -> NDArray[np.int32]:
-    from forensics.coefficients.decode_kernel import fill_table
+    from forensics.coefficients.decode_kernel import TABLE_ENTRIES, fill_table
 
-    entries = np.zeros(1 << 16, np.int32)
+    entries = np.zeros(TABLE_ENTRIES, np.int32)
     fill_table(np.frombuffer(bytearray(table[0]), np.uint8), np.frombuffer(bytearray(table[1]), np.uint8), entries)
     return entries
 
 
 def look_up_table(table: HuffmanTable, table_class: int, offset: int) -> NDArray[np.int32]:
-    """Return the 65536 entries of `decode_kernel.fill_table` for a table of class 0 (DC) or 1 (AC).
+    """Return the entries of `decode_kernel.fill_table` for a table of class 0 (DC) or 1 (AC).
 
     Raises JpegError, with `offset`, for a table with more codes than its lengths allow (annex C; the code of ones alone
     is none) and for DC symbols above 15.
@@ -40,8 +40,11 @@ def look_up_table(table: HuffmanTable, table_class: int, offset: int) -> NDArray
     return _look_up(table)
 
 
-def codes_for(counts: NDArray[np.int64]) -> tuple[HuffmanTable, NDArray[np.uint32], NDArray[np.uint8]]:
-    """Return the best table of codes of at most 16 bits for symbols counted 0..255 (K.2), their codes and lengths."""
+def codes_for(counts: NDArray[np.int64]) -> tuple[HuffmanTable, NDArray[np.uint32]]:
+    """Return the best table of codes of at most 16 bits for the symbols 0..255 of `counts` (K.2), and their codes.
+
+    A code is given times 32 plus its length; 0 for symbols that do not occur.
+    """
     from forensics.coefficients.encode_kernel import code_lengths
 
     bits, lengths = np.zeros(16, np.uint8), np.zeros(256, np.uint8)
@@ -52,6 +55,6 @@ def codes_for(counts: NDArray[np.int64]) -> tuple[HuffmanTable, NDArray[np.uint3
     for symbol in symbols:
         length = int(lengths[symbol])
         code <<= length - length_before
-        codes[symbol] = code
+        codes[symbol] = code << 5 | length
         code, length_before = code + 1, length
-    return (bits.tobytes(), symbols.astype(np.uint8).tobytes()), codes, lengths
+    return (bits.tobytes(), symbols.astype(np.uint8).tobytes()), codes

@@ -58,13 +58,13 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
     segments = found[:number]
     plain[segments[-1, 0] : segments[-1, 0] + decode_kernel.BLOCK_BYTES_MAX] = 0
     tables = {id(table): table for pair in plan.tables for table in pair}
-    places = {key: place for place, key in enumerate(tables)}
+    places = {key: place * decode_kernel.TABLE_ENTRIES for place, key in enumerate(tables)}
     parts = [
         (*part, *(places[id(table)] for table in pair)) for part, pair in zip(plan.parts, plan.tables, strict=True)
     ]
     layout = np.array([plan.mcu_columns, plan.mcu_rows, interval], np.int64)
     status, where, mcu, end = decode_kernel.decode(
-        plain, segments, np.array(parts, np.int64), layout, np.stack(list(tables.values())), coefficients
+        plain, segments, np.array(parts, np.int64), layout, np.concatenate(list(tables.values())), coefficients
     )
     if status != decode_kernel.OK:
         what = {

@@ -52,19 +52,17 @@ def write_rectangle(
         parts.append((row, column, rows, columns, *factors[index], 2 * (index > 0)))
     symbols = np.empty(nonzero + blocks * encode_kernel.SYMBOLS_OF_A_BLOCK + mcu_columns * mcu_rows, np.uint32)
     counts = np.zeros((4, 256), np.int64)
-    three = (arrays * 3)[:3]
+    first, second, third = (arrays * 3)[:3]
     mcus = np.array([mcu_columns, mcu_rows, restart_mcus], np.int64)
-    filled, wrong = encode_kernel.collect(*three, np.array(parts, np.int64), mcus, symbols, counts)
+    filled, wrong = encode_kernel.collect(first, second, third, np.array(parts, np.int64), mcus, symbols, counts)
     if wrong:
         raise ValueError("coefficients out of the baseline range")
     used = 4 if len(parts) > 1 else 2
     chosen = [codes_for(counts[table]) for table in range(used)]
-    codes = np.stack([chosen[table % used][1] for table in range(4)])
-    lengths = np.stack([chosen[table % used][2] for table in range(4)])
-    sizes = np.arange(256) & 15
-    bits = int((counts * (lengths + sizes)).sum())
+    codes = np.concatenate([codes for _, codes in chosen])
+    bits = int((counts[:used].ravel() * ((codes & 31) + (np.arange(len(codes)) & 15))).sum())
     data = np.empty(bits // 4 + 5 * mcu_columns * mcu_rows * (restart_mcus > 0) + 16, np.uint8)
-    coded_bytes = encode_kernel.emit(symbols[:filled], codes, lengths, data)
+    coded_bytes = encode_kernel.emit(symbols[:filled], codes, data)
     numbers = range(1, len(parts) + 1)
     tables, table_of = _distinct(photo.tables)
     header = [
@@ -79,7 +77,7 @@ def write_rectangle(
             DHT,
             b"".join(
                 bytes(((table & 1) << 4 | table >> 1,)) + bits_ + symbols_
-                for table, ((bits_, symbols_), *_) in enumerate(chosen)
+                for table, ((bits_, symbols_), _) in enumerate(chosen)
             ),
         ),
         _segment(DRI, restart_mcus.to_bytes(2)) if restart_mcus else b"",

@@ -30,6 +30,8 @@ import numpy as np
 from crawl_targets import Target, at_least, at_most, no_fault, print_targets
 from PIL import Image
 
+sys.path.remove(str(Path(__file__).resolve().parent))  # where shards.py would be taken for the package
+
 from corpus.sections import Shards
 from corpus.storage import TEMPORARY_PREFIX, Store
 from shards.index import Folds, previous_plans, publish_index

@@ -14,6 +14,7 @@ from webdataset.writer import TarWriter
 
 from corpus.sections import Shards
 from corpus.storage import open_store
+from shards.reader import TileReader
 from train.model.torchvision_repair import repair_torchvision
 
 pytestmark = pytest.mark.slow
@@ -59,6 +60,10 @@ def test_plain_webdataset_reads_a_generation(generation):
     samples = list(dataset)
     assert [(sample["__key__"], int(sample["cls"])) for sample in samples] == wanted(index)
     assert [simplejpeg.decode_jpeg(sample["jpg"], strict=True).shape[1::-1] for sample in samples] == sizes(index)
+    with TileReader(store, index) as reader:
+        assert [(tile.key, tile.label, tile.jpeg) for tile in reader.split("train")] == [
+            (sample["__key__"], int(sample["cls"]), sample["jpg"]) for sample in samples
+        ]
     for sample in samples:
         about = json.loads(sample["json"])
         assert (f"{about['photo']}_{about['tile']}", index.classes.index(about["camera"])) == (

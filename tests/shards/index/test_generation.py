@@ -10,7 +10,6 @@ from corpus.sections import Shards
 from shards.entries import read_entry
 from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
 from shards.plan import photo_digest, plan_shards
-from shards.reader import TileReader
 from shards.write import write_shard
 
 pytestmark = pytest.mark.slow

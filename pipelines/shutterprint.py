@@ -76,6 +76,24 @@ COMMANDS = {
         "shutterprint pin iphone-6 --write cameras.yaml",
         "The changed entries of the catalogue as YAML on the standard output, or with --write a catalogue file.",
     ),
+    "verify": Command(
+        "shards.verify", "curate", "check that published shards are whole, to the bit",
+        "shutterprint verify latest --all",
+        "Every fault with its file, its sample and its place; none if the shards are as they were written. Exit code "
+        "0: no fault; 1: faults, and how to mend them; 2: it could not be checked.",
+    ),
+    "stats": Command(
+        "shards.stats", "curate", "count what published shards hold",
+        "shutterprint stats latest",
+        "Shards, photographs, tiles, groups and bytes by split and by camera, the commonest sizes, what the restart "
+        "markers take. With --json all of it as one JSON object.",
+    ),
+    "show": Command(
+        "shards.show", "curate", "show one tile: what is known of it, and its place in its photograph",
+        "shutterprint show latest 0f3a5b7c9d1e2f40_0 --out tile.jpg",
+        "Camera, split, original, place in the tar, and the photograph's tiles drawn as text. Exit code 1: the tile is "
+        "damaged.",
+    ),
     "train": Command(
         "train.main", "train", "train a network on the newest shards and evaluate it",
         "shutterprint train --without-ray",

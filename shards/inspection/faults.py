@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.errors import StorageError
-from corpus.storage import Store, json_bytes
+from corpus.storage import MARKER, Store, json_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def read_whole(store: Store, path: str, faults: list[Fault]) -> bytes | None:
 def read_own_json(store: Store, path: str, faults: list[Fault], sha256: str | None = None) -> Any:
     """Return the value of a JSON file that `Store.publish_json` wrote, None where it is damaged, with the fault.
 
-    Its bytes must be those that its value gives, so that no flipped bit goes unseen, and hash to `sha256` if given.
+    Its bytes must be those that its value gives, so that no flipped bit goes unseen, and hash to `sha256` if given,
+    which is what the marker beside it says.
     """
     data = read_whole(store, path, faults)
     if data is None:
@@ -66,6 +67,6 @@ def read_own_json(store: Store, path: str, faults: list[Fault], sha256: str | No
         faults.append(Fault(path, "has other bytes than were written", "", first_difference(data, written)))
         return None
     if sha256 is not None and (found := hashlib.sha256(data).hexdigest()) != sha256:
-        faults.append(Fault(path, f"has SHA-256 {found}, not {sha256}"))
+        faults.append(Fault(path, f"has SHA-256 {found}; {MARKER} says {sha256}"))
         return None
     return value

@@ -64,8 +64,8 @@ def check_tar(store: Store, tar: str, decode: Collection[int], advance: Callable
         return TarReport([*faults, Fault(path, "there is no such file")], entry, table, 0)
     faults += check.faults
     if not check.faults and (found, size_bytes) != (entry.sha256, entry.size_bytes):
-        other = f"{size_bytes:,} bytes with SHA-256 {found}; its entry says {entry.size_bytes:,} with {entry.sha256}"
-        faults.append(Fault(path, f"has {other}"))
+        told = f"{tar}.json says {entry.size_bytes:,} with {entry.sha256}"
+        faults.append(Fault(path, f"has {size_bytes:,} bytes with SHA-256 {found}; {told}"))
     return TarReport(faults, entry, table, decoded)
 
 
@@ -94,7 +94,8 @@ def _table(store: Store, entry: ShardEntry, faults: list[Fault]) -> pa.Table | N
     if (found, len(data)) != (entry.table_sha256, entry.table_bytes):
         wanted = _made_anew(store, entry)
         at = None if wanted is None else first_difference(data, wanted)
-        faults.append(Fault(path, f"has SHA-256 {found}; its entry says {entry.table_sha256}", "", at))
+        told = f"{entry.plan.name}.json says {entry.table_bytes:,} with {entry.table_sha256}"
+        faults.append(Fault(path, f"has {len(data):,} bytes with SHA-256 {found}; {told}", "", at))
         return None
     table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
     if table.schema != TILES or table.num_rows != entry.tiles:

@@ -99,6 +99,11 @@ class Collection:
         return publish_index(self.store, generation, self.classes, entries, Folds(FOLDS, of))
 
 
+@pytest.fixture(scope="session")
+def collection_in() -> Callable[[Store], Collection]:
+    return Collection
+
+
 @pytest.fixture
 def collection(store: Store) -> Collection:
     return Collection(store)

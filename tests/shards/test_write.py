@@ -1,23 +1,31 @@
 import hashlib
 import io
 import json
+import random
 import signal
 import subprocess
 import sys
 import tarfile
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import simplejpeg
 
 from corpus.errors import StageError
 from corpus.sections import Shards
 from corpus.storage import Store
+from forensics.coefficients import read_coefficients
+from shards import write
 from shards.entries import TILES, read_entry, read_tiles_table
 from shards.index import previous_plans
 from shards.plan import plan_shards
+from shards.restarts import decode_rectangle, find_restarts
 from shards.write import write_shard
 
 pytestmark = pytest.mark.slow
@@ -93,6 +101,96 @@ def test_a_table_is_one_uncompressed_batch_that_is_mapped_not_read(collection):
     assert read_tiles_table(collection.store, plan.name, ["label", "photo"]) == tiles.select(["label", "photo"])
 
 
+@pytest.mark.parametrize("content", ["tiles", "photos"])
+def test_the_table_has_the_restart_index_of_each_jpeg(collection, content):
+    settings = Shards(content=content, tile_px=64, tiles_per_photo=2, shard_photos=4, restart_mcus=2)
+    collection.add(3, width_px=203, height_px=157)
+    (plan,) = plans(collection, settings)
+    write_shard(collection.store, plan, settings)
+    data = pool(collection.store)[plan.name]
+    rows = table(collection.store, plan)
+    assert len(rows) == {"tiles": 6, "photos": 3}[content]
+    for row in rows:
+        jpeg = data[row["offset_bytes"] : row["offset_bytes"] + row["length_bytes"]]
+        found = find_restarts(jpeg)
+        assert (row["header"], row["restart_mcus"]) == (found.header, found.mcus)
+        assert (row["segment_bytes"], row["checksums"]) == (found.segment_bytes.tolist(), found.checksums.tolist())
+        assert row["restart_mcus"] == {"tiles": 2, "photos": 1}[content]  # the photos' rows have 13 MCUs
+        whole = simplejpeg.decode_jpeg(jpeg, fastdct=False, fastupsample=False)
+        corner = (row["width_px"] - 40, row["height_px"] - 30, 40, 30)
+        assert np.array_equal(decode_rectangle(found, corner, jpeg, 0), whole[-30:, -40:])
+
+
+def test_whole_photographs_are_packed_with_their_true_size_and_every_coefficient(collection, secrets):
+    settings = Shards(content="photos", shard_photos=4)
+    collection.add(2, width_px=203, height_px=157)
+    (plan,) = plans(collection, settings)
+    write_shard(collection.store, plan, settings)
+    data = pool(collection.store)[plan.name]
+    assert not [secret for secret in secrets if secret in data]
+    for row, photo in zip(table(collection.store, plan), plan.photos, strict=True):
+        assert [row[name] for name in ("tile", "x_px", "y_px", "width_px", "height_px")] == [0, 0, 0, 203, 157]
+        packed = read_coefficients(data[row["offset_bytes"] : row["offset_bytes"] + row["length_bytes"]])
+        original = read_coefficients(collection.store.read(photo.original))
+        for ours, theirs in zip(packed.components, original.components, strict=True):
+            assert np.array_equal(ours, theirs)
+        assert np.array_equal(packed.tables, original.tables)
+
+
+def test_without_markers_the_index_of_restarts_is_empty(collection):
+    settings = SETTINGS.model_copy(update={"restart_mcus": 0})
+    collection.add(1)
+    (plan,) = plans(collection, settings)
+    write_shard(collection.store, plan, settings)
+    for row in table(collection.store, plan):
+        assert [row[name] for name in ("restart_mcus", "header", "segment_bytes", "checksums")] == [0, b"", [], []]
+    assert b"\xff\xdd" not in pool(collection.store)[plan.name]
+
+
+def test_several_photographs_at_once_give_the_same_files(collection):
+    collection.add(3)
+    collection.add(1, width_px=1200, height_px=900)  # the last to be ready
+    collection.add(4)
+    collection.add(1, progressive=True)
+    settings = Shards(tile_px=64, tiles_per_photo=2, shard_photos=9)
+    (plan,) = plans(collection, settings)
+    written = []
+    for at_once in (1, 4):
+        entry = write_shard(collection.store, plan, settings, photos_at_once=at_once)
+        written.append((entry, pool(collection.store)))
+        for name in written[0][1]:
+            collection.store.remove(f"shards/tars/{name}")
+    assert written[0] == written[1]
+
+
+def test_photographs_that_together_are_too_large_are_cut_one_after_the_other():
+    room, together, most = write._Room(100), [], []
+
+    def take(size):
+        with room.taken(size):
+            together.append(size)
+            most.append(sum(min(one, 100) for one in together))
+            time.sleep(0.01)
+            together.remove(size)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(take, [30, 30, 30, 500, 60, 100, 30, 0, 500]))
+    assert max(most) == 100
+    assert len(most) == 9
+
+
+def test_a_shortage_of_memory_is_no_reason_against_a_photograph(collection, monkeypatch):
+    def short(*_, **__):
+        raise ValueError("Insufficient memory (case 4)")
+
+    monkeypatch.setattr(write, "cut_tiles", short)
+    collection.add(2)
+    (plan,) = plans(collection)
+    with pytest.raises(MemoryError, match="Insufficient memory"):
+        write_shard(collection.store, plan, SETTINGS)
+    assert pool(collection.store) == {}
+
+
 def test_nothing_private_is_in_a_tar(collection, secrets):
     collection.add(4)
     for plan in plans(collection):
@@ -156,7 +254,7 @@ def test_a_tar_is_named_by_what_is_in_it_and_a_failed_photo_is_tried_again(colle
     assert [len(plan.photos) for plan in before] == [2]
     collection.store.publish(collection.rows[1]["original"], missing)
     index = collection.publish(SETTINGS, "0002-bb", before)
-    assert (index.failures, len(set(index.samples["photo"].to_pylist()))) == ((), 3)
+    assert (index.failures, len(index.photos)) == ((), 3)
 
 
 def test_a_shard_of_which_nothing_can_be_packed_has_no_tar(collection):
@@ -179,35 +277,42 @@ from corpus.sections import Shards
 from corpus.storage import Store
 from shards.plan import plan_from_json
 from shards.write import write_shard
-write_shard(Store(sys.argv[1]), plan_from_json(json.load(open(sys.argv[2]))), Shards(tile_px=512, tiles_per_photo=5))
+settings = Shards(tile_px=512, tiles_per_photo=5, shard_photos=1)
+for plan in json.load(open(sys.argv[2])):
+    write_shard(Store(sys.argv[1]), plan_from_json(plan), settings)
 """
 
 
-@pytest.mark.parametrize("pool_files", [1, 2, 3])  # killed while the tar, its table or its entry is being published
-def test_a_writer_killed_at_any_moment_leaves_no_half_tar_under_its_name(
-    collection, jpeg, tmp_path, repository, pool_files
+def test_a_writer_killed_at_any_moment_leaves_no_half_file_and_goes_on_to_the_same_bytes(
+    collection, tmp_path, repository
 ):
-    settings = Shards(tile_px=512, tiles_per_photo=5, shard_photos=8)
-    collection.add(3, width_px=1536, height_px=1024, seed=1, quality=100)  # a tar of 5 MB takes a while to publish
-    (plan,) = plans(collection, settings)
+    settings = Shards(tile_px=512, tiles_per_photo=5, shard_photos=1)
+    collection.add(4, width_px=1536, height_px=1024, quality=100)  # a tar of 2 MB takes a while to publish
+    shards = plans(collection, settings)
     reference = Store(str(tmp_path / "reference"))
     for row in collection.rows:
         reference.publish(row["original"], collection.store.read(row["original"]))
-    write_shard(reference, plan, settings)
-    (tmp_path / "plan.json").write_text(json.dumps(asdict(plan)))
+    for plan in shards:
+        write_shard(reference, plan, settings)
+    wanted = pool(reference)
+    (tmp_path / "plans.json").write_text(json.dumps([asdict(plan) for plan in shards]))
     folder = Path(collection.store.path("shards/tars"))
     folder.mkdir(parents=True)
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, collection.store.url, str(tmp_path / "plan.json")], cwd=repository
-    )
-    while writer.poll() is None and len(list(folder.iterdir())) < pool_files:
-        pass
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
-    left = pool(collection.store)
-    assert left  # it was killed after it had begun to publish
-    for name, data in left.items():
-        assert name.startswith(".tmp-") or data == pool(reference)[name]
-    write_shard(collection.store, plan, settings)
+    chance = random.Random(5)
+    command = [sys.executable, "-c", WRITER, collection.store.url, str(tmp_path / "plans.json")]
+    for more in (1, 2, 3):  # the first new file is a tar, then its table, then its entry: all under temporary names
+        there = len(list(folder.iterdir()))
+        writer = subprocess.Popen(command, cwd=repository)
+        while writer.poll() is None and len(list(folder.iterdir())) < there + more:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.01))
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        left = pool(collection.store)
+        assert len(left) > there  # it was killed after it had begun to publish
+        for name, data in left.items():
+            assert name.startswith(".tmp-") or data == wanted[name]
+    for plan in shards:
+        write_shard(collection.store, plan, settings)
     whole = pool(collection.store)
-    assert {name: whole[name] for name in pool(reference)} == pool(reference)
+    assert {name: data for name, data in whole.items() if not name.startswith(".tmp-")} == wanted

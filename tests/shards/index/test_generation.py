@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simplejpeg
-import webdataset
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
@@ -14,9 +13,7 @@ from shards.entries import read_entry
 from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
 from shards.index.local_copy import local_copy
 from shards.plan import photo_digest, plan_shards
-from shards.reader import TileReader
 from shards.write import write_shard
-from train.model.torchvision_repair import repair_torchvision
 
 pytestmark = pytest.mark.slow
 
@@ -149,29 +146,6 @@ def test_a_label_that_is_not_its_cameras_place_or_a_photo_in_two_shards_is_refus
     with pytest.raises(StageError, match=r"is in .* and in"):
         publish_index(collection.store, "0001-aa", collection.classes, entries)
     assert not Path(collection.store.path("shards/0001-aa")).exists()
-
-
-def test_plain_webdataset_reads_a_tar(published):
-    store, index = published(1)
-    (tar,) = [tar for tar in index.tars if tar.startswith("train")]
-    dataset = webdataset.WebDataset(store.path(f"shards/tars/{tar}"), shardshuffle=False, empty_check=False)
-    read = [(sample["__key__"], int(sample["cls"]), sample["jpg"][:2]) for sample in dataset]
-    with TileReader(store, index) as reader:
-        assert read == [(tile.key, tile.label, tile.jpeg[:2]) for tile in reader.split("train")]
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_timm_reads_a_generation(published, training):
-    repair_torchvision()
-    from timm.data.readers import create_reader
-
-    store, index = published(3)
-    reader = create_reader("wds/", root=store.path("shards/0001-aa"), split="train", is_training=training, batch_size=1)
-    assert len(reader) == 40
-    read = [(image.size, target) for image, target in reader]
-    rows = index.rows_in_tars("train")
-    assert [size for size, _ in read] == [(64, 64)] * len(read)
-    assert sorted(target for _, target in read) == sorted(index.labels(index.tiles.at("photo", rows)).tolist())
 
 
 def photos_by_fold(index, split):

@@ -1,6 +1,6 @@
 """Benchmark: the two readers on an object store behind a slow network, against the same tars on the local disk.
 
-    python benchmarks/remote.py PHOTOS [--tiles 160] [--batches 60] [--loaders 6] [--folder FOLDER]
+    python benchmarks/remote.py PHOTOS [--tiles 160] [--seconds 8] [--readers 8] [--folder FOLDER]
 
 PHOTOS: a folder of originals, packed as the product packs them (tiles of 1024 px, a restart marker every 8 MCUs).
 `benchmarks/slow_network.py` adds 50 ms to every request and caps each connection at 20 MB/s. Behind it is moto_server,
@@ -11,31 +11,31 @@ connection after it, so that it is measured rather than the reader. Its own most
     crops       exact reader, random 480 px crops through the restart index
     webdataset  whole tars streamed, a 480 px crop of each tile found by its restart markers
 
-Local rates are of `--local-loaders`, remote ones of `--loaders`: waiting needs processes, decoding needs cores. Time is
-that of the clock, after each loader has given some batches; local and remote take turns. Requests and bytes of a crop are counted in the
-network, for one reader in this process. Clients, servers and network share the machine's cores.
+Readers are threads of this process, `--local-readers` for the disk and `--readers` for the object store: decoding needs
+cores, waiting needs readers. Rates are of the clock, over windows of `--seconds` in which local and remote take turns.
+CPU is this process's, so the ratio of CPU is what the rates come to with enough readers and cores, whatever else the
+machine does. Requests and bytes of a crop are counted in the network, for one reader.
 """
 
 import argparse
-import multiprocessing
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -73,62 +73,66 @@ def rectangle(number: int, width_px: int, height_px: int) -> tuple[int, int, int
     return int(rng.integers(width_px - CROP_PX + 1)), int(rng.integers(height_px - CROP_PX + 1)), CROP_PX, CROP_PX
 
 
-class Exact(Dataset[Any]):
-    """Whole tiles, or crops, by number."""
-
-    def __init__(self, place: Place, *, whole: bool) -> None:
-        self.place, self.whole = place, whole
-        self.reader: TileReader | None = None
-
-    def __getitems__(self, numbers: list[int]) -> list[int]:
-        if self.reader is None:
-            store = self.place.enter()
-            self.index = read_index(store, GENERATION)
-            self.reader = TileReader(store, self.index)
-            self.order = Order(self.index.selection("train", CROP_PX), SEED, "natural")
-        rows = self.order.rows(np.array(numbers, np.int64))
-        if self.whole:
-            return [len(tile.jpeg) for tile in self.reader.tiles(rows) if isinstance(tile, Tile)]
-        sizes = zip(self.index.tiles["width_px"][rows], self.index.tiles["height_px"][rows], strict=True)
-        wanted = [rectangle(number, *map(int, size)) for number, size in zip(numbers, sizes, strict=True)]
-        regions = self.reader.regions(rows, wanted)
-        return [region.pixels.nbytes for region in regions if isinstance(region, Region)]
+def exact(place: Place, reader: int, readers: int, *, whole: bool) -> Iterator[int]:
+    """Yield the numbers of samples in this reader's batches, as a rank of so many takes them."""
+    store = place.enter()
+    index = read_index(store, GENERATION)
+    order = Order(index.selection("train", CROP_PX), SEED, "natural")
+    with TileReader(store, index) as tiles:
+        for numbers in batches_of(0, BATCH, reader, readers):
+            rows = order.rows(np.array(numbers, np.int64))
+            if whole:
+                yield sum(isinstance(tile, Tile) for tile in tiles.tiles(rows))
+                continue
+            sizes = zip(index.tiles["width_px"][rows], index.tiles["height_px"][rows], strict=True)
+            wanted = [rectangle(number, *map(int, size)) for number, size in zip(numbers, sizes, strict=True)]
+            yield sum(isinstance(region, Region) for region in tiles.regions(rows, wanted))
 
 
-class Streamed(IterableDataset[int]):
-    """A crop of each tile of whole tars."""
-
-    def __init__(self, place: Place, tars: SplitTars) -> None:
-        self.place, self.tars = place, tars
-
-    def __iter__(self) -> Iterator[int]:
-        stream = TarStream(self.place.enter(), self.tars, seed=SEED, shuffle_tiles=64)
-        for number, tile in enumerate(stream):
-            if isinstance(tile, StreamedTile):
-                restarts = find_restarts(tile.jpeg, with_checksums=False)
-                wanted = rectangle(number, tile.width_px, tile.height_px)
-                yield decode_rectangle(restarts, wanted, tile.jpeg, 0).nbytes
+def streamed(place: Place, reader: int, readers: int, tars: SplitTars) -> Iterator[int]:
+    """Yield 1 for a crop of each tile of whole tars."""
+    for number, tile in enumerate(TarStream(place.enter(), tars, seed=SEED, rank=reader, ranks=readers)):
+        if isinstance(tile, StreamedTile):
+            restarts = find_restarts(tile.jpeg, with_checksums=False)
+            decode_rectangle(restarts, rectangle(number, tile.width_px, tile.height_px), tile.jpeg, 0)
+            yield 1
 
 
-def plain(batch: Any) -> Any:
-    """Return a batch as it is."""
-    return batch
+class Rate(NamedTuple):
+    """Samples a second of the clock and of this process's CPU."""
+
+    clock: float
+    cpu: float
 
 
-def rate(dataset: Any, loaders: int, batches: int) -> float:
-    """Return samples a second of a DataLoader, after a few batches of each loader."""
-    numbers: Any = batches_of(0, BATCH, 0, 1)
-    options: dict[str, Any] = {"batch_size": BATCH} if isinstance(dataset, Streamed) else {"batch_sampler": numbers}
-    loader: DataLoader[Any] = DataLoader(
-        dataset, num_workers=loaders, collate_fn=plain, prefetch_factor=2, multiprocessing_context="forkserver",
-        **options,
-    )  # fmt: skip
-    given = iter(loader)
-    for _ in islice(given, 3 * loaders):
-        pass
-    began_s = time.perf_counter()
-    seen = sum(len(batch) for batch in islice(given, batches))
-    return seen / (time.perf_counter() - began_s)
+def rate(work: Callable[[int, int], Iterator[int]], readers: int, seconds: float) -> Rate:
+    """Return the rate of so many readers, after they have worked for a while."""
+    seen, stop, faults = [0] * readers, threading.Event(), []
+
+    def run(reader: int) -> None:
+        try:
+            for count in work(reader, readers):
+                seen[reader] += count
+                if stop.is_set():
+                    return
+        except BaseException as error:  # told by the caller
+            faults.append(error)
+            raise
+
+    threads = [threading.Thread(target=run, args=(reader,)) for reader in range(readers)]
+    for thread in threads:
+        thread.start()
+    while min(seen) == 0 and not faults:
+        time.sleep(0.05)
+    first, clock_s, cpu_s = sum(seen), time.perf_counter(), time.process_time()
+    time.sleep(seconds)
+    passed, clock_s, cpu_s = sum(seen) - first, time.perf_counter() - clock_s, time.process_time() - cpu_s
+    stop.set()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise SystemExit(f"a reader failed: {faults[0]}")
+    return Rate(passed / clock_s, passed / cpu_s)
 
 
 def free_port() -> int:
@@ -227,13 +231,12 @@ def server_most(port: int, place: Place, tars: SplitTars) -> float:
     return len(wanted) / spent_s
 
 
-def traffic_of_crops(network: SlowNetwork, place: Place, crops: int = 10 * BATCH) -> str:
+def traffic_of_crops(network: SlowNetwork, place: Place, batches: int = 10) -> str:
     """Return requests and bytes of one crop, the tars' tables being here."""
-    exact = Exact(place, whole=False)
-    exact.__getitems__(list(range(crops)))
+    for _ in islice(exact(place, 0, 1, whole=False), batches):
+        pass
     network.traffic()
-    for start in range(0, crops, BATCH):
-        assert len(exact.__getitems__(list(range(start, start + BATCH)))) == BATCH
+    crops = sum(islice(exact(place, 0, 1, whole=False), batches))
     passed = network.traffic()
     return f"{passed.requests / crops:.2f} requests and {passed.received_bytes / crops / 1000:.1f} kB a crop"
 
@@ -244,24 +247,27 @@ def measure(name: str, port: int, local: Place, tars: SplitTars, asked: argparse
         remote = Place(open_store(f"s3://{BUCKET}/data"), reach(network.port))
         print(f"\n{name}: {server_most(port, remote, tars):.0f} range requests a second without the slow network")
         print(f"exact reader: {traffic_of_crops(network, remote)}", flush=True)
-        ways: dict[str, Callable[[Place], Any]] = {
-            "crops": lambda place: Exact(place, whole=False),
-            "webdataset": lambda place: Streamed(place, tars),
-            "tiles": lambda place: Exact(place, whole=True),
+        ways: dict[str, Callable[[Place], Callable[[int, int], Iterator[int]]]] = {
+            "crops": lambda place: partial(exact, place, whole=False),
+            "webdataset": lambda place: partial(streamed, place, tars=tars),
+            "tiles": lambda place: partial(exact, place, whole=True),
         }
-        for way, dataset in ways.items():
-            rates: dict[str, list[float]] = {"local": [], "remote": []}
+        for way, work in ways.items():
+            here, there = [], []
             for _ in range(asked.rounds):
-                rates["local"].append(rate(dataset(local), asked.local_loaders, asked.batches))
+                here.append(rate(work(local), asked.local_readers, asked.seconds))
                 network.traffic()
-                rates["remote"].append(rate(dataset(remote), asked.loaders, asked.batches))
+                there.append(rate(work(remote), asked.readers, asked.seconds))
                 passed = network.traffic()
-            here, there = median(rates["local"]), median(rates["remote"])
-            ratios = [b / a for a, b in zip(rates["local"], rates["remote"], strict=True)]
+            ratios = sorted(far.clock / near.clock for near, far in zip(here, there, strict=True))
             print(
-                f"{way:<11} local {here:7.0f} a second, remote {there:7.0f}: {median(ratios):.2f} "
-                f"({min(ratios):.2f} to {max(ratios):.2f}); {passed.connections} connections, "
-                f"{passed.requests} requests, {passed.received_bytes / 1e6:.0f} MB in the last round", flush=True,
+                f"{way:<11} local {median(one.clock for one in here):6.0f} a second, "
+                f"remote {median(one.clock for one in there):6.0f}, ratio {median(ratios):.2f} "
+                f"({ratios[0]:.2f} to {ratios[-1]:.2f}); a CPU second {median(one.cpu for one in here):6.0f} and "
+                f"{median(one.cpu for one in there):6.0f}, ratio "
+                f"{median(far.cpu / near.cpu for near, far in zip(here, there, strict=True)):.2f}; "
+                f"last round: {passed.connections} connections, {passed.requests} requests, "
+                f"{passed.received_bytes / 1e6:.0f} MB", flush=True,
             )  # fmt: skip
 
 
@@ -270,17 +276,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--tiles", type=int, default=160)
-    parser.add_argument("--batches", type=int, default=60, help="batches of 32 that are timed in each round")
-    parser.add_argument("--loaders", type=int, default=6, help="loader processes of the remote readers")
-    parser.add_argument("--local-loaders", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--readers", type=int, default=8, help="threads that read the object store")
+    parser.add_argument("--local-readers", type=int, default=2, help="threads that read the disk")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="keep the packed tiles here and use them again")
     parser.add_argument("--servers", nargs="+", default=["nginx", "moto"], choices=["nginx", "moto"])
     asked = parser.parse_args()
-    warnings.filterwarnings("ignore", "This DataLoader will create")
-    multiprocessing.set_forkserver_preload(
-        ["torch.utils.data", "shards.reader", "shards.streaming", "benchmarks.reader"]
-    )
     folder = (asked.folder or Path(tempfile.mkdtemp(prefix="remote-"))).resolve()
     store = open_store(str(folder / "store"))
     marker = folder / "packed"
@@ -291,7 +293,8 @@ def main() -> None:
     sizes = [store.size_bytes(path) for path in tars.paths]
     print(
         f"{sum(tars.tiles)} tiles in {len(sizes)} tars, {sum(sizes) / sum(tars.tiles) / 1000:.0f} kB of tar a tile; "
-        f"{DELAY_MS} ms, {MB_PER_S} MB/s a connection; {asked.loaders} remote loaders, {os.cpu_count()} cores"
+        f"{DELAY_MS} ms, {MB_PER_S} MB/s a connection; {asked.readers} remote and "
+        f"{asked.local_readers} local readers, {os.cpu_count()} cores"
     )
     with ExitStack() as stack:
         if "nginx" in asked.servers and (shutil.which("nginx") or Path("/usr/sbin/nginx").exists()):

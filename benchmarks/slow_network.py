@@ -101,6 +101,7 @@ async def serve(host: str, port: int, delay_s: float, bytes_per_s: float) -> Non
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(json.dumps(asdict(line.traffic)), flush=True)
         line.traffic = Traffic()
+    loop.set_exception_handler(lambda *_: None)  # connections that are cut off now are no news
 
 
 class SlowNetwork:

@@ -70,7 +70,7 @@ class LocalCache:
         """Return a file opened for reading from its beginning; where the folder has no room, a stream of the store."""
         while (kept := self.keep(store, relative)) is not None:
             try:
-                return attempted(str(kept), partial(kept.open, "rb"))
+                return attempted(str(kept), partial(_opened, kept))
             except FileNotFoundError as error:
                 if store.is_local:
                     raise StorageError(f"{store.url}: no file {relative}") from error
@@ -200,6 +200,10 @@ def private_folder(store: Store) -> Path:
 def open_cache(store: Store, folder: str | None, gigabytes: float) -> LocalCache:
     """Return the cache of a store as `train.cache_folder` and `train.cache_gb` describe it."""
     return LocalCache(Path(folder).expanduser() if folder else private_folder(store), int(gigabytes * 1e9))
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _touched(kept: Path) -> bool:

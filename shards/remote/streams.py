@@ -31,9 +31,14 @@ def read_parts(store: Store, relative: str, size_bytes: int) -> Iterator[bytes]:
 
 
 def open_stream(store: Store, relative: str) -> BinaryIO:
-    """Return a file opened for reading from its beginning; raises StorageError where there is none."""
+    """Return a file opened for reading from its beginning, its first parts being under way already.
+
+    Raises StorageError where there is none.
+    """
     parts = read_parts(store, relative, store.size_bytes(relative))
-    return cast(BinaryIO, io.BufferedReader(_Parts(parts), PART_BYTES))
+    stream = io.BufferedReader(_Parts(parts), PART_BYTES)
+    stream.peek(1)
+    return cast(BinaryIO, stream)
 
 
 class _Parts(io.RawIOBase):

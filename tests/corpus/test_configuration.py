@@ -74,6 +74,10 @@ def configuration_file(tmp_path: Path) -> Path:
             "sources.folder.pattern=../*.jpg",
             "pipelines.yaml: sources.folder.pattern: '../*.jpg' is not a pattern of paths",
         ),
+        (
+            "train.cache_folder=cache",
+            "pipelines.yaml: train.cache_folder: 'cache' is not a whole path; begin it with / or",
+        ),
         ("sources.folder.path=~nobody-there/x", "pipelines.yaml: sources.folder.path: '~nobody-there/x' is not a path"),
         (
             'crawl.contact="me\\r\\nX: y"',

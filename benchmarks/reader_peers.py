@@ -14,6 +14,9 @@ from torch.utils.data import DataLoader
 from train.data.crops import Geometry, to_tensor, use_one_opencv_thread
 from train.model.torchvision_repair import repair_torchvision
 
+LONG = 100_000
+"""Crops of one epoch: more than are counted."""
+
 CropOf = Callable[[bytes, Geometry, np.random.Generator], np.ndarray]
 
 
@@ -44,9 +47,10 @@ def mosaic_batches(folder: Path, geometry: Geometry, crop_of: CropOf, loaders: i
             return crop_of(super().__getitem__(number)["jpg"], geometry, np.random.default_rng(number))
 
     streaming.base.util.clean_stale_shared_memory()
-    dataset = Crops(local=str(folder), shuffle=True, shuffle_algo="py1s", shuffle_seed=7, batch_size=batch)
-    while True:
-        yield from DataLoader(dataset, batch_size=batch, num_workers=loaders, collate_fn=to_tensor)
+    dataset = Crops(  # an epoch so long that the loaders, whose CPU is counted, live on
+        local=str(folder), shuffle=True, shuffle_algo="py1s", shuffle_seed=7, batch_size=batch, epoch_size=LONG
+    )
+    yield from DataLoader(dataset, batch_size=batch, num_workers=loaders, collate_fn=to_tensor)
 
 
 @contextlib.contextmanager
@@ -64,10 +68,9 @@ def ray_batches(tars: list[str], geometry: Geometry, crop_of: CropOf, loaders: i
         return {"crop": np.stack([crop_of(jpeg, geometry, rng) for jpeg in rows["jpg"]])}
 
     def stream() -> Iterator[np.ndarray]:
-        while True:
-            data = ray.data.read_webdataset(tars, decoder=None, suffixes=["jpg"], shuffle="files")
-            for batch_of in data.map_batches(crop, batch_size=batch).iter_batches(batch_size=batch):
-                yield batch_of["crop"]
+        data = ray.data.read_webdataset(tars * 40, decoder=None, suffixes=["jpg"], shuffle="files")
+        for batch_of in data.map_batches(crop, batch_size=batch).iter_batches(batch_size=batch):
+            yield batch_of["crop"]
 
     try:
         yield stream()

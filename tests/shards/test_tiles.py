@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from forensics.coefficients import read_coefficients, write_rectangle
+from forensics.coefficients import read_coefficients
 from forensics.header import read_facts
 from shards.tiles import cut_tiles
 from shards.tiles.placement import OVERLAP_MAX, place_tiles

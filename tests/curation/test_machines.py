@@ -146,21 +146,31 @@ def test_a_worker_without_credentials_ends_the_run_in_a_sentence(bucket, monkeyp
 KILLER = '''
 import hashlib, os, signal, sys
 import simplejpeg
+from forensics.coefficients import reading
 
-decode = simplejpeg.decode_jpeg
+decode, scan = simplejpeg.decode_jpeg, reading.decode_scan
 
 
-def decode_jpeg(data, *arguments, **named):
+def break_at(data):
     """Break as a decoder with a fault does, at the files that the test names."""
     frame, digest = sys._getframe(1), hashlib.sha256(data[-64:]).hexdigest()
     while frame is not None:
         if f"{frame.f_globals['__name__']}:{digest}" in os.environ["KILLERS"].split():
             signal.raise_signal(signal.SIGSEGV)
         frame = frame.f_back
+
+
+def decode_jpeg(data, *arguments, **named):
+    break_at(data)
     return decode(data, *arguments, **named)
 
 
-simplejpeg.decode_jpeg = decode_jpeg
+def decode_scan(data, *arguments):
+    break_at(data)
+    return scan(data, *arguments)
+
+
+simplejpeg.decode_jpeg, reading.decode_scan = decode_jpeg, decode_scan
 '''
 
 
@@ -169,7 +179,7 @@ def test_originals_that_end_their_worker_are_tried_alone_and_refused_and_the_run
 ):
     from hashlib import sha256
 
-    killers = {"curation.facts.pixels": "flickr:000", "shards.coefficients": "flickr:100"}
+    killers = {"curation.facts.pixels": "flickr:000", "shards.tiles": "flickr:100"}
     rows = {row["photo"]: row for row in filled.store.read_table("crawl/flickr/w1/records.parquet").to_pylist()}
     named = [
         f"{where}:{sha256(filled.store.read(rows[photo]['original'])[-64:]).hexdigest()}"

@@ -67,7 +67,7 @@ def first_quality(luma: NDArray[np.uint8], table: Table) -> FirstQuality | None:
         return None
     from forensics.pixels import first_quality_kernel as kernel
 
-    looked_at = middle(luma)
+    looked_at = middle(luma).astype(np.float64)
     factors, firsts = _pasts()
     asked = np.zeros((len(last), firsts.max() + 1), np.bool_)
     asked[:, 0] = True  # no past

@@ -13,31 +13,30 @@ LARGEST = 20
 """Larger coefficients count as this one, because few share a value."""
 
 
-@compiled("float64[:, ::1](uint8[:, ::1], float64[:, ::1], int64[::1])")
+@compiled("float64[:, ::1](float64[:, ::1], float64[:, ::1], int64[::1])")
 def coefficients(
-    luma: NDArray[np.uint8], transform: NDArray[np.float64], frequencies: NDArray[np.int64]
+    levels: NDArray[np.float64], transform: NDArray[np.float64], frequencies: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return chosen DCT coefficients of all complete blocks, from the top left on, as (frequency, block).
 
-    `transform`: the DCT of 8 samples, frequency by sample; `frequencies`: indices of a block in natural order.
+    `levels`: luma; `transform`: the DCT of 8 samples, frequency by sample; `frequencies`: indices of a block in natural
+    order.
     """
-    rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
+    rows, columns = levels.shape[0] // 8, levels.shape[1] // 8
     found = np.empty((len(frequencies), rows * columns))
-    levels = luma.astype(np.float64)
-    of_columns = np.empty((frequencies.max() // 8 + 1, 8 * columns))
-    for row in range(rows):
-        for down in range(len(of_columns)):
+    of_columns = np.empty(8 * columns)
+    for number in range(len(frequencies)):
+        down, right = frequencies[number] >> 3, frequencies[number] & 7
+        for row in range(rows):
             for x in range(8 * columns):
                 total = transform[down, 0] * levels[8 * row, x]
                 for sample in range(1, 8):
                     total = fused(transform[down, sample], levels[8 * row + sample, x], total)
-                of_columns[down, x] = total
-        for number, frequency in enumerate(frequencies):
-            down, right = frequency // 8, frequency % 8
+                of_columns[x] = total
             for column in range(columns):
-                total = of_columns[down, 8 * column] * transform[right, 0]
+                total = of_columns[8 * column] * transform[right, 0]
                 for sample in range(1, 8):
-                    total = fused(of_columns[down, 8 * column + sample], transform[right, sample], total)
+                    total = fused(of_columns[8 * column + sample], transform[right, sample], total)
                 found[number, row * columns + column] = total
     return found
 

@@ -60,7 +60,8 @@ def grid_evidence(luma: NDArray[np.uint8]) -> Grid | None:
     from forensics.pixels import grid_kernel as kernel
 
     looked_at = middle(luma)
-    zeros = kernel.count_zeros(looked_at, _TRANSFORM)
+    zeros = np.empty((looked_at.shape[0] - 7, looked_at.shape[1] - 7), np.int8)
+    kernel.count_zeros(looked_at.astype(np.float32), _TRANSFORM, zeros)
     constant, clipped = kernel.constant_and_clipped(looked_at)
     votes = kernel.count_votes(zeros, constant)
     if not votes.any():

@@ -11,15 +11,13 @@ _ZERO_BELOW = np.float32(0.499)
 _BLACK, _WHITE = 0, 255
 
 
-@compiled("int8[:, ::1](uint8[:, ::1], float32[:, ::1])")
-def count_zeros(luma: NDArray[np.uint8], transform: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return how many of the 63 AC coefficients are zero in the block at each position (y, x) of luma.
+@compiled("void(float32[:, ::1], float32[:, ::1], int8[:, ::1])")
+def count_zeros(levels: NDArray[np.float32], transform: NDArray[np.float32], zeros: NDArray[np.int8]) -> None:
+    """Fill `zeros` with how many of the 63 AC coefficients are zero in the block at each position (y, x).
 
-    `transform`: the DCT of 8 samples, frequency by sample.
+    `levels`: luma; `transform`: the DCT of 8 samples, frequency by sample.
     """
-    height, width = luma.shape[0] - 7, luma.shape[1] - 7
-    zeros = np.empty((height, width), np.int8)
-    levels = luma.astype(np.float32)
+    height, width = zeros.shape
     of_columns = np.empty((8, width + 7), np.float32)
     counts = np.empty(width, np.int32)
     for y in range(height):
@@ -29,7 +27,8 @@ def count_zeros(luma: NDArray[np.uint8], transform: NDArray[np.float32]) -> NDAr
                 for sample in range(1, 8):
                     total = fused(levels[y + sample, x], transform[frequency, sample], total)
                 of_columns[frequency, x] = total
-        counts[:] = 0
+        for x in range(width):
+            counts[x] = 0
         for down in range(8):
             for right in range(8):
                 if down + right > 0:
@@ -40,7 +39,6 @@ def count_zeros(luma: NDArray[np.uint8], transform: NDArray[np.float32]) -> NDAr
                         counts[x] += abs(total) < _ZERO_BELOW
         for x in range(width):
             zeros[y, x] = counts[x]
-    return zeros
 
 
 @compiled("UniTuple(boolean[:, ::1], 2)(uint8[:, ::1])")

@@ -119,7 +119,14 @@ def test_a_cameras_oddities_change_no_coefficient(photograph, odd):
 
 @pytest.mark.parametrize(
     ("stray", "is_harmless"),
-    [(b"\x5a" * 12, True), (b"\x5a" * 13, False), (bytes(65_536), True), (bytes(65_537), False)],
+    [
+        (b"\x5a" * 12, True),
+        (b"\x5a" * 13, False),
+        (bytes(65_536), True),
+        (bytes(65_549), False),
+        (b"\x5a" * 4 + bytes(300), True),
+        (b"\x5a" * 13 + bytes(300), False),
+    ],
 )
 def test_a_few_bytes_or_zeros_before_the_end_marker_are_harmless(photograph, stray, is_harmless):
     jpeg = photograph(64, 48)

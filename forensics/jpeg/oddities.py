@@ -99,11 +99,14 @@ def are_harmless_strays(stray: bytes, before: bytes) -> bool:
     """Whether bytes that a decoder has not taken when it is done, just before the end marker, are harmless.
 
     `before`: the bytes taken just before them. This is the rule of `without_stray_bytes` for a decoder that says
-    exactly what it has taken; libjpeg does not report up to 8 bytes, so as many more are harmless here.
+    exactly what it has taken: libjpeg does not report up to 8 bytes, so as many more are harmless here, and zeros after
+    these.
     """
-    if len(stray) <= STRAY_BYTES_MAX + _UNREPORTED_MAX:
+    most = STRAY_BYTES_MAX + _UNREPORTED_MAX
+    if len(stray) <= most:
         return True
-    return len(stray) <= STRAY_ZEROS_MAX and not any(stray) and any(before[-_UNREPORTED_MAX - 1 :])
+    is_short = len(stray.rstrip(b"\0")) <= most and len(stray) <= most + STRAY_ZEROS_MAX
+    return is_short and any(before[-_UNREPORTED_MAX - 1 :] + stray)
 
 
 def _is_sequential(segments: Sequence[Segment]) -> bool:

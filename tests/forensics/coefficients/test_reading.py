@@ -117,6 +117,27 @@ def test_a_cameras_oddities_change_no_coefficient(photograph, odd):
     assert equal(read_coefficients(odd(photograph())), read_coefficients(photograph()))
 
 
+@pytest.mark.parametrize(
+    ("stray", "is_harmless"),
+    [
+        (b"\x5a" * 12, True),
+        (b"\x5a" * 13, False),
+        (bytes(65_536), True),
+        (bytes(65_549), False),
+        (b"\x5a" * 4 + bytes(300), True),
+        (b"\x5a" * 13 + bytes(300), False),
+    ],
+)
+def test_a_few_bytes_or_zeros_before_the_end_marker_are_harmless(photograph, stray, is_harmless):
+    jpeg = photograph(64, 48)
+    padded = jpeg[:-2] + stray + b"\xff\xd9"
+    if is_harmless:
+        assert equal(read_coefficients(padded), read_coefficients(jpeg))
+        return
+    with pytest.raises(JpegError, match=f"damaged JPEG: {len(stray)} bytes left over before marker 0xD9"):
+        read_coefficients(padded)
+
+
 def test_threads_do_not_disturb_each_other(photograph):
     jpegs = [photograph(200, 152, subsampling, seed) for seed in range(6) for subsampling in SUBSAMPLINGS]
     alone = [whole(read_coefficients(jpeg), restart_mcus=3) for jpeg in jpegs]

@@ -52,7 +52,7 @@ from train.data.manipulations import MANIPULATIONS
 LOADERS, BATCH, SEED = 2, 16, 7
 
 
-def pack(photos: Path, store: Store, tiles: int) -> Index:
+def pack(photos: Path, store: Store, tiles: int, restart_mcus: int) -> Index:
     """Pack the originals below a folder as tiles, and return their index."""
     rows, classes = [], sorted(folder.name for folder in photos.iterdir() if folder.is_dir())
     for number, path in enumerate(sorted(photos.glob("*/*.jp*g"))[: -(-tiles // 4)]):
@@ -64,7 +64,7 @@ def pack(photos: Path, store: Store, tiles: int) -> Index:
             "quality_factor": None,
         })  # fmt: skip
     classes = sorted({row["camera"] for row in rows})
-    settings = Shards(tile_px=1024, tiles_per_photo=4, shard_photos=8, restart_mcus=8)
+    settings = Shards(tile_px=1024, tiles_per_photo=4, shard_photos=8, restart_mcus=restart_mcus)
     entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, tuple(classes))]
     return publish_index(store, "0001-reader", tuple(classes), entries)
 
@@ -217,13 +217,18 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=2000, help="crops of each way and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tiles", type=int, default=400)
+    parser.add_argument("--restart-mcus", type=int, default=8)
     parser.add_argument("--folder", type=Path, help="keep the packed tiles here and use them again")
     parser.add_argument("--kinds", action="store_true", help="only the cost of each manipulation")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="reader-"))
     store = open_store(str(folder / "store"))
     marker = folder / "packed"
-    index = read_index(store, "0001-reader") if marker.is_file() else pack(arguments.photos, store, arguments.tiles)
+    index = (
+        read_index(store, "0001-reader")
+        if marker.is_file()
+        else pack(arguments.photos, store, arguments.tiles, arguments.restart_mcus)
+    )
     marker.touch()
     tars = [store.path(f"shards/tars/{tar}") for tar in index.tars]
     counts = index.selection("train")

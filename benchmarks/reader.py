@@ -5,6 +5,7 @@
 PHOTOS: a folder of originals. They are packed as the product packs them: tiles of 1024 px with a restart marker every
 8 MCUs. Each way reads crops at random places of tiles in random order, in batches of 16, with two loader processes
 (PyTorch's; Ray's own), and gives uint8 arrays. CPU is that of all processes, after a warm-up of a tenth of the crops.
+Loaders of the restart index keep freed memory, as those of a training do; the others run as their users run them.
 Pixels are those of libjpeg's accurate DCT and interpolated chroma everywhere. The ways:
 
     restart index     shards.reader: the bytes and the decoding of the segments that a crop needs, checksums checked

@@ -108,12 +108,6 @@ def plan_crop(rng: np.random.Generator, geometry: Geometry, width_px: int, heigh
     )
 
 
-def training_crop(tile: Picture, geometry: Geometry, rng: np.random.Generator) -> Picture:
-    """Return the crop of a decoded tile that `plan_crop` plans with the same random numbers."""
-    plan = plan_crop(rng, geometry, tile.shape[1], tile.shape[0])
-    return plan.finish(_inside(tile, plan.rectangle))
-
-
 def turned(crop: Picture, turn: int, mirrored: bool) -> Picture:
     """Return the crop turned to the left by `turn` times 90°, then mirrored from left to right, or as it is."""
     operation = _TURNS[turn]
@@ -127,13 +121,8 @@ def turned(crop: Picture, turn: int, mirrored: bool) -> Picture:
     return changed.astype(np.uint8, copy=False)
 
 
-def central_square(picture: Picture, edge_px: int) -> Picture:
-    """Return the central square of `edge_px`, or the largest one of a smaller picture."""
-    return _inside(picture, central_rectangle(picture.shape[1], picture.shape[0], edge_px))
-
-
 def central_rectangle(width_px: int, height_px: int, edge_px: int) -> Rectangle:
-    """Return where `central_square` lies in a picture of a size: what of a tile must be decoded for it."""
+    """Return the central square of `edge_px` of a picture of a size, or the largest one of a smaller picture."""
     edge_px = min(edge_px, height_px, width_px)
     return (width_px - edge_px) // 2, (height_px - edge_px) // 2, edge_px, edge_px
 

@@ -8,19 +8,27 @@ import pytest
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Training
-from shards.restarts import decode_rectangle, find_restarts
+from shards.restarts import Rectangle, decode_rectangle, find_restarts
 from train.data.crops import (
     Geometry,
     central_rectangle,
-    central_square,
     decode,
     fixed_crops,
     fixed_rectangles,
     geometry_of,
     plan_crop,
-    training_crop,
 )
 from train.data.manipulations import random_manipulation
+
+
+def inside(picture: np.ndarray, rectangle: Rectangle) -> np.ndarray:
+    x_px, y_px, width_px, height_px = rectangle
+    return picture[y_px : y_px + height_px, x_px : x_px + width_px]
+
+
+def training_crop(tile: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
+    plan = plan_crop(rng, geometry, tile.shape[1], tile.shape[0])
+    return plan.finish(inside(tile, plan.rectangle))
 
 
 @pytest.fixture
@@ -130,12 +138,11 @@ def test_fixed_crops_begin_with_the_centre_then_the_corners(coordinates: np.ndar
 
 def test_the_crops_of_evaluation_say_which_rectangle_must_be_decoded(coordinates: np.ndarray) -> None:
     wide = coordinates[:70]
-    rectangles = [*fixed_rectangles(96, 70, 32, 9), central_rectangle(96, 70, 48), central_rectangle(96, 70, 80)]
-    crops = [*fixed_crops(wide, 32, 9), central_square(wide, 48), central_square(wide, 80)]
-    for (x_px, y_px, width_px, height_px), crop in zip(rectangles, crops, strict=True):
-        assert crop.shape == (height_px, width_px, 3)
-        assert (int(crop[0, 0, 0]), int(crop[0, 0, 1])) == (x_px, y_px)
-    assert rectangles[-1] == (13, 0, 70, 70)
+    rectangles, crops = fixed_rectangles(96, 70, 32, 9), fixed_crops(wide, 32, 9)
+    assert len(rectangles) == 9
+    assert all((inside(wide, place) == crop).all() for place, crop in zip(rectangles, crops, strict=True))
+    assert central_rectangle(96, 70, 48) == (24, 11, 48, 48)
+    assert central_rectangle(96, 70, 80) == (13, 0, 70, 70)
 
 
 def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndarray) -> None:

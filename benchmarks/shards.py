@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.remove(str(Path(__file__).resolve().parent))  # where this script would be taken for the package `shards`
 
-from forensics.coefficients import read_coefficients  # noqa: E402
-from shards.tiles import Cut, cut_tiles  # noqa: E402
+from forensics.coefficients import read_coefficients
+from shards.tiles import Cut, cut_tiles
 
 TILES_PER_PHOTO = 4
 RESTART_MCUS = 8

@@ -26,7 +26,6 @@ def compiled(signature: str) -> Callable[[Callable[_Arguments, _Result]], Callab
     """
 
     def compile_once(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-        options = {"nogil": True, "error_model": "numpy"}
         try:
             kernel = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
         except Exception:  # noqa: BLE001 - no folder, a full disk, a torn file: whatever it is, the cache is only a help

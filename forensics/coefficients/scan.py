@@ -56,6 +56,11 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
     if marker_at < 0:
         raise JpegError("truncated JPEG: no end of image", len(data))
     segments = found[:number]
+    for index, (_, marker, offset) in enumerate(segments[:-1]):
+        if marker != index & 7:
+            raise JpegError(f"damaged JPEG: restart marker RST{marker} where RST{index & 7} must stand", int(offset))
+    if number < len(found):
+        raise JpegError(f"damaged JPEG: {number} restart segments, not {len(found)}", int(marker_at))
     plain[segments[-1, 0] : segments[-1, 0] + decode_kernel.BLOCK_BYTES_MAX] = 0
     tables = {id(table): table for pair in plan.tables for table in pair}
     places = {key: place * decode_kernel.TABLE_ENTRIES for place, key in enumerate(tables)}
@@ -75,11 +80,6 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
             decode_kernel.LEFT_OVER: "data left over before a restart marker",
         }[status]
         raise JpegError(f"damaged JPEG: {what} in MCU {mcu} of {mcus}", _offset(data, start, segments, int(where)))
-    for index, (_, marker, offset) in enumerate(segments[:-1]):
-        if marker != index & 7:
-            raise JpegError(f"damaged JPEG: restart marker RST{marker} where RST{index & 7} must stand", int(offset))
-    if number < len(found):
-        raise JpegError(f"damaged JPEG: {number} restart segments, not {len(found)}", int(marker_at))
     begin = segments[-2, 0] if number > 1 else 0
     last = plain[begin : segments[-1, 0]].tobytes()
     return End(int(marker_at), last[end:], last[max(0, int(end) - 9) : end])
@@ -88,8 +88,13 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
 def _offset(data: bytes, start: int, segments: NDArray[np.int64], plain_at: int) -> int:
     """Return the offset in the file of a byte that `unstuff` has copied: only a faulty file needs it."""
     ends = segments[:, 0]
-    segment = min(int(np.searchsorted(ends, plain_at, side="right")), len(ends) - 1)
-    copied, position = (int(ends[segment - 1]), int(segments[segment - 1, 2]) + 2) if segment else (0, start)
+    segment = min(int(np.searchsorted(ends, plain_at, side="left")), len(ends) - 1)
+    copied, position = 0, start
+    if segment:
+        copied, position = int(ends[segment - 1]), int(segments[segment - 1, 2])
+        while data[position] == 0xFF:
+            position += 1
+        position += 1
     while copied < plain_at and position < len(data):
         if data[position] == 0xFF:
             while position + 1 < len(data) and data[position + 1] == 0xFF:

@@ -16,7 +16,6 @@ from forensics.jpeg.segments import DHT, DQT, DRI, EOI, SOF0, SOI, SOS
 from forensics.jpeg.tables import ZIGZAG_OF_NATURAL
 
 RESTART_MCUS_MAX = 65_535
-_MCU_BLOCKS_MAX = 10
 _NATURAL = np.argsort(ZIGZAG_OF_NATURAL)
 
 
@@ -26,8 +25,9 @@ def write_rectangle(
     """Return a rectangle of `photo` as a baseline JPEG with its tables and coefficients and nothing else.
 
     All four numbers, in pixels, must be multiples of the MCU's size; width and height also may reach to the
-    photograph's right and lower edge. A restart marker follows every `restart_mcus` MCUs (0: none). Raises ValueError
-    for other numbers, and for coefficients out of the range of 8-bit pictures (tables F.1 and F.2).
+    photograph's right and lower edge. A restart marker follows every `restart_mcus` MCUs (0: none) of the JPEG that is
+    written; its sampling factors are in lowest terms. Raises ValueError for other numbers, and for coefficients out of
+    the range of 8-bit pictures (tables F.1 and F.2).
     """
     from forensics.coefficients import encode_kernel
 
@@ -104,12 +104,13 @@ def _check_place(photo: Coefficients, x_px: int, y_px: int, width_px: int, heigh
 
 
 def _factors(components: tuple[Component, ...]) -> list[tuple[int, int]]:
-    """Return the sampling factors to write, in lowest terms where an MCU would have too many blocks (B.2.3)."""
+    """Return the sampling factors to write, in lowest terms: others may need an MCU of more than 10 blocks (B.2.3).
+
+    TurboJPEG knows no others either.
+    """
     if len(components) == 1:
         return [(1, 1)]
     factors = [(component.horizontal, component.vertical) for component in components]
-    if sum(across * down for across, down in factors) <= _MCU_BLOCKS_MAX:
-        return factors
     horizontal = gcd(*(across for across, _ in factors))
     vertical = gcd(*(down for _, down in factors))
     return [(across // horizontal, down // vertical) for across, down in factors]

@@ -146,25 +146,32 @@ def test_a_worker_without_credentials_ends_the_run_in_a_sentence(bucket, monkeyp
 
 KILLER = '''
 import hashlib, os, signal, sys
-import forensics.coefficients, simplejpeg
+import simplejpeg
+from forensics.coefficients import reading
+
+decode, scan = simplejpeg.decode_jpeg, reading.decode_scan
 
 
-def breaking(decode):
+def break_at(data):
     """Break as a decoder with a fault does, at the files that the test names."""
-
-    def decoded(data, *arguments, **named):
-        frame, digest = sys._getframe(1), hashlib.sha256(data[-64:]).hexdigest()
-        while frame is not None:
-            if f"{frame.f_globals['__name__']}:{digest}" in os.environ["KILLERS"].split():
-                signal.raise_signal(signal.SIGSEGV)
-            frame = frame.f_back
-        return decode(data, *arguments, **named)
-
-    return decoded
+    frame, digest = sys._getframe(1), hashlib.sha256(data[-64:]).hexdigest()
+    while frame is not None:
+        if f"{frame.f_globals['__name__']}:{digest}" in os.environ["KILLERS"].split():
+            signal.raise_signal(signal.SIGSEGV)
+        frame = frame.f_back
 
 
-simplejpeg.decode_jpeg = breaking(simplejpeg.decode_jpeg)
-forensics.coefficients.read_coefficients = breaking(forensics.coefficients.read_coefficients)
+def decode_jpeg(data, *arguments, **named):
+    break_at(data)
+    return decode(data, *arguments, **named)
+
+
+def decode_scan(data, *arguments):
+    break_at(data)
+    return scan(data, *arguments)
+
+
+simplejpeg.decode_jpeg, reading.decode_scan = decode_jpeg, decode_scan
 '''
 
 

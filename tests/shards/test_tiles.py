@@ -2,13 +2,13 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
-import jpeglib
 import numpy as np
 import pytest
 import simplejpeg
 
-from forensics.coefficients import read_coefficients, write_rectangle
+from forensics.coefficients import read_coefficients
 from forensics.header import read_facts
 from shards.tiles import cut_tiles
 from shards.tiles.placement import OVERLAP_MAX, place_tiles
@@ -34,17 +34,15 @@ def test_pixels_of_a_tile_equal_the_photographs_inside_a_border_of_8_px(jpeg, su
 
 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
-def test_coefficients_and_tables_of_a_tile_equal_the_originals(jpeg, subsampling, tmp_path):
-    (tmp_path / "photo.jpg").write_bytes(jpeg(200, 152, subsampling))
-    photo = jpeglib.read_dct(str(tmp_path / "photo.jpg"))
-    for cut in cut_tiles((tmp_path / "photo.jpg").read_bytes(), tile_px=64, tiles_per_photo=5):
-        (tmp_path / "tile.jpg").write_bytes(cut.jpeg)
-        tile = jpeglib.read_dct(str(tmp_path / "tile.jpg"))
-        assert np.array_equal(tile.qt, photo.qt)
-        for name in ("Y",) if subsampling == "grey" else ("Y", "Cb", "Cr"):
-            own, whole = getattr(tile, name), getattr(photo, name)
-            y = cut.y_px * whole.shape[0] // photo.Y.shape[0] // 8
-            x = cut.x_px * whole.shape[1] // photo.Y.shape[1] // 8
+def test_coefficients_and_tables_of_a_tile_equal_the_originals(jpeg, subsampling):
+    original = jpeg(200, 152, subsampling)
+    photo = read_coefficients(original)
+    for cut in cut_tiles(original, tile_px=64, tiles_per_photo=5):
+        tile = read_coefficients(cut.jpeg)
+        assert all(np.array_equal(*pair) for pair in zip(tile.tables, photo.tables, strict=True))
+        for own, whole in zip(tile.components, photo.components, strict=True):
+            y = cut.y_px * whole.shape[0] // photo.components[0].shape[0] // 8
+            x = cut.x_px * whole.shape[1] // photo.components[0].shape[1] // 8
             assert np.array_equal(own, whole[y : y + own.shape[0], x : x + own.shape[1]])
 
 
@@ -78,9 +76,19 @@ def test_a_tile_carries_nothing_but_the_picture(jpeg, secrets):
         assert (facts.width_px, facts.height_px) == (tile.width_px, tile.height_px)
 
 
-def test_restart_markers_make_no_difference(jpeg):
+def test_restart_markers_of_a_photograph_make_no_difference(jpeg):
     plain = cut_tiles(jpeg(), tile_px=64, tiles_per_photo=3)
     assert cut_tiles(jpeg(restart_marker_blocks=3), tile_px=64, tiles_per_photo=3) == plain
+
+
+def test_tiles_have_restart_markers_where_they_are_asked_for(jpeg):
+    plain = cut_tiles(jpeg(), tile_px=64, tiles_per_photo=3)
+    marked = cut_tiles(jpeg(), tile_px=64, tiles_per_photo=3, restart_mcus=4)
+    for one, other in zip(plain, marked, strict=True):
+        assert read_facts(one.jpeg, whole=True).restart_interval is None
+        assert read_facts(other.jpeg, whole=True).restart_interval == 4
+        assert np.array_equal(pixels(one.jpeg), pixels(other.jpeg))
+        assert replace(other, jpeg=one.jpeg) == one
 
 
 def test_equal_bytes_give_equal_tiles_in_every_process_and_temporary_folder(jpeg, tmp_path, repository):
@@ -181,11 +189,6 @@ def test_a_damaged_file_is_not_cut_whatever_its_oddities(jpeg, odd, damage):
     for data in (damage(jpeg()), odd(damage(jpeg()))):
         with pytest.raises(ValueError, match="damaged JPEG"):
             cut_tiles(data, tile_px=64, tiles_per_photo=4)
-
-
-def test_a_rectangle_off_the_grid_is_refused(jpeg):
-    with pytest.raises(ValueError, match=r"64x64\+8\+0 is off the 16x16 grid"):
-        write_rectangle(read_coefficients(jpeg()), 8, 0, 64, 64)
 
 
 def test_hostile_bytes_end_in_a_refusal_never_in_a_crash(jpeg):

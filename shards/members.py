@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import NamedTuple, Self, TypeVar
 
 from corpus.errors import StorageError
@@ -71,6 +72,7 @@ class Members:
         self._store, self._connections = store, connections
         self._cache = None if store.is_local else cache
         self._open: dict[str, _OpenTar] = {}
+        self._changing = Lock()
         self._ranges: RangeReads | None = None
 
     def __enter__(self) -> Self:
@@ -127,8 +129,8 @@ class Members:
             if (cached := self._cached(tar)) is not None:
                 waiting |= {number: self._in_cache(places[number], cached) for number in numbers}
                 continue
-            if self._ranges is None:
-                self._ranges = RangeReads(self._store, self._connections)
+            with self._changing:
+                self._ranges = self._ranges or RangeReads(self._store, self._connections)
             wait = self._ranges.submit(f"{POOL}/{tar}", start, end).result
             size_bytes += end - start
             waiting |= {number: (places[number], request, wait) for number in numbers}
@@ -178,9 +180,10 @@ class Members:
             opened = _OpenTar(attempted(self._where(tar), lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
         except FileNotFoundError as error:
             raise self._missing(tar, error) from error
-        while len(self._open) >= OPEN_TARS_MAX:
-            self._open.pop(next(iter(self._open)), None)
-        self._open[tar] = opened
+        with self._changing:
+            while len(self._open) >= OPEN_TARS_MAX:
+                del self._open[next(iter(self._open))]
+            self._open[tar] = opened
         return opened
 
     def _bytes(self, tar: str, opened: "_OpenTar", start: int, end: int) -> bytes:

@@ -4,8 +4,7 @@
 
 PHOTOS: a folder of originals. They are packed as the product packs them: tiles of 1024 px with a restart marker every
 8 MCUs. Each way reads crops at random places of tiles in random order, in batches of 16, with two loader processes
-(PyTorch's; Ray's own), and gives uint8 arrays. CPU is that of all processes from the first batch asked for to the last
-one received, so start-up counts for nobody but Ray, whose processes start as it runs: it warms up on a tenth first.
+(PyTorch's; Ray's own), and gives uint8 arrays. CPU is that of all processes, after a warm-up of a tenth of the crops.
 Pixels are those of libjpeg's accurate DCT and interpolated chroma everywhere. The ways:
 
     restart index     shards.reader: the bytes and the decoding of the segments that a crop needs, checksums checked
@@ -22,7 +21,6 @@ import argparse
 import hashlib
 import itertools
 import os
-import resource
 import shutil
 import sys
 import tempfile
@@ -40,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.partial_decode import decode_partly
-from benchmarks.reader_peers import mosaic_batches, mosaic_write, ray_rate
+from benchmarks.reader_peers import mosaic_batches, mosaic_write, ray_batches, tree_cpu_s
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
 from shards.index import Index, publish_index, read_index
@@ -48,11 +46,10 @@ from shards.order import Order, batches_of, generator
 from shards.plan import plan_shards
 from shards.reader import Region, Tile, TileReader
 from shards.write import write_shard
-from train.data.crops import Geometry, plan_crop, to_tensor, use_one_opencv_thread
+from train.data.crops import Geometry, keep_freed_memory, plan_crop, to_tensor, use_one_opencv_thread
 from train.data.manipulations import MANIPULATIONS
 
 LOADERS, BATCH, SEED = 2, 16, 7
-ROUNDS = 3
 
 
 def pack(photos: Path, store: Store, tiles: int) -> Index:
@@ -81,8 +78,10 @@ class Ours(Dataset[np.ndarray]):
         self.reader: TileReader | None = None
 
     def __getitems__(self, numbers: list[int]) -> list[np.ndarray]:
-        use_one_opencv_thread()
-        self.reader = self.reader or TileReader(self.store, self.index)
+        if self.reader is None:
+            use_one_opencv_thread()
+            keep_freed_memory()
+            self.reader = TileReader(self.store, self.index)
         rows = self.order.rows(np.array(numbers, np.int64))
         sizes = zip(self.index.tiles["width_px"][rows], self.index.tiles["height_px"][rows], strict=True)
         plans = [
@@ -147,20 +146,15 @@ def webdataset_loader(tars: list[str], geometry: Geometry, partly: bool = False)
     return DataLoader(WebDataset(tars, geometry, partly), batch_size=BATCH, num_workers=LOADERS, collate_fn=to_tensor)
 
 
-def cpu_s() -> float:
-    """Return the CPU seconds of this process and of its children that have ended."""
-    own, ended = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
-
-
-def rate(loader: Callable[[], Iterable[Any]], crops: int) -> float:
-    """Return crops a CPU second; the loader's processes end before the end is taken."""
-    began_s, seen = cpu_s(), 0
-    batches = iter(loader())
+def rate(batches: Iterator[Any], crops: int) -> float:
+    """Return crops a CPU second of this process and of all below it, after a warm-up of a tenth."""
+    seen = 0
+    while seen < crops // 10:
+        seen += len(next(batches))
+    began_s, seen = tree_cpu_s(), 0
     while seen < crops:
         seen += len(next(batches))
-    del batches  # joins the loaders, whose CPU is counted only then
-    return seen / (cpu_s() - began_s)
+    return seen / (tree_cpu_s() - began_s)
 
 
 def raw_rates(store: Store, index: Index, tars: list[str], tiles: int) -> dict[str, float]:
@@ -184,9 +178,9 @@ def raw_rates(store: Store, index: Index, tars: list[str], tiles: int) -> dict[s
     }  # fmt: skip
     for name, way in ways.items():
         best = 0.0
-        for _ in range(ROUNDS):
-            began_s = cpu_s()
-            best = max(best, way() / (cpu_s() - began_s))
+        for _ in range(3):
+            began_s = time.process_time()
+            best = max(best, way() / (time.process_time() - began_s))
         rates[name] = best
     return rates
 
@@ -221,6 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--crops", type=int, default=2000, help="crops of each way and round")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--folder", type=Path, help="keep the packed tiles here and use them again")
     parser.add_argument("--kinds", action="store_true", help="only the cost of each manipulation")
@@ -237,12 +232,12 @@ def main() -> None:
     for name, (decoding_ms, finishing_ms) in kinds_ms(store, index).items():
         print(f"480 px {name:<10} reading and decoding {decoding_ms:5.2f} ms, manipulating {finishing_ms:5.2f} ms")
     if not arguments.kinds:
-        measure(arguments.crops, store, index, tars, folder)
+        measure(arguments.crops, arguments.rounds, store, index, tars, folder)
     if arguments.folder is None:
         shutil.rmtree(folder)
 
 
-def measure(crops: int, store: Store, index: Index, tars: list[str], folder: Path) -> None:
+def measure(crops: int, rounds: int, store: Store, index: Index, tars: list[str], folder: Path) -> None:
     """Print the rates of all ways."""
     plain = Geometry(480, 480, 0.0, "d4")
     small = Geometry(112, 112, 0.0, "d4")
@@ -257,11 +252,13 @@ def measure(crops: int, store: Store, index: Index, tars: list[str], folder: Pat
         if reason is None:
             ways[f"{title}: MosaicML"] = lambda of=geometry: mosaic_batches(mds, of, crop_of, LOADERS, BATCH)
     best = dict.fromkeys(ways, 0.0)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, way in ways.items():
-            best[name] = max(best[name], rate(way, crops))
+            best[name] = max(best[name], rate(iter(way()), crops))
+            print(f"  {name:<32} {best[name]:8.0f}", file=sys.stderr, flush=True)
     print(f"MosaicML streaming: {reason}" if reason else "MosaicML streaming: its tiles are in MDS")
-    best["480: Ray Data"] = ray_rate(tars, plain, crop_of, crops, LOADERS, BATCH)
+    with ray_batches(tars, plain, crop_of, LOADERS, BATCH) as batches:
+        best["480: Ray Data"] = rate(batches, crops)
     for title in ("480", "112", "480 manipulated"):
         ours = best[f"{title}: restart index"]
         for name, value in best.items():

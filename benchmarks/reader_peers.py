@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,9 @@ def mosaic_batches(folder: Path, geometry: Geometry, crop_of: CropOf, loaders: i
         yield from DataLoader(dataset, batch_size=batch, num_workers=loaders, collate_fn=to_tensor)
 
 
-def ray_rate(tars: list[str], geometry: Geometry, crop_of: CropOf, crops: int, loaders: int, batch: int) -> float:
-    """Return crops a CPU second by Ray Data on a local head of its own, all its processes counted."""
+@contextlib.contextmanager
+def ray_batches(tars: list[str], geometry: Geometry, crop_of: CropOf, loaders: int, batch: int) -> Iterator[Any]:
+    """Yield an iterator over endless batches of crops by Ray Data, on a local head of its own."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     import ray
 
@@ -62,24 +63,19 @@ def ray_rate(tars: list[str], geometry: Geometry, crop_of: CropOf, crops: int, l
         rng = np.random.default_rng(os.getpid())
         return {"crop": np.stack([crop_of(jpeg, geometry, rng) for jpeg in rows["jpg"]])}
 
-    def stream() -> Iterable[Any]:
+    def stream() -> Iterator[np.ndarray]:
         while True:
             data = ray.data.read_webdataset(tars, decoder=None, suffixes=["jpg"], shuffle="files")
-            yield from data.map_batches(crop, batch_size=batch).iter_batches(batch_size=batch)
+            for batch_of in data.map_batches(crop, batch_size=batch).iter_batches(batch_size=batch):
+                yield batch_of["crop"]
 
     try:
-        batches, seen = iter(stream()), 0
-        while seen < crops // 10:
-            seen += len(next(batches)["crop"])
-        began_s, seen = _tree_cpu_s(), 0
-        while seen < crops:
-            seen += len(next(batches)["crop"])
-        return seen / (_tree_cpu_s() - began_s)
+        yield stream()
     finally:
         ray.shutdown()
 
 
-def _tree_cpu_s() -> float:
+def tree_cpu_s() -> float:
     """Return the CPU seconds of this process and of all that live below it."""
     total_s = 0.0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):

@@ -337,6 +337,16 @@ class Training(Section):
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
     flips: Literal["none", "turns", "d4"] = "d4"
     """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`)."""
+    sampling: Literal["balanced", "natural"] = "balanced"
+    """How the samples are drawn. `balanced`: each class equally often; within a class each group (device, else owner)
+    equally often, so that nobody who took many photographs stands for the class; within a group each photograph, then
+    each of its tiles. Every round over the members of a class, a group or a photograph has each of them exactly once.
+    `natural`: each tile exactly once in every round over all tiles, so that classes are as frequent as they are."""
+    reader: Literal["exact", "webdataset"] = "exact"
+    """How tiles are read. `exact`: only the bytes that each crop needs, by the index; every sample comes exactly when
+    it is due. `webdataset`: whole tars from end to end through the webdataset library, for storage where reading at
+    many places is slow; samples come about as often as they should, and others in another order each time a run is
+    continued. It needs `sampling: natural`."""
     batch: Count = 32
     """Crops in one step of one worker."""
     epochs: Count = 30
@@ -389,6 +399,15 @@ class Training(Section):
     def _crop_fits(self) -> Self:
         if self.crop_px > self.outer_crop_px:
             raise ValueError(f"crop_px: {self.crop_px} is larger than outer_crop_px {self.outer_crop_px}")
+        return self
+
+    @model_validator(mode="after")
+    def _reader_can_sample(self) -> Self:
+        if self.reader == "webdataset" and self.sampling == "balanced":
+            raise ValueError(
+                "reader: webdataset reads whole tars as they are and cannot balance the classes; set sampling to "
+                "natural, or reader to exact"
+            )
         return self
 
 

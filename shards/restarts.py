@@ -30,7 +30,7 @@ Pixels = npt.NDArray[np.uint8]
 """Height × width × 3, RGB."""
 Places = npt.NDArray[np.int64]
 
-_SEGMENT = struct.Struct(">BBH")
+_SEGMENT, _SIZE = struct.Struct(">BBH"), struct.Struct(">HH")
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _MARKER_BYTES = 2
 _SUBSAMPLINGS = ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
@@ -40,9 +40,12 @@ With as many pixels to the left of a rectangle, nothing is cut so narrow unless 
 
 
 class _Layout(NamedTuple):
-    frame: Frame
-    frame_start: int
-    """Offset of the frame's payload in the header: precision, height, width."""
+    width_px: int
+    height_px: int
+    mcu_width_px: int
+    mcu_height_px: int
+    size_at: int
+    """Offset in the header of height and width, two bytes each."""
     mcus: int
     columns: int
     """Segments in a row of MCUs."""
@@ -86,22 +89,22 @@ class Restarts:
     @property
     def width_px(self) -> int:
         """Width of the picture."""
-        return self.layout.frame.width_px
+        return self.layout.width_px
 
     @property
     def height_px(self) -> int:
         """Height of the picture."""
-        return self.layout.frame.height_px
+        return self.layout.height_px
 
     @property
     def mcu_width_px(self) -> int:
         """Width of an MCU."""
-        return self.layout.frame.mcu_size_px[0]
+        return self.layout.mcu_width_px
 
     @property
     def mcu_height_px(self) -> int:
         """Height of an MCU."""
-        return self.layout.frame.mcu_size_px[1]
+        return self.layout.mcu_height_px
 
     @cached_property
     def layout(self) -> _Layout:
@@ -183,21 +186,18 @@ def byte_range(restarts: Restarts, rectangle: Rectangle) -> tuple[int, int]:
 def needed_area(restarts: Restarts, rectangle: Rectangle) -> Area:
     """Return the segments that a rectangle's pixels depend on; raises ValueError where it leaves the picture."""
     layout, (x_px, y_px, width_px, height_px) = restarts.layout, rectangle
-    frame = layout.frame
-    if not (0 <= x_px < x_px + width_px <= frame.width_px and 0 <= y_px < y_px + height_px <= frame.height_px):
+    right_px, bottom_px = x_px + width_px, y_px + height_px
+    if not (0 <= x_px < right_px <= layout.width_px and 0 <= y_px < bottom_px <= layout.height_px):
         raise ValueError(
             f"rectangle of {width_px}x{height_px} px at {x_px},{y_px} leaves the picture of "
-            f"{frame.width_px}x{frame.height_px} px"
+            f"{layout.width_px}x{layout.height_px} px"
         )
-    mcu_width_px, mcu_height_px = frame.mcu_size_px
-    segment_px = layout.mcus * mcu_width_px
-    right_px = x_px + width_px + (layout.margin_x_px > 0)
-    bottom_px = y_px + height_px + layout.margin_y_px
+    segment_px = layout.mcus * layout.mcu_width_px
     return Area(
-        max(y_px - layout.margin_y_px, 0) // mcu_height_px,
-        min(-(-bottom_px // mcu_height_px), layout.rows),
+        max(y_px - layout.margin_y_px, 0) // layout.mcu_height_px,
+        min(-(-(bottom_px + layout.margin_y_px) // layout.mcu_height_px), layout.rows),
         max(x_px - layout.margin_x_px, 0) // segment_px,
-        min(-(-right_px // segment_px), layout.columns),
+        min(-(-(right_px + (layout.margin_x_px > 0)) // segment_px), layout.columns),
     )
 
 
@@ -231,7 +231,7 @@ def cut(restarts: Restarts, rectangle: Rectangle, data: bytes | memoryview, star
     written[markers] = 0xFF
     written[markers + 1] = RST0 + (np.arange(len(markers)) & 7)
     jpeg[-_MARKER_BYTES:] = _EOI
-    left_px, top_px = area.left * layout.mcus * restarts.mcu_width_px, area.top * restarts.mcu_height_px
+    left_px, top_px = area.left * layout.mcus * layout.mcu_width_px, area.top * layout.mcu_height_px
     return Cut(bytes(jpeg), rectangle[0] - left_px, rectangle[1] - top_px)
 
 
@@ -269,8 +269,8 @@ def _read_layout(header: bytes) -> _Layout:
         raise ValueError(f"{what}: the JPEG has no restart index and must be decoded whole")
     margin_x_px, margin_y_px = _margins(frame)
     return _Layout(
-        frame, frames[0].payload_start, mcus, columns // mcus, -(-frame.height_px // mcu_height_px),
-        margin_x_px, margin_y_px,
+        frame.width_px, frame.height_px, mcu_width_px, mcu_height_px, frames[0].payload_start + 1,
+        mcus, columns // mcus, -(-frame.height_px // mcu_height_px), margin_x_px, margin_y_px,
     )  # fmt: skip
 
 
@@ -315,11 +315,11 @@ def _margins(frame: Frame) -> tuple[int, int]:
 def _resized_header(restarts: Restarts, area: Area) -> bytearray:
     """Return the header with the size of an area; at the picture's right and bottom edge its true size ends there."""
     layout = restarts.layout
-    segment_px = layout.mcus * restarts.mcu_width_px
-    width_px = min(area.right * segment_px, restarts.width_px) - area.left * segment_px
-    height_px = min(area.bottom * restarts.mcu_height_px, restarts.height_px) - area.top * restarts.mcu_height_px
+    segment_px = layout.mcus * layout.mcu_width_px
+    width_px = min(area.right * segment_px, layout.width_px) - area.left * segment_px
+    height_px = min(area.bottom * layout.mcu_height_px, layout.height_px) - area.top * layout.mcu_height_px
     header = bytearray(restarts.header)
-    struct.pack_into(">HH", header, layout.frame_start + 1, height_px, width_px)
+    _SIZE.pack_into(header, layout.size_at, height_px, width_px)
     return header
 
 
@@ -348,7 +348,8 @@ def _check(restarts: Restarts, checksums: npt.NDArray[np.uint32], area: Area, pi
         if zlib.crc32(piece, known) == wanted:
             continue
         begin = 0
-        for number in range((area.top + row) * shape[1] + area.left, (area.top + row) * shape[1] + area.right):
+        leftmost = (area.top + row) * shape[1]
+        for number in range(leftmost + area.left, leftmost + area.right):
             end = begin + int(restarts.segment_bytes[number]) + _MARKER_BYTES
             found = zlib.crc32(piece[begin:end], int(checksums[number]))
             if found != checksums[number + 1]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from corpus.errors import StorageError
 from corpus.storage import Store
 from shards.entries import TILES, read_entry, table_path
+from shards.index.columns import values
 from shards.index.local_copy import local_copy
 from shards.restarts import Restarts
 
@@ -69,8 +70,8 @@ class _Table:
     def __init__(self, batch: Any) -> None:
         if batch.schema != TILES:
             raise ValueError("it has other columns than this version writes")
-        self._checksum = batch["checksum"].to_numpy()
-        self._mcus = batch["restart_mcus"].to_numpy()
+        self._checksum = values(batch["checksum"])
+        self._mcus = values(batch["restart_mcus"])
         _, bounds, texts = batch["header"].buffers()
         self._header_bounds = np.frombuffer(bounds, np.int32)
         self._headers = memoryview(texts or b"")
@@ -90,8 +91,8 @@ class _Table:
 
 class _Lists:
     def __init__(self, column: Any) -> None:
-        self._bounds = column.offsets.to_numpy()
-        self._values: npt.NDArray[np.uint32] = column.values.to_numpy()
+        self._bounds = values(column.offsets)
+        self._values: npt.NDArray[np.uint32] = values(column.values)
 
     def of(self, row: int) -> npt.NDArray[np.uint32]:
         first, end = self._bounds[row : row + 2].tolist()

@@ -16,14 +16,14 @@ from corpus.receipts import publish_receipt
 from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
-from train.fit.runs import RunConfig, open_run
+from train.fit.runs import RunConfig, begun_before, open_run
 from train.fit.training_run import carry_out, score_sentence
 from train.model.network import build_network, check_trains
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
 The run's folder is runs/<number>-<generation>-<digest> of the store: look at evaluation.html first.
-The same command continues a stopped training after its last finished epoch."""
+The same command continues a stopped training after its last finished epoch, also with other workers or loaders."""
 
 
 def main() -> int:
@@ -51,6 +51,11 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
         print(f"note: {note}", flush=True)
     # finds a wrong name, size or batch here, not in a worker minutes later
     check_trains(build_network(settings, len(index.classes)), settings)
+    for before in begun_before(store, config) if name is None else ():
+        print(
+            f"note: {before} is unfinished and stays so: a version with another order of samples has begun it",
+            flush=True,
+        )
     run = open_run(store, config, name)
     score = run.finished
     if score is not None:

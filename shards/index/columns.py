@@ -56,6 +56,14 @@ TILES = pa.schema(
 SCHEMAS = {"groups": GROUPS, "photos": PHOTOS, "tiles": TILES}
 
 
+def values(array: pa.Array) -> npt.NDArray[Any]:
+    """Return the numbers of an array without nulls, without a copy; Arrow's own way imports pandas: 0.3 s, 25 MB."""
+    kind = np.dtype(array.type.to_pandas_dtype())
+    if not len(array):
+        return np.empty(0, kind)
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize)
+
+
 def write_columns(path: Path, table: pa.Table) -> None:
     """Write a table as an Arrow IPC file: one record batch, uncompressed; equal tables give equal bytes."""
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
@@ -92,11 +100,7 @@ class Columns:
 
     @cached_property
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {
-            field.name: self._batch[field.name].to_numpy(zero_copy_only=True)
-            for field in self.schema
-            if field.type != pa.string()
-        }
+        return {field.name: values(self._batch[field.name]) for field in self.schema if field.type != pa.string()}
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Return a column of numbers, of the file's own type; it cannot be written to."""

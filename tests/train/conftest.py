@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ import yaml
 from corpus.configuration import read_configuration
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
+from shards.entries import POOL
 from shards.index import Folds, Index, publish_index
 from shards.plan import photo_digest, plan_shards
+from shards.reader import TileReader
 from shards.write import write_shard
 from train.main import train
 
@@ -122,6 +124,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configu
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
     train(read_configuration(file), without_ray=True)
     return file
+
+
+def damage(store: Store, index: Index, rows: Iterable[int]) -> list[str]:
+    """Damage tiles in every part, so that each crop of them is; returns their keys."""
+    for row in rows:
+        tar, first, length = (int(index.tiles[name][row]) for name in ("tar", "offset_bytes", "length_bytes"))
+        path = Path(store.path(f"{POOL}/{index.tars[tar]}"))
+        data = bytearray(path.read_bytes())
+        tile = slice(first, first + length)
+        data[tile] = bytes(byte ^ 16 for byte in data[tile])
+        path.write_bytes(data)
+    return TileReader(store, index).keys(np.array(list(rows), np.int64))
+
+
+@pytest.fixture(scope="session")
+def damage_tiles() -> Callable[..., list[str]]:
+    return damage
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,10 +19,8 @@ from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, StageError, StorageError
 from corpus.receipts import receipt_since
 from corpus.storage import Store
-from shards.index import Index
-from shards.reader import TileStream
-from train.data.batches import choose_photos
-from train.data.crops import geometry_of
+from shards.index import Index, read_index
+from train.data.samples import TrainingSamples
 from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
@@ -75,12 +74,13 @@ def test_shuffled_labels_stay_near_chance(filled: Store, fill: Callable[..., Ind
 
 
 @pytest.mark.slow
-def test_killed_at_once_and_started_again_equals_uninterrupted(
+def test_killed_at_once_and_continued_with_other_loaders_equals_uninterrupted(
     filled: Store, configuration: Configure, repository: Path, tmp_path: Path
 ) -> None:
     file = configuration(**FEW)
+    loader = ("--set", "train.loaders=1")  # it goes on without one
     process = subprocess.Popen(
-        [sys.executable, repository / "train/main.py", "--config", file, "--without-ray", "--run", "killed"],
+        [sys.executable, repository / "train/main.py", "--config", file, "--without-ray", "--run", "killed", *loader],
         cwd=tmp_path,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
@@ -209,10 +209,52 @@ def test_training_sees_no_photograph_of_the_fold_that_is_held_out(filled: Store,
     settings = read_configuration(configuration(**FEW, fold=1)).train
     config = RunConfig("0001-abcdef", ("grainy", "smooth", "striped"), settings)
     index = config.index(filled)
-    folds = dict(zip(index.samples["photo"].to_pylist(), index.samples["fold"].to_pylist(), strict=True))
-    assert {folds[photo] for photo in choose_photos(index, "train", geometry_of(settings)).photos} == {0, 3}
-    seen = {folds[tile.photo] for tile in TileStream(filled, index, "train")}
-    assert seen == {0, 3}
+    samples = TrainingSamples(filled, index, settings)
+    photo_rows = index.tiles.at("photo", samples.rows(np.arange(10_000)))
+    assert set(index.groups.at("fold", index.photos.at("group", photo_rows)).tolist()) == {0, 3}
+
+
+def test_damaged_tiles_are_skipped_named_and_counted_in_training_and_left_out_of_evaluation(
+    filled: Store, configuration: Configure, damage_tiles: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = read_index(filled, "0001-abcdef")
+    trained_on, judged, _ = (
+        damage_tiles(filled, index, index.rows_in_tars(split)[:1])[0] for split in ("train", "test", "validation")
+    )
+    train(read_configuration(configuration(epochs=1, steps_per_epoch=10)), without_ray=True)
+    folder = f"runs/{runs_of(filled)[0]}"
+    lines = [json.loads(line) for line in filled.read(f"{folder}/skipped.jsonl").decode().splitlines()]
+    assert {line["key"] for line in lines} == {trained_on}
+    assert all(0 <= line["number"] < 80 and line["tar"].endswith(".tar") and line["what"] for line in lines)
+    [metrics] = [json.loads(line) for line in filled.read(f"{folder}/metrics.jsonl").decode().splitlines()]
+    skipped = sum(line["attempt"] == 0 for line in lines)
+    assert (metrics["skipped"], metrics["samples"], metrics["validation_skipped"]) == (skipped, 80, 1)
+    assert f"{skipped} samples skipped for damaged tiles, named in skipped.jsonl" in capsys.readouterr().out
+    evaluation = filled.read_json(f"{folder}/evaluation.json")
+    assert evaluation["photos"] == 11
+    assert [note for note in evaluation["notes"] if f"its tile {judged} in " in note]
+
+
+def test_too_many_damaged_tiles_stop_a_run_and_are_named(
+    filled: Store, configuration: Configure, damage_tiles: Callable[..., list[str]]
+) -> None:
+    index = read_index(filled, "0001-abcdef")
+    damage_tiles(filled, index, index.rows_in_tars("train")[:12])
+    with pytest.raises(StageError, match=r"shards: 1[12] tiles of generation 0001-abcdef are damaged, \d+ of \d+ "):
+        train(read_configuration(configuration(epochs=1, steps_per_epoch=200)), without_ray=True)
+    [name] = runs_of(filled)
+    lines = [json.loads(line) for line in filled.read(f"runs/{name}/skipped.jsonl").decode().splitlines()]
+    assert len({line["key"] for line in lines}) in (11, 12)
+    assert filled.done_names(f"runs/{name}/checkpoints") == []
+
+
+def test_too_many_damaged_tiles_stop_an_evaluation(
+    filled: Store, configuration: Configure, damage_tiles: Callable[..., list[str]]
+) -> None:
+    index = read_index(filled, "0001-abcdef")
+    damage_tiles(filled, index, index.rows_in_tars("test")[:11])
+    with pytest.raises(StageError, match="11 tiles of generation 0001-abcdef are damaged, 11 of 12 photographs"):
+        train(read_configuration(configuration(epochs=1, steps_per_epoch=1)), without_ray=True)
 
 
 def test_a_fold_that_there_is_not_stops_before_any_work(filled: Store, configuration: Configure) -> None:

@@ -12,10 +12,11 @@ from torch import nn
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
-from train.data.batches import TrainingBatches, choose_photos
+from train.data.batches import TrainingBatches
 from train.data.crops import geometry_of
 from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
-from train.evaluation.probabilities import ONE_OF_THEM, probability_table
+from train.evaluation.probabilities import ONE_OF_THEM, Numbers, probability_table
+from train.model.checkpoints import Metrics
 
 VALIDATION_PHOTOS_MAX = 1000
 """Photographs judged after each epoch: enough to choose an epoch by, and minutes of work at most."""
@@ -25,37 +26,48 @@ def evaluate_network(
     network: nn.Module, device: torch.device, store: Store, index: Index, settings: Training
 ) -> dict[str, Any]:
     """Return generation, split, notes and all figures of a network; raises StageError without photographs."""
-    split, photos, notes = _held_out_photos(index, settings)
-    table = probability_table(network, device, store, index, split, photos, settings, crops=settings.test_crops)
+    split, photo_rows, notes = _held_out_photos(index, settings)
+    table = probability_table(network, device, store, index, photo_rows, settings, crops=settings.test_crops)
+    damaged = [
+        f"A photograph was left out, because its tile {each.key} in {each.tar} is damaged: {each.what}."
+        for each in table.skipped
+    ]
     return {
         "generation": index.generation,
         "split": split,
-        "notes": [*TrainingBatches(store, index, settings).check(), *notes],
+        "notes": [*TrainingBatches(store, index, settings).check(), *notes, *damaged],
         **figures(table, index.classes),
     }
 
 
-def validation_accuracy(
+def validation_metrics(
     network: nn.Module, device: torch.device, store: Store, index: Index, settings: Training
-) -> float | None:
-    """Return the weighted accuracy on validation photographs, one crop each; None where there are none."""
+) -> Metrics:
+    """Return the weighted accuracy on validation photographs, one crop each; no metrics where there are none.
+
+    Beside it stands how many of the photographs were left out for damaged tiles, where there were any.
+    """
     most = min(settings.test_photos or VALIDATION_PHOTOS_MAX, VALIDATION_PHOTOS_MAX)
-    photos = choose_photos(index, "validation", geometry_of(settings), most).photos
-    if not photos:
-        return None
-    table = probability_table(
-        network, device, store, index, "validation", photos, settings, conditions=ONE_OF_THEM, crops=1
-    )
+    photo_rows = index.selection("validation", least_px=geometry_of(settings).outer_px).spread(most)
+    if not len(photo_rows):
+        return {}
+    table = probability_table(network, device, store, index, photo_rows, settings, conditions=ONE_OF_THEM, crops=1)
+    left_out = {"validation_skipped": len(table.skipped)} if table.skipped else {}
+    if not table.photos:
+        return left_out
     unaltered, manipulated = (table.probabilities.argmax(axis=2) == table.labels[:, None]).mean(axis=0).tolist()
-    return float(UNALTERED_WEIGHT * unaltered + MANIPULATED_WEIGHT * manipulated)
+    return {
+        "validation_accuracy": float(UNALTERED_WEIGHT * unaltered + MANIPULATED_WEIGHT * manipulated),
+        **left_out,
+    }
 
 
-def _held_out_photos(index: Index, settings: Training) -> tuple[str, tuple[str, ...], list[str]]:
-    """Return the split to evaluate on, its photographs, and notes on what falls short."""
-    geometry = geometry_of(settings)
+def _held_out_photos(index: Index, settings: Training) -> tuple[str, Numbers, list[str]]:
+    """Return the split to evaluate on, the rows of its photographs, and notes on what falls short."""
     for split in ("test", "validation", "train"):
-        chosen = choose_photos(index, split, geometry, settings.test_photos)
-        if chosen.photos:
+        selection = index.selection(split, least_px=geometry_of(settings).outer_px)
+        photo_rows = selection.spread(settings.test_photos)
+        if len(photo_rows):
             break
     notes = []
     if settings.fold is not None:
@@ -70,9 +82,10 @@ def _held_out_photos(index: Index, settings: Training) -> tuple[str, tuple[str, 
         )  # fmt: skip
     if settings.shuffle_labels:
         notes.append("Trained on shuffled labels: anything clearly above chance means that something leaks.")
-    if chosen.too_small:
-        notes.append(f"{chosen.too_small} photographs of this split have tiles below the outer crop; left out.")
-    whole = len(index.photos(split)) - chosen.too_small
-    if len(chosen.photos) < whole:
-        notes.append(f"Evaluated on {len(chosen.photos)} of {whole} photographs, spread evenly over the cameras.")
-    return split, chosen.photos, notes
+    if selection.too_small:
+        notes.append(f"{selection.too_small} photographs of this split have tiles below the outer crop; left out.")
+    if len(photo_rows) < selection.photos:
+        notes.append(
+            f"Evaluated on {len(photo_rows)} of {selection.photos} photographs, spread evenly over the cameras."
+        )
+    return split, photo_rows, notes

@@ -4,36 +4,35 @@ As in the challenge, a photograph is judged by its central tile: the central out
 each manipulation, crops are cut from it at fixed places, and their probabilities are joined by the geometric mean.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
-from shards.reader import read_tiles
-from train.data.crops import (
-    Geometry,
-    central_square,
-    decode_tile,
-    fixed_crops,
-    geometry_of,
-    to_tensor,
-    use_one_opencv_thread,
-)
+from shards.reader import Corrupt, TileReader
+from train.data.crops import central_rectangle, fixed_crops, geometry_of, to_tensor
+from train.data.loading import load
 from train.data.manipulations import MANIPULATIONS, Manipulation
+from train.data.skipped import Skipped, check_skipped
 from train.model.network import mixed_precision
 
 UNALTERED = "unaltered"
 CONDITIONS = (UNALTERED, *MANIPULATIONS)
 ONE_OF_THEM = (UNALTERED, "manipulated")
 """Conditions of the quick validation: each photograph unaltered, and after one of the eight manipulations in turn."""
+
+Numbers = npt.NDArray[np.int64]
+
+_CROPS_AT_ONCE = 32
+"""Crops that a loader makes before it hands them on, where one photograph has not more."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class ProbabilityTable:
     conditions: tuple[str, ...]
     probabilities: npt.NDArray[np.float64]
     """Photos × conditions × cameras; a row sums to 1."""
+    skipped: tuple[Skipped, ...] = ()
+    """Photographs that are in none of the above, because their tiles are damaged."""
 
 
 def probability_table(
@@ -53,33 +54,40 @@ def probability_table(
     device: torch.device,
     store: Store,
     index: Index,
-    split: str,
-    photos: Sequence[str],
+    photo_rows: Numbers,
     settings: Training,
     *,
     conditions: tuple[str, ...] = CONDITIONS,
     crops: int,
 ) -> ProbabilityTable:
-    """Return the probabilities for each of `photos` (digests in the split), in their order.
+    """Return the probabilities for each of these photographs, in their order, without those whose tiles are damaged.
 
-    `conditions`: CONDITIONS or ONE_OF_THEM. `crops`: the number of crops for each condition. Raises StageError for
-    damaged tiles.
+    `conditions`: CONDITIONS or ONE_OF_THEM. `crops`: the number of crops for each condition. Raises StageError where
+    too many tiles are damaged.
     """
-    pictures = _Pictures(store, index, split, tuple(photos), geometry_of(settings), conditions, crops)
-    loader: DataLoader[tuple[int, list[Tensor]]] = DataLoader(pictures, batch_size=None, num_workers=settings.loaders)
-    probabilities = np.full((len(photos), len(conditions), len(index.classes)), np.nan)
+    pictures = _Pictures(store, index, settings, photo_rows, conditions, crops)
+    at_once = max(1, _CROPS_AT_ONCE // (len(conditions) * crops))
+    numbers = [range(first, min(first + at_once, len(photo_rows))) for first in range(0, len(photo_rows), at_once)]
+    probabilities = np.full((len(photo_rows), len(conditions), len(index.classes)), np.nan)
+    skipped: list[Skipped] = []
     network.eval()
-    for number, pictures_of_one in loader:
-        logits = network_logits(network, device, torch.cat(pictures_of_one), settings.batch)
-        parts = torch.split(logits, [len(part) for part in pictures_of_one])
-        probabilities[number] = np.stack([geometric_mean(part) for part in parts])
-    rows = {row["photo"]: row for row in pictures.samples.select(["photo", "label", "group"]).to_pylist()}
+    for several in load(pictures, numbers, settings.loaders):
+        for number, conditions_of_one in several:
+            if isinstance(conditions_of_one, Skipped):
+                skipped.append(conditions_of_one)
+                check_skipped(skipped, len(photo_rows), "photographs", index.generation)
+                continue
+            logits = network_logits(network, device, torch.cat(conditions_of_one), settings.batch)
+            parts = torch.split(logits, [len(part) for part in conditions_of_one])
+            probabilities[number] = np.stack([geometric_mean(part) for part in parts])
+    used = np.delete(np.arange(len(photo_rows)), [each.number for each in skipped])
     return ProbabilityTable(
-        tuple(photos),
-        np.array([rows[photo]["label"] for photo in photos], dtype=np.int64),
-        tuple(rows[photo]["group"] for photo in photos),
+        tuple(index.photo_names(photo_rows[used])),
+        index.labels(photo_rows[used]),
+        tuple(index.group_names(photo_rows[used])),
         conditions,
-        probabilities,
+        probabilities[used],
+        tuple(skipped),
     )
 
 
@@ -98,39 +106,46 @@ def geometric_mean(logits: Tensor) -> npt.NDArray[np.float64]:
     return result
 
 
-class _Pictures(IterableDataset[tuple[int, list[Tensor]]]):
-    """Each photograph's number and one tensor of crops for each condition; loader processes divide the photographs."""
+@dataclass(frozen=True)
+class _Pictures:
+    """The crops of photographs, by their places in `photo_rows`: a tensor for each condition."""
 
-    def __init__(
-        self,
-        store: Store,
-        index: Index,
-        split: str,
-        photos: tuple[str, ...],
-        geometry: Geometry,
-        conditions: tuple[str, ...],
-        crops: int,
-    ) -> None:
-        use_one_opencv_thread()
-        self.store, self.photos, self.geometry = store, photos, geometry
-        self.conditions, self.crops = conditions, crops
-        samples = index.split(split)
-        self.samples = samples.filter(pc.equal(samples["tile"], 0))
+    store: Store
+    index: Index
+    settings: Training
+    photo_rows: Numbers
+    conditions: tuple[str, ...]
+    crops: int
 
-    def __iter__(self) -> Iterator[tuple[int, list[Tensor]]]:
-        use_one_opencv_thread()
-        worker = get_worker_info()
-        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        row_of = {photo: row for row, photo in enumerate(self.samples["photo"].to_pylist())}
-        numbers = range(first, len(self.photos), step)
-        tiles = read_tiles(self.store, self.samples, iter([row_of[self.photos[number]] for number in numbers]))
-        for number, tile in zip(numbers, tiles, strict=True):
-            outer = central_square(decode_tile(tile), self.geometry.outer_px)
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @cached_property
+    def _reader(self) -> TileReader:
+        return TileReader(self.store, self.index)
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[tuple[int, list[Tensor] | Skipped]]:
+        """Return each photograph's place with its crops, or with what is wrong with its central tile."""
+        geometry = geometry_of(self.settings)
+        rows = self.index.central_tiles(self.photo_rows[numbers])
+        sizes = zip(
+            self.index.tiles.at("width_px", rows).tolist(),
+            self.index.tiles.at("height_px", rows).tolist(),
+            strict=True,
+        )
+        squares = [central_rectangle(width_px, height_px, geometry.outer_px) for width_px, height_px in sizes]
+        result: list[tuple[int, list[Tensor] | Skipped]] = []
+        for number, region in zip(numbers, self._reader.regions(rows, squares), strict=True):
+            if isinstance(region, Corrupt):
+                result.append((number, Skipped(number, 0, region.key, region.tar, region.what)))
+                continue
             pictures = [
-                _manipulated(condition, number).apply(outer) if condition != UNALTERED else outer
+                region.pixels if condition == UNALTERED else _manipulated(condition, number).apply(region.pixels)
                 for condition in self.conditions
             ]
-            yield number, [to_tensor(fixed_crops(each, self.geometry.crop_px, self.crops)) for each in pictures]
+            crops = [fixed_crops(each, geometry.crop_px, self.crops) for each in pictures]
+            result.append((number, [to_tensor(each) for each in crops]))
+        return result
 
 
 def _manipulated(condition: str, number: int) -> Manipulation:

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
+import torch.distributed
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 from torch import nn
 
 from corpus.errors import ShutterprintError, StageError
 from corpus.sections import Training
 from corpus.storage import Store
+from train.data.skipped import Skipped
 from train.fit.runs import Run
 from train.fit.training_run import carry_out, cores_here, progress_line, read_history
 from train.model.checkpoints import Metrics
@@ -136,7 +138,15 @@ def _worker(config: dict[str, str]) -> None:
         context.get_world_rank(),
         context.get_world_size(),
     )
-    carry_out(run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report)
+
+    def gather(own: list[Skipped]) -> list[Skipped]:
+        if ranks == 1:
+            return own
+        of_all: list[list[Skipped]] = [[]] * ranks
+        torch.distributed.all_gather_object(of_all, own)
+        return [each for part in of_all for each in part]
+
+    carry_out(run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report, gather=gather)
 
 
 @contextmanager

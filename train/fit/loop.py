@@ -6,6 +6,7 @@ exactly like one that was never stopped.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from itertools import islice
 
 import numpy as np
@@ -14,7 +15,8 @@ from torch import nn
 
 from corpus.errors import StageError
 from corpus.sections import Training
-from train.data.crops import Batch
+from train.data.samples import Batch
+from train.data.skipped import Skipped, check_skipped, count_skipped
 from train.model.checkpoints import Metrics, TrainingState
 from train.model.network import mixed_precision
 from train.model.optimisation import learning_rate, update_average
@@ -28,31 +30,55 @@ def train_epochs(
     device: torch.device,
     *,
     forward: nn.Module,
-    batches_of: Callable[[int], Iterable[Batch]],
+    batches: Iterable[Batch],
     validate: Callable[[nn.Module], Metrics],
     after_epoch: Callable[[Metrics], None],
+    generation: str = "",
     rank: int = 0,
     ranks: int = 1,
+    gather: Callable[[list[Skipped]], list[Skipped]] = lambda own: own,
 ) -> None:
     """Train `state` from its last finished epoch up to `train.epochs`.
 
-    `forward`: the network to call, either `state.network` itself or that wrapped for data parallelism. `batches_of`:
-    returns at least `train.steps_per_epoch` batches for an epoch's number, counted from 0. `validate`: returns metrics
-    of the averaged weights. `after_epoch`: receives the epoch's metrics once `state` is consistent again; it saves,
-    reports and prints. Raises StageError where batches run out or the loss is not finite.
+    `forward`: the network to call, either `state.network` itself or that wrapped for data parallelism. `batches`: this
+    rank's batches from the sample `state.samples_done` on, `train.steps_per_epoch` for each epoch that is left.
+    `validate`: returns metrics of the averaged weights. `after_epoch`: receives the epoch's metrics once `state` is
+    consistent again; it saves, reports and prints. `gather`: returns what was skipped on all ranks together.
+    `generation`: of the shards, for messages. Raises StageError where batches run out, the loss is not finite or too
+    many samples are skipped.
     """
+    stream = iter(batches)
     while state.epochs_done < settings.epochs:
         epoch = state.epochs_done
         torch.manual_seed(seed_of(settings.seed, epoch, rank))  # for networks that drop paths at random
+        begun = _Begun(epoch, state.samples_done, tuple(Skipped(**each) for each in state.skipped), generation, ranks)
         began_s = time.monotonic()
-        metrics = _train_one(state, settings, device, forward, batches_of(epoch), epoch)
+        metrics, own = _train_one(state, settings, device, forward, stream, begun)
         seconds = time.monotonic() - began_s
+        skipped = sorted(gather(own))
+        samples = ranks * settings.steps_per_epoch * settings.batch
+        check_skipped([*begun.skipped, *skipped], begun.samples + samples, "samples", generation)
         metrics |= {"seconds": round(seconds, 2)}
-        metrics |= {"crops_per_s": round(ranks * settings.steps_per_epoch * settings.batch / max(seconds, 1e-9), 1)}
+        metrics |= {"crops_per_s": round(samples / max(seconds, 1e-9), 1)}
+        metrics |= {"samples": begun.samples + samples, "skipped": count_skipped(skipped)}
         metrics |= validate(state.average)
-        state.epochs_done = epoch + 1
+        state.epochs_done, state.samples_done = epoch + 1, begun.samples + samples
+        state.skipped = [*state.skipped, *map(asdict, skipped)]
         state.history.append(metrics)
         after_epoch(metrics)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What an epoch begins with."""
+
+    epoch: int
+    samples: int
+    """Samples that all ranks have consumed before."""
+    skipped: tuple[Skipped, ...]
+    """Those of all ranks before."""
+    generation: str
+    ranks: int
 
 
 def seed_of(*numbers: int) -> int:
@@ -66,15 +92,22 @@ def _train_one(
     settings: Training,
     device: torch.device,
     forward: nn.Module,
-    batches: Iterable[Batch],
-    epoch: int,
-) -> Metrics:
+    batches: Iterator[Batch],
+    begun: _Begun,
+) -> tuple[Metrics, list[Skipped]]:
+    """Train one epoch; returns its metrics and what this rank skipped."""
     forward.train()
+    epoch = begun.epoch
+    skipped: list[Skipped] = []
     loss_sum = torch.zeros((), device=device)
     right = torch.zeros((), device=device)
     rate = 0.0
-    for number, (crops, labels) in enumerate(_exactly(batches, settings.steps_per_epoch)):
+    for number, (crops, labels, damaged) in enumerate(_exactly(batches, settings.steps_per_epoch)):
         step = epoch * settings.steps_per_epoch + number
+        if damaged:
+            skipped += damaged
+            seen = begun.samples + (number + 1) * begun.ranks * settings.batch
+            check_skipped([*begun.skipped, *skipped], seen, "samples", begun.generation)
         rate = learning_rate(step, settings)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
@@ -93,16 +126,17 @@ def _train_one(
     if not torch.isfinite(loss_sum):
         raise StageError(f"train: the loss is not finite in epoch {epoch + 1}; lower train.learning_rate")
     crops_seen = settings.steps_per_epoch * settings.batch
-    return {
+    metrics = {
         "epoch": epoch + 1,
         "step": (epoch + 1) * settings.steps_per_epoch,
         "learning_rate": rate,
         "loss": loss_sum.item() / settings.steps_per_epoch,
         "accuracy": right.item() / crops_seen,
     }
+    return metrics, skipped
 
 
-def _exactly(batches: Iterable[Batch], steps: int) -> Iterator[Batch]:
+def _exactly(batches: Iterator[Batch], steps: int) -> Iterator[Batch]:
     seen = 0
     for batch in islice(batches, steps):
         yield batch

@@ -1,9 +1,10 @@
 """Runs: finds, begins and loads trainings, each a folder `runs/<run>/` of the store.
 
 A run's name is `<number>-<generation>-<digest>`, with `fold<k>-` before the digest where fold k is held out. The digest
-covers the generation and the whole `train` section, so the same command finds the same run: it continues an unfinished
+covers the generation and the `train` section, but for the keys that say where a training is carried out and by how many
+processes (CARRIED_OUT_BY). So the same command finds the same run, also on another machine: it continues an unfinished
 one and leaves a finished one alone. `config.json` suffices to build the network again. Refuses a name that a run with
-another configuration has.
+another configuration, or of an earlier version, has.
 """
 
 import hashlib
@@ -24,8 +25,14 @@ from train.model.checkpoints import load_weights
 from train.model.network import CameraNetwork, build_network
 
 ROOT = "runs"
-FORMAT = 1
-"""Part of every run's digest; raise it when the same settings come to mean another training."""
+FORMAT = 2
+"""Part of every run's digest; raise it when the same settings come to mean another training. 2: a sample is a function
+of the seed and its number."""
+
+CARRIED_OUT_BY = frozenset({"workers", "gpus", "loaders", "threads", "cache_folder", "cache_gb"})
+"""Keys of `train` that may change while a run is unfinished: it continues the same sequence of samples."""
+_CHANGEABLE_BY_NAME = CARRIED_OUT_BY | {"batch"}
+"""Keys that may change where the run is named."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Run:
         path = f"{self.directory}/config.json"
         value = self.store.read_json(path)
         try:
-            return RunConfig(value["generation"], tuple(value["classes"]), Training.model_validate(value["train"]))
+            train = Training.model_validate(value["train"])
+            return RunConfig(value["generation"], tuple(value["classes"]), train, value.get("format", 1))
         except (KeyError, TypeError, ValidationError) as error:
             raise StorageError(f"{self.store.url}: {path} is not a run's configuration: {error}") from error
 
@@ -68,18 +76,21 @@ class RunConfig:
     classes: tuple[str, ...]
     """Camera keys in the order of the network's outputs."""
     train: Training
+    format: int = FORMAT
 
     @property
     def digest(self) -> str:
-        """8 hex digits of a hash of everything above."""
-        return hashlib.sha256(json.dumps([FORMAT, self.as_json()], sort_keys=True).encode()).hexdigest()[:8]
+        """8 hex digits of a hash of everything above but for CARRIED_OUT_BY."""
+        return hashlib.sha256(json.dumps(self.without(CARRIED_OUT_BY), sort_keys=True).encode()).hexdigest()[:8]
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
-        # left out where it is not set, so that runs begun before there was this key are found
-        without = {"fold"} if self.train.fold is None else set()
-        train = self.train.model_dump(exclude=without)
-        return {"generation": self.generation, "classes": list(self.classes), "train": train}
+        return self.without(frozenset())
+
+    def without(self, keys: frozenset[str]) -> dict[str, Any]:
+        """Return the content of `config.json` without some keys of `train`."""
+        train = self.train.model_dump(exclude=set(keys))
+        return {"format": self.format, "generation": self.generation, "classes": list(self.classes), "train": train}
 
     def index(self, store: Store) -> Index:
         """Return the index of its shards, with the fold that it holds out as the test split where it has one."""
@@ -90,9 +101,10 @@ class RunConfig:
 def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     """Return the run of this configuration, and begin it where there is none yet.
 
-    `name`: replaces the name made from the configuration. Raises StageError where a run of that name has another
-    configuration.
+    An unfinished run goes on as `config` says where they differ in what may change. `name`: replaces the name made from
+    the configuration. Raises StageError where a run of that name has another configuration or format.
     """
+    changeable = CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
     if name is None:
         fold = "" if config.train.fold is None else f"fold{config.train.fold}-"
         names, ending = store.names(ROOT), f"{config.generation}-{fold}{config.digest}"
@@ -104,10 +116,32 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     path = f"{run.directory}/config.json"
     if not store.exists(path):
         store.publish_json(path, config.as_json())
-    elif (begun := run.config()) != config:
+        return run
+    begun = run.config()
+    if begun.format != config.format:
+        raise StageError(
+            f"{store.url}: {run.directory} was begun by another version, for which the same settings mean another "
+            "training (other samples in another order), and cannot be continued; choose another --run"
+        )
+    if begun.without(changeable) != config.without(changeable):
         changed = ", ".join(key for key, value in begun.as_json().items() if value != config.as_json()[key])
         raise StageError(f"{store.url}: {run.directory} was begun with another {changed}; choose another --run")
+    if begun != config and run.finished is None:
+        store.publish_json(path, config.as_json())
     return run
+
+
+def begun_before(store: Store, config: RunConfig) -> list[str]:
+    """Return the names of unfinished runs that have these settings and were begun by a version of another format."""
+    runs = [Run(store, f"{ROOT}/{name}") for name in store.names(ROOT) if f"-{config.generation}-" in name]
+    unfinished = [run for run in runs if run.finished is None and _is_begun(run)]
+    wanted = config.without(CARRIED_OUT_BY) | {"format": None}
+    return [
+        run.name
+        for run in unfinished
+        if (begun := run.config()).format != config.format
+        and begun.without(CARRIED_OUT_BY) | {"format": None} == wanted
+    ]
 
 
 def find_run(store: Store, wanted: str) -> Run:

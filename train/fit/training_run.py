@@ -6,7 +6,8 @@ from the last whole checkpoint, whichever process wrote that, and writes the run
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -15,7 +16,9 @@ from torch import nn
 from corpus.sections import Training
 from shards.index import Index
 from train.data.batches import TrainingBatches
-from train.evaluation.held_out import evaluate_network, validation_accuracy
+from train.data.loading import prepare_loaders
+from train.data.skipped import Skipped, TooManySkippedError
+from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
 from train.fit.loop import seed_of, train_epochs
 from train.fit.runs import Run
@@ -31,6 +34,9 @@ from train.model.checkpoints import (
 )
 from train.model.network import build_network
 
+SKIPPED = "skipped.jsonl"
+"""The file of a run that names each sample that was skipped: number, attempt, tile, tar, and what is wrong."""
+
 
 def carry_out(
     run: Run,
@@ -40,13 +46,17 @@ def carry_out(
     ranks: int = 1,
     wrap: Callable[[nn.Module], nn.Module] = lambda network: network,
     report: Callable[[Metrics], None] = lambda _: None,
+    gather: Callable[[list[Skipped]], list[Skipped]] = lambda own: own,
 ) -> None:
     """Train a run to its end and evaluate it; each of `ranks` processes calls this.
 
-    `wrap`: makes a network data-parallel. `report`: receives the metrics of each epoch, in every process.
+    `wrap`: makes a network data-parallel. `report`: receives the metrics of each epoch, in every process. `gather`:
+    returns what was skipped in all processes together.
     """
     config = run.config()
     settings = config.train
+    if settings.loaders:
+        prepare_loaders()
     torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks))
     index = config.index(run.store)
     torch.manual_seed(seed_of(settings.seed))
@@ -61,19 +71,25 @@ def carry_out(
         if resumed_after and metrics["epoch"] == resumed_after + 1:
             metrics["resumed"] = True  # `metrics` is the history's own entry
         if writes:
+            _publish_skipped(run, state.skipped)
             save_checkpoint(run.store, run.checkpoints, state)
             run.store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
             print(progress_line(metrics, settings), flush=True)
         report(metrics)
 
     def validate(average: nn.Module) -> Metrics:
-        accuracy = validation_accuracy(average, device, run.store, index, settings) if writes else None
-        return {} if accuracy is None else {"validation_accuracy": accuracy}
+        return validation_metrics(average, device, run.store, index, settings) if writes else {}
 
-    train_epochs(
-        state, settings, device, forward=wrap(network), batches_of=batches, validate=validate, after_epoch=after_epoch,
-        rank=rank, ranks=ranks,
-    )  # fmt: skip
+    steps = (settings.epochs - state.epochs_done) * settings.steps_per_epoch
+    try:
+        train_epochs(
+            state, settings, device, forward=wrap(network), batches=batches(state.samples_done, steps),
+            validate=validate, after_epoch=after_epoch, generation=config.generation, rank=rank, ranks=ranks,
+            gather=gather,
+        )  # fmt: skip
+    except TooManySkippedError as error:
+        _publish_skipped(run, [asdict(each) for each in error.skipped])
+        raise
     if writes:
         _finish(run, settings, index, state, device)
 
@@ -118,8 +134,14 @@ def _finish(run: Run, settings: Training, index: Index, state: TrainingState, de
     store.mark_done(run.directory, {key: evaluation[key] for key in keys})
 
 
-def _json_lines(history: Sequence[Metrics]) -> bytes:
-    return "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in history).encode()
+def _publish_skipped(run: Run, skipped: Sequence[Mapping[str, Any]]) -> None:
+    """Publish a line for each sample that was skipped; no file where there is none."""
+    if skipped:
+        run.store.publish(f"{run.directory}/{SKIPPED}", _json_lines(skipped))
+
+
+def _json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows).encode()
 
 
 def read_history(run: Run) -> list[Metrics]:
@@ -131,13 +153,14 @@ def read_history(run: Run) -> list[Metrics]:
 
 
 def progress_line(metrics: Metrics, settings: Training) -> str:
-    """Return the line printed after an epoch."""
+    """Return the line printed after an epoch, and another one where samples were skipped."""
     left_s = (settings.epochs - metrics["epoch"]) * metrics["seconds"]
-    validation = metrics.get("validation_accuracy")
+    validation, skipped = metrics.get("validation_accuracy"), metrics["skipped"]
     return (
         f"epoch {metrics['epoch']:>3}/{settings.epochs}  loss {metrics['loss']:.3f}  "
         f"accuracy {metrics['accuracy']:.3f}  "
         + (f"validation {validation:.3f}  " if validation is not None else "")
         + f"{metrics['crops_per_s']:,.0f} crops/s  {left_s / 60:.1f} min left"
         + ("  (resumed)" if metrics.get("resumed") else "")
+        + (f"\n  {skipped} samples skipped for damaged tiles, named in {SKIPPED}" if skipped else "")
     )

@@ -1,8 +1,8 @@
 """Checkpoints: saves the state of a training as `checkpoints/epoch-NNNN/` and loads it again, without pickle.
 
 A checkpoint is `state.safetensors` (weights, their average, the optimizer's moments by parameter name), `state.json`
-(epoch and history) and a marker, published last. The last checkpoint and the best by validation are kept. A checkpoint
-that does not fit the network is refused.
+(epochs, the position in the sequence of samples, skipped samples, history) and a marker, published last. The last
+checkpoint and the best by validation are kept. A checkpoint that does not fit the network is refused.
 """
 
 import copy
@@ -31,8 +31,12 @@ class TrainingState:
     """Running average of the weights, which is what gets evaluated; the network itself where no average is kept."""
     optimizer: torch.optim.Optimizer
     epochs_done: int = 0
+    samples_done: int = 0
+    """Samples that all ranks together have consumed: the position in the sequence of samples."""
     history: list[Metrics] = field(default_factory=list)
     """One entry for each finished epoch."""
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    """Samples of all ranks that were skipped, in their order (`train.data.skipped.Skipped`)."""
 
     @property
     def best_epoch(self) -> int:
@@ -54,7 +58,8 @@ def save_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
     """Publish the state as a checkpoint below `directory`, then remove all but the last and the best one."""
     path = f"{directory}/{_name(state.epochs_done)}"
     store.publish(f"{path}/state.safetensors", to_safetensors(_tensors(state)))
-    store.publish_json(f"{path}/state.json", {"epochs_done": state.epochs_done, "history": state.history})
+    told = {"epochs_done": state.epochs_done, "samples_done": state.samples_done, "history": state.history}
+    store.publish_json(f"{path}/state.json", told | {"skipped": state.skipped})
     store.mark_done(path, {"epochs_done": state.epochs_done})
     for name in store.names(directory):
         if name not in (_name(state.epochs_done), _name(state.best_epoch)):
@@ -72,7 +77,8 @@ def load_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
     path = f"{directory}/{names[-1]}"
     saved = store.read_json(f"{path}/state.json")
     _restore(state, safetensors.torch.load(store.read(f"{path}/state.safetensors")), f"{store.url}: {path}")
-    state.epochs_done, state.history = saved["epochs_done"], saved["history"]
+    state.epochs_done, state.samples_done = saved["epochs_done"], saved["samples_done"]
+    state.history, state.skipped = saved["history"], saved["skipped"]
 
 
 def best_weights(store: Store, directory: str, state: TrainingState) -> dict[str, Tensor]:

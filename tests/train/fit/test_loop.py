@@ -1,6 +1,7 @@
 """Training: it learns, it goes on exactly where it stopped, and it learns nothing where there is nothing to learn."""
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ import torch
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.data.crops import Batch
+from train.data.samples import Batch
+from train.data.skipped import Skipped, TooManySkippedError
 from train.fit.loop import train_epochs
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
@@ -20,16 +22,16 @@ CPU = torch.device("cpu")
 Settings = Callable[..., Training]
 
 
-def easy_batches(settings: Training, epoch: int, shuffled: bool = False) -> Iterable[Batch]:
-    """Crops of class 0 are noisy and those of class 1 smooth; without end, and the same again for an epoch."""
-    generator = torch.Generator().manual_seed(settings.seed + 1000 * epoch)
-    while True:
+def easy_batches(settings: Training, start: int = 0, shuffled: bool = False) -> Iterator[Batch]:
+    """Crops of class 0 are noisy and those of class 1 smooth; without end, and the same again from a sample on."""
+    for step in itertools.count(start // settings.batch):
+        generator = torch.Generator().manual_seed(settings.seed + 1000 * step)
         labels = torch.randint(0, 2, (settings.batch,), generator=generator)
         noise = torch.randn(settings.batch, 3, 32, 32, generator=generator)
         crops = 120 + noise * (1 + 15 * (1 - labels[:, None, None, None]))
         if shuffled:
             labels = labels[torch.randperm(settings.batch, generator=generator)]
-        yield crops.clamp(0, 255).to(torch.uint8), labels
+        yield Batch(crops.clamp(0, 255).to(torch.uint8), labels)
 
 
 def new_state(settings: Training) -> TrainingState:
@@ -53,7 +55,7 @@ def train(state: TrainingState, settings: Training, store: Store | None = None, 
         settings,
         CPU,
         forward=with_dropout(state.network),
-        batches_of=lambda epoch: easy_batches(settings, epoch, shuffled),
+        batches=easy_batches(settings, state.samples_done, shuffled),
         validate=lambda _: {"validation_accuracy": 1.0},
         after_epoch=after,
     )
@@ -80,7 +82,7 @@ def test_a_few_steps_learn_what_is_easy(settings: Settings) -> None:
     train(state, easy)
     assert state.history[-1]["accuracy"] > 0.95
     assert state.history[-1]["loss"] < state.history[0]["loss"]
-    crops, labels = next(iter(easy_batches(easy, 99)))
+    crops, labels, _ = next(easy_batches(easy, 9999 * easy.batch))
     assert (state.average(crops).argmax(1) == labels).float().mean() > 0.9
 
 
@@ -107,13 +109,13 @@ def test_resumed_equals_uninterrupted_bit_for_bit(settings: Settings, store: Sto
             whole,
             CPU,
             forward=with_dropout(first.network),
-            batches_of=lambda epoch: easy_batches(whole, epoch),
+            batches=easy_batches(whole),
             validate=lambda _: {},
             after_epoch=lambda _: _save_then_stop_at_2(store, first, StoppedError),
         )
     second = new_state(whole)
     load_checkpoint(store, "c", second)
-    assert second.epochs_done == 2
+    assert (second.epochs_done, second.samples_done) == (2, 2 * whole.steps_per_epoch * whole.batch)
     assert tensors_of(second) == tensors_of(first)
     train(second, whole)
     assert tensors_of(second) == tensors_of(straight)
@@ -175,7 +177,7 @@ def test_batches_that_run_out_stop_the_training(settings: Settings) -> None:
             settings(),
             CPU,
             forward=state.network,
-            batches_of=lambda epoch: [next(iter(easy_batches(settings(), 0)))] * 2,
+            batches=itertools.islice(easy_batches(settings()), 2),
             validate=lambda _: {},
             after_epoch=lambda _: None,
         )
@@ -222,3 +224,40 @@ def test_biases_and_norms_do_not_decay(settings: Settings) -> None:
     assert (decaying["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
     assert {parameter.ndim for parameter in free["params"]} == {1}
     assert 1 not in {parameter.ndim for parameter in decaying["params"]}
+
+
+def skipping(batches: Iterator[Batch], tiles: int, every: int = 1) -> Iterator[Batch]:
+    """Add a damaged sample to each of some batches; `tiles` different tiles are damaged."""
+    for step, batch in enumerate(batches):
+        damaged = () if step % every else (Skipped(step, 0, f"t_{step // every % tiles}", "a.tar", "bad"),)
+        yield batch._replace(skipped=damaged)
+
+
+def train_skipping(state: TrainingState, settings: Training, tiles: int) -> None:
+    train_epochs(
+        state, settings, CPU, forward=state.network, batches=skipping(easy_batches(settings), tiles),
+        validate=lambda _: {}, after_epoch=lambda _: None, generation="0001-abc",
+        gather=lambda own: [*own, *(Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own)],
+        ranks=2,
+    )  # fmt: skip
+
+
+def test_skipped_samples_of_all_ranks_are_counted_by_epoch_and_kept_for_the_next_one(settings: Settings) -> None:
+    two = settings(epochs=2)
+    state = new_state(two)
+    train_skipping(state, two, tiles=2)
+    assert [entry["skipped"] for entry in state.history] == [8, 8]
+    assert [entry["samples"] for entry in state.history] == [64, 128]
+    assert state.samples_done == 128
+    assert len(state.skipped) == 16
+    assert state.skipped[0] == {"number": 0, "attempt": 0, "key": "t_0", "tar": "a.tar", "what": "bad"}
+
+
+def test_too_many_damaged_tiles_stop_a_training_at_once_and_are_told(settings: Settings) -> None:
+    long = settings(epochs=1, steps_per_epoch=40)
+    state = new_state(long)
+    message = r"11 tiles of generation 0001-abc are damaged, 11 of 176 samples.*first is t_0 in a\.tar: bad"
+    with pytest.raises(TooManySkippedError, match=message) as told:
+        train_skipping(state, long, tiles=40)
+    assert [each.number for each in told.value.skipped] == list(range(11))
+    assert state.samples_done == 0

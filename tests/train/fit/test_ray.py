@@ -1,4 +1,4 @@
-"""One real training on an embedded Ray cluster: two workers, one of them killed on the way."""
+"""One real training on an embedded Ray cluster: two workers with loaders, one of them killed on the way."""
 
 import json
 import os
@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from corpus.configuration import read_configuration
 from corpus.errors import StageError
 from corpus.storage import Store
+from shards.index import read_index
+from train.data.samples import TrainingSamples
 from train.fit import cluster
 from train.fit.cluster import _reason, check_reachable
 from train.fit.runs import Run
@@ -46,10 +50,18 @@ def workers_below(parent: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_workers_train_together_and_a_killed_one_comes_back(
-    filled: Store, configuration: Callable[..., Path], repository: Path, tmp_path: Path
+    filled: Store,
+    configuration: Callable[..., Path],
+    damage_tiles: Callable[..., list[str]],
+    repository: Path,
+    tmp_path: Path,
 ) -> None:
-    # no loaders: forked ones look like workers until they take their own name, and see docs/LOG.md on killing theirs
-    file = configuration(workers=2, epochs=4, steps_per_epoch=40, loaders=0)
+    file = configuration(workers=2, epochs=4, steps_per_epoch=40, loaders=1)
+    index = read_index(filled, "0001-abcdef")
+    bad = int(index.rows_in_tars("train")[0])
+    damage_tiles(filled, index, [bad])
+    rows = TrainingSamples(filled, index, read_configuration(file).train).rows(np.arange(4 * 40 * 2 * 8))
+    due = np.flatnonzero(rows == bad).tolist()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     log = (tmp_path / "log").open("w")
     process = subprocess.Popen(
@@ -76,6 +88,10 @@ def test_two_workers_train_together_and_a_killed_one_comes_back(
     history = [json.loads(line) for line in filled.read("runs/both/metrics.jsonl").decode().splitlines()]
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
     assert sum(entry.get("resumed", False) for entry in history) == 1
+    assert [entry["samples"] for entry in history] == [640, 1280, 1920, 2560]
+    skipped = [json.loads(line) for line in filled.read("runs/both/skipped.jsonl").decode().splitlines()]
+    assert [entry["number"] for entry in skipped if entry["attempt"] == 0] == due  # both ranks, each sample once
+    assert sum(entry["skipped"] for entry in history) == len(due)
     assert filled.read_json("runs/both/evaluation.json")["unaltered"] > 0.9
     output = (tmp_path / "log").read_text()
     assert "(resumed)" in output

@@ -5,7 +5,7 @@ import pytest
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.fit.runs import RunConfig, find_run, open_run
+from train.fit.runs import RunConfig, begun_before, find_run, open_run
 
 
 @pytest.fixture
@@ -57,9 +57,40 @@ def find_config(store: Store, name: str) -> RunConfig:
     return find_run(store, name).config()
 
 
-def test_a_run_that_was_begun_before_there_were_folds_is_found(store: Store, config: Callable[..., RunConfig]) -> None:
-    assert "fold" not in config().as_json()["train"]
-    assert config().digest != config(fold=0).digest
+@pytest.mark.parametrize("change", [{"workers": 2}, {"loaders": 3}, {"threads": 2}, {"gpus": True}])
+def test_an_unfinished_run_goes_on_with_other_workers_and_a_finished_one_stays_as_it_was(
+    store: Store, config: Callable[..., RunConfig], change: dict[str, object]
+) -> None:
+    run = open_run(store, config())
+    assert open_run(store, config(**change)) == run
+    assert run.config() == config(**change)
+    store.mark_done(run.directory, {})
+    assert open_run(store, config()) == run
+    assert run.config() == config(**change)
+
+
+def test_a_named_run_may_go_on_with_another_batch_and_is_another_run_without_its_name(
+    store: Store, config: Callable[..., RunConfig]
+) -> None:
+    run = open_run(store, config(batch=8), "mine")
+    assert open_run(store, config(batch=4), "mine").config().train.batch == 4
+    assert open_run(store, config(batch=8)) != open_run(store, config(batch=4))
+    assert run.config().train.batch == 4
+
+
+def test_a_run_of_an_earlier_version_is_not_mixed_with_this_one(store: Store, config: Callable[..., RunConfig]) -> None:
+    old = config().as_json()
+    del old["format"], old["train"]["sampling"], old["train"]["reader"]  # as runs were begun before
+    store.publish_json("runs/mine/config.json", old)
+    store.publish_json("runs/0001-0001-abc-01234567/config.json", old)
+    store.publish_json("runs/0002-0001-abc-01234568/config.json", config(seed=1).as_json() | {"format": 1})
+    with pytest.raises(StageError, match="runs/mine was begun by another version"):
+        open_run(store, config(), "mine")
+    assert begun_before(store, config()) == ["0001-0001-abc-01234567"]
+    assert open_run(store, config()).name.startswith("0003-")
+    store.mark_done("runs/0001-0001-abc-01234567", {})
+    assert begun_before(store, config()) == []
+    assert find_run(store, "0001-0001-abc-01234567").config().format == 1
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "latest", ".hidden"])

@@ -1,0 +1,98 @@
+"""Training batches from whole tars: the same photographs, labels and kinds of crops as by the exact reader."""
+
+from collections.abc import Callable
+from itertools import islice
+from multiprocessing.reduction import ForkingPickler
+
+import numpy as np
+import pytest
+import torch
+
+from corpus.errors import StageError
+from corpus.sections import Training
+from corpus.storage import Store
+from shards.index import Index, read_index
+from shards.reader import TileReader
+from train.data.batches import TrainingBatches
+from train.data.samples import Batch, TrainingSamples
+from train.data.streamed import StreamedSamples
+
+Settings = Callable[..., Training]
+STREAMED = {"reader": "webdataset", "sampling": "natural", "loaders": 0}
+
+
+@pytest.fixture
+def index(filled: Store) -> Index:
+    return read_index(filled, "0001-abcdef")
+
+
+def first(batches: TrainingBatches, steps: int, start: int = 0) -> list[Batch]:
+    return list(islice(batches(start, steps), steps))
+
+
+def test_balanced_sampling_of_whole_tars_is_refused(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="webdataset reads whole tars as they are and cannot balance the classes"):
+        settings(reader="webdataset")
+
+
+@pytest.mark.parametrize("loaders", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_batches_are_whole_of_all_classes_and_the_same_again(
+    filled: Store, index: Index, settings: Settings, loaders: int
+) -> None:
+    streamed = settings(**STREAMED | {"loaders": loaders})
+    batches = first(TrainingBatches(filled, index, streamed), 12)
+    assert all(batch.crops.shape == (8, 3, 32, 32) for batch in batches)
+    assert set(torch.cat([batch.labels for batch in batches]).tolist()) == {0, 1, 2}
+    again = first(TrainingBatches(filled, index, streamed), 12)
+    assert all((one.crops == other.crops).all() for one, other in zip(batches, again, strict=True))
+    later = first(TrainingBatches(filled, index, streamed), 12, start=96)
+    assert not all((one.crops == other.crops).all() for one, other in zip(batches, later, strict=True))
+
+
+def test_crops_are_those_of_the_tile_also_by_its_restart_segments(
+    filled: Store, index: Index, settings: Settings
+) -> None:
+    """Whole tiles as crops, unturned: each is one of those that the exact reader gives, with its label."""
+    whole = {"crop_px": 48, "outer_crop_px": 96, "manipulation_probability": 0.0, "flips": "none", "batch": 4}
+    exact = TrainingSamples(filled, index, settings(**whole))
+    rows = index.rows_in_tars("train")
+    known = {label: [] for label in range(3)}
+    for row, label in zip(rows.tolist(), exact.labels(rows).tolist(), strict=True):
+        [region] = TileReader(filled, index).regions(np.array([row]), [(0, 0, 96, 96)])
+        known[label].append(region.pixels)  # type: ignore[union-attr]
+    [batch] = first(TrainingBatches(filled, index, settings(**STREAMED | whole)), 1)
+    for crop, label in zip(batch.crops.permute(0, 2, 3, 1).numpy(), batch.labels.tolist(), strict=True):
+        assert any(crop.tobytes() in _windows(tile, 48) for tile in known[label])
+
+
+def _windows(tile: np.ndarray, edge_px: int) -> set[bytes]:
+    free_px = tile.shape[0] - edge_px + 1
+    return {tile[y : y + edge_px, x : x + edge_px].tobytes() for y in range(free_px) for x in range(free_px)}
+
+
+def test_a_fold_that_is_held_out_is_in_no_batch(filled: Store, index: Index, settings: Settings) -> None:
+    samples = TrainingSamples(filled, index.holding_out(1), settings(**STREAMED))
+    streamed = StreamedSamples(samples, 0)
+    seen = {streamed._photo_row(tile) for tile in islice(streamed._stream(), 400)}  # type: ignore[arg-type]
+    assert set(index.groups.at("fold", index.photos.at("group", np.array(sorted(seen)))).tolist()) == {0, 3}
+    assert len(seen) == len(samples.selection.all_photo_rows())
+
+
+def test_damaged_tiles_are_skipped_and_named_and_nothing_but_them_is_a_sentence(
+    filled: Store, index: Index, settings: Settings, damage_tiles: Callable[..., list[str]]
+) -> None:
+    rows = index.rows_in_tars("train")
+    [key] = damage_tiles(filled, index, rows[:1])
+    batches = first(TrainingBatches(filled, index, settings(**STREAMED)), 12)
+    skipped = [each for batch in batches for each in batch.skipped]
+    assert {each.key for each in skipped} == {key}
+    assert skipped[0].tar == index.tars[int(index.tiles["tar"][rows[0]])]
+    damage_tiles(filled, index, rows[1:])
+    with pytest.raises(StageError, match="tiles one after the other are damaged, the last "):
+        first(TrainingBatches(filled, index, settings(**STREAMED)), 1)
+
+
+def test_what_is_sent_to_a_loader_is_small(filled: Store, index: Index, settings: Settings) -> None:
+    streamed = StreamedSamples(TrainingSamples(filled, index, settings(**STREAMED)), 0)
+    next(iter(streamed))
+    assert len(ForkingPickler.dumps(streamed)) < 10_000

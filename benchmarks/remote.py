@@ -50,7 +50,9 @@ from shards.restarts import decode_rectangle, find_restarts
 from shards.streaming import SplitTars, StreamedTile, TarStream, split_tars
 
 GENERATION, BUCKET, SEED = "0001-reader", "bucket", 7
-BATCH, CROP_PX = 32, 480
+BATCH, CROP_PX = 16, 480
+SAMPLES_MIN = 200
+"""Samples that a window waits for, however long it takes."""
 DELAY_MS, MB_PER_S = 50, 20
 
 
@@ -126,6 +128,8 @@ def rate(work: Callable[[int, int], Iterator[int]], readers: int, seconds: float
         time.sleep(0.05)
     first, clock_s, cpu_s = sum(seen), time.perf_counter(), time.process_time()
     time.sleep(seconds)
+    while sum(seen) - first < SAMPLES_MIN and not faults:
+        time.sleep(0.05)
     passed, clock_s, cpu_s = sum(seen) - first, time.perf_counter() - clock_s, time.process_time() - cpu_s
     stop.set()
     for thread in threads:
@@ -252,7 +256,8 @@ def measure(name: str, port: int, local: Place, tars: SplitTars, asked: argparse
             "webdataset": lambda place: partial(streamed, place, tars=tars),
             "tiles": lambda place: partial(exact, place, whole=True),
         }
-        for way, work in ways.items():
+        for way in asked.ways:
+            work = ways[way]
             here, there = [], []
             for _ in range(asked.rounds):
                 here.append(rate(work(local), asked.local_readers, asked.seconds))
@@ -282,6 +287,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="keep the packed tiles here and use them again")
     parser.add_argument("--servers", nargs="+", default=["nginx", "moto"], choices=["nginx", "moto"])
+    parser.add_argument("--ways", nargs="+", default=["crops", "webdataset", "tiles"])
     asked = parser.parse_args()
     folder = (asked.folder or Path(tempfile.mkdtemp(prefix="remote-"))).resolve()
     store = open_store(str(folder / "store"))

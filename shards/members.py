@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import NamedTuple, Self, TypeVar
 
 from corpus.errors import StorageError
@@ -71,6 +72,7 @@ class Members:
         self._store, self._connections = store, connections
         self._cache = None if store.is_local else cache
         self._open: dict[str, _OpenTar] = {}
+        self._changing = Lock()
         self._ranges: RangeReads | None = None
 
     def __enter__(self) -> Self:
@@ -91,62 +93,62 @@ class Members:
 
         Raises StorageUnavailableError where the disk or the service does not answer.
         """
-        if self._store.is_local:
-            return [self._tried(place) for place in places]
-        return self._answers(places, self._asked(places))
+        return [answer for _, answer in self.read(enumerate(places))]
 
-    def read(self, places: Iterable[tuple[Tag, Place]]) -> Iterator[tuple[Tag, bytes]]:
-        """Yield the bytes at each place with that place's tag; raises StorageError where they are missing."""
+    def read(self, places: Iterable[tuple[Tag, Place]]) -> Iterator[tuple[Tag, bytes | Exception]]:
+        """Yield what `fetch` returns, with each place's tag; from an object store, each as soon as it has come.
+
+        Requests are under way for as many of the next places as AHEAD_BYTES allows.
+        """
         if self._store.is_local:
             for tag, place in places:
-                yield tag, self._read_local(place)
+                yield tag, self._tried(place)
             return
-        ahead: deque[tuple[list[Tag], list[Place], _Asked, int]] = deque()
+        ahead: deque[tuple[list[Tag], list[_Waiting], int]] = deque()
         under_way_bytes = 0
         batches = _batches(places)
         batch = next(batches, None)
         while ahead or batch is not None:
             while batch is not None and (not ahead or under_way_bytes < AHEAD_BYTES):
                 tags, wanted = batch
-                asked = self._asked(wanted)
-                size_bytes = sum(request.end - request.start for request, _ in asked)
-                ahead.append((tags, wanted, asked, size_bytes))
+                waiting, size_bytes = self._asked(wanted)
+                ahead.append((tags, waiting, size_bytes))
                 under_way_bytes += size_bytes
                 batch = next(batches, None)
-            tags, wanted, asked, size_bytes = ahead.popleft()
-            for tag, answer in zip(tags, self._answers(wanted, asked), strict=True):
-                if isinstance(answer, Exception):
-                    raise answer
-                yield tag, answer
+            tags, waiting, size_bytes = ahead.popleft()
+            for tag, (place, request, wait) in zip(tags, waiting, strict=True):
+                yield tag, self._answer(place, request, wait)
             under_way_bytes -= size_bytes
 
-    def _asked(self, places: Sequence[Place]) -> "_Asked":
-        """Begin to read all places; each request with what waits for its bytes."""
-        asked: _Asked = []
+    def _asked(self, places: Sequence[Place]) -> "tuple[list[_Waiting], int]":
+        """Begin to read all places; return what waits for each, and the bytes that were asked for."""
+        waiting: dict[int, _Waiting] = {}
+        size_bytes = 0
         for request in plan_requests(places):
-            tar, start, end, _ = request
+            tar, start, end, numbers = request
             if (cached := self._cached(tar)) is not None:
-                asked.append((request, partial(self._bytes, tar, cached, start, end)))
-            else:
-                if self._ranges is None:
-                    self._ranges = RangeReads(self._store, self._connections)
-                asked.append((request, self._ranges.submit(f"{POOL}/{tar}", start, end).result))
-        return asked
-
-    def _answers(self, places: Sequence[Place], asked: "_Asked") -> list[bytes | Exception]:
-        answers: list[bytes | Exception] = [b""] * len(places)
-        for request, wait in asked:
-            try:
-                data = wait()
-            except StorageError as error:
-                for number in request.numbers:
-                    answers[number] = self._missing(request.tar, error)
+                waiting |= {number: self._in_cache(places[number], cached) for number in numbers}
                 continue
-            for number in request.numbers:
-                _, start, length_bytes = places[number]
-                part = data[start - request.start : start - request.start + length_bytes]
-                answers[number] = part if len(part) == length_bytes else self._short(places[number], len(part))
-        return answers
+            with self._changing:
+                self._ranges = self._ranges or RangeReads(self._store, self._connections)
+            wait = self._ranges.submit(f"{POOL}/{tar}", start, end).result
+            size_bytes += end - start
+            waiting |= {number: (places[number], request, wait) for number in numbers}
+        return [waiting[number] for number in range(len(places))], size_bytes
+
+    def _in_cache(self, place: Place, cached: "_OpenTar") -> "_Waiting":
+        tar, start, length_bytes = place
+        end = start + length_bytes
+        return place, Request(tar, start, end, ()), partial(self._bytes, tar, cached, start, end)
+
+    def _answer(self, place: Place, request: Request, wait: Callable[[], bytes]) -> bytes | Exception:
+        try:
+            data = wait()
+        except StorageError as error:
+            return self._missing(request.tar, error)
+        _, start, length_bytes = place
+        part = data[start - request.start : start - request.start + length_bytes]
+        return part if len(part) == length_bytes else self._short(place, len(part))
 
     def _tried(self, place: Place) -> bytes | Exception:
         try:
@@ -178,9 +180,10 @@ class Members:
             opened = _OpenTar(attempted(self._where(tar), lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
         except FileNotFoundError as error:
             raise self._missing(tar, error) from error
-        while len(self._open) >= OPEN_TARS_MAX:
-            self._open.pop(next(iter(self._open)), None)
-        self._open[tar] = opened
+        with self._changing:
+            while len(self._open) >= OPEN_TARS_MAX:
+                del self._open[next(iter(self._open))]
+            self._open[tar] = opened
         return opened
 
     def _bytes(self, tar: str, opened: "_OpenTar", start: int, end: int) -> bytes:
@@ -202,7 +205,8 @@ class Members:
         return error
 
 
-_Asked = list[tuple[Request, Callable[[], bytes]]]
+_Waiting = tuple[Place, Request, Callable[[], bytes]]
+"""A place, the request whose bytes hold it, and what returns these bytes."""
 
 
 class _OpenTar:

@@ -161,12 +161,8 @@ class TileReader:
         return [answer for answer in answers if answer is not None]
 
     def _fetched(self, places: Sequence[Place]) -> Iterator[bytes | Exception]:
-        """Yield the bytes at each place: from an object store all are asked for at once, from a disk one at a time."""
-        if not self._store.is_local:
-            yield from self._members.fetch(places)
-            return
-        for place in places:
-            yield from self._members.fetch([place])
+        """Yield the bytes at each place; from an object store the next ones are under way meanwhile."""
+        return (data for _, data in self._members.read((None, place) for place in places))
 
     def _fault(self, tar: str, row: int, jpeg: bytes) -> str:
         try:

@@ -1,6 +1,6 @@
 """Ranges: reads byte ranges of an object store's files, many at once, each by one request.
 
-S3 is read by obstore, whose requests cost a tenth of s3fs's CPU time (docs/decisions/0013-remote-reads.md); address,
+S3 is read by obstore, whose requests cost a tenth of s3fs's CPU time (docs/decisions/0016-remote-reads.md); address,
 region and credentials are botocore's, as for every other access to the store. What obstore cannot give is asked for
 once more through the store itself, which tries again with pauses and tells failures as sentences. Other object stores
 are read through the store alone.

@@ -2,8 +2,14 @@
 
 On a local store they are mapped where they lie. From an object store each is fetched once into a folder of this
 machine and mapped there, under the name of its SHA-256.
+
+`groups.arrow` is small and decides labels and splits, so each process compares its SHA-256 with that in `index.json`.
+`photos.arrow` and `tiles.arrow` may have a gigabyte, which no start can wait for. A damaged number in them is found
+where it is used: by the group's range of photos (`groups_of`), by the rows that there are, and by the reader, which
+compares each tile with its tar's own table.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +21,8 @@ import numpy.typing as npt
 from corpus.errors import StageError, StorageError
 from corpus.records import SPLITS
 from corpus.storage import Store
-from shards.index.columns import SCHEMAS, Columns
+from shards.entries import MEND, OutdatedError
+from shards.index.columns import SCHEMAS, Columns, Numbers
 from shards.index.local_copy import local_copy
 
 ROOT = "shards"
@@ -42,12 +49,11 @@ class Tables:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """The content of `index.json`; raises StorageError where another version wrote it."""
+        """The content of `index.json`; raises OutdatedError where another version wrote it."""
         value: dict[str, Any] = self.store.read_json(f"{self.directory}/index.json")
         if value.get("format") != FORMAT:
-            raise StorageError(
-                f"{self.store.url}: {self.directory} was packed by another version of this program; remove that "
-                "folder, then curate again"
+            raise OutdatedError(
+                f"{self.store.url}: {self.directory} was packed by another version of this program; curate again"
             )
         return value
 
@@ -69,8 +75,8 @@ class Tables:
 
     @cached_property
     def groups(self) -> Columns:
-        """The columns of `groups.arrow`."""
-        return self._columns("groups")
+        """The columns of `groups.arrow`; raises StorageError where it is not the file that was published."""
+        return self._columns("groups", is_checked=True)
 
     @cached_property
     def photos(self) -> Columns:
@@ -100,7 +106,20 @@ class Tables:
         result[folds == self.held_out] = test
         return result
 
-    def _columns(self, name: str) -> Columns:
+    def groups_of(self, photo_rows: Numbers) -> Numbers:
+        """Return the rows of the groups of photos; raises StorageError for a group that does not have its photo."""
+        groups = self.photos.at("group", photo_rows)
+        places = photo_rows - self.groups.at("first_photo", groups)
+        wrong = (groups < 0) | (places < 0) | (places >= self.groups.at("photos", groups))
+        if wrong.any():
+            row = photo_rows[np.argmax(wrong)]
+            raise StorageError(
+                f"{self.store.url}: {self.directory}/photos.arrow is damaged: it names another group than its own for "
+                f"the photo of row {row}; {MEND}"
+            )
+        return groups
+
+    def _columns(self, name: str, *, is_checked: bool = False) -> Columns:
         path = f"{self.directory}/{name}.arrow"
         told = self.content["files"][f"{name}.arrow"]
         local = (
@@ -108,4 +127,10 @@ class Tables:
             if self.store.is_local
             else local_copy(self.store, path, told["sha256"], told["size_bytes"])
         )
+        if is_checked and self.store.is_local:  # a local copy was compared when it was fetched
+            digest = hashlib.sha256(self.store.read(path)).hexdigest()
+            if digest != told["sha256"]:
+                raise StorageError(
+                    f"{self.store.url}: {path} has SHA-256 {digest}, not {told['sha256']} as index.json says; {MEND}"
+                )
         return Columns(str(local), SCHEMAS[name])

@@ -209,7 +209,7 @@ def test_a_generation_of_an_earlier_version_is_refused_by_name_and_its_shards_ar
     content = store.read_json("shards/0001-aa/index.json")
     del content["format"]
     store.publish_json("shards/0001-aa/index.json", content)
-    with pytest.raises(StorageError, match=r"shards/0001-aa was packed by another version .* remove that folder"):
+    with pytest.raises(StorageError, match=r"shards/0001-aa was packed by another version .*; curate again"):
         read_index(store, "0001-aa")
     assert previous_plans(store) == []
 

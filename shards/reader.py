@@ -66,8 +66,8 @@ class Corrupt:
 class TileReader:
     """A reader for one process and thread; close it, or use it in a `with`.
 
-    Its methods raise StorageUnavailableError where the disk or the service does not answer, StorageError where the index
-    itself is found damaged, and nothing for a tile that is missing or damaged.
+    Its methods raise StorageUnavailableError where the disk or the service does not answer, StorageError where the
+    index itself is found damaged, and nothing for a tile that is missing or damaged.
     """
 
     def __init__(self, store: Store, index: Index) -> None:
@@ -100,11 +100,9 @@ class TileReader:
 
     def keys(self, rows: Numbers) -> list[str]:
         """Return the keys of these tiles in their tars, `<photo>_<tile>`."""
-        photos = self._index.photo_names(self._index.tiles.at("photo", rows))
-        return [
-            f"{photo}_{tile}"
-            for photo, tile in zip(photos, self._index.tiles.taken("tile", rows).tolist(), strict=True)
-        ]
+        tiles = self._index.tiles
+        photos, numbers = self._index.photo_names(tiles.at("photo", rows)), tiles.taken("tile", rows).tolist()
+        return [f"{photo}_{number}" for photo, number in zip(photos, numbers, strict=True)]
 
     def tiles(self, rows: Numbers, *, is_checked: bool = True) -> list[Tile | Corrupt]:
         """Return these tiles whole; with `is_checked` False, without a look at their checksums."""

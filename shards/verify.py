@@ -11,7 +11,7 @@ fault is named with its file, its sample and its place. Exit code 0: no fault; 1
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def verify(store: Store, generation: str, samples: int | None, console: "Console
 
 def _reports(
     store: Store, index: Index, wanted: Iterator[tuple[int, Sequence[int]]], meter: "_Meter"
-) -> Iterator[tuple[int, TarReport]]:
+) -> Generator[tuple[int, TarReport], None, None]:
     """Yield the report of each tar, with the tar's number, as soon as it is ready.
 
     A report holds a tar's whole table, so no more of them are waiting than twice the processors. Whatever ends this

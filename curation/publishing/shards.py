@@ -35,7 +35,7 @@ _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", 
 def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, not_packed.
 
-    Classes are the cameras with kept photos: those of the newest generation in its order, then new ones by key. Raises
+    Classes are those of the newest generation in its order, then new cameras with kept photos by key. Raises
     StageError where a worker could not cut what this machine can, and where too many originals are lost.
     """
     store = configuration.store

@@ -249,8 +249,7 @@ def test_a_damaged_index_gives_an_error_or_damaged_tiles_and_never_another_label
         try:
             labelled, tiles = read()
         except StorageError as error:
-            assert "curate again" in str(error) or "shards.verify" in str(error)
-            found += 1
+            found += "curate again" in str(error) or "shards.verify" in str(error)
             continue
         for label, region in labelled:
             if isinstance(region, Region):

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -323,6 +324,14 @@ def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
     assert said.count("not looked through: crawl/flickr/w2/records.parquet: cannot be read") == 1
     shelf.store.remove("crawl/flickr/w2")
     assert shelf.files_with("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
+
+
+def test_only_files_that_are_there_are_named(shelf, capsys):
+    """A tar of an earlier version has no table beside it."""
+    shelf.forget(GONE)
+    named = re.findall(r"shards/tars/[\w.-]+", capsys.readouterr().out)
+    assert named
+    assert all(shelf.store.exists(path) for path in named), named
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")

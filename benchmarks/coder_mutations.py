@@ -20,12 +20,11 @@ import re
 import resource
 import sys
 import time
-import traceback
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
+from mutation_loop import tried
 from PIL import Image
 
 from forensics.coefficients import read_coefficients, write_rectangle
@@ -33,7 +32,6 @@ from forensics.errors import JpegError
 from forensics.pixels.decoding import decode_whole
 
 SLOW_MS = 250.0
-TROUBLES_SHOWN = 5
 TILE_PX = 192
 LIBJPEG_MAX_PX = 4_000_000
 """Pictures of more pixels are not decoded for the comparison."""
@@ -225,30 +223,22 @@ def main() -> None:
         return
     checked = "with" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "without"
     print(f"{arguments.count} mutations of {len(originals)} pictures, seed {arguments.seed}, {checked} checked indices")
-    outcomes: Counter[str] = Counter()
-    slowest_ms, slowest, troubles = 0.0, 0, 0
     started = time.process_time()
-    for index in range(arguments.count):
-        data = mutated(arguments.seed, index, originals)
-        before = time.process_time()
-        try:
-            outcomes[check(data)] += 1
-        except Exception:  # noqa: BLE001 - the benchmark looks for any exception
-            troubles += 1
-            if troubles <= TROUBLES_SHOWN:
-                traceback.print_exc()
-                print(f"again: --seed {arguments.seed} --only {index}", file=sys.stderr)
-        took_ms = 1000 * (time.process_time() - before)
-        if took_ms > slowest_ms:
-            slowest_ms, slowest = took_ms, index
-    for outcome, count in outcomes.most_common():
+    found = tried(
+        arguments.count,
+        lambda index: mutated(arguments.seed, index, originals),
+        check,
+        slow_ms=SLOW_MS,
+        again=f"python benchmarks/coder_mutations.py --seed {arguments.seed}",
+    )
+    for outcome, count in found.outcomes.most_common():
         print(f"{count:>8}  {outcome}")
     took_s = time.process_time() - started
-    print(f"{arguments.count / took_s:.0f} a CPU second; slowest {slowest_ms:.0f} ms (index {slowest}; "
-          f"{'met' if slowest_ms <= SLOW_MS else 'MISSED'}: {SLOW_MS:.0f}); "
+    print(f"{arguments.count / took_s:.0f} a CPU second; slowest {found.slowest_ms:.0f} ms (index {found.slowest}; "
+          f"{'met' if found.slowest_ms <= SLOW_MS else 'MISSED'}: {SLOW_MS:.0f}); "
           f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")  # fmt: skip
-    print(f"unexpected exceptions and different pixels: {troubles} ({'met' if not troubles else 'MISSED'})")
-    sys.exit(1 if troubles else 0)
+    print(f"unexpected exceptions and different pixels: {found.troubles} ({'met' if not found.troubles else 'MISSED'})")
+    sys.exit(1 if found.troubles else 0)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ import argparse
 import random
 import resource
 import sys
-import time
-import traceback
-from collections import Counter
 from dataclasses import fields
 from pathlib import Path
+
+from mutation_loop import tried
 
 from forensics.errors import JpegError
 from forensics.header import read_facts
@@ -26,7 +25,6 @@ from forensics.photo_facts import PhotoFacts, facts_of_row
 SLOW_MS = 50.0
 SCAN_BYTES_KEPT = 256
 HEADER_BYTES_MAX = 256 * 1024
-TROUBLES_SHOWN = 5
 EDGES = (b"\0", b"\1", b"\x7f", b"\x80", b"\xfe", b"\xff")
 
 
@@ -162,33 +160,27 @@ def main() -> None:
         print(check(mutated(arguments.seed, arguments.only, originals)))
         return
     print(f"{arguments.count} mutations of {len(originals)} headers, seed {arguments.seed}")
-    outcomes: Counter[str] = Counter()
-    slowest_ms, slowest, slow, troubles = 0.0, 0, [], 0
-    reading_s, steps = 0.0, {arguments.count * tenth // 10: tenth for tenth in range(1, 11)}
-    for index in range(arguments.count):
-        data = mutated(arguments.seed, index, originals)
-        before = time.process_time()
-        try:
-            outcomes[check(data)] += 1
-        except Exception:  # noqa: BLE001 - the benchmark looks for any exception
-            troubles += 1
-            if troubles <= TROUBLES_SHOWN:
-                traceback.print_exc()
-                print(f"again: python benchmarks/mutations.py --seed {arguments.seed} --only {index}", file=sys.stderr)
-        took_ms = 1000 * (time.process_time() - before)
-        reading_s += took_ms / 1000
-        if took_ms > slowest_ms:
-            slowest_ms, slowest = took_ms, index
-        if took_ms > SLOW_MS:
-            slow.append(index)
+    steps = {arguments.count * tenth // 10: tenth for tenth in range(1, 11)}
+
+    def tell_memory(index: int) -> None:
         if index + 1 in steps:
             print(f"{10 * steps[index + 1]:>4} %  {rss_mb():8.1f} MB", flush=True)
-    print(", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()))
-    print(f"{arguments.count / reading_s:.0f} a CPU second, each read both ways, as a whole file and as a prefix")
-    print(f"slowest: {slowest_ms:.1f} ms, index {slowest}; over {SLOW_MS:.0f} ms: {len(slow)} {slow[:10] or ''}"
-          f" ({'met' if not slow else 'MISSED'})")  # fmt: skip
-    print(f"unexpected exceptions: {troubles} ({'met' if not troubles else 'MISSED'})")
-    sys.exit(1 if troubles else 0)
+
+    found = tried(
+        arguments.count,
+        lambda index: mutated(arguments.seed, index, originals),
+        check,
+        slow_ms=SLOW_MS,
+        again=f"python benchmarks/mutations.py --seed {arguments.seed}",
+        after=tell_memory,
+    )
+    print(", ".join(f"{count} {outcome}" for outcome, count in found.outcomes.most_common()))
+    rate = arguments.count / found.checking_s
+    print(f"{rate:.0f} a CPU second, each read both ways, as a whole file and as a prefix")
+    print(f"slowest: {found.slowest_ms:.1f} ms, index {found.slowest}; over {SLOW_MS:.0f} ms: {len(found.slow)} "
+          f"{found.slow[:10] or ''} ({'met' if not found.slow else 'MISSED'})")  # fmt: skip
+    print(f"unexpected exceptions: {found.troubles} ({'met' if not found.troubles else 'MISSED'})")
+    sys.exit(1 if found.troubles else 0)
 
 
 if __name__ == "__main__":

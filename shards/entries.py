@@ -2,7 +2,7 @@
 
 A tar has two files beside it. `<tar>.arrow` has a row for each tile: its place, its checksum and, where the JPEG has
 restart markers, the length and checksum of each segment, so that a crop needs only its own bytes. `<tar>.json` is the
-entry: the plan, and size and SHA-256 of the other two. It is published last, so where it exists, all three are whole.
+entry: the plan, and size and SHA-256 of the other two. It is published last, so where it is, the others were whole.
 Missing and malformed files are refused.
 """
 
@@ -17,6 +17,9 @@ from corpus.storage_errors import attempted
 from shards.plan import FORMAT, ShardPlan, plan_from_json
 
 POOL = "shards/tars"
+MEND = "delete it, then curate again"
+"""The cure of every damaged file of a generation or its tars: the curation packs again what is missing, under the same
+names and labels."""
 
 TILES = pa.schema(
     [
@@ -66,13 +69,23 @@ class OutdatedError(StorageError):
 
 
 def entry_path(tar: str) -> str:
-    """Return the path of a tar's entry; where that file exists, the tar and its table are whole."""
+    """Return the path of a tar's entry; it is written last."""
     return f"{POOL}/{tar}.json"
 
 
 def table_path(tar: str) -> str:
     """Return the path of a tar's table of tiles."""
     return f"{POOL}/{tar}.arrow"
+
+
+def files_of_tar(tar: str) -> tuple[str, str, str]:
+    """Return the paths of a tar, its table and its entry."""
+    return f"{POOL}/{tar}", table_path(tar), entry_path(tar)
+
+
+def is_whole(store: Store, tar: str) -> bool:
+    """Say whether a tar, its table and its entry are all there; where one was deleted, the tar is packed again."""
+    return all(store.exists(path) for path in files_of_tar(tar)[::-1])
 
 
 def entry_json(entry: ShardEntry) -> dict[str, Any]:
@@ -96,9 +109,7 @@ def read_entry(store: Store, tar: str) -> ShardEntry:
         values = {name: value[name] for name in ("tiles", "size_bytes", "sha256", "table_bytes", "table_sha256")}
         return ShardEntry(plan_from_json(value["plan"]), failures=(), **values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise StorageError(
-            f"{store.url}: {entry_path(tar)} is not a shard's entry ({error!r}); delete it and curate again"
-        ) from error
+        raise StorageError(f"{store.url}: {entry_path(tar)} is not a shard's entry ({error!r}); {MEND}") from error
 
 
 def table_bytes(table: pa.Table) -> bytes:
@@ -128,8 +139,6 @@ def read_tiles_table(store: Store, tar: str, columns: list[str] | None = None) -
         table.validate(full=True)  # Arrow would follow a damaged offset out of the file, and end the process
         return table if columns is None else table.select(columns)
     except FileNotFoundError as error:
-        raise StorageError(f"{store.url}: no file {path}; delete {entry_path(tar)}, then curate again") from error
+        raise StorageError(f"{store.url}: no file {path}; curate again") from error
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StorageError(
-            f"{store.url}: {path} is not a table of tiles ({error}); delete it and {entry_path(tar)}, then curate again"
-        ) from error
+        raise StorageError(f"{store.url}: {path} is not a table of tiles ({error}); {MEND}") from error

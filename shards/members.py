@@ -15,7 +15,7 @@ from typing import NamedTuple, Self, TypeVar
 from corpus.errors import StorageError
 from corpus.storage import Store
 from corpus.storage_errors import attempted
-from shards.entries import POOL
+from shards.entries import MEND, POOL
 from shards.remote.ranges import CONNECTIONS, RangeReads
 
 OPEN_TARS_MAX = 128
@@ -168,13 +168,10 @@ class Members:
 
     def _short(self, place: Place, found_bytes: int) -> StorageError:
         tar, offset_bytes, length_bytes = place
-        return StorageError(
-            f"{self._where(tar)} has {found_bytes} bytes at {offset_bytes}, not {length_bytes}; "
-            "delete the tar and its entry, then curate again"
-        )
+        return StorageError(f"{self._where(tar)} has {found_bytes} bytes at {offset_bytes}, not {length_bytes}; {MEND}")
 
     def _missing(self, tar: str, cause: Exception) -> StorageError:
-        error = StorageError(f"{self._store.url}: no file {POOL}/{tar}; delete its entry, if any, then curate again")
+        error = StorageError(f"{self._store.url}: no file {POOL}/{tar}; curate again")
         error.__cause__ = cause
         return error
 

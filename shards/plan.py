@@ -89,13 +89,13 @@ def cutting_of(settings: Shards) -> Cutting:
     return Cutting("tiles", settings.tile_px, settings.tiles_per_photo, settings.restart_mcus)
 
 
-def classes_after(previous: Iterable[str], cameras: Collection[str]) -> tuple[str, ...]:
+def classes_after(previous: Collection[str], cameras: Collection[str]) -> tuple[str, ...]:
     """Return the classes of a generation: those of the `previous` one, then the new cameras by key.
 
-    A class that has no photograph any more is left out, which moves the labels of those after it.
+    A class that has no photograph any more keeps its label, without photographs: labels are in the tars, so to leave it
+    out would pack every tar with a later label again, and give a model's answers other names.
     """
-    kept = [camera for camera in previous if camera in cameras]
-    return (*kept, *sorted(set(cameras) - set(kept)))
+    return (*previous, *sorted(set(cameras) - set(previous)))
 
 
 def plan_shards(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from corpus.command_line import command_parser, configuration_of, exit_with, plain_console
 from corpus.errors import ConfigurationError, StageError, StorageError
@@ -23,8 +24,10 @@ from corpus.text import size
 from forensics.errors import JpegError
 from forensics.jpeg.frame import is_frame, read_frame
 from forensics.jpeg.segments import header_segments
-from shards.entries import POOL, read_entry, read_tiles_table
+from shards.entries import POOL, entry_path, read_entry, read_tiles_table, table_path
 from shards.index import Index, generation_named, read_index
+from shards.reader import TileReader
+from shards.tiles.samples import key_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,19 +66,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def shown(store: Store, index: Index, key: str) -> tuple[Row, bytes]:
-    """Return what is known of a tile as plain data, and its JPEG; raises StageError where there is no such tile.
+    """Return what is known of a tile as plain data, and its JPEG.
 
+    Raises StageError where there is no such tile, StorageError where index, table and entry do not tell of one tile.
     `photo_px` is the size of the photograph; where its original is gone, what its tiles reach to.
     """
     row = _row(index, key)
-    tiles, photo_row = index.tiles, int(index.tiles["photo"][row])
-    group = int(index.photos["group"][photo_row])
-    first, number = int(index.photos["first_tile"][photo_row]), int(index.photos["tiles"][photo_row])
-    tar = index.tars[tiles["tar"][row]]
-    offset_bytes, length_bytes = int(tiles["offset_bytes"][row]), int(tiles["length_bytes"][row])
+    tiles, rows = index.tiles, np.array([row])
+    photo_rows = tiles.at("photo", rows)
+    (group,) = index.groups_of(photo_rows).tolist()
+    (first,), (number,) = (index.photos.at(name, photo_rows).tolist() for name in ("first_tile", "tiles"))
+    with TileReader(store, index) as reader:
+        ((tar, offset_bytes, length_bytes),), (own_key,) = reader.places(rows), reader.keys(rows)
+    told = _told(store, index, tar, int(tiles["row"][row]))
+    if (key_of(told["photo"], told["tile"]), told["offset_bytes"], told["length_bytes"]) != (
+        own_key, offset_bytes, length_bytes,
+    ):  # fmt: skip
+        raise _damaged(index, f"{table_path(tar)} and the index tell of different tiles in row {tiles['row'][row]}")
     jpeg = store.read(f"{POOL}/{tar}", offset_bytes, offset_bytes + length_bytes)
-    told = read_tiles_table(store, tar).slice(int(tiles["row"][row]), 1).to_pylist()[0]
-    plan = next(photo for photo in read_entry(store, tar).plan.photos if photo.photo == told["photo"])
+    plan = next((photo for photo in read_entry(store, tar).plan.photos if photo.photo == told["photo"]), None)
+    if plan is None:
+        raise _damaged(index, f"{entry_path(tar)} plans no photograph {told['photo']}")
+    if first < 0 or first + number > len(tiles):
+        raise _damaged(index, f"photos.arrow has a wrong range of tiles of photograph {told['photo']}")
     places = [
         {"tile": int(tiles["tile"][one])} | {name: int(tiles[name][one]) for name in _PLACE}
         for one in range(first, first + number)
@@ -100,6 +113,24 @@ def shown(store: Store, index: Index, key: str) -> tuple[Row, bytes]:
 _PLACE = ("x_px", "y_px", "width_px", "height_px")
 
 
+def _told(store: Store, index: Index, tar: str, row: int) -> Row:
+    """Return what a tar's own table says in a row."""
+    try:
+        table = read_tiles_table(store, tar)
+        table.validate(full=True)
+        rows: list[Row] = table.slice(row, 1).to_pylist() if row >= 0 else []
+    except (pa.ArrowException, ValueError) as error:
+        raise _damaged(index, f"{table_path(tar)} is no table of tiles ({error})") from error
+    if not rows:
+        raise _damaged(index, f"{table_path(tar)} has no row {row}")
+    return rows[0]
+
+
+def _damaged(index: Index, what: str) -> StorageError:
+    command = f"python -m shards.verify {index.generation}"
+    return StorageError(f"{index.store.url}: {what}; {command} names what is damaged and how to mend it")
+
+
 def _row(index: Index, key: str) -> int:
     parts = _KEY.fullmatch(key)
     if parts is None:
@@ -107,21 +138,21 @@ def _row(index: Index, key: str) -> int:
     rows = index.photo_rows_of([parts[1]])
     if not len(rows):
         raise StageError(f"generation {index.generation} has no photograph {parts[1]}")
-    first, number = int(index.photos["first_tile"][rows[0]]), int(index.photos["tiles"][rows[0]])
+    (first,), (number,) = (index.photos.at(name, rows[:1]).tolist() for name in ("first_tile", "tiles"))
     numbers = index.tiles["tile"][first : first + number]
     places = np.flatnonzero(numbers == int(parts[2])) if parts[2] is not None else np.zeros(1, np.int64)
     if not len(places):
         raise StageError(f"photograph {parts[1]} has the tiles {', '.join(map(str, numbers))}; none is {parts[2]}")
-    return first + int(places[0])
+    return int(first) + int(places[0])
 
 
 def _photo_px(store: Store, original: str) -> tuple[int, int] | None:
     try:
         data = store.read(original)
         frame = next(segment for segment in header_segments(data, whole=True) if is_frame(segment.marker))
+        found = read_frame(data, frame)
     except (StorageError, JpegError, StopIteration):
         return None
-    found = read_frame(data, frame)
     return found.width_px, found.height_px
 
 

@@ -26,8 +26,12 @@ IN_MEMORY_MAX = 32
 
 
 class Record(NamedTuple):
-    """What a tar's table says of one tile, beyond what the index has."""
+    """What a tar's table says of one tile; the first four are in the index, too, and must be the same there."""
 
+    photo: str
+    tile: int
+    offset_bytes: int
+    length_bytes: int
     checksum: int
     """CRC-32 of the whole JPEG."""
     restarts: Restarts | None
@@ -43,13 +47,13 @@ class TarTables:
 
     def record(self, tar: str, row: int) -> Record:
         """Return the record of a tile; raises StorageError where the tar's table is missing or malformed."""
-        table = self._tables.get(tar)
+        table = self._tables.pop(tar, None)
         if table is None:
             table = self._opened(tar)
             most = MAPPED_MAX if table.is_mapped else IN_MEMORY_MAX
-            while len(self._tables) >= most:
+            while len(self._tables) >= most:  # the first one is the one not asked for longest
                 self._tables.pop(next(iter(self._tables)))
-            self._tables[tar] = table
+        self._tables[tar] = table
         return table.record(row)
 
     def _opened(self, tar: str) -> "_Table":
@@ -80,9 +84,9 @@ class _Table:
             raise ValueError("it has other columns than this version writes")
         self._checksum = values(batch["checksum"])
         self._mcus = values(batch["restart_mcus"])
-        _, bounds, texts = batch["header"].buffers()
-        self._header_bounds = np.frombuffer(bounds, np.int32)
-        self._headers = memoryview(texts or b"")
+        self._tile, self._offset_bytes = values(batch["tile"]), values(batch["offset_bytes"])
+        self._length_bytes = values(batch["length_bytes"])
+        self._photos, self._headers = _Texts(batch["photo"]), _Texts(batch["header"])
         self._segments = _Lists(batch["segment_bytes"])
         self._checksums = _Lists(batch["checksums"])
 
@@ -90,11 +94,28 @@ class _Table:
         if not 0 <= row < len(self._checksum):
             raise StorageError(f"a tar's table has {len(self._checksum)} rows, none of number {row}")
         checksum, mcus = int(self._checksum[row]), int(self._mcus[row])
-        if mcus == 0:
-            return Record(checksum, None)
-        first, end = self._header_bounds[row : row + 2].tolist()
-        restarts = Restarts(bytes(self._headers[first:end]), mcus, self._segments.of(row), self._checksums.of(row))
-        return Record(checksum, restarts)
+        restarts = None
+        if mcus != 0:
+            restarts = Restarts(self._headers.of(row), mcus, self._segments.of(row), self._checksums.of(row))
+        return Record(
+            self._photos.of(row).decode("ascii", "replace"),
+            int(self._tile[row]),
+            int(self._offset_bytes[row]),
+            int(self._length_bytes[row]),
+            checksum,
+            restarts,
+        )
+
+
+class _Texts:
+    def __init__(self, column: Any) -> None:
+        _, bounds, texts = column.buffers()
+        self._bounds = np.frombuffer(bounds, np.int32)
+        self._texts = memoryview(texts or b"")
+
+    def of(self, row: int) -> bytes:
+        first, end = self._bounds[row : row + 2].tolist()
+        return bytes(self._texts[first:end])
 
 
 class _Lists:

@@ -11,9 +11,11 @@ fault is named with its file, its sample and its place. Exit code 0: no fault; 1
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +24,9 @@ from corpus.command_line import command_parser, configuration_of, exit_with, pla
 from corpus.errors import ConfigurationError
 from corpus.storage import Store
 from corpus.text import count, size
-from shards.index import Index, generation_named
+from shards.index import Index, generation_named, latest_generation
 from shards.inspection.faults import Fault
-from shards.inspection.generation import Comparison, check_index
+from shards.inspection.generation import Comparison, check_index, counts_of
 from shards.inspection.tars import TarReport, check_tar
 
 if TYPE_CHECKING:
@@ -69,46 +71,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
         soft_wrap=True,
     )
     if found.faults:
-        console.print(
-            "To mend: delete what is named above (of a tar, also its .arrow and its .json) and "
-            f"shards/{generation}/_done.json, then run python -m curation.run; it packs again only what is missing",
-            soft_wrap=True,
-        )
+        console.print(_cure(store, generation), soft_wrap=True)
     return 1 if found.faults else 0
+
+
+def _cure(store: Store, generation: str) -> str:
+    cure = (
+        "To mend: delete the files that are named above, as far as they are there, then run python -m curation.run; it "
+        "packs again only what is missing"
+    )
+    newest = latest_generation(store)
+    if generation == newest:
+        return cure
+    return f"{cure}, and of the newest generation alone: this one gets back the tars that {newest} has, too"
 
 
 def verify(store: Store, generation: str, samples: int | None, console: "Console") -> Verified:
     """Check a generation and return what was found; `samples`: how many tiles are decoded, None for all.
 
-    Raises StorageUnavailableError where the storage does not answer.
+    Raises StorageUnavailableError where the storage does not answer, OutdatedError where another version packed the
+    generation.
     """
     index, faults = check_index(store, generation)
     if index is None:
         return Verified(generation, tuple(faults))
     # what is in damaged tables would only repeat that they are damaged
-    comparison, reports = None if faults else Comparison(index), dict[str, TarReport]()
+    comparison = None if faults else Comparison(index)
+    of_tars, counts, decoded = dict[int, list[Fault]](), dict[str, dict[str, int]](), 0
     size_bytes = sum(split["size_bytes"] for split in index.content["splits"].values())
     with (
         progress(console, "verifying", max(size_bytes // _MB, 1), "MB") as advance,
-        ThreadPoolExecutor(os.cpu_count() or 1) as threads,
+        closing(_reports(store, index, _decoded(index, comparison, samples), _Meter(advance))) as reports,
     ):
-        meter = _Meter(advance)
-        jobs = {
-            threads.submit(check_tar, store, index.tars[number], rows, meter.add): number
-            for number, rows in _decoded(index, comparison, samples)
-        }
-        for job in as_completed(jobs):
-            report, number = job.result(), jobs[job]
-            reports[index.tars[number]] = report
-            if comparison is not None:
-                report.faults.extend(comparison.faults(number, report))
-    faults += [fault for tar in index.tars for fault in reports[tar].faults]
-    entries = {tar: report.entry for tar, report in reports.items() if report.entry is not None}
+        for number, report in reports:
+            of_tars[number] = report.faults + (list(comparison.faults(number, report)) if comparison else [])
+            decoded += report.decoded
+            if report.entry is not None:
+                counts[index.tars[number]] = counts_of(report.entry)
+    faults += [fault for number in sorted(of_tars) for fault in of_tars[number]]
     if comparison is not None:
-        faults += comparison.wrong_counts(entries)
-    decoded = sum(report.decoded for report in reports.values())
-    tiles = sum(entry.tiles for entry in entries.values())
+        faults += comparison.wrong_counts(counts)
+    tiles = sum(count["tiles"] for count in counts.values())
     return Verified(generation, tuple(faults), len(index.tars), tiles, decoded, size_bytes)
+
+
+def _reports(
+    store: Store, index: Index, wanted: Iterator[tuple[int, Sequence[int]]], meter: "_Meter"
+) -> Generator[tuple[int, TarReport], None, None]:
+    """Yield the report of each tar, with the tar's number, as soon as it is ready.
+
+    A report holds a tar's whole table, so no more of them are waiting than twice the processors. Whatever ends this
+    (an error, Ctrl-C) also ends the checks that are under way.
+    """
+    at_once = os.cpu_count() or 1
+    waiting: dict[Future[TarReport], int] = {}
+    threads = ThreadPoolExecutor(at_once)
+    try:
+        while True:
+            for number, rows in islice(wanted, 2 * at_once - len(waiting)):
+                waiting[threads.submit(check_tar, store, index.tars[number], rows, meter.add)] = number
+            if not waiting:
+                return
+            for job in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(job), job.result()
+    finally:
+        meter.stop()
+        threads.shutdown(cancel_futures=True)
 
 
 def _decoded(index: Index, comparison: Comparison | None, samples: int | None) -> Iterator[tuple[int, Sequence[int]]]:
@@ -116,25 +144,37 @@ def _decoded(index: Index, comparison: Comparison | None, samples: int | None) -
 
     Without a comparison only all can be decoded, since it is not known where which tile is.
     """
-    first = 0
+    if samples is None or comparison is None:
+        yield from ((number, range(sys.maxsize if samples is None else 0)) for number in range(len(index.tars)))
+        return
+    total, first = len(index.tiles), 0
+    wanted = np.unique(np.linspace(0, total - 1, min(samples, total)).astype(np.int64))
     for number in range(len(index.tars)):
-        if samples is None or comparison is None:
-            yield number, range(0 if samples is not None else sys.maxsize)
-            continue
-        total, tiles = len(index.tiles), comparison.tiles_of(number)
-        wanted = np.unique(np.linspace(0, total - 1, min(samples, total)).astype(np.int64))
-        yield number, (wanted[(first <= wanted) & (wanted < first + tiles)] - first).tolist()
-        first += tiles
+        end = first + comparison.tiles_of(number)
+        low, high = np.searchsorted(wanted, [first, end])
+        yield number, (wanted[low:high] - first).tolist()
+        first = end
+
+
+class _StoppedError(Exception):
+    """The check was given up."""
 
 
 class _Meter:
-    """Adds up bytes of all threads and reports whole megabytes."""
+    """Adds up bytes of all threads and reports whole megabytes; once stopped, it ends the threads that read on."""
 
     def __init__(self, advance: Callable[[int], None]) -> None:
         self._advance, self._bytes, self._lock = advance, 0, threading.Lock()
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Let every later `add` raise."""
+        self._is_stopped = True
 
     def add(self, size_bytes: int) -> None:
         """Count so many bytes more."""
+        if self._is_stopped:
+            raise _StoppedError
         with self._lock:
             before = self._bytes // _MB
             self._bytes += size_bytes

@@ -28,7 +28,18 @@ from corpus.storage import Store
 from forensics.errors import JpegError, is_short_of_memory
 from forensics.jpeg.frame import is_frame, read_frame
 from forensics.jpeg.segments import header_segments
-from shards.entries import POOL, TILES, Failure, ShardEntry, entry_json, entry_path, read_entry, table_bytes, table_path
+from shards.entries import (
+    POOL,
+    TILES,
+    Failure,
+    ShardEntry,
+    entry_json,
+    entry_path,
+    is_whole,
+    read_entry,
+    table_bytes,
+    table_path,
+)
 from shards.plan import PhotoPlan, ShardPlan, cutting_of
 from shards.tiles import Cut, cut_tiles, whole_photo
 from shards.tiles.samples import Row, end_of_tar, jpeg_offset, sample_bytes, table_row
@@ -52,7 +63,7 @@ def write_shard(
             f"shard {plan.name} was planned for {plan.cutting}, but the settings say {cutting_of(settings)}; plan the "
             "shards again"
         )
-    if store.exists(entry_path(plan.name)):
+    if is_whole(store, plan.name):
         return read_entry(store, plan.name)
     with tempfile.TemporaryDirectory(prefix="shard-") as folder:
         tar = Path(folder) / "shard.tar"
@@ -67,7 +78,7 @@ def write_shard(
             packed_plan, len(rows), failures, tar.stat().st_size, sha256, len(table), hashlib.sha256(table).hexdigest()
         )
         name = packed_plan.name
-        if not store.exists(entry_path(name)):
+        if not is_whole(store, name):
             store.publish_file(f"{POOL}/{name}", tar)
             store.publish(table_path(name), table)
             store.publish_json(entry_path(name), entry_json(entry))

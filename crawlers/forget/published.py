@@ -43,7 +43,8 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
     for folder in folders:
         if tiles := _tiles_in(store, f"{folder}/photos.arrow", digests, problems):
             holdings[folder] = f"{tiles} tiles in its index"
-    entries = [f"{POOL}/{name}" for name in store.names(POOL) if name.endswith(".tar.json")]
+    pool = set(store.names(POOL))
+    entries = [f"{POOL}/{name}" for name in sorted(pool) if name.endswith(".tar.json")]
     names = [f'"{digest}"'.encode() for digest in digests]  # as a JSON text has them
 
     def text_of(path: str) -> bytes:
@@ -60,7 +61,9 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
             if any(name in text for name in names):
                 holdings[path] = "says what is in the tar beside it"
                 holdings[path.removesuffix(".json")] = "tiles"
-                holdings[table_path(posixpath.basename(path.removesuffix(".json")))] = "says where they are in the tar"
+                table = table_path(posixpath.basename(path.removesuffix(".json")))
+                if posixpath.basename(table) in pool:  # tars of earlier versions have none
+                    holdings[table] = "says where they are in the tar"
     return holdings
 
 

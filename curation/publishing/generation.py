@@ -29,7 +29,9 @@ from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
+from shards.index import previous_classes
 from shards.plan import FORMAT as SHARDS_FORMAT
+from shards.plan import classes_after
 
 Row = dict[str, Any]
 
@@ -60,7 +62,7 @@ def publish_generation(
     latest = latest_generation(store)
     with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
         photos = Path(folder) / PHOTOS
-        total, digest = _write_photos(photos, judged, shards, advance)
+        total, digest = _write_photos(photos, judged, shards, previous_classes(store), advance)
         cameras = (*judged.catalogue.cameras, *judged.catalogue.unlisted)
         names = {camera.key: (camera.name, camera.is_listed) for camera in cameras}
         counted = counts(total, names, judged.hubs, judged.pairs)
@@ -80,11 +82,13 @@ def publish_generation(
     return Published(name, counted, True)
 
 
-def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Advance) -> tuple[Tally, str]:
+def _write_photos(
+    path: Path, judged: Judged, shards: Shards, known: tuple[str, ...], advance: Advance
+) -> tuple[Tally, str]:
     """Write the table of all photos to a local file; return its tally and the generation's digest.
 
     The digest covers everything that decides a generation's content: values, not Parquet bytes, which depend on the
-    library's version.
+    library's version; and the classes of its shards in the order of their labels, which `known` ones begin.
     """
     ledger = [judged.ledger.splits, judged.ledger.folds]
     settings = shards.model_dump(exclude={"photos_at_once"})
@@ -102,6 +106,8 @@ def _write_photos(path: Path, judged: Judged, shards: Shards, advance: Advance) 
     with pq.ParquetWriter(path, CURATED, compression="zstd") as writer:
         for table in _regrouped(tables()):
             writer.write_table(table, row_group_size=ROW_GROUP)
+    classes = classes_after(known, {camera for camera, counted in total.cameras.items() if counted.kept})
+    digest.update(json.dumps(classes).encode())
     return total, digest.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Shards: cuts the kept photos of a generation into `shards/<generation>/`, on the Dask workers.
 
-The index is published last and marks a generation's shards as whole; whole ones are left alone. Photos that could not
+The index is published last and marks a generation's shards as whole; whole ones are left alone. Where a file of them
+was deleted, because it was damaged, it is made again from the originals, as it was. Photos that could not
 be cut are printed and listed in the index, if this machine cannot cut them either: where a worker could not but this
 machine can, the run ends with a sentence. A photo that ends its worker is tried alone, and left out if it does so
 again.
@@ -14,15 +15,15 @@ from rich.console import Console
 from corpus.command_line import progress
 from corpus.configuration import Configuration
 from corpus.errors import StageError
-from corpus.storage import Store
-from corpus.text import escaped
+from corpus.storage import MARKER, Store
+from corpus.text import count, escaped
 from curation.cluster.alone import Alone, Ended
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
 from curation.generations import FOLDER as CURATED_FOLDER
 from curation.generations import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
-from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
+from shards.index import Folds, Index, missing_files, previous_classes, previous_plans, publish_index, read_index
 from shards.plan import ShardPlan, classes_after, photo_digest, plan_shards
 from shards.write import cut_photo, write_shard
 
@@ -34,21 +35,23 @@ _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", 
 def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, not_packed.
 
-    Classes are the cameras with kept photos: those of the newest generation in its order, then new ones by key. Raises
+    Classes are those of the newest generation in its order, then new cameras with kept photos by key. Raises
     StageError where a worker could not cut what this machine can, and where too many originals are lost.
     """
     store = configuration.store
     for folder in (f"{FOLDER}/{generation}", POOL):  # left by killed writers; only one run packs at a time
         store.sweep_temporary(folder, 0)
     if store.done(f"{FOLDER}/{generation}") is not None:
-        console.print("its shards are whole already")
-        return _printed_summary(read_index(store, generation), console)
+        if not (missing := missing_files(store, generation)):
+            console.print("its shards are whole already")
+            return _printed_summary(read_index(store, generation), console)
+        more = f" and {count(len(missing) - 1, 'more file')} are" if len(missing) > 1 else " is"
+        console.print(f"{missing[0]}{more} missing: packing them again", soft_wrap=True)
+        store.remove(f"{FOLDER}/{generation}/{MARKER}")
     batches = batches_of(store, f"{CURATED_FOLDER}/{generation}/{PHOTOS}", _PLANNED)
     kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
-    before = previous_plans(store)
-    known = read_index(store, latest_generation(store)).classes if before else ()
-    classes = classes_after(known, {row["camera"] for row in kept})
-    plans = plan_shards(kept, configuration.shards, classes, before)
+    classes = classes_after(previous_classes(store), {row["camera"] for row in kept})
+    plans = plan_shards(kept, configuration.shards, classes, previous_plans(store))
     entries: dict[str, ShardEntry] = {}
     lost = 0
     client, write = workers.client, workers.proved(partial(write_shard, store, settings=configuration.shards))

@@ -1,6 +1,14 @@
 """Index: publishes and reads the index of a generation's tiles, as memory-mapped columns."""
 
-from shards.index.generation import Index, generation_named, latest_generation, previous_plans, read_index
+from shards.index.generation import (
+    Index,
+    generation_named,
+    latest_generation,
+    missing_files,
+    previous_classes,
+    previous_plans,
+    read_index,
+)
 from shards.index.publish import Folds, publish_index
 from shards.index.selection import Selection
 
@@ -10,6 +18,8 @@ __all__ = [
     "Selection",
     "generation_named",
     "latest_generation",
+    "missing_files",
+    "previous_classes",
     "previous_plans",
     "publish_index",
     "read_index",

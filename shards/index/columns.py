@@ -2,7 +2,8 @@
 
 `groups.arrow`, `photos.arrow` and `tiles.arrow` are sorted alike, so that the photos of a group are a range of rows,
 and the tiles of a photo, of a group and of a class as well. A process that maps them holds none of them: all processes
-of a machine share the page cache. Files that are damaged or of another schema are refused.
+of a machine share the page cache. Files of another schema are refused, and rows that are not there. Whether
+a file's bytes are those that were published is not looked at here: `shards.index.tables` says what is.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.errors import StorageError
+from shards.entries import MEND
 
 Numbers = npt.NDArray[np.int64]
 
@@ -90,9 +92,9 @@ class Columns:
                 batch = file.get_batch(0) if file.num_record_batches else pa.RecordBatch.from_pylist([], file.schema)
             batch.validate(full=True)  # damaged lengths and offsets must not be believed; numbers are not looked at
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise StorageError(f"{self.path} is not a table of the index: {error}; curate again") from error
+            raise StorageError(f"{self.path} is not a table of the index: {error}; {MEND}") from error
         if not batch.schema.equals(self.schema):
-            raise StorageError(f"{self.path} has other columns than this version reads; curate again")
+            raise StorageError(f"{self.path} has other columns than this version reads; {MEND}")
         return batch
 
     def __len__(self) -> int:
@@ -107,8 +109,21 @@ class Columns:
         return self._arrays[name]
 
     def at(self, name: str, rows: Numbers) -> Numbers:
-        """Return a column's numbers in these rows as int64."""
-        return self._arrays[name][rows].astype(np.int64)
+        """Return a column's numbers in these rows as int64; errors as `taken` has them."""
+        return self.taken(name, rows).astype(np.int64)
+
+    def taken(self, name: str, rows: Numbers) -> npt.NDArray[Any]:
+        """Return a column's numbers in these rows, of the file's own type.
+
+        Raises StorageError for rows that there are not: they come from another table of the index, which is damaged.
+        """
+        try:
+            return self._arrays[name][rows]
+        except IndexError as error:
+            raise StorageError(
+                f"a table of the index beside {self.path} is damaged: it names a row that is not there ({error}); "
+                "python -m shards.verify latest names the table and how to mend it"
+            ) from error
 
     def texts(self, name: str, rows: Numbers) -> list[str]:
         """Return a column's texts in these rows."""

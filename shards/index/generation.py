@@ -1,19 +1,19 @@
 """Generation: reads the index of a published generation. A generation without its marker is refused."""
 
+import hashlib
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from corpus.errors import StageError, StorageError
 from corpus.records import SPLITS
-from corpus.storage import Store
+from corpus.storage import MARKER, Store
 from corpus.text import leading_number
-from shards.entries import Failure, OutdatedError, read_entry
+from shards.entries import POOL, Failure, OutdatedError, entry_path, files_of_tar, read_entry
 from shards.index.columns import Numbers
 from shards.index.selection import Selection
-from shards.index.tables import FORMAT, ROOT, Tables
+from shards.index.tables import ROOT, Tables
 from shards.plan import ShardPlan
 from shards.remote.cache import LocalCache
 
@@ -60,15 +60,15 @@ class Index(Tables):
 
     def labels(self, photo_rows: Numbers) -> Numbers:
         """Return the labels of photos."""
-        return self.groups.at("label", self.photos.at("group", photo_rows))
+        return self.groups.at("label", self.groups_of(photo_rows))
 
     def group_names(self, photo_rows: Numbers) -> list[str]:
         """Return the groups (devices or owners) of photos."""
-        return self.groups.texts("group", self.photos.at("group", photo_rows))
+        return self.groups.texts("group", self.groups_of(photo_rows))
 
     def photo_names(self, photo_rows: Numbers) -> list[str]:
         """Return the digests of photos, as 16 hex digits."""
-        return [f"{photo:016x}" for photo in self.photos["photo"][photo_rows].tolist()]
+        return [f"{photo:016x}" for photo in self.photos.taken("photo", photo_rows).tolist()]
 
     def photo_rows_of(self, names: Iterable[str]) -> Numbers:
         """Return the rows of the photos with these digests, in ascending order; those that are not here are left out.
@@ -113,31 +113,85 @@ def generation_named(store: Store, text: str) -> str:
 def read_index(store: Store, generation: str, cache: LocalCache | None = None) -> Index:
     """Return a whole generation's index; raises StorageError for one that is missing, not whole or of another version.
 
-    Only `index.json` is read; the tables are opened when they are asked for. `cache`: where those of an object store
-    are kept; None: in a private folder of this user.
+    Only `index.json` is read, and compared with what the marker says of it, since it tells which label is which camera;
+    the tables are opened when they are asked for. `cache`: where those of an object store are kept; None: in a private
+    folder of this user.
     """
     index = Index(store, generation, cache=cache or LocalCache())
-    if store.done(index.directory) is None:
+    marker = store.done(index.directory)
+    if marker is None:
         raise StorageError(f"{store.url}: {index.directory} is missing or not whole; run the curation again")
     _ = index.content  # says what is wrong at once
+    told = marker.get("sha256", {}).get(_JSON)
+    found = hashlib.sha256(store.read(f"{index.directory}/{_JSON}")).hexdigest()
+    if told is not None and found != told:
+        raise StorageError(
+            f"{store.url}: {index.directory}/{_JSON} has SHA-256 {found}, not {told} as {MARKER} says; delete both, "
+            "then curate again"
+        )
     return index
 
 
-def previous_plans(store: Store, generation: str | None = None) -> list[ShardPlan]:
-    """Return the plans of a generation's shards, by default of the newest; none where there is no generation yet.
+def missing_files(store: Store, generation: str) -> list[str]:
+    """Return the files that a whole generation of shards has and this one lacks: of its index, and of its tars."""
+    folder = f"{ROOT}/{generation}"
+    there = {f"{folder}/{name}" for name in store.names(folder)}
+    wanted = [f"{folder}/{name}" for name in (_JSON, "_info.json")]
+    if wanted[0] in there:
+        index = read_index(store, generation)
+        wanted += [f"{folder}/{name}" for name in index.content["files"]]
+        wanted += [path for tar in index.tars for path in files_of_tar(tar)]
+        there |= {f"{POOL}/{name}" for name in store.names(POOL)}
+    return [path for path in wanted if path not in there]
 
-    The shards of another version of this program have none: they are packed again.
+
+def previous_classes(store: Store) -> tuple[str, ...]:
+    """Return the classes that the next generation of shards goes on from, in the order of their labels.
+
+    They are those of the newest generation with an `index.json`, also where it is not whole: what is missing of it can
+    be packed again under the same labels. None where there is none, or where another version wrote it.
     """
-    generation = generation or _newest(store)
-    if generation is None or store.read_json(f"{ROOT}/{generation}/index.json").get("format") != FORMAT:
-        return []
-    plans = []
-    for tar in read_index(store, generation).tars:
-        with suppress(OutdatedError):
+    index = _last_begun(store)
+    return () if index is None else index.classes
+
+
+def previous_plans(store: Store) -> list[ShardPlan]:
+    """Return the plans of the shards of the generation that `previous_classes` are of.
+
+    Those of another version of this program, and those whose entry is gone, are left out: their photographs are packed
+    again.
+    """
+    index, plans = _last_begun(store), list[ShardPlan]()
+    for tar in () if index is None else index.tars:
+        try:
             plans.append(read_entry(store, tar).plan)
+        except OutdatedError:
+            continue
+        except StorageError:
+            if store.exists(entry_path(tar)):
+                raise
     return plans
+
+
+def _last_begun(store: Store) -> Index | None:
+    names = [name for name in store.names(ROOT) if store.exists(f"{ROOT}/{name}/{_JSON}")]
+    if not names:
+        return None
+    index = Index(store, max(names, key=_age))
+    try:
+        _ = index.content
+    except OutdatedError:
+        return None
+    return index
 
 
 def _newest(store: Store) -> str | None:
     """Return the generation of the highest number; names are `<number>-<digest>`, and 10000 follows 9999."""
-    return max(store.done_names(ROOT), key=lambda name: (leading_number(name), name), default=None)
+    return max(store.done_names(ROOT), key=_age, default=None)
+
+
+def _age(name: str) -> tuple[int, str]:
+    return leading_number(name), name
+
+
+_JSON = "index.json"

@@ -52,7 +52,7 @@ class Selection:
             return None
         rows = np.unique(np.asarray(self.only, np.int64))
         photos = self.index.photos
-        inside = self.index.splits[photos["group"][rows]] == SPLITS.index(self.split)
+        inside = self.index.splits[self.index.groups_of(rows)] == SPLITS.index(self.split)
         given: Numbers = rows[inside & (photos["least_px"][rows] >= self.least_px)]
         return given
 
@@ -60,7 +60,7 @@ class Selection:
     def _counted(self) -> tuple[Numbers, Numbers]:
         """Rows of the groups with selected photos, and how many photos each of them has."""
         if self._given is not None:
-            return np.unique(self.index.photos.at("group", self._given), return_counts=True)
+            return np.unique(self.index.groups_of(self._given), return_counts=True)
         groups = self._of_split
         counts = self.index.groups.at("photos", groups)
         if self.least_px:
@@ -170,7 +170,7 @@ class Selection:
         The order is deterministic: the classes take turns, each giving its photos in the order of their digests.
         """
         rows = self.all_photo_rows()
-        labels = self.index.groups["label"][self.index.photos["group"][rows]]
+        labels = self.index.groups.taken("label", self.index.groups_of(rows))
         order = np.lexsort((self.index.photos["photo"][rows], labels))
         rows, labels = rows[order], labels[order]
         _, first, counts = np.unique(labels, return_index=True, return_counts=True)

@@ -2,8 +2,14 @@
 
 On a local store they are mapped where they lie. From an object store each is fetched once into the cache of this
 machine and mapped there; its SHA-256 is part of its name, so it never goes stale.
+
+`groups.arrow` is small and decides labels and splits, so each process compares its SHA-256 with that in `index.json`.
+`photos.arrow` and `tiles.arrow` may have a gigabyte, which no start can wait for. A damaged number in them is found
+where it is used: by the group's range of photos (`groups_of`), by the rows that there are, and by the reader, which
+compares each tile with its tar's own table.
 """
 
+import hashlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -14,7 +20,8 @@ import numpy.typing as npt
 from corpus.errors import StageError, StorageError
 from corpus.records import SPLITS
 from corpus.storage import Store
-from shards.index.columns import SCHEMAS, Columns
+from shards.entries import MEND, OutdatedError
+from shards.index.columns import SCHEMAS, Columns, Numbers
 from shards.remote.cache import LocalCache
 
 ROOT = "shards"
@@ -43,12 +50,11 @@ class Tables:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """The content of `index.json`; raises StorageError where another version wrote it."""
+        """The content of `index.json`; raises OutdatedError where another version wrote it."""
         value: dict[str, Any] = self.store.read_json(f"{self.directory}/index.json")
         if value.get("format") != FORMAT:
-            raise StorageError(
-                f"{self.store.url}: {self.directory} was packed by another version of this program; remove that "
-                "folder, then curate again"
+            raise OutdatedError(
+                f"{self.store.url}: {self.directory} was packed by another version of this program; curate again"
             )
         return value
 
@@ -70,8 +76,8 @@ class Tables:
 
     @cached_property
     def groups(self) -> Columns:
-        """The columns of `groups.arrow`."""
-        return self._columns("groups")
+        """The columns of `groups.arrow`; raises StorageError where it is not the file that was published."""
+        return self._columns("groups", is_checked=True)
 
     @cached_property
     def photos(self) -> Columns:
@@ -101,9 +107,28 @@ class Tables:
         result[folds == self.held_out] = test
         return result
 
-    def _columns(self, name: str) -> Columns:
+    def groups_of(self, photo_rows: Numbers) -> Numbers:
+        """Return the rows of the groups of photos; raises StorageError for a group that does not have its photo."""
+        groups = self.photos.at("group", photo_rows)
+        places = photo_rows - self.groups.at("first_photo", groups)
+        wrong = (groups < 0) | (places < 0) | (places >= self.groups.at("photos", groups))
+        if wrong.any():
+            row = photo_rows[np.argmax(wrong)]
+            raise StorageError(
+                f"{self.store.url}: {self.directory}/photos.arrow is damaged: it names another group than its own for "
+                f"the photo of row {row}; {MEND}"
+            )
+        return groups
+
+    def _columns(self, name: str, *, is_checked: bool = False) -> Columns:
         path = f"{self.directory}/{name}.arrow"
         told = self.content["files"][f"{name}.arrow"]
+        if is_checked and self.store.is_local:  # a copy of an object store's was compared when it was fetched
+            digest = hashlib.sha256(self.store.read(path)).hexdigest()
+            if digest != told["sha256"]:
+                raise StorageError(
+                    f"{self.store.url}: {path} has SHA-256 {digest}, not {told['sha256']} as index.json says; {MEND}"
+                )
         found = self.cache.file(self.store, path, told["sha256"])
         if isinstance(found, bytes):
             return Columns(f"{self.store.url}: {path}", SCHEMAS[name], found)

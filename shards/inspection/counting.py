@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from corpus.records import SPLITS
 from corpus.storage import Store
 from forensics.coefficients import read_coefficients, write_rectangle
-from shards.entries import POOL, read_entry, read_tiles_table
+from shards.entries import read_entry, read_tiles_table
 from shards.index import Index
+from shards.reader import Tile, TileReader
 
 Row = dict[str, Any]
 
@@ -48,17 +49,21 @@ def counted(store: Store, index: Index) -> Row:
         of_split = {name: groups["tiles"][(label == number) & (split == place)] for place, name in enumerate(SPLITS)}
         tiles = {"splits": {name: int(own.sum()) for name, own in of_split.items()}}
         classes.append({"label": number, "camera": camera} | figures(label == number) | tiles)
-    entries = [read_entry(store, tar) for tar in index.tars]
+    contents, tars_bytes, tables_bytes = set(), 0, 0
+    for tar in index.tars:
+        entry = read_entry(store, tar)
+        contents.add(entry.plan.cutting.content)
+        tars_bytes, tables_bytes = tars_bytes + entry.size_bytes, tables_bytes + entry.table_bytes
     return {
         "generation": index.generation,
-        "content": sorted({entry.plan.cutting.content for entry in entries}),
+        "content": sorted(contents),
         "total": {"shards": len(index.tars)} | figures(np.ones(len(groups), bool)),
         "splits": splits,
         "classes": classes,
         "sizes": _sizes(index),
         "files": {
-            "tars_bytes": sum(entry.size_bytes for entry in entries),
-            "tables_bytes": sum(entry.table_bytes for entry in entries),
+            "tars_bytes": tars_bytes,
+            "tables_bytes": tables_bytes,
             "index_bytes": sum(file["size_bytes"] for file in index.content["files"].values()),
         },
         "restarts": _restarts(store, index),
@@ -90,25 +95,26 @@ def _restarts(store: Store, index: Index) -> Row:
     """Return what restart markers take: `tiles` that have them, `segments`, `markers_bytes`.
 
     `share`: by how much they make a picture larger, measured on `written_again` tiles that are written without them;
-    None where there are none.
+    None where there are none. Damaged tiles are left out of it.
     """
     tiles = segments = 0
     for tar in index.tars:
         table = read_tiles_table(store, tar, ["restart_mcus", "segment_bytes"])
         tiles += int(np.count_nonzero(table["restart_mcus"].to_numpy()))
         segments += pc.sum(pc.list_value_length(table["segment_bytes"])).as_py() or 0
-    with_markers = without = 0
+    with_markers = without = written_again = 0
     rows = np.unique(
         np.linspace(0, max(len(index.tiles) - 1, 0), min(len(index.tiles), WRITTEN_AGAIN)).astype(np.int64)
     )
-    for row in rows.tolist() if tiles else ():
-        start = int(index.tiles["offset_bytes"][row])
-        end = start + int(index.tiles["length_bytes"][row])
-        photo = read_coefficients(store.read(f"{POOL}/{index.tars[index.tiles['tar'][row]]}", start, end))
-        with_markers += end - start
-        without += len(write_rectangle(photo, 0, 0, photo.frame.width_px, photo.frame.height_px))
+    with TileReader(store, index) as reader:
+        for tile in reader.stream(rows) if tiles else ():
+            if isinstance(tile, Tile):
+                photo = read_coefficients(tile.jpeg)
+                with_markers += len(tile.jpeg)
+                without += len(write_rectangle(photo, 0, 0, photo.frame.width_px, photo.frame.height_px))
+                written_again += 1
     return {
         "tiles": tiles, "segments": segments,
         "markers_bytes": _DRI_BYTES * tiles + _MARKER_BYTES * (segments - tiles),
-        "share": with_markers / without - 1 if without else None, "written_again": len(rows) if tiles else 0,
+        "share": with_markers / without - 1 if without else None, "written_again": written_again,
     }  # fmt: skip

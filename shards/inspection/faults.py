@@ -48,6 +48,20 @@ def read_whole(store: Store, path: str, faults: list[Fault]) -> bytes | None:
         return None
 
 
+def hashed(store: Store, path: str, faults: list[Fault]) -> tuple[str, int]:
+    """Return a file's SHA-256 and size in bytes, without holding all of it; of a missing one a fault, "" and 0."""
+    digest, size_bytes = hashlib.sha256(), 0
+    try:
+        with store.open(path) as file:
+            while data := file.read(1 << 20):
+                digest.update(data)
+                size_bytes += len(data)
+    except StorageError:
+        faults.append(Fault(path, "there is no such file"))
+        return "", 0
+    return digest.hexdigest(), size_bytes
+
+
 def read_own_json(store: Store, path: str, faults: list[Fault], sha256: str | None = None) -> Any:
     """Return the value of a JSON file that `Store.publish_json` wrote, None where it is damaged, with the fault.
 

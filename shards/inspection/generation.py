@@ -1,6 +1,5 @@
 """Generation: checks the index of a generation against itself, and against the tars that it is of."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,10 +9,11 @@ import pyarrow as pa
 from corpus.errors import StorageError
 from corpus.records import SPLITS
 from corpus.storage import MARKER, Store
-from shards.entries import ShardEntry
+from shards.entries import OutdatedError, ShardEntry
 from shards.index import Index, read_index
 from shards.index.build import digests_of
-from shards.inspection.faults import Fault, read_own_json, read_whole
+from shards.index.tables import FORMAT
+from shards.inspection.faults import Fault, hashed, read_own_json
 from shards.inspection.tars import TarReport
 
 _SAME = ("offset_bytes", "length_bytes", "x_px", "y_px", "width_px", "height_px", "tile")
@@ -21,7 +21,10 @@ _SAME = ("offset_bytes", "length_bytes", "x_px", "y_px", "width_px", "height_px"
 
 
 def check_index(store: Store, generation: str) -> tuple[Index | None, list[Fault]]:
-    """Check the files of a generation's index; return the faults, and the index where its `index.json` is whole."""
+    """Check the files of a generation's index; return the faults, and the index where its `index.json` is whole.
+
+    Raises OutdatedError where another version of this program packed the generation.
+    """
     faults: list[Fault] = []
     folder = f"shards/{generation}"
     marker = read_own_json(store, f"{folder}/{MARKER}", faults)
@@ -33,12 +36,14 @@ def check_index(store: Store, generation: str) -> tuple[Index | None, list[Fault
     content = values["index.json"]
     if not isinstance(content, dict):
         return None, faults
+    if content.get("format") != FORMAT:
+        raise OutdatedError(
+            f"{store.url}: {folder} was packed by another version of this program, which can check it; python -m "
+            "curation.run packs a new generation"
+        )
     for name, told in content.get("files", {}).items():
-        data = read_whole(store, f"{folder}/{name}", faults)
-        if data is None:
-            continue
-        found = hashlib.sha256(data).hexdigest()
-        if (found, len(data)) != (told["sha256"], told["size_bytes"]):
+        found, size_bytes = hashed(store, f"{folder}/{name}", faults)
+        if found and (found, size_bytes) != (told["sha256"], told["size_bytes"]):
             faults.append(Fault(f"{folder}/{name}", f"has SHA-256 {found}; index.json says {told['sha256']}"))
     try:
         index = read_index(store, generation)
@@ -53,6 +58,14 @@ def check_index(store: Store, generation: str) -> tuple[Index | None, list[Fault
 
 
 _JSON = ("_info.json", "index.json")
+
+
+_COUNTED = ("photos", "tiles", "size_bytes")
+
+
+def counts_of(entry: ShardEntry) -> dict[str, int]:
+    """Return how many photos, tiles and bytes a tar has."""
+    return {"photos": len(entry.plan.photos), "tiles": entry.tiles, "size_bytes": entry.size_bytes}
 
 
 class Comparison:
@@ -106,19 +119,15 @@ class Comparison:
         row = int(np.argmax(wrong))
         return f"{table['photo'][row].as_py()}_{table['tile'][row].as_py()}"
 
-    def wrong_counts(self, entries: Mapping[str, ShardEntry]) -> Iterator[Fault]:
-        """Yield where the counts of index.json are not those of its tars; `entries`: those that could be read."""
+    def wrong_counts(self, counts: Mapping[str, Mapping[str, int]]) -> Iterator[Fault]:
+        """Yield where the counts of index.json are not those of its tars; `counts`: `counts_of` those with an entry."""
         path = f"{self._folder}/index.json"
         for split in SPLITS:
             told = self._index.content["splits"][split]
-            own = [entries[tar] for tar in told["shards"] if tar in entries]
+            own = [counts[tar] for tar in told["shards"] if tar in counts]
             if len(own) < len(told["shards"]):
                 continue  # what is wrong with the others has been said
-            found = {
-                "photos": sum(len(entry.plan.photos) for entry in own),
-                "tiles": sum(entry.tiles for entry in own),
-                "size_bytes": sum(entry.size_bytes for entry in own),
-            }
-            for name, number in found.items():
+            for name in _COUNTED:
+                number = sum(each[name] for each in own)
                 if told[name] != number:
                     yield Fault(path, f"counts {told[name]:,} {name} in split {split}; its tars have {number:,}")

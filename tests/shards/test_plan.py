@@ -128,7 +128,17 @@ def test_new_classes_come_after_the_previous_ones_so_that_a_new_camera_leaves_th
     assert classes == ("a", "b", "A new", "_new")
     after = plan([*rows, row(9, camera="_new")], before, classes=classes)
     assert set(before) < set(after)
-    assert classes_after(classes, {"b", "_new"}) == ("b", "_new")
+
+
+def test_a_class_without_photographs_keeps_its_label_so_that_the_others_keep_theirs():
+    assert classes_after(("a", "b", "c"), {"b", "c"}) == ("a", "b", "c")
+    classes = classes_after(("a", "b"), {"b", "_new"})
+    assert classes == ("a", "b", "_new")
+    assert classes_after(classes, {"a", "b", "_new"}) == classes
+    rows = [row(number, camera="ab"[number % 2]) for number in range(8)]
+    before = plan(rows, classes=("a", "b"))
+    alone = plan([each for each in rows if each["camera"] == "b"], before, classes=classes_after(("a", "b"), {"b"}))
+    assert {photo.label for shard in alone for photo in shard.photos} == {1}
 
 
 @pytest.mark.parametrize(

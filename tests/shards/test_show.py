@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import simplejpeg
 
-from corpus.errors import StageError
+from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
+from shards.entries import table_path
 from shards.index import read_index
 from shards.show import main, picture, shown
 
@@ -65,6 +67,34 @@ def test_of_a_photograph_that_is_gone_the_tiles_tell_the_least_size(collection, 
 def test_a_key_that_there_is_not_is_refused_in_a_sentence(collection, index, key, says):
     with pytest.raises(StageError, match=says):
         shown(collection.store, index, key.format(photo=key_of(index, 0)[:16]))
+
+
+def test_of_an_original_whose_header_is_damaged_the_tiles_tell_the_least_size(collection, index):
+    before, _ = shown(collection.store, index, key_of(index, 0))
+    data = bytearray(collection.store.read(before["original"]))
+    place = data.index(b"\xff\xc0")
+    data[place + 4] = 77  # bits of a sample
+    collection.store.publish(before["original"], bytes(data))
+    assert not shown(collection.store, index, key_of(index, 0))[0]["is_photo_px_known"]
+
+
+@pytest.mark.parametrize("file", ["index", "table"])
+def test_a_damaged_index_or_table_is_told_in_a_sentence(collection, index, file):
+    (tar,) = index.tars
+    name = table_path(tar) if file == "table" else f"shards/{index.generation}/tiles.arrow"
+    path, (right, _) = Path(collection.store.path(name)), shown(collection.store, index, key_of(index, 0))
+    whole, told = path.read_bytes(), 0
+    for place in np.random.default_rng(5).permutation(8 * len(whole))[:200].tolist():
+        data = bytearray(whole)
+        data[place // 8] ^= 1 << place % 8
+        path.write_bytes(data)
+        try:
+            found, _ = shown(collection.store, read_index(collection.store, index.generation), key_of(index, 0))
+        except (StorageError, StageError):
+            told += 1
+        else:
+            assert (found["camera"], found["original"]) == (right["camera"], right["original"])
+    assert told > 10
 
 
 def test_the_command_writes_the_tile_and_tells_a_damaged_one(collection, index, tmp_path, capsys):

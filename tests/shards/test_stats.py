@@ -1,6 +1,7 @@
 """What a generation holds, in figures: they are those of the photographs that were packed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,20 @@ def test_without_markers_there_is_none_to_count(collection, tmp_path):
         write_shard(collection.store, plan, settings)
     restarts = counted(collection.store, collection.publish(settings, "0002-bb"))["restarts"]
     assert (restarts["tiles"], restarts["segments"], restarts["share"]) == (0, 0, None)
+
+
+def test_a_damaged_tile_is_left_out_of_what_is_measured(collection, index):
+    whole = counted(collection.store, index)["restarts"]
+    tar, start = index.tars[index.tiles["tar"][0]], int(index.tiles["offset_bytes"][0])
+    path = Path(collection.store.path(f"shards/tars/{tar}"))
+    data = path.read_bytes()
+    path.write_bytes(data[: start + 2] + bytes(200) + data[start + 202 :])
+    try:
+        restarts = counted(collection.store, index)["restarts"]
+    finally:
+        path.write_bytes(data)
+    assert (whole["written_again"], restarts["written_again"]) == (16, 15)
+    assert restarts["share"] == pytest.approx(whole["share"], rel=0.2)
 
 
 def test_the_command_prints_a_table_or_json(collection, index, tmp_path, capsys):

@@ -4,18 +4,22 @@ import hashlib
 import json
 import random
 import shutil
+import time
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
 from corpus.command_line import plain_console
+from corpus.errors import StorageUnavailableError
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
-from shards.entries import TILES, entry_path, read_tiles_table, table_bytes, table_path
-from shards.index import previous_plans
-from shards.plan import plan_shards
-from shards.verify import main, verify
+from shards.entries import TILES, OutdatedError, entry_path, read_tiles_table, table_bytes, table_path
+from shards.index import previous_plans, read_index
+from shards.inspection.tars import check_tar
+from shards.verify import _Meter, _reports, main, verify
 
 SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4, restart_mcus=2)
 GENERATION = "0001-aa"
@@ -198,16 +202,67 @@ def test_the_command_tells_what_is_wrong_and_the_cure_mends_it(whole, collection
     assert main(given) == 1
     told = capsys.readouterr().out
     assert f"shards/tars/{first.name}: " in told
-    assert "_done.json, then run python -m curation.run" in told
-    for ending in ("", ".arrow", ".json"):
-        copied.remove(f"shards/tars/{first.name}{ending}")
-    copied.remove(f"shards/{GENERATION}/_done.json")
+    assert "delete the files that are named above" in told
+    copied.remove(f"shards/tars/{first.name}")
     shutil.copytree(whole.store.path("originals"), copied.path("originals"))
     mended = collection_in(copied)
     mended.rows = whole.rows
-    assert plan_shards(mended.rows, SETTINGS, mended.classes)
-    mended.publish(SETTINGS, GENERATION)
+    mended.publish(SETTINGS, GENERATION, previous_plans(copied))
     assert main(given) == 0
     assert {path: copied.read(path) for path in files_of(copied)} == {
         path: whole.store.read(path) for path in files_of(whole.store)
     }
+
+
+def test_a_generation_of_another_version_is_refused_in_a_sentence_not_found_damaged(copied, tmp_path, capsys):
+    copied.publish_json(f"shards/{GENERATION}/index.json", {"format": 1, "classes": ["a"]})
+    copied.remove(f"shards/{GENERATION}/groups.arrow")
+    copied.publish_json(f"shards/{GENERATION}/_done.json", {"tiles": 16})
+    with pytest.raises(OutdatedError, match=r"0001-aa was packed by another version"):
+        found_in(copied)
+
+
+def test_the_tables_of_tars_are_not_kept_and_few_tars_are_under_way(whole, monkeypatch):
+    """Of sixty tars (the same three again and again), no more are held than the processors need to be busy."""
+    made, most = [], 0
+
+    def check(store, tar, decode, advance):
+        nonlocal most
+        report = check_tar(store, tar, decode, advance)
+        made.append(weakref.ref(report))
+        most = max(most, sum(one() is not None for one in made))
+        return report
+
+    monkeypatch.setattr("shards.verify.check_tar", check)
+    monkeypatch.setattr("shards.verify.os.cpu_count", lambda: 2)
+    index = read_index(whole.store, GENERATION)
+    many = SimpleNamespace(tars=index.tars * 20)
+    wanted = ((number, ()) for number in range(len(many.tars)))
+    numbers = [number for number, _ in _reports(whole.store, many, wanted, _Meter(lambda _: None))]
+    assert sorted(numbers) == list(range(60))
+    assert most <= 6
+
+
+@pytest.mark.parametrize("error", [StorageUnavailableError("gone"), KeyboardInterrupt()])
+def test_an_error_or_an_interruption_ends_the_checks_under_way_and_begins_no_more(whole, monkeypatch, error):
+    begun = []
+
+    def check(store, tar, decode, advance):
+        begun.append(tar)
+        if len(begun) == 3:
+            raise error
+        until_s = time.monotonic() + (0 if len(begun) < 3 else 20)
+        while time.monotonic() < until_s:
+            advance(1)
+            time.sleep(0.01)
+        return check_tar(store, tar, decode, advance)
+
+    monkeypatch.setattr("shards.verify.check_tar", check)
+    monkeypatch.setattr("shards.verify.os.cpu_count", lambda: 2)
+    index = read_index(whole.store, GENERATION)
+    wanted = ((number, ()) for number in range(60))
+    began_s = time.monotonic()
+    with pytest.raises(type(error)):
+        list(_reports(whole.store, SimpleNamespace(tars=index.tars * 20), wanted, _Meter(lambda _: None)))
+    assert time.monotonic() - began_s < 10
+    assert len(begun) <= 8

@@ -54,7 +54,7 @@ def check_skipped(skipped: Sequence[Skipped], seen: int, unit: str, generation: 
     first = min(skipped)
     raise TooManySkippedError(
         f"shards: {tiles} tiles of generation {generation} are damaged, {samples:,} of {seen:,} {unit}, more than "
-        f"{SHARE_MAX:.1%}; the first is {first.key or 'what is left'} in {first.tar}: {first.what}; delete the damaged "
-        f"tars and their entries, then curate again (python -m shards.verify {generation} names them all)",
+        f"{SHARE_MAX:.1%}; the first is {first.key or 'what is left'} in {first.tar}: {first.what}; "
+        f"python -m shards.verify {generation} names all that is damaged and how to mend it",
         skipped,
     )

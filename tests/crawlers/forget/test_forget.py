@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from crawlers.forget.__main__ import main
 from crawlers.vetting.door import Refused
 from crawlers.windows.markers import marker_of
 from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
+from shards.plan import photo_digest
 
 pytestmark = pytest.mark.slow
 
@@ -323,6 +325,18 @@ def test_a_damaged_table_is_named_and_the_rest_is_done(shelf, capsys):
     assert said.count("not looked through: crawl/flickr/w2/records.parquet: cannot be read") == 1
     shelf.store.remove("crawl/flickr/w2")
     assert shelf.files_with("Ann@") == {"crawl/wikimedia/w1/records.parquet"}
+
+
+def test_only_files_that_are_there_are_named(shelf, capsys):
+    """A tar of an earlier version has no table beside it."""
+    digest = photo_digest(GONE, shelf.row(GONE)["version"])
+    for name in ("train-a.tar", "train-b.tar", "train-b.tar.arrow"):
+        shelf.store.publish(f"shards/tars/{name}", b"tiles")
+    for name in ("train-a.tar.json", "train-b.tar.json"):
+        shelf.store.publish_json(f"shards/tars/{name}", {"plan": {"photos": [{"photo": digest}]}})
+    shelf.forget(GONE)
+    named = re.findall(r"shards/tars/[\w.-]*\w", capsys.readouterr().out)
+    assert sorted(set(named)) == [f"shards/tars/{name}" for name in shelf.store.names("shards/tars")]
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")

@@ -18,6 +18,7 @@ from curation.generations import Ledger, Past, latest_generation
 from curation.judging.counts import tally
 from curation.judging.whole_corpus import Judged
 from curation.publishing.generation import publish_generation
+from shards.index.tables import FORMAT
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +134,18 @@ def test_the_same_rows_make_nothing_new_and_other_shards_or_rows_or_sides_do(sto
     assert publish(store, ROWS[1:], folded, Shards(tile_px=512)).name[:5] == "0004-"
     assert publish(store, ROWS[1:], folded, Shards(tile_px=512), learned=LEARNED[:1]).name[:5] == "0005-"
     assert {name: data for name, data in files(store).items() if name.startswith(first.name)} == before
+
+
+def test_the_labels_that_cameras_had_before_are_part_of_the_name(store, publish, tmp_path):
+    """A class keeps its label, so equal rows after another history are packed under other labels."""
+    first = publish(store)
+    other = open_store("elsewhere", tmp_path)
+    index = {"format": FORMAT, "classes": ["a-camera-of-old"]}
+    other.publish_json("shards/0001-aa/index.json", index)
+    second = publish(other)
+    assert first.name != second.name
+    other.publish_json(f"shards/{second.name}/index.json", index | {"classes": ["a-camera-of-old", "nexus-5x"]})
+    assert not publish(other).is_new
 
 
 def test_a_row_that_changed_anything_makes_a_new_generation(store, publish):

@@ -9,8 +9,18 @@ import simplejpeg
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
-from shards.entries import read_entry
-from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
+from corpus.storage import open_store
+from shards.entries import entry_path, read_entry
+from shards.index import (
+    Folds,
+    Index,
+    latest_generation,
+    missing_files,
+    previous_classes,
+    previous_plans,
+    publish_index,
+    read_index,
+)
 from shards.plan import photo_digest, plan_shards
 from shards.remote.cache import LocalCache
 from shards.write import write_shard
@@ -99,6 +109,37 @@ def test_a_generation_without_its_marker_is_not_there(collection):
     assert latest_generation(collection.store) == "0001-aa"
     with pytest.raises(StorageError, match="0002-bb is missing or not whole"):
         read_index(collection.store, "0002-bb")
+
+
+def test_what_is_missing_of_a_generation_is_packed_again_under_the_same_labels(collection):
+    """Also without another generation, where the classes would be sorted anew, and with an entry lost."""
+    collection.classes = ("c", "b", "a")
+    collection.add(8)
+    first = collection.publish(SETTINGS)
+    store, before = collection.store, tars(collection.store)
+    assert missing_files(store, "0001-aa") == []
+    lost = first.tars[0]
+    gone = ["shards/0001-aa/photos.arrow", f"shards/tars/{lost}", entry_path(lost)]
+    for path in gone:
+        store.remove(path)
+    assert sorted(missing_files(store, "0001-aa")) == sorted(gone)
+    store.remove("shards/0001-aa/_done.json")
+    assert previous_classes(store) == ("c", "b", "a")
+    plans = previous_plans(store)
+    assert {plan.name for plan in plans} == set(first.tars) - {lost}
+    assert collection.publish(SETTINGS, previous=plans) == first
+    assert missing_files(store, "0001-aa") == []
+    assert {name: data for name, (_, data) in tars(store).items()} == {name: data for name, (_, data) in before.items()}
+
+
+def test_an_index_that_is_not_the_one_its_marker_tells_of_is_refused(collection):
+    """A flipped bit in the list of classes would give another label."""
+    collection.add(2)
+    collection.publish(SETTINGS)
+    path = "shards/0001-aa/index.json"
+    collection.store.publish(path, collection.store.read(path).replace(b'"b"', b'"d"'))
+    with pytest.raises(StorageError, match=r"index\.json has SHA-256 .* as _done\.json says; delete both"):
+        read_index(collection.store, "0001-aa")
 
 
 def test_the_newest_generation_is_that_of_the_highest_number(collection):
@@ -209,7 +250,7 @@ def test_a_generation_of_an_earlier_version_is_refused_by_name_and_its_shards_ar
     content = store.read_json("shards/0001-aa/index.json")
     del content["format"]
     store.publish_json("shards/0001-aa/index.json", content)
-    with pytest.raises(StorageError, match=r"shards/0001-aa was packed by another version .* remove that folder"):
+    with pytest.raises(StorageError, match=r"shards/0001-aa was packed by another version .*; curate again"):
         read_index(store, "0001-aa")
     assert previous_plans(store) == []
 

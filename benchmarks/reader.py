@@ -47,7 +47,8 @@ from shards.order import Order, batches_of, generator
 from shards.plan import plan_shards
 from shards.reader import Region, Tile, TileReader
 from shards.write import write_shard
-from train.data.crops import Geometry, keep_freed_memory, plan_crop, to_tensor, use_one_opencv_thread
+from train.data.crops import Geometry, plan_crop, to_tensor
+from train.data.loading import keep_freed_memory, use_one_opencv_thread
 from train.data.manipulations import MANIPULATIONS
 
 LOADERS, BATCH, SEED = 2, 16, 7

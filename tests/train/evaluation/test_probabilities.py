@@ -11,7 +11,7 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index, read_index
 from shards.reader import Tile, TileReader
-from train.data.crops import central_square, decode, fixed_crops, to_tensor
+from train.data.crops import central_rectangle, decode, fixed_crops, to_tensor
 from train.data.manipulations import MANIPULATIONS
 from train.evaluation.probabilities import CONDITIONS, ONE_OF_THEM, geometric_mean, network_logits, probability_table
 
@@ -43,7 +43,8 @@ def test_probabilities_are_those_of_tiles_that_are_decoded_whole(
     eight = tuple(MANIPULATIONS.values())
     for number, tile in enumerate(TileReader(filled, index).tiles(index.central_tiles(rows))):
         assert isinstance(tile, Tile)
-        square = central_square(decode(tile.jpeg), 64)
+        x_px, y_px, width_px, height_px = central_rectangle(tile.width_px, tile.height_px, 64)
+        square = decode(tile.jpeg)[y_px : y_px + height_px, x_px : x_px + width_px]
         for place, condition in enumerate(conditions):
             manipulation = MANIPULATIONS.get(condition, eight[number % 8])
             picture = manipulation.apply(square) if place else square

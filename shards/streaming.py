@@ -45,7 +45,7 @@ SHUFFLE_TILES = 500
 
 @dataclass(frozen=True, slots=True)
 class StreamedTile:
-    """One stored tile as its tar describes it; sizes in pixels."""
+    """One stored tile as its tar describes it: of `shards.reader.Tile`, what needs no index. Sizes in pixels."""
 
     key: str
     photo: str

@@ -294,7 +294,6 @@ def main() -> None:
     marker = folder / "packed"
     index = read_index(store, GENERATION) if marker.is_file() else pack(asked.photos, store, asked.tiles)
     marker.touch()
-    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     tars = split_tars(store, GENERATION, "train")
     sizes = [store.size_bytes(path) for path in tars.paths]
     print(

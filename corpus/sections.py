@@ -372,10 +372,13 @@ class Training(Section):
     loaders: Annotated[int, Field(ge=0, le=64)] = 2
     """Processes for each worker that decode and manipulate crops; 0: the worker does it itself."""
     cache_folder: str | None = None
-    """Folder of this machine in which its processes keep files of an object store: the index, and whole tars where they
-    are streamed. null: a private folder of this user and this storage in the system's temporary directory."""
+    """Folder of this machine in which training and evaluation keep files of an object store that are wanted again. With
+    `reader: exact` the index and the tables beside the tars, about 4 % of the tars' bytes, but no tar; with
+    `webdataset` the index and whole tars. null: a private folder of this user in the system's temporary directory,
+    which all other commands use as well."""
     cache_gb: Annotated[float, Field(gt=0, le=100_000)] = 20.0
-    """Most gigabytes in that folder; what was not used for longest goes first."""
+    """Most gigabytes in that folder; what was not used for longest goes first. What a process has mapped takes its
+    place on the disk until the process ends."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """CPU threads of a worker's network; 0: the worker's share of the cores, less one for each of its loaders."""
     shuffle_labels: bool = False

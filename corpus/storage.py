@@ -263,7 +263,7 @@ class Store:
         """Return a Parquet file as a table; raises StorageError where it is missing or damaged."""
         try:
             return pq.read_table(pa.BufferReader(self.read(relative)), columns=columns)
-        except pa.ArrowInvalid as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise StorageError(f"{self.url}: {relative} is not Parquet: {error}") from error
 
     def mark_done(self, directory: str, details: dict[str, Any]) -> None:

@@ -10,9 +10,10 @@ when it is called, and no other module imports numba.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -33,3 +34,18 @@ def compiled(signature: str) -> Callable[[Callable[_Arguments, _Result]], Callab
         return cast(Callable[_Arguments, _Result], kernel)
 
     return compile_once
+
+
+def _fused(_: Any, first: Any, second: Any, addend: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return addend(first, second, addend), generate
+
+
+fused: Any = intrinsic(_fused)
+"""For kernels: fused(first, second, addend) is first * second + addend, of one floating-point type, rounded once.
+
+The terms of a DCT coefficient are added with it in order, so the same pixels have the same coefficients on every
+machine: those of NumPy's matrix products on processors that fuse as well.
+"""

@@ -125,10 +125,11 @@ def read_tiles_table(store: Store, tar: str, columns: list[str] | None = None) -
             raise pa.ArrowInvalid("it has other columns than this version writes")
         fields = None if columns is None else sorted(TILES.get_field_index(name) for name in columns)
         table = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=fields)).read_all()
+        table.validate(full=True)  # Arrow would follow a damaged offset out of the file, and end the process
         return table if columns is None else table.select(columns)
     except FileNotFoundError as error:
         raise StorageError(f"{store.url}: no file {path}; delete {entry_path(tar)}, then curate again") from error
-    except (pa.ArrowInvalid, OSError) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise StorageError(
             f"{store.url}: {path} is not a table of tiles ({error}); delete it and {entry_path(tar)}, then curate again"
         ) from error

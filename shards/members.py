@@ -9,8 +9,6 @@ StorageUnavailableError, as for every other file of the store.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from functools import partial
 from threading import Lock
 from typing import NamedTuple, Self, TypeVar
 
@@ -18,7 +16,6 @@ from corpus.errors import StorageError
 from corpus.storage import Store
 from corpus.storage_errors import attempted
 from shards.entries import POOL
-from shards.remote.cache import LocalCache
 from shards.remote.ranges import CONNECTIONS, RangeReads
 
 OPEN_TARS_MAX = 128
@@ -63,14 +60,10 @@ def plan_requests(places: Sequence[Place]) -> list[Request]:
 
 
 class Members:
-    """A reader for one process, which its threads may share; close it, or use it in a `with`.
+    """A reader for one process, which its threads may share; close it, or use it in a `with`."""
 
-    `cache`: whole tars of an object store are kept in it, where it has room, and read there.
-    """
-
-    def __init__(self, store: Store, cache: LocalCache | None = None, connections: int = CONNECTIONS) -> None:
+    def __init__(self, store: Store, connections: int = CONNECTIONS) -> None:
         self._store, self._connections = store, connections
-        self._cache = None if store.is_local else cache
         self._open: dict[str, _OpenTar] = {}
         self._changing = Lock()
         self._ranges: RangeReads | None = None
@@ -126,20 +119,12 @@ class Members:
         size_bytes = 0
         for request in plan_requests(places):
             tar, start, end, numbers = request
-            if (cached := self._cached(tar)) is not None:
-                waiting |= {number: self._in_cache(places[number], cached) for number in numbers}
-                continue
             with self._changing:
                 self._ranges = self._ranges or RangeReads(self._store, self._connections)
             wait = self._ranges.submit(f"{POOL}/{tar}", start, end).result
             size_bytes += end - start
             waiting |= {number: (places[number], request, wait) for number in numbers}
         return [waiting[number] for number in range(len(places))], size_bytes
-
-    def _in_cache(self, place: Place, cached: "_OpenTar") -> "_Waiting":
-        tar, start, length_bytes = place
-        end = start + length_bytes
-        return place, Request(tar, start, end, ()), partial(self._bytes, tar, cached, start, end)
 
     def _answer(self, place: Place, request: Request, wait: Callable[[], bytes]) -> bytes | Exception:
         try:
@@ -163,17 +148,6 @@ class Members:
         if len(data) != length_bytes:
             raise self._short(place, len(data))
         return data
-
-    def _cached(self, tar: str) -> "_OpenTar | None":
-        """Return an object store's tar on this machine; None where there is no cache or no room in it."""
-        if self._cache is None:
-            return None
-        if (opened := self._open.get(tar)) is not None:
-            return opened
-        with suppress(StorageError):  # the store has none, or the cache has removed it: the store is asked
-            if (kept := self._cache.keep(self._store, f"{POOL}/{tar}")) is not None:
-                return self._opened(tar, str(kept))
-        return None
 
     def _opened(self, tar: str, path: str) -> "_OpenTar":
         try:

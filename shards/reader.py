@@ -72,7 +72,7 @@ class TileReader:
     def __init__(self, store: Store, index: Index) -> None:
         self._store, self._index = store, index
         self._members = Members(store)
-        self._tables = TarTables(store)
+        self._tables = TarTables(store, index.cache)
 
     def __enter__(self) -> Self:
         return self

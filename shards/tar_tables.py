@@ -1,9 +1,11 @@
 """Tar tables: looks up what the table beside each tar says of one tile: its checksum and its restart index.
 
 The tables are mapped, so that all processes of a machine share them in the page cache; those of an object store are
-fetched once into a folder of this machine. A mapped table needs no file handle, and only so many are kept mapped.
+fetched once into the cache of this machine. A mapped table needs no file handle, and only so many are kept mapped, or,
+where that cache has no room, in memory.
 """
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +16,13 @@ from corpus.errors import StorageError
 from corpus.storage import Store
 from shards.entries import TILES, read_entry, table_path
 from shards.index.columns import values
-from shards.index.local_copy import local_copy
+from shards.remote.cache import LocalCache
 from shards.restarts import Restarts
 
 MAPPED_MAX = 4096
 """Tables kept mapped by one process; Linux allows it 65,530 maps by default."""
+IN_MEMORY_MAX = 32
+"""Tables of an object store that one process keeps while the machine's cache has no room: some 10 MB each."""
 
 
 class Record(NamedTuple):
@@ -33,31 +37,34 @@ class Record(NamedTuple):
 class TarTables:
     """The tables of a store's tars, for one process."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, cache: LocalCache) -> None:
+        self._store, self._cache = store, cache
         self._tables: dict[str, _Table] = {}
 
     def record(self, tar: str, row: int) -> Record:
         """Return the record of a tile; raises StorageError where the tar's table is missing or malformed."""
         table = self._tables.get(tar)
         if table is None:
-            if len(self._tables) >= MAPPED_MAX:
+            table = self._opened(tar)
+            most = MAPPED_MAX if table.is_mapped else IN_MEMORY_MAX
+            while len(self._tables) >= most:
                 self._tables.pop(next(iter(self._tables)))
-            table = self._tables[tar] = self._mapped(tar)
+            self._tables[tar] = table
         return table.record(row)
 
-    def _mapped(self, tar: str) -> "_Table":
+    def _opened(self, tar: str) -> "_Table":
         path = table_path(tar)
         try:
+            found: Path | bytes
             if self._store.is_local:
-                local = self._store.path(path)
+                found = Path(self._store.path(path))
             else:
-                entry = read_entry(self._store, tar)
-                local = str(local_copy(self._store, path, entry.table_sha256, entry.table_bytes))
-            with pa.memory_map(local) as source:
+                found = self._cache.file(self._store, path, read_entry(self._store, tar).table_sha256)
+            is_mapped = isinstance(found, Path)
+            with pa.memory_map(str(found)) if is_mapped else pa.BufferReader(found) as source:
                 batch = pa.ipc.open_file(source).get_batch(0)
             batch.validate()  # a damaged length must not be believed
-            return _Table(batch)
+            return _Table(batch, is_mapped)
         except FileNotFoundError as error:
             raise StorageError(f"no file {path}") from error
         except (OSError, ValueError, pa.ArrowException) as error:
@@ -67,7 +74,8 @@ class TarTables:
 class _Table:
     """The columns of one mapped table, as arrays over the map."""
 
-    def __init__(self, batch: Any) -> None:
+    def __init__(self, batch: Any, is_mapped: bool) -> None:
+        self.is_mapped = is_mapped
         if batch.schema != TILES:
             raise ValueError("it has other columns than this version writes")
         self._checksum = values(batch["checksum"])

@@ -148,7 +148,7 @@ def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
     data = pa.BufferReader(store.read(path))
     try:
         table = pq.ParquetFile(data).read(schema.names, use_threads=False)
-    except pa.ArrowInvalid as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise StorageError(f"{store.url}: {path} is not Parquet: {error}") from error
     try:
         return with_schema(table, schema)

@@ -6,8 +6,7 @@ All arrays are C-contiguous and writable.
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.compiled import compiled
-from forensics.pixels.fused_kernel import fused
+from forensics.compiled import compiled, fused
 
 LARGEST = 20
 """Larger coefficients count as this one, because few share a value."""

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.compiled import compiled
-from forensics.pixels.fused_kernel import fused
+from forensics.compiled import compiled, fused
 
 _ZERO_BELOW = np.float32(0.499)
 """The paper has 0.5, but four coefficients are multiples of 1/8, and rounding must not decide about 0.5."""

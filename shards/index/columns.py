@@ -88,8 +88,8 @@ class Columns:
             with pa.memory_map(self.path) if self.data is None else pa.BufferReader(self.data) as source:
                 file = pa.ipc.open_file(source)
                 batch = file.get_batch(0) if file.num_record_batches else pa.RecordBatch.from_pylist([], file.schema)
-            batch.validate()  # a damaged length must not be believed
-        except (OSError, pa.ArrowException) as error:
+            batch.validate(full=True)  # damaged lengths and offsets must not be believed; numbers are not looked at
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise StorageError(f"{self.path} is not a table of the index: {error}; curate again") from error
         if not batch.schema.equals(self.schema):
             raise StorageError(f"{self.path} has other columns than this version reads; curate again")

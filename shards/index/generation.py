@@ -15,6 +15,7 @@ from shards.index.columns import Numbers
 from shards.index.selection import Selection
 from shards.index.tables import FORMAT, ROOT, Tables
 from shards.plan import ShardPlan
+from shards.remote.cache import LocalCache
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ def generation_named(store: Store, text: str) -> str:
     raise StorageError(f"{store.url}: {ROOT}/ has no whole generation {text!r}; {there_are}")
 
 
-def read_index(store: Store, generation: str) -> Index:
+def read_index(store: Store, generation: str, cache: LocalCache | None = None) -> Index:
     """Return a whole generation's index; raises StorageError for one that is missing, not whole or of another version.
 
-    Only `index.json` is read; the tables are opened when they are asked for.
+    Only `index.json` is read; the tables are opened when they are asked for. `cache`: where those of an object store
+    are kept; None: in a private folder of this user.
     """
-    index = Index(store, generation)
+    index = Index(store, generation, cache=cache or LocalCache())
     if store.done(index.directory) is None:
         raise StorageError(f"{store.url}: {index.directory} is missing or not whole; run the curation again")
     _ = index.content  # says what is wrong at once

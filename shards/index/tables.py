@@ -1,12 +1,11 @@
 """Tables: where the tables of a published generation are, opened in each process when they are first asked for.
 
-On a local store they are mapped where they lie. From an object store each is fetched once into a folder of this
-machine and mapped there, under the name of its SHA-256.
+On a local store they are mapped where they lie. From an object store each is fetched once into the cache of this
+machine and mapped there; its SHA-256 is part of its name, so it never goes stale.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from corpus.errors import StageError, StorageError
 from corpus.records import SPLITS
 from corpus.storage import Store
 from shards.index.columns import SCHEMAS, Columns
-from shards.index.local_copy import local_copy
+from shards.remote.cache import LocalCache
 
 ROOT = "shards"
 FORMAT = 2
@@ -31,9 +30,11 @@ class Tables:
     generation: str
     held_out: int | None = None
     """The fold that is the test split; None: the splits are those of the generation."""
+    cache: LocalCache = field(default_factory=LocalCache, compare=False)
+    """Keeps files of an object store on this machine."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"store": self.store, "generation": self.generation, "held_out": self.held_out}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def directory(self) -> str:
@@ -103,9 +104,7 @@ class Tables:
     def _columns(self, name: str) -> Columns:
         path = f"{self.directory}/{name}.arrow"
         told = self.content["files"][f"{name}.arrow"]
-        local = (
-            Path(self.store.path(path))
-            if self.store.is_local
-            else local_copy(self.store, path, told["sha256"], told["size_bytes"])
-        )
-        return Columns(str(local), SCHEMAS[name])
+        found = self.cache.file(self.store, path, told["sha256"])
+        if isinstance(found, bytes):
+            return Columns(f"{self.store.url}: {path}", SCHEMAS[name], found)
+        return Columns(str(found), SCHEMAS[name])

@@ -6,9 +6,11 @@ processes that want the same file wait for the one that fetches it. Whatever a k
 next. A file that is removed while it is open or mapped stays readable there, as POSIX wants it.
 
 Without room (a full disk, a folder that cannot be written, everything there in use) reading goes on: one line says so,
-and the file is kept in the memory of the process that wants it.
+and whoever wants the file gets its bytes instead, or a stream of the store.
 
-Files of a store are taken to be final, as published tars and generations are: a cached one is never compared again.
+A file whose SHA-256 is told (tables of an index and of tars) is compared with it when it is fetched, and has it in its
+name here, so that one which was removed from the store and published again never comes stale. Others (whole tars) are
+taken to be final: a cached one is not compared again.
 """
 
 import fcntl
@@ -19,9 +21,9 @@ import stat
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +32,8 @@ from corpus.storage import TEMPORARY_PREFIX, Store, temporary_beside
 from corpus.storage_errors import attempted
 from shards.remote.streams import open_stream, read_parts
 
+MAX_BYTES = 20_000_000_000
+"""What a cache holds at most where no `train.cache_gb` is at hand: its default."""
 FRESH_S = 10.0
 """A file used so recently is not removed: whoever asked for it may not have opened it yet."""
 _LOCKS = ".locks"
@@ -44,27 +48,27 @@ class _NoRoomError(Exception):
 class LocalCache:
     """Files of object stores in `folder`, at most `max_bytes` of them; any thread and process may use it."""
 
-    def __init__(self, folder: Path | str, max_bytes: int) -> None:
-        self.folder, self.max_bytes = Path(folder), max_bytes
-        self._in_memory: dict[str, int] = {}
+    def __init__(self, folder: Path | str | None = None, max_bytes: int = MAX_BYTES) -> None:
+        self._folder, self.max_bytes = None if folder is None else Path(folder), max_bytes
         self._said = False
 
-    def __reduce__(self) -> tuple[type["LocalCache"], tuple[Path, int]]:
-        return LocalCache, (self.folder, self.max_bytes)  # what is in memory is this process's own
+    def __reduce__(self) -> tuple[type["LocalCache"], tuple[Path | None, int]]:
+        return LocalCache, (self._folder, self.max_bytes)
 
-    def path(self, store: Store, relative: str) -> Path:
-        """Return where a file can be opened or mapped in this process, after fetching it if it is not here yet.
+    @cached_property
+    def folder(self) -> Path:
+        """The folder; it is made when a file comes. Raises StorageUnavailableError where it cannot be private."""
+        return self._folder or private_folder()
 
-        Of a store that is a folder, the file itself. Where the folder has no room, the file is in this process's
-        memory from then on, so ask so for small files only. Raises StorageError where the store has no such file,
-        StorageUnavailableError where this machine cannot keep files in memory.
+    def file(self, store: Store, relative: str, sha256: str) -> Path | bytes:
+        """Return where a file with this SHA-256 can be mapped, after fetching it if need be, or without room its bytes.
+
+        Of a store that is a folder, the file itself, which is not compared. Raises StorageError where the store has no
+        such file, or another one.
         """
-        if (kept := self.keep(store, relative)) is not None:
+        if (kept := self.keep(store, relative, sha256)) is not None:
             return kept
-        name = self._name(store, relative)
-        if name not in self._in_memory:
-            self._in_memory[name] = self._fetched_into_memory(store, relative)
-        return Path(f"/proc/self/fd/{self._in_memory[name]}")
+        return b"".join(_compared(store, relative, read_parts(store, relative, store.size_bytes(relative)), sha256))
 
     def open(self, store: Store, relative: str) -> BinaryIO:
         """Return a file opened for reading from its beginning; where the folder has no room, a stream of the store."""
@@ -76,16 +80,17 @@ class LocalCache:
                     raise StorageError(f"{store.url}: no file {relative}") from error
         return open_stream(store, relative)
 
-    def keep(self, store: Store, relative: str) -> Path | None:
+    def keep(self, store: Store, relative: str, sha256: str | None = None) -> Path | None:
         """Return where a file is on this machine, after fetching it if need be; None where there is no room for it."""
         if store.is_local:
             return Path(store.path(relative))
-        kept = self.folder / self._name(store, relative)
+        name = self._name(store, relative)
+        kept = self.folder / (name if sha256 is None else f"{name}.{sha256}")
         try:
             if not _touched(kept):
                 with self._locked(f"file-{zlib.crc32(kept.name.encode()) % _LOCK_NUMBERS}"):
                     if not _touched(kept):
-                        self._fetch(store, relative, kept)
+                        self._fetch(store, relative, kept, sha256)
         except (_NoRoomError, OSError) as error:
             self._say(error)
             return None
@@ -102,7 +107,7 @@ class LocalCache:
         digest = hashlib.sha256(f"{service} {store.url}".encode()).hexdigest()[:16]
         return digest + store.path(relative).removeprefix(root)
 
-    def _fetch(self, store: Store, relative: str, kept: Path) -> None:
+    def _fetch(self, store: Store, relative: str, kept: Path, sha256: str | None) -> None:
         size_bytes = store.size_bytes(relative)
         if size_bytes > self.max_bytes:
             raise _NoRoomError(f"{relative} has {size_bytes} bytes, the cache {self.max_bytes}; raise train.cache_gb")
@@ -114,7 +119,7 @@ class LocalCache:
                     fcntl.flock(file, fcntl.LOCK_EX)  # says that its writer lives
                     self._make_room(size_bytes)
                     _reserve(file, size_bytes)
-                for part in read_parts(store, relative, size_bytes):
+                for part in _compared(store, relative, read_parts(store, relative, size_bytes), sha256):
                     file.write(part)
                 if file.tell() != size_bytes:
                     raise StorageError(f"{store.url}: {relative} has changed while it was read; try again")
@@ -164,42 +169,46 @@ class LocalCache:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _fetched_into_memory(self, store: Store, relative: str) -> int:
-        """Return the handle of a file without a name that has the bytes of one of the store."""
-        if not hasattr(os, "memfd_create"):
-            raise StorageUnavailableError(f"{self.folder}: no room for {relative}; name another train.cache_folder")
-        handle = os.memfd_create(Path(relative).name)
-        with os.fdopen(handle, "wb", closefd=False) as file:
-            for part in read_parts(store, relative, store.size_bytes(relative)):
-                file.write(part)
-        return handle
-
     def _say(self, error: Exception) -> None:
         if not self._said:
             self._said = True
             _logger.warning("%s takes no more files (%s); reading goes on without it", self.folder, error)
 
 
-def private_folder(store: Store) -> Path:
-    """Return the folder of a store's cache in the system's temporary directory: this user's, and no one else's.
+def private_folder() -> Path:
+    """Return the folder of this user, and of no one else, in the system's temporary directory.
 
     Raises StorageUnavailableError where somebody else has made one of its name.
     """
-    digest = hashlib.sha256(store.url.encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir(), f"shutterprint-{os.getuid()}-{digest}")
+    folder = Path(tempfile.gettempdir(), f"shutterprint-{os.getuid()}")
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise StorageUnavailableError(
-            f"{folder} is not a folder that only this user can read; remove it, or name another train.cache_folder"
+            f"{folder} is not a folder that only this user can read; remove it, name another train.cache_folder, or "
+            "set TMPDIR"
         )
     return folder
 
 
-def open_cache(store: Store, folder: str | None, gigabytes: float) -> LocalCache:
-    """Return the cache of a store as `train.cache_folder` and `train.cache_gb` describe it."""
-    return LocalCache(Path(folder).expanduser() if folder else private_folder(store), int(gigabytes * 1e9))
+def open_cache(folder: str | None, gigabytes: float) -> LocalCache:
+    """Return the cache that `train.cache_folder` and `train.cache_gb` describe."""
+    return LocalCache(Path(folder).expanduser() if folder else None, int(gigabytes * 1e9))
+
+
+def _compared(store: Store, relative: str, parts: Iterable[bytes], sha256: str | None) -> Iterator[bytes]:
+    """Yield the parts of a file; raises StorageError at their end where they have another SHA-256 than this."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if sha256 is not None:
+            digest.update(part)
+        yield part
+    if sha256 is not None and digest.hexdigest() != sha256:
+        raise StorageError(
+            f"{store.url}: {relative} has SHA-256 {digest.hexdigest()}, not {sha256} as published; remove it, then "
+            "curate again"
+        )
 
 
 def _opened(path: Path) -> BinaryIO:

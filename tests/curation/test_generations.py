@@ -21,7 +21,8 @@ def store(tmp_path):
 
 def row(number, *, kept=True, version="v", group="aa", **columns):
     told = {"photo": f"flickr:{number:03d}", "version": version, "kept": kept, "group": group, "reasons": []}
-    return dict.fromkeys(CURATED.names) | told | columns
+    has_side = kept or columns.get("duplicate_of") is not None
+    return dict.fromkeys(CURATED.names) | told | {"has_side": has_side} | columns
 
 
 def leave(store, rows=(), splits=None, folds=None, name=NAME, rows_of_a_group=4):

@@ -20,6 +20,7 @@ from shards.index.build import FOUND, PLANNED, build_index
 from shards.index.publish import publish_tables
 from shards.index.tables import FORMAT
 from shards.plan import photo_digest, plan_shards
+from shards.remote.cache import LocalCache
 from shards.write import write_shard
 
 FOLDS = 5
@@ -192,12 +193,12 @@ def tables_of(photos: Sequence[Photo], shards: int = 1) -> dict[str, pa.Table]:
 
 
 @pytest.fixture(scope="session")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Index]]:
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Index]:
     """A function from photographs and a number of shards to a published index of them, in an object store."""
-    numbers = itertools.count(1)
+    numbers, cache = itertools.count(1), LocalCache(tmp_path_factory.mktemp("cache"))
 
     def publish(photos: Sequence[Photo], shards: int = 1, folds: int | None = None) -> Index:
-        index = Index(open_store("memory://made-up"), f"{next(numbers):06d}-aa")
+        index = Index(open_store("memory://made-up"), f"{next(numbers):06d}-aa", cache=cache)
         tars = [f"{number}.tar" for number in range(shards)]
         splits = {split: {"shards": tars if split == "train" else []} for split in SPLITS}
         classes = [f"camera-{label}" for label in range(1 + max((photo.label for photo in photos), default=0))]
@@ -205,9 +206,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         publish_tables(index.store, index.generation, tables_of(photos, shards), content, {})
         return index
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield publish
+    return publish
 
 
 @pytest.fixture(scope="session")

@@ -11,22 +11,20 @@ from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import open_store
 from shards import members as members_module
 from shards.members import GAP_BYTES, OPEN_TARS_MAX, REQUEST_BYTES, Members, plan_requests
-from shards.remote.cache import LocalCache
 from shards.remote.ranges import RangeReads
 
 SIZE = 300_000
 TARS = {name: random.Random(name).randbytes(SIZE) for name in ("a.tar", "b.tar", "c.tar")}
 
 
-@pytest.fixture(params=["folder", "memory", "s3", "cached"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def members(request, tmp_path):
     """Members of a store of each kind, with three tars."""
     url = {"folder": str(tmp_path / "data"), "memory": f"memory://{tmp_path}"}.get(request.param)
     store = open_store(url or f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
     for name, data in TARS.items():
         store.publish(f"shards/tars/{name}", data)
-    cache = LocalCache(tmp_path / "cache", 2 * SIZE) if request.param == "cached" else None  # one tar has no room
-    with Members(store, cache) as made:
+    with Members(store) as made:
         yield made
 
 

@@ -14,6 +14,7 @@ from shards.entries import read_tiles_table, table_path
 from shards.index import Index
 from shards.members import OPEN_TARS_MAX, Members
 from shards.reader import Corrupt, Region, Tile, TileReader
+from shards.remote.cache import LocalCache
 from shards.restarts import byte_range, find_restarts
 
 pytestmark = pytest.mark.slow
@@ -124,8 +125,7 @@ def test_a_rectangle_that_leaves_its_tile_is_refused(published):
                 reader.regions(np.array([0, 1]), [(0, 0, 8, 8), rectangle])
 
 
-def test_an_object_store_gives_the_same_tiles_and_rectangles(published, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_an_object_store_gives_the_same_tiles_and_rectangles(published, tmp_path):
     store, index = published(3)
     remote = open_store("memory://bucket/reader")
     assert isinstance(remote.filesystem, MemoryFileSystem)
@@ -133,13 +133,16 @@ def test_an_object_store_gives_the_same_tiles_and_rectangles(published, monkeypa
         for name in store.names(folder):
             remote.publish(f"{folder}/{name}", store.read(f"{folder}/{name}"))
     rows, rectangles = all_rows(index), [(3, 5, 40, 30)] * len(index.tiles)
-    with TileReader(store, index) as here, TileReader(remote, Index(remote, index.generation)) as there:
+    there_index = Index(remote, index.generation, cache=LocalCache(tmp_path / "cache"))
+    with TileReader(store, index) as here, TileReader(remote, there_index) as there:
         assert there.tiles(rows) == here.tiles(rows)
         for one, other in zip(there.regions(rows, rectangles), here.regions(rows, rectangles), strict=True):
             np.testing.assert_array_equal(one.pixels, other.pixels)
         remote.filesystem.rm(remote.path("shards/tars/" + index.tars[0]))
         for answer in there.regions(rows, rectangles):
             assert isinstance(answer, Region) or index.tars[0] in answer.what
+        kept = {path.name.rpartition(".")[0] for path in (tmp_path / "cache").rglob("*.arrow.*")}
+        assert kept == {"groups.arrow", "photos.arrow", "tiles.arrow"} | {f"{tar}.arrow" for tar in index.tars}
         assert sum(isinstance(answer, Corrupt) for answer in there.tiles(rows)) == np.sum(index.tiles["tar"] == 0)
 
 

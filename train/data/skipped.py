@@ -77,8 +77,7 @@ class Tally:
         return (
             f"shards: {self.tiles} tiles of generation {generation} are damaged, {self.samples:,} of {seen:,} {unit}, "
             f"more than {SHARE_MAX:.1%}; the first is {first.key or 'what is left'} in {first.tar}: {first.what}; "
-            "delete the damaged tars and their entries, then curate again "
-            f"(python -m shards.verify {generation} names them all)"
+            f"python -m shards.verify {generation} names all that is damaged and how to mend it"
         )
 
     def _meet(self, one: Skipped) -> None:

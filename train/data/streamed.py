@@ -18,7 +18,6 @@ from torch.utils.data import IterableDataset, get_worker_info
 from corpus.errors import StageError
 from corpus.records import SPLITS
 from shards.order import generator
-from shards.remote.cache import open_cache
 from shards.restarts import Rectangle, decode_rectangle, find_restarts
 from shards.streaming import SplitTars, StreamedTile, TarStream, Unread, split_tars
 from train.data.crops import decode, geometry_of, plan_crop, to_tensor
@@ -71,10 +70,9 @@ class StreamedSamples(IterableDataset[Batch]):
 
     def _stream(self) -> TarStream:
         store, settings = self.samples.store, self.samples.settings
-        cache = None if store.is_local else open_cache(store, settings.cache_folder, settings.cache_gb)
         return TarStream(
-            store, self._tars(), seed=settings.seed, epoch=self.start, rank=self.rank, ranks=self.ranks, cache=cache,
-            wanted=lambda photo: int(photo, 16) in self._photos,
+            store, self._tars(), seed=settings.seed, epoch=self.start, rank=self.rank, ranks=self.ranks,
+            cache=self.samples.index.cache, wanted=lambda photo: int(photo, 16) in self._photos,
         )  # fmt: skip
 
     def _tars(self) -> SplitTars:

@@ -32,8 +32,8 @@ def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
         first = min(table.skipped)
         raise StageError(
             f"evaluation: the tiles of all {len(table.skipped)} photographs to evaluate on are damaged, the first is "
-            f"{first.key} in {first.tar}: {first.what}; delete the damaged tars and their entries, then curate again "
-            "(python -m shards.verify names them all)"
+            f"{first.key} in {first.tar}: {first.what}; "
+            "python -m shards.verify names all that is damaged and how to mend it"
         )
     if not photos:
         raise StageError("evaluation: there are no photographs to evaluate on; crawl more devices, then curate again")

@@ -22,6 +22,7 @@ from corpus.sections import Training
 from corpus.storage import Store, open_store
 from corpus.text import leading_number
 from shards.index import Index, read_index
+from shards.remote.cache import open_cache
 from train.model.checkpoints import load_weights
 from train.model.network import CameraNetwork, build_network
 
@@ -95,7 +96,8 @@ class RunConfig:
 
     def index(self, store: Store) -> Index:
         """Return the index of its shards, with the fold that it holds out as the test split where it has one."""
-        index = read_index(store, self.generation)
+        cache = open_cache(self.train.cache_folder, self.train.cache_gb)
+        index = read_index(store, self.generation, cache)
         return index if self.train.fold is None else index.holding_out(self.train.fold)
 
 

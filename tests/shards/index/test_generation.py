@@ -1,5 +1,6 @@
-import hashlib
 import pickle
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,10 @@ import simplejpeg
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
-from corpus.storage import open_store
 from shards.entries import read_entry
 from shards.index import Folds, Index, latest_generation, previous_plans, publish_index, read_index
-from shards.index.local_copy import local_copy
 from shards.plan import photo_digest, plan_shards
+from shards.remote.cache import LocalCache
 from shards.write import write_shard
 
 pytestmark = pytest.mark.slow
@@ -239,32 +239,51 @@ def test_what_is_sent_to_a_loader_is_small_however_large_the_index_is(made_up, p
         assert len(getattr(again, "index", again).tiles) == 6000
 
 
-def test_copies_of_an_object_stores_tables_are_fetched_once_and_never_stale(made_up, photo, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_copies_of_an_object_stores_tables_are_fetched_once_and_never_stale(made_up, photo, tmp_path):
     index = made_up([photo(0, "a")])
-    assert len(index.photos) == 1
-    (copy,) = (tmp_path / "shutterprint" / "index").glob("*.arrow")
+    cache = LocalCache(tmp_path / "cache")
+
+    def photos():
+        return len(read_from(index, cache).photos)
+
+    assert photos() == 1
+    (copy,) = cache.folder.rglob("photos.arrow.*")
     filled = copy.stat().st_ino
-    assert len(Index(index.store, index.generation).photos) == 1
+    assert photos() == 1
     assert copy.stat().st_ino == filled  # not fetched again
-    copy.write_bytes(copy.read_bytes()[:100])  # as a machine that lost its power may leave it
-    assert len(Index(index.store, index.generation).photos) == 1
     other = made_up([photo(0, "a"), photo(0, "b")])
-    other.store.publish(f"shards/{index.generation}/photos.arrow", b"something else")
-    copy.unlink()
+    for name in ("photos.arrow", "index.json"):  # as if it had been removed and packed again
+        data = other.store.read(f"shards/{other.generation}/{name}")
+        index.store.publish(f"shards/{index.generation}/{name}", data)
+    assert photos() == 2
+    index.store.publish(f"shards/{index.generation}/photos.arrow", b"something else")
+    for copy in cache.folder.rglob("photos.arrow.*"):
+        copy.unlink()
     with pytest.raises(StorageError, match=r"photos\.arrow has SHA-256 .* as published; remove it"):
-        len(Index(index.store, index.generation).photos)
+        photos()
 
 
-def test_the_folder_of_copies_keeps_those_asked_for_last(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("shards.index.local_copy.KEPT_BYTES_MAX", 2500)
-    store = open_store("memory://copies")
-    digests = {}
-    for name in "abc":
-        data = name.encode() * 1000
-        store.publish(name, data)
-        digests[name] = hashlib.sha256(data).hexdigest()
-    for name in "abac":
-        assert local_copy(store, name, digests[name], 1000).read_bytes() == name.encode() * 1000
-    assert {copy.stem for copy in (tmp_path / "shutterprint" / "index").glob("*.arrow")} == {digests["a"], digests["c"]}
+def test_a_mapped_table_stays_readable_when_its_copy_is_removed_and_without_room_it_is_in_memory(
+    made_up, photo, tmp_path
+):
+    index = made_up([photo(0, "a"), photo(1, "b")])
+    cache = LocalCache(tmp_path / "cache")
+    mapped = read_from(index, cache)
+    assert len(mapped.groups) == 2
+    shutil.rmtree(cache.folder)
+    assert mapped.groups.texts("group", np.arange(2)) == ["a", "b"]
+    in_memory = read_from(index, LocalCache(tmp_path / "small", 10))
+    assert in_memory.groups.texts("group", np.arange(2)) == ["a", "b"]
+    assert not list((tmp_path / "small").rglob("*.arrow*"))
+
+
+def test_a_loader_and_a_held_out_fold_keep_tables_where_the_index_does(made_up, photo, tmp_path):
+    cache = LocalCache(tmp_path / "cache", 5_000)
+    index = replace(made_up([photo(0, "a")], folds=5), cache=cache)
+    for other in (index.holding_out(1), pickle.loads(pickle.dumps(index))):
+        assert (other.cache.folder, other.cache.max_bytes) == (cache.folder, 5_000)
+
+
+def read_from(index, cache):
+    """Return the index as another process would open it."""
+    return Index(index.store, index.generation, cache=cache)

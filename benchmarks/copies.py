@@ -28,8 +28,9 @@ from corpus.records import JudgedRow, full_row
 from corpus.sections import Curation
 from curation.facts.pixels import pixel_facts
 from curation.judging.copy_pairs import PAIRS, SCAN, SHOT, keys_of, pairs_of
-from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_of, member_row, software_signs
+from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_of, member_row
 from curation.judging.part_tasks import shot_of
+from curation.rules import software_signs
 from demo.uploads.make import make_uploads
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts

@@ -1,11 +1,13 @@
 """Benchmark: crops a CPU second from the same tiles, ours against webdataset, libjpeg, Ray Data and MosaicML streaming.
 
-    python benchmarks/reader.py PHOTOS [--crops 2000] [--tiles 400] [--folder FOLDER] [--kinds]
+    python benchmarks/reader.py PHOTOS [--crops 2000] [--rounds 3] [--tiles 400] [--restart-mcus 8] [--folder FOLDER]
+        [--kinds]
 
 PHOTOS: a folder of originals. They are packed as the product packs them: tiles of 1024 px with a restart marker every
-8 MCUs. Each way reads crops at random places of tiles in random order, in batches of 16, with two loader processes
-(PyTorch's; Ray's own), and gives uint8 arrays. CPU is that of all processes, after a warm-up of a tenth of the crops.
-Loaders of the restart index keep freed memory, as those of a training do; the others run as their users run them.
+8 MCUs (`--restart-mcus`). Each way reads crops at random places of tiles in random order, in batches of 16, with two
+loader processes (PyTorch's; Ray's own), and gives uint8 arrays. CPU is that of all processes, after a warm-up of a
+tenth of the crops. Loaders of the restart index keep freed memory, as those of a training do; the others run as their
+users run them.
 Pixels are those of libjpeg's accurate DCT and interpolated chroma everywhere. The ways:
 
     restart index     shards.reader: the bytes and the decoding of the segments that a crop needs, checksums checked
@@ -16,6 +18,9 @@ Pixels are those of libjpeg's accurate DCT and interpolated chroma everywhere. T
 
 The last two are left out with a reason where they cannot be imported. Rounds take turns and the best of each way
 counts: other work on the machine makes all slower, none faster.
+
+At the end come raw rates: tiles a CPU second that one process reads whole and does not decode, by `TileReader.stream`
+with and without a look at checksums, and by webdataset. `--kinds` measures only what each manipulation costs.
 """
 
 import argparse
@@ -47,7 +52,8 @@ from shards.order import Order, batches_of, generator
 from shards.plan import plan_shards
 from shards.reader import Region, Tile, TileReader
 from shards.write import write_shard
-from train.data.crops import Geometry, keep_freed_memory, plan_crop, to_tensor, use_one_opencv_thread
+from train.data.crops import Geometry, plan_crop, to_tensor
+from train.data.loading import keep_freed_memory, use_one_opencv_thread
 from train.data.manipulations import MANIPULATIONS
 
 LOADERS, BATCH, SEED = 2, 16, 7
@@ -164,11 +170,8 @@ def raw_rates(store: Store, index: Index, tars: list[str], tiles: int) -> dict[s
     rates = {}
 
     def ours(is_checked: bool) -> int:
-        seen = 0
-        for start in range(0, tiles, 256):
-            answers = reader.tiles(order.rows(np.arange(start, start + 256)), is_checked=is_checked)
-            seen += sum(isinstance(answer, Tile) for answer in answers)
-        return seen
+        answers = reader.stream(order.rows(np.arange(tiles)), is_checked=is_checked)
+        return sum(isinstance(answer, Tile) for answer in answers)
 
     def theirs() -> int:
         stream = wds.WebDataset(tars, shardshuffle=len(tars), nodesplitter=None, seed=SEED).repeat().shuffle(100)

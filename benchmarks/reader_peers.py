@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 from torch.utils.data import DataLoader
 
-from train.data.crops import Geometry, to_tensor, use_one_opencv_thread
+from train.data.crops import Geometry, to_tensor
+from train.data.loading import use_one_opencv_thread
 from train.model.torchvision_repair import repair_torchvision
 
 LONG = 100_000

@@ -19,6 +19,7 @@ Only members `.cls`, `.jpg` and `.json` are read; webdataset decodes nothing, so
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,13 +38,14 @@ from shards.remote.cache import LocalCache
 from shards.remote.streams import open_stream
 
 MEMBERS = (".cls", ".jpg", ".json")
+_PHOTO = re.compile("[0-9a-f]{16}")
 SHUFFLE_TILES = 500
 """Tiles that a loader shuffles among: about 150 MB of 1024 px tiles."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamedTile:
-    """One stored tile as its tar describes it; sizes in pixels."""
+    """One stored tile as its tar describes it: of `shards.reader.Tile`, what needs no index. Sizes in pixels."""
 
     key: str
     photo: str
@@ -56,7 +58,7 @@ class StreamedTile:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class Unread:
     """What of a tar was not read: tiles that are broken, or all that would follow."""
 
     tar: str
@@ -87,13 +89,13 @@ def split_tars(store: Store, generation: str, split: str) -> SplitTars:
     return SplitTars(paths, tiles)
 
 
-class TarStream(IterableDataset[StreamedTile | Skipped]):
+class TarStream(IterableDataset[StreamedTile | Unread]):
     """Tiles of one rank from whole tars, and what had to be skipped; in a DataLoader each worker takes its own part.
 
     `endless`: draw tars at random for ever; otherwise each tar comes once to one of all loaders of all ranks, some of
     which may get none. `cache`: keep whole tars of an object store on this machine. `wanted`: photographs (digests) to
     yield, all where None. Raises StorageUnavailableError where the storage does not answer; a tar that is missing or
-    broken is told as Skipped instead.
+    broken is told as Unread instead.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class TarStream(IterableDataset[StreamedTile | Skipped]):
         self.seed, self.epoch, self.rank, self.ranks = seed, epoch, rank, ranks
         self.endless, self.shuffle_tiles = endless, shuffle_tiles
 
-    def __iter__(self) -> Iterator[StreamedTile | Skipped]:
+    def __iter__(self) -> Iterator[StreamedTile | Unread]:
         """Yield this loader's tiles."""
         worker = get_worker_info()
         number, loaders = (0, 1) if worker is None else (worker.id, worker.num_workers)
@@ -141,7 +143,7 @@ class TarStream(IterableDataset[StreamedTile | Skipped]):
     def _url(self, path: str) -> str:
         return self.store.path(path) if self.store.is_local else f"{self.store.url}/{path}"
 
-    def _tiles(self, shards: Iterable[dict[str, Any]]) -> Iterator[StreamedTile | Skipped]:
+    def _tiles(self, shards: Iterable[dict[str, Any]]) -> Iterator[StreamedTile | Unread]:
         """Yield the tiles of each tar; the next tar is opened while one is read."""
         counts = {self._url(path): tiles for path, tiles in zip(self.tars.paths, self.tars.tiles, strict=True)}
         register_opener(self.store)
@@ -156,7 +158,7 @@ class TarStream(IterableDataset[StreamedTile | Skipped]):
             for url, opened in _one_ahead(begun()):
                 yield from self._tiles_of(url, opened, counts[url])
 
-    def _tiles_of(self, url: str, opened: Callable[[], BinaryIO], expected: int) -> Iterator[StreamedTile | Skipped]:
+    def _tiles_of(self, url: str, opened: Callable[[], BinaryIO], expected: int) -> Iterator[StreamedTile | Unread]:
         tar = url.rpartition("/")[2]
         faults: list[str] = []
 
@@ -188,7 +190,7 @@ class TarStream(IterableDataset[StreamedTile | Skipped]):
                         yield tile
         if seen < expected or faults:
             reason = faults[0] if faults else "it ends, or cannot be parsed, before its last tile"
-            yield Skipped(tar, max(expected - seen, 1), f"{url}: {reason}")
+            yield Unread(tar, max(expected - seen, 1), f"{url}: {reason}")
 
 
 def register_opener(store: Store) -> None:
@@ -215,14 +217,17 @@ def _tile_of(sample: dict[str, Any]) -> StreamedTile | str:
     key = sample["__key__"]
     try:
         about = json.loads(sample["json"])
-        return StreamedTile(
+        tile = StreamedTile(
             key, str(about["photo"]), int(about["tile"]), str(about["camera"]), int(sample["cls"]),
             int(about["width_px"]), int(about["height_px"]), sample["jpg"],
         )  # fmt: skip
     except KeyError as error:
         return f"sample {key} has no {error.args[0]}"
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         return f"sample {key} cannot be read: {error}"
+    if not _PHOTO.fullmatch(tile.photo) or key != f"{tile.photo}_{tile.tile}":
+        return f"sample {key} describes itself as {tile.photo[:40]!r}, tile {tile.tile}"
+    return tile
 
 
 def _every(rank: int, ranks: int) -> Callable[[Iterable[dict[str, Any]]], Iterator[dict[str, Any]]]:

@@ -48,14 +48,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator
     """Yield the folder and the output of a small demo."""
     folder = tmp_path_factory.mktemp("demo")
     result = subprocess.run(
-        demo_command(folder), cwd=repository, capture_output=True, text=True, check=False, timeout=280
+        demo_command(folder), cwd=repository, capture_output=True, text=True, check=False, timeout=540
     )
     assert result.returncode == 0, result.stdout + result.stderr
     yield folder, result.stdout
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_the_demo_shows_funnel_training_evaluation_answer_and_reports(demo: tuple[Path, str]) -> None:
     folder, output = demo
     for expected in ("refused by it", "duplicate", "epoch", "unaltered", "jpeg_70", "its EXIF says", "report.html"):
@@ -66,7 +66,7 @@ def test_the_demo_shows_funnel_training_evaluation_answer_and_reports(demo: tupl
         assert path.is_file()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_curation_of_the_demo_keeps_every_genuine_photograph_and_nothing_else(demo: tuple[Path, str]) -> None:
     folder, _ = demo
     store = read_configuration(folder / "pipelines.yaml").store
@@ -88,12 +88,12 @@ def test_curation_of_the_demo_keeps_every_genuine_photograph_and_nothing_else(de
     assert all(len(splits) == 1 for splits in sides.values())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_run_again_it_crawls_nothing_twice_and_rewrites_no_shard(demo: tuple[Path, str], repository: Path) -> None:
     folder, _ = demo
     before = files_of(folder / "store")
     result = subprocess.run(
-        demo_command(folder), cwd=repository, capture_output=True, text=True, check=False, timeout=280
+        demo_command(folder), cwd=repository, capture_output=True, text=True, check=False, timeout=540
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert files_of(folder / "store") == before
@@ -103,7 +103,7 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_all_it_started(
     demo: tuple[Path, str], number: signal.Signals, tmp_path: Path, repository: Path
@@ -141,7 +141,7 @@ def readme_commands(repository: Path) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_every_command_of_the_readme_works_or_says_what_it_needs(
     demo: tuple[Path, str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from corpus.sections import Shards
 from corpus.storage import open_store
 from shards.reader import TileReader
 from shards.remote.cache import LocalCache
-from shards.streaming import Skipped, SplitTars, TarStream, register_opener, split_tars
+from shards.streaming import SplitTars, TarStream, Unread, register_opener, split_tars
 
 
 def stream_of(store, index, **wish):
@@ -111,7 +111,7 @@ def test_only_wanted_photographs_come(published):
     photos = sorted({tile.photo for tile in stored(store, index)})[:5]
     tiles = loaded(stream_of(store, index, endless=False, wanted=set(photos).__contains__), 0)
     assert {tile.photo for tile in tiles} == set(photos)
-    assert not any(isinstance(tile, Skipped) for tile in tiles)  # what is not wanted is not missing
+    assert not any(isinstance(tile, Unread) for tile in tiles)  # what is not wanted is not missing
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -163,6 +163,21 @@ def last_description_flipped(data):
     return data[: member.offset_data] + b"!" + data[member.offset_data + 1 :]
 
 
+def described(old, new):
+    """Return a function that changes the description of the third tile, in the same length."""
+
+    def change(data):
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            member = [one for one in tar if one.name.endswith(".json")][2]
+        about = data[member.offset_data : member.offset_data + member.size]
+        changed = re.sub(old, new, about)
+        assert changed != about
+        assert len(changed) == len(about)
+        return data[: member.offset_data] + changed + data[member.offset_data + member.size :]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("how", "left", "reason"),
     [
@@ -170,6 +185,10 @@ def last_description_flipped(data):
         (cut_between_members, 2, "before its last tile"),
         (header_flipped, 2, "has no"),
         (last_description_flipped, 3, "cannot be read"),
+        (described(rb'("photo": ").', rb"\1p"), 3, "describes itself as 'p"),
+        (described(rb'("photo": ").', rb"\1A"), 3, "describes itself as 'A"),
+        (described(rb'("tile": ).', rb"\g<1>9"), 3, "tile 9"),
+        (described(rb'("height_px": )..', rb"\g<1>{}"), 3, "cannot be read"),
         (lambda data: data[:0], 0, "empty file"),
         (lambda data: b"no tar at all" * 100, 0, "could not be opened|not|header"),
     ],
@@ -179,8 +198,8 @@ def test_a_broken_tar_is_read_as_far_as_it_goes_and_the_rest_is_named(broken, ho
     whole = keys(loaded(stream_of(store, index, endless=False), 0))
     change(how)
     came = loaded(stream_of(store, index, endless=False), 0)
-    (skipped,) = (item for item in came if isinstance(item, Skipped))
-    tiles = keys(item for item in came if not isinstance(item, Skipped))
+    (skipped,) = (item for item in came if isinstance(item, Unread))
+    tiles = keys(item for item in came if not isinstance(item, Unread))
     assert len(whole) == 12
     assert len(tiles) == 8 + left
     assert set(tiles) < set(whole)
@@ -194,7 +213,7 @@ def test_a_missing_tar_is_named_and_an_endless_stream_of_nothing_else_still_tell
     for tar in index.tars:
         store.remove(f"shards/tars/{tar}")
     skipped = loaded(stream_of(store, index, shuffle_tiles=4), 0, 8)
-    assert {type(item) for item in skipped} == {Skipped}
+    assert {type(item) for item in skipped} == {Unread}
     assert {item.tiles for item in skipped} == {4}
     assert "No such file" in skipped[0].reason
 
@@ -210,8 +229,10 @@ def test_members_of_other_kinds_are_left_alone(store):
         def __reduce__(self):
             return pytest.fail, ("a member was unpickled",)
 
-    members = {"k_0.pyd": pickle.dumps(Bomb()), "k_0.pickle": pickle.dumps(Bomb()), "k_0.cls": b"1", "k_0.jpg": b"jpeg"}
-    members["k_0.json"] = b'{"photo": "k", "tile": 0, "camera": "a", "width_px": 8, "height_px": 16}'
+    key = "0123456789abcdef_0"
+    members = {f"{key}.pyd": pickle.dumps(Bomb()), f"{key}.pickle": pickle.dumps(Bomb())}
+    members |= {f"{key}.cls": b"1", f"{key}.jpg": b"jpeg"}
+    members[f"{key}.json"] = b'{"photo": "0123456789abcdef", "tile": 0, "camera": "a", "width_px": 8, "height_px": 16}'
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as tar:
         for name, data in members.items():
@@ -220,7 +241,7 @@ def test_members_of_other_kinds_are_left_alone(store):
             tar.addfile(header, io.BytesIO(data))
     store.publish("shards/tars/a.tar", sink.getvalue())
     (tile,) = loaded(TarStream(store, SplitTars(("shards/tars/a.tar",), (1,)), endless=False), 0)
-    assert (tile.key, tile.label, tile.width_px, tile.height_px, tile.jpeg) == ("k_0", 1, 8, 16, b"jpeg")
+    assert (tile.key, tile.label, tile.width_px, tile.height_px, tile.jpeg) == (key, 1, 8, 16, b"jpeg")
 
 
 def test_splits_without_tars_and_impossible_ranks_are_refused(published):

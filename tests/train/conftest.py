@@ -63,7 +63,12 @@ def photograph(camera: str, seed: int, edge_px: int = 96) -> bytes:
 
 
 def fill_store(
-    store: Store, photos: dict[str, int], cameras: tuple[str, ...] = CAMERAS, edge_px: int = 96, number: int = 1
+    store: Store,
+    photos: dict[str, int],
+    cameras: tuple[str, ...] = CAMERAS,
+    edge_px: int = 96,
+    number: int = 1,
+    restart_mcus: int = 8,
 ) -> Index:
     """Publish a generation of shards: `photos` of each camera by split."""
     rows: list[dict[str, Any]] = []
@@ -87,7 +92,7 @@ def fill_store(
                         "quality_factor": 97,
                     }
                 )
-    settings = Shards(tile_px=max(edge_px, 64), tiles_per_photo=1, shard_photos=10)
+    settings = Shards(tile_px=max(edge_px, 64), tiles_per_photo=1, shard_photos=10, restart_mcus=restart_mcus)
     entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, cameras)]
     of = {photo_digest(row["photo"], row["version"]): place % FOLDS for place, row in enumerate(rows)}
     return publish_index(store, f"{number:04d}-abcdef", cameras, entries, Folds(FOLDS, of))

@@ -224,10 +224,13 @@ def test_damaged_tiles_are_skipped_named_and_counted_in_training_and_left_out_of
     train(read_configuration(configuration(epochs=1, steps_per_epoch=10)), without_ray=True)
     folder = f"runs/{runs_of(filled)[0]}"
     lines = [json.loads(line) for line in filled.read(f"{folder}/skipped.jsonl").decode().splitlines()]
-    assert {line["key"] for line in lines} == {trained_on}
+    assert [line["key"] for line in lines] == [trained_on]
     assert all(0 <= line["number"] < 80 and line["tar"].endswith(".tar") and line["what"] for line in lines)
     [metrics] = [json.loads(line) for line in filled.read(f"{folder}/metrics.jsonl").decode().splitlines()]
-    skipped = sum(line["attempt"] == 0 for line in lines)
+    samples = TrainingSamples(filled, index, read_configuration(configuration()).train)
+    due = samples.rows(np.arange(80)) == index.rows_in_tars("train")[0]
+    skipped = int(due.sum())
+    assert lines[0]["number"] == np.flatnonzero(due)[0]
     assert (metrics["skipped"], metrics["samples"], metrics["validation_skipped"]) == (skipped, 80, 1)
     assert f"{skipped} samples skipped for damaged tiles, named in skipped.jsonl" in capsys.readouterr().out
     evaluation = filled.read_json(f"{folder}/evaluation.json")
@@ -254,6 +257,30 @@ def test_too_many_damaged_tiles_stop_an_evaluation(
     index = read_index(filled, "0001-abcdef")
     damage_tiles(filled, index, index.rows_in_tars("test")[:11])
     with pytest.raises(StageError, match="11 tiles of generation 0001-abcdef are damaged, 11 of 12 photographs"):
+        train(read_configuration(configuration(epochs=1, steps_per_epoch=1)), without_ray=True)
+
+
+def test_what_stops_a_validation_is_not_told_as_skipped_by_the_training(
+    filled: Store, configuration: Configure, fill: Callable[..., Index], damage_tiles: Callable[..., list[str]]
+) -> None:
+    fill(filled, {"train": 2, "validation": 4}, number=2)
+    index = read_index(filled, "0002-abcdef")
+    damage_tiles(filled, index, index.rows_in_tars("validation")[:11])
+    with pytest.raises(StageError, match="11 tiles of generation 0002-abcdef are damaged, 11 of 12 photographs"):
+        train(read_configuration(configuration(epochs=1, steps_per_epoch=1)), without_ray=True)
+    [name] = runs_of(filled)
+    assert not filled.exists(f"runs/{name}/skipped.jsonl")
+
+
+def test_an_evaluation_of_which_every_tile_is_damaged_names_the_first(
+    filled: Store, configuration: Configure, fill: Callable[..., Index], damage_tiles: Callable[..., list[str]]
+) -> None:
+    fill(filled, {"train": 6, "test": 2}, number=2)
+    index = read_index(filled, "0002-abcdef")
+    damage_tiles(filled, index, index.rows_in_tars("test"))
+    with pytest.raises(
+        StageError, match=r"tiles of all 6 photographs to evaluate on are damaged, the first is \w+_0 in"
+    ):
         train(read_configuration(configuration(epochs=1, steps_per_epoch=1)), without_ray=True)
 
 

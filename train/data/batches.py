@@ -17,7 +17,6 @@ from shards.order import batches_of
 from train.data.crops import geometry_of
 from train.data.loading import load, stream
 from train.data.samples import Batch, TrainingSamples
-from train.data.streamed import StreamedSamples
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class TrainingBatches:
         """
         samples = TrainingSamples(self.store, self.index, self.settings)
         if self.settings.reader == "webdataset":
+            from train.data.streamed import StreamedSamples  # webdataset takes seconds to import
+
             return stream(StreamedSamples(samples, start, self.rank, self.ranks), self.settings.loaders)
         numbers = batches_of(start, self.settings.batch, self.rank, self.ranks)
         return load(samples, islice(numbers, steps), self.settings.loaders)

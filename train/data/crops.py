@@ -6,7 +6,6 @@ planned before anything is decoded, so that only what the crop depends on is dec
 for less work. As in the challenge's test set, crops are not aligned with JPEG's 8×8 grid.
 """
 
-import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -23,7 +22,6 @@ from train.data.manipulations import MANIPULATIONS, Manipulation, Picture, rando
 
 Flips = Literal["none", "turns", "d4"]
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc: malloc.h
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if each.kind == "scale")
 
@@ -147,24 +145,6 @@ def fixed_rectangles(width_px: int, height_px: int, crop_px: int, crops: int) ->
 def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:
     """Return crops as one uint8 tensor N × 3 × H × W in channels-last memory, as the network needs them."""
     return torch.from_numpy(np.stack(list(crops))).permute(0, 3, 1, 2)
-
-
-def use_one_opencv_thread() -> None:
-    """Keep OpenCV from starting threads of its own: the loaders are the parallelism."""
-    cv2.setNumThreads(1)
-
-
-def keep_freed_memory() -> None:
-    """Keep memory that is freed for the next crop, up to 256 MiB, where the C library is glibc.
-
-    It gives arrays of crops back to the system as soon as they are freed, and each new one is then mapped anew, page
-    by page: a third of a loader's time. Must be called in each loader process.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return
-    if mallopt(_MMAP_THRESHOLD, 256 << 20) or mallopt(_MMAP_THRESHOLD, 32 << 20):  # the most that older ones take
-        mallopt(_TRIM_THRESHOLD, 256 << 20)
 
 
 def _random_place(rng: np.random.Generator, height_px: int, width_px: int, edge_px: int) -> tuple[int, int]:

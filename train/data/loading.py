@@ -5,6 +5,7 @@ never of the trainer, whose threads, GPU and connection to Ray it would inherit.
 ends. What a project's error says in a loader is raised here as the same error.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -15,29 +16,32 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 from typing import Any, Protocol, TypeVar, cast
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from corpus.errors import ShutterprintError, StageError
-from train.data.crops import keep_freed_memory, use_one_opencv_thread
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+Number = TypeVar("Number")
+Number_contra = TypeVar("Number_contra", contravariant=True)
 
 PREFETCHED_BATCHES = 4
 """Batches that each loader makes ahead."""
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc: malloc.h
 _PRELOADED = ["train.data.batches", "train.evaluation.probabilities"]
 
 
-class Numbered(Protocol[T_co]):
-    """A data set that answers several numbers at once."""
+class Numbered(Protocol[Number_contra, T_co]):
+    """A data set that answers several numbers, or tuples of them, at once."""
 
-    def __getitems__(self, numbers: Sequence[int]) -> T_co:
+    def __getitems__(self, numbers: Sequence[Number_contra]) -> T_co:
         """Return what belongs to the numbers."""
 
 
-def load(data: Numbered[T], batches: Iterable[Sequence[int]], loaders: int) -> Iterator[T]:
+def load(data: Numbered[Number, T], batches: Iterable[Sequence[Number]], loaders: int) -> Iterator[T]:
     """Yield `data.__getitems__(numbers)` for each item of `batches`, in their order, whatever the number of loaders.
 
     Loaders start with the first item and stay until the last one; with 0 loaders this process does it itself. Raises
@@ -60,6 +64,7 @@ def _answers(data: Any, loaders: int, **options: Any) -> Iterator[Any]:
         worker_init_fn=_begin_loader,
         prefetch_factor=PREFETCHED_BATCHES if loaders else None,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else each start of loaders draws from the numbers that dropout draws from
         **options,
     )
     use_one_opencv_thread()
@@ -71,7 +76,7 @@ def _answers(data: Any, loaders: int, **options: Any) -> Iterator[Any]:
                 raise answer
             yield answer
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not str(error).startswith("DataLoader worker (pid"):  # an error in a loader speaks of its process
             raise
         raise StageError(
             "train: a loader process was killed, perhaps for want of memory; run the same command again, it continues "
@@ -79,25 +84,46 @@ def _answers(data: Any, loaders: int, **options: Any) -> Iterator[Any]:
         ) from error
 
 
-def prepare_loaders() -> None:
-    """Start the process that loaders are forked from, so that it imports what they need while other work goes on."""
-    _context()
+def use_one_opencv_thread() -> None:
+    """Keep OpenCV from starting threads of its own: the loaders are the parallelism."""
+    cv2.setNumThreads(1)
+
+
+def keep_freed_memory() -> None:
+    """Keep memory that is freed for the next crop, up to 256 MiB, where the C library is glibc.
+
+    It gives arrays of crops back to the system as soon as they are freed, and each new one is then mapped anew, page
+    by page: a third of a loader's time. Must be called in each loader process.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    if mallopt(_MMAP_THRESHOLD, 256 << 20) or mallopt(_MMAP_THRESHOLD, 32 << 20):  # the most that older ones take
+        mallopt(_TRIM_THRESHOLD, 256 << 20)
+
+
+def prepare_loaders(*modules: str) -> None:
+    """Start the process that loaders are forked from, so that it imports what they need while other work goes on.
+
+    `modules`: what they need beside what all loaders do.
+    """
+    _context(*modules)
     forkserver.ensure_running()
 
 
-def _context() -> Any:
+def _context(*modules: str) -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)  # of no effect on a server that runs already
+    context.set_forkserver_preload([*_PRELOADED, *modules])  # of no effect on a server that runs already
     return context
 
 
 class _Told:
     """A data set whose errors for people are answers: a DataLoader would raise them with a traceback for a text."""
 
-    def __init__(self, data: Numbered[Any]) -> None:
+    def __init__(self, data: Numbered[Any, Any]) -> None:
         self.data = data
 
-    def __getitems__(self, numbers: Sequence[int]) -> Any:
+    def __getitems__(self, numbers: Sequence[Any]) -> Any:
         try:
             return self.data.__getitems__(numbers)
         except ShutterprintError as error:

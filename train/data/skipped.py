@@ -1,7 +1,7 @@
 """Skipped samples: what is told of each damaged tile that was left out, and how many of them stop the work."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from corpus.errors import StageError
 
@@ -30,31 +30,63 @@ class Skipped:
 
 
 class TooManySkippedError(StageError):
-    """More tiles are damaged than a training or an evaluation should go on with."""
+    """More tiles are damaged than a training should go on with."""
 
     def __init__(self, text: str, skipped: Sequence[Skipped] = ()) -> None:
         super().__init__(text)
         self.skipped = tuple(skipped)
 
 
-def count_skipped(skipped: Sequence[Skipped]) -> int:
-    """Return how many samples were skipped; what was tried in their place and is damaged too counts no further one."""
-    return sum(each.tiles for each in skipped if each.attempt == 0)
+class Tally:
+    """What was skipped so far: how many samples, and each damaged tile once, by the first sample that met it."""
 
+    def __init__(self, skipped: Iterable[Skipped] = (), samples: int = 0) -> None:
+        self.samples = samples
+        """Samples that were skipped; what was tried in their place and is damaged too counts no further one."""
+        self.tiles = 0
+        """Different tiles that are damaged."""
+        self._first: dict[tuple[str, str], Skipped] = {}
+        for each in skipped:
+            self._meet(each)
 
-def check_skipped(skipped: Sequence[Skipped], seen: int, unit: str, generation: str) -> None:
-    """Raise TooManySkippedError where more than SHARE_MAX of `seen` samples, and over TILES_MAX tiles, are damaged.
+    @property
+    def named(self) -> list[Skipped]:
+        """Each damaged tile once, in the order of the samples."""
+        return sorted(self._first.values())
 
-    `unit`: what was seen, for the message.
-    """
-    tiles = sum({(each.tar, each.key): each.tiles for each in skipped}.values())
-    samples = count_skipped(skipped)
-    if samples <= SHARE_MAX * seen or tiles <= TILES_MAX:
-        return
-    first = min(skipped)
-    raise TooManySkippedError(
-        f"shards: {tiles} tiles of generation {generation} are damaged, {samples:,} of {seen:,} {unit}, more than "
-        f"{SHARE_MAX:.1%}; the first is {first.key or 'what is left'} in {first.tar}: {first.what}; "
-        f"python -m shards.verify {generation} names all that is damaged and how to mend it",
-        skipped,
-    )
+    def add(self, skipped: Iterable[Skipped]) -> None:
+        """Count these samples."""
+        for each in skipped:
+            self._meet(each)
+            self.samples += each.tiles if each.attempt == 0 else 0
+
+    def join(self, other: "Tally") -> None:
+        """Count all that the other has counted."""
+        for each in other._first.values():
+            self._meet(each)
+        self.samples += other.samples
+
+    def fault(self, seen: int, unit: str, generation: str) -> str:
+        """Return what is wrong where over SHARE_MAX of `seen` samples, and over TILES_MAX tiles, are damaged, else "".
+
+        `unit`: what was seen, for the message.
+        """
+        if self.samples <= SHARE_MAX * seen or self.tiles <= TILES_MAX:
+            return ""
+        first = min(self._first.values())
+        return (
+            f"shards: {self.tiles} tiles of generation {generation} are damaged, {self.samples:,} of {seen:,} {unit}, "
+            f"more than {SHARE_MAX:.1%}; the first is {first.key or 'what is left'} in {first.tar}: {first.what}; "
+            f"python -m shards.verify {generation} names all that is damaged and how to mend it"
+        )
+
+    def _meet(self, one: Skipped) -> None:
+        place = (one.tar, one.key)
+        before = self._first.get(place)
+        if before is None:
+            self._first[place] = one
+            self.tiles += one.tiles
+            return
+        first = replace(min(before, one), tiles=max(before.tiles, one.tiles))
+        self._first[place] = first
+        self.tiles += first.tiles - before.tiles

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import tensor
@@ -19,8 +19,7 @@ from corpus.errors import StageError
 from corpus.records import SPLITS
 from shards.order import generator
 from shards.restarts import Rectangle, decode_rectangle, find_restarts
-from shards.streaming import Skipped as Unread
-from shards.streaming import SplitTars, StreamedTile, TarStream, split_tars
+from shards.streaming import SplitTars, StreamedTile, TarStream, Unread, split_tars
 from train.data.crops import decode, geometry_of, plan_crop, to_tensor
 from train.data.manipulations import Picture
 from train.data.samples import ATTEMPTS_MAX, Batch, TrainingSamples
@@ -49,22 +48,22 @@ class StreamedSamples(IterableDataset[Batch]):
         crops: list[Picture] = []
         labels: list[int] = []
         skipped: list[Skipped] = []
-        numbers = count(self.start + consumer, consumers)
-        for tile in self._stream():
-            if isinstance(tile, Unread):
-                skipped.append(Skipped(next(numbers), 0, "", tile.tar, tile.reason, tile.tiles))
-                continue
-            number, photo_row = next(numbers), self._photo_row(tile)
-            try:
-                crops.append(self._crop(tile, number))
-                labels.append(int(self.samples.labels_of_photos(np.array([photo_row]))[0]))
-            except ValueError as error:
-                skipped.append(Skipped(number, 0, tile.key, self._tar(photo_row), str(error)))
-                if len(skipped) > ATTEMPTS_MAX * settings.batch:
+        in_a_row = 0
+        for number, tile in zip(count(self.start + consumer, consumers), self._stream(), strict=False):
+            crop = self._crop(tile, number)
+            if isinstance(crop, Skipped):
+                skipped.append(crop)
+                in_a_row += 1
+                if in_a_row > ATTEMPTS_MAX * settings.batch:
                     raise StageError(
-                        f"shards: {len(skipped)} tiles one after the other are damaged, the last {tile.key}: {error}; "
+                        f"shards: {in_a_row} tiles or tars one after the other are damaged, the last "
+                        f"{crop.key or 'what is left'} in {crop.tar}: {crop.what}; "
                         f"look at the storage (python -m shards.verify {self.samples.index.generation})"
-                    ) from error
+                    )
+                continue
+            in_a_row = 0
+            crops.append(crop.pixels)
+            labels.append(crop.label)
             if len(crops) == settings.batch:
                 yield Batch(to_tensor(crops), tensor(labels), tuple(skipped))
                 crops, labels, skipped = [], [], []
@@ -100,11 +99,22 @@ class StreamedSamples(IterableDataset[Batch]):
         index = self.samples.index
         return index.tars[int(index.tiles["tar"][index.photos["first_tile"][photo_row]])]
 
-    def _crop(self, tile: StreamedTile, number: int) -> Picture:
-        settings = self.samples.settings
+    def _crop(self, tile: StreamedTile | Unread, number: int) -> "_Crop | Skipped":
+        if isinstance(tile, Unread):
+            return Skipped(number, 0, "", tile.tar, tile.reason, tile.tiles)
+        settings, photo_row = self.samples.settings, self._photo_row(tile)
         rng = generator(settings.seed, number, f"streamed crop from {self.start}")
-        plan = plan_crop(rng, geometry_of(settings), tile.width_px, tile.height_px)
-        return plan.finish(_pixels(tile.jpeg, plan.rectangle))
+        try:
+            plan = plan_crop(rng, geometry_of(settings), tile.width_px, tile.height_px)
+            pixels = plan.finish(_pixels(tile.jpeg, plan.rectangle))
+        except ValueError as error:
+            return Skipped(number, 0, tile.key, self._tar(photo_row), str(error))
+        return _Crop(pixels, int(self.samples.labels_of_photos(np.array([photo_row]))[0]))
+
+
+class _Crop(NamedTuple):
+    pixels: Picture
+    label: int
 
 
 class _PhotoRows:
@@ -127,9 +137,13 @@ class _PhotoRows:
 
 def _pixels(jpeg: bytes, rectangle: Rectangle) -> Picture:
     """Return a rectangle of a whole tile; raises ValueError for a damaged one."""
+    x_px, y_px, width_px, height_px = rectangle
     try:
         restarts = find_restarts(jpeg, with_checksums=False)
     except ValueError:  # it has no restart markers, or is damaged, which decoding it will tell
-        x_px, y_px, width_px, height_px = rectangle
-        return decode(jpeg)[y_px : y_px + height_px, x_px : x_px + width_px]
-    return decode_rectangle(restarts, rectangle, jpeg, 0)
+        pixels = decode(jpeg)[y_px : y_px + height_px, x_px : x_px + width_px]
+    else:
+        pixels = decode_rectangle(restarts, rectangle, jpeg, 0)
+    if pixels.shape[:2] != (height_px, width_px):
+        raise ValueError("its description states another size than its JPEG")
+    return pixels

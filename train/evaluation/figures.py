@@ -28,6 +28,13 @@ def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
     photographs.
     """
     photos = len(table.photos)
+    if not photos and table.skipped:
+        first = min(table.skipped)
+        raise StageError(
+            f"evaluation: the tiles of all {len(table.skipped)} photographs to evaluate on are damaged, the first is "
+            f"{first.key} in {first.tar}: {first.what}; "
+            "python -m shards.verify names all that is damaged and how to mend it"
+        )
     if not photos:
         raise StageError("evaluation: there are no photographs to evaluate on; crawl more devices, then curate again")
     answers = table.probabilities.argmax(axis=2)

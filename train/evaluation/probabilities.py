@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from corpus.errors import StageError
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
@@ -21,7 +22,7 @@ from shards.reader import Corrupt, TileReader
 from train.data.crops import central_rectangle, fixed_crops, geometry_of, to_tensor
 from train.data.loading import load
 from train.data.manipulations import MANIPULATIONS, Manipulation
-from train.data.skipped import Skipped, check_skipped
+from train.data.skipped import Skipped, Tally
 from train.model.network import mixed_precision
 
 UNALTERED = "unaltered"
@@ -65,29 +66,33 @@ def probability_table(
     `conditions`: CONDITIONS or ONE_OF_THEM. `crops`: the number of crops for each condition. Raises StageError where
     too many tiles are damaged.
     """
-    pictures = _Pictures(store, index, settings, photo_rows, conditions, crops)
+    pictures = _Pictures(store, index, settings, conditions, crops)
     at_once = max(1, _CROPS_AT_ONCE // (len(conditions) * crops))
-    numbers = [range(first, min(first + at_once, len(photo_rows))) for first in range(0, len(photo_rows), at_once)]
+    wanted = (
+        list(enumerate(photo_rows[first : first + at_once].tolist(), start=first))
+        for first in range(0, len(photo_rows), at_once)
+    )
     probabilities = np.full((len(photo_rows), len(conditions), len(index.classes)), np.nan)
-    skipped: list[Skipped] = []
+    skipped = Tally()
     network.eval()
-    for several in load(pictures, numbers, settings.loaders):
+    for several in load(pictures, wanted, settings.loaders):
         for number, conditions_of_one in several:
             if isinstance(conditions_of_one, Skipped):
-                skipped.append(conditions_of_one)
-                check_skipped(skipped, len(photo_rows), "photographs", index.generation)
+                skipped.add([conditions_of_one])
+                if fault := skipped.fault(len(photo_rows), "photographs", index.generation):
+                    raise StageError(fault)
                 continue
             logits = network_logits(network, device, torch.cat(conditions_of_one), settings.batch)
             parts = torch.split(logits, [len(part) for part in conditions_of_one])
             probabilities[number] = np.stack([geometric_mean(part) for part in parts])
-    used = np.delete(np.arange(len(photo_rows)), [each.number for each in skipped])
+    used = np.delete(np.arange(len(photo_rows)), [each.number for each in skipped.named])
     return ProbabilityTable(
         tuple(index.photo_names(photo_rows[used])),
         index.labels(photo_rows[used]),
         tuple(index.group_names(photo_rows[used])),
         conditions,
         probabilities[used],
-        tuple(skipped),
+        tuple(skipped.named),
     )
 
 
@@ -108,12 +113,11 @@ def geometric_mean(logits: Tensor) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """The crops of photographs, by their places in `photo_rows`: a tensor for each condition."""
+    """The crops of photographs, by (place in the table, row of the index): a tensor for each condition."""
 
     store: Store
     index: Index
     settings: Training
-    photo_rows: Numbers
     conditions: tuple[str, ...]
     crops: int
 
@@ -124,10 +128,10 @@ class _Pictures:
     def _reader(self) -> TileReader:
         return TileReader(self.store, self.index)
 
-    def __getitems__(self, numbers: Sequence[int]) -> list[tuple[int, list[Tensor] | Skipped]]:
+    def __getitems__(self, numbers: Sequence[tuple[int, int]]) -> list[tuple[int, list[Tensor] | Skipped]]:
         """Return each photograph's place with its crops, or with what is wrong with its central tile."""
         geometry = geometry_of(self.settings)
-        rows = self.index.central_tiles(self.photo_rows[numbers])
+        rows = self.index.central_tiles(np.array([photo_row for _, photo_row in numbers], np.int64))
         sizes = zip(
             self.index.tiles.at("width_px", rows).tolist(),
             self.index.tiles.at("height_px", rows).tolist(),
@@ -135,7 +139,7 @@ class _Pictures:
         )
         squares = [central_rectangle(width_px, height_px, geometry.outer_px) for width_px, height_px in sizes]
         result: list[tuple[int, list[Tensor] | Skipped]] = []
-        for number, region in zip(numbers, self._reader.regions(rows, squares), strict=True):
+        for (number, _), region in zip(numbers, self._reader.regions(rows, squares), strict=True):
             if isinstance(region, Corrupt):
                 result.append((number, Skipped(number, 0, region.key, region.tar, region.what)))
                 continue

@@ -22,7 +22,7 @@ from torch import nn
 from corpus.errors import ShutterprintError, StageError
 from corpus.sections import Training
 from corpus.storage import Store
-from train.data.skipped import Skipped
+from train.data.skipped import Tally
 from train.fit.runs import Run
 from train.fit.training_run import carry_out, cores_here, progress_line, read_history
 from train.model.checkpoints import Metrics
@@ -70,10 +70,10 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
     check_reachable(address)
     try:
         ray.init(address, **options)
-    except (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError) as error:
-        raise StageError(
-            f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
-        ) from error
+    except Exception as error:
+        if (told := not_started(address, error)) is None:
+            raise
+        raise StageError(told) from error
     try:
         _check_resources(cast(Any, ray).cluster_resources(), settings)
         trainer = TorchTrainer(
@@ -118,6 +118,25 @@ def check_reachable(address: str) -> None:
         time.sleep(1)
 
 
+def not_started(address: str, error: Exception) -> str | None:
+    """Return the sentence for an error of `ray.init` where there is no cluster; None for a fault in a program.
+
+    Where its processes are slow to start, Ray raises a plain Exception.
+    """
+    import ray.exceptions
+
+    if not isinstance(error, (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError)) and (
+        "timed out during startup" not in str(error)
+    ):
+        return None
+    if address == "local":
+        return (
+            f"train: Ray did not start on this machine: {_first_line(error)}; run the same command again when the "
+            "machine is less busy, or train without Ray (--without-ray)"
+        )
+    return f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
+
+
 def _worker(config: dict[str, str]) -> None:
     import ray.train
     from ray.train.torch import get_device
@@ -139,12 +158,11 @@ def _worker(config: dict[str, str]) -> None:
         context.get_world_size(),
     )
 
-    def gather(own: list[Skipped]) -> list[Skipped]:
-        if ranks == 1:
-            return own
-        of_all: list[list[Skipped]] = [[]] * ranks
-        torch.distributed.all_gather_object(of_all, own)
-        return [each for part in of_all for each in part]
+    def gather(own: Tally) -> list[Tally]:
+        of_all = [own] * ranks
+        if ranks > 1:
+            torch.distributed.all_gather_object(of_all, own)
+        return of_all
 
     carry_out(run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report, gather=gather)
 

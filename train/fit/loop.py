@@ -1,11 +1,11 @@
 """Loop: trains a state epoch by epoch; independent of Ray, of files and of where batches come from.
 
-An epoch depends only on the state before it and on (seed, epoch, rank), so a training resumed from a checkpoint ends
-exactly like one that was never stopped.
+An epoch depends only on the state before it, its position in the sequence of samples included, and on (seed, epoch,
+rank, ranks), so a training resumed from a checkpoint by as many ranks ends exactly like one that was never stopped.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 
@@ -16,7 +16,7 @@ from torch import nn
 from corpus.errors import StageError
 from corpus.sections import Training
 from train.data.samples import Batch
-from train.data.skipped import Skipped, check_skipped, count_skipped
+from train.data.skipped import Skipped, Tally, TooManySkippedError
 from train.model.checkpoints import Metrics, TrainingState
 from train.model.network import mixed_precision
 from train.model.optimisation import learning_rate, update_average
@@ -36,14 +36,14 @@ def train_epochs(
     generation: str = "",
     rank: int = 0,
     ranks: int = 1,
-    gather: Callable[[list[Skipped]], list[Skipped]] = lambda own: own,
+    gather: Callable[[Tally], Sequence[Tally]] = lambda own: [own],
 ) -> None:
     """Train `state` from its last finished epoch up to `train.epochs`.
 
     `forward`: the network to call, either `state.network` itself or that wrapped for data parallelism. `batches`: this
     rank's batches from the sample `state.samples_done` on, `train.steps_per_epoch` for each epoch that is left.
     `validate`: returns metrics of the averaged weights. `after_epoch`: receives the epoch's metrics once `state` is
-    consistent again; it saves, reports and prints. `gather`: returns what was skipped on all ranks together.
+    consistent again; it saves, reports and prints. `gather`: returns what was skipped in an epoch on each rank.
     `generation`: of the shards, for messages. Raises StageError where batches run out, the loss is not finite or too
     many samples are skipped.
     """
@@ -51,19 +51,22 @@ def train_epochs(
     while state.epochs_done < settings.epochs:
         epoch = state.epochs_done
         torch.manual_seed(seed_of(settings.seed, epoch, rank))  # for networks that drop paths at random
-        begun = _Begun(epoch, state.samples_done, tuple(Skipped(**each) for each in state.skipped), generation, ranks)
+        before = [Skipped(**each) for each in state.skipped], sum(entry["skipped"] for entry in state.history)
+        begun = _Begun(epoch, state.samples_done, Tally(*before), generation, ranks)
         began_s = time.monotonic()
         metrics, own = _train_one(state, settings, device, forward, stream, begun)
         seconds = time.monotonic() - began_s
-        skipped = sorted(gather(own))
         samples = ranks * settings.steps_per_epoch * settings.batch
-        check_skipped([*begun.skipped, *skipped], begun.samples + samples, "samples", generation)
+        skipped = Tally(*before)
+        for of_rank in gather(own):
+            skipped.join(of_rank)
+        _check(skipped, begun.samples + samples, generation)
         metrics |= {"seconds": round(seconds, 2)}
         metrics |= {"crops_per_s": round(samples / max(seconds, 1e-9), 1)}
-        metrics |= {"samples": begun.samples + samples, "skipped": count_skipped(skipped)}
+        metrics |= {"samples": begun.samples + samples, "skipped": skipped.samples - before[1]}
         metrics |= validate(state.average)
         state.epochs_done, state.samples_done = epoch + 1, begun.samples + samples
-        state.skipped = [*state.skipped, *map(asdict, skipped)]
+        state.skipped = [asdict(each) for each in skipped.named]
         state.history.append(metrics)
         after_epoch(metrics)
 
@@ -75,8 +78,8 @@ class _Begun:
     epoch: int
     samples: int
     """Samples that all ranks have consumed before."""
-    skipped: tuple[Skipped, ...]
-    """Those of all ranks before."""
+    skipped: Tally
+    """What was skipped before on all ranks, to which this rank adds what it skips."""
     generation: str
     ranks: int
 
@@ -94,20 +97,20 @@ def _train_one(
     forward: nn.Module,
     batches: Iterator[Batch],
     begun: _Begun,
-) -> tuple[Metrics, list[Skipped]]:
+) -> tuple[Metrics, Tally]:
     """Train one epoch; returns its metrics and what this rank skipped."""
     forward.train()
     epoch = begun.epoch
-    skipped: list[Skipped] = []
+    skipped = Tally()
     loss_sum = torch.zeros((), device=device)
     right = torch.zeros((), device=device)
     rate = 0.0
     for number, (crops, labels, damaged) in enumerate(_exactly(batches, settings.steps_per_epoch)):
         step = epoch * settings.steps_per_epoch + number
         if damaged:
-            skipped += damaged
-            seen = begun.samples + (number + 1) * begun.ranks * settings.batch
-            check_skipped([*begun.skipped, *skipped], seen, "samples", begun.generation)
+            skipped.add(damaged)
+            begun.skipped.add(damaged)
+            _check(begun.skipped, begun.samples + (number + 1) * begun.ranks * settings.batch, begun.generation)
         rate = learning_rate(step, settings)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
@@ -134,6 +137,11 @@ def _train_one(
         "accuracy": right.item() / crops_seen,
     }
     return metrics, skipped
+
+
+def _check(skipped: Tally, seen: int, generation: str) -> None:
+    if fault := skipped.fault(seen, "samples", generation):
+        raise TooManySkippedError(fault, skipped.named)
 
 
 def _exactly(batches: Iterator[Batch], steps: int) -> Iterator[Batch]:

@@ -9,6 +9,7 @@ another configuration, or of an earlier version, has.
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,14 +137,14 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
 def begun_before(store: Store, config: RunConfig) -> list[str]:
     """Return the names of unfinished runs that have these settings and were begun by a version of another format."""
     runs = [Run(store, f"{ROOT}/{name}") for name in store.names(ROOT) if f"-{config.generation}-" in name]
-    unfinished = [run for run in runs if run.finished is None and _is_begun(run)]
     wanted = config.without(CARRIED_OUT_BY) | {"format": None}
-    return [
-        run.name
-        for run in unfinished
-        if (begun := run.config()).format != config.format
-        and begun.without(CARRIED_OUT_BY) | {"format": None} == wanted
-    ]
+    found = []
+    for run in runs:
+        with suppress(StorageError):  # what cannot be read, or was removed meanwhile, is no matter of another training
+            begun = run.config()
+            if begun.format != config.format and begun.without(CARRIED_OUT_BY) | {"format": None} == wanted:
+                found += [run.name] if run.finished is None else []
+    return found
 
 
 def find_run(store: Store, wanted: str) -> Run:

@@ -17,7 +17,7 @@ from corpus.sections import Training
 from shards.index import Index
 from train.data.batches import TrainingBatches
 from train.data.loading import prepare_loaders
-from train.data.skipped import Skipped, TooManySkippedError
+from train.data.skipped import Tally, TooManySkippedError
 from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
 from train.fit.loop import seed_of, train_epochs
@@ -35,7 +35,7 @@ from train.model.checkpoints import (
 from train.model.network import build_network
 
 SKIPPED = "skipped.jsonl"
-"""The file of a run that names each sample that was skipped: number, attempt, tile, tar, and what is wrong."""
+"""The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
 
 
 def carry_out(
@@ -46,17 +46,17 @@ def carry_out(
     ranks: int = 1,
     wrap: Callable[[nn.Module], nn.Module] = lambda network: network,
     report: Callable[[Metrics], None] = lambda _: None,
-    gather: Callable[[list[Skipped]], list[Skipped]] = lambda own: own,
+    gather: Callable[[Tally], Sequence[Tally]] = lambda own: [own],
 ) -> None:
     """Train a run to its end and evaluate it; each of `ranks` processes calls this.
 
     `wrap`: makes a network data-parallel. `report`: receives the metrics of each epoch, in every process. `gather`:
-    returns what was skipped in all processes together.
+    returns what was skipped in each process.
     """
     config = run.config()
     settings = config.train
     if settings.loaders:
-        prepare_loaders()
+        prepare_loaders(*(["train.data.streamed"] if settings.reader == "webdataset" else []))
     torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks))
     index = config.index(run.store)
     torch.manual_seed(seed_of(settings.seed))
@@ -135,7 +135,7 @@ def _finish(run: Run, settings: Training, index: Index, state: TrainingState, de
 
 
 def _publish_skipped(run: Run, skipped: Sequence[Mapping[str, Any]]) -> None:
-    """Publish a line for each sample that was skipped; no file where there is none."""
+    """Publish a line for each tile that was skipped; no file where there is none."""
     if skipped:
         run.store.publish(f"{run.directory}/{SKIPPED}", _json_lines(skipped))
 

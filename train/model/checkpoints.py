@@ -1,7 +1,7 @@
 """Checkpoints: saves the state of a training as `checkpoints/epoch-NNNN/` and loads it again, without pickle.
 
 A checkpoint is `state.safetensors` (weights, their average, the optimizer's moments by parameter name), `state.json`
-(epochs, the position in the sequence of samples, skipped samples, history) and a marker, published last. The last
+(epochs, the position in the sequence of samples, skipped tiles, history) and a marker, published last. The last
 checkpoint and the best by validation are kept. A checkpoint that does not fit the network is refused.
 """
 
@@ -36,7 +36,7 @@ class TrainingState:
     history: list[Metrics] = field(default_factory=list)
     """One entry for each finished epoch."""
     skipped: list[dict[str, Any]] = field(default_factory=list)
-    """Samples of all ranks that were skipped, in their order (`train.data.skipped.Skipped`)."""
+    """Each tile that was skipped on any rank, by its first sample (`train.data.skipped.Skipped`)."""
 
     @property
     def best_epoch(self) -> int:

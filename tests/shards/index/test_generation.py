@@ -9,7 +9,6 @@ import simplejpeg
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
-from corpus.storage import open_store
 from shards.entries import entry_path, read_entry
 from shards.index import (
     Folds,

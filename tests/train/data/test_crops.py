@@ -155,7 +155,7 @@ def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndar
 def test_a_loader_uses_the_memory_of_freed_crops_again() -> None:
     code = (
         "import numpy, resource, sys\n"
-        "from train.data.crops import keep_freed_memory\n"
+        "from train.data.loading import keep_freed_memory\n"
         "if sys.argv[1] == 'keep': keep_freed_memory()\n"
         "def crops(): return [numpy.ones(700_000, numpy.uint8) for _ in range(16)]\n"
         "crops(), crops()\n"

@@ -23,6 +23,8 @@ class Echo:
     def __getitems__(self, numbers):
         if 13 in numbers:
             raise StorageError("store: no file 13")
+        if 14 in numbers:
+            raise RuntimeError("[enforce fail] . unable to write: No space left on device")
         time.sleep(0.02)
         return os.getpid(), list(numbers)
 """
@@ -68,6 +70,12 @@ def test_an_error_for_people_comes_out_of_a_loader_as_it_is(echo: object, loader
     assert str(told.value) == "store: no file 13"
 
 
+@pytest.mark.parametrize("loaders", [0, 1])
+def test_any_other_error_in_a_loader_is_not_told_as_a_killed_one(echo: object, loaders: int) -> None:
+    with pytest.raises(RuntimeError, match="No space left on device"):
+        list(load(echo, [[1], [14]], loaders))  # type: ignore[arg-type]
+
+
 def test_a_loader_that_is_killed_is_a_sentence(echo: object) -> None:
     answers = load(echo, ([number] for number in range(1000, 100_000)), 1)  # type: ignore[arg-type]
     os.kill(next(answers)[0], signal.SIGKILL)
@@ -89,7 +97,7 @@ def test_loaders_end_when_their_trainer_is_killed(tmp_path: Path) -> None:
     trainer.send_signal(signal.SIGKILL)
     trainer.wait()
     trainer.stdout.close()
-    until_s = time.monotonic() + 5
+    until_s = time.monotonic() + 30
     while any(map(is_running, loaders)):
         assert time.monotonic() < until_s
         time.sleep(0.02)

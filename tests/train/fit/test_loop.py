@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ import torch
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
+from shards.index import read_index
+from train.data.batches import TrainingBatches
 from train.data.samples import Batch
-from train.data.skipped import Skipped, TooManySkippedError
+from train.data.skipped import Skipped, Tally, TooManySkippedError
 from train.fit.loop import train_epochs
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
@@ -226,6 +229,62 @@ def test_biases_and_norms_do_not_decay(settings: Settings) -> None:
     assert 1 not in {parameter.ndim for parameter in decaying["params"]}
 
 
+def test_a_tally_counts_samples_and_names_each_tile_once() -> None:
+    tally = Tally([Skipped(5, 1, "t_1", "a.tar", "bad")], 3)
+    for number in range(1000):
+        tally.add([Skipped(number, 0, "t_0", "a.tar", "bad"), Skipped(number, 1, "t_1", "a.tar", "bad")])
+    assert (tally.samples, tally.tiles) == (1003, 2)
+    assert [(each.number, each.key) for each in tally.named] == [(0, "t_0"), (0, "t_1")]
+    other = Tally()
+    other.add([Skipped(7, 0, "", "b.tar", "it ends", 30), Skipped(6, 0, "", "b.tar", "it ends", 40)])
+    tally.join(other)
+    assert (tally.samples, tally.tiles) == (1073, 42)
+    assert tally.named[-1] == Skipped(6, 0, "", "b.tar", "it ends", 40)
+    assert tally.fault(10**9, "samples", "0001-abc") == ""
+    assert "42 tiles of generation 0001-abc are damaged, 1,073 of 2,000" in tally.fault(2000, "samples", "0001-abc")
+
+
+@pytest.mark.parametrize("reader", [{}, {"reader": "webdataset", "sampling": "natural"}])
+def test_starting_loaders_draws_none_of_the_numbers_that_dropout_draws(
+    filled: Store, settings: Settings, reader: dict[str, str]
+) -> None:
+    torch.manual_seed(1)
+    untouched = torch.get_rng_state()
+    batches = TrainingBatches(filled, read_index(filled, "0001-abcdef"), settings(**reader))
+    next(iter(batches(0, 1)))
+    assert torch.equal(torch.get_rng_state(), untouched)
+
+
+def test_resumed_equals_uninterrupted_with_real_batches_and_dropout(filled: Store, settings: Settings) -> None:
+    index, whole = read_index(filled, "0001-abcdef"), settings()
+
+    class StoppedError(Exception):
+        pass
+
+    def trained(*stops: int) -> TrainingState:
+        torch.manual_seed(whole.seed)
+        state = first_state(build_network(whole, 3), whole)
+
+        def after_epoch(_: object) -> None:
+            if state.epochs_done in stops:
+                raise StoppedError
+
+        for _ in range(1 + len(stops)):
+            steps = (whole.epochs - state.epochs_done) * whole.steps_per_epoch
+            with suppress(StoppedError):
+                train_epochs(
+                    state, whole, CPU, forward=with_dropout(state.network),
+                    batches=TrainingBatches(filled, index, whole)(state.samples_done, steps),
+                    validate=lambda _: {}, after_epoch=after_epoch,
+                )  # fmt: skip
+        assert state.epochs_done == whole.epochs
+        return state
+
+    straight, resumed = trained(), trained(1, 2)
+    assert [entry["loss"] for entry in resumed.history] == [entry["loss"] for entry in straight.history]
+    assert tensors_of(resumed) == tensors_of(straight)
+
+
 def skipping(batches: Iterator[Batch], tiles: int, every: int = 1) -> Iterator[Batch]:
     """Add a damaged sample to each of some batches; `tiles` different tiles are damaged."""
     for step, batch in enumerate(batches):
@@ -237,9 +296,12 @@ def train_skipping(state: TrainingState, settings: Training, tiles: int) -> None
     train_epochs(
         state, settings, CPU, forward=state.network, batches=skipping(easy_batches(settings), tiles),
         validate=lambda _: {}, after_epoch=lambda _: None, generation="0001-abc",
-        gather=lambda own: [*own, *(Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own)],
-        ranks=2,
+        gather=lambda own: [own, of_another_rank(own)], ranks=2,
     )  # fmt: skip
+
+
+def of_another_rank(own: Tally) -> Tally:
+    return Tally((Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own.named), own.samples)
 
 
 def test_skipped_samples_of_all_ranks_are_counted_by_epoch_and_kept_for_the_next_one(settings: Settings) -> None:
@@ -249,8 +311,12 @@ def test_skipped_samples_of_all_ranks_are_counted_by_epoch_and_kept_for_the_next
     assert [entry["skipped"] for entry in state.history] == [8, 8]
     assert [entry["samples"] for entry in state.history] == [64, 128]
     assert state.samples_done == 128
-    assert len(state.skipped) == 16
-    assert state.skipped[0] == {"number": 0, "attempt": 0, "key": "t_0", "tar": "a.tar", "what": "bad"}
+    assert [Skipped(**each) for each in state.skipped] == [  # each tile once, by its first sample
+        Skipped(0, 0, "t_0", "a.tar", "bad"),
+        Skipped(0, 0, "t_0", "b.tar", "of another rank"),
+        Skipped(1, 0, "t_1", "a.tar", "bad"),
+        Skipped(1, 0, "t_1", "b.tar", "of another rank"),
+    ]
 
 
 def test_too_many_damaged_tiles_stop_a_training_at_once_and_are_told(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,11 +15,12 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import StageError
+from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import read_index
 from train.data.samples import TrainingSamples
 from train.fit import cluster
-from train.fit.cluster import _reason, check_reachable
+from train.fit.cluster import _reason, check_reachable, not_started
 from train.fit.runs import Run
 
 SECONDS = 240
@@ -90,7 +92,7 @@ def test_two_workers_train_together_and_a_killed_one_comes_back(
     assert sum(entry.get("resumed", False) for entry in history) == 1
     assert [entry["samples"] for entry in history] == [640, 1280, 1920, 2560]
     skipped = [json.loads(line) for line in filled.read("runs/both/skipped.jsonl").decode().splitlines()]
-    assert [entry["number"] for entry in skipped if entry["attempt"] == 0] == due  # both ranks, each sample once
+    assert [(entry["number"], entry["attempt"]) for entry in skipped] == [(due[0], 0)]  # the first of both ranks
     assert sum(entry["skipped"] for entry in history) == len(due)
     assert filled.read_json("runs/both/evaluation.json")["unaltered"] > 0.9
     output = (tmp_path / "log").read_text()
@@ -134,3 +136,38 @@ def test_a_cluster_that_does_not_answer_is_a_sentence(monkeypatch: pytest.Monkey
         check_reachable("127.0.0.1:9")
     for address in ("local", "auto", "ray://127.0.0.1:9"):
         check_reachable(address)
+
+
+SLOW = "The current node timed out during startup. This could happen because some of the raylet failed to startup or …"
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "told"),
+    [
+        ("local", Exception(SLOW), r"^train: Ray did not start on this machine: The current node timed out.*less busy"),
+        ("10.0.0.1:6379", Exception(SLOW), r"^RAY_ADDRESS: no Ray cluster answers at 10\.0\.0\.1:6379: .*start it"),
+        ("10.0.0.1:6379", ConnectionError("refused\nmore"), r"answers at 10\.0\.0\.1:6379: refused; start it"),
+    ],
+)
+def test_a_ray_that_does_not_start_is_a_sentence(address: str, error: Exception, told: str) -> None:
+    assert re.search(told, str(not_started(address, error)))
+
+
+def test_a_fault_in_a_program_is_none_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not_started("local", TypeError("no such argument")) is None
+    assert not_started("local", Exception("something else")) is None
+
+
+@pytest.mark.slow
+def test_a_start_of_ray_that_takes_too_long_ends_a_training_with_a_sentence(
+    filled: Store, settings: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def init(*_: object, **__: object) -> None:
+        raise Exception(SLOW)
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(StageError, match="Ray did not start on this machine"):
+        cluster.carry_out_on_ray(Run(filled, "runs/r"), settings())

@@ -57,7 +57,10 @@ def find_config(store: Store, name: str) -> RunConfig:
     return find_run(store, name).config()
 
 
-@pytest.mark.parametrize("change", [{"workers": 2}, {"loaders": 3}, {"threads": 2}, {"gpus": True}])
+@pytest.mark.parametrize(
+    "change",
+    [{"workers": 2}, {"loaders": 3}, {"threads": 2}, {"gpus": True}, {"cache_folder": "/disk"}, {"cache_gb": 7.0}],
+)
 def test_an_unfinished_run_goes_on_with_other_workers_and_a_finished_one_stays_as_it_was(
     store: Store, config: Callable[..., RunConfig], change: dict[str, object]
 ) -> None:
@@ -91,6 +94,20 @@ def test_a_run_of_an_earlier_version_is_not_mixed_with_this_one(store: Store, co
     store.mark_done("runs/0001-0001-abc-01234567", {})
     assert begun_before(store, config()) == []
     assert find_run(store, "0001-0001-abc-01234567").config().format == 1
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b"[]", b'"x"', b'{"train": {"batch": -1}}', b"\xff"])
+def test_an_unreadable_configuration_of_another_run_stops_no_training(
+    store: Store, config: Callable[..., RunConfig], content: bytes
+) -> None:
+    store.publish("runs/0001-0001-abc-01234567/config.json", content)
+    store.publish("runs/0002-0001-abc-01234568/_done.json", content)
+    store.publish_json("runs/0002-0001-abc-01234568/config.json", config().as_json() | {"format": 1})
+    before = config().as_json() | {"format": 1}
+    store.publish_json("runs/0003-0001-abc-01234569/config.json", before)
+    found = begun_before(store, config())
+    assert "0003-0001-abc-01234569" in found
+    assert "0001-0001-abc-01234567" not in found
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "latest", ".hidden"])

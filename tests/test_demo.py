@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,8 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
 ) -> None:
     folder, _ = demo
     photo = next(path for path in sorted((folder / "store" / "originals").rglob("*.jpg")))
+    with tarfile.open(next((folder / "store" / "shards" / "tars").glob("*.tar"))) as tar:
+        sample = tar.getnames()[0].partition(".")[0]
     (tmp_path / "photos").mkdir()
     shutil.copy(photo, tmp_path / "photos" / "one.jpg")
     shutil.copy(repository / "pipelines.yaml", tmp_path / "pipelines.yaml")
@@ -162,6 +165,8 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
         for name, real in (
             ("demo-data/pipelines.yaml", str(folder / "pipelines.yaml")),
             ("PHOTO.jpg", str(photo)),
+            ("0f3a5b7c9d1e2f40_0", sample),
+            ("tile.jpg", str(tmp_path / "tile.jpg")),
             ("PHOTOS", str(tmp_path / "photos")),
             (".venv/bin/", str(Path(sys.executable).parent) + "/"),
         ):

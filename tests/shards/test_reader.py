@@ -306,7 +306,7 @@ def test_a_restart_index_that_leaves_its_jpeg_is_an_answer_before_anything_is_fe
 def test_of_the_tars_tables_the_one_not_asked_for_longest_is_let_go(published, monkeypatch):
     store, index = published(20)
     monkeypatch.setattr("shards.tar_tables.MAPPED_MAX", 2)
-    tables, (first, second, third) = TarTables(store), index.tars[:3]
+    tables, (first, second, third) = TarTables(store, index.cache), index.tars[:3]
     for tar in (first, second, first, third):
         tables.record(tar, 0)
     assert list(tables._tables) == [first, third]

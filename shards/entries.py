@@ -7,6 +7,7 @@ Missing and malformed files are refused.
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -120,6 +121,15 @@ def table_bytes(table: pa.Table) -> bytes:
     return cast(bytes, sink.getvalue().to_pybytes())
 
 
+def mapped(place: str, path: Path | str) -> pa.MemoryMappedFile:
+    """Return a local file as a map; `place` names it in errors.
+
+    Raises FileNotFoundError where there is none, StorageUnavailableError where the disk or this machine's limits
+    refuse it: that says nothing of the file.
+    """
+    return attempted(place, lambda: pa.memory_map(str(path)))
+
+
 def read_tiles_table(store: Store, tar: str, columns: list[str] | None = None) -> pa.Table:
     """Return a tar's table of tiles (schema TILES), or some of its columns; a local file is mapped, not read.
 
@@ -128,7 +138,7 @@ def read_tiles_table(store: Store, tar: str, columns: list[str] | None = None) -
     path = table_path(tar)
     try:
         if store.is_local:
-            source = attempted(f"{store.url}: {path}", lambda: pa.memory_map(store.path(path)))
+            source = mapped(f"{store.url}: {path}", store.path(path))
         else:
             source = pa.BufferReader(store.read(path))
         schema = pa.ipc.open_file(source).schema

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from shards.entries import TILES, read_entry, table_path
+from shards.entries import TILES, mapped, read_entry, table_path
 from shards.index.columns import values
 from shards.remote.cache import LocalCache
 from shards.restarts import Restarts
@@ -46,7 +46,10 @@ class TarTables:
         self._tables: dict[str, _Table] = {}
 
     def record(self, tar: str, row: int) -> Record:
-        """Return the record of a tile; raises StorageError where the tar's table is missing or malformed."""
+        """Return the record of a tile; raises StorageError where the tar's table is missing or malformed.
+
+        Raises StorageUnavailableError where the disk, the service or this machine's limits refuse it.
+        """
         table = self._tables.pop(tar, None)
         if table is None:
             table = self._opened(tar)
@@ -65,7 +68,7 @@ class TarTables:
             else:
                 found = self._cache.file(self._store, path, read_entry(self._store, tar).table_sha256)
             is_mapped = isinstance(found, Path)
-            with pa.memory_map(str(found)) if is_mapped else pa.BufferReader(found) as source:
+            with mapped(f"{self._store.url}: {path}", found) if is_mapped else pa.BufferReader(found) as source:
                 batch = pa.ipc.open_file(source).get_batch(0)
             batch.validate()  # a damaged length must not be believed
             return _Table(batch, is_mapped)

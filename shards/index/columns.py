@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.errors import StorageError
-from shards.entries import MEND
+from shards.entries import MEND, mapped
 
 Numbers = npt.NDArray[np.int64]
 
@@ -87,7 +87,7 @@ class Columns:
     def _batch(self) -> Any:
         try:
             # the map stays when its file is closed, so no handle is held
-            with pa.memory_map(self.path) if self.data is None else pa.BufferReader(self.data) as source:
+            with mapped(self.path, self.path) if self.data is None else pa.BufferReader(self.data) as source:
                 file = pa.ipc.open_file(source)
                 batch = file.get_batch(0) if file.num_record_batches else pa.RecordBatch.from_pylist([], file.schema)
             batch.validate(full=True)  # damaged lengths and offsets must not be believed; numbers are not looked at

@@ -1,13 +1,14 @@
 """Tables beside the tars: mapped, from an object store through the machine's cache; a damaged one is a StorageError."""
 
 import hashlib
+import resource
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from corpus.errors import StorageError
+from corpus.errors import StorageError, StorageUnavailableError
 from corpus.sections import Shards
 from corpus.storage import open_store
 from shards import tar_tables
@@ -114,6 +115,26 @@ def test_a_flipped_bit_anywhere_in_an_indexs_table_is_an_answer_or_a_storage_err
         except StorageError:
             refused += 1
     assert refused > 200
+
+
+def test_a_limit_of_this_machine_is_not_damage_of_a_table(tmp_path):
+    store = open_store(str(tmp_path))
+    store.publish(table_path("a.tar"), table())
+    write_columns(tmp_path / "groups.arrow", pa.Table.from_pylist([], schema=GROUPS))
+    asked = (
+        lambda: TarTables(store, LocalCache(tmp_path / "cache")).record("a.tar", 0),
+        lambda: read_tiles_table(store, "a.tar"),
+        lambda: len(Columns(str(tmp_path / "groups.arrow"), GROUPS)),
+    )
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for ask in asked:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+        try:
+            with pytest.raises(StorageUnavailableError, match="too many files open"):
+                ask()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+        ask()
 
 
 def flipped(data, bit):

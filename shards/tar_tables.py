@@ -67,11 +67,11 @@ class TarTables:
                 found = Path(self._store.path(path))
             else:
                 found = self._cache.file(self._store, path, read_entry(self._store, tar).table_sha256)
-            is_mapped = isinstance(found, Path)
-            with mapped(f"{self._store.url}: {path}", found) if is_mapped else pa.BufferReader(found) as source:
+            place = f"{self._store.url}: {path}"
+            with mapped(place, found) if isinstance(found, Path) else pa.BufferReader(found) as source:
                 batch = pa.ipc.open_file(source).get_batch(0)
             batch.validate()  # a damaged length must not be believed
-            return _Table(batch, is_mapped)
+            return _Table(batch, isinstance(found, Path))
         except FileNotFoundError as error:
             raise StorageError(f"no file {path}") from error
         except (OSError, ValueError, pa.ArrowException) as error:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import simplejpeg
-from mutation_loop import tried
+from mutation_loop import mutated, tried
 from PIL import Image
 
 from forensics.coefficients import read_coefficients, write_rectangle
@@ -119,16 +119,6 @@ def place(data: bytearray, chance: random.Random) -> int:
     return chance.randrange(min(len(data), 700) if chance.random() < 0.5 else len(data)) if data else 0
 
 
-def mutated(seed: int, index: int, originals: list[bytes]) -> bytes:
-    """Return the mutated bytes of a seed and an index."""
-    chance = random.Random(f"{seed}:{index}")
-    data = bytearray(chance.choice(originals))
-    for mutation in chance.choices(MUTATIONS, k=chance.choice((1, 1, 1, 2, 3))):
-        if len(data) > 8:
-            mutation(data, originals, chance)
-    return bytes(data)
-
-
 def pictures(folder: Path) -> list[bytes]:
     """Return the small pictures to mutate, and tiles of the originals with the originals' headers."""
     generator = np.random.default_rng(1)
@@ -219,14 +209,14 @@ def main() -> None:
     arguments = parser.parse_args()
     originals = pictures(arguments.folder)
     if arguments.only is not None:
-        print(check(mutated(arguments.seed, arguments.only, originals)))
+        print(check(mutated(arguments.seed, arguments.only, originals, MUTATIONS)))
         return
     checked = "with" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "without"
     print(f"{arguments.count} mutations of {len(originals)} pictures, seed {arguments.seed}, {checked} checked indices")
     started = time.process_time()
     found = tried(
         arguments.count,
-        lambda index: mutated(arguments.seed, index, originals),
+        lambda index: mutated(arguments.seed, index, originals, MUTATIONS),
         check,
         slow_ms=SLOW_MS,
         again=f"python benchmarks/coder_mutations.py --seed {arguments.seed}",

@@ -1,10 +1,11 @@
-"""The loop of the benchmarks that read mutated files: what came out, how long it took, what raised."""
+"""Mutated files, and the loop of the benchmarks that read them: what came out, how long it took, what raised."""
 
+import random
 import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 TROUBLES_SHOWN = 5
@@ -24,6 +25,20 @@ class Tried:
     """Number of the slowest mutation."""
     slow: list[int] = field(default_factory=list)
     """Numbers of those that took more than the time allowed."""
+
+
+Mutation = Callable[[bytearray, list[bytes], random.Random], None]
+"""Changes the bytes of a file in place, given the other files and a source of chance."""
+
+
+def mutated(seed: int, index: int, originals: list[bytes], mutations: Sequence[Mutation]) -> bytes:
+    """Return the mutated bytes of a seed and an index."""
+    chance = random.Random(f"{seed}:{index}")
+    data = bytearray(chance.choice(originals))
+    for mutation in chance.choices(mutations, k=chance.choice((1, 1, 1, 2, 3))):
+        if len(data) > 8:
+            mutation(data, originals, chance)
+    return bytes(data)
 
 
 def tried(

@@ -15,7 +15,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from mutation_loop import tried
+from mutation_loop import mutated, tried
 
 from forensics.errors import JpegError
 from forensics.header import read_facts
@@ -95,16 +95,6 @@ def place(data: bytearray, chance: random.Random) -> int:
     return chance.randrange(min(len(data), 2000) if chance.random() < 0.5 else len(data))
 
 
-def mutated(seed: int, index: int, originals: list[bytes]) -> bytes:
-    """Return the mutated bytes of a seed and an index."""
-    chance = random.Random(f"{seed}:{index}")
-    data = bytearray(chance.choice(originals))
-    for mutation in chance.choices(MUTATIONS, k=chance.choice((1, 1, 1, 2, 3))):
-        if len(data) > 8:
-            mutation(data, originals, chance)
-    return bytes(data)
-
-
 def check(data: bytes) -> str:
     """Read the bytes both ways, use the facts in every way the product does, and return the outcome."""
     outcome = ""
@@ -157,7 +147,7 @@ def main() -> None:
         sys.exit(f"no .jpg files below {arguments.folder}: name a folder that has some")
     originals = [header_of(path) for path in paths]
     if arguments.only is not None:
-        print(check(mutated(arguments.seed, arguments.only, originals)))
+        print(check(mutated(arguments.seed, arguments.only, originals, MUTATIONS)))
         return
     print(f"{arguments.count} mutations of {len(originals)} headers, seed {arguments.seed}")
     steps = {arguments.count * tenth // 10: tenth for tenth in range(1, 11)}
@@ -168,7 +158,7 @@ def main() -> None:
 
     found = tried(
         arguments.count,
-        lambda index: mutated(arguments.seed, index, originals),
+        lambda index: mutated(arguments.seed, index, originals, MUTATIONS),
         check,
         slow_ms=SLOW_MS,
         again=f"python benchmarks/mutations.py --seed {arguments.seed}",

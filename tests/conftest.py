@@ -4,7 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -13,6 +15,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def repository() -> Path:
     """Return the root of the repository."""
     return REPOSITORY
+
+
+def noisy_image(width_px: int, height_px: int, seed: int) -> Image.Image:
+    """Return a picture of smooth and noisy parts, which differs with each of its arguments."""
+    generator = np.random.default_rng([seed, width_px, height_px])
+    coarse = generator.integers(0, 256, (height_px // 8 + 2, width_px // 8 + 2, 3)).repeat(8, 0).repeat(8, 1)
+    pixels = coarse[:height_px, :width_px] * 0.8 + generator.integers(0, 50, (height_px, width_px, 3))
+    return Image.fromarray(pixels.astype(np.uint8))
 
 
 def _sos_parameters(jpeg: bytes) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
@@ -22,6 +21,7 @@ from shards.index.tables import FORMAT
 from shards.plan import photo_digest, plan_shards
 from shards.remote.cache import LocalCache
 from shards.write import write_shard
+from tests.conftest import noisy_image
 
 FOLDS = 5
 """Photograph n of a collection is in fold n modulo FOLDS."""
@@ -32,10 +32,7 @@ def make_jpeg(
     width_px: int = 200, height_px: int = 152, subsampling: str = "4:2:0", seed: int = 0, **options: Any
 ) -> bytes:
     """Return a photograph of smooth and noisy parts with EXIF (owner, serial number, GPS), XMP, ICC and a comment."""
-    generator = np.random.default_rng([seed, width_px, height_px])
-    coarse = generator.integers(0, 256, (height_px // 8 + 2, width_px // 8 + 2, 3)).repeat(8, 0).repeat(8, 1)
-    pixels = coarse[:height_px, :width_px] * 0.8 + generator.integers(0, 50, (height_px, width_px, 3))
-    image = Image.fromarray(pixels.astype(np.uint8))
+    image = noisy_image(width_px, height_px, seed)
     if subsampling == "grey":
         image = image.convert("L")
     else:

@@ -7,21 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from forensics.jpeg.segments import header_segments
 from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import ZIGZAG_OF_NATURAL, HuffmanTable
+from tests.conftest import noisy_image
 
 
 def make_photograph(
     width_px: int = 200, height_px: int = 152, subsampling: str = "4:2:0", seed: int = 0, **options: Any
 ) -> bytes:
     """Return a JPEG of smooth and noisy parts, as Pillow writes it."""
-    generator = np.random.default_rng([seed, width_px, height_px])
-    coarse = generator.integers(0, 256, (height_px // 8 + 2, width_px // 8 + 2, 3)).repeat(8, 0).repeat(8, 1)
-    pixels = coarse[:height_px, :width_px] * 0.8 + generator.integers(0, 50, (height_px, width_px, 3))
-    image = Image.fromarray(pixels.astype(np.uint8))
+    image = noisy_image(width_px, height_px, seed)
     if subsampling == "grey":
         image = image.convert("L")
     else:

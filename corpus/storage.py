@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import ConfigurationError, StorageError
+from corpus.parquet import read_parquet
 from corpus.storage_errors import attempted, unavailable
 from corpus.text import escaped
 
@@ -262,7 +263,7 @@ class Store:
     def read_table(self, relative: str, columns: list[str] | None = None) -> pa.Table:
         """Return a Parquet file as a table; raises StorageError where it is missing or damaged."""
         try:
-            return pq.read_table(pa.BufferReader(self.read(relative)), columns=columns)
+            return read_parquet(pa.BufferReader(self.read(relative)), columns)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise StorageError(f"{self.url}: {relative} is not Parquet: {error}") from error
 

@@ -4,15 +4,14 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast, get_type_hints
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from corpus.errors import StageError, StorageError
+from corpus.parquet import Condition, open_parquet, read_parquet
 from corpus.storage import Store
 from corpus.storage_errors import unavailable
 from corpus.text import leading_number
@@ -60,11 +59,11 @@ def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.Recor
     """
     with store.open(path) as file:
         try:
-            parquet = pq.ParquetFile(file)
+            parquet = open_parquet(file)
             missing = [name for name in columns if name not in parquet.schema_arrow.names]
             if missing:
                 raise StorageError(f"{store.url}: {path} has no column {missing[0]}")
-            yield from parquet.iter_batches(_BATCH_PHOTOS, columns=columns)
+            yield from parquet.iter_batches(_BATCH_PHOTOS, columns=columns, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             damaged = StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}")
             raise unavailable(f"{store.url}: {path}", error) or damaged from error
@@ -139,8 +138,8 @@ class Past:
         """
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
-        within = (pc.field("photo") >= first) & (pc.field("photo") <= last)
-        for row in self.matching(within, ["photo", "version", "kept", "group", "has_side"]):
+        within = [("photo", ">=", first), ("photo", "<=", last)]
+        for row in self.matching([within], ["photo", "version", "kept", "group", "has_side"]):
             if row["has_side"]:
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
@@ -152,19 +151,19 @@ class Past:
 
         `digests`: of files that lie elsewhere now: they stay in their group.
         """
-        wanted = pc.field("sha256").isin(pa.array(sorted(digests), pa.string()))
+        wanted = [[("sha256", "in", sorted(digests))]]
         found: dict[str, Moved] = {}
         for row in self.matching(wanted, ["sha256", "kept", "group", "has_side"]) if digests else ():
             if row["kept"] or (row["has_side"] and row["sha256"] not in found):
                 found[row["sha256"]] = Moved(row["group"], bool(row["kept"]))
         return found
 
-    def matching(self, expression: pc.Expression, columns: list[str]) -> list[dict[str, Any]]:
-        """Return columns of its rows that match; row groups whose statistics rule that out are not read."""
+    def matching(self, where: Sequence[Sequence[Condition]], columns: list[str]) -> list[dict[str, Any]]:
+        """Return columns of its rows that match (`corpus.parquet`)."""
         if self.generation is None:
             return []
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
-            return cast(list[dict[str, Any]], pq.read_table(file, columns=columns, filters=expression).to_pylist())
+            return cast(list[dict[str, Any]], read_parquet(file, columns, where).to_pylist())
 
 
 def _is_learned(row: Any) -> bool:

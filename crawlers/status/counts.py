@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import StorageError, StorageUnavailableError
+from corpus.parquet import open_parquet
 from corpus.storage import Store
 
 WITHOUT_CAMERA = "-"
@@ -169,7 +170,7 @@ def _window(store: Store, path: str) -> Window | str | None:
 
 
 def _rows(data: bytes) -> list[Row]:
-    file = pq.ParquetFile(pa.BufferReader(data))
+    file = open_parquet(pa.BufferReader(data))
     rows = _columns(file, COLUMNS)
     for row in rows:
         if row["state"] not in _FURTHEST_LAST:

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-
 from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, full_row
@@ -91,21 +89,20 @@ def published_verdict(past: Past, found: FoundPhoto) -> Row | None:
     key = found.record
     if is_taken_down(past.store, key["photo"]):
         return None
-    same_upload = (pc.field("photo") == key["photo"]) & (pc.field("version") == (key["version"] or ""))
-    rows = past.matching(same_upload, list(_COLUMNS))
+    same_upload = [("photo", "=", key["photo"]), ("version", "=", key["version"] or "")]
+    rows = past.matching([same_upload], list(_COLUMNS))
     if not rows:
         return None
     said = dict.fromkeys(_COLUMNS) | rows[0]
     sha256, scan, of = (said.pop(name) for name in ("sha256", "scan_digest", "duplicate_of"))
     source, owner = said.pop("source"), said.pop("owner_id")
-    alike = pc.field("duplicate_of") == key["photo"]
-    for column, value in (("sha256", sha256), ("scan_digest", scan), ("duplicate_of", of), ("photo", of)):
-        alike = alike | (pc.field(column) == value) if value else alike
-    copies = past.matching(alike, ["photo", "camera", "kept"])
+    digests = (("sha256", sha256), ("scan_digest", scan), ("duplicate_of", of), ("photo", of))
+    alike = [("duplicate_of", key["photo"]), *((column, value) for column, value in digests if value)]
+    copies = past.matching([[(column, "=", value)] for column, value in alike], ["photo", "camera", "kept"])
     owner_photos = 0
     if owner and said["camera"]:
-        same = (pc.field("camera") == said["camera"]) & (pc.field("owner_id") == owner) & pc.field("kept")
-        owner_photos = len(past.matching(same & (pc.field("source") == source), ["photo"]))
+        same = [("camera", "=", said["camera"]), ("owner_id", "=", owner), ("source", "=", source), ("kept", "=", True)]
+        owner_photos = len(past.matching([same], ["photo"]))
     gone = taken_down(past.store)
     others = [copy for copy in copies if copy["photo"] != key["photo"] and copy["photo"] not in gone]
     return {"generation": past.generation, **said, "duplicate_of": of, "copies": others, "owner_photos": owner_photos}

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from corpus.errors import StorageError
+from corpus.parquet import open_parquet, read_parquet
 from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, with_schema
 from corpus.storage import Store
 from corpus.takedowns import apply_takedowns, taken_down
@@ -117,10 +117,9 @@ def rows_where(
 
     Of forgotten photos only what the takedown list leaves.
     """
-    wanted = pc.field(column).isin(pa.array(sorted(values), pa.string()))
     with store.open(path) as file:
         try:
-            rows = with_schema(pq.read_table(file, filters=wanted), schema).to_pylist()
+            rows = with_schema(read_parquet(file, where=[[(column, "in", sorted(values))]]), schema).to_pylist()
         except ValueError as error:
             raise _of_another_version(store, path, error) from error
     if schema is RECORD:
@@ -147,7 +146,7 @@ def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
     """Return the columns of `schema` of one table; no others are decoded."""
     data = pa.BufferReader(store.read(path))
     try:
-        table = pq.ParquetFile(data).read(schema.names, use_threads=False)
+        table = open_parquet(data).read(schema.names, use_threads=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise StorageError(f"{store.url}: {path} is not Parquet: {error}") from error
     try:

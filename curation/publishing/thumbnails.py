@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-import pyarrow.compute as pc
 import simplejpeg
 from PIL import Image
 
@@ -86,7 +85,7 @@ class RefusedPictures:
         `past`: the generation; `samples`: photos as in `curation.judging.counts.Tally.samples`.
         """
         seen: dict[str, list[Sample]] = {reason: list(some) for reason, some in samples.items()}
-        wanted = pc.field("photo").isin(sorted({photo for photo, _ in self.jpegs}))
+        wanted = [[("photo", "in", sorted({photo for photo, _ in self.jpegs}))]]
         rows = past.matching(wanted, list(CURATED.names)) if self.jpegs else []
         for row in sorted(rows, key=lambda row: (row["photo"], row["version"])):
             for reason in row["reasons"] if (row["photo"], row["version"]) in self.jpegs else ():

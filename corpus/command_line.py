@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
-from corpus.storage_errors import unavailable
+from corpus.storage.errors import unavailable
 from corpus.text import escaped
 
 if TYPE_CHECKING:

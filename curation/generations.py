@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, cast, get_type_hints
 import pyarrow as pa
 
 from corpus.errors import StageError, StorageError
-from corpus.parquet import Condition, open_parquet, read_parquet
 from corpus.storage import Store
-from corpus.storage_errors import unavailable
+from corpus.storage.errors import unavailable
+from corpus.storage.parquet import Condition, open_parquet, read_parquet
 from corpus.text import leading_number
 from curation.consensus import LearnedRow
 
@@ -159,7 +159,7 @@ class Past:
         return found
 
     def matching(self, where: Sequence[Sequence[Condition]], columns: list[str]) -> list[dict[str, Any]]:
-        """Return columns of its rows that match (`corpus.parquet`)."""
+        """Return columns of its rows that match (`corpus.storage.parquet`)."""
         if self.generation is None:
             return []
         with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:

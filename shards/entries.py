@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from corpus.storage_errors import attempted
+from corpus.storage.errors import attempted
 from shards.plan import FORMAT, ShardPlan, plan_from_json
 
 POOL = "shards/tars"

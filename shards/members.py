@@ -14,7 +14,7 @@ from typing import NamedTuple, Self, TypeVar
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from corpus.storage_errors import attempted
+from corpus.storage.errors import attempted
 from shards.entries import MEND, POOL
 from shards.remote.ranges import CONNECTIONS, RangeReads
 

@@ -33,7 +33,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from corpus.errors import StageError, StorageError, StorageUnavailableError
 from corpus.storage import Store
-from corpus.storage_errors import attempted, unavailable
+from corpus.storage.errors import attempted, unavailable
 from shards.remote.cache import LocalCache
 from shards.remote.streams import open_stream
 

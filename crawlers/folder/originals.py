@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from corpus.storage import Store, temporary_beside
-from corpus.storage_errors import attempted
+from corpus.storage.errors import attempted
 from crawlers.folder.files import File
 
 _FICLONE = 0x40049409

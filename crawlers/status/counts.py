@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import StorageError, StorageUnavailableError
-from corpus.parquet import open_parquet
 from corpus.storage import Store
+from corpus.storage.parquet import open_parquet
 
 WITHOUT_CAMERA = "-"
 READ_AT_ONCE = 16  # windows read at the same time: an object store takes 30 ms for each, however small

@@ -21,7 +21,7 @@ from corpus.errors import ShutterprintError, StorageError
 from corpus.records import EXAMINED, ExaminedRow, FactsRow, full_row
 from corpus.sections import Curation
 from corpus.storage import Store
-from corpus.storage_errors import unavailable
+from corpus.storage.errors import unavailable
 from curation.facts.pixels import pixel_facts
 from forensics.errors import JpegError
 from forensics.header import read_facts

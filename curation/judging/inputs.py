@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StorageError
-from corpus.parquet import open_parquet, read_parquet
 from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, with_schema
 from corpus.storage import Store
+from corpus.storage.parquet import open_parquet, read_parquet
 from corpus.takedowns import apply_takedowns, taken_down
 from curation.facts.examine import Original, PhotoKey, facts_folder
 

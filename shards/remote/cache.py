@@ -29,7 +29,7 @@ from typing import BinaryIO
 
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import TEMPORARY_PREFIX, Store, temporary_beside
-from corpus.storage_errors import attempted
+from corpus.storage.errors import attempted
 from shards.remote.streams import open_stream, read_parts
 
 MAX_BYTES = 20_000_000_000

@@ -5,7 +5,7 @@ under a temporary name, flushed and renamed (an object store's single PUT is ato
 once it has its marker, `_done.json`. Several processes may share a store, so listings are never cached.
 
 Every method raises StorageUnavailableError where the disk or the service refuses or does not answer
-(`corpus.storage_errors`), and tries again before where that may pass.
+(`corpus.storage.errors`), and tries again before where that may pass.
 """
 
 import errno
@@ -27,8 +27,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import ConfigurationError, StorageError
-from corpus.parquet import read_parquet
-from corpus.storage_errors import attempted, unavailable
+from corpus.storage.errors import attempted, unavailable
+from corpus.storage.parquet import read_parquet
 from corpus.text import escaped
 
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from corpus import storage_errors
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store, open_store
-from corpus.storage_errors import attempted, failure_of
+from corpus.storage import errors as storage_errors
+from corpus.storage.errors import attempted, failure_of
 
 CAN_MOUNT = (
     shutil.which("unshare") is not None
@@ -286,10 +286,10 @@ def test_an_object_store_that_asks_to_slow_down_is_asked_again(
     store = open_store("s3://files/slow")
     store.publish("there", b"1")
     faulty.fault, faulty.times = (503, "SlowDown"), 7  # s3fs itself tries five times, but HEAD only once
-    with caplog.at_level(logging.WARNING, "corpus.storage_errors"):
+    with caplog.at_level(logging.WARNING, "corpus.storage.errors"):
         OPERATIONS[operation](store)
     assert faulty.refused == 7
-    said = [record.getMessage() for record in caplog.records if record.name == "corpus.storage_errors"]
+    said = [record.getMessage() for record in caplog.records if record.name == "corpus.storage.errors"]
     assert len(said) <= 1
     assert all("it asks to slow down" in text for text in said)
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.parquet import read_parquet
+from corpus.storage.parquet import read_parquet
 
 TABLE = pa.table({"photo": ["a", "b", "c", "d"], "size": [1, 2, 3, None], "kept": [True, False, True, True]})
 

@@ -6,7 +6,7 @@ from typing import Any
 from corpus.page import paragraph, section, table
 from train.honesty.figures import FOLLOWED
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 def honesty_sections(figures: Mapping[str, Any]) -> list[str]:
@@ -20,15 +20,15 @@ def honesty_sections(figures: Mapping[str, Any]) -> list[str]:
         section(
             "Honesty",
             paragraph(
-                "Does the network read the camera? The fine detail of each photograph was laid over the low frequencies "
-                f"of {conflict['scenes_per_photo']} photographs by other cameras (divided by a Gaussian of "
+                "Does the network read the camera? The fine detail of each photograph was laid over the low "
+                f"frequencies of {conflict['scenes_per_photo']} photographs by other cameras (divided by a Gaussian of "
                 f"{conflict['sigma_px']:g} px): a network that reads the camera answers by the detail, one that has "
                 "learned scenes by the scene."
             ),
             _shown(("answered by", "share of the conflicts", "95 % interval"), tables["cue_conflict"]),
             paragraph(
-                "What else tells these photographs apart? The scenes-only probe saw each reduced to 64×64 pixels, which "
-                "keep tone curve and colours, and once more after these were equalised; the metadata oracle saw no "
+                "What else tells these photographs apart? The scenes-only probe saw each reduced to 64×64 pixels, "
+                "which keep tone curve and colours, and once more after these were equalised; the metadata oracle saw no "
                 "pixel. Both were fitted to the training photographs. Only what the network "
                 "gains over them is proof that it reads traces of the camera. Gains are paired by photograph, and all "
                 f"intervals are by device; chance is {figures['chance']:.3f}."

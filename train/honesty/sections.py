@@ -28,9 +28,9 @@ def honesty_sections(figures: Mapping[str, Any]) -> list[str]:
             _shown(("answered by", "share of the conflicts", "95 % interval"), tables["cue_conflict"]),
             paragraph(
                 "What else tells these photographs apart? The scenes-only probe saw each reduced to 64×64 pixels, "
-                "which keep tone curve and colours, and once more after these were equalised; the metadata oracle saw no "
-                "pixel. Both were fitted to the training photographs. Only what the network "
-                "gains over them is proof that it reads traces of the camera. Gains are paired by photograph, and all "
+                "which keep tone curve and colours, and once more after these were equalised; the metadata oracle saw "
+                "no pixel. Both were fitted to the training photographs. Only what the network gains over them is "
+                "proof that it reads traces of the camera. Gains are paired by photograph, and all "
                 f"intervals are by device; chance is {figures['chance']:.3f}."
             ),
             _shown(

@@ -353,6 +353,14 @@ class Training(Section):
     """Epochs; a checkpoint is written after each."""
     steps_per_epoch: Count = 1000
     """Steps in an epoch."""
+    accumulate: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Batches of each worker whose gradients are added up to one step, so a step learns from `batch` × `accumulate` ×
+    `workers` crops."""
+    checkpoint_minutes: Annotated[float, Field(ge=0, le=100_000)] = 15.0
+    """Minutes after which a checkpoint is written within an epoch; 0: only at the ends of epochs."""
+    crops_per_photo: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Crops that are taken of a photograph's tile whenever its turn comes, one after the other in the sequence of
+    samples, so that they meet in one step. `batch` must be a multiple of it."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
     """Highest learning rate of AdamW, reached after the warm-up; it then falls along half a cosine to 1 %."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
@@ -402,6 +410,15 @@ class Training(Section):
     def _crop_fits(self) -> Self:
         if self.crop_px > self.outer_crop_px:
             raise ValueError(f"crop_px: {self.crop_px} is larger than outer_crop_px {self.outer_crop_px}")
+        return self
+
+    @model_validator(mode="after")
+    def _crops_of_a_photo_meet(self) -> Self:
+        if self.batch % self.crops_per_photo:
+            raise ValueError(
+                f"crops_per_photo: {self.crops_per_photo} does not divide batch {self.batch}, and the crops of a "
+                "photograph must meet in one step; set batch to a multiple of it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -21,10 +21,12 @@ from corpus.sections import Training
 from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
 from train.fit.feed import Feed
-from train.fit.objective import Objective
 from train.fit.sums import Sums
 from train.model.checkpoints import Metrics, TrainingState
-from train.model.optimisation import learning_rate, update_average
+from train.model.fine_tuning import prepare_epoch
+from train.model.loss import training_loss
+from train.model.network import CameraNetwork
+from train.model.optimisation import learning_rate, set_rate, update_average
 
 ASKED_EVERY = 10
 """Steps after which several ranks ask each other whether a checkpoint within the epoch is due."""
@@ -99,7 +101,7 @@ class _Epoch:
     ) -> None:
         self.state, self.settings, self.device = state, settings, device
         self.consumed, self.generation, self.rank, self.ranks, self.gather = consumed, generation, rank, ranks, gather
-        self.objective = wrap(Objective(state.network, settings))
+        self.wrap, self.forward = wrap, wrap(state.network)
         self.samples_of_step = ranks * settings.accumulate * settings.batch
         self._begin_stretch()
         self.saved_s = time.monotonic()
@@ -107,7 +109,9 @@ class _Epoch:
     def train(self, feed: Feed, within_epoch: Callable[[], None]) -> Metrics:
         """Train to the end of the epoch and return its metrics."""
         state, settings = self.state, self.settings
-        self.objective.train()
+        self.forward.train()
+        if isinstance(state.network, CameraNetwork) and prepare_epoch(state.network, state.epochs_done, settings):
+            self.forward = self.wrap(state.network)
         first, rate = state.epochs_done * settings.steps_per_epoch, 0.0
         self._begin_stretch()
         for number in range(state.steps_done, settings.steps_per_epoch):
@@ -139,8 +143,7 @@ class _Epoch:
         state, settings = self.state, self.settings
         torch.manual_seed(seed_of(settings.seed, step, self.rank))
         rate = learning_rate(step, settings)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(state.optimizer, rate)
         state.optimizer.zero_grad(set_to_none=True)
         for place in range(settings.accumulate):
             batch = feed.next()
@@ -156,11 +159,11 @@ class _Epoch:
                     self.samples_of_step
                 )
                 _check(self.known, samples, self.generation)
-            with nullcontext() if place + 1 == settings.accumulate else _apart(self.objective):
-                loss, right = self.objective(batch.crops, batch.labels, batch.manipulated)
-                (loss / settings.accumulate).backward()
-            self.loss += loss.detach()
-            self.right += right
+            with nullcontext() if place + 1 == settings.accumulate else _apart(self.forward):
+                outcome = training_loss(self.forward, batch.crops, batch.labels, batch.manipulated, settings)
+                (outcome.loss / settings.accumulate).backward()  # type: ignore[no-untyped-call]
+            self.loss += outcome.loss.detach()
+            self.right += (outcome.logits.argmax(1) == batch.labels).sum()
             self.consumed(step, batch)
         nn.utils.clip_grad_norm_(state.network.parameters(), _GRADIENT_NORM_MAX)
         state.optimizer.step()

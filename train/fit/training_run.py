@@ -33,7 +33,7 @@ from train.model.checkpoints import (
     save_checkpoint,
     to_safetensors,
 )
-from train.model.network import build_network
+from train.model.network import build_network, compile_network
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
@@ -65,6 +65,7 @@ def carry_out(
     network = build_network(settings, len(config.classes)).to(device)
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
+    compile_network(network, settings)
     batches = TrainingBatches(run.store, index, settings, rank, ranks)
     writes = rank == 0
     resumed_in = state.epochs_done + 1 if state.samples_done else 0

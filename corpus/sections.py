@@ -371,8 +371,12 @@ class Training(Section):
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
-    flips: Literal["none", "turns", "d4"] = "d4"
-    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`)."""
+    flips: Literal["none", "turns", "d4"] = "none"
+    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`).
+    Sensor, demosaicing and JPEG tables are written in one orientation, which a network learns from unturned crops."""
+    alignment_unknown: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of the training crops that begin anywhere. All others begin on the photograph's 8×8 grid of JPEG blocks, as
+    those of whole photographs do when they are judged; the rest is for photographs that were cropped before."""
     sampling: Literal["balanced", "natural"] = "balanced"
     """How the samples are drawn. `balanced`: each class equally often; within a class each group (device, else owner)
     equally often, so that nobody who took many photographs stands for the class; within a group each photograph, then
@@ -389,6 +393,14 @@ class Training(Section):
     """Epochs; a checkpoint is written after each."""
     steps_per_epoch: Count = 1000
     """Steps in an epoch."""
+    accumulate: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Batches of each worker whose gradients are added up to one step, so a step learns from `batch` × `accumulate` ×
+    `workers` crops."""
+    checkpoint_minutes: Annotated[float, Field(ge=0, le=100_000)] = 15.0
+    """Minutes after which a checkpoint is written within an epoch; 0: only at the ends of epochs."""
+    crops_per_photo: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Crops that are taken of a photograph's tile whenever its turn comes, one after the other in the sequence of
+    samples, so that they meet in one step. `batch` must be a multiple of it."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
     """Highest learning rate of AdamW, reached after the warm-up; it then falls along half a cosine to 1 %."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
@@ -438,6 +450,15 @@ class Training(Section):
     def _crop_fits(self) -> Self:
         if self.crop_px > self.outer_crop_px:
             raise ValueError(f"crop_px: {self.crop_px} is larger than outer_crop_px {self.outer_crop_px}")
+        return self
+
+    @model_validator(mode="after")
+    def _crops_of_a_photo_meet(self) -> Self:
+        if self.batch % self.crops_per_photo:
+            raise ValueError(
+                f"crops_per_photo: {self.crops_per_photo} does not divide batch {self.batch}, and the crops of a "
+                "photograph must meet in one step; set batch to a multiple of it"
+            )
         return self
 
     @model_validator(mode="after")

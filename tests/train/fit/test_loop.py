@@ -14,7 +14,7 @@ from shards.index import read_index
 from train.data.batches import TrainingBatches
 from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
-from train.fit.loop import train_epochs
+from train.fit.loop import Told, train_epochs
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average
@@ -43,9 +43,12 @@ def new_state(settings: Training) -> TrainingState:
     return first_state(build_network(settings, 2), settings)
 
 
-def with_dropout(network: torch.nn.Module) -> torch.nn.Module:
-    """Return the network with logits dropped at random, as many networks drop paths: resuming must repeat that too."""
-    return torch.nn.Sequential(network, torch.nn.Dropout(0.1))
+def with_dropout(state: TrainingState) -> TrainingState:
+    """Let the network drop logits at random, as many networks drop paths: resuming must repeat that too."""
+    state.network.register_forward_hook(
+        lambda network, _, logits: torch.nn.functional.dropout(logits, 0.1, network.training)
+    )
+    return state
 
 
 def train(state: TrainingState, settings: Training, store: Store | None = None, shuffled: bool = False) -> None:
@@ -57,7 +60,6 @@ def train(state: TrainingState, settings: Training, store: Store | None = None, 
         state,
         settings,
         CPU,
-        forward=with_dropout(state.network),
         batches=easy_batches(settings, state.samples_done, shuffled),
         validate=lambda _: {"validation_accuracy": 1.0},
         after_epoch=after,
@@ -85,7 +87,7 @@ def test_a_few_steps_learn_what_is_easy(settings: Settings) -> None:
     train(state, easy)
     assert state.history[-1]["accuracy"] > 0.95
     assert state.history[-1]["loss"] < state.history[0]["loss"]
-    crops, labels, _ = next(easy_batches(easy, 9999 * easy.batch))
+    crops, labels, *_ = next(easy_batches(easy, 9999 * easy.batch))
     assert (state.average(crops).argmax(1) == labels).float().mean() > 0.9
 
 
@@ -99,24 +101,23 @@ def test_labels_that_say_nothing_are_not_learned(settings: Settings) -> None:
 @pytest.mark.parametrize("changes", [{}, {"average_decay": 0.0}, {"network": "resnet10t", "steps_per_epoch": 1}])
 def test_resumed_equals_uninterrupted_bit_for_bit(settings: Settings, store: Store, changes: dict[str, object]) -> None:
     whole = settings(epochs=4, **changes)
-    straight = new_state(whole)
+    straight = with_dropout(new_state(whole))
     train(straight, whole)
 
     class StoppedError(Exception):
         pass
 
-    first = new_state(whole)
+    first = with_dropout(new_state(whole))
     with pytest.raises(StoppedError):
         train_epochs(
             first,
             whole,
             CPU,
-            forward=with_dropout(first.network),
             batches=easy_batches(whole),
             validate=lambda _: {},
             after_epoch=lambda _: _save_then_stop_at_2(store, first, StoppedError),
         )
-    second = new_state(whole)
+    second = with_dropout(new_state(whole))
     load_checkpoint(store, "c", second)
     assert (second.epochs_done, second.samples_done) == (2, 2 * whole.steps_per_epoch * whole.batch)
     assert tensors_of(second) == tensors_of(first)
@@ -174,12 +175,11 @@ def test_checkpoints_are_safetensors_and_json_without_pickle(settings: Settings,
 
 def test_batches_that_run_out_stop_the_training(settings: Settings) -> None:
     state = new_state(settings())
-    with pytest.raises(StageError, match="only 2 batches for an epoch of 4"):
+    with pytest.raises(StageError, match="only 2 steps for an epoch of 4"):
         train_epochs(
             state,
             settings(),
             CPU,
-            forward=state.network,
             batches=itertools.islice(easy_batches(settings()), 2),
             validate=lambda _: {},
             after_epoch=lambda _: None,
@@ -263,7 +263,7 @@ def test_resumed_equals_uninterrupted_with_real_batches_and_dropout(filled: Stor
 
     def trained(*stops: int) -> TrainingState:
         torch.manual_seed(whole.seed)
-        state = first_state(build_network(whole, 3), whole)
+        state = with_dropout(first_state(build_network(whole, 3), whole))
 
         def after_epoch(_: object) -> None:
             if state.epochs_done in stops:
@@ -273,7 +273,7 @@ def test_resumed_equals_uninterrupted_with_real_batches_and_dropout(filled: Stor
             steps = (whole.epochs - state.epochs_done) * whole.steps_per_epoch
             with suppress(StoppedError):
                 train_epochs(
-                    state, whole, CPU, forward=with_dropout(state.network),
+                    state, whole, CPU,
                     batches=TrainingBatches(filled, index, whole)(state.samples_done, steps),
                     validate=lambda _: {}, after_epoch=after_epoch,
                 )  # fmt: skip
@@ -294,14 +294,15 @@ def skipping(batches: Iterator[Batch], tiles: int, every: int = 1) -> Iterator[B
 
 def train_skipping(state: TrainingState, settings: Training, tiles: int) -> None:
     train_epochs(
-        state, settings, CPU, forward=state.network, batches=skipping(easy_batches(settings), tiles),
+        state, settings, CPU, batches=skipping(easy_batches(settings), tiles),
         validate=lambda _: {}, after_epoch=lambda _: None, generation="0001-abc",
         gather=lambda own: [own, of_another_rank(own)], ranks=2,
     )  # fmt: skip
 
 
-def of_another_rank(own: Tally) -> Tally:
-    return Tally((Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own.named), own.samples)
+def of_another_rank(own: Told) -> Told:
+    named = (Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own.skipped.named)
+    return own._replace(skipped=Tally(named, own.skipped.samples))
 
 
 def test_skipped_samples_of_all_ranks_are_counted_by_epoch_and_kept_for_the_next_one(settings: Settings) -> None:

@@ -322,6 +322,9 @@ class Shards(Section):
 class Training(Section):
     """The network, its input and its schedule."""
 
+    recipe: str | None = None
+    """Name of a recipe, whose keys count where this section has none of its own: `modern`, `kaggle-2018`, `keras-2018`,
+    `small` (corpus/recipes.yaml), or one of `recipes`. null: none."""
     network: str = "convnext_tiny"
     """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size (ViT,
     Swin) are built for `crop_px`."""
@@ -466,6 +469,15 @@ class Training(Section):
                 "natural, or reader to exact"
             )
         return self
+
+
+class Recipe(Section):
+    """Settings of a training under a name."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """Where they come from, in one sentence."""
+    train: dict[str, Any]
+    """Keys of `train`."""
 
 
 class Clusters(Section):

@@ -5,6 +5,7 @@ sequence, and random numbers, such as those of paths that are dropped, are seede
 resumed from a checkpoint, also from one within an epoch, by as many ranks ends exactly like one that was never stopped.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +29,7 @@ from train.model.loss import training_loss
 from train.model.network import CameraNetwork
 from train.model.optimisation import learning_rate, set_rate, update_average
 
-ASKED_EVERY = 10
+ASKED_EVERY = 20
 """Steps after which several ranks ask each other whether a checkpoint within the epoch is due."""
 
 _GRADIENT_NORM_MAX = 5.0  # usual norms are near 1; a rare outlier among the batches must not undo an epoch
@@ -193,10 +194,6 @@ class _Epoch:
     def _share(self, feed: Feed, steps: int) -> None:
         """Bring the state, on all ranks, to what it is after so many steps of the epoch."""
         state, settings = self.state, self.settings
-        if not torch.isfinite(self.loss):
-            raise StageError(
-                f"train: the loss is not finite in epoch {state.epochs_done + 1}; lower train.learning_rate"
-            )
         batches = (steps - state.steps_done) * settings.accumulate
         loss, right = float(self.loss.item()), int(self.right.item())
         own = Sums(
@@ -204,13 +201,18 @@ class _Epoch:
             feed.waited_s(),
         )  # fmt: skip
         told = self.gather(Told(own, self.skipped))
+        sums = Sums(**state.partial).then([each.sums for each in told])  # type: ignore[arg-type]
+        if not math.isfinite(sums.loss):  # told by all ranks alike, so that none waits for another one
+            raise StageError(
+                f"train: the loss is not finite in epoch {state.epochs_done + 1}; lower train.learning_rate"
+            )
         known = Tally([Skipped(**each) for each in state.skipped])
         for each in told:
             known.join(each.skipped)
         known.samples += self.known.samples - self.skipped.samples
         state.samples_done += (steps - state.steps_done) * self.samples_of_step
         _check(known, state.samples_done, self.generation)
-        state.partial = Sums(**state.partial).then([each.sums for each in told]).as_dict()  # type: ignore[arg-type]
+        state.partial = sums.as_dict()
         state.skipped = [asdict(each) for each in known.named]
         state.steps_done = steps
 

@@ -21,14 +21,18 @@ class Sums:
     """Part of it in which there was no batch to go on with."""
 
     def then(self, others: list["Sums"]) -> "Sums":
-        """Return these sums and what all ranks have done since; the slowest rank's times count."""
+        """Return these sums and what all ranks, in their order, have done since.
+
+        The first one's time counts, since the others also wait for it while it validates and saves; of waits for
+        batches the longest counts, since all wait for the slowest.
+        """
         return Sums(
             batches=self.batches + sum(each.batches for each in others),
             crops=self.crops + sum(each.crops for each in others),
             loss=self.loss + sum(each.loss for each in others),
             right=self.right + sum(each.right for each in others),
             skipped=self.skipped + sum(each.skipped for each in others),
-            seconds=self.seconds + max(each.seconds for each in others),
+            seconds=self.seconds + others[0].seconds,
             waited_s=self.waited_s + max(each.waited_s for each in others),
         )
 

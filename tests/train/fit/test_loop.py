@@ -1,6 +1,7 @@
 """Training: it learns, it goes on exactly where it stopped, and it learns nothing where there is nothing to learn."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -14,7 +15,9 @@ from shards.index import read_index
 from train.data.batches import TrainingBatches
 from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
+from train.fit.feed import Feed
 from train.fit.loop import Told, train_epochs
+from train.fit.training_run import progress_line
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average
@@ -124,6 +127,118 @@ def test_resumed_equals_uninterrupted_bit_for_bit(settings: Settings, store: Sto
     train(second, whole)
     assert tensors_of(second) == tensors_of(straight)
     assert [entry["loss"] for entry in second.history] == [entry["loss"] for entry in straight.history]
+
+
+@pytest.mark.parametrize("changes", [{}, {"accumulate": 2}, {"average_decay": 0.0, "optimizer": "sgd"}])
+def test_resumed_within_an_epoch_equals_uninterrupted_bit_for_bit(
+    settings: Settings, store: Store, changes: dict[str, object]
+) -> None:
+    whole = settings(epochs=2, checkpoint_minutes=1e-9, **changes)
+    straight = with_dropout(new_state(whole))
+    train(straight, whole.model_copy(update={"checkpoint_minutes": 0.0}))
+
+    class StoppedError(Exception):
+        pass
+
+    first = with_dropout(new_state(whole))
+
+    def within_epoch() -> None:
+        save_checkpoint(store, "c", first)
+        if (first.epochs_done, first.steps_done) == (1, 2):
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train_epochs(
+            first, whole, CPU, batches=easy_batches(whole), validate=lambda _: {}, after_epoch=lambda _: None,
+            within_epoch=within_epoch,
+        )  # fmt: skip
+    assert store.done_names("c")[-1] == "epoch-0001-step-00000002"
+    second = with_dropout(new_state(whole))
+    load_checkpoint(store, "c", second)
+    assert (second.epochs_done, second.steps_done) == (1, 2)
+    assert second.samples_done == 6 * whole.accumulate * whole.batch
+    train(second, whole)
+    assert tensors_of(second) == tensors_of(straight)
+    told = ("loss", "accuracy", "samples", "skipped", "step")
+    assert [[entry[name] for name in told] for entry in second.history] == [
+        [entry[name] for name in told] for entry in straight.history
+    ]
+
+
+def test_gradients_of_several_batches_add_up_to_those_of_one(settings: Settings) -> None:
+    once, twice = settings(epochs=1, steps_per_epoch=1), settings(epochs=1, steps_per_epoch=1, accumulate=2)
+    [batch] = itertools.islice(easy_batches(once), 1)
+    alone, together = new_state(once), new_state(twice)
+    for state, each in ((alone, once), (together, twice)):
+        train_epochs(
+            state, each, CPU, batches=itertools.repeat(batch), validate=lambda _: {}, after_epoch=lambda _: None
+        )
+    assert (alone.samples_done, together.samples_done) == (8, 16)
+    for one, other in zip(alone.network.parameters(), together.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
+def test_checkpoints_within_an_epoch_follow_the_clock_and_every_rank_asks_at_the_same_steps(settings: Settings) -> None:
+    asked: list[bool] = []
+
+    def gather(own: Told) -> list[Told]:
+        asked.append(own.is_due)
+        return [own, Told(is_due=len(asked) == 2)]  # the other rank's clock is ahead once
+
+    state, long = new_state(settings()), settings(epochs=1, steps_per_epoch=70, checkpoint_minutes=1000)
+    saved: list[int] = []
+    train_epochs(
+        state, long, CPU, batches=easy_batches(long), validate=lambda _: {}, after_epoch=lambda _: None,
+        within_epoch=lambda: saved.append(state.steps_done), gather=gather, ranks=2,
+    )  # fmt: skip
+    assert saved == [40]
+    assert asked == [False, False, False, False, False]  # after 20, 40 and 60 steps; sums at the checkpoint and the end
+
+
+def test_the_time_without_a_batch_is_told_apart(settings: Settings) -> None:
+    short, state = settings(epochs=1, steps_per_epoch=3), new_state(settings())
+
+    def slow() -> Iterator[Batch]:
+        for batch in easy_batches(short):
+            time.sleep(0.5)
+            yield batch
+
+    train_epochs(state, short, CPU, batches=slow(), validate=lambda _: {}, after_epoch=lambda _: None)
+    [metrics] = state.history
+    assert 1.5 / metrics["seconds"] == pytest.approx(metrics["data_wait"], rel=0.3)
+    assert f"data wait {metrics['data_wait']:.1%}" in progress_line(metrics, short)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gets_the_batches_it_is_given_and_tells_when_it_had_none(settings: Settings) -> None:
+    given = list(itertools.islice(easy_batches(settings()), 8))
+    feed = Feed(iter(given), torch.device("cuda", 0))
+    for batch in given:
+        got = feed.next()
+        assert got is not None
+        assert got.crops.device.type == got.labels.device.type == got.manipulated.device.type == "cuda"
+        assert torch.equal(got.crops.cpu(), batch.crops)
+        assert torch.equal(got.labels.cpu(), batch.labels)
+    assert feed.next() is None
+    assert feed.waited_s() >= 0
+
+
+def test_a_step_asks_the_device_for_no_number(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[torch.Tensor] = []
+    item = torch.Tensor.item
+
+    def told(tensor: torch.Tensor) -> object:
+        asked.append(tensor)
+        return item(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "item", told)
+    for steps in (1, 4):
+        few = settings(epochs=1, steps_per_epoch=steps)
+        state = new_state(few)
+        asked.clear()
+        train(state, few)
+        counters = {id(moments["step"]) for moments in state.optimizer.state.values()}  # on the CPU, also with a GPU
+        assert len([tensor for tensor in asked if id(tensor) not in counters]) == 2  # loss and accuracy of the epoch
 
 
 def _save_then_stop_at_2(store: Store, state: TrainingState, stopped: type[Exception]) -> None:

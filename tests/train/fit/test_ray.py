@@ -65,7 +65,10 @@ class Trainings:
 
     def __init__(self, store: Store, file: Path, main: Path, folder: Path) -> None:
         self.store, self.log, self.folder = store, folder / "log", folder
-        self.command = [sys.executable, main, "--config", file, "--run", "both", "--ledger", folder / "ledger"]
+        self.command = [
+            sys.executable,
+            *map(str, (main, "--config", file, "--run", "both", "--ledger", folder / "ledger")),
+        ]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> int:

@@ -97,7 +97,7 @@ def run_baseline(
             continue
         fitted = _fitters(store, index, of_fold, device, samples, backbone)[name]()
         parts.append(judge_held_out(fitted, device, store, index, of_fold))
-    fitted_to = {"samples": samples} if name in ("residual-statistics", "frozen-features") else {}
+    fitted_to: dict[str, int | str] = {"samples": samples} if name in ("residual-statistics", "frozen-features") else {}
     fitted_to |= {"backbone": backbone} if name == "frozen-features" else {}
     number = whole.folds if folds else None
     told = publish_baseline(store, name, whole, settings, joined(parts), number, **fitted_to)

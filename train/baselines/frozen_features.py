@@ -49,6 +49,7 @@ def frozen_features(
 
     def extract(crops_nchw: Tensor) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
-            return network(crops_nchw.to(device)).float().cpu().numpy()
+            features: npt.NDArray[np.float32] = network(crops_nchw.to(device)).float().cpu().numpy()
+        return features
 
     return OnFeatures(extract, classify)

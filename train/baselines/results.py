@@ -1,7 +1,7 @@
 """Results of baselines: judges what was fitted on held-out photographs, and publishes `baselines/<name>-<generation>/`.
 
-The folder has `answers.arrow`, of the form that a run's has, so that `shutterprint compare` pairs the two by photograph,
-and `baseline.json` with what was fitted and its scores.
+The folder has `answers.arrow`, of the form that a run's has, so that `shutterprint compare` pairs the two by
+photograph, and `baseline.json` with what was fitted and its figures.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,20 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
 from train.data.answers import CHALLENGE, Answers, judge, publish_answers
-from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT
-from train.statistics.bootstrap import intervals, or_none
+from train.evaluation.figures import figures
+from train.evaluation.held_out import held_out_photos
+from train.evaluation.table import interval_text
 
 ROOT = "baselines"
 
 
 def judge_held_out(network: nn.Module, device: torch.device, store: Store, index: Index, settings: Training) -> Answers:
-    """Return the answers for the test photographs under the challenge's conditions, as a run's network is judged.
+    """Return the answers for the photographs, and under the conditions, that a run's network is judged by.
 
     Raises StageError where there are no test photographs.
     """
-    photo_rows = index.selection("test", least_px=settings.outer_crop_px).spread(settings.test_photos)
-    if not len(photo_rows):
+    split, photo_rows, _ = held_out_photos(index, settings)
+    if split != "test":
         raise StageError(
             f"generation {index.generation} has no test photographs of use to judge a baseline on; crawl more devices, "
             "then curate again, or use --folds"
@@ -54,21 +55,6 @@ def joined(parts: Sequence[Answers]) -> Answers:
     )
 
 
-def scores(answers: Answers) -> dict[str, Any]:
-    """Return the challenge's scores with 95 % intervals by device, and the accuracy by condition."""
-    right = answers.right().astype(np.float64)
-    unaltered, manipulated = right[:, 0], right[:, 1:].mean(axis=1)
-    columns = np.column_stack([UNALTERED_WEIGHT * unaltered + MANIPULATED_WEIGHT * manipulated, unaltered, manipulated])
-    found = intervals(columns, answers.devices, answers.labels)
-    told: dict[str, Any] = {"photos": len(answers.photos), "devices": len(set(answers.devices))}
-    for place, name in enumerate(("weighted_accuracy", "unaltered", "manipulated")):
-        told[name] = float(columns[:, place].mean())
-        told[f"{name}_interval"] = or_none(found[place])
-    told["accuracy"] = dict(zip(answers.conditions, right.mean(axis=0).tolist(), strict=True))
-    told["chance"] = int(np.bincount(answers.labels).max()) / len(answers.labels)
-    return told
-
-
 def publish_baseline(
     store: Store, name: str, index: Index, settings: Training, answers: Answers, folds: int | None, **told: Any
 ) -> dict[str, Any]:
@@ -81,7 +67,7 @@ def publish_baseline(
     publish_answers(store, directory, answers)
     content = {
         "baseline": name, "generation": index.generation, "folds": folds, "classes": list(index.classes),
-        "train": settings.model_dump(mode="json"), **told, **scores(answers),
+        "train": settings.model_dump(mode="json"), **told, **figures(answers, index.classes),
     }  # fmt: skip
     store.publish_json(f"{directory}/baseline.json", content)
     store.mark_done(directory, {"weighted_accuracy": content["weighted_accuracy"]})
@@ -95,15 +81,16 @@ def folder_of(name: str, generation: str, folds: int | None) -> str:
 
 def score_line(told: dict[str, Any]) -> str:
     """Return the sentence that sums a baseline up."""
-
-    def share(name: str) -> str:
-        interval = told[f"{name}_interval"]
-        bounds = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else " [too few devices for an interval]"
-        return f"{told[name]:.3f}{bounds}"
-
+    shares = [
+        f"{name} {told[key]:.3f} [{interval_text(told[interval])}]"
+        for name, key, interval in (
+            ("weighted accuracy", "weighted_accuracy", "weighted_interval"),
+            ("unaltered", "unaltered", "unaltered_interval"),
+            ("manipulated", "manipulated", "manipulated_interval"),
+        )
+    ]
     held_out = f"{told['folds']} folds" if told["folds"] else "the test split"
     return (
-        f"{told['baseline']}: weighted accuracy {share('weighted_accuracy')}, unaltered {share('unaltered')}, "
-        f"manipulated {share('manipulated')}, on {told['photos']} photographs by {told['devices']} devices of "
+        f"{told['baseline']}: {', '.join(shares)}, on {told['photos']} photographs by {told['devices']} devices of "
         f"{held_out}; chance {told['chance']:.3f}"
     )

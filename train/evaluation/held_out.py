@@ -22,6 +22,7 @@ from train.data.crops import STRONGEST_REDUCTION
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
 from train.evaluation.photo_facts import facts_of
+from train.honesty.figures import honesty_figures
 from train.model.checkpoints import Metrics
 from train.statistics.calibration import find_temperature
 
@@ -73,6 +74,7 @@ def evaluate_network(
         ],
         **found,
         **facts,
+        "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
     }
     return HeldOut(told, answers, calibration)
 

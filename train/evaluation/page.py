@@ -17,6 +17,7 @@ from train.evaluation.plots import (
     reliability_plot,
 )
 from train.evaluation.table import camera_columns, camera_rows, figure_text, interval_text, share_text
+from train.honesty.sections import honesty_sections
 
 _DEVICES_SHOWN = 200
 
@@ -62,6 +63,7 @@ def figure_sections(evaluation: Mapping[str, Any]) -> list[str]:
         _camera_section(evaluation),
         _votes_section(evaluation),
         *_fact_sections(evaluation),
+        *(honesty_sections(evaluation["honesty"]) if "honesty" in evaluation else ()),
     ]
 
 

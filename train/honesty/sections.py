@@ -81,5 +81,7 @@ def _cells(values: Sequence[Any]) -> list[str]:
     cells = [str(values[0])]
     for figure, low, high in zip(values[1::3], values[2::3], values[3::3], strict=True):
         cells.append("" if figure is None else f"{figure:.3f}")
-        cells.append("" if figure is None else "none: too few devices" if low is None else f"{low:.3f} to {high:.3f}")
+        cells.append(
+            "" if figure is None else "none: devices do not differ" if low is None else f"{low:.3f} to {high:.3f}"
+        )
     return cells

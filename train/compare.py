@@ -11,7 +11,7 @@ from train.evaluation.comparison import compare, notes_of
 from train.evaluation.table import aligned, figure_text
 from train.fit.answered import find_answers
 
-_DESCRIPTION = """Compare two runs, or baselines, on the photographs that both have judged: paired differences by device.
+_DESCRIPTION = """Compare two runs, or baselines, on the photographs that both judged: paired differences, by device.
 
 Several runs of a side, separated by commas, are its seeds (their mean counts) or its folds (their photographs are
 joined). A difference is the second side's accuracy less the first's.

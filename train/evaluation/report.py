@@ -240,7 +240,7 @@ def _view_section(views: Rows, augmented: Rows) -> str:
     return section(
         "Turned, mirrored, off the grid",
         paragraph(
-            "A sensor writes one orientation and one grid of 8 × 8 pixels: both are evidence, which is lost where crops "
+            "A sensor writes one orientation and one grid of 8 × 8 pixels: both are evidence, lost where crops "
             "are turned, mirrored or moved off the grid."
         ),
         table(("crops", PLAIN, "95 % interval", CHANGED, "95 % interval"), seen),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from corpus.command_line import command_parser, configuration_of, exit_with
-from corpus.errors import StageError
+from corpus.errors import ConfigurationError, StageError
 from corpus.storage import Store
 from train.data.answers import FILE
 from train.evaluation.figures import figures
@@ -21,15 +21,22 @@ from train.evaluation.mistakes import mistakes
 from train.evaluation.report import publish_report
 from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble_rows, joined, studies
 from train.evaluation.table import aligned, evaluation_table, figure_text
+from train.experiments.amounts import amount_rows
+from train.experiments.critique import critique_rows
+from train.experiments.publishing import experiment_table, publish_experiment
 from train.fit.answered import find_answers
 from train.fit.runs import Run, find_run, load_network
 from train.fit.training_run import read_history, score_sentence, threads_of
+from train.honesty.sections import honesty_tables
 from train.model.checkpoints import kept_weights
 
 _DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Writes nothing.
 
 With --full, studies beyond the challenge's protocol are added, and all of it is published as runs/<run>/report/:
 report.html, and a CSV file for every plot and table. Of several runs, the probabilities are averaged.
+
+--matrix and --amounts train the run's network anew, briefly and several times, and publish runs/<run>/experiments/:
+on photographs of each history of compression, judged on each (critique), and on more and more photographs (amounts).
 
 Figures agree exactly where the run was trained on the same kind of machine; other hardware rounds differently.
 
@@ -44,9 +51,20 @@ def main() -> int:
         help="a run's name, the path of its folder, or `latest`; several runs of one generation vote together",
     )  # fmt: skip
     parser.add_argument("--full", action="store_true", help="study the run further and publish its report")
+    parser.add_argument("--matrix", action="store_true", help="compression, train × test: five short trainings")
+    parser.add_argument("--amounts", action="store_true", help="accuracy by amount of training data: four of them")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of each short training (a quarter of the run's)")
     parser.add_argument("--json", action="store_true", help="print the evaluation as JSON instead of a table")
     arguments = parser.parse_args()
     store = configuration_of(arguments).store
+    if arguments.steps is not None and arguments.steps < 1:
+        raise ConfigurationError(f"--steps: {arguments.steps} is not at least 1")
+    if arguments.matrix or arguments.amounts:
+        if len(arguments.runs) > 1:
+            raise StageError("--matrix and --amounts: are experiments with one run; name one")
+        wanted = [name for name in ("critique", "amounts") if arguments.matrix or name != "critique"]
+        wanted = [name for name in wanted if arguments.amounts or name != "amounts"]
+        return _experiments(find_run(store, arguments.runs[0]), wanted, arguments.steps)
     if len(arguments.runs) > 1:
         if arguments.full:
             raise StageError("--full: makes the report of one run; name one")
@@ -79,6 +97,28 @@ def _again(run: Run, *, is_full: bool, as_json: bool) -> int:
     return 0 if agrees else 1
 
 
+def _experiments(run: Run, names: list[str], steps: int | None) -> int:
+    """Carry out experiments with a run's network and print their tables."""
+    config = run.config()
+    torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    index = config.index(run.store)
+    _, photo_rows, _ = held_out_photos(index, config.train)
+    steps = steps or max(1, config.train.epochs * config.train.steps_per_epoch // 4)
+    settings = config.train.model_copy(update={"epochs": 1, "steps_per_epoch": steps})
+
+    def say(what: str) -> None:
+        print(what, file=sys.stderr, flush=True)
+
+    for name in names:
+        rows = (critique_rows if name == "critique" else amount_rows)(
+            run.store, index, photo_rows, settings, device, say
+        )
+        path = publish_experiment(run.store, run.directory, name, steps, rows)
+        print(f"{experiment_table(name, rows)}\n\n{run.store.path(path)}")
+    return 0
+
+
 def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str, Any]) -> None:
     """Study a run and publish its report, and its answers where an earlier version left none."""
 
@@ -91,8 +131,9 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
     temperature = held_out.calibration["temperature"]
     wrong = mistakes(held_out.answers, subject.index.classes, run.store, subject.index, temperature)
     path = publish_report(
-        run.store, run.directory, evaluation, subject.settings.model_dump(), read_history(run), studied, wrong
-    )
+        run.store, run.directory, evaluation, subject.settings.model_dump(), read_history(run), studied, wrong,
+        more_tables=honesty_tables(evaluation["honesty"]),
+    )  # fmt: skip
     print(f"report: {run.store.path(path)}", file=sys.stderr, flush=True)
 
 

@@ -50,9 +50,9 @@ def residual_features(crop: Picture) -> Features:
 def _along(plane: Residual, taps: tuple[int, ...], axis: int) -> Residual:
     """Return the residuals of a filter along an axis, where it fits in."""
     length = plane.shape[axis] - len(taps) + 1
-    result = (_part(plane, 0, length, axis) * taps[0]).astype(np.int32)
-    for place, weight in enumerate(taps[1:], start=1):
-        result = (result + _part(plane, place, length, axis) * weight).astype(np.int32)
+    result: Residual = np.zeros_like(_part(plane, 0, length, axis))
+    for place, weight in enumerate(taps):
+        np.add(result, np.multiply(_part(plane, place, length, axis), np.int32(weight)), out=result)
     return result
 
 

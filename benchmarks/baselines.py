@@ -1,6 +1,7 @@
 """Benchmark: the network against the baselines on real photographs of known cameras, sessions disjoint, by folds.
 
-    python benchmarks/baselines.py [--photos ../shared/photos] [--folder FOLDER] [--names NAME …] [--samples N] [--steps N] [--seed N]
+    python benchmarks/baselines.py [--photos ../shared/photos] [--folder FOLDER] [--names NAME …]
+        [--samples N] [--steps N] [--seed N]
 
 Packs the originals of the collection's cameras that have two sessions or more; a session, shots of one camera less than
 half an hour apart, stands for a device and is in one fold. Few cameras, and one device each: what it shows is that

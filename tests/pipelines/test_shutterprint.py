@@ -31,7 +31,7 @@ def run_in_new_process(program: str, *words: str) -> subprocess.CompletedProcess
 
 
 def test_the_subcommands_are_these() -> None:
-    names = "crawl check status forget curate explain diff pin verify stats show train evaluate predict pipelines demo"
+    names = "crawl check status forget curate explain diff pin verify stats show train evaluate baseline predict pipelines demo"
     assert list(COMMANDS) == names.split()
 
 

@@ -62,8 +62,8 @@ def _part(plane: Residual, start: int, length: int, axis: int) -> Residual:
 
 
 def _filtered(plane: Residual) -> Residual:
-    result: Residual = cv2.filter2D(plane.astype(np.float32), -1, np.array(_SQUARE, np.float32))[1:-1, 1:-1]
-    return result.astype(np.int32)
+    filtered = cv2.filter2D(plane.astype(np.float32), -1, np.array(_SQUARE, np.float32))
+    return filtered[1:-1, 1:-1].astype(np.int32)
 
 
 def _quantised(residual: Residual, step: float) -> Residual:

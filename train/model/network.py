@@ -98,9 +98,18 @@ class CameraNetwork(nn.Module):
 
     def forward(self, crops_nchw: Tensor) -> Tensor:
         """Return the logits of uint8 crops."""
+        return self.classify(self.embed(crops_nchw))
+
+    def embed(self, crops_nchw: Tensor) -> Tensor:
+        """Return the embeddings of uint8 crops, N×D: what the classifier sees."""
         with torch.autocast(crops_nchw.device.type, enabled=False):  # residuals of bytes are exact in float32 only
             inputs = self.front(crops_nchw)
-        return cast(Tensor, self.body(inputs))
+        body = cast(Any, self.body)
+        return cast(Tensor, body.forward_head(body.forward_features(inputs), pre_logits=True))
+
+    def classify(self, embeddings: Tensor) -> Tensor:
+        """Return the logits of embeddings."""
+        return cast(Tensor, cast(Any, self.body).get_classifier()(embeddings))
 
 
 def build_network(settings: Training, classes: int) -> CameraNetwork:

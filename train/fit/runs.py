@@ -176,8 +176,7 @@ def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
     """
     config = run.config()
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    settings = config.train.model_copy(update={"pretrained": False})  # all weights come from the run
-    network = build_network(settings, len(config.classes))
+    network = build_network(config.train, len(config.classes), fetch_weights=False)  # all weights come from the run
     weights = f"{run.directory}/weights.safetensors"
     load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
     return network.to(device).eval(), device

@@ -13,6 +13,7 @@ from train.evaluation.held_out import evaluate_network
 from train.evaluation.table import evaluation_table
 from train.fit.runs import find_run, load_network
 from train.fit.training_run import score_sentence, threads_of
+from train.open_set.measuring import measure
 
 _DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Writes nothing.
 
@@ -36,6 +37,7 @@ def main() -> int:
     network, device = load_network(run)
     index = config.index(run.store)
     figures = evaluate_network(network, device, run.store, index, config.train)
+    figures["open_set"] = measure(network, device, run.store, index, config.train).figures
     # as JSON has it: tuples become lists
     evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **figures}))
     agrees = evaluation == recorded

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -32,7 +32,8 @@ from train.model.checkpoints import (
     save_checkpoint,
     to_safetensors,
 )
-from train.model.network import build_network
+from train.model.network import CameraNetwork, build_network
+from train.open_set.measuring import measure
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
@@ -124,7 +125,9 @@ def _finish(run: Run, settings: Training, index: Index, state: TrainingState, de
     store.publish(f"{run.directory}/weights.safetensors", weights)
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
     figures = evaluate_network(state.average, device, store, index, settings)
-    evaluation = {"run": run.name, "epoch": state.best_epoch, **figures}
+    opened = measure(cast(CameraNetwork, state.average), device, store, index, settings)
+    opened.publish(store, run.directory)
+    evaluation = {"run": run.name, "epoch": state.best_epoch, **figures, "open_set": opened.figures}
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))

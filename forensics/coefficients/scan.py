@@ -31,6 +31,8 @@ class Plan(NamedTuple):
     mcu_rows: int
     restart_mcus: int
     """0: no restart markers."""
+    kept: NDArray[np.bool_]
+    """For each MCU whether its blocks are wanted; empty where all are."""
 
 
 class End(NamedTuple):
@@ -69,7 +71,7 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
     ]
     layout = np.array([plan.mcu_columns, plan.mcu_rows, interval], np.int64)
     status, where, mcu, end = decode_kernel.decode(
-        plain, segments, np.array(parts, np.int64), layout, np.concatenate(list(tables.values())), coefficients
+        plain, segments, np.array(parts, np.int64), layout, np.concatenate(list(tables.values())), plan.kept, coefficients
     )
     if status != decode_kernel.OK:
         what = {

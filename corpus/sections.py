@@ -327,8 +327,41 @@ class Training(Section):
     Swin) are built for `crop_px`."""
     pretrained: bool = False
     """Whether to start from timm's published weights, which are downloaded from the Hugging Face Hub."""
-    front: Literal["rgb", "residual", "both"] = "both"
+    front: Literal["rgb", "residual", "both"] = "residual"
     """What the network sees: the pixels (`rgb`), their high-pass residuals, or both side by side."""
+    pooling: Literal["mean", "mean_std"] = "mean_std"
+    """How the last feature map becomes one embedding: by the network's own pooling (`mean`), or by mean and standard
+    deviation of each feature over all places (`mean_std`)."""
+    manipulation_head: bool = False
+    """Whether the network also learns to tell whether a crop was manipulated; its answer never uses this."""
+    manipulation_head_weight: Annotated[float, Field(gt=0, le=10)] = 0.2
+    """Weight of that head's loss beside the cameras'."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """Optimizer; `sgd` has Nesterov's momentum of 0.9."""
+    schedule: Literal["cosine", "cyclic", "constant"] = "cosine"
+    """How the learning rate goes on after the warm-up: down along half a cosine to 1 %, or constant. `cyclic`: from 1 %
+    up to `learning_rate` and down again in each of `cycles`, without a warm-up."""
+    cycles: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Cycles of the learning rate with `schedule: cyclic`."""
+    frozen_stages: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Stages of the network, from the input on, whose weights do not change at first; the stem is one. For weights that
+    were trained before."""
+    unfreeze_every_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs after which one more frozen stage learns, the one nearest the classifier first; 0: never."""
+    rate_by_depth: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor of the learning rate for each stage from the classifier towards the input."""
+    weights: str | None = None
+    """Path of a safetensors file whose weights the training starts from, instead of a download: as timm publishes them,
+    or `weights.safetensors` of a run with the same network and front. null: none."""
+    loss: Literal["cross_entropy", "cosine"] = "cross_entropy"
+    """What is minimised. `cosine`: cross-entropy of cosines between embedding and class, with a scale and a margin, so
+    that the embeddings of a camera lie close together."""
+    cosine_scale: Annotated[float, Field(gt=0, le=256)] = 16.0
+    """Scale of the cosines."""
+    cosine_margin: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """How much larger than all others the cosine of the right camera must be in training."""
+    compile: bool = False
+    """Whether the network is compiled by torch.compile: minutes at the start, then faster steps, above all on GPUs."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
     """Edge in pixels of the random crop of a tile that a manipulation is applied to."""
     crop_px: Annotated[int, Field(ge=32)] = 480
@@ -388,10 +421,13 @@ class Training(Section):
     fold: Annotated[int | None, Field(ge=0)] = None
     """Fold that is held out for evaluation, 0 to `curation.folds` - 1, for cross-validation: the next fold chooses the
     epoch and all others train, whatever their split. null: the splits are used."""
+    held_out_cameras: tuple[str, ...] = ()
+    """Keys of cameras that the network is not trained on. In the evaluation their photographs, of all splits, are those
+    of unknown cameras: the validation split calibrates the answer "none of these", the others measure it."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 
-    @field_validator("cache_folder")
+    @field_validator("cache_folder", "weights")
     @classmethod
     def _is_whole_path(cls, value: str | None) -> str | None:
         if value is not None and not folder_path(value).startswith(("/", "~")):

@@ -19,7 +19,7 @@ from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
 from train.model.checkpoints import Metrics, TrainingState
 from train.model.network import mixed_precision
-from train.model.optimisation import learning_rate, update_average
+from train.model.optimisation import learning_rate, set_rate, update_average
 
 _GRADIENT_NORM_MAX = 5.0  # usual norms are near 1; a rare outlier among the batches must not undo an epoch
 
@@ -112,8 +112,7 @@ def _train_one(
             begun.skipped.add(damaged)
             _check(begun.skipped, begun.samples + (number + 1) * begun.ranks * settings.batch, begun.generation)
         rate = learning_rate(step, settings)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(state.optimizer, rate)
         crops, labels = crops.to(device, non_blocking=True), labels.to(device, non_blocking=True)
         with mixed_precision(device):
             logits = forward(crops)

@@ -97,7 +97,7 @@ class RunConfig:
     def index(self, store: Store) -> Index:
         """Return the index of its shards, with the fold that it holds out as the test split where it has one."""
         cache = open_cache(self.train.cache_folder, self.train.cache_gb)
-        index = read_index(store, self.generation, cache)
+        index = read_index(store, self.generation, cache).leaving_out(self.train.held_out_cameras)
         return index if self.train.fold is None else index.holding_out(self.train.fold)
 
 
@@ -176,8 +176,7 @@ def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
     """
     config = run.config()
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    settings = config.train.model_copy(update={"pretrained": False})  # all weights come from the run
-    network = build_network(settings, len(config.classes))
+    network = build_network(config.train, len(config.classes), fetch_weights=False)  # all weights come from the run
     weights = f"{run.directory}/weights.safetensors"
     load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
     return network.to(device).eval(), device

@@ -79,7 +79,8 @@ def read_coefficients(jpeg: bytes, rectangles: Sequence[Rectangle] | None = None
     """Return the coefficients of a whole baseline JPEG, exactly as in the file.
 
     `rectangles`: where they are given, only the MCUs that one of them touches are sure to be read; others may be zero.
-    Damage is found anywhere in the file all the same. Raises ValueError for other coding processes, colours other than grey and YCbCr, and quantisation tables of 16 bits;
+    Damage is found anywhere in the file all the same.
+    Raises ValueError for other coding processes, colours other than grey and YCbCr, and quantisation tables of 16 bits;
     JpegError, which has the offset, for truncated or damaged data.
     """
     segments = header_segments(jpeg, whole=True)

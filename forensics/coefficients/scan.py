@@ -70,8 +70,9 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
         (*part, *(places[id(table)] for table in pair)) for part, pair in zip(plan.parts, plan.tables, strict=True)
     ]
     layout = np.array([plan.mcu_columns, plan.mcu_rows, interval], np.int64)
+    entries = np.concatenate(list(tables.values()))
     status, where, mcu, end = decode_kernel.decode(
-        plain, segments, np.array(parts, np.int64), layout, np.concatenate(list(tables.values())), plan.kept, coefficients
+        plain, segments, np.array(parts, np.int64), layout, entries, plan.kept, coefficients
     )
     if status != decode_kernel.OK:
         what = {

@@ -69,7 +69,7 @@ def find_photos(wanted: Iterable[str]) -> Search:
                 raise StageError(f"these are more than {count(FILES_MAX, 'file')}; name fewer of them at once")
 
     for name in wanted:
-        if os.path.isdir(name):
+        if Path(name).is_dir():
             add(_below(name, search))
         elif os.path.lexists(name) or not _GLOB & set(name):
             add([_named(name)])
@@ -85,9 +85,9 @@ def _named(path: str) -> Found:
 
 def _matching(pattern: str, search: Search) -> Iterator[Found]:
     anything = False
-    for path in _sorted(glob.iglob(pattern, recursive=True)):
+    for path in _sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207 - patterns may be whole paths
         anything = True
-        if not os.path.isdir(path):
+        if not Path(path).is_dir():
             yield _named(path)
         elif "**" not in pattern:  # which matches what is in the folder, too
             yield from _below(path, search)

@@ -9,6 +9,7 @@ damage.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ class WholePicture:
         x_px, y_px, width_px, height_px = rectangle
         return self.picture[y_px : y_px + height_px, x_px : x_px + width_px]
 
+    def luma(self, rectangle: Rectangle) -> Pixels:
+        """Return the luma of a rectangle, height × width, to within rounding."""
+        return luma_of(self.pixels(rectangle))
+
 
 @dataclass(frozen=True)
 class CodedPicture:
@@ -45,11 +50,18 @@ class CodedPicture:
 
     def pixels(self, rectangle: Rectangle) -> Pixels:
         """Return the pixels of one of the rectangles, or of a part of one: height × width × 3, RGB."""
+        return self._decoded(rectangle, "RGB")
+
+    def luma(self, rectangle: Rectangle) -> Pixels:
+        """Return the luma of one of the rectangles, height × width."""
+        return np.ascontiguousarray(self._decoded(rectangle, "GRAY")[..., 0])
+
+    def _decoded(self, rectangle: Rectangle, colours: str) -> Pixels:
         frame = self.coefficients.frame
-        left, top, width_px, height_px = area = _area(rectangle, frame.mcu_size_px, frame.width_px, frame.height_px)
+        area = _area(rectangle, frame.mcu_size_px, frame.width_px, frame.height_px)
         jpeg = write_rectangle(self.coefficients, *area)
-        whole: Pixels = simplejpeg.decode_jpeg(jpeg, "RGB", fastdct=False, fastupsample=False, strict=True)
-        x_px, y_px = rectangle[0] - left, rectangle[1] - top
+        whole: Pixels = simplejpeg.decode_jpeg(jpeg, colours, fastdct=False, fastupsample=False, strict=True)
+        x_px, y_px = rectangle[0] - area[0], rectangle[1] - area[1]
         return whole[y_px : y_px + rectangle[3], x_px : x_px + rectangle[2]]
 
 
@@ -67,6 +79,11 @@ def open_jpeg(
         except ValueError:  # not a plain one, or damaged: the decoder has the last word
             pass
     return WholePicture(decode_whole(data, "RGB", fastdct=False, fastupsample=False).picture)
+
+
+def luma_of(pixels: Pixels) -> Pixels:
+    """Return the luma, height × width, of RGB pixels."""
+    return np.ascontiguousarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _area(rectangle: Rectangle, mcu_size_px: tuple[int, int], width_px: int, height_px: int) -> Rectangle:

@@ -78,9 +78,11 @@ def _by_pillow(data: bytes, kind: Kind) -> Stored:
                 lossy, notes = True, ["WebP compressed it again, which weakens the traces of its camera"]
             elif kind == "PNG" and data[_PNG_DEPTH_AT] == 16:
                 notes.append("16 bits a channel were reduced to 8")
-            exif = data if kind == "TIFF" else image.info.get("exif") or b""
+            exif = read_exif((data if kind == "TIFF" else image.info.get("exif") or b"").removeprefix(_EXIF_START))
             picture = _as_rgb(image, notes)
-    return Stored(picture, read_exif(exif.removeprefix(_EXIF_START)), lossy, tuple(notes))
+    if kind == "TIFF":  # Pillow has turned it by its tag
+        picture = _turned_back(picture, exif.orientation)
+    return Stored(picture, exif, lossy, tuple(notes))
 
 
 def _as_rgb(image: Image.Image, notes: list[str]) -> Pixels:
@@ -130,10 +132,14 @@ def _heic(data: bytes) -> Stored:
     picture = _as_rgb(image, notes)
     # the decoder turns a picture as its properties say; EXIF says the same, and the sensor's picture is the one before
     header = data[:_HEIF_HEADER_BYTES]
-    turn_back = _TURNED_BACK.get(exif.orientation or 1) if b"irot" in header or b"imir" in header else None
-    if turn_back is not None:
-        picture = np.ascontiguousarray(turn_back(picture), np.uint8)
+    if b"irot" in header or b"imir" in header:
+        picture = _turned_back(picture, exif.orientation)
     return Stored(picture, exif, True, tuple(notes))
+
+
+def _turned_back(picture: Pixels, orientation: int | None) -> Pixels:
+    turn_back = _TURNED_BACK.get(orientation or 1)
+    return picture if turn_back is None else np.ascontiguousarray(turn_back(picture), np.uint8)
 
 
 def _check_size(width_px: int, height_px: int) -> None:

@@ -13,7 +13,16 @@ FILE_MAX_BYTES = 2 << 30
 Kind = Literal["JPEG", "PNG", "WebP", "TIFF", "HEIC"]
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_ARCHIVES = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\7", b"\x28\xb5\x2f\xfd")
+_ARCHIVES = (
+    b"PK\3\4",
+    b"PK\5\6",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\7",
+    b"\x28\xb5\x2f\xfd",
+)
 _TAR_AT, _TAR = 257, b"ustar"
 _OTHERS = {
     b"GIF8": "is a GIF: its 256 colours keep no trace of a camera",

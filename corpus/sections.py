@@ -368,8 +368,12 @@ class Training(Section):
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
-    flips: Literal["none", "turns", "d4"] = "d4"
-    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`)."""
+    flips: Literal["none", "turns", "d4"] = "none"
+    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`).
+    Sensor, demosaicing and JPEG tables are written in one orientation, which a network learns from unturned crops."""
+    alignment_unknown: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of the training crops that begin anywhere. All others begin on the photograph's 8×8 grid of JPEG blocks, as
+    those of whole photographs do when they are judged; the rest is for photographs that were cropped before."""
     sampling: Literal["balanced", "natural"] = "balanced"
     """How the samples are drawn. `balanced`: each class equally often; within a class each group (device, else owner)
     equally often, so that nobody who took many photographs stands for the class; within a group each photograph, then

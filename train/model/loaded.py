@@ -5,7 +5,7 @@ address.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -86,6 +86,8 @@ class Judgement:
     """Where it is none of these, and a camera of the same maker is known."""
     confused_with: tuple[tuple[str, float], ...] = ()
     """Where it is one of these: cameras whose validation photographs got this answer, with their share of it."""
+    largest_logit: float = 0.0
+    """The largest of the network's mean logits: it tells how a photograph is turned better than probabilities do."""
 
     @property
     def likeliest(self) -> str:
@@ -140,9 +142,10 @@ class Model:
         """Return what it says of several photographs: the first `counts[0]` crops are those of the first, and so on."""
         of_crops = crop_answers(self.network, self.device, crops, self.settings.batch)
         log_shares, logits, embeddings = photo_answers(*of_crops, counts)
-        shares = softmax(log_shares / self.temperature)
+        shares, largest = softmax(log_shares / self.temperature), logits.max(axis=1).tolist()
         if self.open_set is None or self.prototypes is None:
-            return [Judgement(_sorted(self.classes, row)) for row in shares]
+            pairs = zip(shares, largest, strict=True)
+            return [Judgement(_sorted(self.classes, row), largest_logit=most) for row, most in pairs]
         prototypes = self._all_prototypes
         refusal = self.open_set.prototypes if self.enrolled else self.open_set.network
         matrix = evidence(self.open_set.prototypes.score, logits, embeddings, prototypes)
@@ -150,8 +153,8 @@ class Model:
             shares = joined_shares(shares, softmax(matrix * self.open_set.scale))
         known = knownness(refusal.score, evidence(refusal.score, logits, embeddings, prototypes)).tolist()
         return [
-            self._judgement(refusal, score, row, near)
-            for score, row, near in zip(known, shares, matrix.argmax(axis=1).tolist(), strict=True)
+            replace(self._judgement(refusal, score, row, near), largest_logit=most)
+            for score, row, near, most in zip(known, shares, matrix.argmax(axis=1).tolist(), largest, strict=True)
         ]
 
     @property

@@ -37,13 +37,14 @@ def index(filled: Store) -> Index:
 def test_batches_are_balanced_and_those_of_another_seed_are_others(
     filled: Store, index: Index, settings: Settings
 ) -> None:
-    batches = list(TrainingBatches(filled, index, settings(batch=9))(0, 3))
+    free = settings(batch=9, alignment_unknown=1.0)  # on the grid there are few places to choose from
+    batches = list(TrainingBatches(filled, index, free)(0, 3))
     assert batches[0].crops.dtype == torch.uint8
     assert batches[0].crops.shape == (9, 3, 32, 32)
     assert [torch.bincount(batch.labels).tolist() for batch in batches] == [[3, 3, 3]] * 3
-    again = list(TrainingBatches(filled, index, settings(batch=9))(0, 3))
+    again = list(TrainingBatches(filled, index, free)(0, 3))
     assert crops_of(batches) == crops_of(again)
-    other = list(TrainingBatches(filled, index, settings(batch=9, seed=1))(0, 3))
+    other = list(TrainingBatches(filled, index, free.model_copy(update={"seed": 1}))(0, 3))
     assert not set(crops_of(batches)) & set(crops_of(other))
 
 

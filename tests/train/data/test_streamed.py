@@ -129,7 +129,7 @@ def test_what_can_be_read_now_and_then_goes_on(filled: Store, index: Index, sett
     [
         (".json", lambda about: re.sub(rb'("photo": ").', rb"\1p", about)),
         (".json", lambda about: re.sub(rb'("photo": ")(.)', lambda m: m[1] + bytes([m[2][0] ^ 1]), about)),
-        (".json", lambda about: about.replace(b'"width_px": 96', b'"width_px": 99')),
+        (".json", lambda about: about.replace(b'"width_px": 96', b'"width_px": 960')),
         (".json", lambda about: about.replace(b'"height_px": 96', b'"height_px": -6')),
         (".json", lambda about: re.sub(rb'"tile": \d', b'"tile": 7', about)),
         (".json", lambda about: re.sub(rb'"tile": \d.*"width_px": \d+', b'"tile": 0, "width_px": 1e999', about)),

@@ -5,7 +5,6 @@ prediction finds it; `--out new.zip` writes a model to hand on instead. Nothing 
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,17 +15,17 @@ from corpus.catalogue import Catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
 from corpus.text import escaped
-from forensics.errors import JpegError
 from forensics.header import read_facts
 from train.archive.download import is_address
 from train.archive.enrolling import PHOTOS_ADVISED, Check, check, enrolled_of
 from train.archive.loading import ENROLLED, is_archive, load_parts
 from train.archive.parts import Parts, model_of
 from train.archive.writing import keys_of, write_archive
-from train.data.crops import decode, fixed_crops, to_tensor
 from train.fit.runs import find_run
 from train.model.loaded import Enrolled, Model
 from train.open_set.files import enrolled_bytes
+from train.prediction.finding import find_photos
+from train.prediction.photographs import photograph
 
 _DESCRIPTION = """Add a camera to a finished run from 10 to 50 of its photographs, without training.
 
@@ -38,21 +37,23 @@ Exit codes: 0 enrolled, 1 enrolled, but some photographs could not be read, 2 no
 
 @dataclass(frozen=True)
 class _Photo:
-    """A photograph to enrol from: its crops and what its EXIF says, or why it could not be read."""
+    """A photograph to enrol from: its crops and what its EXIF says, or why it cannot be used."""
 
-    path: Path
+    path: str
     error: str | None = None
     crops: Tensor | None = None
     make: str | None = None
     serial: str | None = None
-    sha256: str = ""
+    """The camera's serial number, which tells devices apart and is not kept."""
 
 
 def main() -> int:
     """Run the command line; returns the exit code."""
     parser = command_parser("python -m train.enrol", _DESCRIPTION)
     parser.add_argument("camera", metavar="CAMERA", help="the camera's key, of the catalogue or a new one")
-    parser.add_argument("photos", metavar="PHOTO", nargs="+", type=Path, help="photographs straight from the camera")
+    parser.add_argument(
+        "photos", metavar="PHOTO", nargs="+", help="photographs straight from the camera: files, folders, patterns"
+    )
     parser.add_argument("--run", metavar="RUN", default="latest", help="a run, or a model.zip (default: latest)")
     parser.add_argument("--name", metavar="NAME", help="the camera's name as people write it")
     parser.add_argument("--out", metavar="NEW.zip", type=Path, help="write a model to hand on, with the camera in it")
@@ -86,37 +87,34 @@ def main() -> int:
     return 1 if len(good) < len(photos) else 0
 
 
-def _photos(paths: Sequence[Path], model: Model) -> list[_Photo]:
-    """Return the photographs in the order of their paths; of equal ones, the first alone has crops."""
+def _photos(wanted: Sequence[str], model: Model) -> list[_Photo]:
+    """Return the photographs that paths, folders and patterns name; of equal files, the first alone has crops."""
     photos: list[_Photo] = []
-    seen: dict[str, Path] = {}
-    for path in sorted(set(paths)):
-        photo = _photo(path, model)
-        if photo.error is None and photo.sha256 in seen:
-            photo = _Photo(path, f"is the same file as {escaped(seen[photo.sha256])}")
-        seen.setdefault(photo.sha256, path)
+    first_of: dict[str, str] = {}
+    for found in find_photos(wanted).files:
+        photo, sha256 = _Photo(found.path, found.fault), ""
+        if found.fault is None:
+            photo, sha256 = _photo(found.path, model)
+        if photo.error is None and first_of.setdefault(sha256, found.path) != found.path:
+            photo = _Photo(found.path, f"is the same file as {escaped(first_of[sha256])}")
         photos.append(photo)
     return photos
 
 
-def _photo(path: Path, model: Model) -> _Photo:
-    try:
-        data = path.read_bytes()
-        facts = read_facts(data, whole=True)
-        crops = to_tensor(fixed_crops(decode(data), model.settings.crop_px, model.settings.test_crops))
-    except OSError as error:
-        return _Photo(path, f"cannot be read: {error.strerror or error}")
-    except JpegError as error:
-        return _Photo(path, f"is not a readable JPEG: {error}")
-    except ValueError as error:
-        return _Photo(path, str(error))
-    return _Photo(path, None, crops, facts.make, facts.serial_number, hashlib.sha256(data).hexdigest())
+def _photo(path: str, model: Model) -> tuple[_Photo, str]:
+    """Return a photograph and the SHA-256 of its file."""
+    read = photograph(path, model.settings.crop_px, model.settings.test_crops)
+    if read.error is not None or read.crops is None:
+        return _Photo(path, read.error), ""
+    data = Path(path).read_bytes()
+    serial = read_facts(data, whole=False).serial_number if read.kind == "JPEG" else None
+    return _Photo(path, None, read.crops, read.make, serial), hashlib.sha256(data).hexdigest()
 
 
 def _camera(model: Model, catalogue: Catalogue, key: str, name: str | None, photos: Sequence[_Photo]) -> Enrolled:
     entry = catalogue.get(key)
-    makers = Counter(photo.make for photo in photos if photo.make)
-    maker = entry.make[0] if entry is not None and entry.make else max(sorted(makers), key=lambda make: makers[make], default=None)
+    makes = sorted(photo.make for photo in photos if photo.make)
+    maker = entry.make[0] if entry is not None and entry.make else max(makes, key=makes.count, default=None)
     serials = sorted({photo.serial for photo in photos if photo.serial})
     # numbers, since a serial number is nobody's business
     devices = [f"device {serials.index(photo.serial) + 1 if photo.serial else 0}" for photo in photos]

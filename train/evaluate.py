@@ -13,7 +13,6 @@ from train.evaluation.held_out import evaluate_network
 from train.evaluation.table import evaluation_table
 from train.fit.runs import find_run, load_network
 from train.fit.training_run import score_sentence, threads_of
-from train.open_set.measuring import measure
 
 _DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Writes nothing.
 
@@ -36,8 +35,7 @@ def main() -> int:
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
     network, device = load_network(run)
     index = config.index(run.store)
-    figures = evaluate_network(network, device, run.store, index, config.train)
-    figures["open_set"] = measure(network, device, run.store, index, config.train).figures
+    figures = evaluate_network(network, device, run.store, index, config.train).figures
     # as JSON has it: tuples become lists
     evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **figures}))
     agrees = evaluation == recorded

@@ -68,7 +68,7 @@ def run_parts(run: Run, catalogue: Catalogue | None = None) -> Parts:
         cameras=tuple(camera for camera in entries if camera is not None),
         calibration=store.read_json(f"{directory}/{CALIBRATION}") if CALIBRATION in has else {},
         open_set=store.read_json(f"{directory}/{OPEN_SET}") if OPEN_SET in has else None,
-        prototypes=store.read(f"{directory}/{PROTOTYPES}") if PROTOTYPES in has else None,
+        prototypes=store.read(f"{directory}/{PROTOTYPES}") if {PROTOTYPES, OPEN_SET} <= has else None,
         enrolled=tuple(store.read(f"{folder}/{name}") for name in store.names(folder)),
         evaluation=store.read_json(f"{directory}/evaluation.json") if "evaluation.json" in has else {},
     )

@@ -43,9 +43,9 @@ def read_archive(path: Path, where: str) -> Parts:
     Raises StorageError for a file that is missing, no model, of another format, damaged or beyond the limits above.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep the command waiting
+            raise StorageError(f"{where}: is no regular file")
         with path.open("rb") as file:
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise StorageError(f"{where}: is no regular file")
             members = _members(file, where)
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         raise StorageError(f"{where}: is no model to read: {error}") from error

@@ -330,7 +330,8 @@ class Training(Section):
     front: Literal["rgb", "residual", "both"] = "both"
     """What the network sees: the pixels (`rgb`), their high-pass residuals, or both side by side."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
-    """Edge in pixels of the random crop of a tile that a manipulation is applied to."""
+    """Edge in pixels of the random crop of a tile that a manipulation is applied to, in training alone: evaluation
+    judges the central 512 px of a photograph after the manipulation, as the challenge did."""
     crop_px: Annotated[int, Field(ge=32)] = 480
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -15,9 +15,11 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import StageError
 from corpus.storage import Store
 from train.data.answers import FILE
+from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import figures
 from train.evaluation.held_out import HeldOut, evaluate_network, held_out_photos
 from train.evaluation.mistakes import mistakes
+from train.evaluation.photo_facts import facts_of
 from train.evaluation.report import publish_report
 from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble_rows, joined, studies
 from train.evaluation.table import aligned, evaluation_table, figure_text
@@ -90,8 +92,16 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
     studied = studies(subject, kept_weights(run.store, run.checkpoints), say)
     temperature = held_out.calibration["temperature"]
     wrong = mistakes(held_out.answers, subject.index.classes, run.store, subject.index, temperature)
+    answers = held_out.answers
+    facts = facts_of(run.store, subject.index, answers.photos, with_iso=True)
     path = publish_report(
-        run.store, run.directory, evaluation, subject.settings.model_dump(), read_history(run), studied, wrong
+        run.store,
+        run.directory,
+        evaluation | breakdowns(answers, facts),
+        subject.settings.model_dump(),
+        read_history(run),
+        studied,
+        wrong,
     )
     print(f"report: {run.store.path(path)}", file=sys.stderr, flush=True)
 

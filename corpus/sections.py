@@ -363,7 +363,8 @@ class Training(Section):
     compile: bool = False
     """Whether the network is compiled by torch.compile: minutes at the start, then faster steps, above all on GPUs."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
-    """Edge in pixels of the random crop of a tile that a manipulation is applied to."""
+    """Edge in pixels of the random crop of a tile that a manipulation is applied to, in training alone: evaluation
+    judges the central 512 px of a photograph after the manipulation, as the challenge did."""
     crop_px: Annotated[int, Field(ge=32)] = 480
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -104,7 +104,14 @@ COMMANDS = {
         "train.evaluate", "train", "evaluate a finished run again and compare with its record",
         "shutterprint evaluate latest",
         "The evaluation table, and whether it agrees with the run's evaluation.json. Exit code 1: the figures differ. "
-        "Nothing is written.",
+        "Nothing is written, but with --full runs/<run>/report/: one page, and a CSV file for every plot and table. "
+        "Several runs vote together.",
+    ),
+    "compare": Command(
+        "train.compare", "train", "compare two runs by device, on the photographs that both have judged",
+        "shutterprint compare 0001-0001-3991302ab7-4572b465 latest",
+        "Accuracy of both sides by condition, the difference and its 95 % interval. Runs separated by commas are the "
+        "seeds or folds of one side. Nothing is judged or written.",
     ),
     "predict": Command(
         "train.predict", "train", "name the camera that took a photograph",

@@ -11,7 +11,7 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import ShutterprintError
-from train import enrol, export
+from train import enrol, evaluate, export
 from train.archive.loading import load_model
 from train.prediction.photographs import photograph
 
@@ -88,6 +88,7 @@ def test_a_model_is_handed_on_enrolled_in_and_handed_on_again(
     code, text = command(export.main, own, "latest", tmp_path / "model.zip")
     sha256 = hashlib.sha256((tmp_path / "model.zip").read_bytes()).hexdigest()
     assert (code, f"2 cameras, sha256={sha256}" in text) == (0, True)
+    assert "agrees with what" in command(evaluate.main, own, tmp_path / "model.zip")[1]
     before = _states(own.parent)
     arguments = ("stripes-2", striped, "--name", "Two stripes", "--run", tmp_path / "model.zip")
     with pytest.raises(ShutterprintError, match="name a new one with --out"):

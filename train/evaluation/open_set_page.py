@@ -99,7 +99,7 @@ def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
             (told, *(text for name in _CONDITIONS for text in figure_text(unknown[name][key])))
             for key, told in _FIGURES.items()
         ]
-        heads = (text for name in _CONDITIONS for text in (name, "95 % interval"))
+        heads = (text for name in _CONDITIONS for text in (name, f"{name}, 95 % interval"))
         tables["unknown"] = [("figure", *heads), *cells]
         tables["unknown_cameras"] = [
             ("unknown camera", "photos", "devices", "AUROC", "refused", "mostly taken for", "share"),
@@ -120,6 +120,14 @@ def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
             ),
         ]  # fmt: skip
     return tables
+
+
+def open_set_rows(figures: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Return the same tables for CSV files, by name: rows by heading."""
+    return {
+        f"open-set-{name.replace('_', '-')}": [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        for name, rows in open_set_tables(figures).items()
+    }
 
 
 def _shown(rows: Sequence[tuple[str, ...]]) -> str:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from corpus.errors import StorageError
+from corpus.records import photo_digest
 from corpus.storage import Store
 from corpus.storage.parquet import read_parquet
 from forensics.errors import JpegError
 from forensics.jpeg.segments import EXIF_IDENTIFIER, header_segments
 from forensics.metadata.tiff import ENDIANS, find_entry, number_of, pointer_of
 from shards.index import Index
-from shards.plan import photo_digest
 
 ISO_PHOTOS_MAX = 5000
 """Originals that are opened for their ISO, a range request each where they lie in an object store."""

@@ -27,7 +27,7 @@ def bars_plot(named: Mapping[str, Scored], chance: float, plain: str) -> str:
     places = np.arange(len(names))
     values = [named[name]["value"] for name in names]
     axes.barh(places, values, color=[BLUE if name == plain else ORANGE for name in names], height=0.7)
-    for place, name in zip(places, names, strict=True):
+    for place, name in enumerate(names):
         interval = named[name]["interval"]
         if interval is not None:
             axes.plot(interval, [place, place], color="#1c2430", linewidth=1.2)
@@ -61,14 +61,15 @@ def lines_plot(
         axes.plot(at, [each["value"] for _, each in points], color=colour, marker=".", label=name)
         known = [(place, *each["interval"]) for place, each in points if each["interval"] is not None]
         if known:
-            axes.fill_between(*zip(*known, strict=True), color=colour, alpha=0.15, linewidth=0)
+            at, low, high = ([each[column] for each in known] for column in range(3))
+            axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
     for place in marked:
         axes.axvline(place, color=GREY, linewidth=0.8, linestyle=":")
     if chance is not None:
         axes.axhline(chance, color=GREY, linewidth=1)
     if is_logarithmic:
         axes.set_xscale("log", base=2)
-        ticks = sorted({place for points in lines.values() for place, _ in points})
+        ticks = sorted({place for points in lines.values() for place, _ in points} - set(marked))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.xaxis.minorticks_off()
     _share_axis(axes, label)

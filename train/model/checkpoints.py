@@ -88,6 +88,16 @@ def best_weights(store: Store, directory: str, state: TrainingState) -> dict[str
     return {name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)}
 
 
+def kept_weights(store: Store, directory: str) -> dict[str, dict[str, Tensor]]:
+    """Return the averaged weights of each checkpoint that is kept below `directory`, by its name."""
+    found = {}
+    for name in store.done_names(directory):
+        tensors = safetensors.torch.load(store.read(f"{directory}/{name}/state.safetensors"))
+        part = "average." if any(each.startswith("average.") for each in tensors) else "network."
+        found[name] = {each.removeprefix(part): tensor for each, tensor in tensors.items() if each.startswith(part)}
+    return found
+
+
 def load_weights(network: nn.Module, data: bytes, where: str) -> None:
     """Set a network's weights to those of a safetensors file; raises StorageError where they do not fit it."""
     try:

@@ -39,7 +39,7 @@ class Resamples:
     @property
     def is_possible(self) -> bool:
         """Whether there are two devices, so that something can be said of how they differ."""
-        return self.counts.shape[1] > 1
+        return bool(self.counts.shape[1] > 1)
 
     def sums(self, values: npt.NDArray[Any]) -> Floats:
         """Return the sums of the photographs' values, N × M or N, in each draw: draws × M."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from corpus.configuration import read_configuration
-from corpus.errors import StorageError
+from corpus.errors import StageError, StorageError
 from train.evaluation.open_set_page import open_set_tables
 from train.fit.runs import find_run
 from train.open_set.files import read_open_set, read_prototypes
@@ -30,6 +30,17 @@ def test_a_camera_held_out_trains_nothing_and_is_unknown_in_the_evaluation(held_
     page = run.store.read(f"{run.directory}/evaluation.html").decode()
     assert "None of these, and new cameras" in page
     assert set(open_set_tables(told)) == {"scores", "false_refusals", "unknown", "unknown_cameras", "enrolment"}
+
+
+def test_an_unknown_camera_cannot_be_held_out(held_out: Path) -> None:
+    run = find_run(read_configuration(held_out).store, "latest")
+    index = run.config().index(run.store)
+    rows = np.arange(len(index.photos))
+    assert index.whole.classes == ("grainy", "smooth", "striped")
+    whole = index.whole.labels(rows)
+    assert index.labels(rows).tolist() == np.where(whole == 2, -1, whole).tolist()
+    with pytest.raises(StageError, match="mars is no camera of generation 0001-abcdef; it has grainy, smooth, striped"):
+        index.leaving_out(("mars",))
 
 
 def test_what_was_found_is_read_again_and_nonsense_is_refused(held_out: Path) -> None:

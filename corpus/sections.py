@@ -366,7 +366,8 @@ class Training(Section):
     compile: bool = False
     """Whether the network is compiled by torch.compile: minutes at the start, then faster steps, above all on GPUs."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
-    """Edge in pixels of the random crop of a tile that a manipulation is applied to."""
+    """Edge in pixels of the random crop of a tile that a manipulation is applied to, in training alone: evaluation
+    judges the central 512 px of a photograph after the manipulation, as the challenge did."""
     crop_px: Annotated[int, Field(ge=32)] = 480
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -436,6 +437,9 @@ class Training(Section):
     fold: Annotated[int | None, Field(ge=0)] = None
     """Fold that is held out for evaluation, 0 to `curation.folds` - 1, for cross-validation: the next fold chooses the
     epoch and all others train, whatever their split. null: the splits are used."""
+    held_out_cameras: tuple[str, ...] = ()
+    """Keys of cameras that the network is not trained on. In the evaluation their photographs, of all splits, are those
+    of unknown cameras: the validation split calibrates the answer "none of these", the others measure it."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 

@@ -104,7 +104,14 @@ COMMANDS = {
         "train.evaluate", "train", "evaluate a finished run again and compare with its record",
         "shutterprint evaluate latest",
         "The evaluation table, and whether it agrees with the run's evaluation.json. Exit code 1: the figures differ. "
-        "Nothing is written.",
+        "Nothing is written, but with --full runs/<run>/report/: one page, and a CSV file for every plot and table. "
+        "Several runs vote together.",
+    ),
+    "compare": Command(
+        "train.compare", "train", "compare two runs by device, on the photographs that both have judged",
+        "shutterprint compare 0001-0001-3991302ab7-4572b465 latest",
+        "Accuracy of both sides by condition, the difference and its 95 % interval. Runs separated by commas are the "
+        "seeds or folds of one side. Nothing is judged or written.",
     ),
     "baseline": Command(
         "train.baseline", "train", "fit a simpler method and judge it as a network is judged",
@@ -117,6 +124,20 @@ COMMANDS = {
         "shutterprint predict latest holiday.jpg",
         "For each photograph the likeliest cameras with their probabilities, what its EXIF claims, and whether the two "
         "agree.",
+    ),
+    "enrol": Command(
+        "train.enrol", "train", "add a camera to a finished run from some of its photographs, without training",
+        "shutterprint enrol fairphone-4 holiday/*.jpg --run latest",
+        "runs/<run>/enrolled/<camera>.safetensors, which prediction finds, or with --out a new model to hand on; how "
+        "well the camera's own photographs are told. Nothing that training published changes. Exit code 1: enrolled, "
+        "but some photographs could not be read.",
+    ),
+    "export": Command(
+        "train.export", "train", "write a finished run into one file to hand on, or its network as ONNX",
+        "shutterprint export latest model.zip",
+        "model.zip with weights, cameras, calibration, open set, enrolled cameras and a model card, and its SHA-256; "
+        "predict, evaluate and enrol take it by path or by https://…#sha256=…. With --onnx, the network for other "
+        "runtimes.",
     ),
     "pipelines": Command(
         "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",

@@ -14,10 +14,16 @@ import torch
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import Store
+from train.archive.download import is_address
+from train.archive.loading import is_archive, load_parts
+from train.archive.parts import model_of
 from train.data.answers import FILE
+from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import figures
 from train.evaluation.held_out import HeldOut, evaluate_network, held_out_photos
 from train.evaluation.mistakes import mistakes
+from train.evaluation.open_set_page import open_set_rows
+from train.evaluation.photo_facts import facts_of
 from train.evaluation.report import publish_report
 from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble_rows, joined, studies
 from train.evaluation.table import aligned, evaluation_table, figure_text
@@ -48,7 +54,8 @@ def main() -> int:
     parser = command_parser("python -m train.evaluate", _DESCRIPTION)
     parser.add_argument(
         "runs", metavar="RUN", nargs="*", default=["latest"],
-        help="a run's name, the path of its folder, or `latest`; several runs of one generation vote together",
+        help="a run's name, the path of its folder, `latest`, or a model.zip (path, or address with #sha256=…); "
+        "several runs of one generation vote together",
     )  # fmt: skip
     parser.add_argument("--full", action="store_true", help="study the run further and publish its report")
     parser.add_argument("--matrix", action="store_true", help="compression, train × test: five short trainings")
@@ -69,6 +76,10 @@ def main() -> int:
         if arguments.full:
             raise StageError("--full: makes the report of one run; name one")
         return _together(store, arguments.runs, as_json=arguments.json)
+    if is_address(arguments.runs[0]) or is_archive(arguments.runs[0]):
+        if arguments.full:
+            raise StageError("--full: makes the report of a run; a model handed on has none")
+        return _handed_on(store, arguments.runs[0], as_json=arguments.json)
     return _again(find_run(store, arguments.runs[0]), is_full=arguments.full, as_json=arguments.json)
 
 
@@ -119,6 +130,23 @@ def _experiments(run: Run, names: list[str], steps: int | None) -> int:
     return 0
 
 
+def _handed_on(store: Store, where: str, *, as_json: bool) -> int:
+    """Judge a model handed on, on its generation in this store, and compare with what the file says."""
+    parts = load_parts(store, where)
+    model, config = model_of(parts), parts.config
+    torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
+    held_out = evaluate_network(model.network, model.device, store, config.index(store), config.train)
+    told = {"run": parts.name, "epoch": parts.evaluation.get("epoch"), **held_out.figures}
+    evaluation = json.loads(json.dumps(told))
+    agrees = all(value == evaluation.get(key) for key, value in parts.evaluation.items() if key in held_out.figures)
+    if as_json:
+        print(json.dumps({**evaluation, "agrees": agrees}, indent=1, sort_keys=True))
+    else:
+        print(evaluation_table(evaluation))
+        print(f"\n{'agrees with' if agrees else 'differs from'} what {where.partition('#')[0]} says of itself")
+    return 0 if agrees else 1
+
+
 def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str, Any]) -> None:
     """Study a run and publish its report, and its answers where an earlier version left none."""
 
@@ -130,10 +158,18 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
     studied = studies(subject, kept_weights(run.store, run.checkpoints), say)
     temperature = held_out.calibration["temperature"]
     wrong = mistakes(held_out.answers, subject.index.classes, run.store, subject.index, temperature)
+    answers = held_out.answers
+    facts = facts_of(run.store, subject.index, answers.photos, with_iso=True)
     path = publish_report(
-        run.store, run.directory, evaluation, subject.settings.model_dump(), read_history(run), studied, wrong,
-        more_tables=honesty_tables(evaluation["honesty"]),
-    )  # fmt: skip
+        run.store,
+        run.directory,
+        evaluation | breakdowns(answers, facts),
+        subject.settings.model_dump(),
+        read_history(run),
+        studied,
+        wrong,
+        more_tables=honesty_tables(evaluation["honesty"]) | open_set_rows(held_out.figures["open_set"]),
+    )
     print(f"report: {run.store.path(path)}", file=sys.stderr, flush=True)
 
 

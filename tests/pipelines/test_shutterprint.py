@@ -31,8 +31,9 @@ def run_in_new_process(program: str, *words: str) -> subprocess.CompletedProcess
 
 
 def test_the_subcommands_are_these() -> None:
-    names = "crawl check status forget curate explain diff pin verify stats show train evaluate baseline predict"
-    assert list(COMMANDS) == [*names.split(), "pipelines", "demo"]
+    names = "crawl check status forget curate explain diff pin verify stats show"
+    trained = "train evaluate compare baseline predict"
+    assert list(COMMANDS) == [*names.split(), *trained.split(), "pipelines", "demo"]
 
 
 def test_documents_name_only_subcommands_that_exist(repository: Path) -> None:

@@ -132,6 +132,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configu
     return file
 
 
+@pytest.fixture(scope="session")
+def held_out(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configure: Callable[..., Path]) -> Path:
+    """Return the configuration of a store with a finished run that `striped` was held out of; to be read only."""
+    folder = tmp_path_factory.mktemp("held-out")
+    shutil.copytree(filled_once, folder / "data")
+    torch.set_num_threads(1)
+    file = configure(folder, epochs=1, steps_per_epoch=16, held_out_cameras=["striped"])
+    makers = {"grainy": "One", "smooth": "Two", "striped": "Two"}
+    cameras = {
+        key: {"name": f"The {key} one", "make": [maker], "model": [key.upper()], "sizes": ["96x96"]}
+        for key, maker in makers.items()
+    }
+    (folder / "cameras.yaml").write_text(yaml.safe_dump(cameras))
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
+    train(read_configuration(file), without_ray=True)
+    return file
+
+
 def damage(store: Store, index: Index, rows: Iterable[int]) -> list[str]:
     """Damage tiles in every part, so that each crop of them is; returns their keys."""
     for row in rows:

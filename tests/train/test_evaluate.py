@@ -1,5 +1,7 @@
 """`python -m train.evaluate`: a finished run judged again gives the figures it has recorded."""
 
+import csv
+import io
 import json
 import shutil
 import sys
@@ -10,6 +12,7 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import StorageError
+from train.compare import main as compare_runs
 from train.evaluate import main
 from train.main import train
 
@@ -61,6 +64,45 @@ def test_a_run_that_held_a_fold_out_is_judged_on_that_fold_again(
     train(read_configuration(file), without_ray=True)
     code, text = evaluate(file)
     assert (code, "-fold2-" in text) == (0, True)
+
+
+@pytest.mark.slow
+def test_the_full_report_is_one_page_with_a_file_for_every_plot(
+    trained: Path, evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = shutil.copytree(trained.parent, tmp_path / "copy") / trained.name
+    code, _ = evaluate(file, "latest", "--full")
+    assert code == 0
+    store = read_configuration(file).store
+    [name] = store.names("runs")
+    folder = f"runs/{name}/report"
+    files = store.names(folder)
+    assert store.done(folder) == {"files": len(files) - 1}
+    wanted = {
+        "conditions",
+        "curves",
+        "crop-sizes",
+        "views",
+        "tta",
+        "many-crops",
+        "checkpoints",
+        "mistakes",
+        "reliability",
+    }
+    assert {f"{each}.csv" for each in wanted} <= set(files)
+    page = store.read(f"{folder}/report.html").decode()
+    assert "The surest mistakes" in page
+    assert "data:image/jpeg;base64," in page
+    assert not [link for link in ('src="http', 'href="http', "<script") if link in page]
+    curves = list(csv.DictReader(io.StringIO(store.read(f"{folder}/curves.csv").decode())))
+    assert {(row["kind"], row["strength"]) for row in curves} >= {("jpeg", "30"), ("gamma", "1.75"), ("scale", "3.0")}
+    same = next(row for row in curves if (row["kind"], row["strength"]) == ("jpeg", "70"))
+    assert float(same["accuracy"]) == store.read_json(f"runs/{name}/evaluation.json")["accuracy"]["jpeg_70"]
+    monkeypatch.setattr(sys, "argv", ["train.compare", "--config", str(file), "latest", name])
+    assert compare_runs() == 0
+    assert "12 photographs by 6 devices" in capsys.readouterr().out
+    code, text = evaluate(file, name, "latest")
+    assert (code, text.startswith("run")) == (0, True)
 
 
 def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from corpus.page import details, figure, page, paragraph, section, subheading, table
 from train.data.answers import UNALTERED
 from train.evaluation.figures import SCORES
+from train.evaluation.open_set_page import open_set_sections
 from train.evaluation.plots import (
     bars_plot,
     confusion_plot,
@@ -64,6 +65,7 @@ def figure_sections(evaluation: Mapping[str, Any]) -> list[str]:
         _votes_section(evaluation),
         *_fact_sections(evaluation),
         *(honesty_sections(evaluation["honesty"]) if "honesty" in evaluation else ()),
+        *(open_set_sections(evaluation["open_set"]) if "open_set" in evaluation else []),
     ]
 
 

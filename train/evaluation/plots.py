@@ -69,7 +69,7 @@ def lines_plot(
         axes.axhline(chance, color=GREY, linewidth=1)
     if is_logarithmic:
         axes.set_xscale("log", base=2)
-        ticks = sorted({place for points in lines.values() for place, _ in points})
+        ticks = sorted({place for points in lines.values() for place, _ in points} - set(marked))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.xaxis.minorticks_off()
     _share_axis(axes, label)

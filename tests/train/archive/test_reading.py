@@ -1,0 +1,178 @@
+"""A model handed on: equal parts give equal bytes, they are read again, and nothing else is read."""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from corpus.errors import StorageError
+from train.archive import reading
+from train.archive.parts import Parts, model_of
+from train.archive.reading import read_archive
+from train.archive.writing import archive_bytes, write_archive
+
+
+@pytest.fixture(scope="module")
+def archive(parts_once: Parts, enrolled_once: bytes) -> bytes:
+    return archive_bytes(replace(parts_once, enrolled=(enrolled_once,)))
+
+
+@pytest.fixture
+def rewritten(archive: bytes, tmp_path: Path) -> Callable[..., Path]:
+    """Write the archive with members changed: bytes, or None to leave one out; `told` changes model.json."""
+
+    def write(changes: dict[str, Any] | None = None, told: dict[str, Any] | None = None, **options: Any) -> Path:
+        (tmp_path / "whole.zip").write_bytes(archive)
+        with zipfile.ZipFile(tmp_path / "whole.zip") as old:
+            members: dict[str, Any] = {name: old.read(name) for name in old.namelist()}
+        members |= changes or {}
+        if told is not None:
+            members["model.json"] = json.dumps(json.loads(members["model.json"]) | told).encode()
+        target = tmp_path / "model.zip"
+        with zipfile.ZipFile(target, "w", **options) as new:
+            for name, data in members.items():
+                if data is not None:
+                    new.writestr(name, data)
+        return target
+
+    return write
+
+
+def test_a_model_is_read_as_it_was_written(parts_once: Parts, enrolled_once: bytes, tmp_path: Path) -> None:
+    parts = replace(parts_once, enrolled=(enrolled_once,))
+    sha256 = write_archive(parts, tmp_path / "model.zip")
+    assert hashlib.sha256((tmp_path / "model.zip").read_bytes()).hexdigest() == sha256
+    assert write_archive(parts, tmp_path / "again.zip") == sha256
+    read = read_archive(tmp_path / "model.zip", "model.zip")
+    assert (read.weights, read.enrolled, read.prototypes) == (parts.weights, parts.enrolled, parts.prototypes)
+    model = model_of(read)
+    assert model.cameras == ("alpha", "beta", "gamma", "delta-9")
+    assert (model.temperature, model.name_of("beta"), model.name_of("delta-9")) == (1.5, "Beta", "Delta 9")
+    crops = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    first, second = model.judge_all(crops, [2, 3])
+    assert [share for _, share in model.judge(crops[:2]).cameras] == pytest.approx(
+        [share for _, share in first.cameras]
+    )
+    assert model_of(parts).judge_all(crops, [2, 3]) == [first, second]
+    assert sum(share for _, share in first.cameras) == pytest.approx(1)
+
+
+def test_what_concerns_the_machine_that_trained_stays_behind(archive: bytes, rewritten: Callable[..., Path]) -> None:
+    assert b"somebody" not in archive
+    read = read_archive(rewritten(), "m")
+    assert (read.config.train.cache_folder, read.config.train.threads) == (None, 0)
+    assert "confusion" not in read.evaluation
+
+
+def test_the_card_says_what_was_measured_and_what_was_not(archive: bytes, tmp_path: Path) -> None:
+    (tmp_path / "m.zip").write_bytes(archive)
+    with zipfile.ZipFile(tmp_path / "m.zip") as opened:
+        card = opened.read("README.md").decode()
+    for text in (
+        "0001-abc", "| weighted | 0.876 | 0.800–0.930 |", "| unaltered | 0.900 | none |", "## Protocol", "## Limits",
+        "Two devices are few.", "| alpha | Alpha | 10 | 2 | 0.900 | - |", "1 cameras were added without training",
+    ):  # fmt: skip
+        assert text in card
+
+
+def test_a_compressed_member_a_strange_one_and_one_too_many_are_refused(rewritten: Callable[..., Path]) -> None:
+    def refused(path: Path) -> str:
+        with pytest.raises(StorageError) as caught:
+            read_archive(path, "m")
+        return str(caught.value)
+
+    assert "compressed" in refused(rewritten(compression=zipfile.ZIP_DEFLATED))
+    for name in ("../evil", "weights.pkl", "enrolled/../x.safetensors", "enrolled/A.safetensors", "/model.json"):
+        assert "which no model has" in refused(rewritten({name: b"x"}))
+    many = {f"enrolled/c{number}.safetensors": b"" for number in range(300)}
+    assert "members; a model has at most" in refused(rewritten(many))
+    assert "lacks weights.safetensors" in refused(rewritten({"weights.safetensors": None}))
+    assert "lacks 'prototypes.safetensors'" in refused(rewritten({"prototypes.safetensors": None}))
+    assert "is not what model.json says" in refused(rewritten({"prototypes.safetensors": b"other"}))
+    assert "is not JSON" in refused(rewritten({"model.json": b'{"format": 1, '}))
+    assert "is not JSON" in refused(rewritten({"model.json": b"[" * 100_000}))
+
+
+def test_a_member_above_its_limit_is_not_read(rewritten: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = rewritten()
+    monkeypatch.setitem(reading.SIZE_MAX_BYTES, "weights.safetensors", 1000)
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("a member was read"))
+    with pytest.raises(StorageError, match="at most 1000 are read"):
+        read_archive(path, "m")
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"format": 2}, "has format 2, this version reads 1"),
+        ({"kind": "other"}, "does not say that it is a model"),
+        ({"classes": ["alpha"]}, "two or more keys"),
+        ({"classes": ["alpha", "alpha", "beta"]}, "each once"),
+        ({"classes": ["alpha", "beta", "../x"]}, "keys of cameras"),
+        ({"classes": "alpha"}, "a list must be"),
+        ({"run": "../../x"}, "no plain name"),
+        ({"train": {"network": 5}}, "not one that this version reads"),
+        ({"train": {"unknown_key": 5}}, "not one that this version reads"),
+        ({"catalogue": [{"key": "A b"}]}, "not one that this version reads"),
+        ({"open_set": []}, "no mapping"),
+        ({"calibration": None}, "no mapping"),
+    ],
+)
+def test_a_description_that_is_none_is_refused(
+    rewritten: Callable[..., Path], told: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(StorageError, match=reason):
+        read_archive(rewritten(told=told), "m")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"calibration": {"temperature": -1}}, "temperature -1 is no number"),
+        ({"calibration": {"temperature": "hot"}}, "temperature 'hot'"),
+        ({"weights": b"nonsense"}, "does not fit the network"),
+        ({"prototypes": b"nonsense"}, "no safetensors file"),
+        ({"enrolled": (b"nonsense",)}, "enrolled camera 1"),
+        ({"open_set": None}, "enrolled cameras but no prototypes"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_make_no_model(
+    parts_once: Parts, enrolled_once: bytes, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(StorageError, match=reason):
+        model_of(replace(parts_once, enrolled=(enrolled_once,), **changes) if "enrolled" not in changes
+                 else replace(parts_once, **changes))  # fmt: skip
+
+
+def test_a_crop_beyond_any_network_is_refused_before_memory_is_asked_for(parts_once: Parts) -> None:
+    train = parts_once.config.train.model_copy(update={"crop_px": 100_000})
+    with pytest.raises(StorageError, match="100000 px are beyond"):
+        model_of(replace(parts_once, config=replace(parts_once.config, train=train)))
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "text", "pipe", "missing", "folder"])
+def test_what_is_no_archive_is_refused(archive: bytes, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "m.zip"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_bytes({"empty": b"", "cut": archive[:-30], "text": b"text" * 100}[kind])
+    with pytest.raises(StorageError, match="m:"):
+        read_archive(path, "m")
+
+
+def test_a_damaged_byte_is_noticed(archive: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.zip"
+    place = archive.index(b"classifier") + 4000
+    path.write_bytes(archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :])
+    with pytest.raises(StorageError, match=r"CRC|is not what"):
+        read_archive(path, "m")

@@ -1,0 +1,134 @@
+"""Open set page: the section on unknown cameras and enrolment of an evaluation, and the same figures as tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from corpus.page import figure, paragraph, section, subheading, table
+from train.evaluation.plots import lines_plot
+from train.evaluation.table import figure_text, share_text
+
+_FIGURES = {
+    "auroc": "AUROC",
+    "oscr": "OSCR",
+    "refused_at_5": "refused where 5 % of the known test photographs are",
+    "refused": "refused at the threshold found on validation",
+}
+_CONDITIONS = ("unaltered", "manipulated")
+
+
+def open_set_sections(figures: Mapping[str, Any]) -> list[str]:
+    """Return the section of `open_set` in an evaluation."""
+    parts = [paragraph(note) for note in figures["notes"]]
+    if figures["score"] is None:
+        return [section("None of these", *parts)]
+    tables = open_set_tables(figures)
+    parts.insert(
+        0,
+        paragraph(
+            f"A photograph is called none of these by the score {figures['score']}, which told unknown photographs "
+            f"best on validation; there they were of {figures['basis']}. The threshold refuses "
+            f"{figures['false_refusals_wanted']:.0%} of the known cameras' validation photographs."
+        ),
+    )
+    parts += [subheading("Scores"), _shown(tables["scores"])]
+    if "false_refusals" in tables:
+        parts += [subheading("Known cameras that are refused"), _shown(tables["false_refusals"])]
+    if "unknown" in tables:
+        unknown = figures["unknown"]
+        error = f"{unknown['calibration_error']:.3f}"
+        parts += [
+            subheading("Unknown cameras"),
+            paragraph(
+                f"{unknown['photos']:,} photographs by {unknown['devices']:,} devices of cameras that the network was "
+                f"not trained on. The expected calibration error of the probability of none of these is {error}, known "
+                "and unknown photographs weighing alike."
+            ),
+            _shown(tables["unknown"]),
+            _shown(tables["unknown_cameras"]),
+        ]
+    if "enrolment" in tables:
+        parts += [
+            subheading("Enrolment"),
+            paragraph(
+                "Each unknown camera was added alone beside the known ones, from a few photographs of some of its "
+                "devices, without training; recall is that of photographs by its other devices. Photographs were drawn "
+                f"several times. Prototypes are compared by {figures['prototype_score']}."
+            ),
+            figure(
+                lines_plot(enrolment_lines(figures["enrolment"]), "photographs enrolled from", is_logarithmic=True),
+                "Recall of enrolled cameras by number of photographs, with 95 % intervals by device.",
+                fits=True,
+            ),
+            _shown(tables["enrolment"]),
+        ]
+    return [section("None of these, and new cameras", *parts)]
+
+
+def enrolment_lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, dict[str, Any]]]]:
+    """Return recall over the number of photographs, a line for each number of devices."""
+    lines: dict[str, list[tuple[float, dict[str, Any]]]] = {}
+    for row in rows:
+        name = f"{row['devices']} device{'s' if row['devices'] > 1 else ''}"
+        lines.setdefault(name, []).append((row["photos"], {"value": row["recall"], "interval": row["interval"]}))
+    return lines
+
+
+def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """Return the figures as tables by name, each with a row of headings first."""
+    if figures["score"] is None:
+        return {}
+    unknown, known = figures["unknown"], figures["known"]
+    of_test = unknown["scores"] if unknown else {}
+    tables: dict[str, list[tuple[str, ...]]] = {
+        "scores": [
+            ("score", "AUROC, validation", "AUROC, test"),
+            *(
+                (name, share_text(value), share_text(of_test.get(name)))
+                for name, value in figures["validation"].items()
+            ),
+        ]
+    }
+    if known:
+        rows = [
+            (name, *figure_text({"value": each["refused"], "interval": each["interval"]}))
+            for name, each in known.items()
+        ]
+        tables["false_refusals"] = [("condition", "falsely refused", "95 % interval"), *rows]
+    if unknown:
+        cells = [
+            (told, *(text for name in _CONDITIONS for text in figure_text(unknown[name][key])))
+            for key, told in _FIGURES.items()
+        ]
+        heads = (text for name in _CONDITIONS for text in (name, f"{name}, 95 % interval"))
+        tables["unknown"] = [("figure", *heads), *cells]
+        tables["unknown_cameras"] = [
+            ("unknown camera", "photos", "devices", "AUROC", "refused", "mostly taken for", "share"),
+            *(
+                (row["camera"], f"{row['photos']:,}", f"{row['devices']:,}", share_text(row["auroc"]),
+                 share_text(row["refused"]), row["nearest"], share_text(row["nearest_share"]))
+                for row in unknown["cameras"]
+            ),
+        ]  # fmt: skip
+    if figures["enrolment"]:
+        tables["enrolment"] = [
+            ("photographs", "devices", "cameras", "recall", "95 % interval", "known kept", "known taken for it"),
+            *(
+                (str(row["photos"]), str(row["devices"]), str(row["cameras"]),
+                 *figure_text({"value": row["recall"], "interval": row["interval"]}),
+                 share_text(row["known_kept"]), share_text(row["known_taken"]))
+                for row in figures["enrolment"]
+            ),
+        ]  # fmt: skip
+    return tables
+
+
+def open_set_rows(figures: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Return the same tables for CSV files, by name: rows by heading."""
+    return {
+        f"open-set-{name.replace('_', '-')}": [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        for name, rows in open_set_tables(figures).items()
+    }
+
+
+def _shown(rows: Sequence[tuple[str, ...]]) -> str:
+    return table(rows[0], rows[1:])

@@ -35,7 +35,7 @@ def main() -> int:
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
     network, device = load_network(run)
     index = config.index(run.store)
-    figures = evaluate_network(network, device, run.store, index, config.train)
+    figures = evaluate_network(network, device, run.store, index, config.train).figures
     # as JSON has it: tuples become lists
     evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **figures}))
     agrees = evaluation == recorded

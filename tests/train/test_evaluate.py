@@ -33,7 +33,7 @@ def test_a_finished_run_gives_its_recorded_figures_again_and_nothing_is_written(
     before = {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")}
     code, text = evaluate(trained)
     assert code == 0
-    assert text.startswith("condition  accuracy\nunaltered")
+    assert text.startswith("condition  accuracy  95 % interval\nunaltered")
     assert f"{name}: weighted accuracy" in text
     assert "agrees with the run's evaluation.json" in text
     code, text = evaluate(trained, name, "--json")

@@ -50,9 +50,9 @@ def model_of(parts: Parts) -> Model:
     if config.train.crop_px > _CROP_PX_MAX:
         raise StorageError(f"{parts.where}: crops of {config.train.crop_px} px are beyond {_CROP_PX_MAX}")
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    settings = config.train.model_copy(update=_own_weights(config))  # all weights come from the parts
+    settings = config.train
     try:
-        network = build_network(settings, len(config.classes))
+        network = build_network(settings, len(config.classes), fetch_weights=False)
     except ConfigurationError as error:
         raise StorageError(f"{parts.where}: its network cannot be built: {error}") from error
     load_weights(network, parts.weights, f"{parts.where}: weights.safetensors")
@@ -91,8 +91,3 @@ def temperature_of(calibration: Mapping[str, Any], where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-3 < value < 1e3:
         raise StorageError(f"{where}: calibration.json: temperature {value!r} is no number from 0.001 to 1000")
     return float(value)
-
-
-def _own_weights(config: RunConfig) -> dict[str, Any]:
-    """Return the settings that would fetch weights from elsewhere, turned off."""
-    return {key: value for key, value in (("pretrained", False), ("weights", None)) if hasattr(config.train, key)}

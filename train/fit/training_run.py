@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -32,7 +32,7 @@ from train.model.checkpoints import (
     save_checkpoint,
     to_safetensors,
 )
-from train.model.network import build_network
+from train.model.network import CameraNetwork, build_network
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
@@ -96,8 +96,10 @@ def carry_out(
 
 def score_sentence(run: Run, score: dict[str, Any]) -> str:
     """Return the sentence that sums up a finished run."""
+    interval = score.get("weighted_interval")
+    told = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
     return (
-        f"{run.name}: weighted accuracy {score['weighted_accuracy']:.3f} "
+        f"{run.name}: weighted accuracy {score['weighted_accuracy']:.3f}{told} "
         f"(unaltered {score['unaltered']:.3f}, manipulated {score['manipulated']:.3f}) "
         f"on {score['photos']} photographs of split {score['split']}, chance {score['chance']:.3f}"
     )
@@ -123,14 +125,15 @@ def _finish(run: Run, settings: Training, index: Index, state: TrainingState, de
     weights = to_safetensors(best_weights(store, run.checkpoints, state))
     store.publish(f"{run.directory}/weights.safetensors", weights)
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
-    figures = evaluate_network(state.average, device, store, index, settings)
-    evaluation = {"run": run.name, "epoch": state.best_epoch, **figures}
+    held_out = evaluate_network(cast(CameraNetwork, state.average), device, store, index, settings)
+    evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
+    held_out.publish(store, run.directory)
     store.publish_json(f"{run.directory}/evaluation.json", evaluation)
     store.publish(f"{run.directory}/evaluation.html", page.encode())
-    keys = ("split", "photos", "weighted_accuracy", "unaltered", "manipulated", "chance")
+    keys = ("split", "photos", "weighted_accuracy", "weighted_interval", "unaltered", "manipulated", "chance")
     store.mark_done(run.directory, {key: evaluation[key] for key in keys})
 
 

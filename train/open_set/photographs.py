@@ -74,10 +74,11 @@ def photographs(
 
     `index`: one that has their cameras. Raises StageError where too many of them are damaged.
     """
-    classes, dimension = _sizes(network, device, settings)
+    with torch.inference_mode():
+        classes = network.classify(torch.zeros(1, network.features, device=device)).shape[1]
     answers = judge(
         _Both(network), device, store, index, photo_rows, settings,
-        conditions=conditions, crops=settings.test_crops, outputs=classes + dimension,
+        conditions=conditions, crops=settings.test_crops, outputs=classes + network.features,
     )  # fmt: skip
     names = tuple(index.classes[label] for label in answers.labels.tolist())
     return Photographs(answers.photos, names, answers.devices, *_means(answers, classes))
@@ -105,14 +106,6 @@ class _Both(nn.Module):
     def forward(self, crops_nchw: Tensor) -> Tensor:
         embeddings = self.network.embed(crops_nchw)
         return torch.cat([self.network.classify(embeddings).float(), embeddings.float()], dim=1)
-
-
-@torch.inference_mode()
-def _sizes(network: CameraNetwork, device: torch.device, settings: Training) -> tuple[int, int]:
-    """Return the number of the network's cameras and the dimension of its embedding."""
-    crop = torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8, device=device)
-    embedding = network.eval().embed(crop)
-    return int(network.classify(embedding).shape[1]), int(embedding.shape[1])
 
 
 def _means(answers: Answers, classes: int) -> tuple[Floats, Floats, Floats]:

@@ -5,7 +5,8 @@ for two; so n − 1 of n are drawn with replacement (Rao and Wu, JASA 83, 1988),
 class at its size and gives a variance that is right for two devices and never too small. Classes with a single device
 show nothing of how devices differ: they are drawn together, as if they were one class (collapsed strata: Cochran,
 Sampling Techniques, 1977, 5A.12), which gives wider intervals, not narrower ones. Where there are not two devices,
-there is no interval: NaN.
+there is no interval: NaN. Nor is there one where all devices agree, as when every photograph is right: that nothing
+differs among a few devices does not prove that nothing ever will.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 DRAWS = 2000
 _TAIL = 2.5  # per cent on each side
+_SAME = 1e-12  # what sums of the same shares differ by when they are rounded
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -57,12 +59,11 @@ class Resamples:
 
     def interval(self, drawn: Floats) -> Floats:
         """Return the 95 % interval, M × 2, of a figure from its values in the draws, draws × M; NaN where none is."""
-        if not self.is_possible:
-            return np.full((drawn.shape[1], 2), np.nan)
-        whole = ~np.isnan(drawn)
         result = np.full((drawn.shape[1], 2), np.nan)
-        for column in np.flatnonzero(whole.any(axis=0)):
-            result[column] = np.percentile(drawn[whole[:, column], column], (_TAIL, 100 - _TAIL))
+        for column, values in enumerate(drawn.T if self.is_possible else ()):
+            known = values[~np.isnan(values)]
+            if len(known) and np.ptp(known) > _SAME:
+                result[column] = np.percentile(known, (_TAIL, 100 - _TAIL))
         return result
 
     @cached_property

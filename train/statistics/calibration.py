@@ -61,8 +61,10 @@ def calibration_gaps(probabilities: Floats, labels: npt.NDArray[Any], bins: int 
 def find_temperature(log_probabilities: Floats, labels: npt.NDArray[Any], weights: Floats | None = None) -> float:
     """Return the temperature T for which softmax(log_probabilities / T) has the least negative log-likelihood.
 
-    `log_probabilities`: N × K. `weights`: how much each photograph counts. It is found by golden-section search of log
-    T within TEMPERATURES: the loss has one minimum in T. Raises ValueError without photographs.
+    `log_probabilities`: N × K. `weights`: how much each photograph counts. To the photographs one of each camera is
+    added that is as likely to look like any of them (Laplace's rule, which Platt used in 1999): where all answers are
+    right, the likelihood alone would have a temperature of 0. It is found by golden-section search of log T within
+    TEMPERATURES: the loss has one minimum in T. Raises ValueError without photographs.
     """
     if not len(labels):
         raise ValueError("a temperature needs photographs")
@@ -71,8 +73,9 @@ def find_temperature(log_probabilities: Floats, labels: npt.NDArray[Any], weight
     def loss(log_temperature: float) -> float:
         scaled = log_probabilities / np.exp(log_temperature)
         scaled = scaled - scaled.max(axis=1, keepdims=True)
-        own = scaled[np.arange(len(labels)), labels] - np.log(np.exp(scaled).sum(axis=1))
-        return float(-(own * shares).sum())
+        scaled = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        likelihood = scaled[np.arange(len(labels)), labels] + scaled.sum(axis=1) / len(labels)
+        return float(-(likelihood * shares).sum())
 
     low, high = np.log(TEMPERATURES)
     while high - low > 1e-4:

@@ -172,7 +172,7 @@ def with_first(data: bytes, member: str, change: Callable[[bytes], bytes]) -> by
 
 
 def test_the_exact_reader_does_not_wait_for_webdataset(repository: Path) -> None:
-    code = "import sys, train.main, train.evaluation.probabilities; print('webdataset' in sys.modules)"
+    code = "import sys, train.main, train.evaluation.held_out; print('webdataset' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
 

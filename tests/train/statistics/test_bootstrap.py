@@ -17,6 +17,7 @@ def devices_of(counts: list[int], photos: int) -> tuple[list[str], np.ndarray]:
 def test_photographs_of_one_device_are_not_independent() -> None:
     devices, labels = devices_of([10, 10], 30)
     alternating = np.tile([0.0, 1.0], len(devices) // 2)
+    alternating[0] = 1.0
     [[low, high]] = intervals(alternating, devices, labels)
     assert high - low < 0.01  # every device is right half the time
     whole = np.repeat(np.tile([0.0, 1.0], 10), 30)
@@ -47,14 +48,19 @@ def test_figures_that_are_no_means_have_intervals_too_and_agree_where_they_are()
 def test_several_columns_are_resampled_together() -> None:
     devices, labels = devices_of([5], 2)
     values = np.random.default_rng(3).normal(size=len(devices))
-    both = np.column_stack([values, -values])
-    assert intervals(both.sum(axis=1), devices, labels) == pytest.approx(np.zeros((1, 2)), abs=1e-12)
+    low, high = intervals(np.column_stack([values, 1 - values]), devices, labels)
+    assert low == pytest.approx(1 - high[::-1])
 
 
 def test_one_device_alone_has_no_interval() -> None:
     assert np.isnan(intervals(np.ones(9), ["a"] * 9, np.zeros(9))).all()
     assert np.isnan(statistic_intervals(lambda rows: float(len(rows)), ["a"] * 9, np.zeros(9))).all()
     assert or_none(intervals(np.ones(9), ["a"] * 9, np.zeros(9))[0]) is None
+
+
+def test_devices_that_all_agree_prove_nothing_of_others() -> None:
+    devices, labels = devices_of([4, 4], 5)
+    assert np.isnan(intervals(np.ones(40), devices, labels)).all()
 
 
 def test_classes_of_one_device_are_drawn_together_and_never_make_an_interval_narrow() -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from train.statistics.calibration import (
-    TEMPERATURES,
     calibration_gaps,
     expected_calibration_error,
     find_temperature,
@@ -48,11 +47,12 @@ def test_temperature_undoes_false_certainty(sharpness: float) -> None:
         assert expected_calibration_error(softmax(values), labels) > 0.1
 
 
-def test_answers_that_are_all_right_stay_within_limits_and_weights_count() -> None:
-    values, labels = np.tile([[2.0, 0.0]], (5, 1)), np.zeros(5, int)
-    assert find_temperature(values, labels) == pytest.approx(TEMPERATURES[0], rel=0.01)
+def test_few_photographs_that_are_all_right_prove_no_certainty() -> None:
+    values, labels = np.tile([[2.0, 0.0]], (18, 1)), np.zeros(18, int)
+    likeliest = softmax(values / find_temperature(values, labels)).max(axis=1)
+    assert likeliest == pytest.approx(19 / 20, abs=0.001)  # Laplace's rule of succession
     labels[0] = 1
-    weights = np.array([0.0, 1, 1, 1, 1])
-    assert find_temperature(values, labels, weights) == pytest.approx(TEMPERATURES[0], rel=0.01)
+    weights = np.array([0.0, *[1.0] * 17])
+    assert find_temperature(values, labels, weights) == pytest.approx(find_temperature(values, labels * 0), rel=0.01)
     with pytest.raises(ValueError, match="needs photographs"):
         find_temperature(values[:0], labels[:0])

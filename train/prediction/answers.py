@@ -19,6 +19,8 @@ from train.prediction.views import AS_STORED, View, chosen, more_views, said, vi
 
 FEW_FILES = 8
 """So few files are decoded by this process: starting others takes seconds."""
+ENDED_MAX = 5
+"""Files in a row that end a process of their own until it counts as the machine's trouble."""
 _LOADED = (
     "train.prediction.photographs",
     "forensics.coefficients.decode_kernel",
@@ -96,18 +98,22 @@ def _photographs(model: Model, files: Sequence[Found], loaders: int) -> Iterator
 def _loaded(data: Photographs, paths: Sequence[str], loaders: int) -> Iterator[Photograph]:
     """Yield the photographs of these paths from loaders.
 
-    Where one is killed, what was in the loaders then is tried again, each file in a process of its own.
+    Where one is killed, what was in the loaders then is tried again, each file in a process of its own. Raises
+    StageError where ENDED_MAX of these in a row are killed: that is the machine's trouble.
     """
-    place, alone_until = 0, 0
+    place, alone_until, ended = 0, 0, 0
     while place < len(paths):
         alone = place < alone_until
         wanted = paths[place : place + 1] if alone else paths[place:]
         try:
             for several in load(data, [[path] for path in wanted], 1 if alone else loaders):
                 yield from several
-                place += len(several)
+                place, ended = place + len(several), 0
         except StageError:
             if alone:
+                ended += 1
+                if ended == ENDED_MAX:
+                    raise
                 yield Photograph(paths[place], _ENDED)
                 place += 1
             else:

@@ -2,8 +2,7 @@
 
 All Huffman codes are read (`forensics.coefficients`), so damage anywhere is found; the blocks below the rectangles are
 written as small JPEGs, and only these are transformed into pixels. Where the rectangles cover much of the picture, and
-for files that are not plain (progressive, CMYK, damaged), the whole picture is decoded, which is also what judges
-damage.
+for files that are not plain (progressive, CMYK), the whole picture is decoded.
 """
 
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from forensics.coefficients import Coefficients, read_coefficients, write_rectangle
+from forensics.errors import JpegError
 from forensics.pixels.decoding import decode_whole
 from shards.restarts import Rectangle
 
@@ -76,7 +76,9 @@ def open_jpeg(
     if sum(width_px * height_px for _, _, width_px, height_px in areas) <= _SHARE_MAX * size_px[0] * size_px[1]:
         try:
             return CodedPicture(read_coefficients(data, areas))
-        except ValueError:  # not a plain one, or damaged: the decoder has the last word
+        except JpegError:
+            raise
+        except ValueError:  # not a plain one
             pass
     return WholePicture(decode_whole(data, "RGB", fastdct=False, fastupsample=False).picture)
 

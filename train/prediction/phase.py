@@ -52,9 +52,16 @@ def phase_of_jpeg(luma: NDArray[np.uint8]) -> Phase:
     return Phase((grid.other_x, grid.other_y), "earlier")
 
 
-def phase_of_pixels(luma: NDArray[np.uint8], *, lossy: bool) -> Phase:
-    """Return the phase of a picture that is no JPEG; `lossy`: its own coding, in blocks as well, has changed it."""
+def phase_of_pixels(luma: NDArray[np.uint8], grid_px: int = 0) -> Phase:
+    """Return the phase of a picture that is no JPEG; `grid_px`: pitch of the blocks of its own lossy coding, or 0.
+
+    An origin on that coding's own grid says nothing of a camera: WebP of 10 resized photographs, in which no grid of a
+    JPEG was left, showed one at multiples of 4 px in 8. As PNG or HEIC (quality 80), of 10 photographs in three places
+    the right origin was found in all, and of resized ones none.
+    """
     grid = grid_evidence(luma)
     if grid is None or grid.log10_nfa > MOST_LOG10_NFA:
+        return UNKNOWN
+    if grid_px and grid.x % grid_px == 0 and grid.y % grid_px == 0:
         return UNKNOWN
     return Phase((grid.x, grid.y), "estimated")

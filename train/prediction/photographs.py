@@ -85,8 +85,6 @@ def _jpeg(path: str, data: bytes, crop_px: int, crops: int) -> Photograph:
             if isinstance(picture, CodedPicture):
                 picture = open_jpeg(data, size_px, mcu_size_px, rectangles)
         pixels = [picture.pixels(each) for each in rectangles]
-    except JpegError:
-        raise
     except ValueError as error:
         raise ValueError(f"does not decode: {error}") from error
     return Photograph(
@@ -100,7 +98,7 @@ def _stored(path: str, data: bytes, kind: Kind, crop_px: int, crops: int) -> Pho
     height_px, width_px = stored.picture.shape[:2]
     whole = WholePicture(stored.picture)
     fixed_rectangles(width_px, height_px, crop_px, 1)  # refuses a small one before its grid is looked for
-    phase = phase_of_pixels(luma_of(whole.pixels(looked_at(width_px, height_px))), lossy=stored.lossy)
+    phase = phase_of_pixels(luma_of(whole.pixels(looked_at(width_px, height_px))), stored.grid_px)
     rectangles = fixed_rectangles(width_px, height_px, crop_px, crops, phase.origin)
     exif = stored.exif
     return Photograph(

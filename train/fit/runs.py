@@ -129,7 +129,7 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
             "training (other samples in another order), and cannot be continued; choose another --run"
         )
     if begun.without(changeable) != config.without(changeable):
-        changed = ", ".join(key for key, value in begun.as_json().items() if value != config.as_json()[key])
+        changed = _changed(begun.without(changeable), config.without(changeable))
         raise StageError(f"{store.url}: {run.directory} was begun with another {changed}; choose another --run")
     if begun != config and run.finished is None:
         store.publish_json(path, config.as_json())
@@ -182,6 +182,12 @@ def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
     weights = f"{run.directory}/weights.safetensors"
     load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
     return network.to(device).eval(), device
+
+
+def _changed(begun: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return the names of the keys whose values differ, those of `train` with their section."""
+    train = [f"train.{key}" for key, value in now["train"].items() if begun["train"].get(key) != value]
+    return ", ".join([key for key in now if key != "train" and begun[key] != now[key]] + train)
 
 
 def _is_begun(run: Run) -> bool:

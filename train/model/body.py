@@ -39,34 +39,27 @@ def make_body(settings: Training, channels: int, size_px: int | None, fetch_weig
 
     name = settings.network
     _check_name(name)
-    weights = _read_weights(settings.weights) if settings.weights is not None and fetch_weights else None
+    weights = _first_weights(settings) if fetch_weights else None
     if name in SMALL:
-        if settings.pretrained and settings.weights is None:
-            raise ConfigurationError(
-                f"train.pretrained: {name!r} has no published weights; set it to false, or train.weights to the file "
-                "of a run"
-            )
         body = _small(SMALL[name], channels)
         if weights is not None:
             _load(body, weights, settings)
         return body
     changes: dict[str, Any] = {} if size_px is None else {"img_size": size_px}
-    of_a_run = weights is not None and any(key.startswith(_OF_A_RUN) for key in weights)
-    if weights is not None and not of_a_run:
+    as_published = weights is not None and not any(key.startswith(_OF_A_RUN) for key in weights)
+    if as_published:
         changes |= {"pretrained_cfg_overlay": {"state_dict": weights}}
-    fetches = settings.pretrained and weights is None and fetch_weights
-    if fetches and not timm.is_model_pretrained(name):
-        raise ConfigurationError(f"train.pretrained: timm publishes no weights of {name!r}; set it to false")
     try:
-        body = timm.create_model(
-            name, pretrained=fetches or "pretrained_cfg_overlay" in changes, num_classes=0, in_chans=channels, **changes
-        )
-    except Exception as error:
-        if told := _told(error, settings, fetches, weights is not None):
-            raise ConfigurationError(told) from error
+        body = timm.create_model(name, pretrained=as_published, num_classes=0, in_chans=channels, **changes)
+    except (RuntimeError, KeyError) as error:
+        first = str(error).strip().partition("\n")[0]
+        if as_published and settings.weights is not None and "loading" in first:
+            raise ConfigurationError(
+                f"train.weights: {settings.weights} does not fit train.network {name!r}: {first}"
+            ) from error
         raise
-    if of_a_run:
-        _load(body, cast(dict[str, Tensor], weights), settings)
+    if weights is not None and not as_published:
+        _load(body, weights, settings)
     return body
 
 
@@ -90,17 +83,54 @@ def _check_name(network: str) -> None:
         )
 
 
-def _read_weights(path: str) -> dict[str, Tensor]:
+def _first_weights(settings: Training) -> dict[str, Tensor] | None:
+    """Return the weights that a training starts from; None where they are drawn."""
+    if settings.weights is not None:
+        return _read(settings.weights, f"train.weights: {settings.weights}")
+    if not settings.pretrained:
+        return None
+    if settings.network in SMALL:
+        raise ConfigurationError(
+            f"train.pretrained: {settings.network!r} has no published weights; set it to false, or train.weights to "
+            "the file of a run"
+        )
+    return _fetched(settings.network)
+
+
+def _fetched(network: str) -> dict[str, Tensor]:
+    """Return timm's published weights of a network, from the Hugging Face Hub or from its cache on this machine."""
+    import timm
+    from huggingface_hub import hf_hub_download
+
+    config = timm.get_pretrained_cfg(network)
+    if config is None or not config.hf_hub_id:
+        raise ConfigurationError(
+            f"train.pretrained: timm publishes no weights of {network!r} on the Hugging Face Hub; set it to false, or "
+            "give a safetensors file as train.weights"
+        )
+    try:
+        path = hf_hub_download(config.hf_hub_id, config.hf_hub_filename or "model.safetensors")
+    except Exception as error:  # its kinds depend on the version of huggingface_hub and of its client
+        first = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ConfigurationError(
+            f"train.pretrained: the weights of {network!r} ({config.hf_hub_id}) cannot be fetched from the Hugging "
+            f"Face Hub: {type(error).__name__}: {first}; give a local safetensors file as train.weights, or set "
+            "train.pretrained to false"
+        ) from error
+    return _read(path, f"train.pretrained: {path}")
+
+
+def _read(path: str, where: str) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(Path(path).expanduser())
     except FileNotFoundError as error:
-        raise ConfigurationError(f"train.weights: {path}: no such file") from error
+        raise ConfigurationError(f"{where}: no such file") from error
     except OSError as error:
-        raise ConfigurationError(f"train.weights: {path} cannot be read: {error.strerror or error}") from error
+        raise ConfigurationError(f"{where} cannot be read: {error.strerror or error}") from error
     except safetensors.SafetensorError as error:
         raise ConfigurationError(
-            f"train.weights: {path} is not a safetensors file: {error}; other kinds of files are not read, since "
-            "reading them can run code"
+            f"{where} is not a safetensors file: {error}; other kinds of files are not read, since reading them can "
+            "run code"
         ) from error
 
 
@@ -115,20 +145,6 @@ def _load(body: nn.Module, weights: dict[str, Tensor], settings: Training) -> No
             f"{settings.front!r}: {what}"
         )
     body.load_state_dict(own, strict=False)  # a run may lack parts that its pooling did not reach
-
-
-def _told(error: Exception, settings: Training, fetches: bool, from_file: bool) -> str | None:
-    """Return the sentence for an error of timm where weights were to be loaded; None for any other fault."""
-    first = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-    if from_file and isinstance(error, (RuntimeError, KeyError)):
-        return f"train.weights: {settings.weights} does not fit train.network {settings.network!r}: {first}"
-    # what huggingface_hub raises without a network depends on its version and on its client's: OSError, httpx's, own
-    if fetches and not isinstance(error, (RuntimeError, AssertionError, IndexError, TypeError)):
-        return (
-            f"train.pretrained: the weights of {settings.network!r} cannot be fetched from the Hugging Face Hub: "
-            f"{first}; give a local safetensors file as train.weights, or set train.pretrained to false"
-        )
-    return None
 
 
 def _small(stages: tuple[int, ...], channels: int) -> nn.Module:

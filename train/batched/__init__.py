@@ -1,0 +1,4 @@
+"""Batched: the manipulations as integer arithmetic on whole batches of crops, on any device that torch knows.
+
+Crops are uint8 tensors N×3×H×W, RGB. `train.data.manipulations` is the reference that these are equal to.
+"""

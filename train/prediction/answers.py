@@ -86,6 +86,7 @@ def _photographs(model: Model, files: Sequence[Found], loaders: int) -> Iterator
     """Yield what is to be judged of each file, in order."""
     data = Photographs(model.settings.crop_px, model.settings.test_crops)
     readable = [each.path for each in files if each.fault is None]
+    loaded: Iterator[Photograph]
     if len(readable) <= FEW_FILES or loaders == 0:
         loaded = (photograph(path, data.crop_px, data.crops) for path in readable)
     else:

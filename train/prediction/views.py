@@ -9,8 +9,8 @@ largest probability found 23.
 Tall pictures are always judged in three views. Of wide ones the other three views are judged only where the answer is
 not sure, and one of them counts only where it names another camera, is sure and better by a margin: none of the 29 was
 then taken for turned. Turned by 180°, accuracy rose from .38 to .52, mirrored from left to right from .28 to .52. Where
-the camera stays the same nothing is claimed, since each view is one more chance of a false claim. An upside-down picture
-and its mirror image look much alike, so which of the two it was is less sure.
+the camera stays the same nothing is claimed, since each view is one more chance of a false claim. An upside-down
+picture and its mirror image look much alike, so which of the two it was is less sure.
 """
 
 import math
@@ -74,8 +74,7 @@ def more_views(views: Sequence[View], probability: float, none_of_these: bool, f
 def chosen(views: Sequence[View], judgements: Sequence[Judgement]) -> int:
     """Return the number of the view that counts: that of the largest logit.
 
-    Of another view of a wide picture more is asked: a sure answer, another camera than that of the picture as it is, and
-    better by the margin.
+    Of another view of a wide picture more is asked: it must be sure of another camera, and better by the margin.
     """
     as_it_is = judgements[0]
     best, most = 0, as_it_is.largest_logit

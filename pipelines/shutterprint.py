@@ -122,8 +122,9 @@ COMMANDS = {
     "predict": Command(
         "train.predict", "train", "name the camera that took a photograph",
         "shutterprint predict latest holiday.jpg",
-        "For each photograph the likeliest cameras with their probabilities, what its EXIF claims, and whether the two "
-        "agree.",
+        "For each photograph, also those of folders, the likeliest cameras with their probabilities, what its EXIF "
+        "claims, whether the two agree, and whether it was turned or cropped; with --csv the challenge's submission. "
+        "Exit code 1: some could not be judged.",
     ),
     "enrol": Command(
         "train.enrol", "train", "add a camera to a finished run from some of its photographs, without training",

@@ -190,8 +190,9 @@ def _plan(
     if len(scanned) == 1:
         rows, columns = sizes[scanned[0]]
         part = Part(begins[scanned[0]], columns, rows, 1, 1)
-        # the MCUs of a scan of its own are others: all are read
-        return Plan((part,), tuple(tables), columns, rows, state.restart_mcus, kept[:0])
+        # a component in a scan of its own has other MCUs than the frame: all of these are read
+        only = kept if len(frame.components) == 1 else kept[:0]
+        return Plan((part,), tuple(tables), columns, rows, state.restart_mcus, only)
     widest, highest = frame.mcu_size_px
     parts = []
     for index in scanned:

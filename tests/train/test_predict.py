@@ -4,28 +4,30 @@ import io
 import json
 import os
 import re
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from corpus.command_line import exit_with
 from corpus.configuration import read_configuration
-from corpus.errors import StorageError
-from corpus.sections import Training
-from corpus.storage import open_store
-from train.fit.runs import RunConfig, find_run, open_run
-from train.predict import Predictor, load_predictor, main
+from train.archive.loading import load_model
+from train.predict import main
+from train.prediction.answers import Answer, answers
+from train.prediction.finding import Found
+
+Judge = Callable[[Path], Answer]
 
 
 @pytest.fixture(scope="module")
-def predictor(trained: Path) -> Predictor:
+def judge(trained: Path) -> Judge:
+    """Return what answers for one file."""
     configuration = read_configuration(trained)
-    return load_predictor(find_run(configuration.store, "latest"), configuration.whole_catalogue)
+    catalogue = configuration.whole_catalogue
+    model = load_model(configuration.store, "latest", catalogue)
+    return lambda file: next(answers(model, catalogue, [Found(str(file))], 0))
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def picture(tmp_path: Path, photo: Callable[..., bytes]) -> Callable[..., Path]:
     """Write a photograph, with an EXIF claim where a model is given."""
 
     def write(camera: str, model: str | None = None, name: str = "p.jpg") -> Path:
-        data = photo(camera, 99)
+        data = photo(camera, 27)  # of which the tiny network is sure
         if model:
             exif = Image.Exif()
             exif[0x010F], exif[0x0110] = "Maker", model
@@ -56,79 +58,28 @@ def picture(tmp_path: Path, photo: Callable[..., bytes]) -> Callable[..., Path]:
     ],
 )
 def test_what_the_pixels_say_is_compared_with_what_the_exif_claims(
-    predictor: Predictor, picture: Callable[..., Path], model: str | None, claim: str | None, verdict: str
+    judge: Judge, picture: Callable[..., Path], model: str | None, claim: str | None, verdict: str
 ) -> None:
-    answer = predictor.answer(picture("grainy", model))
+    answer = judge(picture("grainy", model))
     assert answer.error is None
     assert answer.cameras[0][0] == "grainy"
     assert sum(share for _, share in answer.cameras) == pytest.approx(1.0)
     assert (answer.claim, answer.verdict) == (claim, verdict)
 
 
-def _png() -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (96, 96)).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def _small() -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (31, 96)).save(stream, "JPEG")
-    return stream.getvalue()
-
-
-def _huge() -> bytes:
-    """A small picture whose header says that it has 900 megapixels."""
-    data = bytearray(_small())
-    place = data.index(b"\xff\xc0")
-    data[place + 5 : place + 9] = (30000).to_bytes(2, "big") * 2
-    return bytes(data)
-
-
-def _truncated() -> bytes:
-    stream = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(stream, "JPEG")
-    return stream.getvalue()[:3000]
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (_png(), "is not a readable JPEG"),
-        (b"", "is not a readable JPEG"),
-        (_small(), "31×96 is smaller than the network's crop of 32 px"),
-        (_huge(), "30000×30000 is beyond 200 megapixels"),
-        (_truncated(), "does not decode"),
-        (None, "cannot be read: No such file or directory"),
-    ],
-    ids=["png", "empty", "small", "huge", "truncated", "missing"],
-)
-def test_a_file_that_cannot_be_judged_has_its_reason(
-    predictor: Predictor, tmp_path: Path, data: bytes | None, reason: str
-) -> None:
-    file = tmp_path / "f.jpg"
-    if data is not None:
-        file.write_bytes(data)
-    answer = predictor.answer(file)
-    assert answer.error is not None
-    assert reason in answer.error
-    assert answer.cameras == ()
-
-
 def test_the_oddities_of_some_cameras_change_no_answer_and_excuse_no_damage(
-    predictor: Predictor,
+    judge: Judge,
     picture: Callable[..., Path],
     odd: Callable[[bytes], bytes],
     damage: Callable[[bytes], bytes],
 ) -> None:
     file = picture("grainy", "GRAINY")
-    plain, expected = file.read_bytes(), predictor.answer(file)
+    plain, expected = file.read_bytes(), judge(file)
     file.write_bytes(odd(plain))
-    assert predictor.answer(file) == expected
+    assert judge(file) == expected
     for broken in (damage(plain), odd(damage(plain))):
         file.write_bytes(broken)
-        assert "does not decode" in str(predictor.answer(file).error)
+        assert "does not decode" in str(judge(file).error)
 
 
 def test_command_prints_a_row_a_photograph_and_fails_where_one_could_not_be_judged(
@@ -181,29 +132,27 @@ def test_one_name_that_is_not_utf_8_loses_no_answer_and_none_steers_the_terminal
     assert [answer["file"] for answer in json.loads("\n".join(run("--json")))] == files
 
 
-@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "socket", "device", "folder"])
-def test_what_is_no_file_is_refused_at_once(predictor: Predictor, tmp_path: Path, kind: str) -> None:
-    file = tmp_path / "f.jpg"
-    if kind == "folder":
-        file.mkdir()
-    elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as opened:
-            opened.bind(str(file))
-    elif kind == "device":
-        file.symlink_to("/dev/zero")
-    else:
-        os.mkfifo(file)
-        if kind != "pipe":
-            (tmp_path / "link.jpg").symlink_to(file)
-            file = tmp_path / "link.jpg"
-    answer = predictor.answer(file)
-    assert re.search("is a pipe, a socket or a device|Is a directory|No such device", answer.error or "")
-
-
-def test_weights_that_are_not_the_runs_are_refused(
-    settings: Callable[..., Training], tmp_path: Path, trained: Path
+def test_a_folder_is_judged_and_written_as_the_challenges_submission(
+    trained: Path,
+    picture: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = open_run(open_store(str(tmp_path)), RunConfig("0001-abc", ("a", "b"), settings()))
-    run.store.publish(f"{run.directory}/weights.safetensors", b"nonsense")
-    with pytest.raises(StorageError, match=r"weights.safetensors does not fit the network"):
-        load_predictor(run, read_configuration(trained).whole_catalogue)
+    for number in range(12):
+        picture("grainy" if number % 2 else "smooth", name=f"img_{number:02d}.jpg")
+    (tmp_path / "img_05.jpg").write_bytes(b"no photograph")
+    (tmp_path / "more.zip").write_bytes(b"PK")
+    (tmp_path / "notes.txt").write_bytes(b"")
+    settings = ["--set", "train.loaders=0", "--csv"]
+    monkeypatch.setattr(sys, "argv", ["train.predict", "--config", str(trained), *settings, "latest", str(tmp_path)])
+    assert main() == 1
+    written, said = capsys.readouterr()
+    lines = written.splitlines()
+    assert lines[0] == "fname,camera"
+    assert lines[1:3] == ["img_00.jpg,smooth", "img_01.jpg,grainy"]
+    assert (lines[6], lines[-1], len(lines)) == ("img_05.jpg,", "more.zip,", 14)
+    assert "1 other file passed over" in said
+    assert "img_05.jpg: is no JPEG" in said
+    assert "more.zip: is an archive; unpack it" in said
+    assert "judging: 13 of 13 photographs" in said

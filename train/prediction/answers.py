@@ -86,6 +86,7 @@ def _photographs(model: Model, files: Sequence[Found], loaders: int) -> Iterator
     """Yield what is to be judged of each file, in order."""
     data = Photographs(model.settings.crop_px, model.settings.test_crops)
     readable = [each.path for each in files if each.fault is None]
+    loaded: Iterator[Photograph]
     if len(readable) <= FEW_FILES or loaders == 0:
         loaded = (photograph(path, data.crop_px, data.crops) for path in readable)
     else:
@@ -109,11 +110,11 @@ def _loaded(data: Photographs, paths: Sequence[str], loaders: int) -> Iterator[P
             for several in load(data, [[path] for path in wanted], 1 if alone else loaders):
                 yield from several
                 place, ended = place + len(several), 0
-        except StageError:
+        except (StageError, OSError, EOFError) as error:  # the latter two where it ends while it hands something on
             if alone:
                 ended += 1
                 if ended == ENDED_MAX:
-                    raise
+                    raise StageError(f"predict: the processes that decode photographs end: {error}") from error
                 yield Photograph(paths[place], _ENDED)
                 place += 1
             else:
@@ -139,7 +140,7 @@ def _judged(model: Model, catalogue: Catalogue, photographs: Sequence[Photograph
             yield Answer(one.path, one.error)
             continue
         judgements = [*first, *then]
-        place = chosen([*seen, *again], [each.largest_logit for each in judgements])
+        place = chosen([*seen, *again], judgements)
         yield _answer(model, catalogue, one, judgements[place], [*seen, *again][place])
 
 

@@ -7,6 +7,7 @@ several pictures the first counts. EXIF never turns a picture here.
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ _PNG_DEPTH_AT = 24  # of the header chunk, which comes first
 _HEIF_HEADER_BYTES = 1 << 20
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, ArithmeticError, LookupError, TypeError)
 """What decoders raise for damaged files; MemoryError is the machine's."""
-_TURNED_BACK = {
+_TURNED_BACK: dict[int, Callable[[Pixels], Any]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
     3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
     4: lambda pixels: cv2.flip(pixels, 0),

@@ -7,19 +7,24 @@ of 8 cameras not trained on, turned by 90°, 26 of 29 were found, and accuracy r
 largest probability found 23.
 
 Tall pictures are always judged in three views. Of wide ones the other three views are judged only where the answer is
-not sure, and one of them counts only where it is better by a margin: none of the 29 was then taken for turned, and
-turned by 180° or mirrored about half were found. An upside-down picture and its mirror image look much alike.
+not sure, and one of them counts only where it names another camera, is sure and better by a margin: none of the 29 was
+then taken for turned. Turned by 180°, accuracy rose from .38 to .52, mirrored from left to right from .28 to .52. Where
+the camera stays the same nothing is claimed, since each view is one more chance of a false claim. An upside-down
+picture and its mirror image look much alike, so which of the two it was is less sure.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from train.model.loaded import Judgement
+
 SURE_SHARE = 0.9
-"""Probability from which on a wide picture's answer counts as it is."""
-MARGIN_LOGITS = 0.75
+"""Probability from which on a wide picture's answer counts as it is, and one in another view may count."""
+MARGIN_LOGITS = 1.0
 """What another view of a wide picture must have more than the picture as it is."""
 
 
@@ -66,13 +71,22 @@ def more_views(views: Sequence[View], probability: float, none_of_these: bool, f
     return list(_WIDE)
 
 
-def chosen(views: Sequence[View], largest_logits: Sequence[float]) -> int:
-    """Return the number of the view that counts."""
-    needed = [
-        logit if view == AS_STORED or view in _TALL else logit - MARGIN_LOGITS
-        for view, logit in zip(views, largest_logits, strict=True)
-    ]
-    return max(range(len(views)), key=lambda place: (needed[place], -place))
+def chosen(views: Sequence[View], judgements: Sequence[Judgement]) -> int:
+    """Return the number of the view that counts: that of the largest logit.
+
+    Of another view of a wide picture more is asked: it must be sure of another camera, and better by the margin.
+    """
+    as_it_is = judgements[0]
+    best, most = 0, as_it_is.largest_logit
+    for place, (view, judgement) in enumerate(zip(views, judgements, strict=True)):
+        logit = judgement.largest_logit
+        if view in _WIDE:
+            sure = judgement.cameras[0][1] >= SURE_SHARE and not judgement.none_of_these
+            other = judgement.likeliest != as_it_is.likeliest
+            logit = logit - MARGIN_LOGITS if sure and other else -math.inf
+        if logit > most:
+            best, most = place, logit
+    return best
 
 
 def said(view: View) -> str | None:

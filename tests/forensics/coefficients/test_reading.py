@@ -53,6 +53,21 @@ def test_a_photograph_written_again_has_the_same_pixels(photograph, subsampling,
     assert equal(read_coefficients(photograph(*size_px, subsampling)), photo)
 
 
+@pytest.mark.parametrize("restart", [{}, {"restart_marker_blocks": 3}])
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
+def test_of_a_few_rectangles_the_mcus_that_they_touch_are_read_and_damage_is_found_anywhere(
+    photograph, subsampling, restart
+):
+    jpeg = photograph(203, 157, subsampling, **restart)
+    all_of_it, some = read_coefficients(jpeg), read_coefficients(jpeg, [(65, 33, 30, 12), (195, 150, 8, 7)])
+    assert not equal(some, all_of_it)
+    for place in ((64, 32, 32, 16), (192, 144, 11, 13)):
+        assert write_rectangle(some, *place) == write_rectangle(all_of_it, *place)
+    assert not any(component.any() for component in read_coefficients(jpeg, []).components)
+    with pytest.raises(JpegError):
+        read_coefficients(jpeg[:-40], [(0, 0, 8, 8)])
+
+
 def test_tables_are_in_natural_order_for_each_component(photograph):
     tables = [list(range(1, 65)), [64 - number for number in range(64)]]
     photo = read_coefficients(photograph(qtables=tables, quality=50))

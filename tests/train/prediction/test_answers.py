@@ -71,7 +71,7 @@ def test_a_network_trained_on_turned_crops_is_asked_once(
 def test_exif_turns_nothing_but_is_told(
     judged: Callable[..., list[Answer]], photo: Callable[..., bytes], saved: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    picture = decode(photo("grainy", 3))
+    picture = decode(photo("grainy", 27))
     for orientation in (1, 6):
         (tmp_path / f"{orientation}.jpg").write_bytes(saved(picture, "JPEG", orientation, quality=97))
     plain, tagged = judged(tmp_path / "1.jpg", tmp_path / "6.jpg")
@@ -83,7 +83,7 @@ def test_exif_turns_nothing_but_is_told(
 def test_other_formats_are_judged_with_a_note_on_what_is_lost(
     judged: Callable[..., list[Answer]], photo: Callable[..., bytes], saved: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    picture = decode(photo("grainy", 3))
+    picture = decode(photo("grainy", 27))
     kinds = ("PNG", "TIFF", "WebP")
     for kind in kinds:
         (tmp_path / kind).write_bytes(saved(picture, kind, 1, **({"quality": 95} if kind == "WebP" else {})))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from train.model.loaded import Judgement
 from train.prediction.views import AS_STORED, MARGIN_LOGITS, View, chosen, more_views, said, views_of
 
 LEFT, RIGHT, TWICE = View(1, False), View(3, False), View(2, False)
@@ -46,8 +47,27 @@ def test_wide_pictures_are_judged_in_more_views_only_where_the_answer_is_not_sur
     assert more_views([AS_STORED, LEFT, RIGHT], 0.5, False, "none") == []
 
 
-def test_the_likeliest_view_counts_and_a_wide_picture_is_taken_for_turned_by_a_margin_only() -> None:
-    assert chosen([AS_STORED, LEFT, RIGHT], [1.0, 1.1, 0.9]) == 1
-    assert chosen([AS_STORED, LEFT], [1.0, 1.0]) == 0
-    assert chosen([AS_STORED, TWICE], [1.0, 0.9 + MARGIN_LOGITS]) == 0
-    assert chosen([AS_STORED, TWICE], [1.0, 1.1 + MARGIN_LOGITS]) == 1
+def judged(camera: str, share: float, logit: float, none_of_these: bool = False) -> Judgement:
+    return Judgement(((camera, share), ("else", 1 - share)), none_of_these, largest_logit=logit)
+
+
+def test_of_a_tall_picture_the_likeliest_view_counts() -> None:
+    several = [judged("a", 0.5, 1.0), judged("b", 0.5, 1.1), judged("c", 0.9, 0.9)]
+    assert chosen([AS_STORED, LEFT, RIGHT], several) == 1
+    assert chosen([AS_STORED, LEFT], [judged("a", 0.5, 1.0), judged("b", 0.9, 1.0)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "number"),
+    [
+        (judged("b", 0.99, 1.1 + MARGIN_LOGITS), 1),
+        (judged("b", 0.99, 0.9 + MARGIN_LOGITS), 0),
+        (judged("b", 0.80, 1.1 + MARGIN_LOGITS), 0),
+        (judged("b", 0.99, 1.1 + MARGIN_LOGITS, none_of_these=True), 0),
+        (judged("a", 0.99, 1.1 + MARGIN_LOGITS), 0),
+    ],
+)
+def test_a_wide_picture_is_taken_for_turned_where_that_is_clear_and_changes_the_answer(
+    other: Judgement, number: int
+) -> None:
+    assert chosen([AS_STORED, TWICE], [judged("a", 0.5, 1.0), other]) == number

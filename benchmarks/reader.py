@@ -248,9 +248,9 @@ def main() -> None:
 
 def measure(crops: int, rounds: int, store: Store, index: Index, tars: list[str], folder: Path) -> None:
     """Print the rates of all ways."""
-    plain = Geometry(480, 480, 0.0, "d4")
-    small = Geometry(112, 112, 0.0, "d4")
-    challenge = Geometry(960, 480, 0.5, "d4")
+    plain = Geometry(480, 480, 0.0, "none", 0.25)
+    small = Geometry(112, 112, 0.0, "none", 0.25)
+    challenge = Geometry(960, 480, 0.5, "none", 0.25)
     mds = folder / "mds"
     reason = mosaic_write(mds, tars)
     ways: dict[str, Callable[[], Iterable[Any]]] = {}

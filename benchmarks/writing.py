@@ -32,10 +32,11 @@ from PIL import Image
 
 sys.path.remove(str(Path(__file__).resolve().parent))  # where shards.py would be taken for the package
 
+from corpus.records import photo_digest
 from corpus.sections import Shards
 from corpus.storage import TEMPORARY_PREFIX, Store
 from shards.index import Folds, previous_plans, publish_index
-from shards.plan import photo_digest, plan_shards
+from shards.plan import plan_shards
 from shards.write import write_shard
 
 CLASSES = ("a", "b", "c")

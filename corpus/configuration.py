@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.errors import ConfigurationError
+from corpus.recipes import resolved
 from corpus.sections import (
     Clusters,
     Consensus,
@@ -21,6 +22,7 @@ from corpus.sections import (
     Curation,
     Demo,
     Pipeline,
+    Recipe,
     Rules,
     Section,
     Shards,
@@ -63,6 +65,8 @@ class Configuration(Section):
     """The training files."""
     train: Training = Training()
     """The network, its input and its schedule."""
+    recipes: dict[str, Recipe] = Field(default_factory=dict)
+    """Recipes of trainings by name, beside the built-in ones; one of the same name replaces it."""
     clusters: Clusters = Clusters()
     """Where work runs."""
     pipelines: dict[str, Pipeline] = Field(default_factory=dict)
@@ -118,7 +122,8 @@ def read_configuration(file: str | Path | None = None, overrides: Sequence[str] 
     """Read the configuration and its catalogue.
 
     `file`: by default the environment's SHUTTERPRINT_CONFIG, else `pipelines.yaml` in the working directory.
-    `overrides`: `a.b=c` each; the value is read as YAML. Raises ConfigurationError with one line for each fault.
+    `overrides`: `a.b=c` each; the value is read as YAML. `train` has the keys of its recipe, too. Raises
+    ConfigurationError with one line for each fault.
     """
     path = Path(file or os.environ.get(CONFIGURATION_VARIABLE) or DEFAULT_FILE).resolve()
     tree = read_yaml(path, f"no such file; name the configuration with --config or {CONFIGURATION_VARIABLE}")
@@ -126,6 +131,7 @@ def read_configuration(file: str | Path | None = None, overrides: Sequence[str] 
         raise ConfigurationError(f"{escaped(path)}: is not a mapping of sections")
     for override in overrides:
         tree = override_key(tree, override)
+    tree = resolved(tree, path.name)
     try:
         configuration = Configuration.model_validate({**tree, "file": path})
     except ValidationError as error:

@@ -224,6 +224,11 @@ def version_of(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:10]
 
 
+def photo_digest(photo: str, version: str) -> str:
+    """Return a photograph's name in shards: 16 hex digits of a hash of its key and version."""
+    return hashlib.sha256(f"{photo}|{version}".encode()).hexdigest()[:16]
+
+
 def refused_picture_name(photo: str) -> str:
     """Return the name of the file below REFUSED_PICTURES that holds the thumbnail of a refused photo."""
     return f"{hashlib.sha256(photo.encode()).hexdigest()[:16]}.json"

@@ -322,21 +322,61 @@ class Shards(Section):
 class Training(Section):
     """The network, its input and its schedule."""
 
+    recipe: str | None = None
+    """Name of a recipe, whose keys count where this section has none of its own: `modern`, `kaggle-2018`, `keras-2018`,
+    `small` (corpus/recipes.yaml), or one of `recipes`. null: none."""
     network: str = "convnext_tiny"
     """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size (ViT,
     Swin) are built for `crop_px`."""
     pretrained: bool = False
     """Whether to start from timm's published weights, which are downloaded from the Hugging Face Hub."""
-    front: Literal["rgb", "residual", "both"] = "both"
+    front: Literal["rgb", "residual", "both"] = "residual"
     """What the network sees: the pixels (`rgb`), their high-pass residuals, or both side by side."""
+    pooling: Literal["mean", "mean_std"] = "mean_std"
+    """How the last feature map becomes one embedding: by the network's own pooling (`mean`), or by mean and standard
+    deviation of each feature over all places (`mean_std`)."""
+    manipulation_head: bool = False
+    """Whether the network also learns to tell whether a crop was manipulated; its answer never uses this."""
+    manipulation_head_weight: Annotated[float, Field(gt=0, le=10)] = 0.2
+    """Weight of that head's loss beside the cameras'."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """Optimizer; `sgd` has Nesterov's momentum of 0.9."""
+    schedule: Literal["cosine", "cyclic", "constant"] = "cosine"
+    """How the learning rate goes on after the warm-up: down along half a cosine to 1 %, or constant. `cyclic`: from 1 %
+    up to `learning_rate` and down again in each of `cycles`, without a warm-up."""
+    cycles: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Cycles of the learning rate with `schedule: cyclic`."""
+    frozen_stages: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Stages of the network, from the input on, whose weights do not change at first; the stem is one. For weights that
+    were trained before."""
+    unfreeze_every_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs after which one more frozen stage learns, the one nearest the classifier first; 0: never."""
+    rate_by_depth: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor of the learning rate for each stage from the classifier towards the input."""
+    weights: str | None = None
+    """Path of a safetensors file whose weights the training starts from, instead of a download: as timm publishes them,
+    or `weights.safetensors` of a run with the same network and front. null: none."""
+    loss: Literal["cross_entropy", "cosine"] = "cross_entropy"
+    """What is minimised. `cosine`: cross-entropy of cosines between embedding and class, with a scale and a margin, so
+    that the embeddings of a camera lie close together."""
+    cosine_scale: Annotated[float, Field(gt=0, le=256)] = 16.0
+    """Scale of the cosines."""
+    cosine_margin: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """How much larger than all others the cosine of the right camera must be in training."""
+    compile: bool = False
+    """Whether the network is compiled by torch.compile: minutes at the start, then faster steps, above all on GPUs."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
     """Edge in pixels of the random crop of a tile that a manipulation is applied to."""
     crop_px: Annotated[int, Field(ge=32)] = 480
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
-    flips: Literal["none", "turns", "d4"] = "d4"
-    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`)."""
+    flips: Literal["none", "turns", "d4"] = "none"
+    """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`).
+    Sensor, demosaicing and JPEG tables are written in one orientation, which a network learns from unturned crops."""
+    alignment_unknown: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of the training crops that begin anywhere. All others begin on the photograph's 8×8 grid of JPEG blocks, as
+    those of whole photographs do when they are judged; the rest is for photographs that were cropped before."""
     sampling: Literal["balanced", "natural"] = "balanced"
     """How the samples are drawn. `balanced`: each class equally often; within a class each group (device, else owner)
     equally often, so that nobody who took many photographs stands for the class; within a group each photograph, then
@@ -353,6 +393,14 @@ class Training(Section):
     """Epochs; a checkpoint is written after each."""
     steps_per_epoch: Count = 1000
     """Steps in an epoch."""
+    accumulate: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Batches of each worker whose gradients are added up to one step, so a step learns from `batch` × `accumulate` ×
+    `workers` crops."""
+    checkpoint_minutes: Annotated[float, Field(ge=0, le=100_000)] = 15.0
+    """Minutes after which a checkpoint is written within an epoch; 0: only at the ends of epochs."""
+    crops_per_photo: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Crops that are taken of a photograph's tile whenever its turn comes, one after the other in the sequence of
+    samples, so that they meet in one step. `batch` must be a multiple of it."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
     """Highest learning rate of AdamW, reached after the warm-up; it then falls along half a cosine to 1 %."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
@@ -391,7 +439,7 @@ class Training(Section):
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 
-    @field_validator("cache_folder")
+    @field_validator("cache_folder", "weights")
     @classmethod
     def _is_whole_path(cls, value: str | None) -> str | None:
         if value is not None and not folder_path(value).startswith(("/", "~")):
@@ -405,6 +453,15 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
+    def _crops_of_a_photo_meet(self) -> Self:
+        if self.batch % self.crops_per_photo:
+            raise ValueError(
+                f"crops_per_photo: {self.crops_per_photo} does not divide batch {self.batch}, and the crops of a "
+                "photograph must meet in one step; set batch to a multiple of it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _reader_can_sample(self) -> Self:
         if self.reader == "webdataset" and self.sampling == "balanced":
             raise ValueError(
@@ -412,6 +469,15 @@ class Training(Section):
                 "natural, or reader to exact"
             )
         return self
+
+
+class Recipe(Section):
+    """Settings of a training under a name."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """Where they come from, in one sentence."""
+    train: dict[str, Any]
+    """Keys of `train`."""
 
 
 class Clusters(Section):

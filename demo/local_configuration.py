@@ -18,8 +18,9 @@ def write_configuration(
 ) -> Path:
     """Write the demo's configuration into `folder` and return its path.
 
-    It is `real` with the keys of `demo.overrides`, the addresses of the local site and of Ray, and a crawl period from
-    the first upload to the last, so that a second run finds every window done.
+    It is `real` with the keys of `demo.overrides` (of which a recipe replaces all of `train`), the addresses of the
+    local site and of Ray, and a crawl period from the first upload to the last, so that a second run finds every window
+    done.
     """
     first = min(upload.uploaded_at_s for upload in uploads)
     last = max(upload.uploaded_at_s for upload in uploads)
@@ -34,7 +35,10 @@ def write_configuration(
         },
         "clusters": {"ray_dashboard": ray_url},
     }
-    tree = _merged(_merged(real.model_dump(mode="json"), real.demo.overrides), local)
+    own = real.model_dump(mode="json")
+    if "recipe" in real.demo.overrides.get("train", {}):
+        del own["train"]  # its keys are those of the real recipe, and would count before the other one's
+    tree = _merged(_merged(own, real.demo.overrides), local)
     file = folder / "pipelines.yaml"
     temporary = folder / ".pipelines.yaml"
     head = "# Made by the demo from the real pipelines.yaml; changed keys are those of its demo.overrides.\n"

@@ -106,6 +106,12 @@ COMMANDS = {
         "The evaluation table, and whether it agrees with the run's evaluation.json. Exit code 1: the figures differ. "
         "Nothing is written.",
     ),
+    "baseline": Command(
+        "train.baseline", "train", "fit a simpler method and judge it as a network is judged",
+        "shutterprint baseline residual-statistics --folds",
+        "baselines/<name>-<generation>/ has its answers, which `shutterprint compare` pairs with a run's, and its "
+        "figures. With --folds each fold is held out in turn.",
+    ),
     "predict": Command(
         "train.predict", "train", "name the camera that took a photograph",
         "shutterprint predict latest holiday.jpg",

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from corpus.errors import StageError
-from corpus.records import SPLITS
+from corpus.records import SPLITS, photo_digest
 from corpus.sections import Shards
 
 FORMAT = 2
@@ -69,11 +69,6 @@ class ShardPlan:
     def name(self) -> str:
         """File name of the tar: `<split>-<12 hex digits>.tar`."""
         return f"{self.split}-{self.digest[:12]}.tar"
-
-
-def photo_digest(photo: str, version: str) -> str:
-    """Return a photograph's name in shards: 16 hex digits of a hash of its key and version."""
-    return hashlib.sha256(f"{photo}|{version}".encode()).hexdigest()[:16]
 
 
 def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:

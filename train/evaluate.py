@@ -1,20 +1,42 @@
-"""Evaluation of a finished run again: prints its table, and whether it agrees with the run's `evaluation.json`.
+"""Evaluation of finished runs again: prints the table, and whether it agrees with the run's `evaluation.json`.
 
-`python -m train.evaluate [RUN|latest] [--json]` judges the run's weights on the held-out devices of its generation,
-as the end of its training did. It writes nothing.
+`python -m train.evaluate [RUN|latest] [--full] [--json]` judges the run's weights on the held-out devices of its
+generation, as the end of its training did. It writes nothing, but for `--full`, which publishes `runs/<run>/report/`.
+Of several runs, the answers that they have published are averaged.
 """
 
 import json
+import sys
+from typing import Any
 
 import torch
 
 from corpus.command_line import command_parser, configuration_of, exit_with
-from train.evaluation.held_out import evaluate_network
-from train.evaluation.table import evaluation_table
-from train.fit.runs import find_run, load_network
-from train.fit.training_run import score_sentence, threads_of
+from corpus.errors import ConfigurationError, StageError
+from corpus.storage import Store
+from train.data.answers import FILE
+from train.evaluation.figures import figures
+from train.evaluation.held_out import HeldOut, evaluate_network, held_out_photos
+from train.evaluation.mistakes import mistakes
+from train.evaluation.report import publish_report
+from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble_rows, joined, studies
+from train.evaluation.table import aligned, evaluation_table, figure_text
+from train.experiments.amounts import amount_rows
+from train.experiments.critique import critique_rows
+from train.experiments.publishing import experiment_table, publish_experiment
+from train.fit.answered import find_answers
+from train.fit.runs import Run, find_run, load_network
+from train.fit.training_run import read_history, score_sentence, threads_of
+from train.honesty.sections import honesty_tables
+from train.model.checkpoints import kept_weights
 
 _DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Writes nothing.
+
+With --full, studies beyond the challenge's protocol are added, and all of it is published as runs/<run>/report/:
+report.html, and a CSV file for every plot and table. Of several runs, the probabilities are averaged.
+
+--matrix and --amounts train the run's network anew, briefly and several times, and publish runs/<run>/experiments/:
+on photographs of each history of compression, judged on each (critique), and on more and more photographs (amounts).
 
 Figures agree exactly where the run was trained on the same kind of machine; other hardware rounds differently.
 
@@ -25,27 +47,118 @@ def main() -> int:
     """Run the command line; returns the exit code."""
     parser = command_parser("python -m train.evaluate", _DESCRIPTION)
     parser.add_argument(
-        "run", metavar="RUN", nargs="?", default="latest", help="a run's name, the path of its folder, or `latest`"
-    )
+        "runs", metavar="RUN", nargs="*", default=["latest"],
+        help="a run's name, the path of its folder, or `latest`; several runs of one generation vote together",
+    )  # fmt: skip
+    parser.add_argument("--full", action="store_true", help="study the run further and publish its report")
+    parser.add_argument("--matrix", action="store_true", help="compression, train × test: five short trainings")
+    parser.add_argument("--amounts", action="store_true", help="accuracy by amount of training data: four of them")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of each short training (a quarter of the run's)")
     parser.add_argument("--json", action="store_true", help="print the evaluation as JSON instead of a table")
     arguments = parser.parse_args()
-    run = find_run(configuration_of(arguments).store, arguments.run)
+    store = configuration_of(arguments).store
+    if arguments.steps is not None and arguments.steps < 1:
+        raise ConfigurationError(f"--steps: {arguments.steps} is not at least 1")
+    if arguments.matrix or arguments.amounts:
+        if len(arguments.runs) > 1:
+            raise StageError("--matrix and --amounts: are experiments with one run; name one")
+        wanted = [name for name in ("critique", "amounts") if arguments.matrix or name != "critique"]
+        wanted = [name for name in wanted if arguments.amounts or name != "amounts"]
+        return _experiments(find_run(store, arguments.runs[0]), wanted, arguments.steps)
+    if len(arguments.runs) > 1:
+        if arguments.full:
+            raise StageError("--full: makes the report of one run; name one")
+        return _together(store, arguments.runs, as_json=arguments.json)
+    return _again(find_run(store, arguments.runs[0]), is_full=arguments.full, as_json=arguments.json)
+
+
+def _again(run: Run, *, is_full: bool, as_json: bool) -> int:
+    """Judge a run again, and compare with its record."""
     recorded = run.store.read_json(f"{run.directory}/evaluation.json")
     config = run.config()
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
     network, device = load_network(run)
     index = config.index(run.store)
-    figures = evaluate_network(network, device, run.store, index, config.train)
+    held_out = evaluate_network(network, device, run.store, index, config.train)
     # as JSON has it: tuples become lists
-    evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **figures}))
-    agrees = evaluation == recorded
-    if arguments.json:
+    evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **held_out.figures}))
+    # what another part of the program has added to the record is not judged here
+    agrees = evaluation == {key: value for key, value in recorded.items() if key in evaluation}
+    if is_full:
+        _, photo_rows, _ = held_out_photos(index, config.train)
+        subject = Subject(network, device, run.store, index, photo_rows[:PHOTOS_MAX], config.train)
+        _publish(run, subject, held_out, recorded | evaluation)
+    if as_json:
         print(json.dumps({**evaluation, "agrees": agrees}, indent=1, sort_keys=True))
     else:
         before = f"recorded weighted accuracy {recorded['weighted_accuracy']:.3f}"
         print(f"{evaluation_table(evaluation)}\n\n{score_sentence(run, evaluation)}")
         print(f"{'agrees with' if agrees else 'differs from'} the run's evaluation.json ({before})")
     return 0 if agrees else 1
+
+
+def _experiments(run: Run, names: list[str], steps: int | None) -> int:
+    """Carry out experiments with a run's network and print their tables."""
+    config = run.config()
+    torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    index = config.index(run.store)
+    _, photo_rows, _ = held_out_photos(index, config.train)
+    steps = steps or max(1, config.train.epochs * config.train.steps_per_epoch // 4)
+    settings = config.train.model_copy(update={"epochs": 1, "steps_per_epoch": steps})
+
+    def say(what: str) -> None:
+        print(what, file=sys.stderr, flush=True)
+
+    for name in names:
+        rows = (critique_rows if name == "critique" else amount_rows)(
+            run.store, index, photo_rows, settings, device, say
+        )
+        path = publish_experiment(run.store, run.directory, name, steps, rows)
+        print(f"{experiment_table(name, rows)}\n\n{run.store.path(path)}")
+    return 0
+
+
+def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str, Any]) -> None:
+    """Study a run and publish its report, and its answers where an earlier version left none."""
+
+    def say(what: str) -> None:
+        print(f"studying: {what}", file=sys.stderr, flush=True)
+
+    if not run.store.exists(f"{run.directory}/{FILE}"):
+        held_out.publish(run.store, run.directory)
+    studied = studies(subject, kept_weights(run.store, run.checkpoints), say)
+    temperature = held_out.calibration["temperature"]
+    wrong = mistakes(held_out.answers, subject.index.classes, run.store, subject.index, temperature)
+    path = publish_report(
+        run.store, run.directory, evaluation, subject.settings.model_dump(), read_history(run), studied, wrong,
+        more_tables=honesty_tables(evaluation["honesty"]),
+    )  # fmt: skip
+    print(f"report: {run.store.path(path)}", file=sys.stderr, flush=True)
+
+
+def _together(store: Store, wanted: list[str], *, as_json: bool) -> int:
+    """Average the published answers of several runs."""
+    found = dict(find_answers(store, name) for name in wanted)
+    first = next(iter(found.values()))
+    for name, answers in found.items():
+        if (answers.photos, answers.conditions) != (first.photos, first.conditions):
+            raise StageError(
+                f"{name}: has judged other photographs or conditions than {next(iter(found))}; runs vote together "
+                "where they are of one generation, split and train.test_photos"
+            )
+        if answers.logits.shape[-1] != first.logits.shape[-1]:
+            raise StageError(f"{name}: knows other cameras than {next(iter(found))}; name runs of one generation")
+    rows = ensemble_rows(found)
+    if as_json:
+        run = find_run(store, wanted[0])
+        told = figures(joined(list(found.values())), run.config().classes)
+        print(json.dumps({"runs": list(found), "rows": rows, "together": told}, indent=1, sort_keys=True))
+        return 0
+    lines = [("run", "weighted", "95 % interval", "gain of all together", "95 % interval")]
+    lines += [(row["weights"], *figure_text(row["weighted"]), *figure_text(row["gain_of_all"])) for row in rows]
+    print("\n".join(aligned(lines)))
+    return 0
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from train.model.network import build_network, check_trains
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
 The run's folder is runs/<number>-<generation>-<digest> of the store: look at evaluation.html first.
-The same command continues a stopped training after its last finished epoch, also with other workers or loaders."""
+The same command continues a stopped training after its last checkpoint, also with other workers or loaders."""
 
 
 def main() -> int:
@@ -31,13 +31,21 @@ def main() -> int:
     parser = command_parser("python train/main.py", _DESCRIPTION)
     parser.add_argument("--run", metavar="NAME", help="name of the run's folder (default: made from the settings)")
     parser.add_argument("--without-ray", action="store_true", help="train in this process, without a Ray cluster")
+    parser.add_argument(
+        "--ledger", metavar="FOLDER", help="folder in which each worker writes down the samples it uses, step by step"
+    )
     arguments = parser.parse_args()
-    train(configuration_of(arguments), arguments.run, arguments.without_ray)
+    train(configuration_of(arguments), arguments.run, arguments.without_ray, arguments.ledger)
     return 0
 
 
-def train(configuration: Configuration, name: str | None = None, without_ray: bool = False) -> None:
-    """Train on the newest generation; raises ShutterprintError where that is impossible."""
+def train(
+    configuration: Configuration, name: str | None = None, without_ray: bool = False, ledger: str | None = None
+) -> None:
+    """Train on the newest generation; raises ShutterprintError where that is impossible.
+
+    `ledger`: a folder for what was used in each step (`train.fit.ledger`).
+    """
     store, settings = configuration.store, configuration.train
     if without_ray and settings.workers > 1:
         raise ConfigurationError(f"train.workers: {settings.workers} need Ray; drop --without-ray or set workers to 1")
@@ -63,11 +71,11 @@ def train(configuration: Configuration, name: str | None = None, without_ray: bo
     else:
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         if without_ray:
-            carry_out(run, torch.device("cuda", 0) if settings.gpus else torch.device("cpu"))
+            carry_out(run, torch.device("cuda", 0) if settings.gpus else torch.device("cpu"), ledger=ledger)
         else:
             from train.fit.cluster import carry_out_on_ray
 
-            carry_out_on_ray(run, settings)
+            carry_out_on_ray(run, settings, ledger)
         score = run.finished
     if score is None:
         raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")

@@ -20,8 +20,8 @@ from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.photo_facts import PhotoFacts
+from train.data.answers import geometric_mean, network_logits
 from train.data.crops import decode, fixed_crops, to_tensor
-from train.evaluation.probabilities import geometric_mean, network_logits
 from train.fit.runs import Run, RunConfig, find_run, load_network
 from train.model.network import CameraNetwork
 

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from corpus.errors import StorageError, StorageUnavailableError
+from corpus.records import photo_digest
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, REASON
 from crawlers.forget.removal import Problems, search
 from shards.entries import POOL, table_path
 from shards.index.columns import PHOTOS, Columns
-from shards.plan import photo_digest
 
 Versions = Mapping[str, set[str]]  # the known versions of each photo
 

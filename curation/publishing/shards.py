@@ -15,6 +15,7 @@ from rich.console import Console
 from corpus.command_line import progress
 from corpus.configuration import Configuration
 from corpus.errors import StageError
+from corpus.records import photo_digest
 from corpus.storage import MARKER, Store
 from corpus.text import count, escaped
 from curation.cluster.alone import Alone, Ended
@@ -24,7 +25,7 @@ from curation.generations import FOLDER as CURATED_FOLDER
 from curation.generations import PHOTOS, batches_of
 from shards.entries import POOL, ShardEntry
 from shards.index import Folds, Index, missing_files, previous_classes, previous_plans, publish_index, read_index
-from shards.plan import ShardPlan, classes_after, photo_digest, plan_shards
+from shards.plan import ShardPlan, classes_after, plan_shards
 from shards.write import cut_photo, write_shard
 
 FOLDER = "shards"

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from corpus.records import photo_digest
 from shards.index import read_index
-from shards.plan import photo_digest
 
 pytestmark = pytest.mark.slow
 

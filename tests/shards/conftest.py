@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from corpus.records import SPLITS
+from corpus.records import SPLITS, photo_digest
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
 from shards.index import Folds, Index, publish_index
 from shards.index.build import FOUND, PLANNED, build_index
 from shards.index.publish import publish_tables
 from shards.index.tables import FORMAT
-from shards.plan import photo_digest, plan_shards
+from shards.plan import plan_shards
 from shards.remote.cache import LocalCache
 from shards.write import write_shard
 from tests.conftest import noisy_image

@@ -3,8 +3,9 @@ import hashlib
 import pytest
 
 from corpus.errors import StageError
+from corpus.records import photo_digest
 from corpus.sections import Shards
-from shards.plan import SMALL_SHARDS_MAX, classes_after, photo_digest, plan_shards
+from shards.plan import SMALL_SHARDS_MAX, classes_after, plan_shards
 
 CLASSES = ("a", "b")
 SETTINGS = Shards(tile_px=64, tiles_per_photo=2, shard_photos=4)

@@ -15,11 +15,12 @@ import torch
 import yaml
 
 from corpus.configuration import read_configuration
+from corpus.records import photo_digest
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
 from shards.entries import POOL
 from shards.index import Folds, Index, publish_index
-from shards.plan import photo_digest, plan_shards
+from shards.plan import plan_shards
 from shards.reader import TileReader
 from shards.write import write_shard
 from train.main import train

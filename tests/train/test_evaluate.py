@@ -33,7 +33,7 @@ def test_a_finished_run_gives_its_recorded_figures_again_and_nothing_is_written(
     before = {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")}
     code, text = evaluate(trained)
     assert code == 0
-    assert text.startswith("condition  accuracy\nunaltered")
+    assert text.startswith("condition  accuracy  95 % interval\nunaltered")
     assert f"{name}: weighted accuracy" in text
     assert "agrees with the run's evaluation.json" in text
     code, text = evaluate(trained, name, "--json")
@@ -66,3 +66,18 @@ def test_a_run_that_held_a_fold_out_is_judged_on_that_fold_again(
 def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:
     with pytest.raises(StorageError, match="nowhere: is neither a run"):
         evaluate(trained, "nowhere")
+
+
+@pytest.mark.slow
+def test_experiments_are_trained_and_published_beside_a_run(trained: Path, evaluate: Run, tmp_path: Path) -> None:
+    file = shutil.copytree(trained.parent, tmp_path / "copy") / trained.name
+    store = read_configuration(file).store
+    [name] = store.names("runs")
+    code, text = evaluate(file, "--matrix", "--amounts", "--steps", "2")
+    assert (code, "all four in turn" in text, "photographs" in text) == (0, True, True)
+    folder = f"runs/{name}/experiments"
+    assert store.names(folder) == ["amounts.csv", "amounts.html", "critique.csv", "critique.html"]
+    lines = store.read(f"{folder}/critique.csv").decode().splitlines()
+    assert len(lines) == 1 + 5 * 4
+    assert lines[0].startswith("trained_on,judged_on,photos,accuracy")
+    assert len(store.read(f"{folder}/amounts.csv").decode().splitlines()) == 1 + 4

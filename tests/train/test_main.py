@@ -45,6 +45,8 @@ def test_a_run_ends_whole_with_a_score_far_above_chance(trained: Path) -> None:
     [name] = runs_of(store)
     assert store.names(f"runs/{name}") == [
         "_done.json",
+        "answers.arrow",
+        "calibration.json",
         "checkpoints",
         "config.json",
         "evaluation.html",

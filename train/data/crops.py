@@ -1,9 +1,15 @@
 """Crops: cuts tiles into the uint8 squares a network sees, random ones for training, fixed ones for evaluation.
 
 A training crop is made in three steps: take a random outer crop of the tile (`train.outer_crop_px`), manipulate it
-with `train.manipulation_probability`, take a random inner crop (`train.crop_px`) and flip and turn that. All of this is
-planned before anything is decoded, so that only what the crop depends on is decoded and manipulated: the same result
-for less work. As in the challenge's test set, crops are not aligned with JPEG's 8×8 grid.
+with `train.manipulation_probability`, take a random inner crop (`train.crop_px`) and, where `train.flips` says so, flip
+and turn that. All of this is planned before anything is decoded, so that only what the crop depends on is decoded and
+manipulated: the same result for less work.
+
+A photograph is a JPEG, and where its blocks of 8×8 px begin is evidence of the camera's coder. A tile's pixel (0, 0)
+lies on this grid. So crops are aligned: the outer crop begins on the grid, and so does the inner one. After resizing by
+a factor s the grid's lines are 8 s px apart, and the inner crop begins where one of them falls on a whole pixel, or as
+near as it comes. A share of the training crops, `train.alignment_unknown`, begins anywhere, because photographs that
+were cropped, or resized by somebody unknown, come so too.
 """
 
 from collections.abc import Iterable
@@ -18,12 +24,19 @@ from corpus.errors import ConfigurationError
 from corpus.sections import Training
 from forensics.pixels.decoding import decode_whole
 from shards.restarts import Rectangle
-from train.data.manipulations import MANIPULATIONS, Manipulation, Picture, random_manipulation
+from train.data.manipulations import MANIPULATIONS, Manipulation, Picture, coded_span, random_manipulation
 
 Flips = Literal["none", "turns", "d4"]
 
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+GRID_PX = 8
+"""Distance of the lines of JPEG's grid of blocks."""
 STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if each.kind == "scale")
+
+_MARGIN_BLOCKS = range(1, 6)  # blocks before a resized crop; after five of them 0.8, too, is at a whole pixel
+_NEAR_PX = 0.1
+_BEHIND_PX = 4  # input pixels behind a crop that bicubic values depend on
+_STEPS_PX = (96, 32, 16, GRID_PX)
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,8 @@ class Geometry:
     crop_px: int
     manipulation_probability: float
     flips: Flips
+    alignment_unknown: float
+    """Share of the crops that do not begin on the grid."""
 
 
 def geometry_of(settings: Training) -> Geometry:
@@ -45,7 +60,13 @@ def geometry_of(settings: Training) -> Geometry:
             f"still hold train.crop_px {settings.crop_px}; set it to {least_px} or more, or crop_px to "
             f"{int(settings.outer_crop_px * STRONGEST_REDUCTION)} or less"
         )
-    return Geometry(settings.outer_crop_px, settings.crop_px, settings.manipulation_probability, settings.flips)
+    return Geometry(
+        settings.outer_crop_px,
+        settings.crop_px,
+        settings.manipulation_probability,
+        settings.flips,
+        settings.alignment_unknown,
+    )
 
 
 def decode(jpeg: bytes) -> Picture:
@@ -89,21 +110,65 @@ def plan_crop(rng: np.random.Generator, geometry: Geometry, width_px: int, heigh
     """
     if min(width_px, height_px) < geometry.outer_px:
         raise ValueError(f"a tile of {width_px}×{height_px} px holds no outer crop of {geometry.outer_px} px")
-    top, left = _random_place(rng, height_px, width_px, geometry.outer_px)
-    manipulation, edge_px, inner_top, inner_left = None, geometry.crop_px, 0, 0
-    if rng.random() < geometry.manipulation_probability:
-        manipulation = random_manipulation(rng)
-        edge_px = min(manipulation.window_px(geometry.crop_px), geometry.outer_px)
-    window_top, window_left = _random_place(rng, geometry.outer_px, geometry.outer_px, edge_px)
-    if manipulation is not None:
-        whole_px = manipulation.size_px(edge_px)
-        inner_top, inner_left = _random_place(rng, whole_px, whole_px, geometry.crop_px)
+    unit_px = 1 if rng.random() < geometry.alignment_unknown else GRID_PX
+    top, left = (_random(rng, size_px - geometry.outer_px, unit_px) for size_px in (height_px, width_px))
+    manipulation = random_manipulation(rng) if rng.random() < geometry.manipulation_probability else None
+    down, across = (_window(rng, manipulation, geometry, unit_px) for _ in range(2))
     turn = 0 if geometry.flips == "none" else int(rng.integers(4))
     mirrored = geometry.flips == "d4" and bool(rng.random() < 0.5)
     return CropPlan(
-        (left + window_left, top + window_top, edge_px, edge_px),
-        Finish(manipulation, (inner_top, inner_left, geometry.crop_px), turn, mirrored),
+        (left + across.start, top + down.start, across.length, down.length),
+        Finish(manipulation, (down.inner, across.inner, geometry.crop_px), turn, mirrored),
     )
+
+
+class _Window(NamedTuple):
+    """The part of an outer crop that a crop depends on, along one axis, in pixels."""
+
+    start: int
+    length: int
+    inner: int
+    """Where the crop begins in the manipulated window."""
+
+
+def _window(rng: np.random.Generator, manipulation: Manipulation | None, geometry: Geometry, unit_px: int) -> _Window:
+    """Return the window of a random crop along one axis, for a crop that begins at a multiple of `unit_px`."""
+    outer_px, crop_px = geometry.outer_px, geometry.crop_px
+    if manipulation is not None and manipulation.kind == "scale":
+        if unit_px > 1:
+            return _aligned_resized_window(rng, manipulation, outer_px, crop_px)
+        length = min(manipulation.window_px(crop_px), outer_px)
+        start = _random(rng, outer_px - length)
+        return _Window(start, length, _random(rng, manipulation.size_px(length) - crop_px))
+    place = _random(rng, outer_px - crop_px, unit_px)
+    if manipulation is not None and manipulation.kind == "jpeg":
+        start, end = coded_span(place, crop_px, outer_px)
+        return _Window(start, end - start, place - start)
+    return _Window(place, crop_px, 0)
+
+
+def _aligned_resized_window(
+    rng: np.random.Generator, manipulation: Manipulation, outer_px: int, crop_px: int
+) -> _Window:
+    """Return a window that begins on the grid, and in which the resized crop does, as nearly as whole pixels allow.
+
+    The crop begins some blocks behind the window's start, beyond the reach of its border; their number is one after
+    which the grid is near a whole pixel. Window and steps are multiples of as many blocks, so that the pixels are those
+    of the whole outer crop resized where such a window fits into it, and a multiple is at a whole pixel.
+    """
+    scale = manipulation.strength
+
+    def off_px(blocks: int) -> float:
+        return abs(round(blocks * GRID_PX * scale) / scale - blocks * GRID_PX)
+
+    for blocks in sorted(_MARGIN_BLOCKS, key=lambda blocks: (max(off_px(blocks), _NEAR_PX), blocks)):
+        step_px = blocks * GRID_PX
+        inner = round(step_px * scale)
+        length = -(-int(np.ceil((inner + crop_px) / scale + _BEHIND_PX)) // step_px) * step_px
+        if length <= outer_px:
+            return _Window(_random(rng, outer_px - length, step_px), length, inner)
+    length = min(manipulation.window_px(crop_px), outer_px)
+    return _Window(_random(rng, outer_px - length, GRID_PX), length, 0)
 
 
 def turned(crop: Picture, turn: int, mirrored: bool) -> Picture:
@@ -119,27 +184,66 @@ def turned(crop: Picture, turn: int, mirrored: bool) -> Picture:
     return changed.astype(np.uint8, copy=False)
 
 
-def central_rectangle(width_px: int, height_px: int, edge_px: int) -> Rectangle:
-    """Return the central square of `edge_px` of a picture of a size, or the largest one of a smaller picture."""
+Phase = tuple[int, int]
+"""Where the grid's first lines are in a picture: x and y of 0 to 7 px."""
+
+
+def central_rectangle(width_px: int, height_px: int, edge_px: int, phase: Phase | None = (0, 0)) -> Rectangle:
+    """Return the square of `edge_px` nearest to the centre that begins on the grid, or the largest of a small picture.
+
+    `phase`: where the grid is; None: it is unknown or shall not matter, and the square is at the centre exactly. Where
+    no square that begins on the grid fits in, one beside it is returned.
+    """
     edge_px = min(edge_px, height_px, width_px)
-    return (width_px - edge_px) // 2, (height_px - edge_px) // 2, edge_px, edge_px
+    x_line, y_line = phase or (None, None)
+    x_px = _on_grid(width_px - edge_px, 4, x_line, GRID_PX)
+    return x_px, _on_grid(height_px - edge_px, 4, y_line, GRID_PX), edge_px, edge_px
 
 
-def fixed_crops(picture: Picture, crop_px: int, crops: int) -> list[Picture]:
+def fixed_crops(picture: Picture, crop_px: int, crops: int, phase: Phase | None = (0, 0)) -> list[Picture]:
     """Return up to `crops` crops of a picture at the places of `fixed_rectangles`."""
-    places = fixed_rectangles(picture.shape[1], picture.shape[0], crop_px, crops)
+    places = fixed_rectangles(picture.shape[1], picture.shape[0], crop_px, crops, phase)
     return [_inside(picture, place) for place in places]
 
 
-def fixed_rectangles(width_px: int, height_px: int, crop_px: int, crops: int) -> list[Rectangle]:
+def fixed_rectangles(
+    width_px: int, height_px: int, crop_px: int, crops: int, phase: Phase | None = (0, 0)
+) -> list[Rectangle]:
     """Return up to `crops` squares at fixed places: the centre, the corners, the middles of the edges, finer grids.
 
-    Places that coincide count once: a picture of crop_px has one crop. Raises ValueError for a smaller picture.
+    `phase`: where the picture's grid is; places are then as near to these as they can be on the grid. None: the grid is
+    unknown. Places that coincide count once: a picture of crop_px has one crop. Raises ValueError for a smaller one.
+
+    What was done to a picture is not known when it is judged. So where there is room for as many crops, places are 96
+    px apart: on the grid of a picture that was resized by 0.5, 0.8, 1.5 or 2 as well, since 96 px of it were 192, 120,
+    64 or 48. Else they are 32 px apart (all but 1.5), 16 px (0.5 and 2) or 8.
     """
     if min(height_px, width_px) < crop_px:
         raise ValueError(f"{width_px}×{height_px} is smaller than the network's crop of {crop_px} px")
-    places = [((width_px - crop_px) * x // 8, (height_px - crop_px) * y // 8) for y, x in _places()]
-    return [(x, y, crop_px, crop_px) for x, y in dict.fromkeys(places[:crops])]
+    x_line, y_line = phase or (None, None)
+    places: dict[tuple[int, int], None] = {}
+    for step_px in _STEPS_PX:
+        places = dict.fromkeys(
+            (
+                _on_grid(width_px - crop_px, x_eighths, x_line, step_px),
+                _on_grid(height_px - crop_px, y_eighths, y_line, step_px),
+            )
+            for y_eighths, x_eighths in _places()
+        )
+        if len(places) >= crops:
+            break
+    return [(x_px, y_px, crop_px, crop_px) for x_px, y_px in list(places)[:crops]]
+
+
+def _on_grid(free_px: int, eighths: int, line: int | None, step_px: int) -> int:
+    """Return the place on the grid of `step_px` from `line` nearest to some eighths of the free pixels.
+
+    Where the grid is unknown, or has no line in the free pixels, the place is those eighths exactly.
+    """
+    if line is None or line > free_px:
+        return free_px * eighths // 8
+    steps = round((free_px * eighths / 8 - line) / step_px)
+    return line + step_px * min(max(steps, 0), (free_px - line) // step_px)
 
 
 def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:
@@ -147,9 +251,9 @@ def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:
     return torch.from_numpy(np.stack(list(crops))).permute(0, 3, 1, 2)
 
 
-def _random_place(rng: np.random.Generator, height_px: int, width_px: int, edge_px: int) -> tuple[int, int]:
-    """Return top and left of a random square in a picture of a size."""
-    return int(rng.integers(height_px - edge_px + 1)), int(rng.integers(width_px - edge_px + 1))
+def _random(rng: np.random.Generator, free_px: int, unit_px: int = 1) -> int:
+    """Return a random multiple of `unit_px` from 0 to `free_px`."""
+    return int(rng.integers(free_px // unit_px + 1)) * unit_px
 
 
 def _inside(picture: Picture, rectangle: Rectangle) -> Picture:

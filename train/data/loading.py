@@ -31,7 +31,7 @@ PREFETCHED_BATCHES = 4
 """Batches that each loader makes ahead."""
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc: malloc.h
-_PRELOADED = ["train.data.batches", "train.evaluation.probabilities"]
+_PRELOADED = ["train.data.batches", "train.data.answers"]
 
 
 class Numbered(Protocol[Number_contra, T_co]):

@@ -54,8 +54,8 @@ class Manipulation:
         across, down = slice(left, left + edge_px), slice(top, top + edge_px)
         match self.kind:
             case "jpeg":
-                above, below = _coded(top, edge_px, window.shape[0])
-                before, behind = _coded(left, edge_px, window.shape[1])
+                above, below = coded_span(top, edge_px, window.shape[0])
+                before, behind = coded_span(left, edge_px, window.shape[1])
                 coded = compress(window[above:below, before:behind], round(self.strength))
                 return coded[top - above : top - above + edge_px, left - before : left - before + edge_px]
             case "scale":
@@ -68,10 +68,7 @@ class Manipulation:
         return _resized_px(edge_px, self.strength) if self.kind == "scale" else edge_px
 
     def window_px(self, crop_px: int) -> int:
-        """Return the size of the window that, manipulated alone, yields a crop of `crop_px` without border effects.
-
-        For JPEG the window is two MCUs larger, so that a crop can start anywhere on the 8×8 grid.
-        """
+        """Return the size of the window that, manipulated alone, yields a crop of `crop_px` without border effects."""
         match self.kind:
             case "jpeg":
                 return crop_px + 2 * _MCU_PX
@@ -137,7 +134,10 @@ def _resized_px(edge_px: int, scale: float) -> int:
     return max(1, round(edge_px * scale))
 
 
-def _coded(start: int, length: int, whole: int) -> tuple[int, int]:
-    """Return the whole MCUs that pixels from `start` on depend on, along one axis of a window of `whole` px."""
+def coded_span(start: int, length: int, whole: int) -> tuple[int, int]:
+    """Return start and end of the MCUs that pixels from `start` on depend on when a window of `whole` px is coded.
+
+    All in pixels, along one axis.
+    """
     first = max(start - _CHROMA_PX, 0) // _MCU_PX * _MCU_PX
     return first, min(-(-(start + length + 1) // _MCU_PX) * _MCU_PX, whole)

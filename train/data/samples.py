@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor, tensor
+from torch import Tensor, from_numpy, tensor
 
 from corpus.errors import StageError
 from corpus.sections import Training
@@ -29,6 +29,8 @@ Numbers = npt.NDArray[np.int64]
 ATTEMPTS_MAX = 8
 """Tiles tried in place of a damaged one; if all of them are damaged, so is the storage."""
 
+_NONE = tensor([])
+
 
 class Batch(NamedTuple):
     """What the network learns from in one step."""
@@ -39,6 +41,17 @@ class Batch(NamedTuple):
     """int64 N."""
     skipped: tuple[Skipped, ...] = ()
     """Tiles that were due and are damaged."""
+    manipulated: Tensor = _NONE
+    """bool N: whether each crop was manipulated."""
+    numbers: Tensor = _NONE
+    """int64 N: the samples' numbers."""
+
+
+class Crop(NamedTuple):
+    """One crop of a batch."""
+
+    pixels: Picture
+    is_manipulated: bool
 
 
 @dataclass(frozen=True)
@@ -67,11 +80,15 @@ class TrainingSamples:
         return TileReader(self.store, self.index)
 
     def rows(self, numbers: Numbers, attempt: int = 0) -> Numbers:
-        """Return the rows of `tiles.arrow` of these samples; `attempt` 1 and above: of what replaces them."""
+        """Return the rows of `tiles.arrow` of these samples; `attempt` 1 and above: of what replaces them.
+
+        As many samples as `train.crops_per_photo` share a row.
+        """
+        turns = numbers // self.settings.crops_per_photo
         if attempt == 0:
-            return self.order.rows(numbers)
+            return self.order.rows(turns)
         purpose, seed = f"replacement {attempt}", self.settings.seed
-        drawn = [generator(seed, number, purpose).integers(self.order.epoch) for number in numbers.tolist()]
+        drawn = [generator(seed, turn, purpose).integers(self.order.epoch) for turn in turns.tolist()]
         return self.order.rows(np.array(drawn, np.int64))
 
     def labels(self, rows: Numbers) -> Numbers:
@@ -86,7 +103,7 @@ class TrainingSamples:
         """Return the batch of these samples; raises StageError where replacements of one are damaged as well."""
         wanted = np.asarray(numbers, np.int64)
         rows = np.empty_like(wanted)
-        crops: list[Picture | None] = [None] * len(wanted)
+        crops: list[Crop | None] = [None] * len(wanted)
         skipped: list[Skipped] = []
         for attempt in range(1 + ATTEMPTS_MAX):
             missing = np.flatnonzero([crop is None for crop in crops])
@@ -97,14 +114,17 @@ class TrainingSamples:
                 else:
                     crops[place] = crop
             if len(made := [crop for crop in crops if crop is not None]) == len(crops):
-                return Batch(to_tensor(made), tensor(self.labels(rows)), tuple(sorted(skipped)))
+                return Batch(
+                    to_tensor(crop.pixels for crop in made), tensor(self.labels(rows)), tuple(sorted(skipped)),
+                    tensor([crop.is_manipulated for crop in made]), from_numpy(wanted),
+                )  # fmt: skip
         last = skipped[-1]
         raise StageError(
             f"shards: {1 + ATTEMPTS_MAX} tiles one after the other are damaged, the last {last.key} in {last.tar}: "
             f"{last.what}; look at the storage (python -m shards.verify {self.index.generation})"
         )
 
-    def _crops(self, numbers: Numbers, rows: Numbers, attempt: int) -> list[Picture | Corrupt]:
+    def _crops(self, numbers: Numbers, rows: Numbers, attempt: int) -> list[Crop | Corrupt]:
         geometry, seed = geometry_of(self.settings), self.settings.seed
         widths_px = self.index.tiles.at("width_px", rows).tolist()
         heights_px = self.index.tiles.at("height_px", rows).tolist()
@@ -115,7 +135,9 @@ class TrainingSamples:
         ]
         regions = self._reader.regions(rows, [plan.rectangle for plan in plans])
         return [
-            plan.finish(region.pixels) if isinstance(region, Region) else region
+            Crop(plan.finish(region.pixels), plan.finish.manipulation is not None)
+            if isinstance(region, Region)
+            else region
             for plan, region in zip(plans, regions, strict=True)
         ]
 

@@ -2,7 +2,9 @@
 
 Tiles come as `shards.streaming` draws them; planning, decoding and crops are those of `train.data.samples`. Each loader
 makes whole batches of its own tiles. Random numbers are those of (seed, start, consumer, tile's number), where a
-consumer is one loader of one rank: so a training that goes on from another place sees other samples.
+consumer is one loader of one rank: so a training that goes on from another place sees other samples. A tile gives
+`train.crops_per_photo` crops one after the other. Samples have numbers of their own here: those of the tiles, times
+that, and on.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from shards.restarts import Rectangle, decode_rectangle, find_restarts
 from shards.streaming import SplitTars, StreamedTile, TarStream, Unread, split_tars
 from train.data.crops import decode, geometry_of, plan_crop, to_tensor
 from train.data.manipulations import Picture
-from train.data.samples import ATTEMPTS_MAX, Batch, TrainingSamples
+from train.data.samples import ATTEMPTS_MAX, Batch, Crop, TrainingSamples
 from train.data.skipped import Skipped
 
 
@@ -45,28 +47,33 @@ class StreamedSamples(IterableDataset[Batch]):
         worker = get_worker_info()
         loader, loaders = (worker.id, worker.num_workers) if worker else (0, 1)
         consumer, consumers = self.rank * loaders + loader, self.ranks * loaders
-        crops: list[Picture] = []
+        crops: list[Crop] = []
         labels: list[int] = []
+        numbers: list[int] = []
         skipped: list[Skipped] = []
         in_a_row = 0
         for number, tile in zip(count(self.start + consumer, consumers), self._stream(), strict=False):
-            crop = self._crop(tile, number)
-            if isinstance(crop, Skipped):
-                skipped.append(crop)
+            made = self._crops(tile, number)
+            if isinstance(made, Skipped):
+                skipped.append(made)
                 in_a_row += 1
                 if in_a_row > ATTEMPTS_MAX * settings.batch:
                     raise StageError(
                         f"shards: {in_a_row} tiles or tars one after the other are damaged, the last "
-                        f"{crop.key or 'what is left'} in {crop.tar}: {crop.what}; "
+                        f"{made.key or 'what is left'} in {made.tar}: {made.what}; "
                         f"look at the storage (python -m shards.verify {self.samples.index.generation})"
                     )
                 continue
             in_a_row = 0
-            crops.append(crop.pixels)
-            labels.append(crop.label)
+            crops += made.crops
+            labels += [made.label] * len(made.crops)
+            numbers += made.numbers
             if len(crops) == settings.batch:
-                yield Batch(to_tensor(crops), tensor(labels), tuple(skipped))
-                crops, labels, skipped = [], [], []
+                yield Batch(
+                    to_tensor(crop.pixels for crop in crops), tensor(labels), tuple(skipped),
+                    tensor([crop.is_manipulated for crop in crops]), tensor(numbers),
+                )  # fmt: skip
+                crops, labels, numbers, skipped = [], [], [], []
 
     def _stream(self) -> TarStream:
         store, settings = self.samples.store, self.samples.settings
@@ -99,22 +106,29 @@ class StreamedSamples(IterableDataset[Batch]):
         index = self.samples.index
         return index.tars[int(index.tiles["tar"][index.photos["first_tile"][photo_row]])]
 
-    def _crop(self, tile: StreamedTile | Unread, number: int) -> "_Crop | Skipped":
+    def _crops(self, tile: StreamedTile | Unread, number: int) -> "_Crops | Skipped":
         if isinstance(tile, Unread):
             return Skipped(number, 0, "", tile.tar, tile.reason, tile.tiles)
         settings, photo_row = self.samples.settings, self._photo_row(tile)
-        rng = generator(settings.seed, number, f"streamed crop from {self.start}")
-        try:
-            plan = plan_crop(rng, geometry_of(settings), tile.width_px, tile.height_px)
-            pixels = plan.finish(_pixels(tile.jpeg, plan.rectangle))
-        except ValueError as error:
-            return Skipped(number, 0, tile.key, self._tar(photo_row), str(error))
-        return _Crop(pixels, int(self.samples.labels_of_photos(np.array([photo_row]))[0]))
+        crops = []
+        numbers = [number * settings.crops_per_photo + place for place in range(settings.crops_per_photo)]
+        for each in numbers:
+            rng = generator(settings.seed, each, f"streamed crop from {self.start}")
+            try:
+                plan = plan_crop(rng, geometry_of(settings), tile.width_px, tile.height_px)
+                pixels = plan.finish(_pixels(tile.jpeg, plan.rectangle))
+            except ValueError as error:
+                return Skipped(number, 0, tile.key, self._tar(photo_row), str(error))
+            crops.append(Crop(pixels, plan.finish.manipulation is not None))
+        return _Crops(crops, int(self.samples.labels_of_photos(np.array([photo_row]))[0]), numbers)
 
 
-class _Crop(NamedTuple):
-    pixels: Picture
+class _Crops(NamedTuple):
+    """The crops of one tile."""
+
+    crops: list[Crop]
     label: int
+    numbers: list[int]
 
 
 class _PhotoRows:

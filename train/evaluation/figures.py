@@ -1,108 +1,281 @@
-"""Figures: computes all figures of `evaluation.json` from a table of probabilities.
+"""Figures: computes the figures of `evaluation.json` from answers, each with its 95 % interval by device.
 
 The score is the challenge's: 0.7 × accuracy on unaltered photographs + 0.3 × accuracy on manipulated ones, the latter
-the mean over the eight manipulations.
+the mean over the eight manipulations. A figure is `{"value", "interval"}`; the interval is None where there are not two
+devices to tell how devices differ (`train.statistics.bootstrap`).
 """
 
 from collections.abc import Sequence
-from math import sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from corpus.errors import StageError
-from train.evaluation.probabilities import UNALTERED, ProbabilityTable
+from train.data.answers import UNALTERED, Answers
+from train.statistics.bootstrap import Resamples, or_none, resamples
+from train.statistics.calibration import calibration_gaps, expected_calibration_error, reliability
 
 UNALTERED_WEIGHT, MANIPULATED_WEIGHT = 0.7, 0.3
-_Z_95 = 1.959964  # two-sided 95 % of the normal distribution
+PLAIN, CHANGED, WEIGHTED = "unaltered", "manipulated", "weighted"
+SCORES = (PLAIN, CHANGED, WEIGHTED)
+TOP = (2, 3, 5)
+
+Figure = dict[str, Any]
+Floats = npt.NDArray[np.float64]
 
 
-def figures(table: ProbabilityTable, classes: Sequence[str]) -> dict[str, Any]:
-    """Return all figures of an evaluation.
+def figures(answers: Answers, classes: Sequence[str], temperature: float = 1.0) -> dict[str, Any]:
+    """Return the figures of an evaluation under the challenge's conditions.
 
-    `accuracy`: by condition. `weighted_accuracy` and `unaltered`: each with its 95 % interval, which takes photographs
-    as independent though those of one device are so only in part. `chance`: the accuracy of always answering the
-    commonest camera. `cameras`: recall and precision of each camera, None where the denominator is 0. `confusion`:
-    photographs by true and answered camera, unaltered and manipulated. Raises StageError for a table without
-    photographs.
+    `accuracy`: by condition. `chance`: the accuracy of always answering the commonest camera. `cameras`: recall and
+    precision of each camera, None where the denominator is 0. `confusion`: photographs by true and answered camera,
+    unaltered and manipulated. `temperature` is that of `calibration`. Raises StageError for answers for no photographs.
     """
-    photos = len(table.photos)
-    if not photos and table.skipped:
-        first = min(table.skipped)
+    photos = len(answers.photos)
+    if not photos and answers.skipped:
+        first = min(answers.skipped)
         raise StageError(
-            f"evaluation: the tiles of all {len(table.skipped)} photographs to evaluate on are damaged, the first is "
+            f"evaluation: the tiles of all {len(answers.skipped)} photographs to evaluate on are damaged, the first is "
             f"{first.key} in {first.tar}: {first.what}; "
             "python -m shards.verify names all that is damaged and how to mend it"
         )
     if not photos:
         raise StageError("evaluation: there are no photographs to evaluate on; crawl more devices, then curate again")
-    answers = table.probabilities.argmax(axis=2)
-    right = answers == table.labels[:, None]
-    accuracy = dict(zip(table.conditions, right.mean(axis=0).tolist(), strict=True))
-    manipulations = [condition for condition in table.conditions if condition != UNALTERED]
-    unaltered = accuracy[UNALTERED]
-    manipulated = float(np.mean([accuracy[condition] for condition in manipulations]))
-    weighted = UNALTERED_WEIGHT * unaltered + MANIPULATED_WEIGHT * manipulated
-    plain = table.conditions.index(UNALTERED)
-    others = [place for place in range(len(table.conditions)) if place != plain]
-    confusion = confusion_matrix(table.labels, answers[:, plain], len(classes))
-    by_condition = [confusion_matrix(table.labels, answers[:, place], len(classes)) for place in others]
-    manipulated_confusion = np.sum(by_condition, axis=0)
+    drawn = resamples(answers.devices, answers.labels)
+    right = answers.right()
+    by_condition = means(right, drawn)
+    plain, changed, weighted = means(scores(right, answers.conditions), drawn)
+    answered = answers.log_probabilities().argmax(axis=2)
+    confusion = {
+        name: _confusion(answers.labels, answered[:, places], len(classes))
+        for name, places in _places(answers.conditions).items()
+    }
     return {
         "photos": photos,
-        "devices": len(set(table.devices)),
-        "accuracy": accuracy,
-        "unaltered": unaltered,
-        "unaltered_interval": wilson_interval(unaltered, photos),
-        "manipulated": manipulated,
-        "weighted_accuracy": weighted,
-        "weighted_interval": wilson_interval(weighted, photos),
-        "chance": int(np.bincount(table.labels).max()) / photos,
-        "cameras": _cameras(table, classes, confusion, right[:, others]),
-        "confusion": {"unaltered": confusion.tolist(), "manipulated": manipulated_confusion.tolist()},
+        "devices": drawn.counts.shape[1],
+        "accuracy": {name: each["value"] for name, each in zip(answers.conditions, by_condition, strict=True)},
+        "accuracy_intervals": {
+            name: each["interval"] for name, each in zip(answers.conditions, by_condition, strict=True)
+        },
+        "unaltered": plain["value"],
+        "unaltered_interval": plain["interval"],
+        "manipulated": changed["value"],
+        "manipulated_interval": changed["interval"],
+        "weighted_accuracy": weighted["value"],
+        "weighted_interval": weighted["interval"],
+        "chance": int(np.bincount(answers.labels).max()) / photos,
+        "top_k": _top(answers, drawn, len(classes)),
+        "balanced": balanced(answers, right, drawn),
+        "macro": _macro(answers, answered, drawn, len(classes)),
+        "cameras": _cameras(answers, classes, answered, drawn),
+        "by_device": by_device(answers, classes, right),
+        "confusion": {name: matrix.tolist() for name, matrix in confusion.items()},
+        "votes": votes(answers, drawn),
+        "calibration": calibration(answers, drawn, temperature),
+        "single_device_cameras": [classes[label] for label in drawn.single],
     }
 
 
-def confusion_matrix(
-    labels: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], classes: int
-) -> npt.NDArray[np.int64]:
-    """Return how often photographs of each true camera (row) got each answer (column)."""
-    matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (labels, answers), 1)
-    return matrix
+def scores(right: npt.NDArray[Any], conditions: Sequence[str]) -> Floats:
+    """Return each photograph's share right, N × SCORES, from N × conditions: their means are the scores."""
+    places = _places(conditions)
+    plain = right[:, places[PLAIN]].mean(axis=1)
+    changed = right[:, places[CHANGED]].mean(axis=1) if places[CHANGED] else np.full(len(right), np.nan)
+    weighted = UNALTERED_WEIGHT * plain + MANIPULATED_WEIGHT * changed
+    return np.column_stack([plain, changed, weighted])
 
 
-def wilson_interval(share: float, trials: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share of `trials` independent trials (Wilson, JASA 22, 1927).
+def means(values: npt.NDArray[Any], drawn: Resamples) -> list[Figure]:
+    """Return the mean of each column of N × M values with its interval."""
+    return [
+        figure(value, interval)
+        for value, interval in zip(
+            np.asarray(values, np.float64).mean(axis=0).tolist(), drawn.interval(drawn.means(values)), strict=True
+        )
+    ]
 
-    Also valid, if slightly wide, for the mean of scores within 0..1: their variance is at most share × (1 − share).
-    """
-    z2 = _Z_95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z_95 / (1 + z2 / trials) * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+
+def figure(value: float, interval: Floats) -> Figure:
+    """Return a figure as it stands in `evaluation.json`."""
+    return {"value": None if np.isnan(value) else value, "interval": or_none(interval)}
+
+
+def balanced(answers: Answers, right: npt.NDArray[Any], drawn: Resamples) -> dict[str, Figure]:
+    """Return the mean over cameras of the share right, by score: every camera counts alike."""
+    values = scores(right, answers.conditions)
+    result = {}
+    for name, column in zip(SCORES, values.T, strict=True):
+        own = _by_class(answers.labels)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            recalls = np.stack([drawn.sums(column * of)[:, 0] / drawn.sums(of)[:, 0] for of in own], axis=1)
+        value = float(np.mean([column[of].mean() for of in own]))
+        result[name] = figure(value, drawn.interval(_mean_of_known(recalls)[:, None])[0])
+    return result
+
+
+def votes(answers: Answers, drawn: Resamples) -> list[dict[str, Any]]:
+    """Return the scores when only the first 1, 2, … crops of a photograph vote."""
+    most = answers.logits.shape[2]
+    return [
+        {
+            "crops": crops,
+            **dict(zip(SCORES, means(scores(answers.right(crops), answers.conditions), drawn), strict=True)),
+        }
+        for crops in range(1, most + 1)
+    ]
+
+
+def by_device(answers: Answers, classes: Sequence[str], right: npt.NDArray[Any]) -> list[dict[str, Any]]:
+    """Return the scores of each device, which have no interval: its photographs are not independent."""
+    values = scores(right, answers.conditions)
+    keys = sorted({*zip(answers.labels.tolist(), answers.devices, strict=True)})
+    own = {key: [] for key in keys}  # type: dict[tuple[int, str], list[int]]
+    for row, key in enumerate(zip(answers.labels.tolist(), answers.devices, strict=True)):
+        own[key].append(row)
+    return [
+        {
+            "camera": classes[label],
+            "device": device,
+            "photos": len(rows),
+            **dict(zip(SCORES, values[rows].mean(axis=0).tolist(), strict=True)),
+        }
+        for (label, device), rows in own.items()
+    ]
+
+
+def calibration(answers: Answers, drawn: Resamples, temperature: float) -> dict[str, Any]:
+    """Return the expected calibration error by condition and over all, raw and after the temperature, with the bins."""
+    raw, mended = answers.probabilities(), answers.probabilities(temperature=temperature)
+    rows = {name: [place] for place, name in enumerate(answers.conditions)}
+    rows |= {"all": list(range(len(answers.conditions)))}
+    by_condition = {}
+    for name, places in rows.items():
+        by_condition[name] = {
+            key: _error(probabilities[:, places], answers.labels, drawn)
+            for key, probabilities in (("uncalibrated", raw), ("calibrated", mended))
+        }
+    flat = mended.reshape(-1, mended.shape[-1])
+    return {
+        "temperature": temperature,
+        "error": by_condition.pop("all"),
+        "by_condition": by_condition,
+        "bins": [each._asdict() for each in reliability(flat, np.repeat(answers.labels, len(answers.conditions)))],
+        "bins_uncalibrated": [
+            each._asdict()
+            for each in reliability(raw.reshape(-1, raw.shape[-1]), np.repeat(answers.labels, len(answers.conditions)))
+        ],
+    }
+
+
+def _error(probabilities: Floats, labels: npt.NDArray[Any], drawn: Resamples) -> Figure:
+    """Return the calibration error of N × conditions × K probabilities, all conditions of a photograph together."""
+    conditions = probabilities.shape[1]
+    flat, told = probabilities.reshape(-1, probabilities.shape[-1]), np.repeat(labels, conditions)
+    gaps = calibration_gaps(flat, told).reshape(len(labels), conditions, -1).sum(axis=1)
+    photos = drawn.sums(np.ones(len(labels)))
+    drawn_errors = np.abs(drawn.sums(gaps)).sum(axis=1, keepdims=True) / (photos * conditions)
+    return figure(expected_calibration_error(flat, told), drawn.interval(drawn_errors)[0])
+
+
+def _top(answers: Answers, drawn: Resamples, classes: int) -> dict[str, dict[str, Figure]]:
+    """Return the shares of photographs whose camera is among the likeliest k, by k and score."""
+    values = answers.log_probabilities()
+    own = np.take_along_axis(values, answers.labels[:, None, None], axis=2)
+    rank = (values > own).sum(axis=2)
+    return {
+        str(k): dict(zip(SCORES, means(scores(rank < k, answers.conditions), drawn), strict=True))
+        for k in TOP
+        if k < classes
+    }
+
+
+def _macro(
+    answers: Answers, answered: npt.NDArray[Any], drawn: Resamples, classes: int
+) -> dict[str, dict[str, Figure]]:
+    """Return precision, recall and F1, each the mean over the cameras with photographs, unaltered and manipulated."""
+    result = {}
+    for name, places in _places(answers.conditions).items():
+        if not places:
+            continue
+        told, asked = answered[:, places], np.unique(answers.labels)
+        hits = np.stack([((told == label) & (answers.labels[:, None] == label)).sum(axis=1) for label in asked], axis=1)
+        said = np.stack([(told == label).sum(axis=1) for label in asked], axis=1)
+        true = np.stack([(answers.labels == label) * len(places) for label in asked], axis=1)
+        drawn_sums = [drawn.sums(each) for each in (hits, said, true)]
+        whole = [each.sum(axis=0, keepdims=True).astype(np.float64) for each in (hits, said, true)]
+        result[name] = {
+            key: figure(float(value[0]), drawn.interval(draws[:, None])[0])
+            for key, value, draws in zip(
+                ("precision", "recall", "f1"), _precision(*whole), _precision(*drawn_sums), strict=True
+            )
+        }
+    return result
+
+
+def _precision(hits: Floats, said: Floats, true: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the macro means of draws × cameras; a camera that is never answered has precision 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = hits / true
+        precision = np.where(said > 0, hits / said, np.where(true > 0, 0.0, np.nan))
+        harmonic = 2 * hits / (said + true)
+    known = true > 0
+    parts = (np.where(known, each, np.nan) for each in (precision, recall, harmonic))
+    first, second, third = (_mean_of_known(each) for each in parts)
+    return first, second, third
 
 
 def _cameras(
-    table: ProbabilityTable,
-    classes: Sequence[str],
-    confusion: npt.NDArray[np.int64],
-    right_manipulated: npt.NDArray[np.bool_],
+    answers: Answers, classes: Sequence[str], answered: npt.NDArray[Any], drawn: Resamples
 ) -> list[dict[str, Any]]:
+    places = _places(answers.conditions)
+    plain, changed = answered[:, places[PLAIN][0]], answered[:, places[CHANGED]]
     rows = []
     for label, camera in enumerate(classes):
-        own = table.labels == label
-        hits, photos, answered = int(confusion[label, label]), int(own.sum()), int(confusion[:, label].sum())
-        devices = {device for device, mine in zip(table.devices, own, strict=True) if mine}
+        own, said = answers.labels == label, plain == label
+        photos = int(own.sum())
+        hits = float((own & said).sum())
+        devices = {device for device, mine in zip(answers.devices, own, strict=True) if mine}
+        recall_changed = (changed == label).mean(axis=1) if changed.shape[1] else np.full(len(own), np.nan)
+        # a camera's own devices alone say how its recall differs between them
+        with np.errstate(invalid="ignore", divide="ignore"):
+            draws = drawn.sums(np.column_stack([own & said, own * recall_changed])) / drawn.sums(own)
+        known = drawn.interval(draws) if len(devices) > 1 else np.full((2, 2), np.nan)
         rows.append(
             {
                 "camera": camera,
                 "photos": photos,
                 "devices": len(devices),
                 "recall": hits / photos if photos else None,
-                "precision": hits / answered if answered else None,
-                "recall_manipulated": float(right_manipulated[own].mean()) if photos else None,
+                "recall_interval": or_none(known[0]),
+                "precision": hits / int(said.sum()) if said.any() else None,
+                "recall_manipulated": float(recall_changed[own].mean()) if photos else None,
+                "recall_manipulated_interval": or_none(known[1]),
             }
         )
     return rows
+
+
+def _confusion(labels: npt.NDArray[Any], answered: npt.NDArray[Any], classes: int) -> npt.NDArray[np.int64]:
+    """Return how often photographs of each true camera (row) got each answer (column), over all conditions given."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(matrix, (np.repeat(labels, answered.shape[1]), answered.reshape(-1)), 1)
+    return matrix
+
+
+def _places(conditions: Sequence[str]) -> dict[str, list[int]]:
+    """Return the columns of the unaltered photographs and those of the manipulated ones."""
+    plain = conditions.index(UNALTERED.name)
+    return {PLAIN: [plain], CHANGED: [place for place in range(len(conditions)) if place != plain]}
+
+
+def _by_class(labels: npt.NDArray[Any]) -> list[npt.NDArray[np.bool_]]:
+    return [labels == label for label in np.unique(labels)]
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    """Return the mean of each row's values that are no NaN; NaN where there are none."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        result: Floats = np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)
+    return result

@@ -1,167 +1,201 @@
 """Evaluation page: renders an evaluation's figures and a run's history as one self-contained HTML page.
 
-Equal figures give equal bytes: drawings are SVG with fixed ids, without a date, and with text left as text.
+Equal figures give equal bytes. `figure_sections` are shared with the full report (`train.evaluation.report`).
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
+from corpus.page import details, figure, page, paragraph, section, subheading, table
+from train.data.answers import UNALTERED
+from train.evaluation.figures import SCORES
+from train.evaluation.plots import (
+    bars_plot,
+    confusion_plot,
+    history_plot,
+    lines_plot,
+    reliability_plot,
+)
+from train.evaluation.table import camera_columns, camera_rows, figure_text, interval_text, share_text
+from train.honesty.sections import honesty_sections
 
-from corpus.page import figure, page, paragraph, section, table
-from train.evaluation.probabilities import UNALTERED
-from train.evaluation.table import CAMERA_COLUMNS, camera_rows, share_text
+_DEVICES_SHOWN = 200
 
-_BLUE, _ORANGE, _GREY = "#2f6f9f", "#c9722f", "#9aa5b4"
-_NUMBERS_SHOWN = 12  # confusion matrices of more cameras show colours alone
+FACTS = {
+    "by_quality": "estimated quality factor",
+    "by_year": "year",
+    "by_iso": "ISO",
+    "by_owner": "owner",
+}
 
 
 def evaluation_page(
-    run: str, evaluation: Mapping[str, Any], settings: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
+    run: str,
+    evaluation: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    more: Sequence[str] = (),
 ) -> str:
-    """Return the page of an `evaluation.json`, with the run's settings and metrics by epoch."""
-    low, high = evaluation["weighted_interval"]
-    lead = (
-        f"{evaluation['photos']:,} photographs by {evaluation['devices']:,} devices, split {evaluation['split']}, "
-        f"weighted accuracy {evaluation['weighted_accuracy']:.3f} (95 % interval {low:.3f}–{high:.3f})."
-    )
+    """Return the page of an `evaluation.json`, with the run's settings and metrics by epoch; `more`: more sections."""
     return page(
         f"Evaluation of {run}",
-        lead,
-        [
-            _score_section(evaluation),
-            _condition_section(evaluation),
-            _camera_section(evaluation),
-            _training_section(settings, history),
-        ],
+        lead(evaluation),
+        [*figure_sections(evaluation), *more, training_section(settings, history)],
     )
+
+
+def lead(evaluation: Mapping[str, Any]) -> str:
+    """Return the sentence that a page of an evaluation begins with."""
+    interval = evaluation["weighted_interval"]
+    told = f"95 % interval by device {interval_text(interval)}" if interval else "no interval: one device"
+    return (
+        f"{evaluation['photos']:,} photographs by {evaluation['devices']:,} devices, split {evaluation['split']}, "
+        f"weighted accuracy {evaluation['weighted_accuracy']:.3f} ({told})."
+    )
+
+
+def figure_sections(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the sections of the figures that every evaluation has."""
+    return [
+        _score_section(evaluation),
+        _condition_section(evaluation),
+        _calibration_section(evaluation),
+        _camera_section(evaluation),
+        _votes_section(evaluation),
+        *_fact_sections(evaluation),
+        *(honesty_sections(evaluation["honesty"]) if "honesty" in evaluation else ()),
+    ]
 
 
 def _score_section(evaluation: Mapping[str, Any]) -> str:
     rows = [
         ("weighted: 0.7 × unaltered + 0.3 × manipulated", share_text(evaluation["weighted_accuracy"]),
-         _interval(evaluation["weighted_interval"])),
-        ("unaltered", share_text(evaluation["unaltered"]), _interval(evaluation["unaltered_interval"])),
-        ("manipulated, mean of the eight", share_text(evaluation["manipulated"]), ""),
+         interval_text(evaluation["weighted_interval"])),
+        ("unaltered", share_text(evaluation["unaltered"]), interval_text(evaluation["unaltered_interval"])),
+        ("manipulated, mean of the eight", share_text(evaluation["manipulated"]),
+         interval_text(evaluation["manipulated_interval"])),
+        *((f"{name}, every camera counting alike", *figure_text(evaluation["balanced"][name])) for name in SCORES),
+        *((f"weighted, camera among the likeliest {k}", *figure_text(each["weighted"]))
+          for k, each in evaluation["top_k"].items()),
         ("always answering the commonest camera", share_text(evaluation["chance"]), ""),
     ]  # fmt: skip
-    notes = [paragraph(note) for note in evaluation["notes"]]
+    macro = [
+        (f"{key}, {name}", *figure_text(each)) for name, of in evaluation["macro"].items() for key, each in of.items()
+    ]
     return section(
         "Score",
         table(("accuracy", "share right", "95 % interval"), rows),
-        paragraph(
-            "Intervals are Wilson's and take photographs as independent. Photographs of one device are so only in "
-            "part, so with few devices the true uncertainty is larger."
+        details(
+            "Precision, recall and F1, each the mean over the cameras",
+            table(("figure", "value", "95 % interval"), macro),
         ),
-        *notes,
+        paragraph(
+            "Photographs are judged as in the IEEE Signal Processing Cup of 2018: by the central 512 × 512 px, or what "
+            "the tile has of them, taken after the manipulation. Photographs of one device are not independent, so "
+            "intervals are a bootstrap over devices within cameras; the weighted accuracy's takes a photograph under "
+            "all conditions together."
+        ),
+        *(paragraph(note) for note in evaluation["notes"]),
     )
 
 
 def _condition_section(evaluation: Mapping[str, Any]) -> str:
-    accuracy = evaluation["accuracy"]
+    intervals = evaluation["accuracy_intervals"]
+    named = {name: {"value": share, "interval": intervals[name]} for name, share in evaluation["accuracy"].items()}
     return section(
         "By manipulation",
         paragraph("The same photographs, unaltered and after each manipulation."),
-        figure(_condition_plot(accuracy, evaluation["chance"]), "Accuracy by manipulation; the line is chance."),
+        figure(
+            bars_plot(named, evaluation["chance"], UNALTERED.name),
+            "Accuracy by manipulation with 95 % intervals by device; the line is chance.",
+        ),
+    )
+
+
+def _calibration_section(evaluation: Mapping[str, Any]) -> str:
+    told = evaluation["calibration"]
+    rows = [
+        (name, *figure_text(each["uncalibrated"]), *figure_text(each["calibrated"]))
+        for name, each in {**told["by_condition"], "all together": told["error"]}.items()
+    ]
+    header = ("condition", "error, raw", "95 % interval", "error, with the temperature", "95 % interval")
+    return section(
+        "Calibration",
+        paragraph(
+            f"Whether a probability of 0.9 is right nine times in ten. Temperature {told['temperature']:.3f}, found on "
+            "validation photographs; the expected calibration error is over 15 bins."
+        ),
+        figure(
+            reliability_plot({"raw": told["bins_uncalibrated"], "with the temperature": told["bins"]}),
+            "Share right by the probability of the answer, all conditions together; on the line, probabilities are "
+            "what they say. The size of a point is its share of the answers.",
+            fits=True,
+        ),
+        table(header, rows),
     )
 
 
 def _camera_section(evaluation: Mapping[str, Any]) -> str:
     names = [row["camera"] for row in evaluation["cameras"]]
+    devices = evaluation["by_device"]
+    rows = [
+        (row["camera"], row["device"], f"{row['photos']:,}", *(share_text(row[name]) for name in SCORES))
+        for row in sorted(devices, key=lambda row: (row["weighted"], row["camera"], row["device"]))[:_DEVICES_SHOWN]
+    ]
+    shown = f", the {_DEVICES_SHOWN} with the lowest accuracy" if len(devices) > _DEVICES_SHOWN else ""
     return section(
         "By camera",
-        table(CAMERA_COLUMNS, camera_rows(evaluation)),
+        table(camera_columns(), camera_rows(evaluation)),
         *(
             figure(
-                _confusion_plot(names, evaluation["confusion"][condition]),
+                confusion_plot(names, evaluation["confusion"][condition]),
                 f"Answers by true camera, {condition} photographs; colour is the share of the row.",
             )
-            for condition in (UNALTERED, "manipulated")
+            for condition in (UNALTERED.name, "manipulated")
+        ),
+        details(
+            f"By device ({len(devices):,}{shown})",
+            table(("camera", "device", "photos", *SCORES), rows),
         ),
     )
 
 
-def _training_section(settings: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
+def _votes_section(evaluation: Mapping[str, Any]) -> str:
+    votes = evaluation["votes"]
+    lines = {name: [(row["crops"], row[name]) for row in votes] for name in SCORES}
+    return section(
+        "Crops vote",
+        figure(
+            lines_plot(lines, "crops of a photograph that vote"),
+            "Accuracy by number of crops, joined by the geometric mean of their probabilities.",
+            fits=True,
+        ),
+    )
+
+
+def _fact_sections(evaluation: Mapping[str, Any]) -> list[str]:
+    parts = []
+    for key, name in FACTS.items():
+        if rows := evaluation.get(key):
+            cells = [
+                (row["value"], f"{row['photos']:,}", f"{row['devices']:,}",
+                 *(text for score in SCORES for text in figure_text(row[score])))
+                for row in rows
+            ]  # fmt: skip
+            header = (name, "photos", "devices", *(text for score in SCORES for text in (score, "95 % interval")))
+            parts += [subheading(f"By {name}"), table(header, cells)]
+    return [section("By what is known of the photographs", *parts)] if parts else []
+
+
+def training_section(settings: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
+    """Return the section of a run's settings and metrics by epoch."""
     parts = [table(("setting", "value"), [(key, _shown(value)) for key, value in settings.items()])]
     if history:
         caption = (
             "Loss of the training crops, and accuracy on training crops (blue) and on validation photographs (orange)."
         )
-        parts.insert(0, figure(_history_plot(history), caption))
+        parts.insert(0, figure(history_plot(history), caption))
     return section("Training", *parts)
-
-
-def _condition_plot(accuracy: Mapping[str, float], chance: float) -> str:
-    names = list(accuracy)[::-1]
-    drawing = Figure(figsize=(7, 0.34 * len(names) + 0.7), layout="constrained")
-    axes = drawing.add_subplot()
-    colours = [_BLUE if name == UNALTERED else _ORANGE for name in names]
-    bars = axes.barh(names, [accuracy[name] for name in names], color=colours, height=0.7)
-    axes.bar_label(bars, labels=[f"{accuracy[name]:.3f}" for name in names], padding=3)
-    axes.axvline(chance, color=_GREY, linewidth=1)
-    axes.set_xlim(0, 1.12)
-    axes.set_xticks(np.arange(0, 1.01, 0.2))
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    return _svg(drawing)
-
-
-def _confusion_plot(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    matrix = np.array(counts, dtype=float)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    edge = min(10.0, 2.2 + 0.5 * len(names))
-    drawing = Figure(figsize=(edge + 1, edge), layout="constrained")
-    axes = drawing.add_subplot()
-    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)  # shapes, not a bitmap
-    places = np.arange(len(names)) + 0.5
-    axes.set_xticks(places, names, rotation=45, ha="right")
-    axes.set_yticks(places, names)
-    axes.set_xlabel("answered")
-    axes.set_ylabel("true")
-    axes.set_aspect("equal")
-    axes.invert_yaxis()
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    if len(names) <= _NUMBERS_SHOWN:
-        for row, column in np.argwhere(matrix > 0):
-            colour = "white" if shares[row, column] > 0.5 else "#1c2430"
-            axes.text(
-                column + 0.5, row + 0.5, f"{matrix[row, column]:.0f}", ha="center", va="center", color=colour, size=8
-            )
-    return _svg(drawing)
-
-
-def _history_plot(history: Sequence[Mapping[str, Any]]) -> str:
-    epochs = [entry["epoch"] for entry in history]
-    drawing = Figure(figsize=(8, 2.6), layout="constrained")
-    left, right = drawing.subplots(1, 2)
-    left.plot(epochs, [entry["loss"] for entry in history], color=_BLUE, marker=".")
-    left.set_ylabel("loss")
-    right.plot(epochs, [entry["accuracy"] for entry in history], color=_BLUE, marker=".")
-    validated = [(entry["epoch"], entry["validation_accuracy"]) for entry in history if "validation_accuracy" in entry]
-    if validated:
-        right.plot(*zip(*validated, strict=True), color=_ORANGE, marker=".")
-    right.set_ylabel("accuracy")
-    right.set_ylim(0, 1.02)
-    for axes in (left, right):
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.spines[["top", "right"]].set_visible(False)
-    return _svg(drawing)
-
-
-def _svg(drawing: Figure) -> str:
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "shutterprint", "svg.fonttype": "none"}):
-        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
-
-
-def _interval(interval: Sequence[float]) -> str:
-    return f"{interval[0]:.3f} – {interval[1]:.3f}"
 
 
 def _shown(value: object) -> str:

@@ -22,7 +22,7 @@ from torch import nn
 from corpus.errors import ShutterprintError, StageError
 from corpus.sections import Training
 from corpus.storage import Store
-from train.data.skipped import Tally
+from train.fit.loop import Told
 from train.fit.runs import Run
 from train.fit.training_run import carry_out, cores_here, progress_line, read_history
 from train.model.checkpoints import Metrics
@@ -46,8 +46,10 @@ _ADDRESS = "RAY_ADDRESS"
 """Set by `ray job submit`; set it by hand for a cluster that is already running."""
 
 
-def carry_out_on_ray(run: Run, settings: Training) -> None:
+def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None) -> None:
     """Carry out a run on `train.workers` Ray Train workers and wait for its end.
+
+    `ledger`: a folder of the workers' machines in which each writes down which samples it used in each step.
 
     Raises StageError where the cluster has too few CPUs or GPUs, or where the workers failed for good.
     """
@@ -78,7 +80,7 @@ def carry_out_on_ray(run: Run, settings: Training) -> None:
         _check_resources(cast(Any, ray).cluster_resources(), settings)
         trainer = TorchTrainer(
             _worker,
-            train_loop_config={"url": run.store.url, "directory": run.directory},
+            train_loop_config={"url": run.store.url, "directory": run.directory, "ledger": ledger},
             torch_config=TorchConfig(backend="nccl" if settings.gpus else "gloo"),
             scaling_config=ray.train.ScalingConfig(num_workers=settings.workers, use_gpu=settings.gpus),
             run_config=ray.train.RunConfig(
@@ -137,17 +139,17 @@ def not_started(address: str, error: Exception) -> str | None:
     return f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
 
 
-def _worker(config: dict[str, str]) -> None:
+def _worker(config: dict[str, Any]) -> None:
     import ray.train
     from ray.train.torch import get_device
 
     context = ray.train.get_context()
     device = get_device()
 
-    def wrap(network: nn.Module) -> nn.Module:
+    def wrap(module: nn.Module) -> nn.Module:
         if context.get_world_size() == 1:
-            return network
-        return nn.parallel.DistributedDataParallel(network, [device.index] if device.type == "cuda" else None)
+            return module
+        return nn.parallel.DistributedDataParallel(module, [device.index] if device.type == "cuda" else None)
 
     def report(metrics: Metrics) -> None:
         ray.train.report(dict(metrics))
@@ -158,13 +160,16 @@ def _worker(config: dict[str, str]) -> None:
         context.get_world_size(),
     )
 
-    def gather(own: Tally) -> list[Tally]:
+    def gather(own: Told) -> list[Told]:
         of_all = [own] * ranks
         if ranks > 1:
             torch.distributed.all_gather_object(of_all, own)
         return of_all
 
-    carry_out(run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report, gather=gather)
+    carry_out(
+        run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report, gather=gather,
+        ledger=config["ledger"],
+    )  # fmt: skip
 
 
 @contextmanager

@@ -1,27 +1,48 @@
-"""Loop: trains a state epoch by epoch; independent of Ray, of files and of where batches come from.
+"""Loop: trains a state step by step and epoch by epoch; independent of Ray, of files and of where batches come from.
 
-An epoch depends only on the state before it, its position in the sequence of samples included, and on (seed, epoch,
-rank, ranks), so a training resumed from a checkpoint by as many ranks ends exactly like one that was never stopped.
+A step depends only on the state before it and on (seed, its number, rank, ranks): its samples are the next ones of the
+sequence, and random numbers, such as those of paths that are dropped, are seeded anew for each step. So a training
+resumed from a checkpoint, also from one within an epoch, by as many ranks ends exactly like one that was never stopped.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from corpus.errors import StageError
 from corpus.sections import Training
 from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
+from train.fit.feed import Feed
+from train.fit.sums import Sums
 from train.model.checkpoints import Metrics, TrainingState
-from train.model.network import mixed_precision
-from train.model.optimisation import learning_rate, update_average
+from train.model.fine_tuning import prepare_epoch
+from train.model.loss import training_loss
+from train.model.network import CameraNetwork
+from train.model.optimisation import learning_rate, set_rate, update_average
+
+ASKED_EVERY = 20
+"""Steps after which several ranks ask each other whether a checkpoint within the epoch is due."""
 
 _GRADIENT_NORM_MAX = 5.0  # usual norms are near 1; a rare outlier among the batches must not undo an epoch
+
+
+class Told(NamedTuple):
+    """What ranks tell each other."""
+
+    sums: Sums = Sums()
+    skipped: Tally = Tally()
+    """Never changed once it is sent."""
+    is_due: bool = False
+    """Whether a checkpoint within the epoch is due."""
 
 
 def train_epochs(
@@ -29,59 +50,33 @@ def train_epochs(
     settings: Training,
     device: torch.device,
     *,
-    forward: nn.Module,
     batches: Iterable[Batch],
     validate: Callable[[nn.Module], Metrics],
     after_epoch: Callable[[Metrics], None],
+    within_epoch: Callable[[], None] = lambda: None,
+    wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
+    consumed: Callable[[int, Batch], None] = lambda step, batch: None,
     generation: str = "",
     rank: int = 0,
     ranks: int = 1,
-    gather: Callable[[Tally], Sequence[Tally]] = lambda own: [own],
+    gather: Callable[[Told], Sequence[Told]] = lambda own: [own],
 ) -> None:
-    """Train `state` from its last finished epoch up to `train.epochs`.
+    """Train `state` from where it stands up to `train.epochs`.
 
-    `forward`: the network to call, either `state.network` itself or that wrapped for data parallelism. `batches`: this
-    rank's batches from the sample `state.samples_done` on, `train.steps_per_epoch` for each epoch that is left.
+    `batches`: this rank's batches from the sample `state.samples_done` on, as many as there are left to train.
     `validate`: returns metrics of the averaged weights. `after_epoch`: receives the epoch's metrics once `state` is
-    consistent again; it saves, reports and prints. `gather`: returns what was skipped in an epoch on each rank.
-    `generation`: of the shards, for messages. Raises StageError where batches run out, the loss is not finite or too
-    many samples are skipped.
+    consistent again; it saves, reports and prints. `within_epoch`: saves, every `train.checkpoint_minutes`. `wrap`:
+    makes a module data-parallel. `consumed`: is told the step and each batch that was used in it. `generation`: of the
+    shards, for messages. `gather`: returns what is told on each rank; all ranks call it at the same steps. Raises
+    StageError where batches run out, the loss is not finite or too many samples are skipped.
     """
-    stream = iter(batches)
+    feed = Feed(batches, device)
+    epoch = _Epoch(state, settings, device, wrap, consumed, generation, rank, ranks, gather)
     while state.epochs_done < settings.epochs:
-        epoch = state.epochs_done
-        torch.manual_seed(seed_of(settings.seed, epoch, rank))  # for networks that drop paths at random
-        before = [Skipped(**each) for each in state.skipped], sum(entry["skipped"] for entry in state.history)
-        begun = _Begun(epoch, state.samples_done, Tally(*before), generation, ranks)
-        began_s = time.monotonic()
-        metrics, own = _train_one(state, settings, device, forward, stream, begun)
-        seconds = time.monotonic() - began_s
-        samples = ranks * settings.steps_per_epoch * settings.batch
-        skipped = Tally(*before)
-        for of_rank in gather(own):
-            skipped.join(of_rank)
-        _check(skipped, begun.samples + samples, generation)
-        metrics |= {"seconds": round(seconds, 2)}
-        metrics |= {"crops_per_s": round(samples / max(seconds, 1e-9), 1)}
-        metrics |= {"samples": begun.samples + samples, "skipped": skipped.samples - before[1]}
-        metrics |= validate(state.average)
-        state.epochs_done, state.samples_done = epoch + 1, begun.samples + samples
-        state.skipped = [asdict(each) for each in skipped.named]
+        metrics = epoch.train(feed, within_epoch) | validate(state.average)
+        state.epochs_done, state.steps_done, state.partial = state.epochs_done + 1, 0, {}
         state.history.append(metrics)
         after_epoch(metrics)
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """What an epoch begins with."""
-
-    epoch: int
-    samples: int
-    """Samples that all ranks have consumed before."""
-    skipped: Tally
-    """What was skipped before on all ranks, to which this rank adds what it skips."""
-    generation: str
-    ranks: int
 
 
 def seed_of(*numbers: int) -> int:
@@ -90,64 +85,143 @@ def seed_of(*numbers: int) -> int:
     return int(words[0]) << 31 | int(words[1]) >> 1
 
 
-def _train_one(
-    state: TrainingState,
-    settings: Training,
-    device: torch.device,
-    forward: nn.Module,
-    batches: Iterator[Batch],
-    begun: _Begun,
-) -> tuple[Metrics, Tally]:
-    """Train one epoch; returns its metrics and what this rank skipped."""
-    forward.train()
-    epoch = begun.epoch
-    skipped = Tally()
-    loss_sum = torch.zeros((), device=device)
-    right = torch.zeros((), device=device)
-    rate = 0.0
-    for number, (crops, labels, damaged) in enumerate(_exactly(batches, settings.steps_per_epoch)):
-        step = epoch * settings.steps_per_epoch + number
-        if damaged:
-            skipped.add(damaged)
-            begun.skipped.add(damaged)
-            _check(begun.skipped, begun.samples + (number + 1) * begun.ranks * settings.batch, begun.generation)
+class _Epoch:
+    """Trains epochs of a state, each from the step that the state is at."""
+
+    def __init__(
+        self,
+        state: TrainingState,
+        settings: Training,
+        device: torch.device,
+        wrap: Callable[[nn.Module], nn.Module],
+        consumed: Callable[[int, Batch], None],
+        generation: str,
+        rank: int,
+        ranks: int,
+        gather: Callable[[Told], Sequence[Told]],
+    ) -> None:
+        self.state, self.settings, self.device = state, settings, device
+        self.consumed, self.generation, self.rank, self.ranks, self.gather = consumed, generation, rank, ranks, gather
+        self.wrap, self.forward = wrap, wrap(state.network)
+        self.samples_of_step = ranks * settings.accumulate * settings.batch
+        self._begin_stretch()
+        self.saved_s = time.monotonic()
+
+    def train(self, feed: Feed, within_epoch: Callable[[], None]) -> Metrics:
+        """Train to the end of the epoch and return its metrics."""
+        state, settings = self.state, self.settings
+        self.forward.train()
+        if isinstance(state.network, CameraNetwork) and prepare_epoch(state.network, state.epochs_done, settings):
+            self.forward = self.wrap(state.network)
+        first, rate = state.epochs_done * settings.steps_per_epoch, 0.0
+        self._begin_stretch()
+        for number in range(state.steps_done, settings.steps_per_epoch):
+            rate = self._step(feed, first + number)
+            if number + 1 < settings.steps_per_epoch and self._is_due(number):
+                self._share(feed, number + 1)
+                within_epoch()
+                self.saved_s = time.monotonic()
+                self._begin_stretch()
+        self._share(feed, settings.steps_per_epoch)
+        self.saved_s = time.monotonic()
+        sums = Sums(**state.partial)  # type: ignore[arg-type]  # JSON keeps integers as they are
+        seconds = max(sums.seconds, 1e-9)
+        return {
+            "epoch": state.epochs_done + 1,
+            "step": first + settings.steps_per_epoch,
+            "learning_rate": rate,
+            "loss": sums.loss / sums.batches,
+            "accuracy": sums.right / sums.crops,
+            "seconds": round(sums.seconds, 2),
+            "crops_per_s": round(sums.crops / seconds, 1),
+            "data_wait": round(sums.waited_s / seconds, 4),
+            "samples": state.samples_done,
+            "skipped": sums.skipped,
+        }
+
+    def _step(self, feed: Feed, step: int) -> float:
+        """Train one step and return its learning rate; asks the device for no number, which would make it idle."""
+        state, settings = self.state, self.settings
+        torch.manual_seed(seed_of(settings.seed, step, self.rank))
         rate = learning_rate(step, settings)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        crops, labels = crops.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-        with mixed_precision(device):
-            logits = forward(crops)
-        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=settings.label_smoothing)
+        set_rate(state.optimizer, rate)
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        for place in range(settings.accumulate):
+            batch = feed.next()
+            if batch is None:
+                raise StageError(
+                    f"train: only {step % settings.steps_per_epoch} steps for an epoch of {settings.steps_per_epoch}; "
+                    "lower train.steps_per_epoch"
+                )
+            if batch.skipped:
+                self.skipped.add(batch.skipped)
+                self.known.add(batch.skipped)
+                samples = state.samples_done + (step % settings.steps_per_epoch - state.steps_done + 1) * (
+                    self.samples_of_step
+                )
+                _check(self.known, samples, self.generation)
+            with nullcontext() if place + 1 == settings.accumulate else _apart(self.forward):
+                outcome = training_loss(self.forward, batch.crops, batch.labels, batch.manipulated, settings)
+                (outcome.loss / settings.accumulate).backward()  # type: ignore[no-untyped-call]
+            self.loss += outcome.loss.detach()
+            self.right += (outcome.logits.argmax(1) == batch.labels).sum()
+            self.consumed(step, batch)
         nn.utils.clip_grad_norm_(state.network.parameters(), _GRADIENT_NORM_MAX)
         state.optimizer.step()
         if state.average is not state.network:
             update_average(state.average, state.network, step, settings.average_decay)
-        loss_sum += loss.detach()  # .item() would make the CPU wait for the GPU at every step
-        right += (logits.argmax(1) == labels).sum()
-    if not torch.isfinite(loss_sum):
-        raise StageError(f"train: the loss is not finite in epoch {epoch + 1}; lower train.learning_rate")
-    crops_seen = settings.steps_per_epoch * settings.batch
-    metrics = {
-        "epoch": epoch + 1,
-        "step": (epoch + 1) * settings.steps_per_epoch,
-        "learning_rate": rate,
-        "loss": loss_sum.item() / settings.steps_per_epoch,
-        "accuracy": right.item() / crops_seen,
-    }
-    return metrics, skipped
+        return rate
+
+    def _is_due(self, number: int) -> bool:
+        """Return whether a checkpoint is due after a step of the epoch; all ranks answer alike."""
+        minutes = self.settings.checkpoint_minutes
+        if not minutes or (self.ranks > 1 and (number + 1) % ASKED_EVERY):
+            return False
+        is_due = time.monotonic() - self.saved_s >= 60 * minutes
+        return any(told.is_due for told in self.gather(Told(is_due=is_due)))
+
+    def _begin_stretch(self) -> None:
+        """Begin to count anew; what was counted before stands in the state."""
+        state = self.state
+        self.began_s = time.monotonic()
+        self.skipped = Tally()
+        samples = sum(entry["skipped"] for entry in state.history) + int(state.partial.get("skipped", 0))
+        self.known = Tally([Skipped(**each) for each in state.skipped], samples)
+        # float64: sums of float32 numbers are exact in it, so that they do not depend on where a training was stopped
+        self.loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.right = torch.zeros((), dtype=torch.int64, device=self.device)
+
+    def _share(self, feed: Feed, steps: int) -> None:
+        """Bring the state, on all ranks, to what it is after so many steps of the epoch."""
+        state, settings = self.state, self.settings
+        batches = (steps - state.steps_done) * settings.accumulate
+        loss, right = float(self.loss.item()), int(self.right.item())
+        own = Sums(
+            batches, batches * settings.batch, loss, right, self.skipped.samples, time.monotonic() - self.began_s,
+            feed.waited_s(),
+        )  # fmt: skip
+        told = self.gather(Told(own, self.skipped))
+        sums = Sums(**state.partial).then([each.sums for each in told])  # type: ignore[arg-type]
+        if not math.isfinite(sums.loss):  # told by all ranks alike, so that none waits for another one
+            raise StageError(
+                f"train: the loss is not finite in epoch {state.epochs_done + 1}; lower train.learning_rate"
+            )
+        known = Tally([Skipped(**each) for each in state.skipped])
+        for each in told:
+            known.join(each.skipped)
+        known.samples += self.known.samples - self.skipped.samples
+        state.samples_done += (steps - state.steps_done) * self.samples_of_step
+        _check(known, state.samples_done, self.generation)
+        state.partial = sums.as_dict()
+        state.skipped = [asdict(each) for each in known.named]
+        state.steps_done = steps
+
+
+def _apart(module: nn.Module) -> AbstractContextManager[None]:
+    """Return the context in which gradients are added up on each rank alone."""
+    return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
 
 def _check(skipped: Tally, seen: int, generation: str) -> None:
     if fault := skipped.fault(seen, "samples", generation):
         raise TooManySkippedError(fault, skipped.named)
-
-
-def _exactly(batches: Iterator[Batch], steps: int) -> Iterator[Batch]:
-    seen = 0
-    for batch in islice(batches, steps):
-        yield batch
-        seen += 1
-    if seen < steps:
-        raise StageError(f"train: only {seen} batches for an epoch of {steps}; lower train.steps_per_epoch")

@@ -27,13 +27,15 @@ from train.model.checkpoints import load_weights
 from train.model.network import CameraNetwork, build_network
 
 ROOT = "runs"
-FORMAT = 2
+FORMAT = 3
 """Part of every run's digest; raise it when the same settings come to mean another training. 2: a sample is a function
-of the seed and its number."""
+of the seed and its number. 3: so are the random numbers of a step; crops begin on JPEG's grid."""
 
-CARRIED_OUT_BY = frozenset({"workers", "gpus", "loaders", "threads", "cache_folder", "cache_gb"})
+CARRIED_OUT_BY = frozenset({
+    "workers", "gpus", "loaders", "threads", "cache_folder", "cache_gb", "checkpoint_minutes",
+})  # fmt: skip
 """Keys of `train` that may change while a run is unfinished: it continues the same sequence of samples."""
-_CHANGEABLE_BY_NAME = CARRIED_OUT_BY | {"batch"}
+_CHANGEABLE_BY_NAME = CARRIED_OUT_BY | {"batch", "accumulate"}
 """Keys that may change where the run is named."""
 
 
@@ -176,8 +178,7 @@ def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
     """
     config = run.config()
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    settings = config.train.model_copy(update={"pretrained": False})  # all weights come from the run
-    network = build_network(settings, len(config.classes))
+    network = build_network(config.train, len(config.classes), fetch_weights=False)  # all weights come from the run
     weights = f"{run.directory}/weights.safetensors"
     load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
     return network.to(device).eval(), device

@@ -17,10 +17,11 @@ from corpus.sections import Training
 from shards.index import Index
 from train.data.batches import TrainingBatches
 from train.data.loading import prepare_loaders
-from train.data.skipped import Tally, TooManySkippedError
+from train.data.skipped import TooManySkippedError
 from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
-from train.fit.loop import seed_of, train_epochs
+from train.fit.ledger import keep_ledger
+from train.fit.loop import Told, seed_of, train_epochs
 from train.fit.runs import Run
 from train.model.checkpoints import (
     Metrics,
@@ -32,7 +33,7 @@ from train.model.checkpoints import (
     save_checkpoint,
     to_safetensors,
 )
-from train.model.network import build_network
+from train.model.network import build_network, compile_network
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
@@ -46,12 +47,13 @@ def carry_out(
     ranks: int = 1,
     wrap: Callable[[nn.Module], nn.Module] = lambda network: network,
     report: Callable[[Metrics], None] = lambda _: None,
-    gather: Callable[[Tally], Sequence[Tally]] = lambda own: [own],
+    gather: Callable[[Told], Sequence[Told]] = lambda own: [own],
+    ledger: str | None = None,
 ) -> None:
     """Train a run to its end and evaluate it; each of `ranks` processes calls this.
 
-    `wrap`: makes a network data-parallel. `report`: receives the metrics of each epoch, in every process. `gather`:
-    returns what was skipped in each process.
+    `wrap`: makes a module data-parallel. `report`: receives the metrics of each epoch, in every process. `gather`:
+    returns what each process tells the others. `ledger`: a folder of this machine for what was used in each step.
     """
     config = run.config()
     settings = config.train
@@ -63,12 +65,18 @@ def carry_out(
     network = build_network(settings, len(config.classes)).to(device)
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
+    compile_network(network, settings)
     batches = TrainingBatches(run.store, index, settings, rank, ranks)
     writes = rank == 0
-    resumed_after = state.epochs_done
+    resumed_in = state.epochs_done + 1 if state.samples_done else 0
+
+    def within_epoch() -> None:
+        if writes:
+            _publish_skipped(run, state.skipped)
+            save_checkpoint(run.store, run.checkpoints, state)
 
     def after_epoch(metrics: Metrics) -> None:
-        if resumed_after and metrics["epoch"] == resumed_after + 1:
+        if metrics["epoch"] == resumed_in:
             metrics["resumed"] = True  # `metrics` is the history's own entry
         if writes:
             _publish_skipped(run, state.skipped)
@@ -80,12 +88,13 @@ def carry_out(
     def validate(average: nn.Module) -> Metrics:
         return validation_metrics(average, device, run.store, index, settings) if writes else {}
 
-    steps = (settings.epochs - state.epochs_done) * settings.steps_per_epoch
+    steps = (settings.epochs - state.epochs_done) * settings.steps_per_epoch - state.steps_done
     try:
         train_epochs(
-            state, settings, device, forward=wrap(network), batches=batches(state.samples_done, steps),
-            validate=validate, after_epoch=after_epoch, generation=config.generation, rank=rank, ranks=ranks,
-            gather=gather,
+            state, settings, device, batches=batches(state.samples_done, steps * settings.accumulate),
+            validate=validate, after_epoch=after_epoch, within_epoch=within_epoch, wrap=wrap,
+            consumed=keep_ledger(ledger, rank, ranks) if ledger else lambda step, batch: None,
+            generation=config.generation, rank=rank, ranks=ranks, gather=gather,
         )  # fmt: skip
     except TooManySkippedError as error:
         _publish_skipped(run, [asdict(each) for each in error.skipped])
@@ -96,8 +105,10 @@ def carry_out(
 
 def score_sentence(run: Run, score: dict[str, Any]) -> str:
     """Return the sentence that sums up a finished run."""
+    interval = score.get("weighted_interval")
+    told = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
     return (
-        f"{run.name}: weighted accuracy {score['weighted_accuracy']:.3f} "
+        f"{run.name}: weighted accuracy {score['weighted_accuracy']:.3f}{told} "
         f"(unaltered {score['unaltered']:.3f}, manipulated {score['manipulated']:.3f}) "
         f"on {score['photos']} photographs of split {score['split']}, chance {score['chance']:.3f}"
     )
@@ -123,14 +134,15 @@ def _finish(run: Run, settings: Training, index: Index, state: TrainingState, de
     weights = to_safetensors(best_weights(store, run.checkpoints, state))
     store.publish(f"{run.directory}/weights.safetensors", weights)
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
-    figures = evaluate_network(state.average, device, store, index, settings)
-    evaluation = {"run": run.name, "epoch": state.best_epoch, **figures}
+    held_out = evaluate_network(state.average, device, store, index, settings)
+    evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
+    held_out.publish(store, run.directory)
     store.publish_json(f"{run.directory}/evaluation.json", evaluation)
     store.publish(f"{run.directory}/evaluation.html", page.encode())
-    keys = ("split", "photos", "weighted_accuracy", "unaltered", "manipulated", "chance")
+    keys = ("split", "photos", "weighted_accuracy", "weighted_interval", "unaltered", "manipulated", "chance")
     store.mark_done(run.directory, {key: evaluation[key] for key in keys})
 
 
@@ -160,7 +172,7 @@ def progress_line(metrics: Metrics, settings: Training) -> str:
         f"epoch {metrics['epoch']:>3}/{settings.epochs}  loss {metrics['loss']:.3f}  "
         f"accuracy {metrics['accuracy']:.3f}  "
         + (f"validation {validation:.3f}  " if validation is not None else "")
-        + f"{metrics['crops_per_s']:,.0f} crops/s  {left_s / 60:.1f} min left"
+        + f"{metrics['crops_per_s']:,.0f} crops/s  data wait {metrics['data_wait']:.1%}  {left_s / 60:.1f} min left"
         + ("  (resumed)" if metrics.get("resumed") else "")
         + (f"\n  {skipped} samples skipped for damaged tiles, named in {SKIPPED}" if skipped else "")
     )

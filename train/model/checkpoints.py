@@ -1,8 +1,10 @@
 """Checkpoints: saves the state of a training as `checkpoints/epoch-NNNN/` and loads it again, without pickle.
 
 A checkpoint is `state.safetensors` (weights, their average, the optimizer's moments by parameter name), `state.json`
-(epochs, the position in the sequence of samples, skipped tiles, history) and a marker, published last. The last
-checkpoint and the best by validation are kept. A checkpoint that does not fit the network is refused.
+(epochs and steps, the position in the sequence of samples, skipped tiles, history, what the unfinished epoch has come
+to) and a marker, published last. One within an epoch is `epoch-NNNN-step-NNNNNNNN`, by the epochs that are finished and
+the steps since. No random numbers are saved: those of a step are a function of its number. The last checkpoint and the
+best by validation are kept. A checkpoint that does not fit the network is refused.
 """
 
 import copy
@@ -21,20 +23,26 @@ from train.model.optimisation import make_optimizer
 
 Metrics = dict[str, Any]
 
+_TOLD = ("epochs_done", "steps_done", "samples_done", "history", "partial", "skipped")  # what state.json has
+
 
 @dataclass
 class TrainingState:
-    """Everything a training consists of between two epochs."""
+    """Everything a training consists of between two steps."""
 
     network: nn.Module
     average: nn.Module
     """Running average of the weights, which is what gets evaluated; the network itself where no average is kept."""
     optimizer: torch.optim.Optimizer
     epochs_done: int = 0
+    steps_done: int = 0
+    """Steps done in the epoch that is not finished."""
     samples_done: int = 0
     """Samples that all ranks together have consumed: the position in the sequence of samples."""
     history: list[Metrics] = field(default_factory=list)
     """One entry for each finished epoch."""
+    partial: dict[str, float] = field(default_factory=dict)
+    """What the epoch that is not finished has come to on all ranks (`train.fit.sums.Sums`); empty at its beginning."""
     skipped: list[dict[str, Any]] = field(default_factory=list)
     """Each tile that was skipped on any rank, by its first sample (`train.data.skipped.Skipped`)."""
 
@@ -56,13 +64,14 @@ def first_state(network: nn.Module, settings: Training) -> TrainingState:
 
 def save_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
     """Publish the state as a checkpoint below `directory`, then remove all but the last and the best one."""
-    path = f"{directory}/{_name(state.epochs_done)}"
+    last = _name(state.epochs_done, state.steps_done)
+    path = f"{directory}/{last}"
     store.publish(f"{path}/state.safetensors", to_safetensors(_tensors(state)))
-    told = {"epochs_done": state.epochs_done, "samples_done": state.samples_done, "history": state.history}
-    store.publish_json(f"{path}/state.json", told | {"skipped": state.skipped})
+    told = {name: getattr(state, name) for name in _TOLD}
+    store.publish_json(f"{path}/state.json", told)
     store.mark_done(path, {"epochs_done": state.epochs_done})
     for name in store.names(directory):
-        if name not in (_name(state.epochs_done), _name(state.best_epoch)):
+        if name not in (last, _name(state.best_epoch)):
             store.remove(f"{directory}/{name}")
 
 
@@ -77,8 +86,8 @@ def load_checkpoint(store: Store, directory: str, state: TrainingState) -> None:
     path = f"{directory}/{names[-1]}"
     saved = store.read_json(f"{path}/state.json")
     _restore(state, safetensors.torch.load(store.read(f"{path}/state.safetensors")), f"{store.url}: {path}")
-    state.epochs_done, state.samples_done = saved["epochs_done"], saved["samples_done"]
-    state.history, state.skipped = saved["history"], saved["skipped"]
+    for name in _TOLD:
+        setattr(state, name, saved[name])
 
 
 def best_weights(store: Store, directory: str, state: TrainingState) -> dict[str, Tensor]:
@@ -86,6 +95,16 @@ def best_weights(store: Store, directory: str, state: TrainingState) -> dict[str
     tensors = safetensors.torch.load(store.read(f"{directory}/{_name(state.best_epoch)}/state.safetensors"))
     part = "network." if state.average is state.network else "average."
     return {name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)}
+
+
+def kept_weights(store: Store, directory: str) -> dict[str, dict[str, Tensor]]:
+    """Return the averaged weights of each checkpoint that is kept below `directory`, by its name."""
+    found = {}
+    for name in store.done_names(directory):
+        tensors = safetensors.torch.load(store.read(f"{directory}/{name}/state.safetensors"))
+        part = "average." if any(each.startswith("average.") for each in tensors) else "network."
+        found[name] = {each.removeprefix(part): tensor for each, tensor in tensors.items() if each.startswith(part)}
+    return found
 
 
 def load_weights(network: nn.Module, data: bytes, where: str) -> None:
@@ -103,8 +122,9 @@ def to_safetensors(tensors: dict[str, Tensor]) -> bytes:
     )
 
 
-def _name(epoch: int) -> str:
-    return f"epoch-{epoch:04d}"
+def _name(epochs: int, steps: int = 0) -> str:
+    """Return the name of a checkpoint; names sort as checkpoints follow each other."""
+    return f"epoch-{epochs:04d}" + (f"-step-{steps:08d}" if steps else "")
 
 
 def _tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -113,7 +133,8 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
         tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
     for name, parameter in state.network.named_parameters():
         for key, value in state.optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{name}.{key}"] = value
+            if value is not None:  # SGD without momentum has none
+                tensors[f"optimizer.{name}.{key}"] = value
     return tensors
 
 

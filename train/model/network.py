@@ -1,10 +1,9 @@
-"""Network: builds a classifier of uint8 crops from the name of a timm model and a front end.
+"""Network: builds a classifier of uint8 crops from a front end, the name of a timm model, a pooling and a head.
 
 Crops enter as bytes, N × 3 × H × W, RGB, a quarter of the data that floats would be; the front end turns them into
-the network's inputs. A name that neither timm nor `SMALL` knows is refused.
+the network's inputs. The network answers with logits (`forward`), or in two steps: `embed`, then `classify`.
 """
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
@@ -14,16 +13,11 @@ from torch import Tensor, nn
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Training
-from train.model.torchvision_repair import repair_torchvision
+from train.model.body import fixed_size_px, make_body
+from train.model.heads import make_classifier
+from train.model.pooling import drop_unreached, make_pooling
 
 Front = Literal["rgb", "residual", "both"]
-
-SMALL = {"shutter_small": (32, 64, 128, 256), "shutter_tiny": (16, 32, 64, 128)}
-"""Residual networks for training on CPUs, each of four stages of one block: the channels of the stages.
-
-Crops per CPU second when training on 112 px crops with `front: both`, on an EPYC with AVX-512 bfloat16, in one run on
-a shared machine: shutter_tiny 421, shutter_small 188, resnet10t 71.
-"""
 
 _RESIDUAL_SCALE = 4.0  # levels that become 1: noise and demosaicing leave 1 to 10; a power of two keeps it exact
 _RESIDUAL_LIMIT = 4.0  # an edge of the scene counts no more than this, as SRM truncates its residuals
@@ -86,35 +80,68 @@ def _residuals() -> tuple[Tensor, Tensor]:
 
 
 class CameraNetwork(nn.Module):
-    """A front end followed by a timm classifier: uint8 crops N×3×H×W → logits N×classes."""
+    """A front end, a network, its pooling and a classifier: uint8 crops N×3×H×W → logits N×classes.
+
+    `size_px`: edge of the crops, for networks of a fixed input size. `fetch_weights`: as of `build_network`.
+    """
 
     def __init__(
-        self, network: str, front: Front, classes: int, pretrained: bool = False, size_px: int | None = None
+        self, settings: Training, classes: int, size_px: int | None = None, fetch_weights: bool = True
     ) -> None:
         super().__init__()
-        self.front = FrontEnd(front)
-        body = _body(network, self.front.channels, classes, pretrained, size_px)
+        self.front = FrontEnd(settings.front)
+        body = make_body(settings, self.front.channels, size_px, fetch_weights)
+        self.pooling = make_pooling(body, settings)
+        example = torch.zeros(1, self.front.channels, settings.crop_px, settings.crop_px)
+        unreached = () if settings.pooling == "mean" else drop_unreached(body.eval(), example)
+        self.unreached = frozenset(f"body.{name}" for name in unreached)
+        """Names of parameters that never learn, since pooling takes the features before them."""
         self.body = body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.classifier = make_classifier(self.pooling.features, classes, settings)
+        self.manipulation = nn.Linear(self.pooling.features, 1) if settings.manipulation_head else None
 
-    def forward(self, crops_nchw: Tensor) -> Tensor:
-        """Return the logits of uint8 crops."""
+    @property
+    def features(self) -> int:
+        """Numbers in an embedding."""
+        return self.pooling.features
+
+    def forward(self, crops_nchw: Tensor, with_altered: bool = False) -> Any:
+        """Return the logits of uint8 crops, N×classes; `with_altered`: and those of `altered`, as a pair."""
+        embedding = self.embed(crops_nchw)
+        return (self.classify(embedding), self.altered(embedding)) if with_altered else self.classify(embedding)
+
+    def embed(self, crops_nchw: Tensor) -> Tensor:
+        """Return the embeddings of uint8 crops, float32 N×features: what the classifier gets."""
         with torch.autocast(crops_nchw.device.type, enabled=False):  # residuals of bytes are exact in float32 only
             inputs = self.front(crops_nchw)
-        return cast(Tensor, self.body(inputs))
+        return cast(Tensor, self.pooling(self.body, self.body.forward_features(inputs)))
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """Return the logits N×classes of embeddings N×features, in float32."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            return cast(Tensor, self.classifier(embedding))
+
+    def altered(self, embedding: Tensor) -> Tensor:
+        """Return the logits N of "this crop was manipulated"; raises ValueError without `train.manipulation_head`."""
+        if self.manipulation is None:
+            raise ValueError("this network was built without train.manipulation_head")
+        with torch.autocast(embedding.device.type, enabled=False):
+            return cast(Tensor, self.manipulation(embedding)).squeeze(1)
 
 
-def build_network(settings: Training, classes: int) -> CameraNetwork:
-    """Return an untrained network, or one with timm's published weights where `train.pretrained` is set.
+def build_network(settings: Training, classes: int, fetch_weights: bool = True) -> CameraNetwork:
+    """Return an untrained network, or one with the weights that `train.pretrained` or `train.weights` name.
 
-    Networks of a fixed input size (ViT, DeiT, Swin …) are built for crops of `train.crop_px`. Initial weights are drawn
-    from torch's global random numbers. Raises ConfigurationError for an unknown name and for a network that does not
-    take crops of `train.crop_px`.
+    `fetch_weights`: False where all weights come from a run, so that neither network nor file is asked. Networks of a
+    fixed input size (ViT, DeiT, Swin …) are built for crops of `train.crop_px`. Initial weights are drawn from torch's
+    global random numbers. Raises ConfigurationError for an unknown name, for weights that cannot be had and for a
+    network that does not take crops of `train.crop_px`.
     """
-    fixed_px = _fixed_size_px(settings.network)
+    fixed_px = fixed_size_px(settings.network)
     fault: Exception | None = None
     for size_px in (settings.crop_px, None) if fixed_px else (None,):
         try:
-            network = CameraNetwork(settings.network, settings.front, classes, settings.pretrained, size_px).eval()
+            network = CameraNetwork(settings, classes, size_px, fetch_weights).eval()
             with torch.no_grad():
                 network(torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8))
         except (RuntimeError, AssertionError, IndexError, TypeError) as error:  # what timm's networks raise for a size
@@ -145,13 +172,10 @@ def check_trains(network: CameraNetwork, settings: Training) -> None:
         ) from error
 
 
-def _fixed_size_px(network: str) -> int | None:
-    """Return the size that timm made a network of a fixed input size for; None for all others."""
-    repair_torchvision()
-    import timm
-
-    config = timm.get_pretrained_cfg(network) if timm.is_model(network) else None
-    return int(config.input_size[-1]) if config is not None and config.fixed_input_size else None
+def compile_network(network: CameraNetwork, settings: Training) -> None:
+    """Compile the network in place where `train.compile` is set, as one graph; its weights keep their names."""
+    if settings.compile:
+        network.compile(fullgraph=True, dynamic=False)
 
 
 @contextmanager
@@ -164,29 +188,3 @@ def mixed_precision(device: torch.device) -> Iterator[None]:
         enabled = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
         yield
-
-
-def _body(network: str, channels: int, classes: int, pretrained: bool, size_px: int | None) -> nn.Module:
-    repair_torchvision()
-    import timm
-
-    if network in SMALL:
-        if pretrained:
-            raise ConfigurationError(f"train.pretrained: {network!r} has no published weights; set it to false")
-        return _small(SMALL[network], channels, classes)
-    if not timm.is_model(network):
-        near = difflib.get_close_matches(network, [*timm.list_models(), *SMALL], n=3)
-        raise ConfigurationError(
-            f"train.network: {network!r} is neither a model of timm nor one of {', '.join(SMALL)}"
-            + (f"; similar: {', '.join(near)}" if near else "")
-        )
-    size: dict[str, Any] = {} if size_px is None else {"img_size": size_px}
-    return timm.create_model(network, pretrained, num_classes=classes, in_chans=channels, **size)
-
-
-def _small(stages: tuple[int, ...], channels: int, classes: int) -> nn.Module:
-    from timm.models.resnet import BasicBlock, ResNet
-
-    block = cast(Any, BasicBlock)  # timm annotates an instance but takes the class
-    stem: dict[str, Any] = {"stem_type": "deep", "stem_width": stages[0] // 2}
-    return ResNet(block, (1, 1, 1, 1), num_classes=classes, in_chans=channels, channels=stages, **stem)

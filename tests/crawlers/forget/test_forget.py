@@ -17,14 +17,13 @@ import pytest
 import yaml
 
 from corpus.errors import ConfigurationError
-from corpus.records import EXAMINED, original_path, refused_picture_name, version_of
+from corpus.records import EXAMINED, original_path, photo_digest, refused_picture_name, version_of
 from corpus.storage import Store, open_store
 from corpus.takedowns import forgotten_row, takedown, takedowns
 from crawlers.forget.__main__ import main
 from crawlers.vetting.door import Refused
 from crawlers.windows.markers import marker_of
 from crawlers.windows.records import ListedPhoto, failed, refused, stored, table
-from shards.plan import photo_digest
 
 pytestmark = pytest.mark.slow
 

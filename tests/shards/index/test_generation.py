@@ -8,6 +8,7 @@ import pytest
 import simplejpeg
 
 from corpus.errors import StageError, StorageError
+from corpus.records import photo_digest
 from corpus.sections import Shards
 from shards.entries import entry_path, read_entry
 from shards.index import (
@@ -20,7 +21,7 @@ from shards.index import (
     publish_index,
     read_index,
 )
-from shards.plan import photo_digest, plan_shards
+from shards.plan import plan_shards
 from shards.remote.cache import LocalCache
 from shards.write import write_shard
 

@@ -8,6 +8,7 @@ from multiprocessing.reduction import ForkingPickler
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from corpus.errors import StageError
 from corpus.sections import Training
@@ -37,13 +38,14 @@ def index(filled: Store) -> Index:
 def test_batches_are_balanced_and_those_of_another_seed_are_others(
     filled: Store, index: Index, settings: Settings
 ) -> None:
-    batches = list(TrainingBatches(filled, index, settings(batch=9))(0, 3))
+    free = settings(batch=9, alignment_unknown=1.0)  # on the grid there are few places to choose from
+    batches = list(TrainingBatches(filled, index, free)(0, 3))
     assert batches[0].crops.dtype == torch.uint8
     assert batches[0].crops.shape == (9, 3, 32, 32)
     assert [torch.bincount(batch.labels).tolist() for batch in batches] == [[3, 3, 3]] * 3
-    again = list(TrainingBatches(filled, index, settings(batch=9))(0, 3))
+    again = list(TrainingBatches(filled, index, free)(0, 3))
     assert crops_of(batches) == crops_of(again)
-    other = list(TrainingBatches(filled, index, settings(batch=9, seed=1))(0, 3))
+    other = list(TrainingBatches(filled, index, free.model_copy(update={"seed": 1}))(0, 3))
     assert not set(crops_of(batches)) & set(crops_of(other))
 
 
@@ -77,6 +79,43 @@ def test_all_ranks_together_see_the_same_samples_as_one(
         ]
         assert Counter(chain.from_iterable(parts)) == Counter(alone)
         assert parts[(start + 1) % ranks][0] == alone[1]
+
+
+def test_several_crops_of_a_photograph_meet_in_one_step_of_all_ranks(
+    filled: Store, index: Index, settings: Settings
+) -> None:
+    three = settings(batch=6, crops_per_photo=3)
+    once, samples = TrainingSamples(filled, index, settings()), TrainingSamples(filled, index, three)
+    numbers = np.arange(24)
+    assert samples.rows(numbers).tolist() == np.repeat(once.rows(np.arange(8)), 3).tolist()
+    assert samples.rows(numbers, 1).tolist() == np.repeat(once.rows(np.arange(8), 1), 3).tolist()
+    alone = list(TrainingBatches(filled, index, three)(0, 2))
+    assert len(set(crops_of(alone))) == 12  # other places of the same tile
+    ranks = [next(iter(TrainingBatches(filled, index, three, rank, 2)(0, 1))) for rank in range(2)]
+    assert sorted(torch.cat([batch.numbers for batch in ranks]).tolist()) == list(range(12))
+    assert Counter(crops_of(ranks)) == Counter(crops_of(alone))
+
+
+def test_crops_of_a_photograph_that_would_not_meet_are_refused(settings: Settings) -> None:
+    with pytest.raises(ValidationError, match="crops_per_photo: 3 does not divide batch 8"):
+        settings(crops_per_photo=3)
+
+
+@pytest.mark.parametrize("reader", [{}, {"reader": "webdataset", "sampling": "natural", "crops_per_photo": 2}])
+def test_batches_say_which_samples_they_are_and_which_were_manipulated(
+    filled: Store, index: Index, settings: Settings, reader: dict[str, object]
+) -> None:
+    some, none, all_ = (
+        next(iter(TrainingBatches(filled, index, settings(manipulation_probability=share, **reader))(16, 1)))
+        for share in (0.5, 0.0, 1.0)
+    )
+    assert some.manipulated.dtype == torch.bool
+    assert 0 < some.manipulated.sum() < 8
+    assert not none.manipulated.any()
+    assert all_.manipulated.all()
+    assert len(set(some.numbers.tolist())) == len(some.crops) == 8
+    if not reader:
+        assert some.numbers.tolist() == list(range(16, 24))
 
 
 def test_what_is_sent_to_a_loader_is_small_also_after_use(filled: Store, index: Index, settings: Settings) -> None:

@@ -129,7 +129,7 @@ def test_what_can_be_read_now_and_then_goes_on(filled: Store, index: Index, sett
     [
         (".json", lambda about: re.sub(rb'("photo": ").', rb"\1p", about)),
         (".json", lambda about: re.sub(rb'("photo": ")(.)', lambda m: m[1] + bytes([m[2][0] ^ 1]), about)),
-        (".json", lambda about: about.replace(b'"width_px": 96', b'"width_px": 99')),
+        (".json", lambda about: about.replace(b'"width_px": 96', b'"width_px": 960')),
         (".json", lambda about: about.replace(b'"height_px": 96', b'"height_px": -6')),
         (".json", lambda about: re.sub(rb'"tile": \d', b'"tile": 7', about)),
         (".json", lambda about: re.sub(rb'"tile": \d.*"width_px": \d+', b'"tile": 0, "width_px": 1e999', about)),
@@ -154,7 +154,7 @@ def test_a_description_that_is_damaged_is_skipped_and_named(
     skipped = [each for batch in batches for each in batch.skipped]
     assert skipped
     assert {each.tar for each in skipped} == {tar}
-    assert len({each.what for each in skipped}) == 1
+    assert len({re.sub(r"at \d+,\d+", "", each.what) for each in skipped}) == 1
 
 
 def with_first(data: bytes, member: str, change: Callable[[bytes], bytes]) -> bytes:
@@ -172,7 +172,7 @@ def with_first(data: bytes, member: str, change: Callable[[bytes], bytes]) -> by
 
 
 def test_the_exact_reader_does_not_wait_for_webdataset(repository: Path) -> None:
-    code = "import sys, train.main, train.evaluation.probabilities; print('webdataset' in sys.modules)"
+    code = "import sys, train.main, train.evaluation.held_out; print('webdataset' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
 

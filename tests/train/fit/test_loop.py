@@ -1,6 +1,7 @@
 """Training: it learns, it goes on exactly where it stopped, and it learns nothing where there is nothing to learn."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -14,7 +15,9 @@ from shards.index import read_index
 from train.data.batches import TrainingBatches
 from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
-from train.fit.loop import train_epochs
+from train.fit.feed import Feed
+from train.fit.loop import Told, train_epochs
+from train.fit.training_run import progress_line
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average
@@ -43,9 +46,12 @@ def new_state(settings: Training) -> TrainingState:
     return first_state(build_network(settings, 2), settings)
 
 
-def with_dropout(network: torch.nn.Module) -> torch.nn.Module:
-    """Return the network with logits dropped at random, as many networks drop paths: resuming must repeat that too."""
-    return torch.nn.Sequential(network, torch.nn.Dropout(0.1))
+def with_dropout(state: TrainingState) -> TrainingState:
+    """Let the network drop logits at random, as many networks drop paths: resuming must repeat that too."""
+    state.network.register_forward_hook(
+        lambda network, _, logits: torch.nn.functional.dropout(logits, 0.1, network.training)
+    )
+    return state
 
 
 def train(state: TrainingState, settings: Training, store: Store | None = None, shuffled: bool = False) -> None:
@@ -57,7 +63,6 @@ def train(state: TrainingState, settings: Training, store: Store | None = None, 
         state,
         settings,
         CPU,
-        forward=with_dropout(state.network),
         batches=easy_batches(settings, state.samples_done, shuffled),
         validate=lambda _: {"validation_accuracy": 1.0},
         after_epoch=after,
@@ -85,7 +90,7 @@ def test_a_few_steps_learn_what_is_easy(settings: Settings) -> None:
     train(state, easy)
     assert state.history[-1]["accuracy"] > 0.95
     assert state.history[-1]["loss"] < state.history[0]["loss"]
-    crops, labels, _ = next(easy_batches(easy, 9999 * easy.batch))
+    crops, labels, *_ = next(easy_batches(easy, 9999 * easy.batch))
     assert (state.average(crops).argmax(1) == labels).float().mean() > 0.9
 
 
@@ -99,30 +104,141 @@ def test_labels_that_say_nothing_are_not_learned(settings: Settings) -> None:
 @pytest.mark.parametrize("changes", [{}, {"average_decay": 0.0}, {"network": "resnet10t", "steps_per_epoch": 1}])
 def test_resumed_equals_uninterrupted_bit_for_bit(settings: Settings, store: Store, changes: dict[str, object]) -> None:
     whole = settings(epochs=4, **changes)
-    straight = new_state(whole)
+    straight = with_dropout(new_state(whole))
     train(straight, whole)
 
     class StoppedError(Exception):
         pass
 
-    first = new_state(whole)
+    first = with_dropout(new_state(whole))
     with pytest.raises(StoppedError):
         train_epochs(
             first,
             whole,
             CPU,
-            forward=with_dropout(first.network),
             batches=easy_batches(whole),
             validate=lambda _: {},
             after_epoch=lambda _: _save_then_stop_at_2(store, first, StoppedError),
         )
-    second = new_state(whole)
+    second = with_dropout(new_state(whole))
     load_checkpoint(store, "c", second)
     assert (second.epochs_done, second.samples_done) == (2, 2 * whole.steps_per_epoch * whole.batch)
     assert tensors_of(second) == tensors_of(first)
     train(second, whole)
     assert tensors_of(second) == tensors_of(straight)
     assert [entry["loss"] for entry in second.history] == [entry["loss"] for entry in straight.history]
+
+
+@pytest.mark.parametrize("changes", [{}, {"accumulate": 2}, {"average_decay": 0.0, "optimizer": "sgd"}])
+def test_resumed_within_an_epoch_equals_uninterrupted_bit_for_bit(
+    settings: Settings, store: Store, changes: dict[str, object]
+) -> None:
+    whole = settings(epochs=2, checkpoint_minutes=1e-9, **changes)
+    straight = with_dropout(new_state(whole))
+    train(straight, whole.model_copy(update={"checkpoint_minutes": 0.0}))
+
+    class StoppedError(Exception):
+        pass
+
+    first = with_dropout(new_state(whole))
+
+    def within_epoch() -> None:
+        save_checkpoint(store, "c", first)
+        if (first.epochs_done, first.steps_done) == (1, 2):
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train_epochs(
+            first, whole, CPU, batches=easy_batches(whole), validate=lambda _: {}, after_epoch=lambda _: None,
+            within_epoch=within_epoch,
+        )  # fmt: skip
+    assert store.done_names("c")[-1] == "epoch-0001-step-00000002"
+    second = with_dropout(new_state(whole))
+    load_checkpoint(store, "c", second)
+    assert (second.epochs_done, second.steps_done) == (1, 2)
+    assert second.samples_done == 6 * whole.accumulate * whole.batch
+    train(second, whole)
+    assert tensors_of(second) == tensors_of(straight)
+    told = ("loss", "accuracy", "samples", "skipped", "step")
+    assert [[entry[name] for name in told] for entry in second.history] == [
+        [entry[name] for name in told] for entry in straight.history
+    ]
+
+
+def test_gradients_of_several_batches_add_up_to_those_of_one(settings: Settings) -> None:
+    once, twice = settings(epochs=1, steps_per_epoch=1), settings(epochs=1, steps_per_epoch=1, accumulate=2)
+    [batch] = itertools.islice(easy_batches(once), 1)
+    alone, together = new_state(once), new_state(twice)
+    for state, each in ((alone, once), (together, twice)):
+        train_epochs(
+            state, each, CPU, batches=itertools.repeat(batch), validate=lambda _: {}, after_epoch=lambda _: None
+        )
+    assert (alone.samples_done, together.samples_done) == (8, 16)
+    for one, other in zip(alone.network.parameters(), together.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
+def test_checkpoints_within_an_epoch_follow_the_clock_and_every_rank_asks_at_the_same_steps(settings: Settings) -> None:
+    asked: list[bool] = []
+
+    def gather(own: Told) -> list[Told]:
+        asked.append(own.is_due)
+        return [own, Told(is_due=len(asked) == 2)]  # the other rank's clock is ahead once
+
+    state, long = new_state(settings()), settings(epochs=1, steps_per_epoch=70, checkpoint_minutes=1000)
+    saved: list[int] = []
+    train_epochs(
+        state, long, CPU, batches=easy_batches(long), validate=lambda _: {}, after_epoch=lambda _: None,
+        within_epoch=lambda: saved.append(state.steps_done), gather=gather, ranks=2,
+    )  # fmt: skip
+    assert saved == [40]
+    assert asked == [False, False, False, False, False]  # after 20, 40 and 60 steps; sums at the checkpoint and the end
+
+
+def test_the_time_without_a_batch_is_told_apart(settings: Settings) -> None:
+    short, state = settings(epochs=1, steps_per_epoch=3), new_state(settings())
+
+    def slow() -> Iterator[Batch]:
+        for batch in easy_batches(short):
+            time.sleep(0.5)
+            yield batch
+
+    train_epochs(state, short, CPU, batches=slow(), validate=lambda _: {}, after_epoch=lambda _: None)
+    [metrics] = state.history
+    assert 1.5 / metrics["seconds"] == pytest.approx(metrics["data_wait"], rel=0.3)
+    assert f"data wait {metrics['data_wait']:.1%}" in progress_line(metrics, short)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gets_the_batches_it_is_given_and_tells_when_it_had_none(settings: Settings) -> None:
+    given = list(itertools.islice(easy_batches(settings()), 8))
+    feed = Feed(iter(given), torch.device("cuda", 0))
+    for batch in given:
+        got = feed.next()
+        assert got is not None
+        assert got.crops.device.type == got.labels.device.type == got.manipulated.device.type == "cuda"
+        assert torch.equal(got.crops.cpu(), batch.crops)
+        assert torch.equal(got.labels.cpu(), batch.labels)
+    assert feed.next() is None
+    assert feed.waited_s() >= 0
+
+
+def test_a_step_asks_the_device_for_no_number(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[torch.Tensor] = []
+    item = torch.Tensor.item
+
+    def told(tensor: torch.Tensor) -> object:
+        asked.append(tensor)
+        return item(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "item", told)
+    for steps in (1, 4):
+        few = settings(epochs=1, steps_per_epoch=steps)
+        state = new_state(few)
+        asked.clear()
+        train(state, few)
+        counters = {id(moments["step"]) for moments in state.optimizer.state.values()}  # on the CPU, also with a GPU
+        assert len([tensor for tensor in asked if id(tensor) not in counters]) == 2  # loss and accuracy of the epoch
 
 
 def _save_then_stop_at_2(store: Store, state: TrainingState, stopped: type[Exception]) -> None:
@@ -174,12 +290,11 @@ def test_checkpoints_are_safetensors_and_json_without_pickle(settings: Settings,
 
 def test_batches_that_run_out_stop_the_training(settings: Settings) -> None:
     state = new_state(settings())
-    with pytest.raises(StageError, match="only 2 batches for an epoch of 4"):
+    with pytest.raises(StageError, match="only 2 steps for an epoch of 4"):
         train_epochs(
             state,
             settings(),
             CPU,
-            forward=state.network,
             batches=itertools.islice(easy_batches(settings()), 2),
             validate=lambda _: {},
             after_epoch=lambda _: None,
@@ -263,7 +378,7 @@ def test_resumed_equals_uninterrupted_with_real_batches_and_dropout(filled: Stor
 
     def trained(*stops: int) -> TrainingState:
         torch.manual_seed(whole.seed)
-        state = first_state(build_network(whole, 3), whole)
+        state = with_dropout(first_state(build_network(whole, 3), whole))
 
         def after_epoch(_: object) -> None:
             if state.epochs_done in stops:
@@ -273,7 +388,7 @@ def test_resumed_equals_uninterrupted_with_real_batches_and_dropout(filled: Stor
             steps = (whole.epochs - state.epochs_done) * whole.steps_per_epoch
             with suppress(StoppedError):
                 train_epochs(
-                    state, whole, CPU, forward=with_dropout(state.network),
+                    state, whole, CPU,
                     batches=TrainingBatches(filled, index, whole)(state.samples_done, steps),
                     validate=lambda _: {}, after_epoch=after_epoch,
                 )  # fmt: skip
@@ -294,14 +409,15 @@ def skipping(batches: Iterator[Batch], tiles: int, every: int = 1) -> Iterator[B
 
 def train_skipping(state: TrainingState, settings: Training, tiles: int) -> None:
     train_epochs(
-        state, settings, CPU, forward=state.network, batches=skipping(easy_batches(settings), tiles),
+        state, settings, CPU, batches=skipping(easy_batches(settings), tiles),
         validate=lambda _: {}, after_epoch=lambda _: None, generation="0001-abc",
         gather=lambda own: [own, of_another_rank(own)], ranks=2,
     )  # fmt: skip
 
 
-def of_another_rank(own: Tally) -> Tally:
-    return Tally((Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own.named), own.samples)
+def of_another_rank(own: Told) -> Told:
+    named = (Skipped(each.number, 0, each.key, "b.tar", "of another rank") for each in own.skipped.named)
+    return own._replace(skipped=Tally(named, own.skipped.samples))
 
 
 def test_skipped_samples_of_all_ranks_are_counted_by_epoch_and_kept_for_the_next_one(settings: Settings) -> None:

@@ -1,0 +1,105 @@
+"""`shutterprint baseline`: each baseline fitted, judged on the photographs of a run, and published as a run is."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from corpus.configuration import read_configuration
+from corpus.errors import ConfigurationError, StageError
+from corpus.storage import Store, open_store
+from shards.index import Index, read_index
+from train.baseline import main, run_baseline
+from train.data.answers import CHALLENGE, read_answers
+from train.model.body import make_body
+
+Configure = Callable[..., Path]
+FEW = {"epochs": 1, "steps_per_epoch": 12}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_majority_is_judged_on_the_photographs_of_a_run_and_published_last(
+    filled: Store, configuration: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["baseline", "--config", str(configuration()), "majority"])
+    assert main() == 0
+    assert "majority: weighted accuracy 0.333" in capsys.readouterr().out
+    folder = "baselines/majority-0001-abcdef"
+    assert filled.names(folder) == ["_done.json", "answers.arrow", "baseline.json"]
+    answers = read_answers(filled, folder)
+    index = read_index(filled, "0001-abcdef")
+    assert set(answers.photos) == set(index.photo_names(index.selection("test").spread()))
+    assert answers.conditions == tuple(condition.name for condition in CHALLENGE)
+    told = filled.read_json(f"{folder}/baseline.json")
+    assert (told["photos"], told["chance"], told["folds"]) == (12, pytest.approx(1 / 3), None)
+
+
+def test_residual_statistics_tell_the_cameras_apart(filled: Store, configuration: Configure) -> None:
+    settings = read_configuration(configuration()).train
+    run_baseline(filled, settings, "residual-statistics", folds=False, samples=96)
+    told = filled.read_json("baselines/residual-statistics-0001-abcdef/baseline.json")
+    assert told["unaltered"] > 0.9
+    assert told["samples"] == 96
+
+
+def test_the_constrained_network_is_trained_by_the_loop_of_the_runs(
+    filled: Store, configuration: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = read_configuration(configuration(**FEW)).train
+    run_baseline(filled, settings, "constrained-cnn", folds=False)
+    assert "epoch 1: loss" in capsys.readouterr().out
+    assert filled.read_json("baselines/constrained-cnn-0001-abcdef/baseline.json")["photos"] == 12
+
+
+def test_frozen_features_take_weights_from_a_file_or_say_what_is_missing(
+    filled: Store, configuration: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    settings = read_configuration(configuration()).train
+    missing = settings.model_copy(update={"weights": str(tmp_path / "none.safetensors")})
+    with pytest.raises(ConfigurationError, match=r"train\.weights"):
+        run_baseline(filled, missing, "frozen-features", folds=False, samples=8, backbone="resnet10t")
+    body = make_body(settings.model_copy(update={"network": "resnet10t"}), 3, None, False)
+    save_file({name: each.contiguous() for name, each in body.state_dict().items()}, tmp_path / "w.safetensors")
+    given = settings.model_copy(update={"weights": str(tmp_path / "w.safetensors")})
+    run_baseline(filled, given, "frozen-features", folds=False, samples=24, backbone="resnet10t")
+    told = filled.read_json("baselines/frozen-features-0001-abcdef/baseline.json")
+    assert (told["backbone"], told["photos"]) == ("resnet10t", 12)
+
+
+def test_with_folds_each_photograph_is_answered_once_by_what_has_not_seen_its_device(
+    filled: Store, configuration: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_configuration(configuration()).train
+    line = run_baseline(filled, settings, "majority", folds=True)
+    answers = read_answers(filled, "baselines/majority-0001-abcdef-folds")
+    assert len(set(answers.photos)) == len(answers.photos) == 36
+    assert "on 36 photographs" in line
+    assert "4 folds" in line
+
+
+@pytest.mark.slow
+def test_the_network_itself_is_cross_validated_by_its_runs(filled: Store, configuration: Configure) -> None:
+    settings = read_configuration(configuration(epochs=1, steps_per_epoch=2, test_crops=1)).train
+    run_baseline(filled, settings, "network", folds=True)
+    assert len(filled.done_names("runs")) == 4
+    answers = read_answers(filled, "baselines/network-0001-abcdef-folds")
+    assert len(set(answers.photos)) == 36
+    with pytest.raises(ConfigurationError, match="use shutterprint train"):
+        run_baseline(filled, settings, "network", folds=False)
+
+
+def test_without_test_photographs_or_folds_the_cure_is_named(
+    tmp_path: Path, fill: Callable[..., Index], configuration: Configure
+) -> None:
+    store = open_store(str(tmp_path / "data"))
+    fill(store, {"train": 2})
+    with pytest.raises(StageError, match="no test photographs of use"):
+        run_baseline(store, read_configuration(configuration()).train, "majority", folds=False)

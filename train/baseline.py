@@ -1,0 +1,135 @@
+"""Baselines: what simpler methods reach on the photographs on which a network is judged.
+
+`python -m train.baseline NAME [--folds]` fits a baseline to the training photographs of the newest generation, judges
+it on the test photographs as a run is, and writes `baselines/<name>-<generation>/` in the store. With `--folds` each
+fold is held out in turn, and the answers of all are one result; NAME `network` does that for the network itself.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.errors import ConfigurationError, StageError
+from corpus.sections import Training
+from corpus.storage import Store
+from shards.index import Index, latest_generation, read_index
+from shards.remote.cache import open_cache
+from train.baselines.constrained_cnn import ConstrainedNetwork
+from train.baselines.frozen_features import frozen_features
+from train.baselines.majority import Majority
+from train.baselines.on_features import residual_statistics
+from train.baselines.results import folder_of, joined, judge_held_out, publish_baseline, score_line
+from train.data.answers import Answers, read_answers
+from train.data.samples import TrainingSamples
+from train.fit.plain_training import train_plainly
+from train.fit.runs import RunConfig, open_run
+from train.fit.training_run import carry_out, threads_of
+
+SAMPLES = 4000
+BACKBONE = "resnet50"
+
+_NAMES = {
+    "majority": "always the camera with the most training photographs",
+    "residual-statistics": "co-occurrences and grid statistics of residuals, and LightGBM",
+    "frozen-features": "features of a network with published weights, principal components, a random forest",
+    "constrained-cnn": "the constrained network of Bayar and Stamm, trained as the network is",
+    "network": "the network of the configuration, once for each fold (needs --folds)",
+}
+
+_DESCRIPTION = (
+    "Fit a baseline to the training photographs and judge it as a network is, on the same photographs.\n\n"
+    + "\n".join(f"  {name:<20} {what}" for name, what in _NAMES.items())
+    + "\n\nThe folder baselines/<name>-<generation>/ has its answers; `shutterprint compare` pairs them with a run's.\n"
+    "Exit codes: 0 done, 2 impossible (one sentence says why)."
+)
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    parser = command_parser("python -m train.baseline", _DESCRIPTION)
+    parser.add_argument("name", metavar="NAME", choices=_NAMES, help=", ".join(_NAMES))
+    parser.add_argument("--folds", action="store_true", help="hold each fold of the generation out in turn")
+    parser.add_argument(
+        "--samples", type=int, default=SAMPLES, metavar="N", help=f"training crops for features ({SAMPLES})"
+    )
+    parser.add_argument(
+        "--backbone", default=BACKBONE, metavar="MODEL",
+        help=f"timm model of frozen-features ({BACKBONE}); its weights come from train.weights, or from the Hub",
+    )  # fmt: skip
+    arguments = parser.parse_args()
+    if arguments.samples < 1:
+        raise ConfigurationError(f"--samples: {arguments.samples} is not at least 1")
+    configuration = configuration_of(arguments)
+    line = run_baseline(
+        configuration.store, configuration.train, arguments.name,
+        folds=arguments.folds, samples=arguments.samples, backbone=arguments.backbone,
+    )  # fmt: skip
+    print(line)
+    return 0
+
+
+def run_baseline(
+    store: Store, settings: Training, name: str, *, folds: bool, samples: int = SAMPLES, backbone: str = BACKBONE
+) -> str:
+    """Fit, judge and publish a baseline on the newest generation, and return its line of results.
+
+    Raises ConfigurationError or StageError where that is impossible.
+    """
+    generation = latest_generation(store)
+    whole = read_index(store, generation, open_cache(settings.cache_folder, settings.cache_gb))
+    if name == "network" and not folds:
+        raise ConfigurationError("baseline network: without --folds this is a training; use shutterprint train")
+    if folds and whole.folds is None:
+        raise StageError(f"--folds: generation {generation} has none; set curation.folds, then curate again")
+    torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks=1))
+    device = torch.device("cuda", 0) if settings.gpus else torch.device("cpu")
+    held_out = range(whole.folds or 0) if folds else (settings.fold,)
+    parts = []
+    for fold in held_out:
+        of_fold = settings.model_copy(update={"fold": fold})
+        index = whole if fold is None else whole.holding_out(fold)
+        if folds:
+            print(f"{name}: fold {fold} of {whole.folds} is held out", flush=True)
+        if name == "network":
+            parts.append(_network_answers(store, index, of_fold, device))
+            continue
+        fitted = _fitters(store, index, of_fold, device, samples, backbone)[name]()
+        parts.append(judge_held_out(fitted, device, store, index, of_fold))
+    fitted_to: dict[str, int | str] = {"samples": samples} if name in ("residual-statistics", "frozen-features") else {}
+    fitted_to |= {"backbone": backbone} if name == "frozen-features" else {}
+    number = whole.folds if folds else None
+    told = publish_baseline(store, name, whole, settings, joined(parts), number, **fitted_to)
+    return f"{score_line(told)}\n{store.url}: {folder_of(name, generation, number)}"
+
+
+def _fitters(
+    store: Store, index: Index, settings: Training, device: torch.device, samples: int, backbone: str
+) -> dict[str, Callable[[], nn.Module]]:
+    def constrained() -> nn.Module:
+        return train_plainly(
+            lambda: ConstrainedNetwork(len(index.classes)),
+            TrainingSamples(store, index, settings),
+            device,
+            lambda metrics: print(f"epoch {metrics['epoch']}: loss {metrics['loss']:.3f}", flush=True),
+        )
+
+    return {
+        "majority": lambda: Majority(index),
+        "residual-statistics": lambda: residual_statistics(store, index, settings, samples),
+        "frozen-features": lambda: frozen_features(store, index, settings, samples, backbone, device),
+        "constrained-cnn": constrained,
+    }
+
+
+def _network_answers(store: Store, index: Index, settings: Training, device: torch.device) -> Answers:
+    """Return the answers of the run that holds this fold out, which is trained where it is not finished."""
+    run = open_run(store, RunConfig(index.generation, index.classes, settings))
+    if run.finished is None:
+        carry_out(run, device)
+    return read_answers(store, run.directory)
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,152 @@
+"""Metadata oracle: how far photographs of a split can be told apart without looking at a single pixel.
+
+Forests are fitted to what stands beside the pixels of training photographs: the quantisation tables alone; these and
+the photograph's size; and all facts of the header that the generation keeps (form of the segments, coding, length of
+the file), but for the names of camera and software. What they reach is no merit of a network: where it is high, cameras
+differ in their tables, and pixels carry these too.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpus.errors import StorageError
+from corpus.storage import Store
+from corpus.storage.parquet import read_parquet
+from forensics.errors import JpegError
+from forensics.jpeg.segments import header_segments
+from forensics.jpeg.structure import read_structure
+from shards.entries import read_entry
+from shards.index import Index
+from shards.reader import Tile, TileReader
+
+Numbers = npt.NDArray[np.int64]
+Features = npt.NDArray[np.float32]
+
+TABLES, SIZES, HEADER = "quantisation tables", "tables and size", "all facts of the header"
+_NUMBERS = ("width_px", "height_px", "mcu_width_px", "mcu_height_px", "quality_factor", "quality_residual")
+_WORDS = ("coding", "subsampling", "tables_digest", "segments_form")
+_FACTS = ("original", "size_bytes", *_NUMBERS, *_WORDS)
+_MISSING = -1.0
+
+
+def metadata_features(store: Store, index: Index, photo_rows: Numbers) -> dict[str, list[dict[str, float | str]]]:
+    """Return by oracle (TABLES, SIZES and, where the generation's rows are there, HEADER) what it sees of each photo.
+
+    Tables are those of the central tile's JPEG, which are the photograph's own. Numbers are compared as numbers, texts
+    for equality.
+    """
+    tables = _tables(store, index, photo_rows)
+    sizes = [told | place for told, place in zip(tables, _sizes(index, photo_rows), strict=True)]
+    seen = {TABLES: tables, SIZES: sizes}
+    facts = _facts(store, index, photo_rows)
+    if facts is not None:
+        seen[HEADER] = [told | more for told, more in zip(sizes, facts, strict=True)]
+    return seen
+
+
+def oracle_answers(
+    training: Sequence[Mapping[str, float | str]],
+    labels: Numbers,
+    weights: npt.NDArray[np.float64],
+    held_out: Sequence[Mapping[str, float | str]],
+) -> Numbers:
+    """Return the camera that a forest of 50 trees names for each held-out photo; `weights`: of the training photos."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    columns = _columns(training)
+    forest = ExtraTreesClassifier(50, random_state=0)
+    forest.fit(_matrix(training, columns), labels, sample_weight=weights)
+    answers: Numbers = forest.predict(_matrix(held_out, columns)).astype(np.int64)
+    return answers
+
+
+def _columns(rows: Sequence[Mapping[str, float | str]]) -> list[tuple[str, str | None]]:
+    """Return the columns of the matrix: a number's name and None, or a text's name and one of its values."""
+    numbers = sorted({name for row in rows for name, value in row.items() if not isinstance(value, str)})
+    words = sorted({(name, value) for row in rows for name, value in row.items() if isinstance(value, str)})
+    return [*((name, None) for name in numbers), *words]
+
+
+def _matrix(rows: Sequence[Mapping[str, float | str]], columns: Sequence[tuple[str, str | None]]) -> Features:
+    return np.array(
+        [
+            [
+                float(row.get(name) == word) if word is not None else _number(row.get(name, _MISSING))
+                for name, word in columns
+            ]
+            for row in rows
+        ],
+        np.float32,
+    ).reshape(len(rows), len(columns))
+
+
+def _number(value: float | str) -> float:
+    return _MISSING if isinstance(value, str) else float(value)
+
+
+def _tables(store: Store, index: Index, photo_rows: Numbers) -> list[dict[str, float | str]]:
+    seen = []
+    with TileReader(store, index) as reader:
+        for tile in reader.stream(index.central_tiles(photo_rows)):
+            seen.append(_tables_of(tile.jpeg) if isinstance(tile, Tile) else {})
+    return seen
+
+
+def _tables_of(jpeg: bytes) -> dict[str, float | str]:
+    try:
+        structure = read_structure(jpeg, header_segments(jpeg, whole=True))
+    except JpegError:
+        return {}
+    return {
+        f"table {number} entry {entry}": float(value)
+        for number, table in enumerate(structure.quantisation or ())
+        for entry, value in enumerate(table)
+    }
+
+
+def _sizes(index: Index, photo_rows: Numbers) -> list[dict[str, float | str]]:
+    """Return what the place of the central tile tells of the photograph's size."""
+    rows = index.central_tiles(photo_rows)
+    x_px, y_px, width_px, height_px = (index.tiles.at(name, rows) for name in ("x_px", "y_px", "width_px", "height_px"))
+    wide, high = (2 * x_px + width_px).tolist(), (2 * y_px + height_px).tolist()
+    return [
+        {
+            "width": float(one),
+            "height": float(other),
+            "shorter": float(min(one, other)),
+            "longer": float(max(one, other)),
+        }
+        for one, other in zip(wide, high, strict=True)
+    ]
+
+
+def _facts(store: Store, index: Index, photo_rows: Numbers) -> list[dict[str, float | str]] | None:
+    """Return the facts that the generation's rows have of each photo; None where these rows are not there."""
+    path = f"curated/{index.generation}/photos.parquet"
+    if not store.exists(path):
+        return None
+    rows = index.central_tiles(photo_rows)
+    tars = {index.tars[tar] for tar in index.tiles.at("tar", rows).tolist()}
+    try:
+        original_of = {
+            photo.photo: photo.original for tar in sorted(tars) for photo in read_entry(store, tar).plan.photos
+        }
+        originals = [original_of.get(name, "") for name in index.photo_names(photo_rows)]
+        table = read_parquet(pa.BufferReader(store.read(path)), _FACTS, [[("original", "in", sorted(set(originals)))]])
+    except (StorageError, OSError, ValueError, pa.ArrowException):
+        return None
+    told = {row.pop("original"): row for row in table.to_pylist()}
+    return [_without_null(told.get(original, {})) for original in originals]
+
+
+def _without_null(row: Mapping[str, Any]) -> dict[str, float | str]:
+    facts = {name: value for name, value in row.items() if value is not None}
+    pixels = facts.get("width_px", 0) * facts.get("height_px", 0)
+    length = facts.pop("size_bytes", None)
+    if length is not None and pixels:
+        facts["bytes_per_pixel"] = length / pixels
+    return facts

@@ -436,6 +436,9 @@ class Training(Section):
     fold: Annotated[int | None, Field(ge=0)] = None
     """Fold that is held out for evaluation, 0 to `curation.folds` - 1, for cross-validation: the next fold chooses the
     epoch and all others train, whatever their split. null: the splits are used."""
+    held_out_cameras: tuple[str, ...] = ()
+    """Keys of cameras that the network is not trained on. In the evaluation their photographs, of all splits, are those
+    of unknown cameras: the validation split calibrates the answer "none of these", the others measure it."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
 

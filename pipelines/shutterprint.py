@@ -118,6 +118,20 @@ COMMANDS = {
         "For each photograph the likeliest cameras with their probabilities, what its EXIF claims, and whether the two "
         "agree.",
     ),
+    "enrol": Command(
+        "train.enrol", "train", "add a camera to a finished run from some of its photographs, without training",
+        "shutterprint enrol fairphone-4 holiday/*.jpg --run latest",
+        "runs/<run>/enrolled/<camera>.safetensors, which prediction finds, or with --out a new model to hand on; how "
+        "well the camera's own photographs are told. Nothing that training published changes. Exit code 1: enrolled, "
+        "but some photographs could not be read.",
+    ),
+    "export": Command(
+        "train.export", "train", "write a finished run into one file to hand on, or its network as ONNX",
+        "shutterprint export latest model.zip",
+        "model.zip with weights, cameras, calibration, open set, enrolled cameras and a model card, and its SHA-256; "
+        "predict, evaluate and enrol take it by path or by https://…#sha256=…. With --onnx, the network for other "
+        "runtimes.",
+    ),
     "pipelines": Command(
         "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",
         "shutterprint pipelines run refresh",

@@ -125,7 +125,7 @@ class TileReader:
         index, tiles = self._index, self._index.tiles
         photo_rows = tiles.at("photo", rows)
         group_rows = index.groups_of(photo_rows)
-        labels = index.groups.at("label", group_rows).tolist()
+        labels = index.group_labels[group_rows].tolist()
         cameras = [index.classes[label] for label in labels]
         quality = index.photos.taken("quality_factor", photo_rows).tolist()
         photos, numbers = index.photo_names(photo_rows), tiles.taken("tile", rows).tolist()

@@ -53,7 +53,8 @@ def train(
         raise ConfigurationError("train.gpus: is true, but torch sees no GPU on this machine; set it to false")
     _check_storage(configuration)
     generation = latest_generation(store)
-    config = RunConfig(generation, read_index(store, generation).classes, settings)
+    cameras = read_index(store, generation).leaving_out(settings.held_out_cameras).classes
+    config = RunConfig(generation, cameras, settings)
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)

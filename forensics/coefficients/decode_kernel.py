@@ -107,13 +107,14 @@ def fill_table(bits: NDArray[np.uint8], symbols: NDArray[np.uint8], table: NDArr
             place += 1 << behind
 
 
-@compiled("int64[::1](uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int32[::1], int16[::1])")
+@compiled("int64[::1](uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int32[::1], boolean[::1], int16[::1])")
 def decode(
     plain: NDArray[np.uint8],
     segments: NDArray[np.int64],
     parts: NDArray[np.int64],
     mcus: NDArray[np.int64],
     tables: NDArray[np.int32],
+    kept: NDArray[np.bool_],
     coefficients: NDArray[np.int16],
 ) -> NDArray[np.int64]:
     """Decode a scan into `coefficients`; return what went wrong, the byte of `plain` where, the MCU, and the end.
@@ -121,12 +122,14 @@ def decode(
     `segments`: from `unstuff`. `parts`: for each component of the scan, where its blocks begin in `coefficients`, its
     columns and rows of blocks, its blocks in an MCU across and down, and where its DC and AC tables begin in `tables`.
     Blocks beyond the columns and rows are padding: they go to the last 64 entries. `mcus`: columns and rows of MCUs,
-    and how many make a segment. The end is the number of bytes taken of the last segment.
+    and how many make a segment. `kept`: for each MCU whether its blocks are wanted; those of others go where padding
+    goes. It is empty where all are. The end is the number of bytes taken of the last segment.
     """
     answer = np.zeros(4, np.int64)
     before = np.zeros(4, np.int64)
     padding = np.int64(len(coefficients) - 64)
     columns, all_mcus, interval = mcus[0], mcus[0] * mcus[1], mcus[2]
+    all_kept = len(kept) == 0
     begin = np.int64(0)
     mcu = 0
     for segment in range(len(segments)):
@@ -137,6 +140,7 @@ def decode(
         before[:] = 0
         for mcu in range(segment * interval, min(all_mcus, (segment + 1) * interval)):
             mcu_row, mcu_column = mcu // columns, mcu % columns
+            is_kept = all_kept or kept[mcu]
             for part in range(len(parts)):
                 first, across, down = parts[part, 0], parts[part, 3], parts[part, 4]
                 part_columns, part_rows, ac_table = parts[part, 1], parts[part, 2], np.uint64(parts[part, 6])
@@ -145,7 +149,7 @@ def decode(
                     for across_there in range(across):
                         column = mcu_column * across + across_there
                         block = np.uint64(padding)
-                        if column < part_columns and row < part_rows:
+                        if is_kept and column < part_columns and row < part_rows:
                             block = np.uint64(first + (row * part_columns + column) * 64)
                         table = np.uint64(parts[part, 5])
                         index = np.uint64(0)

@@ -3,11 +3,17 @@
 Baseline and extended Huffman coding of 8 bits are read, in one scan or several. What cameras write against the standard
 without harm to the picture (`forensics.jpeg.oddities`) is read as decoders read it; everything else is refused, so no
 coefficient is ever made up. Memory is bounded by the file's size: a block is coded in 2 bits at least.
+
+All Huffman codes must be read to know where any block begins, so a few rectangles of a photograph take two thirds of
+the time of all coefficients. What is saved is the memory: only the pages that hold wanted blocks are ever touched.
 """
 
+import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forensics.coefficients.huffman import look_up_table
 from forensics.coefficients.photograph import Coefficients, blocks_of, readable_frame
@@ -39,6 +45,9 @@ from forensics.jpeg.tables import STANDARD_HUFFMAN, HuffmanTable, Table, read_hu
 _SKIPPED = frozenset((DAC, DNL, COM, *range(APP0, APP15 + 1)))
 _WITHOUT_SEGMENT = frozenset((TEM, *range(RST0, RST7 + 1)))
 
+Rectangle = tuple[int, int, int, int]
+"""x_px, y_px, width_px, height_px in the pixels of the picture."""
+
 
 @dataclass
 class _State:
@@ -66,9 +75,11 @@ class _State:
             self.restart_mcus = int.from_bytes(payload)
 
 
-def read_coefficients(jpeg: bytes) -> Coefficients:
+def read_coefficients(jpeg: bytes, rectangles: Sequence[Rectangle] | None = None) -> Coefficients:
     """Return the coefficients of a whole baseline JPEG, exactly as in the file.
 
+    `rectangles`: where they are given, only the MCUs that one of them touches are sure to be read; others may be zero.
+    Damage is found anywhere in the file all the same.
     Raises ValueError for other coding processes, colours other than grey and YCbCr, and quantisation tables of 16 bits;
     JpegError, which has the offset, for truncated or damaged data.
     """
@@ -81,7 +92,8 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
     lengths = [64 * rows * columns for rows, columns in sizes]
     if sum(lengths) // 64 * 2 > 8 * (len(jpeg) - segments[-1].end):
         raise JpegError(f"truncated JPEG: too few bytes for {frame.width_px}x{frame.height_px} px", len(jpeg))
-    coefficients = np.zeros(sum(lengths) + 64, np.int16)
+    kept = _touched(frame, rectangles)
+    coefficients = _zeros(sum(lengths) + 64, sparse=kept.size > 0)
     begins = [sum(lengths[:index]) for index in range(len(lengths))]
     tables: dict[int, Table] = {}
     scan: Segment | None = segments[-1]
@@ -91,7 +103,7 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
             if index in tables:
                 raise JpegError(f"damaged JPEG: component {index + 1} is coded in two scans", scan.offset)
             tables[index] = _quantisation(state, frame, index, scan)
-        plan = _plan(jpeg, scan, frame, scanned, state, sizes, begins)
+        plan = _plan(jpeg, scan, frame, scanned, state, sizes, begins, kept)
         end = decode_scan(jpeg, scan.end, plan, coefficients)
         scan = _next_scan(jpeg, end.offset, end.stray, end.before, state)
     if len(tables) < len(frame.components):
@@ -104,6 +116,25 @@ def read_coefficients(jpeg: bytes) -> Coefficients:
         ),
         tuple(np.array(tables[index], np.uint16).reshape(8, 8) for index in range(len(lengths))),
     )
+
+
+def _touched(frame: Frame, rectangles: Sequence[Rectangle] | None) -> NDArray[np.bool_]:
+    """Return for each MCU whether a rectangle touches it; empty where there are no rectangles."""
+    if rectangles is None:
+        return np.zeros(0, np.bool_)
+    mcu_width_px, mcu_height_px = frame.mcu_size_px
+    touched = np.zeros((-(-frame.height_px // mcu_height_px), -(-frame.width_px // mcu_width_px)), np.bool_)
+    for x_px, y_px, width_px, height_px in rectangles:
+        touched[
+            y_px // mcu_height_px : -(-(y_px + height_px) // mcu_height_px),
+            x_px // mcu_width_px : -(-(x_px + width_px) // mcu_width_px),
+        ] = True
+    return touched.ravel()
+
+
+def _zeros(length: int, *, sparse: bool) -> NDArray[np.int16]:
+    """Return so many zeros; `sparse` ones take no memory, and no time, where nothing is written."""
+    return np.frombuffer(mmap.mmap(-1, 2 * length), np.int16) if sparse else np.zeros(length, np.int16)
 
 
 def _scan_components(data: bytes, scan: Segment, frame: Frame) -> list[int]:
@@ -143,6 +174,7 @@ def _plan(
     state: _State,
     sizes: list[tuple[int, int]],
     begins: list[int],
+    kept: NDArray[np.bool_],
 ) -> Plan:
     """Return how a scan is laid out; the MCU of one component alone is one block (A.2.2 and A.2.3)."""
     tables = []
@@ -158,7 +190,8 @@ def _plan(
     if len(scanned) == 1:
         rows, columns = sizes[scanned[0]]
         part = Part(begins[scanned[0]], columns, rows, 1, 1)
-        return Plan((part,), tuple(tables), columns, rows, state.restart_mcus)
+        # the MCUs of a scan of its own are others: all are read
+        return Plan((part,), tuple(tables), columns, rows, state.restart_mcus, kept[:0])
     widest, highest = frame.mcu_size_px
     parts = []
     for index in scanned:
@@ -168,7 +201,7 @@ def _plan(
     if sum(part.across * part.down for part in parts) > 10:
         raise JpegError("damaged JPEG: more than 10 blocks in an MCU", scan.offset)
     mcu_columns, mcu_rows = -(-frame.width_px // widest), -(-frame.height_px // highest)
-    return Plan(tuple(parts), tuple(tables), mcu_columns, mcu_rows, state.restart_mcus)
+    return Plan(tuple(parts), tuple(tables), mcu_columns, mcu_rows, state.restart_mcus, kept)
 
 
 def _next_scan(data: bytes, position: int, stray: bytes, before: bytes, state: _State) -> Segment | None:

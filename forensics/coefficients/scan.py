@@ -31,6 +31,8 @@ class Plan(NamedTuple):
     mcu_rows: int
     restart_mcus: int
     """0: no restart markers."""
+    kept: NDArray[np.bool_]
+    """For each MCU whether its blocks are wanted; empty where all are."""
 
 
 class End(NamedTuple):
@@ -68,8 +70,9 @@ def decode_scan(data: bytes, start: int, plan: Plan, coefficients: NDArray[np.in
         (*part, *(places[id(table)] for table in pair)) for part, pair in zip(plan.parts, plan.tables, strict=True)
     ]
     layout = np.array([plan.mcu_columns, plan.mcu_rows, interval], np.int64)
+    entries = np.concatenate(list(tables.values()))
     status, where, mcu, end = decode_kernel.decode(
-        plain, segments, np.array(parts, np.int64), layout, np.concatenate(list(tables.values())), coefficients
+        plain, segments, np.array(parts, np.int64), layout, entries, plan.kept, coefficients
     )
     if status != decode_kernel.OK:
         what = {

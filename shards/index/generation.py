@@ -44,6 +44,25 @@ class Index(Tables):
             )
         return replace(self, held_out=fold)
 
+    def leaving_out(self, cameras: tuple[str, ...]) -> "Index":
+        """Return the index without these cameras: they are no classes, and none of their photos is in a split.
+
+        All rows stay what they are, so those of the cameras' photos can be asked of `whole`. Raises StageError for a
+        camera that is no class here.
+        """
+        for camera in cameras:
+            if camera not in self.content["classes"]:
+                known = ", ".join(self.content["classes"])
+                raise StageError(
+                    f"train.held_out_cameras: {camera} is no camera of generation {self.generation}; it has {known}"
+                )
+        return replace(self, left_out=tuple(sorted({*self.left_out, *cameras})))
+
+    @property
+    def whole(self) -> "Index":
+        """The index of all cameras, with the same splits."""
+        return replace(self, left_out=())
+
     def selection(self, split: str, least_px: int = 0, only: Iterable[int] | Numbers | None = None) -> Selection:
         """Return the tiles of one split (train, validation, test) that a run uses.
 
@@ -60,7 +79,7 @@ class Index(Tables):
 
     def labels(self, photo_rows: Numbers) -> Numbers:
         """Return the labels of photos."""
-        return self.groups.at("label", self.groups_of(photo_rows))
+        return self.group_labels[self.groups_of(photo_rows)]
 
     def group_names(self, photo_rows: Numbers) -> list[str]:
         """Return the groups (devices or owners) of photos."""

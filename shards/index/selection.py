@@ -82,7 +82,7 @@ class Selection:
     @cached_property
     def _classes(self) -> tuple[Numbers, Numbers, Numbers]:
         labels, first, counts = np.unique(
-            self.index.groups.at("label", self.group_rows), return_index=True, return_counts=True
+            self.index.group_labels[self.group_rows], return_index=True, return_counts=True
         )
         return labels, first, counts
 
@@ -170,7 +170,7 @@ class Selection:
         The order is deterministic: the classes take turns, each giving its photos in the order of their digests.
         """
         rows = self.all_photo_rows()
-        labels = self.index.groups.taken("label", self.index.groups_of(rows))
+        labels = self.index.group_labels[self.index.groups_of(rows)]
         order = np.lexsort((self.index.photos["photo"][rows], labels))
         rows, labels = rows[order], labels[order]
         _, first, counts = np.unique(labels, return_index=True, return_counts=True)

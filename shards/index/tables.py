@@ -37,6 +37,8 @@ class Tables:
     generation: str
     held_out: int | None = None
     """The fold that is the test split; None: the splits are those of the generation."""
+    left_out: tuple[str, ...] = ()
+    """Camera keys that are no classes here and whose groups are in no split; their rows stay."""
     cache: LocalCache = field(default_factory=LocalCache, compare=False)
     """Keeps files of an object store on this machine."""
 
@@ -61,7 +63,7 @@ class Tables:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Camera keys; a label is an index into them."""
-        return tuple(self.content["classes"])
+        return tuple(camera for camera in self.content["classes"] if camera not in self.left_out)
 
     @cached_property
     def tars(self) -> tuple[str, ...]:
@@ -90,8 +92,23 @@ class Tables:
         return self._columns("tiles")
 
     @cached_property
+    def group_labels(self) -> Numbers:
+        """The label of each row of `groups`; -1 for those of cameras that are left out."""
+        labels = self.groups["label"].astype(np.int64)
+        if not self.left_out:
+            return labels
+        places = {camera: place for place, camera in enumerate(self.classes)}
+        of_class: Numbers = np.array([places.get(camera, -1) for camera in self.content["classes"]], np.int64)
+        return of_class[labels]
+
+    @cached_property
     def splits(self) -> npt.NDArray[np.int8]:
-        """The split of each row of `groups`, as its place in SPLITS."""
+        """The split of each row of `groups`, as its place in SPLITS; -1 for those of cameras that are left out."""
+        splits = self._splits_of_all
+        return np.where(self.group_labels < 0, -1, splits).astype(np.int8) if self.left_out else splits
+
+    @property
+    def _splits_of_all(self) -> npt.NDArray[np.int8]:
         if self.held_out is None:
             return self.groups["split"]
         if self.folds is None:

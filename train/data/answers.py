@@ -142,11 +142,13 @@ def judge(
     conditions: Sequence[Condition],
     crops: int,
     crop_px: int | None = None,
+    outputs: int | None = None,
 ) -> Answers:
     """Return the answers for these photographs, in their order, without those whose tiles are damaged.
 
-    `crops`: the most crops for each condition. `crop_px`: their edge, where it is not `train.crop_px`. Raises
-    StageError where too many tiles are damaged, ValueError for a tile that holds no crop under a condition.
+    `crops`: the most crops for each condition. `crop_px`: their edge, where it is not `train.crop_px`. `outputs`: the
+    numbers that the network gives for a crop, where they are not one for each camera of the index. Raises StageError
+    where too many tiles are damaged, ValueError for a tile that holds no crop under a condition.
     """
     pictures = _Pictures(store, index, tuple(conditions), crops, crop_px or settings.crop_px)
     at_once = max(1, _CROPS_AT_ONCE // (len(conditions) * crops))
@@ -154,7 +156,7 @@ def judge(
         list(enumerate(photo_rows[first : first + at_once].tolist(), start=first))
         for first in range(0, len(photo_rows), at_once)
     )
-    logits = np.full((len(photo_rows), len(conditions), crops, len(index.classes)), np.nan, np.float32)
+    logits = np.full((len(photo_rows), len(conditions), crops, outputs or len(index.classes)), np.nan, np.float32)
     skipped = Tally()
     network.eval()
     for several in load(pictures, wanted, settings.loaders):

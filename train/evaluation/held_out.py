@@ -24,6 +24,8 @@ from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figur
 from train.evaluation.photo_facts import facts_of
 from train.honesty.figures import honesty_figures
 from train.model.checkpoints import Metrics
+from train.model.network import CameraNetwork
+from train.open_set.measuring import Measured, measure
 from train.statistics.calibration import find_temperature
 
 VALIDATION_PHOTOS_MAX = 1000
@@ -40,15 +42,18 @@ class HeldOut:
     answers: Answers
     calibration: dict[str, Any]
     """`calibration.json`: the temperature, and what it was found on."""
+    opened: Measured
+    """How unknown cameras are told from known ones."""
 
     def publish(self, store: Store, directory: str) -> None:
-        """Publish the answers and the calibration in a run's folder."""
+        """Publish the answers, the calibration and the open set in a run's folder."""
         publish_answers(store, directory, self.answers)
         store.publish_json(f"{directory}/{CALIBRATION}", self.calibration)
+        self.opened.publish(store, directory)
 
 
 def evaluate_network(
-    network: nn.Module, device: torch.device, store: Store, index: Index, settings: Training
+    network: CameraNetwork, device: torch.device, store: Store, index: Index, settings: Training
 ) -> HeldOut:
     """Return what a network answers for the held-out photographs; raises StageError without photographs."""
     split, photo_rows, notes = held_out_photos(index, settings)
@@ -61,6 +66,7 @@ def evaluate_network(
         for each in answers.skipped
     ]
     found = figures(answers, index.classes, calibration["temperature"])
+    opened = measure(network, device, store, index, settings, calibration["temperature"])
     facts = breakdowns(answers, facts_of(store, index, answers.photos))
     told = {
         "generation": index.generation,
@@ -75,8 +81,9 @@ def evaluate_network(
         **found,
         **facts,
         "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
+        "open_set": opened.figures,
     }
-    return HeldOut(told, answers, calibration)
+    return HeldOut(told, answers, calibration, opened)
 
 
 def find_calibration(

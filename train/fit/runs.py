@@ -99,7 +99,7 @@ class RunConfig:
     def index(self, store: Store) -> Index:
         """Return the index of its shards, with the fold that it holds out as the test split where it has one."""
         cache = open_cache(self.train.cache_folder, self.train.cache_gb)
-        index = read_index(store, self.generation, cache)
+        index = read_index(store, self.generation, cache).leaving_out(self.train.held_out_cameras)
         return index if self.train.fold is None else index.holding_out(self.train.fold)
 
 

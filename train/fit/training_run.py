@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -33,7 +33,7 @@ from train.model.checkpoints import (
     save_checkpoint,
     to_safetensors,
 )
-from train.model.network import build_network, compile_network
+from train.model.network import CameraNetwork, build_network, compile_network
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
@@ -134,7 +134,7 @@ def _finish(run: Run, settings: Training, index: Index, state: TrainingState, de
     weights = to_safetensors(best_weights(store, run.checkpoints, state))
     store.publish(f"{run.directory}/weights.safetensors", weights)
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
-    held_out = evaluate_network(state.average, device, store, index, settings)
+    held_out = evaluate_network(cast(CameraNetwork, state.average), device, store, index, settings)
     evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch

@@ -1,0 +1,148 @@
+"""Card: what a person must know of a model before relying on it, as Markdown; its numbers are those of the evaluation.
+
+Made as Mitchell et al. propose (Model cards for model reporting, FAT* 2019).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from train.archive.parts import Parts
+
+_PROTOCOL = """No photograph, and where devices are known no device, is both in training and in the figures below. Each
+photograph is judged as in the IEEE Signal Processing Cup 2018: its central 512 px square, unaltered and after each of
+eight manipulations (JPEG quality 70 and 90, resizing by 0.5, 0.8, 1.5 and 2.0, gamma 0.8 and 1.2). The score is 0.7 ×
+accuracy unaltered + 0.3 × mean accuracy manipulated. Intervals are of 95 % and take devices, not photographs, as
+independent."""
+
+_LIMITS = (
+    'An answer is evidence, not proof: it says which of these cameras fits best, and "none of these" is told from a '
+    "threshold that falsely refuses about one genuine photograph in twenty.",
+    "The figures hold for photographs like those of this generation: straight from the camera, or manipulated once as "
+    "described. Messengers, several compressions, crops below the network's size and screenshots were not measured.",
+    "Cameras of one maker with the same sensor and software may be confused; the tables below say how often where it "
+    "was measured.",
+    "A forger who knows the network can make a photograph look like another camera's.",
+    "Probabilities are calibrated on validation photographs; they are only as good as new photographs are like these.",
+)
+
+
+def model_card(parts: Parts) -> str:
+    """Return the card of a model."""
+    config, evaluation = parts.config, parts.evaluation
+    names = {camera.key: camera.name for camera in parts.cameras}
+    sections = [
+        f"# Shutterprint model {parts.name}\n\nNames which of {len(config.classes)} cameras took a photograph, from "
+        f"its pixels alone. Network `{config.train.network}`, front `{config.train.front}`, crops of "
+        f"{config.train.crop_px} px. Trained on generation `{config.generation}`.",
+        _section("Use", _use()),
+        _section("Protocol", [_PROTOCOL]),
+        _section("Figures", _figures(evaluation)),
+        _section("Cameras", _cameras(config.classes, names, evaluation)),
+        _section("Unknown cameras", _unknown(evaluation.get("open_set"))),
+        _section("Limits", ["\n".join(f"- {text}" for text in [*_LIMITS, *_notes(evaluation)])]),
+    ]
+    if parts.enrolled:
+        sections.insert(
+            5, _section("Enrolled", [f"{len(parts.enrolled)} cameras were added without training; see `enrolled/`."])
+        )
+    return "\n\n".join(sections) + "\n"
+
+
+def _use() -> list[str]:
+    return [
+        "```bash\nshutterprint predict model.zip PHOTO.jpg\n"
+        "shutterprint predict 'https://HOST/model.zip#sha256=…' PHOTO.jpg\n"
+        "shutterprint enrol CAMERA PHOTOS --run model.zip --out new.zip\n```",
+        "Weights are safetensors, all else is JSON; nothing in the file is run when it is read.",
+    ]
+
+
+def _figures(evaluation: Mapping[str, Any]) -> list[str]:
+    if "weighted_accuracy" not in evaluation:
+        return ["This run has no evaluation."]
+    rows = [
+        ("weighted", share(evaluation["weighted_accuracy"]), interval(evaluation.get("weighted_interval"))),
+        ("unaltered", share(evaluation["unaltered"]), interval(evaluation.get("unaltered_interval"))),
+        ("manipulated", share(evaluation["manipulated"]), interval(evaluation.get("manipulated_interval"))),
+        ("always the commonest camera", share(evaluation.get("chance")), ""),
+    ]
+    conditions = [(name, share(_value(value)), "") for name, value in evaluation.get("accuracy", {}).items()]
+    return [
+        f"{evaluation['photos']} photographs by {evaluation['devices']} devices, split {evaluation['split']}.",
+        _table(("accuracy", "share right", "95 % interval"), [*rows, *conditions]),
+    ]
+
+
+def _cameras(classes: Sequence[str], names: Mapping[str, str], evaluation: Mapping[str, Any]) -> list[str]:
+    measured = {row["camera"]: row for row in evaluation.get("cameras", ())}
+    rows = []
+    for key in classes:
+        row = measured.get(key, {})
+        told = (str(row.get("photos", "-")), str(row.get("devices", "-")), share(row.get("recall")))
+        rows.append((key, names.get(key, "-"), *told, share(row.get("precision"))))
+    return [_table(("camera", "name", "test photographs", "devices", "recall", "precision"), rows)]
+
+
+def _unknown(open_set: Mapping[str, Any] | None) -> list[str]:
+    if not open_set or open_set.get("score") is None:
+        return ['This model cannot say "none of these".']
+    told = [
+        f"Score: `{open_set['score']}`, chosen on validation photographs of {open_set['basis']}; the threshold falsely "
+        f"refuses {open_set['false_refusals_wanted']:.0%} of the known cameras' validation photographs."
+    ]
+    unknown = open_set.get("unknown")
+    if unknown is None:
+        told.append("No camera was held out of training, so how well unknown ones are refused was not measured.")
+    else:
+        figures = (("AUROC", "auroc"), ("OSCR", "oscr"), ("refused at 5 % false refusals", "refused_at_5"))
+        told += [
+            f"Measured on {unknown['photos']} photographs by {unknown['devices']} devices of cameras that it was not "
+            f"trained on ({', '.join(row['camera'] for row in unknown['cameras'])}).",
+            _table(
+                ("figure", "unaltered", "95 % interval", "manipulated"),
+                [
+                    (name, share(unknown["unaltered"][key]["value"]), interval(unknown["unaltered"][key]["interval"]),
+                     share(unknown["manipulated"][key]["value"]))
+                    for name, key in figures
+                ],
+            ),
+        ]  # fmt: skip
+    if rows := open_set.get("enrolment"):
+        told.append(
+            _table(
+                ("enrolled from photographs", "of devices", "recall", "95 % interval", "known ones kept"),
+                [
+                    (str(row["photos"]), str(row["devices"]), share(row["recall"]), interval(row["interval"]),
+                     share(row["known_kept"]))
+                    for row in rows
+                ],
+            )
+        )  # fmt: skip
+    return told
+
+
+def _notes(evaluation: Mapping[str, Any]) -> list[str]:
+    return [str(note) for note in evaluation.get("notes", ())]
+
+
+def share(value: Any) -> str:
+    """Return a share with three decimals, `-` for None."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def interval(value: Any) -> str:
+    """Return an interval as low–high, `none` where there is none."""
+    return "none" if value is None else f"{value[0]:.3f}–{value[1]:.3f}"
+
+
+def _value(value: Any) -> Any:
+    return value.get("value") if isinstance(value, Mapping) else value
+
+
+def _section(title: str, texts: Sequence[str]) -> str:
+    return f"## {title}\n\n" + "\n\n".join(texts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

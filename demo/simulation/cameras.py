@@ -93,7 +93,7 @@ MODELS: tuple[CameraModel, ...] = (
     _ALDER(
         key="alder-c2", model="Alder C2", software="Alder C2 Ver.1.00", demosaic=demosaicing.gradient_corrected,
         curve=partial(processing.srgb_curve, contrast=0.25),
-        luma_steps=(partial(processing.unsharp_mask, radius_px=1.2, amount=1.4, dark_limit=0.08),),
+        luma_steps=(partial(processing.unsharp_mask, radius_px=1.6, amount=1.8, dark_limit=0.06),),
         chroma_steps=(partial(processing.gaussian_smoothing, sigma_px=1.6),),
     ),
     # Borea: bilateral noise reduction, wide halos
@@ -130,7 +130,7 @@ MODELS: tuple[CameraModel, ...] = (
         curve=partial(processing.srgb_curve, contrast=0.25),
         luma_steps=(
             partial(processing.median_smoothing, size_px=5, share=1.0),
-            partial(processing.unsharp_mask, radius_px=0.8, amount=1.2, bright_limit=0.04, dark_limit=0.2),
+            partial(processing.unsharp_mask, radius_px=1.0, amount=3.0, bright_limit=0.12, dark_limit=0.04),
         ),
         chroma_steps=(partial(processing.gaussian_smoothing, sigma_px=3.0),),
     ),
@@ -140,7 +140,7 @@ MODELS: tuple[CameraModel, ...] = (
         curve=partial(processing.srgb_curve, contrast=0.30),
         luma_steps=(
             partial(processing.gaussian_smoothing, sigma_px=1.0),
-            partial(processing.local_contrast, radius_px=6, amount=0.5),
+            partial(processing.local_contrast, radius_px=8, amount=0.8),
         ),
         chroma_steps=(),
     ),
@@ -149,7 +149,7 @@ MODELS: tuple[CameraModel, ...] = (
         curve=partial(processing.srgb_curve, contrast=0.35),
         luma_steps=(
             partial(processing.guided_smoothing, radius_px=2, edge=0.004),
-            partial(processing.local_contrast, radius_px=3, amount=0.4),
+            partial(processing.local_contrast, radius_px=3, amount=1.2),
         ),
         chroma_steps=(partial(processing.gaussian_smoothing, sigma_px=1.2),),
     ),
@@ -168,7 +168,7 @@ MODELS: tuple[CameraModel, ...] = (
         curve=partial(processing.srgb_curve, contrast=0.25),
         luma_steps=(
             partial(processing.cored, radius_px=1.0, threshold=0.03),
-            partial(processing.unsharp_mask, radius_px=1.6, amount=0.7),
+            partial(processing.unsharp_mask, radius_px=4.5, amount=1.2, bright_limit=0.04),
         ),
         chroma_steps=(partial(processing.gaussian_smoothing, sigma_px=2.5),),
     ),

@@ -516,7 +516,7 @@ class Demo(Section):
     """The simulated world of `make demo`, and the keys it changes in a copy of this configuration."""
 
     photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
-    """Genuine photographs of each of the twenty simulated devices; a third as many spoilt ones are added."""
+    """Genuine photographs of each of the forty-eight simulated devices; a third as many spoilt ones are added."""
     seed: Annotated[int, Field(ge=0)] = 2018
     """Seed of everything that is simulated."""
     overrides: dict[str, Any] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
@@ -18,9 +19,12 @@ from corpus.catalogue import read_catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
+from corpus.strict_yaml import yaml_text
 from demo.local_configuration import CAMERAS, write_configuration
+from demo.newcomer import enrol, photos_of, tell_recognised
 from demo.photo_site.server.site import PhotoSite
 from demo.ray_head import ray_head
+from demo.summary import summary
 from demo.uploads.make import make_uploads
 from demo.uploads.upload import Upload
 from pipelines.run import run_pipeline
@@ -59,13 +63,30 @@ def run_demo(real: Configuration, folder: Path, console: Console) -> None:
         configuration = read_configuration(file)
         console.print(f"photo site {site.url}, Ray {dashboard}, configuration {file}", soft_wrap=True, highlight=False)
         console.rule("pipeline")
-        receipts = run_pipeline(configuration, "demo", lambda line: console.print(line, style="bold", markup=False))
+        os.environ["DASK_CONFIG"] = str(_dask_log(folder))
+        receipts = run_pipeline(
+            configuration,
+            "demo",
+            lambda line: console.print(line, style="bold", markup=False, soft_wrap=True),
+            ray_log=folder / "ray-job.log",
+        )
         run = str(receipts[-1]["run"])
         generation = str(receipts[-2]["generation"])
     console.rule("answer")
     photo = _held_out_photo(configuration, generation)
     console.print(f"a photograph of a device that nobody trained on: {photo}", soft_wrap=True, highlight=False)
-    _predict(configuration, run, photo)
+    newcomer = next(iter(configuration.train.held_out_cameras), None)
+    offered, asked = photos_of(configuration, generation, newcomer) if newcomer else ([], [])
+    if asked:
+        console.print(f"and one by {newcomer}, a camera that was held out: {asked[0]}", soft_wrap=True, highlight=False)
+    _predict(configuration, run, [photo, *asked[:1]])
+    if newcomer and offered and asked:
+        console.rule("a new camera")
+        enrol(configuration, run, newcomer, offered)
+        tell_recognised(configuration, run, newcomer, asked, lambda line: console.print(line, highlight=False))
+    console.rule("figures")
+    for line in summary(configuration.store.read_json(f"runs/{run}/evaluation.json")):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     console.rule("reports")
     for name, path in (
         ("curation", f"curated/{generation}/report.html"),
@@ -89,18 +110,35 @@ def _uploads(folder: Path, real: Configuration, console: Console) -> list[Upload
 
 
 def _held_out_photo(configuration: Configuration, generation: str) -> str:
-    """Return the path of the first kept photograph of the test split, in the order of its digest."""
-    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", ["split", "original", "sha256"])
-    held_out = photos.filter(pc.equal(photos["split"], "test")).sort_by("sha256")
+    """Return the path of the first test photograph by a camera that was trained on, in the order of its digest."""
+    columns = ["split", "camera", "original", "sha256"]
+    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", columns)
+    unknown = pa.array(configuration.train.held_out_cameras, pa.string())
+    is_wanted = pc.and_(pc.equal(photos["split"], "test"), pc.invert(pc.is_in(photos["camera"], unknown)))
+    held_out = photos.filter(is_wanted).sort_by("sha256")
     if held_out.num_rows == 0:
         raise StageError(f"curated/{generation}: no photograph is held out for testing; raise demo.photos_per_device")
     return configuration.store.path(held_out["original"][0].as_py())
 
 
-def _predict(configuration: Configuration, run: str, photo: str) -> None:
-    command = [sys.executable, "-m", "train.predict", "--config", str(configuration.file), run, photo]
+def _predict(configuration: Configuration, run: str, photos: list[str]) -> None:
+    command = [sys.executable, "-m", "train.predict", "--config", str(configuration.file), run, *photos]
     if subprocess.run(command, check=False).returncode != 0:
         raise StageError("the prediction failed, see above")
+
+
+def _dask_log(folder: Path) -> Path:
+    """Write Dask's configuration, by which its own messages go to a file in the demo's folder; return its path."""
+    handler = {"class": "logging.FileHandler", "filename": str(folder / "dask.log"), "formatter": "dated"}
+    logging = {
+        "version": 1,
+        "formatters": {"dated": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"file": handler},
+        "loggers": {"distributed": {"handlers": ["file"], "level": "INFO", "propagate": False}},
+    }
+    file = folder / "dask.yaml"
+    file.write_text(yaml_text({"logging": logging}), encoding="utf-8")
+    return file
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ has learned of cameras lets photos pass that the crawl before it refused.
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, cast
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration
@@ -20,16 +22,20 @@ from corpus.receipts import receipt_since
 from pipelines.lock import pipeline_lock
 from pipelines.processes import executable, stop_group
 from pipelines.ray_head import is_submission, submit
+from pipelines.ray_output import is_of_ray
 from pipelines.stages import Stage, parse_stage
 
 STOP_GRACE_S = 20.0
 """Seconds an interrupted stage has to end by itself: a crawl closes its window, a job its workers."""
 
 
-def run_pipeline(configuration: Configuration, name: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
+def run_pipeline(
+    configuration: Configuration, name: str, say: Callable[[str], None], ray_log: Path | None = None
+) -> list[dict[str, Any]]:
     """Run pipeline `name` and return the receipts of its stages.
 
-    `say` receives the lines for people. Raises ConfigurationError for an unknown name or stage before anything
+    `say` receives the lines for people. `ray_log`: a file for what Ray's command line tells of itself; None leaves that
+    among the output. Raises ConfigurationError for an unknown name or stage before anything
     runs, StageError where the pipeline is already running or a stage fails; run again, it continues with that stage.
     """
     stages = stages_of(configuration, name)
@@ -46,7 +52,7 @@ def run_pipeline(configuration: Configuration, name: str, say: Callable[[str], N
             number, stage = len(done) + 1, stages[len(done)]
             say(f"[{number}/{len(stages)}] {stage.command}")
             began_at_s = time.time()
-            receipt = _run_stage(configuration, name, stage, lock, say)
+            receipt = _run_stage(configuration, name, stage, lock, say, ray_log)
             say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
             done = [*done, receipt]
             wanted = receipt.get("wanted", 0)
@@ -67,12 +73,18 @@ def stages_of(configuration: Configuration, name: str) -> list[Stage]:
 
 
 def _run_stage(
-    configuration: Configuration, name: str, stage: Stage, lock: int, say: Callable[[str], None]
+    configuration: Configuration,
+    name: str,
+    stage: Stage,
+    lock: int,
+    say: Callable[[str], None],
+    ray_log: Path | None,
 ) -> dict[str, Any]:
     began_at_s = time.time()
     run = partial(_run_command, environment=_environment(configuration), lock=lock)
     if is_submission(stage.arguments):
-        code = submit(stage.arguments, configuration.clusters.ray_dashboard, run, say)
+        submission = run if ray_log is None else partial(run, ray_log=ray_log)
+        code = submit(stage.arguments, configuration.clusters.ray_dashboard, submission, say)
     else:
         code = run(stage.arguments)
     receipt = receipt_since(configuration.store, stage.receipt, began_at_s)
@@ -95,20 +107,35 @@ def _environment(configuration: Configuration) -> dict[str, str]:
     }
 
 
-def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: int) -> int:
+def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: int, ray_log: Path | None = None) -> int:
     """Run a command in a process group of its own, so that stopping it stops everything it started."""
     process = subprocess.Popen(
         [executable(arguments[0]), *arguments[1:]],
         env=environment,
         stdin=subprocess.DEVNULL,
+        stdout=None if ray_log is None else subprocess.PIPE,
+        stderr=None if ray_log is None else subprocess.STDOUT,
         start_new_session=True,
         pass_fds=(lock,),
     )
     try:
+        if ray_log is not None and process.stdout is not None:
+            _sift(TextIOWrapper(process.stdout, encoding="utf-8", errors="replace"), ray_log)
         return process.wait()
     except BaseException:  # interrupts of any kind: no process of a stage may outlive its pipeline
         stop_group(process, STOP_GRACE_S)
         raise
+
+
+def _sift(lines: Iterable[str], ray_log: Path) -> None:
+    """Print the lines of a job as they come, and write Ray's own to a file."""
+    with ray_log.open("a", encoding="utf-8") as log:
+        for line in lines:
+            if is_of_ray(line):
+                log.write(line)
+                log.flush()
+            else:
+                print(line, end="", flush=True)
 
 
 def _summary(receipt: dict[str, Any]) -> str:

@@ -68,6 +68,32 @@ def test_the_demo_shows_funnel_training_evaluation_answer_and_reports(demo: tupl
 
 
 @pytest.mark.timeout(700)
+def test_the_demo_enrols_a_camera_that_was_held_out_and_tells_its_figures(demo: tuple[Path, str]) -> None:
+    folder, output = demo
+    held_out = read_configuration(folder / "pipelines.yaml").train.held_out_cameras
+    assert held_out == ("fulmar-one", "fulmar-pro")
+    for expected in (
+        "fulmar-one (Fulmar One) is enrolled from 4 photographs",
+        "of 4 photographs by its other devices get its name",
+        "weighted accuracy",
+        "calibration error",
+        "scenes alone",
+        "metadata alone",
+        "AUROC",
+    ):
+        assert expected in output, output
+
+
+@pytest.mark.timeout(700)
+def test_lines_of_ray_and_dask_are_in_files_and_not_on_the_terminal(demo: tuple[Path, str]) -> None:
+    folder, output = demo
+    assert "succeeded" in (folder / "ray-job.log").read_text()
+    assert (folder / "dask.log").is_file()
+    strange = re.compile(r"\.py:\d+ -- |distributed\.|Running entrypoint|raylet")
+    assert [line for line in output.splitlines() if strange.search(line)] == []
+
+
+@pytest.mark.timeout(700)
 def test_curation_of_the_demo_keeps_every_genuine_photograph_and_nothing_else(demo: tuple[Path, str]) -> None:
     folder, _ = demo
     store = read_configuration(folder / "pipelines.yaml").store

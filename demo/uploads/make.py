@@ -35,7 +35,7 @@ def make_uploads(
 ) -> list[Upload]:
     """Make all uploads in `folder` and return their rows, in order of site and id.
 
-    `photos_per_device` counts the genuine photographs of each of the twenty devices; a third as many are spoilt.
+    `photos_per_device` counts the genuine photographs of each of the devices; a third as many are spoilt.
     `workers` processes draw; with 1, this one does. A folder made with the same arguments is left alone; files made
     with others are replaced. Raises ValueError for fewer than two photographs per device.
     """

@@ -1,8 +1,8 @@
 """Planning: decides who owns which device and what each uploads, before any pixel is drawn.
 
-Twenty devices (four of each simulated camera, each with its own owner) upload genuine photographs, each of a different
-scene. A quarter of all uploads are spoilt, by the ways of `demo.uploads.spoiling.SPOILINGS` in turn. Half of the owners
-are on each site. Equal arguments give equal plans.
+Forty-eight devices (four of each simulated camera, each with its own owner) upload genuine photographs, each of a
+different scene. A quarter of all uploads are spoilt, by the ways of `demo.uploads.spoiling.SPOILINGS` in turn. Half of
+the owners are on each site. Equal arguments give equal plans.
 """
 
 from collections.abc import Sequence

@@ -15,10 +15,14 @@ from demo.uploads.make import capture
 from demo.uploads.planning import plan_uploads
 from demo.uploads.spoiling import genuine
 from forensics.header import read_facts
+from forensics.jpeg.quality import scaled_tables
 from forensics.jpeg.tables import tables_digest
 
 WIDTH_PX, HEIGHT_PX = 192, 144
-BOREA, DELMAR = (replace(MODELS[place], width_px=WIDTH_PX, height_px=HEIGHT_PX) for place in (1, 3))
+BOREA, DELMAR = (
+    replace(next(model for model in MODELS if model.key == key), width_px=WIDTH_PX, height_px=HEIGHT_PX)
+    for key in ("borea-n5", "delmar-d40")
+)
 CAMERA = Camera(
     key="borea-n5", name="Borea N5", make=("Borea",), model=("N5",), sizes=(f"{WIDTH_PX}x{HEIGHT_PX}",),
     software=("N5XXU*",), tables=(tables_digest(BOREA.tables),),
@@ -56,7 +60,7 @@ def file_of(model: object) -> bytes:
 
 @pytest.fixture(scope="module")
 def subject() -> Subject:
-    return Subject(file_of(BOREA), file_of(DELMAR))
+    return Subject(file_of(BOREA), file_of(replace(DELMAR, tables=scaled_tables(97))))
 
 
 def applied(name: str, subject: Subject) -> bytes:

@@ -1,0 +1,48 @@
+"""Newcomer: shows what a run does with a camera that it was not trained on, before and after its enrolment."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import pyarrow.compute as pc
+
+from corpus.configuration import Configuration
+from corpus.errors import StageError
+from demo.summary import ENROLLED_FROM
+
+
+def photos_of(configuration: Configuration, generation: str, camera: str) -> tuple[list[str], list[str]]:
+    """Return the paths of a camera's kept photographs: up to 20 to enrol it from, and those by its other devices."""
+    columns = ["split", "camera", "original", "sha256"]
+    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", columns)
+    own = photos.filter(pc.equal(photos["camera"], camera)).sort_by("sha256").to_pylist()
+    paths = [(row["split"], configuration.store.path(row["original"])) for row in own if row["split"]]
+    offered = [path for split, path in paths if split == "train"]
+    return offered[:ENROLLED_FROM], [path for split, path in paths if split != "train"]
+
+
+def enrol(configuration: Configuration, run: str, camera: str, photos: Sequence[str]) -> None:
+    """Enrol a camera in a run, unless it is; raises StageError where the command fails."""
+    if configuration.store.exists(f"runs/{run}/enrolled/{camera}.safetensors"):
+        return
+    command = [sys.executable, "-m", "train.enrol", "--config", str(configuration.file), "--run", run, camera, *photos]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise StageError("the enrolment failed, see above")
+
+
+def tell_recognised(
+    configuration: Configuration, run: str, camera: str, photos: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Say how many of these photographs a run says are by the camera; raises StageError where it answers nothing."""
+    command = [sys.executable, "-m", "train.predict", "--config", str(configuration.file), run, "--json", *photos]
+    answered = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if answered.returncode != 0:
+        raise StageError("the prediction failed, see above")
+    answers = json.loads(answered.stdout)
+    named = sum(bool(answer["cameras"]) and answer["cameras"][0][0] == camera for answer in answers)
+    refused = sum(bool(answer.get("none_of_these")) for answer in answers)
+    say(
+        f"{named} of {len(answers)} photographs by its other devices get its name"
+        + (f", {refused} are said to be by none of these cameras" if refused else "")
+    )

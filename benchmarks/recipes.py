@@ -55,10 +55,10 @@ from shards.plan import photo_digest, plan_shards
 from shards.write import write_shard
 from train.data.answers import CHALLENGE, judge
 from train.data.batches import TrainingBatches
+from train.estimation.bootstrap import intervals, paired
 from train.fit.loop import seed_of, train_epochs
 from train.model.checkpoints import first_state, load_checkpoint, save_checkpoint
 from train.model.network import build_network, compile_network
-from train.statistics.bootstrap import intervals, paired
 
 CPU = torch.device("cpu")
 UNALTERED_WEIGHT = 0.7

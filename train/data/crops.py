@@ -230,7 +230,7 @@ def fixed_rectangles(
             )
             for y_eighths, x_eighths in _places()
         )
-        if len(places) >= crops:
+        if len(places) >= max(crops, 2):  # a single place may be far from the centre
             break
     return [(x_px, y_px, crop_px, crop_px) for x_px, y_px in list(places)[:crops]]
 

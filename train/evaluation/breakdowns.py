@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from train.data.answers import Answers
+from train.estimation.bootstrap import resamples
 from train.evaluation.figures import SCORES, means, scores
 from train.evaluation.photo_facts import PhotoFacts
-from train.statistics.bootstrap import resamples
 
 UNKNOWN = "unknown"
 _ISO_STEPS = (100, 200, 400, 800, 1600, 3200, 6400)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from corpus.errors import StageError
 from train.data.answers import Answers
+from train.estimation.bootstrap import resamples
 from train.evaluation.figures import SCORES, figure, means, scores
-from train.statistics.bootstrap import resamples
 
 SCATTER = 0.05
 """A difference of single runs that the scatter of their seeds alone can make: one recipe with three seeds gave standard

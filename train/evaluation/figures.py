@@ -2,7 +2,7 @@
 
 The score is the challenge's: 0.7 × accuracy on unaltered photographs + 0.3 × accuracy on manipulated ones, the latter
 the mean over the eight manipulations. A figure is `{"value", "interval"}`; the interval is None where there are not two
-devices to tell how devices differ (`train.statistics.bootstrap`).
+devices to tell how devices differ (`train.estimation.bootstrap`).
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from corpus.errors import StageError
 from train.data.answers import UNALTERED, Answers
-from train.statistics.bootstrap import Resamples, or_none, resamples
-from train.statistics.calibration import calibration_gaps, expected_calibration_error, reliability
+from train.estimation.bootstrap import Resamples, or_none, resamples
+from train.estimation.calibration import calibration_gaps, expected_calibration_error, reliability
 
 UNALTERED_WEIGHT, MANIPULATED_WEIGHT = 0.7, 0.3
 PLAIN, CHANGED, WEIGHTED = "unaltered", "manipulated", "weighted"

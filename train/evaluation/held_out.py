@@ -19,6 +19,7 @@ from shards.index import Index
 from train.data.answers import CHALLENGE, QUICK, Answers, Numbers, judge, publish_answers
 from train.data.batches import TrainingBatches
 from train.data.crops import STRONGEST_REDUCTION
+from train.estimation.calibration import find_temperature
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
 from train.evaluation.photo_facts import facts_of
@@ -26,7 +27,6 @@ from train.honesty.figures import honesty_figures
 from train.model.checkpoints import Metrics
 from train.model.network import CameraNetwork
 from train.open_set.measuring import Measured, measure
-from train.statistics.calibration import find_temperature
 
 VALIDATION_PHOTOS_MAX = 1000
 """Photographs judged after each epoch: enough to choose an epoch by, and minutes of work at most."""

@@ -21,8 +21,8 @@ from shards.index import Index
 from train.data.answers import MANIPULATED, QUICK, SQUARE_PX, UNALTERED, Answers, Condition, Numbers, judge
 from train.data.crops import turned
 from train.data.manipulations import Manipulation
+from train.estimation.bootstrap import Resamples, resamples
 from train.evaluation.figures import CHANGED, PLAIN, SCORES, figure, means, scores
-from train.statistics.bootstrap import Resamples, resamples
 
 PHOTOS_MAX = 1000
 """Photographs of a study, spread evenly over the cameras: each is judged about eighty times."""

@@ -20,10 +20,10 @@ from shards.order import generator
 from train.data.answers import CHALLENGE, judge
 from train.data.crops import geometry_of
 from train.data.samples import Numbers, TrainingSamples
+from train.estimation.bootstrap import intervals, or_none
 from train.evaluation.figures import scores
 from train.fit.plain_training import train_plainly
 from train.model.network import build_network
-from train.statistics.bootstrap import intervals, or_none
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 

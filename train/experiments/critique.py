@@ -17,10 +17,10 @@ from shards.index import Index
 from shards.reader import Corrupt
 from train.data.answers import judge
 from train.data.samples import Crop, Numbers, TrainingSamples
+from train.estimation.bootstrap import intervals, or_none
 from train.experiments.histories import KINDS, SamplesWithHistory, condition_of
 from train.fit.plain_training import train_plainly
 from train.model.network import build_network
-from train.statistics.bootstrap import intervals, or_none
 
 MIXED = "all four in turn"
 

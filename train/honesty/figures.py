@@ -14,10 +14,10 @@ from torch import nn
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
+from train.estimation.bootstrap import intervals, or_none, paired
 from train.honesty.cue_conflict import SCENES_PER_PHOTO, SIGMA_PX, Conflicts, followed, judge_conflicts
 from train.honesty.metadata_oracle import HEADER, metadata_features, oracle_answers
 from train.honesty.scenes_probe import TRAINING_PHOTOS_MAX, balanced_weights, probe_answers, reductions
-from train.statistics.bootstrap import intervals, or_none, paired
 
 Numbers = npt.NDArray[np.int64]
 

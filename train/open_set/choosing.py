@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from train.estimation.ranking import auroc, fit_logistic, threshold_at
 from train.model.loaded import OpenSet, Refusal
 from train.model.scores import BY_PROTOTYPES, SCORES, Floats, Numbers, Prototypes, evidence, knownness, softmax
 from train.open_set.photographs import Photographs
-from train.statistics.ranking import auroc, fit_logistic, threshold_at
 
 FALSE_REFUSALS = 0.05
 """Share of the known cameras' unaltered validation photographs that the threshold refuses."""

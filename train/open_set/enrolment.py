@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from train.estimation.bootstrap import intervals, or_none
 from train.model.loaded import OpenSet, joined_shares
 from train.model.scores import Floats, Numbers, Prototypes, evidence, softmax
 from train.open_set.figures import DRAWS
 from train.open_set.photographs import Photographs
-from train.statistics.bootstrap import intervals, or_none
 
 PHOTOS = (1, 2, 5, 10, 20, 50)
 """Numbers of photographs that a camera is enrolled from."""

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from train.estimation.bootstrap import or_none, statistic_intervals
+from train.estimation.calibration import calibration_gaps
+from train.estimation.ranking import auroc, oscr, refused_at
 from train.model.loaded import Refusal
 from train.model.scores import SCORES, Floats, Numbers, Prototypes
 from train.open_set.choosing import FALSE_REFUSALS, scores_of
 from train.open_set.photographs import Photographs
-from train.statistics.bootstrap import or_none, statistic_intervals
-from train.statistics.calibration import calibration_gaps
-from train.statistics.ranking import auroc, oscr, refused_at
 
 DRAWS = 1000
 CONDITIONS = ("unaltered", "manipulated")

@@ -90,7 +90,9 @@ def test_the_square_is_the_middle_512_px_of_the_manipulated_photograph(coordinat
         centre_px = x_px + (left + right) / 2 / condition.scale
         assert centre_px == pytest.approx(512, abs=25)
     [crop] = condition_crops(coordinates, UNALTERED, 480, 1)
-    assert (crop.shape, int(crop[0, 0, 0]) + 256 * int(crop[0, 0, 1])) == ((480, 480, 3), 272)
+    x_px = int(crop[0, 0, 0]) + 256 * int(crop[0, 0, 1])
+    assert crop.shape == (480, 480, 3)
+    assert x_px in range(256, 289, 8)
 
 
 @pytest.mark.parametrize("condition", [*CHALLENGE, Condition("off", offset_px=(3, 5))], ids=lambda each: each.name)

@@ -37,7 +37,7 @@ def test_anything_else_is_another_run_of_the_next_number(
 def test_a_name_of_ones_own_belongs_to_one_training(store: Store, config: Callable[..., RunConfig]) -> None:
     assert open_run(store, config(), "mine").directory == "runs/mine"
     assert open_run(store, config(), "mine").directory == "runs/mine"
-    with pytest.raises(StageError, match="runs/mine was begun with another train; choose another --run"):
+    with pytest.raises(StageError, match=r"runs/mine was begun with another train\.seed; choose another --run"):
         open_run(store, config(seed=1), "mine")
 
 

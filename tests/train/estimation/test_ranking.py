@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from train.statistics.ranking import auroc, fit_logistic, oscr, refused_at, threshold_at
+from train.estimation.ranking import auroc, fit_logistic, oscr, refused_at, threshold_at
 
 
 def test_auroc_is_the_chance_that_a_known_one_scores_higher() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from train.statistics.calibration import (
+from train.estimation.calibration import (
     calibration_gaps,
     expected_calibration_error,
     find_temperature,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from train.statistics.bootstrap import intervals, or_none, paired, resamples, statistic_intervals
+from train.estimation.bootstrap import intervals, or_none, paired, resamples, statistic_intervals
 
 
 def devices_of(counts: list[int], photos: int) -> tuple[list[str], np.ndarray]:

@@ -97,8 +97,9 @@ class LocalCache:
         return kept
 
     def size_bytes(self) -> int:
-        """Return the bytes of all files here, those under way included."""
-        return sum(status.st_size for _, status in self._files())
+        """Return the bytes of all files here, those under way included, at a moment when no file comes or goes."""
+        with self._locked("room"):
+            return sum(status.st_size for _, status in self._files())
 
     def _name(self, store: Store, relative: str) -> str:
         """Return a file's path below the folder; equal buckets of two services are told apart."""

@@ -52,6 +52,8 @@ def test_a_run_ends_whole_with_a_score_far_above_chance(trained: Path) -> None:
         "evaluation.html",
         "evaluation.json",
         "metrics.jsonl",
+        "open_set.json",
+        "prototypes.safetensors",
         "weights.safetensors",
     ]
     evaluation = store.read_json(f"runs/{name}/evaluation.json")

@@ -126,7 +126,8 @@ class LocalCache:
                     raise StorageError(f"{store.url}: {relative} has changed while it was read; try again")
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.rename(kept)
+            with self._locked("room"):  # else whoever counts files just then may find it under neither name
+                temporary.rename(kept)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)

@@ -52,7 +52,8 @@ on photographs of each history of compression, judged on each (critique), and on
 
 --transductive adds what two tricks of the challenge's teams gain that use all test photographs at once: class balance
 (each camera gets an equal share of the answers) and pseudo-labels (confident answers become labels). These are no
-figures of what is said of a single photograph; the others stay as they are. It takes about half as long again.
+figures of what is said of a single photograph; the others stay as they are. The embeddings of all test photographs
+are computed once more for it.
 
 Figures agree exactly where the run was trained on the same kind of machine; other hardware rounds differently.
 

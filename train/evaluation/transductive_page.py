@@ -50,7 +50,7 @@ def _rows(figures: Mapping[str, Any], trick: str) -> list[tuple[str, ...]]:
     """Return one trick's table, a row of headings first."""
     key, is_labelled = _TRICKS[trick], trick == "pseudo-labels"
     header = (
-        "accuracy", "ordinary", "95 % interval", f"{trick} (transductive)", "95 % interval", "gain (transductive)",
+        "accuracy", "ordinary", "95 % interval", f"{trick} (transductive)", "95 % interval", "gain",
         "95 % interval", *(("labelled", "of these right") if is_labelled else ()),
     )  # fmt: skip
     return [

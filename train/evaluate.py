@@ -2,7 +2,8 @@
 
 `python -m train.evaluate [RUN|latest] [--full] [--json]` judges the run's weights on the held-out devices of its
 generation, as the end of its training did. It writes nothing, but for `--full`, which publishes `runs/<run>/report/`.
-Of several runs, the answers that they have published are averaged.
+Of several runs, the answers that they have published are averaged. `--transductive` adds figures that use the test set
+as a whole; they stand beside the others and change none.
 """
 
 import json
@@ -13,7 +14,9 @@ import torch
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError, StageError
+from corpus.sections import Training
 from corpus.storage import Store
+from shards.index import Index
 from train.archive.download import is_address
 from train.archive.loading import is_archive, load_parts
 from train.archive.parts import model_of
@@ -27,6 +30,8 @@ from train.evaluation.photo_facts import facts_of
 from train.evaluation.report import publish_report
 from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble_rows, joined, studies
 from train.evaluation.table import aligned, evaluation_table, figure_text
+from train.evaluation.transductive import check_transductive, transductive_figures
+from train.evaluation.transductive_page import HEADING, transductive_rows, transductive_section, transductive_text
 from train.experiments.amounts import amount_rows
 from train.experiments.critique import critique_rows
 from train.experiments.publishing import experiment_table, publish_experiment
@@ -35,6 +40,7 @@ from train.fit.runs import Run, find_run, load_network
 from train.fit.training_run import read_history, score_sentence, threads_of
 from train.honesty.sections import honesty_tables
 from train.model.checkpoints import kept_weights
+from train.model.network import CameraNetwork
 
 _DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Writes nothing.
 
@@ -43,6 +49,11 @@ report.html, and a CSV file for every plot and table. Of several runs, the proba
 
 --matrix and --amounts train the run's network anew, briefly and several times, and publish runs/<run>/experiments/:
 on photographs of each history of compression, judged on each (critique), and on more and more photographs (amounts).
+
+--transductive adds what two tricks of the challenge's teams gain that use all test photographs at once: class balance
+(each camera gets an equal share of the answers) and pseudo-labels (confident answers become labels). These are no
+figures of what is said of a single photograph; the others stay as they are. The embeddings of all test photographs
+are computed once more for it.
 
 Figures agree exactly where the run was trained on the same kind of machine; other hardware rounds differently.
 
@@ -60,12 +71,18 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="study the run further and publish its report")
     parser.add_argument("--matrix", action="store_true", help="compression, train × test: five short trainings")
     parser.add_argument("--amounts", action="store_true", help="accuracy by amount of training data: four of them")
+    parser.add_argument(
+        "--transductive", action="store_true",
+        help="add what tricks with the test set as a whole gain, which is no figure of a single photograph",
+    )  # fmt: skip
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each short training (a quarter of the run's)")
     parser.add_argument("--json", action="store_true", help="print the evaluation as JSON instead of a table")
     arguments = parser.parse_args()
     store = configuration_of(arguments).store
     if arguments.steps is not None and arguments.steps < 1:
         raise ConfigurationError(f"--steps: {arguments.steps} is not at least 1")
+    if arguments.transductive and (arguments.matrix or arguments.amounts):
+        raise StageError("--transductive: is measured of a finished run, --matrix and --amounts train; ask for one")
     if arguments.matrix or arguments.amounts:
         if len(arguments.runs) > 1:
             raise StageError("--matrix and --amounts: are experiments with one run; name one")
@@ -75,37 +92,58 @@ def main() -> int:
     if len(arguments.runs) > 1:
         if arguments.full:
             raise StageError("--full: makes the report of one run; name one")
+        if arguments.transductive:
+            raise StageError("--transductive: fits the last layer of one network again; name one run")
         return _together(store, arguments.runs, as_json=arguments.json)
     if is_address(arguments.runs[0]) or is_archive(arguments.runs[0]):
         if arguments.full:
             raise StageError("--full: makes the report of a run; a model handed on has none")
-        return _handed_on(store, arguments.runs[0], as_json=arguments.json)
-    return _again(find_run(store, arguments.runs[0]), is_full=arguments.full, as_json=arguments.json)
+        return _handed_on(store, arguments.runs[0], with_tricks=arguments.transductive, as_json=arguments.json)
+    run = find_run(store, arguments.runs[0])
+    return _again(run, is_full=arguments.full, with_tricks=arguments.transductive, as_json=arguments.json)
 
 
-def _again(run: Run, *, is_full: bool, as_json: bool) -> int:
+def _again(run: Run, *, is_full: bool, with_tricks: bool, as_json: bool) -> int:
     """Judge a run again, and compare with its record."""
     recorded = run.store.read_json(f"{run.directory}/evaluation.json")
     config = run.config()
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
     network, device = load_network(run)
     index = config.index(run.store)
+    if with_tricks:
+        check_transductive(index, config.train)
     held_out = evaluate_network(network, device, run.store, index, config.train)
     # as JSON has it: tuples become lists
     evaluation = json.loads(json.dumps({"run": run.name, "epoch": recorded["epoch"], **held_out.figures}))
     # what another part of the program has added to the record is not judged here
     agrees = evaluation == {key: value for key, value in recorded.items() if key in evaluation}
+    tricks = _tricks(network, device, run.store, index, config.train, held_out) if with_tricks else {}
     if is_full:
         _, photo_rows, _ = held_out_photos(index, config.train)
         subject = Subject(network, device, run.store, index, photo_rows[:PHOTOS_MAX], config.train)
-        _publish(run, subject, held_out, recorded | evaluation)
+        _publish(run, subject, held_out, recorded | evaluation, tricks)
     if as_json:
-        print(json.dumps({**evaluation, "agrees": agrees}, indent=1, sort_keys=True))
+        print(json.dumps({**evaluation, **tricks, "agrees": agrees}, indent=1, sort_keys=True))
     else:
         before = f"recorded weighted accuracy {recorded['weighted_accuracy']:.3f}"
         print(f"{evaluation_table(evaluation)}\n\n{score_sentence(run, evaluation)}")
         print(f"{'agrees with' if agrees else 'differs from'} the run's evaluation.json ({before})")
+        _print_tricks(tricks)
     return 0 if agrees else 1
+
+
+def _tricks(
+    network: CameraNetwork, device: torch.device, store: Store, index: Index, settings: Training, held_out: HeldOut
+) -> dict[str, Any]:
+    """Return the transductive figures under the key that they have in JSON."""
+    temperature = held_out.calibration["temperature"]
+    found = transductive_figures(network, device, store, index, settings, held_out.answers, temperature)
+    return {"transductive": found}
+
+
+def _print_tricks(tricks: dict[str, Any]) -> None:
+    if tricks:
+        print(f"\n{HEADING}\n\n{transductive_text(tricks['transductive'])}")
 
 
 def _experiments(run: Run, names: list[str], steps: int | None) -> int:
@@ -130,24 +168,29 @@ def _experiments(run: Run, names: list[str], steps: int | None) -> int:
     return 0
 
 
-def _handed_on(store: Store, where: str, *, as_json: bool) -> int:
+def _handed_on(store: Store, where: str, *, with_tricks: bool, as_json: bool) -> int:
     """Judge a model handed on, on its generation in this store, and compare with what the file says."""
     parts = load_parts(store, where)
     model, config = model_of(parts), parts.config
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
-    held_out = evaluate_network(model.network, model.device, store, config.index(store), config.train)
+    index = config.index(store)
+    if with_tricks:
+        check_transductive(index, config.train)
+    held_out = evaluate_network(model.network, model.device, store, index, config.train)
     told = {"run": parts.name, "epoch": parts.evaluation.get("epoch"), **held_out.figures}
     evaluation = json.loads(json.dumps(told))
     agrees = all(value == evaluation.get(key) for key, value in parts.evaluation.items() if key in held_out.figures)
+    tricks = _tricks(model.network, model.device, store, index, config.train, held_out) if with_tricks else {}
     if as_json:
-        print(json.dumps({**evaluation, "agrees": agrees}, indent=1, sort_keys=True))
+        print(json.dumps({**evaluation, **tricks, "agrees": agrees}, indent=1, sort_keys=True))
     else:
         print(evaluation_table(evaluation))
         print(f"\n{'agrees with' if agrees else 'differs from'} what {where.partition('#')[0]} says of itself")
+        _print_tricks(tricks)
     return 0 if agrees else 1
 
 
-def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str, Any]) -> None:
+def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str, Any], tricks: dict[str, Any]) -> None:
     """Study a run and publish its report, and its answers where an earlier version left none."""
 
     def say(what: str) -> None:
@@ -163,12 +206,15 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
     path = publish_report(
         run.store,
         run.directory,
-        evaluation | breakdowns(answers, facts),
+        evaluation | breakdowns(answers, facts) | tricks,
         subject.settings.model_dump(),
         read_history(run),
         studied,
         wrong,
-        more_tables=honesty_tables(evaluation["honesty"]) | open_set_rows(held_out.figures["open_set"]),
+        more_sections={HEADING: transductive_section(tricks["transductive"])} if tricks else {},
+        more_tables=honesty_tables(evaluation["honesty"])
+        | open_set_rows(held_out.figures["open_set"])
+        | (transductive_rows(tricks["transductive"]) if tricks else {}),
     )
     print(f"report: {run.store.path(path)}", file=sys.stderr, flush=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from corpus.configuration import read_configuration
-from corpus.errors import StorageError
+from corpus.errors import StageError, StorageError
 from train.compare import main as compare_runs
 from train.evaluate import main
 from train.main import train
@@ -56,6 +56,51 @@ def test_figures_that_differ_from_the_recorded_ones_are_said(trained: Path, eval
     assert "differs from the run's evaluation.json (recorded weighted accuracy 0.125)" in text
 
 
+def test_tricks_with_the_test_set_as_a_whole_stand_beside_the_ordinary_figures_and_change_none(
+    trained: Path, evaluate: Run
+) -> None:
+    store = read_configuration(trained).store
+    [name] = store.names("runs")
+    before = {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")}
+    code, text = evaluate(trained, "--transductive", "--json")
+    told = json.loads(text)
+    tricks = told.pop("transductive")
+    recorded = store.read_json(f"runs/{name}/evaluation.json")
+    assert code == 0
+    assert told == recorded | {"agrees": True}
+    assert {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")} == before
+    assert tricks["note"].startswith("Transductive: an answer depends on all the other test photographs")
+    rows = {row["figure"]: row for row in tricks["rows"]}
+    assert {key: row["ordinary"]["value"] for key, row in rows.items() if key in recorded["accuracy"]} == recorded[
+        "accuracy"
+    ]
+    assert rows["weighted"]["ordinary"] == {
+        "value": recorded["weighted_accuracy"],
+        "interval": recorded["weighted_interval"],
+    }
+    assert {row["photos"] for row in tricks["shares"]} == {4}
+    sure = [row["labelled"] for row in rows.values() if row["labelled"]]
+    assert sure, "no answer became a label, so nothing was fitted again"
+    for row in rows.values():
+        for trick in ("class_balance", "pseudo_labels"):
+            gain = row[f"{trick}_gain_transductive"]["value"]
+            assert row[f"{trick}_transductive"]["value"] == pytest.approx(row["ordinary"]["value"] + gain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["latest", "latest"], "fits the last layer of one network again; name one run"),
+        (["--amounts"], "--matrix and --amounts train; ask for one"),
+    ],
+)
+def test_tricks_are_refused_where_they_make_no_sense(
+    trained: Path, evaluate: Run, arguments: list[str], fault: str
+) -> None:
+    with pytest.raises(StageError, match=fault):
+        evaluate(trained, "--transductive", *arguments)
+
+
 def test_a_run_that_held_a_fold_out_is_judged_on_that_fold_again(
     filled_once: Path, configure: Callable[..., Path], evaluate: Run, tmp_path: Path
 ) -> None:
@@ -71,7 +116,7 @@ def test_the_full_report_is_one_page_with_a_file_for_every_plot(
     trained: Path, evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = shutil.copytree(trained.parent, tmp_path / "copy") / trained.name
-    code, _ = evaluate(file, "latest", "--full")
+    code, _ = evaluate(file, "latest", "--full", "--transductive")
     assert code == 0
     store = read_configuration(file).store
     [name] = store.names("runs")
@@ -88,10 +133,13 @@ def test_the_full_report_is_one_page_with_a_file_for_every_plot(
         "checkpoints",
         "mistakes",
         "reliability",
+        "transductive",
+        "transductive-shares",
     }
     assert {f"{each}.csv" for each in wanted} <= set(files)
     page = store.read(f"{folder}/report.html").decode()
     assert "The surest mistakes" in page
+    assert page.count(">With the test set as a whole (transductive)</") == 2  # the section, and a link to it
     assert "data:image/jpeg;base64," in page
     assert not [link for link in ('src="http', 'href="http', "<script") if link in page]
     curves = list(csv.DictReader(io.StringIO(store.read(f"{folder}/curves.csv").decode())))

@@ -44,12 +44,13 @@ def publish_report(
     history: Rows,
     studied: Mapping[str, Any],
     wrong: Sequence[Mistake],
-    more_sections: Sequence[str] = (),
+    more_sections: Mapping[str, str] | None = None,
     more_tables: Mapping[str, Rows] | None = None,
 ) -> str:
     """Publish the report of a run's folder, in place of an earlier one; returns the path of its page in the store.
 
-    `more_sections` and `more_tables`: what other parts of an evaluation add to the page and to the CSV files.
+    `more_sections`, by their headings, and `more_tables`: what other parts of an evaluation add to the page and to the
+    CSV files.
     """
     folder = f"{directory}/{FOLDER}"
     found = report_tables(evaluation, studied, wrong, history) | dict(more_tables or {})
@@ -58,7 +59,7 @@ def publish_report(
         store.publish(f"{folder}/{name}.csv", csv_of(rows).encode())
     store.publish_json(f"{folder}/figures.json", {**evaluation, "studies": studied})
     text = report_page(
-        directory.rpartition("/")[2], evaluation, settings, history, studied, wrong, more_sections, found
+        directory.rpartition("/")[2], evaluation, settings, history, studied, wrong, more_sections or {}, found
     )
     store.publish(f"{folder}/report.html", text.encode())
     store.mark_done(folder, {"files": len(found) + 2})
@@ -144,7 +145,7 @@ def report_page(
     history: Rows,
     studied: Mapping[str, Any],
     wrong: Sequence[Mistake],
-    more_sections: Sequence[str],
+    more_sections: Mapping[str, str],
     files: Mapping[str, Rows],
 ) -> str:
     """Return the page; `files`: the rows of the CSV files beside it."""
@@ -159,7 +160,7 @@ def report_page(
     headings = [
         "Score", "By manipulation", "Calibration", "By camera", "Crops vote", "Beyond the training's range",
         "By size of the crops", "Turned, mirrored, off the grid", "Many crops", "Checkpoints", "The surest mistakes",
-        "Training", "Files",
+        *more_sections, "Training", "Files",
     ]  # fmt: skip
     listed = [(f"{name}.csv", f"{len(rows):,}") for name, rows in sorted(files.items())]
     return page(
@@ -169,7 +170,7 @@ def report_page(
             contents(headings),
             *figure_sections(evaluation),
             *own,
-            *more_sections,
+            *more_sections.values(),
             training_section(settings, history),
             section(
                 "Files",

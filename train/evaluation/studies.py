@@ -68,11 +68,17 @@ class Subject:
     photo_rows: Numbers
     settings: Training
 
-    def judge(self, conditions: Sequence[Condition], crops: int | None = None, crop_px: int | None = None) -> Answers:
+    def judge(
+        self,
+        conditions: Sequence[Condition],
+        crops: int | None = None,
+        crop_px: int | None = None,
+        outputs: int | None = None,
+    ) -> Answers:
         """Return the network's answers; errors as `train.data.answers.judge` has them."""
         return judge(
             self.network, self.device, self.store, self.index, self.photo_rows, self.settings,
-            conditions=conditions, crops=crops or self.settings.test_crops, crop_px=crop_px,
+            conditions=conditions, crops=crops or self.settings.test_crops, crop_px=crop_px, outputs=outputs,
         )  # fmt: skip
 
     @property

@@ -33,3 +33,13 @@ def make_classifier(features: int, classes: int, settings: Training) -> nn.Modul
     nn.init.normal_(classifier.weight, std=0.01)
     nn.init.zeros_(classifier.bias)
     return classifier
+
+
+def linear_form(classifier: nn.Module) -> tuple[Tensor, Tensor, bool]:
+    """Return weights K×D and biases K that give a classifier's logits, and whether embeddings have length 1 before."""
+    if isinstance(classifier, CosineClassifier):
+        weights = classifier.scale * nn.functional.normalize(classifier.weight)
+        return weights.detach(), torch.zeros(len(weights), device=weights.device), True
+    if not isinstance(classifier, nn.Linear):
+        raise TypeError(f"{type(classifier).__name__} is no linear classifier")
+    return classifier.weight.detach(), classifier.bias.detach(), False

@@ -13,7 +13,6 @@ A pass of the DCT rounds only at its end, so it is a product with a matrix of in
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -40,24 +39,27 @@ _NARROW_PX = 2
 """Chroma of up to as many columns is repeated, not interpolated."""
 
 
-def compress(crops_nchw: Tensor, quality_factors: list[int]) -> Tensor:
-    """Return uint8 crops N×3×H×W after JPEG compression at IJG quality factors 1 to 100, one for each crop.
+def compress(crops_nchw: Tensor, quality_factors: Tensor, sizes: Tensor | None = None) -> Tensor:
+    """Return uint8 crops N×3×H×W after JPEG compression at IJG quality factors, int64 N; beyond 1 to 100 these count.
 
-    Annex K tables, 4:2:0. Raises ValueError for other quality factors, or another number of them.
+    Annex K tables, 4:2:0. `sizes`: int64 N×2, where crops are smaller than H×W: height and width of each, more than
+    four pixels; behind them its last row and column must be repeated. Raises ValueError for another number of factors.
     """
-    if len(quality_factors) != len(crops_nchw) or any(not 1 <= factor <= 100 for factor in quality_factors):
-        raise ValueError(
-            f"quality factors {quality_factors} for {len(crops_nchw)} crops; needed is one of 1 to 100 each"
-        )
+    if len(quality_factors) != len(crops_nchw):
+        raise ValueError(f"{len(quality_factors)} quality factors for {len(crops_nchw)} crops")
     if not crops_nchw.numel():
         return crops_nchw
-    device = crops_nchw.device
     height_px, width_px = crops_nchw.shape[-2:]
-    tables = torch.from_numpy(np.stack([_tables(factor) for factor in quality_factors])).to(device)
+    tables = _tables(quality_factors)
     luma, blue, red = _ycc(crops_nchw.to(torch.int32).unbind(1))
     chroma = _reduced(torch.stack((blue, red), dim=1))
+    halves = None if sizes is None else (sizes + 1) // 2
+    if halves is not None:
+        chroma = _held(chroma, -2, halves[:, 0])
     luma = _coded(luma[:, None], tables[:, :1])[:, 0, :height_px, :width_px]
     chroma = _coded(chroma, tables[:, 1:])[..., : -(-height_px // 2), : -(-width_px // 2)]
+    if halves is not None:
+        chroma = _held(_held(chroma, -2, halves[:, 0]), -1, halves[:, 1])
     chroma = _interpolated(chroma)
     return _rgb(luma, *chroma[..., :height_px, :width_px].unbind(1))
 
@@ -122,7 +124,7 @@ def _coded(planes: Tensor, tables: Tensor) -> Tensor:
     shape = (*planes.shape[:2], height_px // _BLOCK_PX, _BLOCK_PX, width_px // _BLOCK_PX, _BLOCK_PX)
     blocks = (planes - 128).reshape(shape).transpose(3, 4)
     steps = tables[:, :, None, None]
-    matrix = torch.from_numpy(_matrix()).to(planes.device)
+    matrix = _matrix(planes.device)
     coefficients = _descaled(matrix @ _descaled(blocks.to(torch.float64) @ matrix.T, 11), 15)  # rows first
     levels = _levels(coefficients, 8 * steps)
     pixels = _descaled(_descaled(matrix.T @ levels.mul_(steps), 11) @ matrix, 18)  # columns first
@@ -146,19 +148,30 @@ def _edged(planes: Tensor, height_px: int, width_px: int) -> Tensor:
     return pad(planes, (0, behind, 0, below), mode="replicate") if below or behind else planes
 
 
-@lru_cache(maxsize=128)
-def _tables(quality_factor: int) -> npt.NDArray[np.float64]:
-    """Return the quantisation tables of luma and twice chroma at a quality factor, 3×8×8 (jcparam.c)."""
-    percent = 5000 // quality_factor if quality_factor < 50 else 200 - 2 * quality_factor
-    table: npt.NDArray[np.float64] = np.clip(
-        (np.array((_LUMA, _CHROMA, _CHROMA)) * percent + 50) // 100, 1, 255
-    ).astype(np.float64)
-    return table
+def _held(planes: Tensor, axis: int, sizes: Tensor) -> Tensor:
+    """Return planes N×C×H×W in which from each one's size on, along an axis, its last row or column is repeated."""
+    places = torch.minimum(torch.arange(planes.shape[axis], device=planes.device), sizes[:, None] - 1)
+    places = places[:, None, :, None] if axis == -2 else places[:, None, None, :]
+    return planes.gather(axis, places.expand(planes.shape))
 
 
-@lru_cache(maxsize=1)
-def _matrix() -> npt.NDArray[np.float64]:
-    """Return the forward DCT of eight values in 13-bit fixed point, frequency by value (jfdctint.c).
+def _tables(quality_factors: Tensor) -> Tensor:
+    """Return the quantisation tables of luma and twice chroma at quality factors, float64 N×3×8×8 (jcparam.c)."""
+    factors = quality_factors.clamp(1, 100)
+    percent = torch.where(factors < 50, 5000 // factors, 200 - 2 * factors)
+    standard = _standard_tables(quality_factors.device)
+    return ((standard * percent[:, None, None, None] + 50) // 100).clamp_(1, 255).to(torch.float64)
+
+
+@lru_cache(maxsize=16)  # constants stay on a device: to send them each time, it would have to be waited for
+def _standard_tables(device: torch.device) -> Tensor:
+    """Return the tables of Annex K, for luma and twice for chroma, int64 3×8×8."""
+    return torch.tensor((_LUMA, _CHROMA, _CHROMA), device=device)
+
+
+@lru_cache(maxsize=16)
+def _matrix(device: torch.device) -> Tensor:
+    """Return the forward DCT of eight values in 13-bit fixed point, float64, frequency by value (jfdctint.c).
 
     Loeffler, Ligtenberg and Moschytz's scheme with 12 multiplications (ICASSP 1989), applied to the unit vectors. The
     inverse DCT of jidctint.c is its transpose.
@@ -185,4 +198,4 @@ def _matrix() -> npt.NDArray[np.float64]:
         turned - 15137 * odd[1],
         2446 * a + ad + ac + all_four,
     )
-    return np.stack(frequencies).astype(np.float64)
+    return torch.from_numpy(np.stack(frequencies).astype(np.float64)).to(device)

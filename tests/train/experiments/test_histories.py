@@ -23,7 +23,8 @@ def blockiness(crop: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def noisy() -> np.ndarray:
-    return np.random.default_rng(0).integers(90, 150, (160, 160, 3)).astype(np.uint8)
+    """Noise as faint as a sensor's, of which quantisation keeps little: strong noise would hide the blocks' edges."""
+    return np.random.default_rng(0).integers(118, 138, (160, 160, 3)).astype(np.uint8)
 
 
 def test_blocks_are_on_the_grid_after_aligned_and_multiple_compression_and_off_it_after_a_shift(
@@ -35,9 +36,9 @@ def test_blocks_are_on_the_grid_after_aligned_and_multiple_compression_and_off_i
         crops = [condition_crops(noisy, condition.of(turn), 64, 1)[0] for turn in range(6)]
         assert {crop.shape for crop in crops} == {(64, 64, 3)}
         found[kind] = float(np.mean([blockiness(crop) for crop in crops]))
-    assert found["aligned"] > found["uncompressed"] + 0.01
-    assert found["multiple"] > found["uncompressed"] + 0.01
-    assert found["shifted"] < found["uncompressed"] + 0.01
+    assert found["aligned"] > found["uncompressed"] + 0.3
+    assert found["multiple"] > found["uncompressed"] + 0.3
+    assert found["shifted"] < found["uncompressed"] + 0.1
 
 
 def test_histories_are_drawn_by_their_kind_and_an_unknown_one_is_refused() -> None:

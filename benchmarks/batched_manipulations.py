@@ -1,8 +1,11 @@
-"""Measures manipulations in batches of torch against the loaders' way, crop by crop, in one process.
+"""Measures manipulations of whole batches on a device against the loaders' way, crop by crop, in one process.
 
 `python -m benchmarks.batched_manipulations [--device cpu|cuda] [--crop-px 112] [--batch 32] [--threads 1]`. Crops are
 noise, whose JPEGs have more to code than those of photographs: this favours the batches. Prints crops a second, the
-best of five rounds.
+best of five rounds: `loaders` one after the other on one core; `device` from pixels in this process's memory, their
+copy included; `left to it`, what a loader has left to do where the device manipulates. The last line is of batches as
+a training draws them, half manipulated, and says what is sent to the device: the pixels of the windows, beside those of
+finished crops, and of windows all padded to the largest possible one.
 """
 
 import argparse
@@ -13,8 +16,10 @@ import cv2
 import numpy as np
 import torch
 
-from train.batched import bicubic, gamma, jpeg
-from train.data import manipulations
+from train.batched.finishing import finish
+from train.data.crops import CropPlan, Finish, Geometry, plan_crop
+from train.data.finishes import unfinished
+from train.data.manipulations import MANIPULATIONS, Picture
 
 
 def crops_a_second(way: Callable[[], object], crops: int, device: str) -> float:
@@ -30,6 +35,21 @@ def crops_a_second(way: Callable[[], object], crops: int, device: str) -> float:
     return crops / best_s
 
 
+def compare(name: str, windows: list[Picture], finishes: list[Finish], device: str) -> None:
+    """Measure one set of windows and print a line."""
+    pixels, numbered = unfinished(windows, finishes)
+    if device == "cuda":
+        pixels = pixels.pin_memory()
+    where, crops = torch.device(device), len(windows)
+    loaders = crops_a_second(lambda: [each(window) for each, window in zip(finishes, windows, strict=True)], crops, "")
+    batched = crops_a_second(lambda: finish(pixels.to(where, non_blocking=True), numbered.to(where)), crops, device)
+    left = crops_a_second(lambda: unfinished(windows, finishes), crops, "")
+    print(
+        f"{name:<10} loaders {loaders:9,.0f}   device {batched:9,.0f}   ratio {batched / loaders:5.2f}   "
+        f"left to it {left:9,.0f}"
+    )
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,30 +62,23 @@ def main() -> None:
     cv2.setNumThreads(1)
     count, edge_px = arguments.batch, arguments.crop_px
     rng = np.random.default_rng(0)
-    pictures = list(np.clip(rng.normal(128, 12, (count, edge_px, edge_px, 3)), 0, 255).astype(np.uint8))
-    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(arguments.device)
-    ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        f"jpeg_{factor}": (
-            lambda factor=factor: [manipulations.compress(each, factor) for each in pictures],
-            lambda factor=factor: jpeg.compress(batch, [factor] * count),
-        )
-        for factor in (70, 90)
-    }
-    ways |= {
-        f"scale_{scale:g}": (
-            lambda scale=scale: [manipulations.resize(each, scale) for each in pictures],
-            lambda scale=scale: bicubic.resize(batch, scale),
-        )
-        for scale in (0.5, 0.8, 1.5, 2.0)
-    }
-    ways["gamma_0.8"] = (
-        lambda: [manipulations.correct_gamma(each, 0.8) for each in pictures],
-        lambda: gamma.correct_gamma(batch, [0.8] * count),
-    )
+
+    def noise(height_px: int, width_px: int) -> Picture:
+        return np.clip(rng.normal(128, 12, (height_px, width_px, 3)), 0, 255).astype(np.uint8)
+
     print(f"{count} crops of {edge_px} px, {arguments.device}, {arguments.threads} thread(s): crops a second")
-    for name, (single, together) in ways.items():
-        rates = crops_a_second(single, count, "cpu"), crops_a_second(together, count, arguments.device)
-        print(f"{name:<10} loaders {rates[0]:9,.0f}   batched {rates[1]:9,.0f}   ratio {rates[1] / rates[0]:.2f}")
+    for name, manipulation in MANIPULATIONS.items():
+        window_px = manipulation.window_px(edge_px)
+        each = Finish(manipulation, (0, 0, edge_px), 0, False)
+        compare(name, [noise(window_px, window_px) for _ in range(count)], [each] * count, arguments.device)
+    outer_px = 2 * edge_px
+    geometry = Geometry(outer_px, edge_px, 0.5, "none", 0.25)
+    plans: list[CropPlan] = [plan_crop(rng, geometry, 2 * outer_px, 2 * outer_px) for _ in range(count)]
+    windows = [noise(plan.rectangle[3], plan.rectangle[2]) for plan in plans]
+    compare("training's", windows, [plan.finish for plan in plans], arguments.device)
+    sent = sum(window.size for window in windows) / 1e6
+    print(f"sent {sent:.2f} MB; finished crops {count * 3 * edge_px**2 / 1e6:.2f} MB; "
+          f"padded to the outer crop {count * 3 * outer_px**2 / 1e6:.2f} MB")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def rates(
     torch.set_num_threads(way.threads)
     settings = settings.model_copy(update={"loaders": way.loaders, "threads": way.threads})
     classes, steps = len(index.classes), settings.steps_per_epoch
-    batches = TrainingBatches(store, index, settings)(0, (rounds + 1) * steps)
+    batches = TrainingBatches(store, index, settings, device=device)(0, (rounds + 1) * steps)
     one = next(iter(TrainingBatches(store, index, settings.model_copy(update={"loaders": 0}))(0, 1)))
     one = one._replace(**{name: getattr(one, name).to(device) for name in ("crops", "labels", "manipulated")})
     loop = Loop(settings, classes, device, batches)

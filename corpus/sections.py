@@ -420,6 +420,10 @@ class Training(Section):
     """Whether each worker trains on a GPU."""
     loaders: Annotated[int, Field(ge=0, le=64)] = 2
     """Processes for each worker that decode and manipulate crops; 0: the worker does it itself."""
+    manipulate_on: Literal["auto", "loaders", "device"] = "auto"
+    """Where the crops of a training are manipulated: one after the other in the `loaders`, or a whole batch at once on
+    the `device` that trains, so that the loaders only decode. The crops are the same, but for resized ones, in which
+    some values differ by one level. `auto`: on a GPU by the device; on a CPU, where it is faster, by the loaders."""
     cache_folder: str | None = None
     """Folder of this machine in which training and evaluation keep files of an object store that are wanted again. With
     `reader: exact` the index and the tables beside the tars, about 4 % of the tars' bytes, but no tar; with

@@ -12,12 +12,12 @@ def gamma_table(gamma: float) -> npt.NDArray[np.uint8]:
     return table
 
 
-def correct_gamma(crops_nchw: Tensor, gammas: list[float]) -> Tensor:
-    """Return uint8 crops N×3×H×W, each corrected by its gamma; raises ValueError for another number of gammas."""
-    if len(gammas) != len(crops_nchw):
-        raise ValueError(f"{len(gammas)} gammas for {len(crops_nchw)} crops")
-    if not gammas:
-        return crops_nchw
-    tables = torch.from_numpy(np.concatenate([gamma_table(gamma) for gamma in gammas])).to(crops_nchw.device)
-    first = 256 * torch.arange(len(gammas), dtype=torch.int32, device=crops_nchw.device)
-    return tables[crops_nchw.to(torch.int32) + first[:, None, None, None]]
+def correct_gamma(crops_nchw: Tensor, tables: Tensor) -> Tensor:
+    """Return uint8 crops N×3×H×W, each corrected by its table, N×256; raises ValueError for another number of tables.
+
+    Tables are those of `gamma_table`: powers are not the same to the bit on every device.
+    """
+    if len(tables) != len(crops_nchw):
+        raise ValueError(f"{len(tables)} tables for {len(crops_nchw)} crops")
+    first = 256 * torch.arange(len(tables), dtype=torch.int32, device=crops_nchw.device)
+    return tables.flatten()[crops_nchw.to(torch.int32) + first[:, None, None, None]]

@@ -1,22 +1,18 @@
 """JPEG: what compression at 4:2:0 does to the pixels of crops, without writing a JPEG.
 
-uint8 pixels → pixels, equal bit for bit to what libjpeg-turbo gives by its TurboJPEG functions: they code with the
-accurate integer DCT (`islow`) from quality factor 96 on and else, unless told otherwise, with the fast one (`ifast`),
-and decode with the accurate one and interpolated chroma (`fancy upsampling`). The entropy coder between them loses
-nothing and is left out. Each step repeats the arithmetic of one file of libjpeg-turbo (github.com/libjpeg-turbo):
-colours (jccolor.c, jdcolor.c), reduction of chroma (jcsample.c, jcprepct.c), forward DCT (jfdctint.c, jfdctfst.c),
-quantisation (jcdctmgr.c, jcparam.c), inverse DCT (jidctint.c), interpolation of chroma (jdsample.c, jdmainct.c).
+uint8 pixels → pixels, equal bit for bit to what libjpeg gives with its accurate integer DCT (`islow`) and interpolated
+chroma (`fancy upsampling`), the defaults of Pillow and OpenCV. The entropy coder between them loses nothing and is left
+out. Each step repeats the arithmetic of one file of libjpeg-turbo (github.com/libjpeg-turbo): colours (jccolor.c,
+jdcolor.c), reduction of chroma (jcsample.c, jcprepct.c), forward DCT (jfdctint.c), quantisation (jcdctmgr.c,
+jcparam.c), inverse DCT (jidctint.c), interpolation of chroma (jdsample.c, jdmainct.c).
 
-A pass of the accurate DCT rounds only at its end, so it is a product with a matrix of integers. Products and sums stay
-below 2^53, so float64 computes them exactly, on every device alike and by its fastest routines. The fast one also
-rounds between its steps, and is done in integers as it stands.
+A pass of the DCT rounds only at its end, so it is a product with a matrix of integers. Products and sums stay below
+2^53, so float64 computes them exactly, on every device alike and by its fastest routines.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -38,42 +34,32 @@ _CHROMA = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *((99,) * 8,) * 4,
 )
-_FAST_SCALES = (
-    (16384, 22725, 21407, 19266, 16384, 12873, 8867, 4520),
-    (22725, 31521, 29692, 26722, 22725, 17855, 12299, 6270),
-    (21407, 29692, 27969, 25172, 21407, 16819, 11585, 5906),
-    (19266, 26722, 25172, 22654, 19266, 15137, 10426, 5315),
-    (16384, 22725, 21407, 19266, 16384, 12873, 8867, 4520),
-    (12873, 17855, 16819, 15137, 12873, 10114, 6967, 3552),
-    (8867, 12299, 11585, 10426, 8867, 6967, 4799, 2446),
-    (4520, 6270, 5906, 5315, 4520, 3552, 2446, 1247),
-)
-"""What the fast DCT leaves to quantisation, in 14-bit fixed point (jcdctmgr.c)."""
 _BLOCK_PX = 8
-_ACCURATE_FROM = 96
 _NARROW_PX = 2
 """Chroma of up to as many columns is repeated, not interpolated."""
 
 
-def compress(crops_nchw: Tensor, quality_factors: list[int]) -> Tensor:
-    """Return uint8 crops N×3×H×W after JPEG compression at IJG quality factors 1 to 100, one for each crop.
+def compress(crops_nchw: Tensor, quality_factors: Tensor, sizes: Tensor | None = None) -> Tensor:
+    """Return uint8 crops N×3×H×W after JPEG compression at IJG quality factors, int64 N; beyond 1 to 100 these count.
 
-    Annex K tables, 4:2:0. Raises ValueError for other quality factors, or another number of them.
+    Annex K tables, 4:2:0. `sizes`: int64 N×2, where crops are smaller than H×W: height and width of each, more than
+    four pixels; behind them its last row and column must be repeated. Raises ValueError for another number of factors.
     """
-    if len(quality_factors) != len(crops_nchw) or any(not 1 <= factor <= 100 for factor in quality_factors):
-        raise ValueError(
-            f"quality factors {quality_factors} for {len(crops_nchw)} crops; needed is one of 1 to 100 each"
-        )
+    if len(quality_factors) != len(crops_nchw):
+        raise ValueError(f"{len(quality_factors)} quality factors for {len(crops_nchw)} crops")
     if not crops_nchw.numel():
         return crops_nchw
-    device = crops_nchw.device
     height_px, width_px = crops_nchw.shape[-2:]
-    tables = torch.from_numpy(np.stack([_tables(factor) for factor in quality_factors])).to(device)
+    tables = _tables(quality_factors)
     luma, blue, red = _ycc(crops_nchw.to(torch.int32).unbind(1))
     chroma = _reduced(torch.stack((blue, red), dim=1))
-    accurate = torch.tensor([factor >= _ACCURATE_FROM for factor in quality_factors])
-    luma = _coded(luma[:, None], tables[:, :1], accurate)[:, 0, :height_px, :width_px]
-    chroma = _coded(chroma, tables[:, 1:], accurate)[..., : -(-height_px // 2), : -(-width_px // 2)]
+    halves = None if sizes is None else (sizes + 1) // 2
+    if halves is not None:
+        chroma = _held(chroma, -2, halves[:, 0])
+    luma = _coded(luma[:, None], tables[:, :1])[:, 0, :height_px, :width_px]
+    chroma = _coded(chroma, tables[:, 1:])[..., : -(-height_px // 2), : -(-width_px // 2)]
+    if halves is not None:
+        chroma = _held(_held(chroma, -2, halves[:, 0]), -1, halves[:, 1])
     chroma = _interpolated(chroma)
     return _rgb(luma, *chroma[..., :height_px, :width_px].unbind(1))
 
@@ -128,62 +114,22 @@ def _interpolated(chroma: Tensor) -> Tensor:
     return torch.stack(((near + before + 8) >> 4, (near + behind + 7) >> 4), dim=-1).flatten(-2)
 
 
-def _coded(planes: Tensor, tables: Tensor, accurate: Tensor) -> Tensor:
+def _coded(planes: Tensor, tables: Tensor) -> Tensor:
     """Return planes N×C×H×W of 0..255, padded to whole blocks, after DCT, quantisation and back, as int32.
 
-    `tables`: N×C×8×8. `accurate`: N truths, on the CPU.
+    `tables`: N×C×8×8.
     """
     height_px, width_px = (-(-edge_px // _BLOCK_PX) * _BLOCK_PX for edge_px in planes.shape[-2:])
     planes = _edged(planes, height_px, width_px)
     shape = (*planes.shape[:2], height_px // _BLOCK_PX, _BLOCK_PX, width_px // _BLOCK_PX, _BLOCK_PX)
     blocks = (planes - 128).reshape(shape).transpose(3, 4)
     steps = tables[:, :, None, None]
-    if accurate.all() or not accurate.any():
-        levels = (_accurate_levels if accurate.all() else _fast_levels)(blocks, steps)
-    else:
-        levels = torch.empty(blocks.shape, dtype=torch.float64, device=blocks.device)
-        for of, level in ((accurate, _accurate_levels), (~accurate, _fast_levels)):
-            chosen = of.nonzero()[:, 0].to(blocks.device)
-            levels[chosen] = level(blocks[chosen], steps[chosen])
-    matrix = torch.from_numpy(_matrix()).to(planes.device)
+    matrix = _matrix(planes.device)
+    coefficients = _descaled(matrix @ _descaled(blocks.to(torch.float64) @ matrix.T, 11), 15)  # rows first
+    levels = _levels(coefficients, 8 * steps)
     pixels = _descaled(_descaled(matrix.T @ levels.mul_(steps), 11) @ matrix, 18)  # columns first
     pixels = pixels.add_(128).clamp_(0, 255).to(torch.int32)
     return pixels.transpose(3, 4).reshape(*planes.shape[:2], height_px, width_px)
-
-
-def _accurate_levels(blocks: Tensor, steps: Tensor) -> Tensor:
-    """Return the quantised coefficients, float64, of int32 blocks …×8×8 by the accurate DCT (jfdctint.c)."""
-    matrix = torch.from_numpy(_matrix()).to(blocks.device)
-    coefficients = _descaled(matrix @ _descaled(blocks.to(torch.float64) @ matrix.T, 11), 15)  # rows first
-    return _levels(coefficients, 8 * steps)
-
-
-def _fast_levels(blocks: Tensor, steps: Tensor) -> Tensor:
-    """Return the quantised coefficients, float64, of int32 blocks …×8×8 by the fast DCT (jfdctfst.c)."""
-    scales = torch.tensor(_FAST_SCALES, dtype=torch.float64, device=blocks.device)
-    rows = torch.stack(_fast_dct(blocks.unbind(-1)), dim=-1)
-    coefficients = torch.stack(_fast_dct(rows.unbind(-2)), dim=-2)
-    return _levels(coefficients.to(torch.float64), _descaled(steps * scales, 11))
-
-
-def _fast_dct(values: Sequence[Tensor]) -> list[Tensor]:
-    """Return the eight scaled frequencies of eight int32 values.
-
-    Arai, Agui and Nakajima's scheme with 5 multiplications (Trans. IEICE E-71(11), 1988) in 8-bit fixed point; what is
-    multiplied is rounded down.
-    """
-    sums = [values[place] + values[7 - place] for place in range(4)]
-    a, b, c, d = (values[place] - values[7 - place] for place in (3, 2, 1, 0))
-    even, odd = (sums[0] + sums[3], sums[1] + sums[2]), (sums[0] - sums[3], sums[1] - sums[2])
-    turned = ((odd[0] + odd[1]) * 181) >> 8
-    ab, cd = a + b, c + d
-    both = ((ab - cd) * 98) >> 8
-    low, high, middle = ((ab * 139) >> 8) + both, ((cd * 334) >> 8) + both, ((b + c) * 181) >> 8
-    plus, minus = d + middle, d - middle
-    return [
-        even[0] + even[1], plus + high, odd[0] + turned, minus - low,
-        even[0] - even[1], minus + low, odd[0] - turned, plus - high,
-    ]  # fmt: skip
 
 
 def _levels(coefficients: Tensor, steps: Tensor) -> Tensor:
@@ -202,19 +148,30 @@ def _edged(planes: Tensor, height_px: int, width_px: int) -> Tensor:
     return pad(planes, (0, behind, 0, below), mode="replicate") if below or behind else planes
 
 
-@lru_cache(maxsize=128)
-def _tables(quality_factor: int) -> npt.NDArray[np.float64]:
-    """Return the quantisation tables of luma and twice chroma at a quality factor, 3×8×8 (jcparam.c)."""
-    percent = 5000 // quality_factor if quality_factor < 50 else 200 - 2 * quality_factor
-    table: npt.NDArray[np.float64] = np.clip(
-        (np.array((_LUMA, _CHROMA, _CHROMA)) * percent + 50) // 100, 1, 255
-    ).astype(np.float64)
-    return table
+def _held(planes: Tensor, axis: int, sizes: Tensor) -> Tensor:
+    """Return planes N×C×H×W in which from each one's size on, along an axis, its last row or column is repeated."""
+    places = torch.minimum(torch.arange(planes.shape[axis], device=planes.device), sizes[:, None] - 1)
+    places = places[:, None, :, None] if axis == -2 else places[:, None, None, :]
+    return planes.gather(axis, places.expand(planes.shape))
 
 
-@lru_cache(maxsize=1)
-def _matrix() -> npt.NDArray[np.float64]:
-    """Return the forward DCT of eight values in 13-bit fixed point, frequency by value (jfdctint.c).
+def _tables(quality_factors: Tensor) -> Tensor:
+    """Return the quantisation tables of luma and twice chroma at quality factors, float64 N×3×8×8 (jcparam.c)."""
+    factors = quality_factors.clamp(1, 100)
+    percent = torch.where(factors < 50, 5000 // factors, 200 - 2 * factors)
+    standard = _standard_tables(quality_factors.device)
+    return ((standard * percent[:, None, None, None] + 50) // 100).clamp_(1, 255).to(torch.float64)
+
+
+@lru_cache(maxsize=16)  # constants stay on a device: to send them each time, it would have to be waited for
+def _standard_tables(device: torch.device) -> Tensor:
+    """Return the tables of Annex K, for luma and twice for chroma, int64 3×8×8."""
+    return torch.tensor((_LUMA, _CHROMA, _CHROMA), device=device)
+
+
+@lru_cache(maxsize=16)
+def _matrix(device: torch.device) -> Tensor:
+    """Return the forward DCT of eight values in 13-bit fixed point, float64, frequency by value (jfdctint.c).
 
     Loeffler, Ligtenberg and Moschytz's scheme with 12 multiplications (ICASSP 1989), applied to the unit vectors. The
     inverse DCT of jidctint.c is its transpose.
@@ -241,4 +198,4 @@ def _matrix() -> npt.NDArray[np.float64]:
         turned - 15137 * odd[1],
         2446 * a + ad + ac + all_four,
     )
-    return np.stack(frequencies).astype(np.float64)
+    return torch.from_numpy(np.stack(frequencies).astype(np.float64)).to(device)

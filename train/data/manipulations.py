@@ -4,10 +4,11 @@
 factor 70 and 90, bicubic resizing by 0.5, 0.8, 1.5 and 2.0, gamma 0.8 and 1.2. `random_manipulation` draws one
 for training. Pictures are uint8 arrays, height × width × 3, RGB; the input is never changed.
 
-JPEG is 4:2:0 baseline with the Annex K tables, the default of PIL, OpenCV and Matlab, coded by TurboJPEG: below quality
-factor 96 with libjpeg-turbo's fast DCT, which simplejpeg cannot turn off. Resizing is plain bicubic
-(Keys' kernel at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC, which the challenge's
-second-placed team trained with (report arXiv 1810.02981).
+JPEG is 4:2:0 baseline with the Annex K tables and libjpeg's accurate integer DCT, to the bit as Pillow and OpenCV write
+it: OpenCV codes, because it takes half of Pillow's time. (simplejpeg codes by TurboJPEG, which below quality factor 96
+takes a fast DCT that few other programs use, and so leaves traces of its own.) Resizing is plain bicubic (Keys' kernel
+at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC, which the challenge's second-placed team
+trained with (report arXiv 1810.02981).
 """
 
 import math
@@ -25,6 +26,7 @@ from train.batched.gamma import gamma_table
 
 Picture = npt.NDArray[np.uint8]
 
+_420 = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
 _MCU_PX = 16  # of 4:2:0: with this margin a window is coded as it would be in the whole picture
 _CHROMA_PX = 4  # pixels beside it that a pixel's chroma may depend on, as `shards.restarts` says of libjpeg
 _KERNEL_PX = 4  # input pixels that a bicubic value depends on, along one axis
@@ -111,9 +113,8 @@ def random_manipulation(rng: np.random.Generator) -> Manipulation:
 
 def compress(picture: Picture, quality_factor: int) -> Picture:
     """Return the picture after JPEG compression at an IJG quality factor, 4:2:0."""
-    data = simplejpeg.encode_jpeg(
-        np.ascontiguousarray(picture), quality=quality_factor, colorspace="RGB", colorsubsampling="420", fastdct=False
-    )
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality_factor, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _420]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
     decoded: Picture = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
     return decoded
 

@@ -3,10 +3,13 @@
 Sample number g is a pure function of the settings and g: its tile by `shards.order`, its crop and manipulation by
 random numbers of its own. So it does not matter which rank or loader makes it, or when. A tile that is damaged is
 replaced by another one, which is a function of the seed, g and the attempt.
+
+A batch has its crops, or, where a device shall make these, the pixels that they depend on and what shall become of
+them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,7 +23,9 @@ from corpus.storage import Store
 from shards.index import Index, Selection
 from shards.order import Order, generator, permute
 from shards.reader import Corrupt, Region, TileReader
-from train.data.crops import geometry_of, plan_crop, to_tensor
+from train.batched.finishing import Finishes
+from train.data.crops import Finish, geometry_of, plan_crop, to_tensor
+from train.data.finishes import unfinished
 from train.data.manipulations import Picture
 from train.data.skipped import Skipped
 
@@ -36,7 +41,7 @@ class Batch(NamedTuple):
     """What the network learns from in one step."""
 
     crops: Tensor
-    """uint8 N×3×H×W."""
+    """uint8 N×3×H×W. Of a batch with `finishes`: the pixels that they make these of, uint8 P×3."""
     labels: Tensor
     """int64 N."""
     skipped: tuple[Skipped, ...] = ()
@@ -45,6 +50,8 @@ class Batch(NamedTuple):
     """bool N: whether each crop was manipulated."""
     numbers: Tensor = _NONE
     """int64 N: the samples' numbers."""
+    finishes: Finishes | None = None
+    """What is still to become of the pixels, where a device shall do it; None: nothing."""
 
 
 class Crop(NamedTuple):
@@ -52,6 +59,23 @@ class Crop(NamedTuple):
 
     pixels: Picture
     is_manipulated: bool
+    finish: Finish | None = None
+    """What is still to become of the pixels; None: nothing."""
+
+
+def batch_of(crops: Sequence[Crop], labels: Tensor, skipped: Sequence[Skipped], numbers: Tensor) -> Batch:
+    """Return a batch of crops, all of them finished or none."""
+    manipulated, finishes = tensor([crop.is_manipulated for crop in crops]), [crop.finish for crop in crops]
+    if due := [finish for finish in finishes if finish is not None]:
+        pixels, numbered = unfinished([crop.pixels for crop in crops], due)
+        return Batch(pixels, labels, tuple(skipped), manipulated, numbers, numbered)
+    return Batch(to_tensor(crop.pixels for crop in crops), labels, tuple(skipped), manipulated, numbers)
+
+
+def crop_of(pixels: Picture, finish: Finish, unfinished: bool) -> Crop:
+    """Return the crop of a rectangle's pixels, or these and what is to become of them."""
+    is_manipulated = finish.manipulation is not None
+    return Crop(pixels, is_manipulated, finish) if unfinished else Crop(finish(pixels), is_manipulated)
 
 
 @dataclass(frozen=True)
@@ -61,9 +85,12 @@ class TrainingSamples:
     store: Store
     index: Index
     settings: Training
+    unfinished: bool = field(default=False, kw_only=True)
+    """Whether batches have what crops are made of and their finishes, for a device."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"store": self.store, "index": self.index, "settings": self.settings}
+        names = ("store", "index", "settings", "unfinished")
+        return {name: getattr(self, name) for name in names}
 
     @cached_property
     def selection(self) -> Selection:
@@ -114,10 +141,7 @@ class TrainingSamples:
                 else:
                     crops[place] = crop
             if len(made := [crop for crop in crops if crop is not None]) == len(crops):
-                return Batch(
-                    to_tensor(crop.pixels for crop in made), tensor(self.labels(rows)), tuple(sorted(skipped)),
-                    tensor([crop.is_manipulated for crop in made]), from_numpy(wanted),
-                )  # fmt: skip
+                return batch_of(made, tensor(self.labels(rows)), sorted(skipped), from_numpy(wanted))
         last = skipped[-1]
         raise StageError(
             f"shards: {1 + ATTEMPTS_MAX} tiles one after the other are damaged, the last {last.key} in {last.tar}: "
@@ -135,9 +159,7 @@ class TrainingSamples:
         ]
         regions = self._reader.regions(rows, [plan.rectangle for plan in plans])
         return [
-            Crop(plan.finish(region.pixels), plan.finish.manipulation is not None)
-            if isinstance(region, Region)
-            else region
+            crop_of(region.pixels, plan.finish, self.unfinished) if isinstance(region, Region) else region
             for plan, region in zip(plans, regions, strict=True)
         ]
 

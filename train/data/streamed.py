@@ -22,9 +22,9 @@ from corpus.records import SPLITS
 from shards.order import generator
 from shards.restarts import Rectangle, decode_rectangle, find_restarts
 from shards.streaming import SplitTars, StreamedTile, TarStream, Unread, split_tars
-from train.data.crops import decode, geometry_of, plan_crop, to_tensor
+from train.data.crops import decode, geometry_of, plan_crop
 from train.data.manipulations import Picture
-from train.data.samples import ATTEMPTS_MAX, Batch, Crop, TrainingSamples
+from train.data.samples import ATTEMPTS_MAX, Batch, Crop, TrainingSamples, batch_of, crop_of
 from train.data.skipped import Skipped
 
 
@@ -69,10 +69,7 @@ class StreamedSamples(IterableDataset[Batch]):
             labels += [made.label] * len(made.crops)
             numbers += made.numbers
             if len(crops) == settings.batch:
-                yield Batch(
-                    to_tensor(crop.pixels for crop in crops), tensor(labels), tuple(skipped),
-                    tensor([crop.is_manipulated for crop in crops]), tensor(numbers),
-                )  # fmt: skip
+                yield batch_of(crops, tensor(labels), skipped, tensor(numbers))
                 crops, labels, numbers, skipped = [], [], [], []
 
     def _stream(self) -> TarStream:
@@ -116,10 +113,9 @@ class StreamedSamples(IterableDataset[Batch]):
             rng = generator(settings.seed, each, f"streamed crop from {self.start}")
             try:
                 plan = plan_crop(rng, geometry_of(settings), tile.width_px, tile.height_px)
-                pixels = plan.finish(_pixels(tile.jpeg, plan.rectangle))
+                crops.append(crop_of(_pixels(tile.jpeg, plan.rectangle), plan.finish, self.samples.unfinished))
             except ValueError as error:
                 return Skipped(number, 0, tile.key, self._tar(photo_row), str(error))
-            crops.append(Crop(pixels, plan.finish.manipulation is not None))
         return _Crops(crops, int(self.samples.labels_of_photos(np.array([photo_row]))[0]), numbers)
 
 

@@ -1,9 +1,11 @@
 """Feed: brings batches to the device that trains, and tells for how long it had nothing to do meanwhile.
 
-On a GPU the next batch is copied from pinned memory on a stream of its own, while the last step is still computed. The
-time waited is what the GPU's own clock says between the end of a step and the start of the next one, since the process
-runs ahead of the GPU; it is kept from running ahead by more than two steps. On a CPU it is the time until the next
-batch is there, which without loaders is the time to make it.
+Where a batch comes with pixels and their finishes (`train.manipulate_on`), the device makes the crops of it here.
+
+On a GPU the next batch is copied from pinned memory, and its crops are made, on a stream of its own, while the last
+step is still computed. The time waited is what the GPU's own clock says between the end of a step and the start of the
+next one, since the process runs ahead of the GPU; it is kept from running ahead by more than two steps. On a CPU it is
+the time until the next batch is there, which without loaders is the time to make it.
 """
 
 import time
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from train.batched.finishing import finish
 from train.data.samples import Batch
 
 _AHEAD = 2  # steps that the process may have told a GPU beyond the one that is computed
@@ -33,6 +36,8 @@ class Feed:
             return self._next_on_gpu(self._copies)
         began_s = time.perf_counter()
         batch = next(self._batches, None)
+        if batch is not None and batch.finishes is not None:
+            batch = batch._replace(crops=finish(batch.crops, batch.finishes), finishes=None)
         self._waited_s += time.perf_counter() - began_s
         return batch
 
@@ -51,10 +56,14 @@ class Feed:
         if batch is None:
             return None
         with torch.cuda.stream(copies):
+            crops = batch.crops.to(self._device, non_blocking=True)
+            if batch.finishes is not None:
+                crops = finish(crops, batch.finishes.to(self._device))
             moved = batch._replace(
-                crops=batch.crops.to(self._device, non_blocking=True),
+                crops=crops,
                 labels=batch.labels.to(self._device, non_blocking=True),
                 manipulated=batch.manipulated.to(self._device, non_blocking=True),
+                finishes=None,
             )
         training.wait_stream(copies)
         for each in (moved.crops, moved.labels, moved.manipulated):

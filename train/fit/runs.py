@@ -29,10 +29,11 @@ from train.model.network import CameraNetwork, build_network
 ROOT = "runs"
 FORMAT = 3
 """Part of every run's digest; raise it when the same settings come to mean another training. 2: a sample is a function
-of the seed and its number. 3: so are the random numbers of a step; crops begin on JPEG's grid."""
+of the seed and its number. 3: so are the random numbers of a step; crops begin on JPEG's grid
+and are compressed with the accurate DCT."""
 
 CARRIED_OUT_BY = frozenset({
-    "workers", "gpus", "loaders", "threads", "cache_folder", "cache_gb", "checkpoint_minutes",
+    "workers", "gpus", "loaders", "threads", "cache_folder", "cache_gb", "checkpoint_minutes", "manipulate_on",
 })  # fmt: skip
 """Keys of `train` that may change while a run is unfinished: it continues the same sequence of samples."""
 _CHANGEABLE_BY_NAME = CARRIED_OUT_BY | {"batch", "accumulate"}

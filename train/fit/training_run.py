@@ -66,7 +66,7 @@ def carry_out(
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
     compile_network(network, settings)
-    batches = TrainingBatches(run.store, index, settings, rank, ranks)
+    batches = TrainingBatches(run.store, index, settings, rank, ranks, device)
     writes = rank == 0
     resumed_in = state.epochs_done + 1 if state.samples_done else 0
 

@@ -59,7 +59,15 @@ def find_config(store: Store, name: str) -> RunConfig:
 
 @pytest.mark.parametrize(
     "change",
-    [{"workers": 2}, {"loaders": 3}, {"threads": 2}, {"gpus": True}, {"cache_folder": "/disk"}, {"cache_gb": 7.0}],
+    [
+        {"workers": 2},
+        {"loaders": 3},
+        {"threads": 2},
+        {"gpus": True},
+        {"cache_folder": "/disk"},
+        {"cache_gb": 7.0},
+        {"manipulate_on": "device"},
+    ],
 )
 def test_an_unfinished_run_goes_on_with_other_workers_and_a_finished_one_stays_as_it_was(
     store: Store, config: Callable[..., RunConfig], change: dict[str, object]

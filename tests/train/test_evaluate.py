@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from corpus.configuration import read_configuration
-from corpus.errors import StorageError
+from corpus.errors import StageError, StorageError
 from train.compare import main as compare_runs
 from train.evaluate import main
 from train.main import train
@@ -108,6 +108,26 @@ def test_the_full_report_is_one_page_with_a_file_for_every_plot(
 def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:
     with pytest.raises(StorageError, match="nowhere: is neither a run"):
         evaluate(trained, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--matrix", "--json"], "--json: is for the evaluation of a run, which --matrix"),
+        (["--amounts", "--full"], "--full: is for the evaluation of a run, which --matrix"),
+        (["--matrix", "latest", "latest"], "each trains the network of a single run; name one run"),
+        (["--amounts", "https://example.org/model.zip#sha256=0"], "a model handed on has none"),
+        (["--steps", "2"], "--steps: sets the length of the trainings of --matrix and --amounts"),
+        (["--steps", "2", "--full"], "--steps: sets the length of the trainings of --matrix and --amounts"),
+    ],
+)
+def test_an_option_that_another_one_would_silence_is_refused_and_nothing_is_written(
+    trained: Path, evaluate: Run, arguments: list[str], fault: str
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")}
+    with pytest.raises(StageError, match=fault):
+        evaluate(trained, *arguments)
+    assert {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")} == before
 
 
 @pytest.mark.slow

@@ -1,0 +1,31 @@
+"""The sections of `pipelines.yaml`: every key with its type, range, default and meaning.
+
+The docstring below a key is its description in docs/reference/configuration.md. A key that is left out has its default,
+which is that of the shipped file.
+"""
+
+from corpus.sections.curation import Consensus, Curation, Rules, Shards, Support
+from corpus.sections.running import Clusters, Demo, Pipeline
+from corpus.sections.section import Section
+from corpus.sections.sources import Crawl, Flickr, Folder, Site, Sources, Wikimedia
+from corpus.sections.training import Recipe, Training
+
+__all__ = [
+    "Clusters",
+    "Consensus",
+    "Crawl",
+    "Curation",
+    "Demo",
+    "Flickr",
+    "Folder",
+    "Pipeline",
+    "Recipe",
+    "Rules",
+    "Section",
+    "Shards",
+    "Site",
+    "Sources",
+    "Support",
+    "Training",
+    "Wikimedia",
+]

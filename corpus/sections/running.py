@@ -1,0 +1,47 @@
+"""Sections of where and when work runs: clusters, pipelines, the demo."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from corpus.sections.section import Section
+from corpus.validation import crontab_schedule, matching, web_address
+
+
+class Clusters(Section):
+    """Where work runs."""
+
+    dask_scheduler: str | None = None
+    """Address of a Dask scheduler, e.g. `tcp://10.0.0.5:8786`; null: a cluster on this machine."""
+    ray_dashboard: str = "http://127.0.0.1:8265"
+    """Address of the Ray dashboard that `ray job submit` talks to."""
+
+    _check_scheduler = field_validator("dask_scheduler")(
+        matching(r"([a-z]+://)?[^\s/]+:\d+/?", "an address like tcp://10.0.0.5:8786")
+    )
+    _check_dashboard = field_validator("ray_dashboard")(web_address("http://127.0.0.1:8265"))
+
+
+class Pipeline(Section):
+    """A named chain of stages."""
+
+    schedule: str | None = None
+    """The five fields of a crontab line, in the time zone of cron; null: the pipeline is only run by hand."""
+    stages: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Commands as a person would type them, in order; `{config}` is the configuration file's path."""
+    rounds: Annotated[int, Field(ge=1, le=5)] = 1
+    """How often the stages up to curation run at most: again where curation has learned that photographs are wanted
+    which the crawl has refused."""
+
+    _check_schedule = field_validator("schedule")(crontab_schedule)
+
+
+class Demo(Section):
+    """The simulated world of `make demo`, and the keys it changes in a copy of this configuration."""
+
+    photos_per_device: Annotated[int, Field(ge=2, le=1000)] = 18
+    """Genuine photographs of each of the forty-eight simulated devices; a third as many spoilt ones are added."""
+    seed: Annotated[int, Field(ge=0)] = 2018
+    """Seed of everything that is simulated."""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    """Sections and keys as in this file; they are checked when the demo's copy is read."""

@@ -44,5 +44,5 @@ def tell_recognised(
     refused = sum(bool(answer.get("none_of_these")) for answer in answers)
     say(
         f"{named} of {len(answers)} photographs by its other devices get its name"
-        + (f", {refused} are said to be by none of these cameras" if refused else "")
+        + (f"; for {refused} of them the answer is none of these" if refused else "")
     )

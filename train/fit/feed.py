@@ -1,9 +1,9 @@
 """Feed: brings batches to the device that trains, and tells for how long it had nothing to do meanwhile.
 
 On a GPU the next batch is copied from pinned memory on a stream of its own, while the last step is still computed. The
-time waited is what the GPU's own clock says between the end of a step and the start of the next one, since the process
-runs ahead of the GPU; it is kept from running ahead by more than two steps. On a CPU it is the time until the next
-batch is there, which without loaders is the time to make it.
+time waited is what the GPU's own clock says between the end of a step and the start of the next one: the process only
+queues steps, two of them at most, and its own clock would not tell when the GPU computes them. On a CPU it is the time
+until the next batch is there, which without loaders is the time to make it.
 """
 
 import time
@@ -14,7 +14,7 @@ import torch
 
 from train.data.samples import Batch
 
-_AHEAD = 2  # steps that the process may have told a GPU beyond the one that is computed
+_AHEAD = 2  # steps that may be queued on a GPU behind the one that it computes
 
 
 class Feed:

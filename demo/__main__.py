@@ -83,7 +83,9 @@ def run_demo(real: Configuration, folder: Path, console: Console) -> None:
     if newcomer and offered and asked:
         console.rule("a new camera")
         enrol(configuration, run, newcomer, offered)
-        tell_recognised(configuration, run, newcomer, asked, lambda line: console.print(line, highlight=False))
+        tell_recognised(
+            configuration, run, newcomer, asked, lambda line: console.print(line, soft_wrap=True, highlight=False)
+        )
     console.rule("figures")
     for line in summary(configuration.store.read_json(f"runs/{run}/evaluation.json")):
         console.print(line, soft_wrap=True, highlight=False, markup=False)

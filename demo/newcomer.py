@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -40,9 +41,18 @@ def tell_recognised(
     if answered.returncode != 0:
         raise StageError("the prediction failed, see above")
     answers = json.loads(answered.stdout)
-    named = sum(bool(answer["cameras"]) and answer["cameras"][0][0] == camera for answer in answers)
-    refused = sum(bool(answer.get("none_of_these")) for answer in answers)
+    named, refused = recognised(answers, camera)
     say(
         f"{named} of {len(answers)} photographs by its other devices get its name"
-        + (f", {refused} are said to be by none of these cameras" if refused else "")
+        + (f"; for {refused} the answer is none of these" if refused else "")
     )
+
+
+def recognised(answers: Sequence[Mapping[str, Any]], camera: str) -> tuple[int, int]:
+    """Return how many answers of `predict --json` name a camera, and how many are "none of these".
+
+    The likeliest camera of a photograph that is none of these is not named.
+    """
+    refused = [bool(answer.get("none_of_these")) for answer in answers]
+    likeliest = [answer["cameras"][0][0] if answer["cameras"] else None for answer in answers]
+    return sum(key == camera and not is_none for key, is_none in zip(likeliest, refused, strict=True)), sum(refused)

@@ -14,7 +14,7 @@ from torch import Tensor
 from corpus.catalogue import Catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
-from corpus.text import escaped
+from corpus.text import count, escaped
 from forensics.header import read_facts
 from train.archive.download import is_address
 from train.archive.enrolling import PHOTOS_ADVISED, Check, check, enrolled_of
@@ -116,7 +116,7 @@ def _camera(model: Model, catalogue: Catalogue, key: str, name: str | None, phot
     makes = sorted(photo.make for photo in photos if photo.make)
     maker = entry.make[0] if entry is not None and entry.make else max(makes, key=makes.count, default=None)
     serials = sorted({photo.serial for photo in photos if photo.serial})
-    # numbers, since a serial number is nobody's business
+    # numbers, so that no serial number is kept
     devices = [f"device {serials.index(photo.serial) + 1 if photo.serial else 0}" for photo in photos]
     crops = [photo.crops for photo in photos if photo.crops is not None]
     return enrolled_of(model, key, name or (entry.name if entry is not None else key), maker, crops, devices)
@@ -132,8 +132,8 @@ def _with(parts: Parts, camera: Enrolled) -> Parts:
 
 def _told(model: Model, camera: Enrolled, found: Check, parts: Parts) -> list[str]:
     lines = [
-        f"{found.named} of {found.tried} of its photographs get its name when only the others are enrolled"
-        + (f"; most of the rest get {model.name_of(found.nearest)}" if found.nearest is not None else "")
+        f"{found.named} of {found.tried} of its photographs are named right, each by an enrolment from the others"
+        + (f"; most of the wrong answers are {model.name_of(found.nearest)}" if found.nearest is not None else "")
     ]
     if len(camera.embeddings) < PHOTOS_ADVISED:
         lines.append(f"note: {PHOTOS_ADVISED} to 50 photographs are advised")
@@ -144,8 +144,9 @@ def _told(model: Model, camera: Enrolled, found: Check, parts: Parts) -> list[st
     if near:
         row = max(near, key=lambda row: (row["photos"], -row["devices"]))
         lines.append(
-            f"Cameras held out of this run's training, enrolled from {row['photos']} photographs by {row['devices']} "
-            f"device(s), were named right in {row['recall']:.0%} of photographs by other devices"
+            f"for comparison: cameras held out of this run's training and enrolled from {row['photos']} photographs by "
+            f"{count(row['devices'], 'device')} were named right in {row['recall']:.0%} of the photographs by their "
+            "other devices"
         )
     return lines
 

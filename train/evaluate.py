@@ -1,11 +1,14 @@
 """Evaluation of finished runs again: prints the table, and whether it agrees with the run's `evaluation.json`.
 
 `python -m train.evaluate [RUN|latest] [--full] [--json]` judges the run's weights on the held-out devices of its
-generation, as the end of its training did. It writes nothing, but for `--full`, which publishes `runs/<run>/report/`.
-Of several runs, the answers that they have published are averaged. `--transductive` adds figures that use the test set
-as a whole; they stand beside the others and change none.
+generation, as the end of its training did. It writes nothing by itself. `--full` publishes `runs/<run>/report/`, and
+the run's `answers.arrow` and `calibration.json` where an earlier version wrote none; `--matrix` and `--amounts` publish
+`runs/<run>/experiments/`.
+Of several runs, the answers that they have published are averaged.
+`--transductive` adds figures that use the test set as a whole; they stand beside the others and change none.
 """
 
+import argparse
 import json
 import sys
 from typing import Any
@@ -42,7 +45,8 @@ from train.honesty.sections import honesty_tables
 from train.model.checkpoints import kept_weights
 from train.model.network import CameraNetwork
 
-_DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Writes nothing.
+_DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Without an option
+that says so below, nothing is written.
 
 With --full, studies beyond the challenge's protocol are added, and all of it is published as runs/<run>/report/:
 report.html, and a CSV file for every plot and table. Of several runs, the probabilities are averaged.
@@ -83,11 +87,11 @@ def main() -> int:
         raise ConfigurationError(f"--steps: {arguments.steps} is not at least 1")
     if arguments.transductive and (arguments.matrix or arguments.amounts):
         raise StageError("--transductive: is measured of a finished run, --matrix and --amounts train; ask for one")
+    if arguments.steps is not None and not (arguments.matrix or arguments.amounts):
+        raise StageError("--steps: sets the length of the trainings of --matrix and --amounts; add one of these")
     if arguments.matrix or arguments.amounts:
-        if len(arguments.runs) > 1:
-            raise StageError("--matrix and --amounts: are experiments with one run; name one")
-        wanted = [name for name in ("critique", "amounts") if arguments.matrix or name != "critique"]
-        wanted = [name for name in wanted if arguments.amounts or name != "amounts"]
+        _check_experiments(arguments)
+        wanted = [name for name, asked in (("critique", arguments.matrix), ("amounts", arguments.amounts)) if asked]
         return _experiments(find_run(store, arguments.runs[0]), wanted, arguments.steps)
     if len(arguments.runs) > 1:
         if arguments.full:
@@ -101,6 +105,20 @@ def main() -> int:
         return _handed_on(store, arguments.runs[0], with_tricks=arguments.transductive, as_json=arguments.json)
     run = find_run(store, arguments.runs[0])
     return _again(run, is_full=arguments.full, with_tricks=arguments.transductive, as_json=arguments.json)
+
+
+def _check_experiments(arguments: argparse.Namespace) -> None:
+    """Refuse what `--matrix` and `--amounts` would not heed; raises StageError."""
+    if len(arguments.runs) > 1:
+        raise StageError("--matrix, --amounts: each trains the network of a single run; name one run")
+    if is_address(arguments.runs[0]) or is_archive(arguments.runs[0]):
+        raise StageError("--matrix, --amounts: train a run's network on its shards; a model handed on has none")
+    for option, is_given in (("--full", arguments.full), ("--json", arguments.json)):
+        if is_given:
+            raise StageError(
+                f"{option}: is for the evaluation of a run, which --matrix and --amounts do not make; "
+                "give a command for each"
+            )
 
 
 def _again(run: Run, *, is_full: bool, with_tricks: bool, as_json: bool) -> int:

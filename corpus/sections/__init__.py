@@ -1,7 +1,8 @@
 """The sections of `pipelines.yaml`: every key with its type, range, default and meaning.
 
-The docstring below a key is its description in docs/reference/configuration.md. A key that is left out has its default,
-which is that of the shipped file.
+The docstring below a key is its description in docs/reference/configuration.md. A key that is left out has the default
+that stands here, except in `train`: there a key that neither the file nor its recipe (`train.recipe`) has gets the
+default. The shipped file names the recipe `modern`.
 """
 
 from corpus.sections.curation import Consensus, Curation, Rules, Shards, Support

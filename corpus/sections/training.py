@@ -12,8 +12,9 @@ class Training(Section):
     """The network, its input and its schedule."""
 
     recipe: str | None = None
-    """Name of a recipe, whose keys count where this section has none of its own: `modern`, `kaggle-2018`, `keras-2018`,
-    `small` (corpus/recipes.yaml), or one of `recipes`. null: none."""
+    """Name of a recipe: a set of keys of this section, which hold unless the section gives them itself. `modern`,
+    `kaggle-2018`, `keras-2018` and `small` are in corpus/recipes.yaml; `recipes` adds your own. null: none, so that
+    keys which are not given have the defaults listed here."""
     network: str = "convnext_tiny"
     """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size (ViT,
     Swin) are built for `crop_px`."""
@@ -31,8 +32,9 @@ class Training(Section):
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     """Optimizer; `sgd` has Nesterov's momentum of 0.9."""
     schedule: Literal["cosine", "cyclic", "constant"] = "cosine"
-    """How the learning rate goes on after the warm-up: down along half a cosine to 1 %, or constant. `cyclic`: from 1 %
-    up to `learning_rate` and down again in each of `cycles`, without a warm-up."""
+    """How the learning rate changes. `cosine`: a warm-up to `learning_rate`, then down along half a cosine to 1 %.
+    `constant`: a warm-up, then no change. `cyclic`: from 1 % up to `learning_rate` and down again in each of `cycles`,
+    without a warm-up."""
     cycles: Annotated[int, Field(ge=1, le=1000)] = 3
     """Cycles of the learning rate with `schedule: cyclic`."""
     frozen_stages: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -66,7 +68,8 @@ class Training(Section):
     Sensor, demosaicing and JPEG tables are written in one orientation, which a network learns from unturned crops."""
     alignment_unknown: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Share of the training crops that begin anywhere. All others begin on the photograph's 8×8 grid of JPEG blocks, as
-    those of whole photographs do when they are judged; the rest is for photographs that were cropped before."""
+    those of whole photographs do when they are judged. Crops that begin anywhere stand for photographs that were
+    cropped before, whose grid may not be found."""
     sampling: Literal["balanced", "natural"] = "balanced"
     """How the samples are drawn. `balanced`: each class equally often; within a class each group (device, else owner)
     equally often, so that nobody who took many photographs stands for the class; within a group each photograph, then
@@ -92,11 +95,12 @@ class Training(Section):
     """Crops that are taken of a photograph's tile whenever its turn comes, one after the other in the sequence of
     samples, so that they meet in one step. `batch` must be a multiple of it."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
-    """Highest learning rate of AdamW, reached after the warm-up; it then falls along half a cosine to 1 %."""
+    """Highest learning rate; `schedule` says how it rises to it and falls again."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """Weight decay of AdamW; biases and norms do not decay."""
+    """Weight decay: AdamW applies it to the weights themselves, Adam and SGD add it to the gradient. Biases and norms
+    do not decay."""
     warm_up_steps: Annotated[int, Field(ge=0)] = 500
-    """Steps in which the learning rate rises from 0, at most a quarter of all steps."""
+    """Steps in which the learning rate rises from 0, at most a quarter of all steps; `schedule: cyclic` has none."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Label smoothing of the cross-entropy loss."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999

@@ -158,6 +158,26 @@ def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> N
         evaluate(trained, "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--matrix", "--json"], "--json: is for the evaluation of a run, which --matrix"),
+        (["--amounts", "--full"], "--full: is for the evaluation of a run, which --matrix"),
+        (["--matrix", "latest", "latest"], "each trains the network of a single run; name one run"),
+        (["--amounts", "https://example.org/model.zip#sha256=0"], "a model handed on has none"),
+        (["--steps", "2"], "--steps: sets the length of the trainings of --matrix and --amounts"),
+        (["--steps", "2", "--full"], "--steps: sets the length of the trainings of --matrix and --amounts"),
+    ],
+)
+def test_an_option_that_another_one_would_silence_is_refused_and_nothing_is_written(
+    trained: Path, evaluate: Run, arguments: list[str], fault: str
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")}
+    with pytest.raises(StageError, match=fault):
+        evaluate(trained, *arguments)
+    assert {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")} == before
+
+
 @pytest.mark.slow
 def test_experiments_are_trained_and_published_beside_a_run(trained: Path, evaluate: Run, tmp_path: Path) -> None:
     file = shutil.copytree(trained.parent, tmp_path / "copy") / trained.name

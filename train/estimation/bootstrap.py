@@ -5,8 +5,8 @@ for two; so n − 1 of n are drawn with replacement (Rao and Wu, JASA 83, 1988),
 class at its size and gives a variance that is right for two devices and never too small. Classes with a single device
 show nothing of how devices differ: they are drawn together, as if they were one class (collapsed strata: Cochran,
 Sampling Techniques, 1977, 5A.12), which gives wider intervals, not narrower ones. Where there are not two devices,
-there is no interval: NaN. Nor is there one where all devices agree, as when every photograph is right: that nothing
-differs among a few devices does not prove that nothing ever will.
+there is no interval: NaN. Nor is there one where all devices have the same figure, for example where every photograph
+is right: every draw then gives the same figure, and an interval of no width would say that there is no uncertainty.
 """
 
 from collections.abc import Callable, Sequence

@@ -22,9 +22,11 @@ def auroc(known: npt.NDArray[Any], unknown: npt.NDArray[Any]) -> float:
 
 
 def oscr(known: npt.NDArray[Any], right: npt.NDArray[np.bool_], unknown: npt.NDArray[Any]) -> float:
-    """Return the area under the share of known ones that are accepted and named right, over that of unknown accepted.
+    """Return the open set classification rate; NaN without known or without unknown ones.
 
-    `right`: whether each known one's name is right. It is at most the accuracy, and that at an AUROC of 1.
+    `right`: whether each known one is named right. For every threshold, plot the share of the known ones that are
+    accepted and named right over the share of the unknown ones that are accepted; OSCR is the area under this curve. It
+    is at most the accuracy, which it reaches where every right answer scores higher than every unknown one.
     """
     if not len(known) or not len(unknown):
         return float("nan")
@@ -48,8 +50,10 @@ def refused_at(known: npt.NDArray[Any], unknown: npt.NDArray[Any], false_refusal
 def fit_logistic(scores: Floats, is_unknown: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """Return slope and offset for which 1 / (1 + exp(slope × score + offset)) is the probability of being unknown.
 
-    Both kinds weigh alike, whatever their numbers. Targets are drawn in as Platt did (Advances in Large Margin
-    Classifiers, 1999), so that scores which part the two entirely give no certainty. Raises ValueError without both.
+    This is logistic regression. The known ones together weigh as much as the unknown ones together, however many there
+    are of each. Targets are not 1 and 0 but (n + 1) / (n + 2) of n unknown ones and 1 / (m + 2) of m known ones (Platt,
+    Advances in Large Margin Classifiers, 1999): where a threshold separates the two without an error, the probabilities
+    would otherwise be 0 and 1. Raises ValueError without known or without unknown ones.
     """
     unknown, known = int(is_unknown.sum()), int((~is_unknown).sum())
     if not unknown or not known:

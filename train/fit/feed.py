@@ -4,8 +4,8 @@ Where a batch comes with pixels and their finishes (`train.manipulate_on`), the 
 
 On a GPU the next batch is copied from pinned memory, and its crops are made, on a stream of its own, while the last
 step is still computed. The time waited is what the GPU's own clock says between the end of a step and the start of the
-next one, since the process runs ahead of the GPU; it is kept from running ahead by more than two steps. On a CPU it is
-the time until the next batch is there, which without loaders is the time to make it.
+next one: the process only queues steps, two of them at most, and its own clock would not tell when the GPU computes
+them. On a CPU it is the time until the next batch is there, which without loaders is the time to make it.
 """
 
 import time
@@ -17,7 +17,7 @@ import torch
 from train.batched.finishing import finish
 from train.data.samples import Batch
 
-_AHEAD = 2  # steps that the process may have told a GPU beyond the one that is computed
+_AHEAD = 2  # steps that may be queued on a GPU behind the one that it computes
 
 
 class Feed:

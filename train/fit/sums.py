@@ -23,8 +23,9 @@ class Sums:
     def then(self, others: list["Sums"]) -> "Sums":
         """Return these sums and what all ranks, in their order, have done since.
 
-        The first one's time counts, since the others also wait for it while it validates and saves; of waits for
-        batches the longest counts, since all wait for the slowest.
+        `seconds` are those of rank 0: between epochs the other ranks wait for it while it validates and saves, and
+        their time would include that. `waited_s` is the longest of all ranks, because every step takes as long as its
+        slowest rank.
         """
         return Sums(
             batches=self.batches + sum(each.batches for each in others),

@@ -1,8 +1,9 @@
 """Fine-tuning: which stages of a network learn in an epoch, and how fast each stage does.
 
 Stages are numbered from the input: 0 is the stem, then come timm's blocks or stages, the last one is the classifier.
-`train.frozen_stages` of them rest at first, and one after the other wakes, the one nearest the classifier first
-(stage-wise unfreezing). Frozen stages keep their batch statistics, too.
+The first `train.frozen_stages` of them are frozen when a training begins. Every `train.unfreeze_every_epochs` one of
+these is unfrozen, the one nearest the classifier first (stage-wise unfreezing). In a frozen stage neither the weights
+nor the running statistics of batch norms change.
 """
 
 import re
@@ -23,16 +24,17 @@ def stages_of(network: CameraNetwork) -> dict[str, int]:
 
 
 def frozen_in(epoch: int, settings: Training) -> int:
-    """Return how many stages, from the input on, rest in an epoch, counted from 0."""
-    woken = epoch // settings.unfreeze_every_epochs if settings.unfreeze_every_epochs else 0
-    return max(0, settings.frozen_stages - woken)
+    """Return how many stages, from the input on, are frozen in an epoch; epochs count from 0."""
+    unfrozen = epoch // settings.unfreeze_every_epochs if settings.unfreeze_every_epochs else 0
+    return max(0, settings.frozen_stages - unfrozen)
 
 
 def prepare_epoch(network: CameraNetwork, epoch: int, settings: Training) -> bool:
-    """Freeze the stages that rest in an epoch and wake the others; call it after `train()`, before the first step.
+    """Freeze the stages that are frozen in an epoch and unfreeze all others.
 
-    Returns whether other parameters learn than before: a wrapper for data parallelism must then be made anew, since it
-    exchanges the gradients of those that it was made with.
+    Call it after `network.train()`, which would set the batch norms of frozen stages to learn, and before the epoch's
+    first step. Returns whether the set of parameters that learn has changed. If it has, a wrapper for data parallelism
+    must be made anew, because it exchanges the gradients of the parameters that learned when it was made.
     """
     if not settings.frozen_stages:
         return False
@@ -58,7 +60,7 @@ def rate_factors(network: CameraNetwork, settings: Training) -> dict[str, float]
 
 
 def check_stages(network: CameraNetwork, settings: Training) -> None:
-    """Raise ConfigurationError where `train.frozen_stages` leaves no stage but the classifier's missing ones."""
+    """Raise ConfigurationError where `train.frozen_stages` is more than the stages before the classifier."""
     stages = max(stages_of(network).values())
     if settings.frozen_stages > stages:
         raise ConfigurationError(

@@ -116,9 +116,10 @@ def _counts(classes: Sequence[str], answers: Numbers, truths: Sequence[str]) -> 
 def _nearest(
     classes: Sequence[str], score: str, prototypes: Prototypes, known: Photographs, unknown: Photographs | None
 ) -> dict[str, dict[str, int]]:
-    """Return photographs of cameras taken as unknown, by camera, then by the nearest other one.
+    """Return for each camera, taken as unknown, how many of its photographs have which other camera as the nearest.
 
-    Beside held-out cameras each known one is taken so: whether makers look alike is asked of as many as there are.
+    Each known camera is taken as unknown in its turn, its own evidence left out, also where cameras were held out: the
+    counts tell how often the nearest camera is of the same maker, and few cameras tell that badly.
     """
     counts: dict[str, dict[str, int]] = {}
     for photos, is_known in ((known, True), (unknown, False)):

@@ -86,6 +86,14 @@ def scores(right: npt.NDArray[Any], conditions: Sequence[str]) -> Floats:
     return np.column_stack([plain, changed, weighted])
 
 
+def score_figures(answers: Answers) -> dict[str, Figure]:
+    """Return the scores, each with its interval; empty for answers for no photographs."""
+    if not answers.photos:
+        return {}
+    values = scores(answers.right(), answers.conditions)
+    return dict(zip(SCORES, means(values, resamples(answers.devices, answers.labels)), strict=True))
+
+
 def means(values: npt.NDArray[Any], drawn: Resamples) -> list[Figure]:
     """Return the mean of each column of N × M values with its interval."""
     return [

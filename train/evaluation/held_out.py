@@ -16,12 +16,12 @@ from torch import nn
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
-from train.data.answers import CHALLENGE, QUICK, Answers, Numbers, judge, publish_answers
+from train.data.answers import CHALLENGE, OFF_GRID, QUICK, Answers, Numbers, judge, publish_answers
 from train.data.batches import TrainingBatches
 from train.data.crops import STRONGEST_REDUCTION
 from train.estimation.calibration import CALIBRATION, find_temperature
 from train.evaluation.breakdowns import breakdowns
-from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
+from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures, score_figures
 from train.evaluation.photo_facts import facts_of
 from train.honesty.figures import honesty_figures
 from train.model.checkpoints import Metrics
@@ -65,6 +65,7 @@ def evaluate_network(
         for each in answers.skipped
     ]
     found = figures(answers, index.classes, calibration["temperature"])
+    moved = judge(network, device, store, index, photo_rows, settings, conditions=OFF_GRID, crops=settings.test_crops)
     opened = measure(network, device, store, index, settings, calibration["temperature"])
     facts = breakdowns(answers, facts_of(store, index, answers.photos))
     told = {
@@ -78,6 +79,7 @@ def evaluate_network(
             *_of_calibration(calibration),
         ],
         **found,
+        "off_grid": score_figures(moved),
         **facts,
         "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
         "open_set": opened.figures,

@@ -81,6 +81,10 @@ def report_tables(
                 (CHANGED, CHANGED, "manipulated_interval"),
             )
         ]
+        + [
+            {"figure": f"off the grid {name}", "accuracy": each}
+            for name, each in evaluation.get("off_grid", {}).items()
+        ]
         + [{"figure": f"balanced {name}", "accuracy": each} for name, each in evaluation["balanced"].items()]
         + [
             {"figure": f"top {k} {name}", "accuracy": each}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
@@ -23,7 +24,10 @@ def blockiness(crop: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def noisy() -> np.ndarray:
-    return np.random.default_rng(0).integers(90, 150, (160, 160, 3)).astype(np.uint8)
+    """A smooth scene with a little noise, which compression takes away block by block."""
+    rng = np.random.default_rng(0)
+    scene = cv2.resize(rng.integers(60, 200, (8, 8, 3)).astype(np.float32), (160, 160), interpolation=cv2.INTER_CUBIC)
+    return np.clip(scene + rng.normal(0, 3, (160, 160, 1)), 0, 255).astype(np.uint8)
 
 
 def test_blocks_are_on_the_grid_after_aligned_and_multiple_compression_and_off_it_after_a_shift(
@@ -35,9 +39,9 @@ def test_blocks_are_on_the_grid_after_aligned_and_multiple_compression_and_off_i
         crops = [condition_crops(noisy, condition.of(turn), 64, 1)[0] for turn in range(6)]
         assert {crop.shape for crop in crops} == {(64, 64, 3)}
         found[kind] = float(np.mean([blockiness(crop) for crop in crops]))
-    assert found["aligned"] > found["uncompressed"] + 0.01
-    assert found["multiple"] > found["uncompressed"] + 0.01
-    assert found["shifted"] < found["uncompressed"] + 0.01
+    assert found["aligned"] > found["uncompressed"] + 0.2
+    assert found["multiple"] > found["uncompressed"] + 0.2
+    assert found["shifted"] < found["uncompressed"] + 0.1
 
 
 def test_histories_are_drawn_by_their_kind_and_an_unknown_one_is_refused() -> None:

@@ -49,6 +49,23 @@ def expected_calibration_error(probabilities: Floats, labels: npt.NDArray[Any], 
     return float(np.abs(calibration_gaps(probabilities, labels, bins).sum(axis=0)).sum() / len(labels))
 
 
+def error_by_chance(probabilities: Floats, bins: int = BINS) -> float:
+    """Return the calibration error to expect of N photographs under C conditions whose probabilities are all true.
+
+    `probabilities`: N × C × K. Of few photographs each bin's share right is off by chance, so an error of this size is
+    none. The conditions of a photograph count as right or wrong together, which they nearly are. NaN without any.
+    """
+    if not probabilities.size:
+        return float("nan")
+    photos, conditions, _ = probabilities.shape
+    confidence = probabilities.max(axis=2)
+    deviations = np.zeros((photos, bins))
+    places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    np.add.at(deviations, (np.arange(photos)[:, None], places), np.sqrt(confidence * (1 - np.minimum(confidence, 1))))
+    # the mean absolute value of a normal variable is sqrt(2 / π) of its deviation
+    return float(np.sqrt(2 / np.pi * (deviations**2).sum(axis=0)).sum() / (photos * conditions))
+
+
 def calibration_gaps(probabilities: Floats, labels: npt.NDArray[Any], bins: int = BINS) -> Floats:
     """Return N × bins: in a photograph's own bin, its confidence less whether it is right.
 

@@ -82,6 +82,11 @@ def report_tables(
             )
         ]
         + [
+            {"figure": "permuted labels weighted", "accuracy": {key: each[key] for key in ("value", "interval")}}
+            for each in [evaluation.get("permuted")]
+            if each
+        ]
+        + [
             {"figure": f"off the grid {name}", "accuracy": each}
             for name, each in evaluation.get("off_grid", {}).items()
         ]

@@ -67,7 +67,7 @@ def evaluate_network(
     found = figures(answers, index.classes, calibration["temperature"])
     moved = judge(network, device, store, index, photo_rows, settings, conditions=OFF_GRID, crops=settings.test_crops)
     opened = measure(network, device, store, index, settings, calibration["temperature"])
-    facts = breakdowns(answers, facts_of(store, index, answers.photos))
+    facts, unknown = facts_of(store, index, answers.photos)
     told = {
         "generation": index.generation,
         "split": split,
@@ -77,10 +77,11 @@ def evaluate_network(
             *damaged,
             *_of_devices(found),
             *_of_calibration(calibration),
+            *([f"{unknown} So year and owner of the photographs are unknown."] if unknown else []),
         ],
         **found,
         "off_grid": score_figures(moved),
-        **facts,
+        **breakdowns(answers, facts),
         "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
         "open_set": opened.figures,
     }

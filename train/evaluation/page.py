@@ -10,6 +10,7 @@ from corpus.page import details, figure, page, paragraph, section, subheading, t
 from train.data.answers import UNALTERED
 from train.estimation.permutation import DRAWS
 from train.evaluation.figures import SCORES
+from train.evaluation.honesty_page import honesty_sections
 from train.evaluation.open_set_page import open_set_sections
 from train.evaluation.plots import (
     bars_plot,
@@ -19,7 +20,6 @@ from train.evaluation.plots import (
     reliability_plot,
 )
 from train.evaluation.table import camera_columns, camera_rows, figure_text, interval_text, share_text
-from train.honesty.sections import honesty_sections
 
 _DEVICES_SHOWN = 200
 

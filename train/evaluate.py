@@ -27,6 +27,7 @@ from train.data.answers import FILE
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import figures
 from train.evaluation.held_out import HeldOut, evaluate_network, held_out_photos
+from train.evaluation.honesty_page import honesty_tables
 from train.evaluation.mistakes import mistakes
 from train.evaluation.open_set_page import open_set_rows
 from train.evaluation.photo_facts import facts_of
@@ -41,7 +42,6 @@ from train.experiments.publishing import experiment_table, publish_experiment
 from train.fit.answered import find_answers
 from train.fit.runs import Run, find_run, load_network
 from train.fit.training_run import read_history, score_sentence, threads_of
-from train.honesty.sections import honesty_tables
 from train.model.checkpoints import kept_weights
 from train.model.network import CameraNetwork
 
@@ -220,7 +220,7 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
     temperature = held_out.calibration["temperature"]
     wrong = mistakes(held_out.answers, subject.index.classes, run.store, subject.index, temperature)
     answers = held_out.answers
-    facts = facts_of(run.store, subject.index, answers.photos, with_iso=True)
+    facts, _ = facts_of(run.store, subject.index, answers.photos, with_iso=True)
     path = publish_report(
         run.store,
         run.directory,

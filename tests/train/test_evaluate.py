@@ -41,7 +41,13 @@ def test_a_finished_run_gives_its_recorded_figures_again_and_nothing_is_written(
     assert "agrees with the run's evaluation.json" in text
     code, text = evaluate(trained, name, "--json")
     assert code == 0
-    assert json.loads(text) == store.read_json(f"runs/{name}/evaluation.json") | {"agrees": True}
+    recorded = store.read_json(f"runs/{name}/evaluation.json")
+    assert json.loads(text) == recorded | {"agrees": True}
+    off = recorded["off_grid"]
+    assert off["weighted"]["value"] == pytest.approx(
+        0.7 * off["unaltered"]["value"] + 0.3 * off["manipulated"]["value"]
+    )
+    assert "unaltered, crops off the 8 × 8 grid" in store.read(f"runs/{name}/evaluation.html").decode()
     assert {path: path.stat().st_mtime_ns for path in trained.parent.rglob("*")} == before
 
 

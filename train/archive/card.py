@@ -11,8 +11,9 @@ from train.archive.parts import Parts
 _PROTOCOL = """No photograph, and where devices are known no device, is both in training and in the figures below. Each
 photograph is judged as in the IEEE Signal Processing Cup 2018: its central 512 px square, unaltered and after each of
 eight manipulations (JPEG quality 70 and 90, resizing by 0.5, 0.8, 1.5 and 2.0, gamma 0.8 and 1.2). The score is 0.7 ×
-accuracy unaltered + 0.3 × mean accuracy manipulated. Intervals are of 95 % and take devices, not photographs, as
-independent."""
+accuracy unaltered + 0.3 × mean accuracy manipulated. Crops begin on the 8×8 grid of the camera's JPEG, which is known
+of a whole photograph; "off the grid" says what is left where it is not. Intervals are of 95 % and take devices, not
+photographs, as independent."""
 
 _LIMITS = (
     'An answer is evidence, not proof: it says which of these cameras fits best, and "none of these" is told from a '
@@ -64,6 +65,10 @@ def _figures(evaluation: Mapping[str, Any]) -> list[str]:
         ("weighted", share(evaluation["weighted_accuracy"]), interval(evaluation.get("weighted_interval"))),
         ("unaltered", share(evaluation["unaltered"]), interval(evaluation.get("unaltered_interval"))),
         ("manipulated", share(evaluation["manipulated"]), interval(evaluation.get("manipulated_interval"))),
+        *(
+            (f"{name}, off the grid", share(each["value"]), interval(each["interval"]))
+            for name, each in evaluation.get("off_grid", {}).items()
+        ),
         ("always the commonest camera", share(evaluation.get("chance")), ""),
     ]
     conditions = [(name, share(_value(value)), "") for name, value in evaluation.get("accuracy", {}).items()]

@@ -24,7 +24,7 @@ _LEFT_BEHIND = CARRIED_OUT_BY | {"weights"}
 _KEPT_FIGURES = (
     "run", "epoch", "generation", "split", "photos", "devices", "chance", "weighted_accuracy", "weighted_interval",
     "unaltered", "unaltered_interval", "manipulated", "manipulated_interval", "accuracy", "cameras", "notes",
-    "calibration", "open_set", "honesty",
+    "calibration", "open_set", "honesty", "off_grid",
 )  # fmt: skip
 
 

@@ -1,15 +1,15 @@
 """Answers: what a network says of photographs, crop by crop, under any conditions, and the file that holds it.
 
 Photographs are judged as the challenge's were: the photograph's middle is changed as the condition says (not at all,
-compressed, resized …), of the result the central square of 512 px is taken, or the largest that the tile gives, and
-from that square come crops at fixed places. `train.outer_crop_px` has no part in this: it is the window in which
-training manipulates. Crops start on the 8×8 grid of the photograph's own JPEG (a crop of a resized picture: at the
-pixel nearest to where that grid has gone), since the whole photograph, and so its grid, is known; `Condition.offset_px`
-moves them off it.
+compressed, resized …), of the result the central square of 512 px is taken, or all of a smaller one, and from that
+square come crops at the places that prediction takes as well (`train.data.crops.fixed_rectangles`).
+`train.outer_crop_px` has no part in this: it is the window in which training manipulates. Where the 8×8 grid of the
+photograph's own JPEG begins is told, since the whole photograph is known, but not how it was resized;
+`Condition.offset_px` moves crops off the grid.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,7 @@ from corpus.storage import Store
 from shards.index import Index
 from shards.reader import Corrupt, TileReader
 from shards.restarts import Rectangle
-from train.data.crops import fixed_rectangles, to_tensor
+from train.data.crops import SQUARE_PX, fixed_rectangles, to_tensor
 from train.data.loading import load
 from train.data.manipulations import MANIPULATIONS, Picture
 from train.data.skipped import Skipped, Tally
@@ -34,11 +34,8 @@ from train.model.network import mixed_precision
 Change = Callable[[Picture], Picture]
 Numbers = npt.NDArray[np.int64]
 
-SQUARE_PX = 512
-"""Edge of the challenge's test pictures: the centre of a photograph, after the manipulation."""
 FILE = "answers.arrow"
 
-_GRID_PX = 8
 _WINDOW_STEP_PX = 16  # windows start and end on whole MCUs of 4:2:0, so that compression finds the photograph's grid
 _MARGIN_PX = 16  # on each side: what a window's border does to its pixels stays outside the square
 _CROPS_AT_ONCE = 32
@@ -65,17 +62,18 @@ class Condition:
     change: Change = unchanged
     """What happens to the photograph: a picture (uint8, height × width × 3, RGB) → a picture."""
     scale: float = 1.0
-    """By how much `change` resizes: it says how large a window is needed, and where the grid goes."""
+    """By how much `change` resizes: it says how large a window is needed. Where crops are taken does not depend on it,
+    since whoever judges a photograph does not know it."""
     view: Change = unchanged
     """What happens to each crop: turns, mirror images."""
     offset_px: tuple[int, int] = (0, 0)
-    """How far right of and below the grid crops start."""
+    """How far right of and below the grid crops start, 0 to 7 px."""
     in_turn: tuple["Condition", ...] = ()
-    """Conditions that photographs take turns at, instead of this one's change: photograph n has the (n mod M)-th."""
+    """Conditions that photographs take turns at, instead of this one's change (see `turns_of`)."""
 
-    def of(self, number: int) -> "Condition":
-        """Return what photograph `number` is judged under."""
-        return self.in_turn[number % len(self.in_turn)] if self.in_turn else self
+    def of(self, turn: int) -> "Condition":
+        """Return what a photograph is judged under whose turn it is: the turn mod M-th of M."""
+        return self.in_turn[turn % len(self.in_turn)] if self.in_turn else self
 
 
 UNALTERED = Condition("unaltered")
@@ -86,6 +84,25 @@ CHALLENGE = (UNALTERED, *MANIPULATED)
 """The challenge's conditions: unaltered, and the eight manipulations."""
 QUICK = (UNALTERED, Condition("manipulated", in_turn=MANIPULATED))
 """Each photograph unaltered, and after one of the eight manipulations in turn."""
+OFF_GRID_PX = (3, 5)
+OFF_GRID = (
+    Condition(UNALTERED.name, offset_px=OFF_GRID_PX),
+    Condition("manipulated", in_turn=tuple(replace(each, offset_px=OFF_GRID_PX) for each in MANIPULATED)),
+)
+"""The same with crops that begin off the grid, as those of a photograph whose grid is not found do."""
+
+
+def turns_of(labels: Numbers) -> list[int]:
+    """Return the turns of photographs with these labels: those of each camera count from a number of their own.
+
+    Photographs that are spread over cameras come from the cameras in turn, so turns over all of them would give each
+    camera the same few conditions.
+    """
+    order = np.argsort(labels, kind="stable")
+    _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    turns = np.empty(len(labels), np.int64)
+    turns[order] = labels[order] + np.arange(len(labels)) - np.repeat(first, counts)
+    return turns.tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,10 +169,8 @@ def judge(
     """
     pictures = _Pictures(store, index, tuple(conditions), crops, crop_px or settings.crop_px)
     at_once = max(1, _CROPS_AT_ONCE // (len(conditions) * crops))
-    wanted = (
-        list(enumerate(photo_rows[first : first + at_once].tolist(), start=first))
-        for first in range(0, len(photo_rows), at_once)
-    )
+    each = list(zip(range(len(photo_rows)), turns_of(index.labels(photo_rows)), photo_rows.tolist(), strict=True))
+    wanted = (each[first : first + at_once] for first in range(0, len(each), at_once))
     logits = np.full((len(photo_rows), len(conditions), crops, outputs or len(index.classes)), np.nan, np.float32)
     skipped = Tally()
     network.eval()
@@ -254,7 +269,7 @@ def _from_table(table: pa.Table) -> Answers:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """The crops of photographs, by (place in the answers, row of the index): a tensor for each condition."""
+    """The crops of photographs, by (place in the answers, turn, row of the index): a tensor for each condition."""
 
     store: Store
     index: Index
@@ -269,21 +284,22 @@ class _Pictures:
     def _reader(self) -> TileReader:
         return TileReader(self.store, self.index)
 
-    def __getitems__(self, numbers: Sequence[tuple[int, int]]) -> list[tuple[int, list[Tensor] | Skipped]]:
+    def __getitems__(self, numbers: Sequence[tuple[int, int, int]]) -> list[tuple[int, list[Tensor] | Skipped]]:
         """Return each photograph's place with its crops, or with what is wrong with its central tile."""
-        rows = self.index.central_tiles(np.array([photo_row for _, photo_row in numbers], np.int64))
+        rows = self.index.central_tiles(np.array([photo_row for _, _, photo_row in numbers], np.int64))
         sizes = zip(
             self.index.tiles.at("width_px", rows).tolist(),
             self.index.tiles.at("height_px", rows).tolist(),
             strict=True,
         )
-        of_each = [[condition.of(number) for condition in self.conditions] for number, _ in numbers]
+        of_each = [[condition.of(turn) for condition in self.conditions] for _, turn, _ in numbers]
         windows = [
             middle(width_px, height_px, min(condition.scale for condition in conditions))
             for (width_px, height_px), conditions in zip(sizes, of_each, strict=True)
         ]
         result: list[tuple[int, list[Tensor] | Skipped]] = []
-        for (number, _), conditions, region in zip(numbers, of_each, self._reader.regions(rows, windows), strict=True):
+        regions = self._reader.regions(rows, windows)
+        for (number, _, _), conditions, region in zip(numbers, of_each, regions, strict=True):
             if isinstance(region, Corrupt):
                 result.append((number, Skipped(number, 0, region.key, region.tar, region.what)))
                 continue
@@ -314,41 +330,8 @@ def condition_crops(window: Picture, condition: Condition, crop_px: int, crops: 
     """
     x_px, y_px, width_px, height_px = middle(window.shape[1], window.shape[0], condition.scale)
     picture = condition.change(window[y_px : y_px + height_px, x_px : x_px + width_px])
-    places = square_places(picture.shape[1], picture.shape[0], condition, crop_px, crops)
-    return [condition.view(picture[y : y + crop_px, x : x + crop_px]) for x, y in places]
-
-
-def square_places(
-    width_px: int, height_px: int, condition: Condition, crop_px: int, crops: int
-) -> list[tuple[int, int]]:
-    """Return left and top of up to `crops` crops within the central square of a changed picture, on its grid."""
-    square_px = min(SQUARE_PX, width_px, height_px)
-    left, top = (
-        _on_grid((whole_px - square_px) / 2, (0, whole_px - square_px), condition.scale, 0)
-        for whole_px in (width_px, height_px)
-    )
-    right, down = condition.offset_px
-    room = square_px - crop_px
-    places = [
-        (
-            _on_grid(left + x, (left, left + room), condition.scale, right),
-            _on_grid(top + y, (top, top + room), condition.scale, down),
-        )
-        for x, y, *_ in fixed_rectangles(square_px, square_px, crop_px, crops)
-    ]
-    return list(dict.fromkeys(places))
-
-
-def _on_grid(place_px: float, limits_px: tuple[int, int], scale: float, offset_px: int) -> int:
-    """Return the place within the limits that is nearest to `place_px`, `offset_px` behind a line of the grid.
-
-    Where there is none within the limits, it is the place itself.
-    """
-    step = _GRID_PX * scale
-    line = round((place_px - offset_px) / step)
-    least, most = limits_px
-    tried = (round(each * step) + offset_px for each in (line, line - 1, line + 1))
-    return next((place for place in tried if least <= place <= most), min(max(round(place_px), least), most))
+    places = fixed_rectangles(picture.shape[1], picture.shape[0], crop_px, crops, condition.offset_px)
+    return [condition.view(picture[y : y + crop_px, x : x + crop_px]) for x, y, *_ in places]
 
 
 def _log_softmax(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

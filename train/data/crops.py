@@ -31,12 +31,15 @@ Flips = Literal["none", "turns", "d4"]
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 GRID_PX = 8
 """Distance of the lines of JPEG's grid of blocks."""
+SQUARE_PX = 512
+"""Edge of the challenge's test pictures: the centre of a photograph, after the manipulation."""
 STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if each.kind == "scale")
 
 _MARGIN_BLOCKS = range(1, 6)  # blocks before a resized crop; after five of them 0.8, too, is at a whole pixel
 _NEAR_PX = 0.1
 _BEHIND_PX = 4  # input pixels behind a crop that bicubic values depend on
 _STEPS_PX = (96, 32, 16, GRID_PX)
+_SQUARE_STEP_PX = 32  # so that of large crops, too, several begin on a line of 32 px
 
 
 @dataclass(frozen=True)
@@ -195,9 +198,11 @@ def central_rectangle(width_px: int, height_px: int, edge_px: int, phase: Phase 
     no square that begins on the grid fits in, one beside it is returned.
     """
     edge_px = min(edge_px, height_px, width_px)
-    x_line, y_line = phase or (None, None)
-    x_px = _on_grid(width_px - edge_px, 4, x_line, GRID_PX)
-    return x_px, _on_grid(height_px - edge_px, 4, y_line, GRID_PX), edge_px, edge_px
+    x_px, y_px = (
+        _Span.of(0, size_px - edge_px, line).place(4, GRID_PX)
+        for size_px, line in zip((width_px, height_px), phase or (None, None), strict=True)
+    )
+    return x_px, y_px, edge_px, edge_px
 
 
 def fixed_crops(picture: Picture, crop_px: int, crops: int, phase: Phase | None = (0, 0)) -> list[Picture]:
@@ -209,41 +214,69 @@ def fixed_crops(picture: Picture, crop_px: int, crops: int, phase: Phase | None 
 def fixed_rectangles(
     width_px: int, height_px: int, crop_px: int, crops: int, phase: Phase | None = (0, 0)
 ) -> list[Rectangle]:
-    """Return up to `crops` squares at fixed places: the centre, the corners, the middles of the edges, finer grids.
+    """Return up to `crops` squares of a picture's central SQUARE_PX, or of all of a smaller picture, at fixed places.
 
-    `phase`: where the picture's grid is; places are then as near to these as they can be on the grid. None: the grid is
-    unknown. Places that coincide count once: a picture of crop_px has one crop. Raises ValueError for a smaller one.
+    They come in this order: the centre, the corners, the middles of the edges, finer grids. `phase`: where the
+    picture's grid is; places are then as near to these as they can be on the grid. None: the grid is unknown. Places
+    that coincide count once: a picture of crop_px has one crop. Raises ValueError for a smaller one.
 
+    Evaluation, calibration and prediction take the same places, so that figures and probabilities are of what is done.
     What was done to a picture is not known when it is judged. So where there is room for as many crops, places are 96
     px apart: on the grid of a picture that was resized by 0.5, 0.8, 1.5 or 2 as well, since 96 px of it were 192, 120,
-    64 or 48. Else they are 32 px apart (all but 1.5), 16 px (0.5 and 2) or 8.
+    64 or 48. Else they are 32 px apart (all but 1.5), 16 px (0.5 and 2) or 8. Crops that can be moved by less than a
+    quarter of their edge are much alike: four of them are enough.
     """
     if min(height_px, width_px) < crop_px:
         raise ValueError(f"{width_px}×{height_px} is smaller than the network's crop of {crop_px} px")
-    x_line, y_line = phase or (None, None)
+    across, down = (
+        _Span.central(size_px, crop_px, line)
+        for size_px, line in zip((width_px, height_px), phase or (None, None), strict=True)
+    )
+    wanted = max(crops, 2)  # a single place may be far from the centre
+    if max(across.most - across.least, down.most - down.least) < crop_px / 4:
+        wanted = min(wanted, 4)
     places: dict[tuple[int, int], None] = {}
     for step_px in _STEPS_PX:
-        places = dict.fromkeys(
-            (
-                _on_grid(width_px - crop_px, x_eighths, x_line, step_px),
-                _on_grid(height_px - crop_px, y_eighths, y_line, step_px),
-            )
-            for y_eighths, x_eighths in _places()
-        )
-        if len(places) >= max(crops, 2):  # a single place may be far from the centre
+        if not (across.has_line(step_px) and down.has_line(step_px)):
+            continue
+        places = dict.fromkeys((across.place(x, step_px), down.place(y, step_px)) for y, x in _places())
+        if len(places) >= wanted:
             break
     return [(x_px, y_px, crop_px, crop_px) for x_px, y_px in list(places)[:crops]]
 
 
-def _on_grid(free_px: int, eighths: int, line: int | None, step_px: int) -> int:
-    """Return the place on the grid of `step_px` from `line` nearest to some eighths of the free pixels.
+class _Span(NamedTuple):
+    """Where crops may begin along one axis, in pixels."""
 
-    Where the grid is unknown, or has no line in the free pixels, the place is those eighths exactly.
-    """
-    if line is None or line > free_px:
-        return free_px * eighths // 8
-    steps = round((free_px * eighths / 8 - line) / step_px)
-    return line + step_px * min(max(steps, 0), (free_px - line) // step_px)
+    least: int
+    most: int
+    line: int | None
+    """A line of the grid; None where it is unknown, or where no crop can begin on one."""
+
+    @classmethod
+    def of(cls, least: int, most: int, line: int | None) -> "_Span":
+        span = cls(least, most, line)
+        return span if span.has_line(GRID_PX) else span._replace(line=None)
+
+    @classmethod
+    def central(cls, size_px: int, crop_px: int, line: int | None) -> "_Span":
+        """Return the span of crops within the central square of a picture."""
+        square_px = min(SQUARE_PX, size_px)
+        square = cls.of(0, size_px - square_px, line)
+        start = square.place(4, _SQUARE_STEP_PX if square.has_line(_SQUARE_STEP_PX) else GRID_PX)
+        return cls.of(start, start + square_px - crop_px, line)
+
+    def has_line(self, step_px: int) -> bool:
+        """Whether a line of the grid of `step_px` is in the span; true where the grid is unknown."""
+        return self.line is None or (self.most - self.line) // step_px >= -((self.line - self.least) // step_px)
+
+    def place(self, eighths: int, step_px: int) -> int:
+        """Return the line of the grid of `step_px` nearest to some eighths of the span, or exactly these."""
+        if self.line is None:
+            return self.least + (self.most - self.least) * eighths // 8
+        steps = round((self.least + (self.most - self.least) * eighths / 8 - self.line) / step_px)
+        first, last = -((self.line - self.least) // step_px), (self.most - self.line) // step_px
+        return self.line + step_px * min(max(steps, first), last)
 
 
 def to_tensor(crops: Iterable[Picture]) -> torch.Tensor:

@@ -53,6 +53,19 @@ class Resamples:
         """Return the means of the photographs' values in each draw: draws × M."""
         return self.sums(values) / self.sums(np.ones(len(self.device_of)))
 
+    def balanced_means(self, values: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Floats:
+        """Return the means over classes of the means of the photographs' values in each draw: draws × M."""
+        columns = np.asarray(values, np.float64).reshape(len(self.device_of), -1)
+        of_classes = []
+        for label in np.unique(labels):
+            own = (np.asarray(labels) == label)[:, None]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                of_classes.append(self.sums(columns * own) / self.sums(own))
+        stacked = np.stack(of_classes)
+        known = ~np.isnan(stacked)
+        result: Floats = np.where(known, stacked, 0.0).sum(axis=0) / known.sum(axis=0)
+        return result
+
     def rows(self, draw: int) -> Numbers:
         """Return the rows of the photographs of a draw, each as often as it was drawn."""
         return np.repeat(self._order, self.counts[draw, self.device_of[self._order]].astype(np.int64))
@@ -64,6 +77,17 @@ class Resamples:
             known = values[~np.isnan(values)]
             if len(known) and np.ptp(known) > _SAME:
                 result[column] = np.percentile(known, (_TAIL, 100 - _TAIL))
+        return result
+
+    def distance_interval(self, value: float, drawn: Floats) -> Floats:
+        """Return the 95 % interval of a distance that is at least 0, such as a calibration error; NaN where none is.
+
+        What deviates by chance makes a distance larger and never smaller, in each draw once more than in the
+        photographs themselves. So the draws say how far above the value they come, and the interval lies as far below
+        (the basic bootstrap: Davison and Hinkley, Bootstrap Methods, 1997, 5.2.1), at 0 or above. It holds the value.
+        """
+        low, high = self.interval(drawn.reshape(-1, 1))[0]
+        result: Floats = np.maximum(2 * value - np.array([high, low]), [0.0, value])
         return result
 
     @cached_property
@@ -92,6 +116,13 @@ def resamples(devices: Sequence[str], labels: npt.NDArray[Any], draws: int = DRA
         np.add.at(counts, (every[:, None], drawn), 1)
         counts[every, drawn[:, 0]] += 1
     return Resamples(device_of.astype(np.int64).reshape(-1), counts, single)
+
+
+def balanced_mean(values: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Floats:
+    """Return the means over classes of the means of the photographs' values, N × M or N: M."""
+    columns = np.asarray(values, np.float64).reshape(len(labels), -1)
+    result: Floats = np.mean([columns[np.asarray(labels) == label].mean(axis=0) for label in np.unique(labels)], axis=0)
+    return result
 
 
 def intervals(

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+CALIBRATION = "calibration.json"
+"""The file of a run that has its temperature."""
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
 """Limits of a temperature that is looked for: beyond them answers are as good as certain, or as good as none."""
@@ -47,6 +49,23 @@ def expected_calibration_error(probabilities: Floats, labels: npt.NDArray[Any], 
     return float(np.abs(calibration_gaps(probabilities, labels, bins).sum(axis=0)).sum() / len(labels))
 
 
+def error_by_chance(probabilities: Floats, bins: int = BINS) -> float:
+    """Return the calibration error to expect of N photographs under C conditions whose probabilities are all true.
+
+    `probabilities`: N × C × K. Of few photographs each bin's share right is off by chance, so an error of this size is
+    none. The conditions of a photograph count as right or wrong together, which they nearly are. NaN without any.
+    """
+    if not probabilities.size:
+        return float("nan")
+    photos, conditions, _ = probabilities.shape
+    confidence = probabilities.max(axis=2)
+    deviations = np.zeros((photos, bins))
+    places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    np.add.at(deviations, (np.arange(photos)[:, None], places), np.sqrt(confidence * (1 - np.minimum(confidence, 1))))
+    # the mean absolute value of a normal variable is sqrt(2 / π) of its deviation
+    return float(np.sqrt(2 / np.pi * (deviations**2).sum(axis=0)).sum() / (photos * conditions))
+
+
 def calibration_gaps(probabilities: Floats, labels: npt.NDArray[Any], bins: int = BINS) -> Floats:
     """Return N × bins: in a photograph's own bin, its confidence less whether it is right.
 
@@ -61,11 +80,11 @@ def calibration_gaps(probabilities: Floats, labels: npt.NDArray[Any], bins: int 
 def find_temperature(log_probabilities: Floats, labels: npt.NDArray[Any], weights: Floats | None = None) -> float:
     """Return the temperature T for which softmax(log_probabilities / T) has the least negative log-likelihood.
 
-    `log_probabilities`: N × K. `weights`: how much each photograph counts. To the photographs one is added that looks
-    like any of them and is as likely to be by each camera: where all answers are right, the likelihood alone would have
-    a temperature of 0. (One of each camera, Laplace's rule, makes the answers of ten cameras too timid.) It is found by
-    golden-section search of log T within TEMPERATURES: the loss has one minimum in T. Raises ValueError without
-    photographs.
+    `log_probabilities`: N × K. `weights`: how much each row counts; of a photograph under several conditions, they sum
+    to 1. One photograph more is counted: the mean of all rows, with a label that is each camera's in equal parts. Where
+    all answers are right, the likelihood alone would have a temperature of 0. (One photograph of each camera, Laplace's
+    rule, makes the answers of ten cameras too timid.) The temperature is found by golden-section search of log T within
+    TEMPERATURES: the loss has one minimum in T. Raises ValueError without photographs.
     """
     if not len(labels):
         raise ValueError("a temperature needs photographs")
@@ -75,7 +94,7 @@ def find_temperature(log_probabilities: Floats, labels: npt.NDArray[Any], weight
         scaled = log_probabilities / np.exp(log_temperature)
         scaled = scaled - scaled.max(axis=1, keepdims=True)
         scaled = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-        likelihood = scaled[np.arange(len(labels)), labels] + scaled.mean(axis=1) / len(labels)
+        likelihood = scaled[np.arange(len(labels)), labels] + scaled.mean(axis=1) / shares.sum()
         return float(-(likelihood * shares).sum())
 
     low, high = np.log(TEMPERATURES)

@@ -25,7 +25,7 @@ def breakdowns(answers: Answers, facts: Sequence[PhotoFacts]) -> dict[str, list[
         "by_quality": _rows(answers, [_step(each.quality_factor, _QUALITY_STEPS) for each in facts], _number),
         "by_year": _rows(answers, [each.year for each in facts], _number),
         "by_iso": _rows(answers, [_step(each.iso, _ISO_STEPS) for each in facts], _number),
-        "by_owner": _rows(answers, [each.owner for each in facts], str),
+        "by_owner": _rows(answers, [each.owner for each in facts], _number),
     }
 
 
@@ -64,5 +64,6 @@ def _step(number: int | None, steps: Sequence[int]) -> str | None:
 
 
 def _number(value: str) -> tuple[int, int]:
+    """Return what puts values in order by their number: `up to 80`, `81–85`, `above 100`, `owner 2`."""
     words = value.replace("–", " ").split()
-    return int(words[-1]) if words[0] in ("up", "above") else int(words[0]), words[0] == "above"
+    return int(words[0] if words[0].isdigit() else words[-1]), words[0] == "above"

@@ -13,8 +13,14 @@ import numpy.typing as npt
 
 from corpus.errors import StageError
 from train.data.answers import UNALTERED, Answers
-from train.estimation.bootstrap import Resamples, or_none, resamples
-from train.estimation.calibration import calibration_gaps, expected_calibration_error, reliability
+from train.estimation.bootstrap import Resamples, balanced_mean, or_none, resamples
+from train.estimation.calibration import (
+    calibration_gaps,
+    error_by_chance,
+    expected_calibration_error,
+    reliability,
+)
+from train.estimation.permutation import chance_of
 
 UNALTERED_WEIGHT, MANIPULATED_WEIGHT = 0.7, 0.3
 PLAIN, CHANGED, WEIGHTED = "unaltered", "manipulated", "weighted"
@@ -28,7 +34,8 @@ Floats = npt.NDArray[np.float64]
 def figures(answers: Answers, classes: Sequence[str], temperature: float = 1.0) -> dict[str, Any]:
     """Return the figures of an evaluation under the challenge's conditions.
 
-    `accuracy`: by condition. `chance`: the accuracy of always answering the commonest camera. `cameras`: recall and
+    `accuracy`: by condition. `chance`: the accuracy of always answering the commonest camera. `permuted`: the weighted
+    accuracy where the labels of devices are permuted. `cameras`: recall and
     precision of each camera, None where the denominator is 0. `confusion`: photographs by true and answered camera,
     unaltered and manipulated. `temperature` is that of `calibration`. Raises StageError for answers for no photographs.
     """
@@ -65,6 +72,7 @@ def figures(answers: Answers, classes: Sequence[str], temperature: float = 1.0) 
         "weighted_accuracy": weighted["value"],
         "weighted_interval": weighted["interval"],
         "chance": int(np.bincount(answers.labels).max()) / photos,
+        "permuted": permuted(answers, answered, len(classes)),
         "top_k": _top(answers, drawn, len(classes)),
         "balanced": balanced(answers, right, drawn),
         "macro": _macro(answers, answered, drawn, len(classes)),
@@ -86,6 +94,14 @@ def scores(right: npt.NDArray[Any], conditions: Sequence[str]) -> Floats:
     return np.column_stack([plain, changed, weighted])
 
 
+def score_figures(answers: Answers) -> dict[str, Figure]:
+    """Return the scores, each with its interval; empty for answers for no photographs."""
+    if not answers.photos:
+        return {}
+    values = scores(answers.right(), answers.conditions)
+    return dict(zip(SCORES, means(values, resamples(answers.devices, answers.labels)), strict=True))
+
+
 def means(values: npt.NDArray[Any], drawn: Resamples) -> list[Figure]:
     """Return the mean of each column of N × M values with its interval."""
     return [
@@ -104,14 +120,22 @@ def figure(value: float, interval: Floats) -> Figure:
 def balanced(answers: Answers, right: npt.NDArray[Any], drawn: Resamples) -> dict[str, Figure]:
     """Return the mean over cameras of the share right, by score: every camera counts alike."""
     values = scores(right, answers.conditions)
-    result = {}
-    for name, column in zip(SCORES, values.T, strict=True):
-        own = _by_class(answers.labels)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            recalls = np.stack([drawn.sums(column * of)[:, 0] / drawn.sums(of)[:, 0] for of in own], axis=1)
-        value = float(np.mean([column[of].mean() for of in own]))
-        result[name] = figure(value, drawn.interval(_mean_of_known(recalls)[:, None])[0])
-    return result
+    found = drawn.interval(drawn.balanced_means(values, answers.labels))
+    shares = balanced_mean(values, answers.labels).tolist()
+    return {name: figure(value, each) for name, value, each in zip(SCORES, shares, found, strict=True)}
+
+
+def permuted(answers: Answers, answered: npt.NDArray[Any], classes: int) -> Figure | None:
+    """Return the weighted accuracy with the labels of devices permuted, which is chance; None for a single camera.
+
+    `interval`: that 95 % of the permutations lie in. `reached`: the share of them that reach the accuracy.
+    """
+    right = answered[:, :, None] == np.arange(classes)
+    weighted = np.stack(
+        [scores(right[..., label], answers.conditions)[:, SCORES.index(WEIGHTED)] for label in range(classes)], axis=1
+    )
+    found = None if np.isnan(weighted).any() else chance_of(weighted, answers.labels, answers.devices)
+    return None if found is None else found._asdict()
 
 
 def votes(answers: Answers, drawn: Resamples) -> list[dict[str, Any]]:
@@ -145,7 +169,10 @@ def by_device(answers: Answers, classes: Sequence[str], right: npt.NDArray[Any])
 
 
 def calibration(answers: Answers, drawn: Resamples, temperature: float) -> dict[str, Any]:
-    """Return the expected calibration error by condition and over all, raw and after the temperature, with the bins."""
+    """Return the expected calibration error by condition and over all, raw and after the temperature, with the bins.
+
+    `by_chance`: the error, after the temperature, to expect of as many photographs if the probabilities were true.
+    """
     raw, mended = answers.probabilities(), answers.probabilities(temperature=temperature)
     rows = {name: [place] for place, name in enumerate(answers.conditions)}
     rows |= {"all": list(range(len(answers.conditions)))}
@@ -154,7 +181,7 @@ def calibration(answers: Answers, drawn: Resamples, temperature: float) -> dict[
         by_condition[name] = {
             key: _error(probabilities[:, places], answers.labels, drawn)
             for key, probabilities in (("uncalibrated", raw), ("calibrated", mended))
-        }
+        } | {"by_chance": error_by_chance(mended[:, places])}
     flat = mended.reshape(-1, mended.shape[-1])
     return {
         "temperature": temperature,
@@ -175,14 +202,15 @@ def _error(probabilities: Floats, labels: npt.NDArray[Any], drawn: Resamples) ->
     gaps = calibration_gaps(flat, told).reshape(len(labels), conditions, -1).sum(axis=1)
     photos = drawn.sums(np.ones(len(labels)))
     drawn_errors = np.abs(drawn.sums(gaps)).sum(axis=1, keepdims=True) / (photos * conditions)
-    return figure(expected_calibration_error(flat, told), drawn.interval(drawn_errors)[0])
+    value = expected_calibration_error(flat, told)
+    return figure(value, drawn.distance_interval(value, drawn_errors))
 
 
 def _top(answers: Answers, drawn: Resamples, classes: int) -> dict[str, dict[str, Figure]]:
     """Return the shares of photographs whose camera is among the likeliest k, by k and score."""
     values = answers.log_probabilities()
     own = np.take_along_axis(values, answers.labels[:, None, None], axis=2)
-    rank = (values > own).sum(axis=2)
+    rank = (values >= own).sum(axis=2) - 1  # a camera that is as likely as the true one comes before it
     return {
         str(k): dict(zip(SCORES, means(scores(rank < k, answers.conditions), drawn), strict=True))
         for k in TOP
@@ -240,6 +268,7 @@ def _cameras(
         # a camera's own devices alone say how its recall differs between them
         with np.errstate(invalid="ignore", divide="ignore"):
             draws = drawn.sums(np.column_stack([own & said, own * recall_changed])) / drawn.sums(own)
+            precise = drawn.sums(own & said) / drawn.sums(said)
         known = drawn.interval(draws) if len(devices) > 1 else np.full((2, 2), np.nan)
         rows.append(
             {
@@ -249,6 +278,7 @@ def _cameras(
                 "recall": hits / photos if photos else None,
                 "recall_interval": or_none(known[0]),
                 "precision": hits / int(said.sum()) if said.any() else None,
+                "precision_interval": or_none(drawn.interval(precise)[0]),
                 "recall_manipulated": float(recall_changed[own].mean()) if photos else None,
                 "recall_manipulated_interval": or_none(known[1]),
             }
@@ -267,10 +297,6 @@ def _places(conditions: Sequence[str]) -> dict[str, list[int]]:
     """Return the columns of the unaltered photographs and those of the manipulated ones."""
     plain = conditions.index(UNALTERED.name)
     return {PLAIN: [plain], CHANGED: [place for place in range(len(conditions)) if place != plain]}
-
-
-def _by_class(labels: npt.NDArray[Any]) -> list[npt.NDArray[np.bool_]]:
-    return [labels == label for label in np.unique(labels)]
 
 
 def _mean_of_known(values: Floats) -> Floats:

@@ -16,12 +16,12 @@ from torch import nn
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
-from train.data.answers import CHALLENGE, QUICK, Answers, Numbers, judge, publish_answers
+from train.data.answers import CHALLENGE, OFF_GRID, QUICK, Answers, Numbers, judge, publish_answers
 from train.data.batches import TrainingBatches
 from train.data.crops import STRONGEST_REDUCTION
-from train.estimation.calibration import find_temperature
+from train.estimation.calibration import CALIBRATION, find_temperature
 from train.evaluation.breakdowns import breakdowns
-from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
+from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures, score_figures
 from train.evaluation.photo_facts import facts_of
 from train.honesty.figures import honesty_figures
 from train.model.checkpoints import Metrics
@@ -30,7 +30,6 @@ from train.open_set.measuring import Measured, measure
 
 VALIDATION_PHOTOS_MAX = 1000
 """Photographs judged after each epoch: enough to choose an epoch by, and minutes of work at most."""
-CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +65,9 @@ def evaluate_network(
         for each in answers.skipped
     ]
     found = figures(answers, index.classes, calibration["temperature"])
+    moved = judge(network, device, store, index, photo_rows, settings, conditions=OFF_GRID, crops=settings.test_crops)
     opened = measure(network, device, store, index, settings, calibration["temperature"])
-    facts = breakdowns(answers, facts_of(store, index, answers.photos))
+    facts, unknown = facts_of(store, index, answers.photos)
     told = {
         "generation": index.generation,
         "split": split,
@@ -77,9 +77,11 @@ def evaluate_network(
             *damaged,
             *_of_devices(found),
             *_of_calibration(calibration),
+            *([f"{unknown} So year and owner of the photographs are unknown."] if unknown else []),
         ],
         **found,
-        **facts,
+        "off_grid": score_figures(moved),
+        **breakdowns(answers, facts),
         "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
         "open_set": opened.figures,
     }

@@ -82,6 +82,15 @@ def report_tables(
                 (CHANGED, CHANGED, "manipulated_interval"),
             )
         ]
+        + [
+            {"figure": "permuted labels weighted", "accuracy": {key: each[key] for key in ("value", "interval")}}
+            for each in [evaluation.get("permuted")]
+            if each
+        ]
+        + [
+            {"figure": f"off the grid {name}", "accuracy": each}
+            for name, each in evaluation.get("off_grid", {}).items()
+        ]
         + [{"figure": f"balanced {name}", "accuracy": each} for name, each in evaluation["balanced"].items()]
         + [
             {"figure": f"top {k} {name}", "accuracy": each}

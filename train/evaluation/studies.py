@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
-from train.data.answers import MANIPULATED, QUICK, SQUARE_PX, UNALTERED, Answers, Condition, Numbers, judge
-from train.data.crops import turned
+from train.data.answers import MANIPULATED, OFF_GRID, QUICK, UNALTERED, Answers, Condition, Numbers, judge
+from train.data.crops import SQUARE_PX, turned
 from train.data.manipulations import Manipulation
 from train.estimation.bootstrap import Resamples, resamples
 from train.evaluation.figures import CHANGED, PLAIN, SCORES, figure, means, scores
@@ -33,7 +33,6 @@ STRENGTHS: Mapping[str, Sequence[float]] = {
 }
 CROP_SIZES_PX = (32, 48, 64, 96, 128, 192, 256, 384, 512)
 CROP_COUNTS = (1, 2, 3, 5, 7, 9, 13, 17, 25)
-OFF_GRID_PX = (3, 5)
 
 VIEWS = {
     "as they are": (0, False),
@@ -171,10 +170,7 @@ def judged_views(subject: Subject) -> Answers:
 
 def view_rows(subject: Subject, views: Answers) -> list[Row]:
     """Return the accuracy on turned and mirrored crops, and on crops off the JPEG grid, as they are."""
-    off = tuple(replace(each, offset_px=OFF_GRID_PX) for each in MANIPULATED)
-    moved = subject.judge(
-        (Condition(PLAIN, offset_px=OFF_GRID_PX), Condition(CHANGED, in_turn=off)),
-    )
+    moved = subject.judge(OFF_GRID)
     drawn = resamples(views.devices, views.labels)
     rows = []
     for name in VIEWS:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _CAMERA_COLUMNS = (
-    "camera", "photos", "devices", "recall", "95 % interval", "precision", "recall, manipulated", "95 % interval",
+    "camera", "photos", "devices", "recall", "95 % interval", "precision", "95 % interval", "recall, manipulated",
+    "95 % interval",
 )  # fmt: skip
 
 
@@ -28,6 +29,7 @@ def camera_rows(evaluation: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (row["camera"], f"{row['photos']:,}", f"{row['devices']:,}", share_text(row["recall"]),
          interval_text(row.get("recall_interval")), share_text(row["precision"]),
+         interval_text(row.get("precision_interval")),
          share_text(row["recall_manipulated"]), interval_text(row.get("recall_manipulated_interval")))
         for row in evaluation["cameras"]
     ]  # fmt: skip

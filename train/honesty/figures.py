@@ -14,9 +14,9 @@ from torch import nn
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
-from train.estimation.bootstrap import intervals, or_none, paired
+from train.estimation.bootstrap import balanced_mean, intervals, or_none, resamples
 from train.honesty.cue_conflict import SCENES_PER_PHOTO, SIGMA_PX, Conflicts, followed, judge_conflicts
-from train.honesty.metadata_oracle import HEADER, metadata_features, oracle_answers
+from train.honesty.metadata_oracle import metadata_features, oracle_answers
 from train.honesty.scenes_probe import TRAINING_PHOTOS_MAX, balanced_weights, probe_answers, reductions
 
 Numbers = npt.NDArray[np.int64]
@@ -32,10 +32,11 @@ def honesty_figures(
 ) -> dict[str, Any]:
     """Return the figures of a network on held-out photographs.
 
-    `photos`, `chance`: how many there are, and the share of the commonest camera. `network`: its accuracy, unaltered.
-    `cue_conflict`: shares of conflicts answered by detail, scene and neither. `scenes_probe` (the scene, its tones and
-    colours), `contents_probe` (the scene without these) and `metadata`: accuracy of classifiers that see nothing else,
-    and the network's gain over them, paired by photograph.
+    `cue_conflict`: shares of conflicts answered by detail, scene and neither. `network`: its accuracy, unaltered.
+    `scenes_probe` (the scene, its tones and colours), `contents_probe` (the scene without these) and `metadata`:
+    accuracy of classifiers that see nothing else, and the network's gain over them, paired by photograph. They are
+    fitted with all cameras weighing alike, so all accuracies here are balanced: the mean over cameras of the share
+    right. `chance` is what any answer that is always the same reaches: 1 / K of the photographs' K cameras.
     """
     photo_rows = photo_rows[:PHOTOS_MAX]
     notes = []
@@ -57,17 +58,18 @@ def honesty_figures(
     pictures = reductions(store, index, np.concatenate([training, rows]), settings)
     known, new = pictures[: len(training)], pictures[len(training) :]
     metadata = {}
-    seen = metadata_features(store, index, np.concatenate([training, rows]))
+    seen, unknown = metadata_features(store, index, np.concatenate([training, rows]))
     for name, features in seen.items():
         answers = oracle_answers(features[: len(training)], labels, weights, features[len(training) :])
         metadata[name] = judged.against(answers)
-    if HEADER not in seen:
-        notes.append("The rows of this generation are not in the store, so the oracle saw tables and sizes alone.")
+    if unknown:
+        notes.append(f"{unknown} So the oracle saw tables and sizes alone.")
     return {
         "photos": len(rows),
         "devices": len(set(judged.devices)),
         "training_photos": len(training),
-        "chance": int(np.bincount(judged.labels).max()) / len(rows),
+        "cameras": len(np.unique(judged.labels)),
+        "chance": 1 / len(np.unique(judged.labels)),
         "network": judged.accuracy(conflicts.unaltered),
         "cue_conflict": _conflict_figures(conflicts, judged),
         "scenes_probe": judged.against(probe_answers(known, labels, weights, new)),
@@ -83,21 +85,22 @@ class _Judged:
     def __init__(self, index: Index, rows: Numbers, answers: Numbers) -> None:
         self.labels = index.labels(rows)
         self.devices = index.group_names(rows)
+        self._drawn = resamples(self.devices, self.labels)
         self._right = (answers == self.labels).astype(np.float64)
 
     def accuracy(self, answers: Numbers) -> dict[str, Any]:
-        """Return the share of right answers with its interval."""
-        right = (answers == self.labels).astype(np.float64)
-        return {"accuracy": float(right.mean()), "interval": self._interval(right)}
+        """Return the balanced accuracy of answers with its interval."""
+        value, interval = self._balanced((answers == self.labels).astype(np.float64))
+        return {"accuracy": value, "interval": interval}
 
     def against(self, answers: Numbers) -> dict[str, Any]:
-        """Return the share of right answers, and the gain of the network over them, each with its interval."""
-        right = (answers == self.labels).astype(np.float64)
-        gain, low, high = paired(right, self._right, self.devices, self.labels)
-        return {**self.accuracy(answers), "gain": gain, "gain_interval": or_none(np.array([low, high]))}
+        """Return the balanced accuracy, and the gain of the network over it, each with its interval."""
+        gain, interval = self._balanced(self._right - (answers == self.labels))
+        return {**self.accuracy(answers), "gain": gain, "gain_interval": interval}
 
-    def _interval(self, values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-        return or_none(intervals(values, self.devices, self.labels)[0])
+    def _balanced(self, values: npt.NDArray[np.float64]) -> tuple[float, tuple[float, float] | None]:
+        drawn = self._drawn.balanced_means(values, self.labels)
+        return float(balanced_mean(values, self.labels)[0]), or_none(self._drawn.interval(drawn)[0])
 
 
 def _conflict_figures(conflicts: Conflicts, judged: _Judged) -> dict[str, Any]:

@@ -11,17 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from corpus.errors import StorageError
 from corpus.storage import Store
-from corpus.storage.parquet import read_parquet
 from forensics.errors import JpegError
 from forensics.jpeg.segments import header_segments
 from forensics.jpeg.structure import read_structure
-from shards.entries import read_entry
 from shards.index import Index
 from shards.reader import Tile, TileReader
+from train.data.curated import curated_rows
 
 Numbers = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
@@ -29,23 +26,25 @@ Features = npt.NDArray[np.float32]
 TABLES, SIZES, HEADER = "quantisation tables", "tables and size", "all facts of the header"
 _NUMBERS = ("width_px", "height_px", "mcu_width_px", "mcu_height_px", "quality_factor", "quality_residual")
 _WORDS = ("coding", "subsampling", "tables_digest", "segments_form")
-_FACTS = ("original", "size_bytes", *_NUMBERS, *_WORDS)
+_FACTS = ("size_bytes", *_NUMBERS, *_WORDS)
 _MISSING = -1.0
 
 
-def metadata_features(store: Store, index: Index, photo_rows: Numbers) -> dict[str, list[dict[str, float | str]]]:
+def metadata_features(
+    store: Store, index: Index, photo_rows: Numbers
+) -> tuple[dict[str, list[dict[str, float | str]]], str | None]:
     """Return by oracle (TABLES, SIZES and, where the generation's rows are there, HEADER) what it sees of each photo.
 
-    Tables are those of the central tile's JPEG, which are the photograph's own. Numbers are compared as numbers, texts
-    for equality.
+    Beside it stands why there is no HEADER, or None. Tables are those of the central tile's JPEG, which are the
+    photograph's own. Numbers are compared as numbers, texts for equality.
     """
     tables = _tables(store, index, photo_rows)
     sizes = [told | place for told, place in zip(tables, _sizes(index, photo_rows), strict=True)]
     seen = {TABLES: tables, SIZES: sizes}
-    facts = _facts(store, index, photo_rows)
-    if facts is not None:
-        seen[HEADER] = [told | more for told, more in zip(sizes, facts, strict=True)]
-    return seen
+    facts, note = curated_rows(store, index, photo_rows, _FACTS)
+    if note is None:
+        seen[HEADER] = [told | _without_null(more) for told, more in zip(sizes, facts, strict=True)]
+    return seen, note
 
 
 def oracle_answers(
@@ -122,25 +121,6 @@ def _sizes(index: Index, photo_rows: Numbers) -> list[dict[str, float | str]]:
         }
         for one, other in zip(wide, high, strict=True)
     ]
-
-
-def _facts(store: Store, index: Index, photo_rows: Numbers) -> list[dict[str, float | str]] | None:
-    """Return the facts that the generation's rows have of each photo; None where these rows are not there."""
-    path = f"curated/{index.generation}/photos.parquet"
-    if not store.exists(path):
-        return None
-    rows = index.central_tiles(photo_rows)
-    tars = {index.tars[tar] for tar in index.tiles.at("tar", rows).tolist()}
-    try:
-        original_of = {
-            photo.photo: photo.original for tar in sorted(tars) for photo in read_entry(store, tar).plan.photos
-        }
-        originals = [original_of.get(name, "") for name in index.photo_names(photo_rows)]
-        table = read_parquet(pa.BufferReader(store.read(path)), _FACTS, [[("original", "in", sorted(set(originals)))]])
-    except (StorageError, OSError, ValueError, pa.ArrowException):
-        return None
-    told = {row.pop("original"): row for row in table.to_pylist()}
-    return [_without_null(told.get(original, {})) for original in originals]
 
 
 def _without_null(row: Mapping[str, Any]) -> dict[str, float | str]:

@@ -16,6 +16,7 @@ from shards.reader import Tile, TileReader
 from train.data import answers as module
 from train.data.answers import (
     CHALLENGE,
+    OFF_GRID,
     QUICK,
     UNALTERED,
     Answers,
@@ -27,9 +28,9 @@ from train.data.answers import (
     network_logits,
     publish_answers,
     read_answers,
-    square_places,
+    turns_of,
 )
-from train.data.crops import decode, to_tensor
+from train.data.crops import decode, fixed_rectangles, to_tensor
 from train.data.manipulations import MANIPULATIONS, Manipulation, resize
 
 CPU = torch.device("cpu")
@@ -66,51 +67,78 @@ def test_answers_are_those_of_tiles_that_are_decoded_whole(
     assert len(set(answers.devices)) == 6
     assert answers.conditions == tuple(condition.name for condition in conditions)
     eight = tuple(MANIPULATIONS.values())
+    turns = turns_of(index.labels(rows))
     for number, tile in enumerate(TileReader(filled, index).tiles(index.central_tiles(rows))):
         assert isinstance(tile, Tile)
         for place, condition in enumerate(conditions):
-            manipulation = MANIPULATIONS.get(condition.name, eight[number % 8])
+            manipulation = MANIPULATIONS.get(condition.name, eight[turns[number] % 8])
             picture = manipulation.apply(decode(tile.jpeg)) if place else decode(tile.jpeg)
-            places = square_places(picture.shape[1], picture.shape[0], condition.of(number), 32, 2)
-            crops = [picture[y : y + 32, x : x + 32] for x, y in places]
+            places = fixed_rectangles(picture.shape[1], picture.shape[0], 32, 2)
+            crops = [picture[y : y + 32, x : x + 32] for x, y, *_ in places]
             logits = network_logits(Colours(), CPU, to_tensor(crops), 8)
             assert answers.logits[number, place].tolist() == logits.tolist()
             expected = geometric_mean(logits)
             assert answers.probabilities()[number, place] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("cameras", [2, 8, 10])
+def test_photographs_take_turns_at_conditions_within_their_camera(cameras: int) -> None:
+    labels = np.tile(np.arange(cameras), 16)  # as a selection is spread: the cameras in turn
+    turns = np.array(turns_of(labels)) % 8
+    for label in range(cameras):
+        assert np.bincount(turns[labels == label], minlength=8).tolist() == [2] * 8
+    one_each = np.array(turns_of(np.arange(8)))
+    assert sorted(one_each % 8) == list(range(8))  # of a photograph each, all conditions still come
+
+
 def test_the_square_is_the_middle_512_px_of_the_manipulated_photograph(coordinates: np.ndarray) -> None:
     for condition in CHALLENGE:
         x_px, _, width_px, _ = middle(1024, 1024, condition.scale)
         assert x_px % 16 == 0
-        assert round(width_px * condition.scale) >= 512
-        places = square_places(round(width_px * condition.scale), round(width_px * condition.scale), condition, 480, 5)
-        left, right = min(x for x, _ in places), max(x for x, _ in places) + 480
+        edge_px = round(width_px * condition.scale)
+        assert edge_px >= 512
+        places = fixed_rectangles(edge_px, edge_px, 480, 5)
+        left, right = min(x for x, *_ in places), max(x for x, *_ in places) + 480
         assert right - left <= 512
         centre_px = x_px + (left + right) / 2 / condition.scale
-        assert centre_px == pytest.approx(512, abs=25)
+        assert centre_px == pytest.approx(512, abs=32)
     [crop] = condition_crops(coordinates, UNALTERED, 480, 1)
     x_px = int(crop[0, 0, 0]) + 256 * int(crop[0, 0, 1])
     assert crop.shape == (480, 480, 3)
-    assert x_px in range(256, 289, 8)
+    assert x_px in range(240, 305, 8)
 
 
-@pytest.mark.parametrize("condition", [*CHALLENGE, Condition("off", offset_px=(3, 5))], ids=lambda each: each.name)
-def test_crops_start_on_the_photographs_grid_unless_they_are_moved_off_it(condition: Condition) -> None:
-    edge_px = round(middle(1024, 1024, condition.scale)[2] * condition.scale)
-    places = square_places(edge_px, edge_px, condition, 112, 9)
-    assert len(places) == 9
-    for x_px, y_px in places:
-        for place, offset in ((x_px, condition.offset_px[0]), (y_px, condition.offset_px[1])):
-            distance = (place - offset) / (8 * condition.scale)
-            assert abs(distance - round(distance)) * 8 * condition.scale <= 0.5
+@pytest.mark.parametrize("scale", [0.5, 0.75, 1.0, 2.0])
+def test_crops_are_taken_where_prediction_takes_them_which_is_not_told_of_a_scale(
+    coordinates: np.ndarray, scale: float
+) -> None:
+    def shown(picture: np.ndarray) -> np.ndarray:
+        return coordinates[: picture.shape[0], : picture.shape[1]]
+
+    edge_px = middle(1024, 1024, scale)[2]
+    found = condition_crops(coordinates, Condition("told", shown, scale), 112, 9)
+    wanted = fixed_rectangles(edge_px, edge_px, 112, 9)
+    assert len(found) == 9
+    assert [(int(crop[0, 0, 0]) + 256 * int(crop[0, 0, 1]), int(crop[0, 0, 2])) for crop in found] == [
+        (x_px, y_px // 8) for x_px, y_px, *_ in wanted
+    ]
 
 
-def test_a_tile_smaller_than_the_square_is_used_whole() -> None:
+@pytest.mark.parametrize("condition", OFF_GRID, ids=lambda each: each.name)
+def test_crops_off_the_grid_begin_behind_a_line_of_it(coordinates: np.ndarray, condition: Condition) -> None:
+    plain = next(each for each in (condition, *condition.in_turn) if each.offset_px != (0, 0))
+    for crop in condition_crops(coordinates, Condition("off", offset_px=plain.offset_px), 112, 9):
+        assert int(crop[0, 0, 0]) % 8 == 3
+    [crop] = condition_crops(coordinates[5:], Condition("off", offset_px=plain.offset_px), 112, 1)
+    assert int(crop[0, 0, 2]) == int(crop[2, 0, 2]) == int(crop[5, 0, 2])  # rows begin at 5 + 5 px: five of 8 are alike
+
+
+def test_a_tile_smaller_than_the_square_is_used_whole(coordinates: np.ndarray) -> None:
     assert middle(96, 80, 1.0) == (0, 0, 96, 80)
-    assert square_places(96, 80, UNALTERED, 80, 5) == [(8, 0)]
+    small = coordinates[:80, :96]
+    assert [int(crop[0, 0, 0]) for crop in condition_crops(small, UNALTERED, 80, 5)] == [8, 0, 16]
     with pytest.raises(ValueError, match="smaller than the network's crop of 96 px"):
-        square_places(96, 80, UNALTERED, 96, 1)
+        condition_crops(small, UNALTERED, 96, 1)
 
 
 def test_a_change_and_a_view_of_ones_own_are_a_condition(
@@ -121,7 +149,7 @@ def test_a_change_and_a_view_of_ones_own_are_a_condition(
     answers = judge(Colours(), CPU, filled, index, rows, settings(), conditions=conditions, crops=1)
     [tile] = TileReader(filled, index).tiles(index.central_tiles(rows[:1]))
     assert isinstance(tile, Tile)
-    [(x_px, y_px)] = square_places(72, 72, conditions[0], 32, 1)
+    [(x_px, y_px, *_)] = fixed_rectangles(72, 72, 32, 1)
     small = resize(decode(tile.jpeg), 0.75)[y_px : y_px + 32, x_px : x_px + 32]
     turned = np.flipud(decode(tile.jpeg)[32:64, 32:64])
     expected = network_logits(Colours(), CPU, to_tensor([small, turned]), 8)

@@ -143,7 +143,10 @@ def test_places_of_evaluation_are_on_the_grid_whatever_was_done_to_the_picture(n
     for outer_px, crop_px in ((960, 480), (512, 112), (224, 112)):
         edge_px = manipulation.size_px(outer_px)
         places = fixed_rectangles(edge_px, edge_px, crop_px, 5)
-        assert len(places) in (1, 5)
+        assert len(places) == (1 if edge_px == crop_px else 4 if crop_px == 480 else 5)
+        if (crop_px, scale) == (480, 1.5):  # two places 96 px apart have no room in the square
+            assert all(start % 32 == 0 for place in places for start in place[:2])
+            continue
         assert all(round(start / scale, 6) % 8 == 0 for place in places for start in place[:2])
 
 
@@ -224,6 +227,18 @@ def test_the_central_square_begins_on_the_grid_nearest_to_the_centre() -> None:
     assert central_rectangle(96, 70, 80) == (16, 0, 70, 70)
     assert central_rectangle(96, 70, 80, (2, 2)) == (10, 0, 70, 70)  # of this height there is one square only
     assert central_rectangle(4032, 3024, 512) == (1760, 1256, 512, 512)
+
+
+@pytest.mark.parametrize("phase", [(0, 0), (3, 5), None])
+@pytest.mark.parametrize("crop_px", [112, 480, 512])
+def test_fixed_places_are_in_the_central_square_of_the_challenge(crop_px: int, phase: tuple[int, int] | None) -> None:
+    for width_px, height_px in ((4032, 3024), (600, 3000), (512, 512)):
+        places = np.array(fixed_rectangles(width_px, height_px, crop_px, 25, phase))
+        for axis, size_px in enumerate((width_px, height_px)):
+            first, last = places[:, axis].min(), places[:, axis].max() + crop_px
+            assert last - first <= 512
+            assert abs((first + last) / 2 - size_px / 2) <= 48 + 16
+    assert len(fixed_rectangles(4032, 3024, 112, 25, phase)) == 25
 
 
 def test_fixed_crops_of_a_picture_just_large_enough_are_one(coordinates: np.ndarray) -> None:

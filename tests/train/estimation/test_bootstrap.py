@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from train.estimation.bootstrap import intervals, or_none, paired, resamples, statistic_intervals
+from train.estimation.bootstrap import balanced_mean, intervals, or_none, paired, resamples, statistic_intervals
+from train.estimation.calibration import calibration_gaps, error_by_chance, expected_calibration_error
 
 
 def devices_of(counts: list[int], photos: int) -> tuple[list[str], np.ndarray]:
@@ -96,3 +97,32 @@ def test_equal_arguments_give_equal_intervals_and_other_seeds_others() -> None:
     values = np.random.default_rng(5).normal(size=len(devices))
     assert (intervals(values, devices, labels) == intervals(values, devices, labels)).all()
     assert (intervals(values, devices, labels) != intervals(values, devices, labels, seed=1)).any()
+
+
+def test_balanced_means_count_every_class_alike() -> None:
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    values, devices = np.array([1.0, 1, 1, 1, 1, 1, 0, 0]), [*"aabbccde"]
+    assert balanced_mean(values, labels).tolist() == [0.5]
+    drawn = resamples(devices, labels).balanced_means(values, labels)
+    assert np.unique(drawn).tolist() == [0.5]
+    assert np.ptp(resamples(devices, labels).balanced_means(np.arange(8.0), labels)) > 1
+
+
+def test_an_interval_of_a_calibration_error_reaches_down_to_what_chance_alone_makes() -> None:
+    errors, reaching, plain = [], 0, 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        sure = rng.uniform(0.5, 1, 120)
+        labels = (rng.random(120) > sure).astype(int)  # the probabilities are right, so the true error is 0
+        probabilities = np.stack([sure, 1 - sure], axis=1)
+        drawn = resamples([str(number) for number in range(120)], np.zeros(120), draws=300)
+        value = expected_calibration_error(probabilities, labels)
+        draws = np.abs(drawn.sums(calibration_gaps(probabilities, labels))).sum(axis=1) / 120
+        low, high = drawn.distance_interval(value, draws)
+        assert 0 <= low <= value <= high
+        errors.append(value)
+        reaching += int(low < 0.001)
+        plain += int(drawn.interval(draws[:, None])[0, 0] < 0.01)
+    assert np.mean(errors) == pytest.approx(error_by_chance(probabilities[:, None]), rel=0.1)
+    assert (reaching > 20, plain) == (True, 0)
+    assert np.isnan(resamples(["a"], np.zeros(1)).distance_interval(0.1, np.full(2000, 0.1))).all()

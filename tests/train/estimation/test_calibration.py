@@ -52,7 +52,16 @@ def test_few_photographs_that_are_all_right_prove_no_certainty() -> None:
     likeliest = softmax(values / find_temperature(values, labels)).max(axis=1)
     assert likeliest == pytest.approx(18.5 / 19, abs=0.001)  # one more, half for each camera
     labels[0] = 1
-    weights = np.array([0.0, *[1.0] * 17])
+    weights = np.array([0.0, *[18 / 17] * 17])
     assert find_temperature(values, labels, weights) == pytest.approx(find_temperature(values, labels * 0), rel=0.01)
     with pytest.raises(ValueError, match="needs photographs"):
         find_temperature(values[:0], labels[:0])
+
+
+def test_a_photograph_under_several_conditions_counts_as_one() -> None:
+    values, labels = np.tile([[2.0, 0.0, 0.0]], (20, 1)), np.zeros(20, int)
+    once = find_temperature(values, labels)
+    shares = np.array([0.7, 0.2, 0.1])
+    again = find_temperature(np.repeat(values, 3, axis=0), np.repeat(labels, 3), np.tile(shares, 20))
+    assert again == pytest.approx(once, abs=0.001)
+    assert softmax(values / again)[0, 0] == pytest.approx((20 + 1 / 3) / 21, abs=0.001)

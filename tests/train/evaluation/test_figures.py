@@ -81,6 +81,8 @@ def test_every_figure_has_an_interval_by_device_and_cameras_of_one_device_have_n
     assert set(result["accuracy_intervals"]) == set(CONDITIONS)
     assert result["cameras"][0]["recall_interval"] is not None
     assert result["cameras"][1]["recall_interval"] is None
+    low, high = result["cameras"][1]["precision_interval"]  # of its answers some are of devices of a
+    assert low < result["cameras"][1]["precision"] <= high
     alone = figures(answers.of(np.array([8, 9])), CLASSES)
     assert alone["weighted_interval"] is None
     assert alone["calibration"]["error"]["calibrated"]["interval"] is None
@@ -95,12 +97,22 @@ def test_balanced_and_macro_count_every_camera_alike(answers: Answers) -> None:
     assert macro["f1"]["value"] == pytest.approx((6 / 8 + 8 / 9 + 2 / 3) / 3)
 
 
-def test_among_the_likeliest_two_counts_the_second(answers: Answers) -> None:
+def test_among_the_likeliest_two_counts_the_second_but_not_what_is_as_likely_as_another(answers: Answers) -> None:
+    """Two of ten are wrong, and of each the two other cameras are equally likely: neither is the second."""
+    assert figures(answers, CLASSES)["top_k"]["2"]["unaltered"]["value"] == pytest.approx(0.8)
     logits = answers.logits.copy()
     logits[0, 0, :, 0] += 1.0  # the photograph of a taken for b: a is now second, before c
     other = Answers(answers.photos, answers.labels, answers.devices, answers.conditions, logits)
-    assert figures(other, CLASSES)["top_k"]["2"]["unaltered"]["value"] >= 0.9
+    assert figures(other, CLASSES)["top_k"]["2"]["unaltered"]["value"] == pytest.approx(0.9)
     assert set(figures(other, CLASSES)["top_k"]) == {"2"}
+
+
+def test_permuted_labels_show_what_chance_reaches(answers: Answers) -> None:
+    found = figures(answers, CLASSES)["permuted"]
+    assert found["value"] < 0.5
+    assert found["interval"][0] < found["value"] < found["interval"][1]
+    assert 0 < found["reached"] < 0.2  # of four devices few permutations are others
+    assert figures(answers.of(np.arange(4)), CLASSES)["permuted"] is None
 
 
 def test_devices_have_their_own_rows(answers: Answers) -> None:

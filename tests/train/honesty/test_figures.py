@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from corpus.sections import Training
 from corpus.storage import Store, open_store
 from shards.index import Index, read_index
+from train.evaluation.honesty_page import honesty_sections, honesty_tables
 from train.honesty.figures import honesty_figures
-from train.honesty.sections import honesty_sections, honesty_tables
 
 CPU = torch.device("cpu")
 
@@ -51,7 +51,7 @@ def test_the_figures_are_shown_with_their_intervals_and_given_as_rows(figures: d
     tables = honesty_tables(figures)
     assert [row["answered_by"] for row in tables["cue_conflict"]] == ["detail", "scene", "neither"]
     assert len(tables["other_evidence"]) == 5
-    assert tables["other_evidence"][0]["gain"] is None
+    assert tables["other_evidence"][0]["gain"]["value"] is None
     (text,) = honesty_sections(figures)
     assert f"{figures['cue_conflict']['detail']:.3f}" in text
     assert "the scene at 64×64" in text
@@ -77,3 +77,16 @@ def test_too_few_devices_give_no_false_narrow_interval(filled: Store, settings: 
     figures = honesty_figures(Guess(), CPU, filled, index, one_of_each[:2], settings(test_crops=1))
     low, high = figures["network"]["interval"] or (0, 1)
     assert high - low > 0.5
+
+
+def test_every_camera_counts_alike_beside_a_chance_of_one_in_so_many(
+    filled: Store, settings: Callable[..., Training]
+) -> None:
+    index = read_index(filled, "0001-abcdef")
+    rows = index.selection("test").spread()
+    labels = index.labels(rows)
+    uneven = np.concatenate([rows[labels == 0], rows[labels == 1][:1], rows[labels == 2][:1]])
+    figures = honesty_figures(Guess(), CPU, filled, index, uneven, settings(test_crops=1))
+    assert (figures["photos"], figures["cameras"]) == (6, 3)
+    assert figures["chance"] == pytest.approx(1 / 3)
+    assert figures["network"]["accuracy"] == pytest.approx(1 / 3)  # of the photographs four of six are right

@@ -4,16 +4,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.records import CURATED
+from corpus.records import CURATED, photo_digest
 from corpus.storage import Store
-from shards.entries import read_entry
 from shards.index import read_index
 from train.honesty.metadata_oracle import HEADER, SIZES, TABLES, metadata_features, oracle_answers
 
 
 def test_the_oracle_sees_the_tables_of_the_photograph_and_its_size(filled: Store) -> None:
     index = read_index(filled, "0001-abcdef")
-    seen = metadata_features(filled, index, index.selection("test").spread()[:2])
+    seen, note = metadata_features(filled, index, index.selection("test").spread()[:2])
+    assert note == "The rows of this generation are not in the store."
     assert list(seen) == [TABLES, SIZES]
     assert len(seen[TABLES][0]) == 128
     assert seen[TABLES][0]["table 0 entry 0"] == 1  # quality factor 97
@@ -23,15 +23,18 @@ def test_the_oracle_sees_the_tables_of_the_photograph_and_its_size(filled: Store
 def test_the_oracle_sees_the_facts_of_the_generation_but_no_names(filled: Store) -> None:
     index = read_index(filled, "0001-abcdef")
     photo_rows = index.selection("test").spread()
-    originals = {photo.photo: photo.original for tar in index.tars for photo in read_entry(filled, tar).plan.photos}
-    first = originals[index.photo_names(photo_rows)[0]]
-    empty = {"photo": "p", "version": "v", "kept": True, "reasons": [], "group": "g", "has_side": True}
-    row = {**dict.fromkeys(CURATED.names), **empty, "original": first, "make": "Maker", "segments_form": "APP1"}
+    names = index.photo_names(photo_rows)
+    digests = {photo_digest(f"folder:test-grainy-{place}", "0123456789"): place for place in range(4)}
+    place = digests[names[0]]
+    key = {"photo": f"folder:test-grainy-{place}", "version": "0123456789", "group": f"test-grainy-{place % 2}"}
+    empty = {**key, "kept": True, "reasons": [], "has_side": True}
+    row = {**dict.fromkeys(CURATED.names), **empty, "make": "Maker", "segments_form": "APP1"}
     row |= {"width_px": 10, "height_px": 10, "size_bytes": 250}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist([row], schema=CURATED), sink)
     filled.publish("curated/0001-abcdef/photos.parquet", sink.getvalue().to_pybytes())
-    seen = metadata_features(filled, index, photo_rows)
+    seen, note = metadata_features(filled, index, photo_rows)
+    assert note is None
     assert (seen[HEADER][0]["segments_form"], seen[HEADER][0]["bytes_per_pixel"]) == ("APP1", 2.5)
     assert "Maker" not in seen[HEADER][0].values()
     assert "segments_form" not in seen[HEADER][1]

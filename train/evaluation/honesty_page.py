@@ -1,9 +1,10 @@
-"""Honesty sections: the honesty figures as part of an evaluation's page, and as rows of numbers for CSV."""
+"""Honesty page: the honesty figures as part of an evaluation's page, and as rows of numbers for CSV."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.page import paragraph, section, table
+from train.evaluation.table import figure_text
 from train.honesty.figures import FOLLOWED
 
 Row = dict[str, Any]
@@ -30,8 +31,10 @@ def honesty_sections(figures: Mapping[str, Any]) -> list[str]:
                 "What else tells these photographs apart? The scenes-only probe saw each reduced to 64×64 pixels, "
                 "which keep tone curve and colours, and once more after these were equalised; the metadata oracle saw "
                 "no pixel. Both were fitted to the training photographs. Only what the network gains over them is "
-                "proof that it reads traces of the camera. Gains are paired by photograph, and all "
-                f"intervals are by device; chance is {figures['chance']:.3f}."
+                "proof that it reads traces of the camera. Every camera counts alike here, as it did when they were "
+                "fitted: accuracy is the mean over cameras of the share right, and chance is one in "
+                f"{round(1 / figures['chance'])}, {figures['chance']:.3f}. Gains are paired by photograph, and all "
+                "intervals are by device."
             ),
             _shown(
                 ("sees", "accuracy", "95 % interval", "network's gain", "95 % interval of the gain"),
@@ -48,7 +51,8 @@ def honesty_tables(figures: Mapping[str, Any]) -> dict[str, list[Row]]:
         return {}
     conflict = figures["cue_conflict"]
     followed = [
-        {"answered_by": name, "share": conflict[name], **_bounds("", conflict[f"{name}_interval"])} for name in FOLLOWED
+        {"answered_by": name, "share": {"value": conflict[name], "interval": conflict[f"{name}_interval"]}}
+        for name in FOLLOWED
     ]
     seen = {
         "the network: crops, unaltered": figures["network"],
@@ -58,30 +62,18 @@ def honesty_tables(figures: Mapping[str, Any]) -> dict[str, list[Row]]:
     seen |= {f"metadata: {name}": told for name, told in figures["metadata"].items()}
     others = [
         {
-            "sees": name, "accuracy": told["accuracy"], **_bounds("", told["interval"]),
-            "gain": told.get("gain"), **_bounds("gain_", told.get("gain_interval")),
+            "sees": name,
+            "accuracy": {"value": told["accuracy"], "interval": told["interval"]},
+            "gain": {"value": told.get("gain"), "interval": told.get("gain_interval")},
         }
         for name, told in seen.items()
-    ]  # fmt: skip
+    ]
     return {"cue_conflict": followed, "other_evidence": others}
 
 
-def _bounds(prefix: str, interval: Sequence[float] | None) -> dict[str, float | None]:
-    low, high = interval if interval is not None else (None, None)
-    return {f"{prefix}low": low, f"{prefix}high": high}
-
-
 def _shown(header: Sequence[str], rows: Sequence[Row]) -> str:
-    """Return a table in which the bounds of an interval share a cell."""
-    return table(header, [_cells(list(row.values())) for row in rows])
+    return table(header, [_cells(*row.values()) for row in rows])
 
 
-def _cells(values: Sequence[Any]) -> list[str]:
-    """Return the cells: a name, then for each figure itself and its two bounds."""
-    cells = [str(values[0])]
-    for figure, low, high in zip(values[1::3], values[2::3], values[3::3], strict=True):
-        cells.append("" if figure is None else f"{figure:.3f}")
-        cells.append(
-            "" if figure is None else "none: devices do not differ" if low is None else f"{low:.3f} to {high:.3f}"
-        )
-    return cells
+def _cells(name: str, *shown: Mapping[str, Any]) -> list[str]:
+    return [name, *(text for each in shown for text in figure_text(each))]

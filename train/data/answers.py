@@ -71,11 +71,11 @@ class Condition:
     offset_px: tuple[int, int] = (0, 0)
     """How far right of and below the grid crops start."""
     in_turn: tuple["Condition", ...] = ()
-    """Conditions that photographs take turns at, instead of this one's change: photograph n has the (n mod M)-th."""
+    """Conditions that photographs take turns at, instead of this one's change (`turns`)."""
 
-    def of(self, number: int) -> "Condition":
-        """Return what photograph `number` is judged under."""
-        return self.in_turn[number % len(self.in_turn)] if self.in_turn else self
+    def of(self, turn: int) -> "Condition":
+        """Return what the photograph of this turn is judged under."""
+        return self.in_turn[turn % len(self.in_turn)] if self.in_turn else self
 
 
 UNALTERED = Condition("unaltered")
@@ -151,9 +151,11 @@ def judge(
     where too many tiles are damaged, ValueError for a tile that holds no crop under a condition.
     """
     pictures = _Pictures(store, index, tuple(conditions), crops, crop_px or settings.crop_px)
+    places = np.arange(len(photo_rows))
+    turn_of = turns(index.photo_names(photo_rows), index.labels(photo_rows))
     at_once = max(1, _CROPS_AT_ONCE // (len(conditions) * crops))
     wanted = (
-        list(enumerate(photo_rows[first : first + at_once].tolist(), start=first))
+        list(zip(*(each[first : first + at_once].tolist() for each in (places, photo_rows, turn_of)), strict=True))
         for first in range(0, len(photo_rows), at_once)
     )
     logits = np.full((len(photo_rows), len(conditions), crops, outputs or len(index.classes)), np.nan, np.float32)
@@ -179,6 +181,19 @@ def judge(
         logits[used],
         tuple(skipped.named),
     )
+
+
+def turns(names: Sequence[str], labels: Numbers) -> Numbers:
+    """Return the turn of each photograph at conditions that photographs take turns at.
+
+    A class's photographs follow each other by their names, which are digests, from a turn of the class's own on. So
+    each class gets all conditions, and neither a class nor a device goes with one of them.
+    """
+    order = np.lexsort((np.array(names, dtype=str), labels))
+    first_of_class = np.searchsorted(labels[order], labels[order])
+    result = np.empty(len(order), np.int64)
+    result[order] = np.arange(len(order)) - first_of_class + labels[order]
+    return result
 
 
 @torch.inference_mode()
@@ -222,8 +237,8 @@ def read_answers(store: Store, directory: str) -> Answers:
     path = f"{directory}/{FILE}"
     if not store.exists(path):
         raise StorageError(
-            f"{store.url}: {directory} has no {FILE}: an earlier version trained it; shutterprint evaluate "
-            f"{directory.rpartition('/')[2]} --full writes it"
+            f"{store.url}: {directory} has no {FILE}; shutterprint evaluate {directory.rpartition('/')[2]} --full "
+            "writes that of a run again"
         )
     try:
         with pa.ipc.open_file(pa.BufferReader(store.read(path))) as file:
@@ -254,7 +269,7 @@ def _from_table(table: pa.Table) -> Answers:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """The crops of photographs, by (place in the answers, row of the index): a tensor for each condition."""
+    """The crops of photographs, by (place in the answers, row of the index, turn): a tensor for each condition."""
 
     store: Store
     index: Index
@@ -269,21 +284,21 @@ class _Pictures:
     def _reader(self) -> TileReader:
         return TileReader(self.store, self.index)
 
-    def __getitems__(self, numbers: Sequence[tuple[int, int]]) -> list[tuple[int, list[Tensor] | Skipped]]:
+    def __getitems__(self, numbers: Sequence[tuple[int, int, int]]) -> list[tuple[int, list[Tensor] | Skipped]]:
         """Return each photograph's place with its crops, or with what is wrong with its central tile."""
-        rows = self.index.central_tiles(np.array([photo_row for _, photo_row in numbers], np.int64))
+        rows = self.index.central_tiles(np.array([photo_row for _, photo_row, _ in numbers], np.int64))
         sizes = zip(
             self.index.tiles.at("width_px", rows).tolist(),
             self.index.tiles.at("height_px", rows).tolist(),
             strict=True,
         )
-        of_each = [[condition.of(number) for condition in self.conditions] for number, _ in numbers]
+        of_each = [[condition.of(turn) for condition in self.conditions] for _, _, turn in numbers]
         windows = [
             middle(width_px, height_px, min(condition.scale for condition in conditions))
             for (width_px, height_px), conditions in zip(sizes, of_each, strict=True)
         ]
         result: list[tuple[int, list[Tensor] | Skipped]] = []
-        for (number, _), conditions, region in zip(numbers, of_each, self._reader.regions(rows, windows), strict=True):
+        for (number, *_), conditions, region in zip(numbers, of_each, self._reader.regions(rows, windows), strict=True):
             if isinstance(region, Corrupt):
                 result.append((number, Skipped(number, 0, region.key, region.tar, region.what)))
                 continue

@@ -1,5 +1,6 @@
 """Answers: of the challenge's squares of photographs, as if their tiles were decoded whole, and as a file."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from multiprocessing.reduction import ForkingPickler
 
@@ -28,6 +29,7 @@ from train.data.answers import (
     publish_answers,
     read_answers,
     square_places,
+    turns,
 )
 from train.data.crops import decode, to_tensor
 from train.data.manipulations import MANIPULATIONS, Manipulation, resize
@@ -69,9 +71,10 @@ def test_answers_are_those_of_tiles_that_are_decoded_whole(
     for number, tile in enumerate(TileReader(filled, index).tiles(index.central_tiles(rows))):
         assert isinstance(tile, Tile)
         for place, condition in enumerate(conditions):
-            manipulation = MANIPULATIONS.get(condition.name, eight[number % 8])
+            turn = number // 3 + number % 3  # its place among its camera's photographs, from the label on
+            manipulation = MANIPULATIONS.get(condition.name, eight[turn])
             picture = manipulation.apply(decode(tile.jpeg)) if place else decode(tile.jpeg)
-            places = square_places(picture.shape[1], picture.shape[0], condition.of(number), 32, 2)
+            places = square_places(picture.shape[1], picture.shape[0], condition.of(turn), 32, 2)
             crops = [picture[y : y + 32, x : x + 32] for x, y in places]
             logits = network_logits(Colours(), CPU, to_tensor(crops), 8)
             assert answers.logits[number, place].tolist() == logits.tolist()
@@ -126,6 +129,20 @@ def test_a_change_and_a_view_of_ones_own_are_a_condition(
     turned = np.flipud(decode(tile.jpeg)[32:64, 32:64])
     expected = network_logits(Colours(), CPU, to_tensor([small, turned]), 8)
     assert answers.logits[0, :, 0].tolist() == expected.tolist()
+
+
+def test_each_camera_and_each_device_gets_all_conditions_alike() -> None:
+    cameras, photos = 8, 160
+    labels = np.arange(cameras * photos) % cameras  # in turn, as they are spread
+    names = [hashlib.sha256(f"{number}".encode()).hexdigest()[:16] for number in range(len(labels))]
+    place = turns(names, labels) % 8
+    assert [np.bincount(place[labels == label]).tolist() for label in range(cameras)] == [[20] * 8] * cameras
+    for device in (0, 1):  # by turns, too
+        mine = np.arange(len(labels)) // cameras % 2 == device
+        assert np.bincount(place[mine]).min() > 60  # of 80
+    few = turns(names[:cameras], labels[:cameras]) % 8
+    assert sorted(few.tolist()) == list(range(8))  # one photograph of each camera
+    assert turns(names[::-1], labels[::-1]).tolist() == turns(names, labels)[::-1].tolist()
 
 
 def test_what_is_sent_to_a_loader_is_small_however_many_photographs_there_are(

@@ -1,8 +1,9 @@
 """Recipes: named settings of a training, from `corpus/recipes.yaml` and from `recipes` of the configuration.
 
 `resolved` puts the keys of `train.recipe` into the section `train`, where that does not say them itself: a training is
-defaults ← recipe ← what `train` says. Refuses an unknown recipe with the names that are near, and a recipe whose keys
-a training does not take.
+defaults ← recipe ← what `train` says. Refuses an unknown recipe with the names that are near, and a recipe with a key
+or a value that a training does not take. Whether values fit each other is judged of the whole section, since a recipe
+may be a part of one.
 """
 
 import difflib
@@ -43,6 +44,8 @@ def resolved(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
     wanted = train.get("recipe") if isinstance(train, Mapping) else None
     if not isinstance(train, Mapping) or not isinstance(wanted, str):
         return dict(tree)
+    if wanted not in recipes and isinstance(own, Mapping) and wanted in own:
+        return dict(tree)
     if wanted not in recipes:
         near = difflib.get_close_matches(wanted, recipes, n=3) or sorted(recipes)
         raise ConfigurationError(f"{where}: train.recipe: {wanted!r} is no recipe; there are: {', '.join(near)}")
@@ -57,6 +60,8 @@ def _check(name: str, keys: Mapping[str, Any], where: str) -> None:
     try:
         Training.model_validate(keys)
     except ValidationError as error:
+        if not any(details["loc"] for details in error.errors()):  # of no single key: values that do not fit each other
+            return
         section = f"{where}: recipes.{name}.train"
         told = [f"{section}.{line.removeprefix(f'{section}: ')}" for line in sentences(section, error, Training)]
         raise ConfigurationError("\n".join(told)) from error

@@ -24,8 +24,8 @@ from train.baselines.results import folder_of, joined, judge_held_out, publish_b
 from train.data.answers import Answers, read_answers
 from train.data.samples import TrainingSamples
 from train.fit.plain_training import train_plainly
-from train.fit.runs import RunConfig, open_run
-from train.fit.training_run import carry_out, threads_of
+from train.fit.runs import RunConfig, open_run, run_of
+from train.fit.training_run import carry_out, check_network, device_of, threads_of
 
 SAMPLES = 4000
 BACKBONE = "resnet50"
@@ -84,7 +84,7 @@ def run_baseline(
     if folds and whole.folds is None:
         raise StageError(f"--folds: generation {generation} has none; set curation.folds, then curate again")
     torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks=1))
-    device = torch.device("cuda", 0) if settings.gpus else torch.device("cpu")
+    device = device_of(settings)
     held_out = range(whole.folds or 0) if folds else (settings.fold,)
     parts = []
     for fold in held_out:
@@ -125,7 +125,9 @@ def _fitters(
 
 def _network_answers(store: Store, index: Index, settings: Training, device: torch.device) -> Answers:
     """Return the answers of the run that holds this fold out, which is trained where it is not finished."""
-    run = open_run(store, RunConfig(index.generation, index.classes, settings))
+    config = RunConfig(index.generation, index.classes, settings)
+    check_network(settings, len(index.classes), fetch_weights=run_of(store, config).begins_anew)
+    run = open_run(store, config)
     if run.finished is None:
         carry_out(run, device)
     return read_answers(store, run.directory)

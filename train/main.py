@@ -7,8 +7,6 @@ says why), 130 interrupted.
 
 from pathlib import Path
 
-import torch
-
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
@@ -16,9 +14,9 @@ from corpus.receipts import publish_receipt
 from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
-from train.fit.runs import RunConfig, begun_before, open_run
-from train.fit.training_run import carry_out, score_sentence
-from train.model.network import build_network, check_trains
+from train.fit.ledger import JOB_FOLDER, ledger_folder
+from train.fit.runs import RunConfig, begun_before, open_run, run_of
+from train.fit.training_run import carry_out, check_network, device_of, score_sentence
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
@@ -49,9 +47,9 @@ def train(
     store, settings = configuration.store, configuration.train
     if without_ray and settings.workers > 1:
         raise ConfigurationError(f"train.workers: {settings.workers} need Ray; drop --without-ray or set workers to 1")
-    if settings.gpus and without_ray and not torch.cuda.is_available():
-        raise ConfigurationError("train.gpus: is true, but torch sees no GPU on this machine; set it to false")
+    device = device_of(settings) if without_ray else None
     _check_storage(configuration)
+    ledger = None if ledger is None else ledger_folder(ledger)
     generation = latest_generation(store)
     cameras = read_index(store, generation).leaving_out(settings.held_out_cameras).classes
     config = RunConfig(generation, cameras, settings)
@@ -59,7 +57,7 @@ def train(
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
     # finds a wrong name, size or batch here, not in a worker minutes later
-    check_trains(build_network(settings, len(index.classes)), settings)
+    check_network(settings, len(index.classes), fetch_weights=run_of(store, config, name).begins_anew)
     for before in begun_before(store, config) if name is None else ():
         print(
             f"note: {before} is unfinished and stays so: a version with another order of samples has begun it",
@@ -71,8 +69,8 @@ def train(
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
     else:
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
-        if without_ray:
-            carry_out(run, torch.device("cuda", 0) if settings.gpus else torch.device("cpu"), ledger=ledger)
+        if device is not None:
+            carry_out(run, device, ledger=ledger)
         else:
             from train.fit.cluster import carry_out_on_ray
 
@@ -87,7 +85,7 @@ def train(
 
 def _check_storage(configuration: Configuration) -> None:
     """Refuse a relative storage folder inside the copy of the working directory that Ray makes for a job."""
-    if configuration.store.is_local and "working_dir_files" in Path(configuration.store.url).parts:
+    if configuration.store.is_local and JOB_FOLDER in Path(configuration.store.url).parts:
         raise ConfigurationError(
             f"storage: {configuration.storage} is relative, but this Ray job runs in a copy of the working directory; "
             "give a URL or an absolute path, or the real configuration: train/main.py --config /absolute/pipelines.yaml"

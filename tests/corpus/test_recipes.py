@@ -60,6 +60,22 @@ def test_own_recipes_stand_beside_the_built_in_ones_and_replace_those_of_their_n
     assert (train.network, train.batch) == (Training().network, 7)
 
 
+def test_a_part_of_the_settings_is_a_recipe_where_it_is_right_together_with_the_rest(file: Path) -> None:
+    part = "recipes.part={source: Tried here., train: {crop_px: 1000}}"
+    assert read_configuration(file, [part]).train.recipe == "small"
+    chosen = [part, "train.recipe=part"]
+    assert read_configuration(file, [*chosen, "train.outer_crop_px=1100"]).train.crop_px == 1000
+    with pytest.raises(ConfigurationError, match=r"yaml: train: crop_px: 1000 is larger than outer_crop_px"):
+        read_configuration(file, chosen)
+
+
+@pytest.mark.parametrize("name", ["mine", "small"])
+def test_a_recipe_without_its_settings_is_told_as_such_also_where_it_is_chosen(file: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(file, [f"recipes.{name}={{source: a}}", f"train.recipe={name}"])
+    assert str(caught.value) == f"pipelines.yaml: recipes.{name}.train: is missing; the key must be given"
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
@@ -72,10 +88,6 @@ def test_own_recipes_stand_beside_the_built_in_ones_and_replace_those_of_their_n
         (
             "recipes.x={source: a, train: {bach: 1}}",
             "pipelines.yaml: recipes.x.train.bach: is not a known key; look for a misspelling",
-        ),
-        (
-            "recipes.x={source: a, train: {crop_px: 4000}}",
-            "pipelines.yaml: recipes.x.train.crop_px: 4000 is larger than outer_crop_px 960",
         ),
         (
             "recipes.x={source: a, train: {recipe: small}}",

@@ -58,6 +58,22 @@ def test_the_constrained_network_is_trained_by_the_loop_of_the_runs(
     assert filled.read_json("baselines/constrained-cnn-0001-abcdef/baseline.json")["photos"] == 12
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpus_that_are_not_there_are_a_sentence(filled: Store, configuration: Configure) -> None:
+    settings = read_configuration(configuration(gpus=True)).train
+    with pytest.raises(ConfigurationError, match=r"train\.gpus: is true, but torch sees no GPU"):
+        run_baseline(filled, settings, "majority", folds=False)
+
+
+def test_a_network_that_cannot_be_trained_so_is_refused_before_a_run_is_begun(
+    filled: Store, configuration: Configure
+) -> None:
+    settings = read_configuration(configuration(frozen_stages=9)).train
+    with pytest.raises(ConfigurationError, match=r"train\.frozen_stages: 9 is more than the 5 stages"):
+        run_baseline(filled, settings, "network", folds=True)
+    assert filled.names("runs") == []
+
+
 def test_frozen_features_take_weights_from_a_file_or_say_what_is_missing(
     filled: Store, configuration: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

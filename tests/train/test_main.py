@@ -24,6 +24,8 @@ from train.data.samples import TrainingSamples
 from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
+from train.model.checkpoints import to_safetensors
+from train.model.network import build_network
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +167,53 @@ def test_a_wrong_network_is_refused_before_a_run_is_begun(filled: Store, configu
     with pytest.raises(ConfigurationError, match="is neither a model of timm"):
         train(read_configuration(configuration(network="nothing_like_it")), without_ray=True)
     assert runs_of(filled) == []
+
+
+def test_more_frozen_stages_than_there_are_is_refused_before_a_run_is_begun(
+    filled: Store, configuration: Configure
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"train\.frozen_stages: 9 is more than the 5 stages .* set it to 5"):
+        train(read_configuration(configuration(frozen_stages=9)), without_ray=True)
+    assert runs_of(filled) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpus_that_are_not_there_are_a_sentence(filled: Store, configuration: Configure) -> None:
+    with pytest.raises(ConfigurationError, match=r"train\.gpus: is true, but torch sees no GPU"):
+        train(read_configuration(configuration(gpus=True)), without_ray=True)
+    assert runs_of(filled) == []
+
+
+def test_weights_to_begin_with_are_read_once(
+    filled: Store, configuration: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    network = build_network(read_configuration(configuration()).train, 3)
+    weights.write_bytes(to_safetensors(dict(network.state_dict())))
+    settings = read_configuration(configuration(epochs=1, steps_per_epoch=1, test_photos=3, weights=str(weights)))
+    train(settings, "mine", without_ray=True)
+    weights.unlink()
+    train(settings, "mine", without_ray=True)
+    assert "mine is finished already" in capsys.readouterr().out
+    filled.remove("runs/mine/_done.json")  # as if it were stopped after its last checkpoint
+    train(settings, "mine", without_ray=True)
+    assert filled.done("runs/mine") is not None
+    with pytest.raises(ConfigurationError, match=r"train\.weights: .* no such file"):
+        train(settings, "another", without_ray=True)
+    assert runs_of(filled) == ["mine"]
+
+
+def test_a_ledger_lies_where_the_command_was_given_and_a_file_is_none(
+    filled: Store, configuration: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    settings = read_configuration(configuration(epochs=1, steps_per_epoch=1, test_photos=3))
+    with pytest.raises(ConfigurationError, match=r"--ledger: .*file is no folder"):
+        train(settings, without_ray=True, ledger="file")
+    assert runs_of(filled) == []
+    train(settings, without_ray=True, ledger="used")
+    assert len(list((tmp_path / "used").iterdir())) == 1
 
 
 def test_a_mistake_is_one_sentence_and_exit_code_2(

@@ -237,8 +237,8 @@ def read_answers(store: Store, directory: str) -> Answers:
     path = f"{directory}/{FILE}"
     if not store.exists(path):
         raise StorageError(
-            f"{store.url}: {directory} has no {FILE}: an earlier version trained it; shutterprint evaluate "
-            f"{directory.rpartition('/')[2]} --full writes it"
+            f"{store.url}: {directory} has no {FILE}; shutterprint evaluate {directory.rpartition('/')[2]} --full "
+            "writes that of a run again"
         )
     try:
         with pa.ipc.open_file(pa.BufferReader(store.read(path))) as file:

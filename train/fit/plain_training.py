@@ -16,6 +16,10 @@ from train.data.loading import load
 from train.data.samples import TrainingSamples
 from train.fit.loop import seed_of, train_epochs
 from train.model.checkpoints import Metrics, first_state
+from train.model.network import CameraNetwork
+
+_OF_CAMERA_NETWORKS = {"manipulation_head": False, "loss": "cross_entropy"}
+"""Keys of heads that only they have, with what trains any network: logits alone, which are no cosines."""
 
 
 def train_plainly(
@@ -26,11 +30,15 @@ def train_plainly(
 ) -> nn.Module:
     """Return the network of `build` after `train.epochs` on the samples: its running average, ready to answer.
 
-    The settings are those of the samples; initial weights are drawn from the seed.
+    The settings are those of the samples, but for the heads of camera networks, which other networks do not have;
+    initial weights are drawn from the seed.
     """
     settings: Training = samples.settings
     torch.manual_seed(seed_of(settings.seed))
-    state = first_state(build().to(device), settings)
+    network = build().to(device)
+    if not isinstance(network, CameraNetwork):
+        settings = settings.model_copy(update=_OF_CAMERA_NETWORKS)
+    state = first_state(network, settings)
     batches = batches_of(0, settings.batch, 0, 1)
     needed = settings.epochs * settings.steps_per_epoch * settings.accumulate
     train_epochs(

@@ -58,6 +58,11 @@ class Run:
         return f"{self.directory}/checkpoints"
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether a training of it starts from its first weights: it is unfinished and has no checkpoint yet."""
+        return self.finished is None and not self.store.done_names(self.checkpoints)
+
+    @property
     def finished(self) -> dict[str, Any] | None:
         """Content of its marker; None for an unfinished run."""
         return self.store.done(self.directory)
@@ -104,13 +109,8 @@ class RunConfig:
         return index if self.train.fold is None else index.holding_out(self.train.fold)
 
 
-def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
-    """Return the run of this configuration, and begin it where there is none yet.
-
-    An unfinished run goes on as `config` says where they differ in what may change. `name`: replaces the name made from
-    the configuration. Raises StageError where a run of that name has another configuration or format.
-    """
-    changeable = CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
+def run_of(store: Store, config: RunConfig, name: str | None = None) -> Run:
+    """Return the run of this configuration, begun or not; `name` and errors as `open_run` has them."""
     if name is None:
         fold = "" if config.train.fold is None else f"fold{config.train.fold}-"
         names, ending = store.names(ROOT), f"{config.generation}-{fold}{config.digest}"
@@ -118,7 +118,17 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
         name = next((each for each in names if each.endswith(f"-{ending}")), f"{number:04d}-{ending}")
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":
         raise StageError(f"--run {name}: is not a plain folder name")
-    run = Run(store, f"{ROOT}/{name}")
+    return Run(store, f"{ROOT}/{name}")
+
+
+def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
+    """Return the run of this configuration, and begin it where there is none yet.
+
+    An unfinished run goes on as `config` says where they differ in what may change. `name`: replaces the name made from
+    the configuration. Raises StageError where a run of that name has another configuration or format.
+    """
+    changeable = CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
+    run = run_of(store, config, name)
     path = f"{run.directory}/config.json"
     if not store.exists(path):
         store.publish_json(path, config.as_json())
@@ -153,13 +163,13 @@ def begun_before(store: Store, config: RunConfig) -> list[str]:
 def find_run(store: Store, wanted: str) -> Run:
     """Return a finished run by its name or the path of its folder, or the `latest` one of the store.
 
-    Raises StorageError where there is no such run or it is unfinished.
+    Raises StorageError where there is no such run, it is unfinished, or another version trained it.
     """
     if wanted == "latest":
         names = sorted(store.done_names(ROOT), key=lambda name: (leading_number(name), name))
         if not names:
             raise StorageError(f"{store.url}: {ROOT}/ holds no finished run; train one first")
-        return Run(store, f"{ROOT}/{names[-1]}")
+        return _of_this_version(Run(store, f"{ROOT}/{names[-1]}"))
     run = Run(store, f"{ROOT}/{wanted}")
     if not wanted or "/" in wanted or wanted.startswith(".") or not _is_begun(run):
         url, _, name = wanted.rstrip("/").rpartition("/")
@@ -169,7 +179,7 @@ def find_run(store: Store, wanted: str) -> Run:
         raise StorageError(f"{wanted}: is neither a run of {store.url} ({known}) nor a run's folder")
     if run.finished is None:
         raise StorageError(f"{wanted}: is not finished; run the command that began it again")
-    return run
+    return _of_this_version(run)
 
 
 def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
@@ -189,6 +199,19 @@ def _changed(begun: dict[str, Any], now: dict[str, Any]) -> str:
     """Return the names of the keys whose values differ, those of `train` with their section."""
     train = [f"train.{key}" for key, value in now["train"].items() if begun["train"].get(key) != value]
     return ", ".join([key for key in now if key != "train" and begun[key] != now[key]] + train)
+
+
+def _of_this_version(run: Run) -> Run:
+    """Return the run; raises StorageError where another version trained it: its network was built otherwise."""
+    told = run.store.read_json(f"{run.directory}/config.json")
+    number = told.get("format", 1) if isinstance(told, dict) else None
+    if isinstance(number, int) and number != FORMAT:  # what is no number, `Run.config` refuses
+        other, cure = ("an earlier", "train again") if number < FORMAT else ("a later", "use that version")
+        raise StorageError(
+            f"{run.store.url}: {run.directory} was trained by {other} version, whose networks this one does not read; "
+            f"{cure}"
+        )
+    return run
 
 
 def _is_begun(run: Run) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from corpus.errors import ConfigurationError
 from corpus.sections import Training
 from shards.index import Index
 from train.data.batches import TrainingBatches
@@ -33,7 +34,8 @@ from train.model.checkpoints import (
     save_checkpoint,
     to_safetensors,
 )
-from train.model.network import CameraNetwork, build_network, compile_network
+from train.model.fine_tuning import check_stages
+from train.model.network import CameraNetwork, build_network, check_trains, compile_network
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
@@ -62,7 +64,8 @@ def carry_out(
     torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks))
     index = config.index(run.store)
     torch.manual_seed(seed_of(settings.seed))
-    network = build_network(settings, len(config.classes)).to(device)
+    # weights to begin with need not be there any more where a checkpoint is
+    network = build_network(settings, len(config.classes), fetch_weights=run.begins_anew).to(device)
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
     compile_network(network, settings)
@@ -101,6 +104,23 @@ def carry_out(
         raise
     if writes:
         _finish(run, settings, index, state, device)
+
+
+def check_network(settings: Training, classes: int, fetch_weights: bool = True) -> None:
+    """Raise ConfigurationError where the network of the settings cannot be built, or not trained as they say.
+
+    `fetch_weights`: as of `build_network`.
+    """
+    network = build_network(settings, classes, fetch_weights)
+    check_stages(network, settings)
+    check_trains(network, settings)
+
+
+def device_of(settings: Training) -> torch.device:
+    """Return the device that this process trains on; raises ConfigurationError for `train.gpus` without a GPU."""
+    if settings.gpus and not torch.cuda.is_available():
+        raise ConfigurationError("train.gpus: is true, but torch sees no GPU on this machine; set it to false")
+    return torch.device("cuda", 0) if settings.gpus else torch.device("cpu")
 
 
 def score_sentence(run: Run, score: dict[str, Any]) -> str:

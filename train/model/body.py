@@ -5,16 +5,19 @@ Weights to begin with come from the Hugging Face Hub (`train.pretrained`) or fro
 fetched and files that do not fit, each in a sentence.
 """
 
+import copy
 import difflib
 from pathlib import Path
 from typing import Any, cast
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Training
+from train.model.pooling import drop_unreached
 from train.model.torchvision_repair import repair_torchvision
 
 SMALL = {"shutter_small": (32, 64, 128, 256), "shutter_tiny": (16, 32, 64, 128)}
@@ -43,7 +46,7 @@ def make_body(settings: Training, channels: int, size_px: int | None, fetch_weig
     if name in SMALL:
         body = _small(SMALL[name], channels)
         if weights is not None:
-            _load(body, weights, settings)
+            _load(body, weights, settings, channels)
         return body
     changes: dict[str, Any] = {} if size_px is None else {"img_size": size_px}
     as_published = weights is not None and not any(key.startswith(_OF_A_RUN) for key in weights)
@@ -59,7 +62,7 @@ def make_body(settings: Training, channels: int, size_px: int | None, fetch_weig
             ) from error
         raise
     if weights is not None and not as_published:
-        _load(body, weights, settings)
+        _load(body, weights, settings, channels)
     return body
 
 
@@ -134,17 +137,30 @@ def _read(path: str, where: str) -> dict[str, Tensor]:
         ) from error
 
 
-def _load(body: nn.Module, weights: dict[str, Tensor], settings: Training) -> None:
+def _load(body: nn.Module, weights: dict[str, Tensor], settings: Training, channels: int) -> None:
     own = {key.removeprefix(_OF_A_RUN): tensor for key, tensor in weights.items() if key.startswith(_OF_A_RUN)}
-    wanted = body.state_dict()
-    faults = [key for key, tensor in own.items() if key not in wanted or tensor.shape != wanted[key].shape]
-    if faults or not own:
-        what = f"{len(faults)} of its {len(own)} tensors, the first {faults[0]}" if own else "it holds no run's network"
+    if misfit := _misfit(body, own, torch.zeros(1, channels, settings.crop_px, settings.crop_px)):
         raise ConfigurationError(
             f"train.weights: {settings.weights} does not fit train.network {settings.network!r} with train.front "
-            f"{settings.front!r}: {what}"
+            f"{settings.front!r}: {misfit}"
         )
-    body.load_state_dict(own, strict=False)  # a run may lack parts that its pooling did not reach
+    body.load_state_dict(own, strict=False)  # a run lacks the network's own head where its pooling did not reach it
+
+
+def _misfit(body: nn.Module, own: dict[str, Tensor], example: Tensor) -> str | None:
+    """Return why these weights are not those of a network, an input of which is `example`; None where they are."""
+    if not own:
+        return "it holds no run's network"
+    wanted = body.state_dict()
+    if faults := [key for key, tensor in own.items() if key not in wanted or tensor.shape != wanted[key].shape]:
+        return f"{len(faults)} of its {len(own)} tensors, the first {faults[0]}"
+    missing = [key for key in wanted if key not in own]
+    if missing:
+        whole = copy.deepcopy(body).eval()
+        drop_unreached(whole, example)
+        learned = whole.state_dict().keys()
+        missing = [key for key in missing if key in learned]
+    return f"it lacks {len(missing)} of {len(wanted)} tensors, the first {missing[0]}" if missing else None
 
 
 def _small(stages: tuple[int, ...], channels: int) -> nn.Module:

@@ -101,7 +101,20 @@ def test_a_run_of_an_earlier_version_is_not_mixed_with_this_one(store: Store, co
     assert open_run(store, config()).name.startswith("0003-")
     store.mark_done("runs/0001-0001-abc-01234567", {})
     assert begun_before(store, config()) == []
-    assert find_run(store, "0001-0001-abc-01234567").config().format == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"), [(2, "trained by an earlier version, .*; train again$"), (99, "by a later version, ")]
+)
+def test_a_finished_run_of_another_version_is_refused_with_what_to_do(
+    store: Store, config: Callable[..., RunConfig], number: int, sentence: str
+) -> None:
+    content = config().as_json() | {"format": number}
+    store.publish_json("runs/mine/config.json", content | {"train": {"a key of that version": 1}})
+    store.mark_done("runs/mine", {})
+    for wanted in ("mine", "latest", store.path("runs/mine")):
+        with pytest.raises(StorageError, match=sentence):
+            find_run(store, wanted)
 
 
 @pytest.mark.parametrize("content", [b"{", b"{}", b"[]", b'"x"', b'{"train": {"batch": -1}}', b"\xff"])

@@ -19,7 +19,7 @@ from corpus.catalogue import Camera
 from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive.parts import Parts
-from train.fit.runs import RunConfig
+from train.fit.runs import CARRIED_OUT_BY, RunConfig
 from train.open_set.files import KEY
 
 FORMAT = 1
@@ -33,6 +33,7 @@ ENROLLED_MAX, ENROLLED_MAX_BYTES = 256, 32 * _MIB
 ARCHIVE_MAX_BYTES = 3072 * _MIB
 _END_BYTES, _ENTRY_MAX_BYTES = 22, 512
 CLASSES_MAX = 20_000
+_OF_A_MACHINE = CARRIED_OUT_BY | {"weights"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -135,7 +136,15 @@ def _config(told: dict[str, Any]) -> RunConfig:
         raise ValueError("classes are not two or more keys of cameras, each once")
     if not (_NAME.fullmatch(told["run"]) and _NAME.fullmatch(told["generation"])):
         raise ValueError("run or generation is no plain name")
-    return RunConfig(told["generation"], classes, Training.model_validate(told["train"]))
+    return RunConfig(told["generation"], classes, of_no_machine(Training.model_validate(told["train"])))
+
+
+def of_no_machine(train: Training) -> Training:
+    """Return a training's settings without those of the machine it ran on: its folders and its processes.
+
+    So a file neither tells them nor decides, where it is read, which folder is a cache or how much a machine does.
+    """
+    return train.model_copy(update={key: Training.model_fields[key].default for key in _OF_A_MACHINE})
 
 
 def _listed(value: Any) -> list[Any]:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from corpus.errors import StorageError
+from corpus.sections import Training
 from train.archive import reading
 from train.archive.parts import Parts, model_of
 from train.archive.reading import read_archive
@@ -69,6 +70,17 @@ def test_what_concerns_the_machine_that_trained_stays_behind(archive: bytes, rew
     read = read_archive(rewritten(), "m")
     assert (read.config.train.cache_folder, read.config.train.threads) == (None, 0)
     assert "confusion" not in read.evaluation
+
+
+def test_a_file_does_not_say_which_folder_is_a_cache_nor_how_much_a_machine_does(
+    archive: bytes, rewritten: Callable[..., Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(rewritten()) as opened:
+        train = json.loads(opened.read("model.json"))["train"]
+    strange = {"cache_folder": "/home", "cache_gb": 0.001, "loaders": 64, "threads": 256, "workers": 9, "weights": "/x"}
+    read = read_archive(rewritten(told={"train": train | strange}), "m").config.train
+    own = Training()
+    assert {key: getattr(read, key) for key in strange} == {key: getattr(own, key) for key in strange}
 
 
 def test_the_card_says_what_was_measured_and_what_was_not(archive: bytes, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ SIZE_MAX_BYTES = {MODEL: 16 * _MIB, CARD: _MIB, WEIGHTS: 2048 * _MIB, PROTOTYPES
 """Most bytes of each member."""
 ENROLLED_MAX, ENROLLED_MAX_BYTES = 256, 32 * _MIB
 ARCHIVE_MAX_BYTES = 3072 * _MIB
-_END_BYTES, _ENTRY_MAX_BYTES = 22, 512
+_END_BYTES, _LOCATOR_BYTES, _ENTRY_MAX_BYTES = 22, 20, 512
 CLASSES_MAX = 20_000
 _OF_A_MACHINE = CARRIED_OUT_BY | {"weights"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -83,21 +83,26 @@ def _members(file: BinaryIO, where: str) -> dict[str, bytes]:
 
 
 def _check_directory(file: BinaryIO, where: str) -> int:
-    """Return the file's size, after a look at the archive's last bytes: how many members it has.
+    """Return the file's size, after a look at the archive's last bytes: how long its directory is, and where.
 
-    The library would otherwise read a directory of any length.
+    The library would otherwise read a directory of any length. It would believe a second, larger record (ZIP64) before
+    the one at the end, or a directory elsewhere, so neither may be there.
     """
     size_bytes = file.seek(0, 2)
     if size_bytes > ARCHIVE_MAX_BYTES:
         raise StorageError(f"{where}: has {size_bytes} bytes; at most {ARCHIVE_MAX_BYTES} are read")
-    file.seek(max(0, size_bytes - _END_BYTES))
-    end = file.read(_END_BYTES)
-    if not end.startswith(b"PK\5\6") or len(end) < _END_BYTES:
+    file.seek(max(0, size_bytes - _END_BYTES - _LOCATOR_BYTES))
+    last = file.read(_LOCATOR_BYTES + _END_BYTES)
+    before, end = last[:-_END_BYTES], last[-_END_BYTES:]
+    if not end.startswith(b"PK\5\6") or len(end) < _END_BYTES or end[20:] != b"\0\0":
         raise StorageError(f"{where}: is no model to read: it does not end as an archive does; get the file again")
     members, directory_bytes = int.from_bytes(end[10:12], "little"), int.from_bytes(end[12:16], "little")
     most = len(SIZE_MAX_BYTES) + ENROLLED_MAX
     if members > most or directory_bytes > most * _ENTRY_MAX_BYTES:
         raise StorageError(f"{where}: has {members} members; a model has at most {most}")
+    is_at_end = int.from_bytes(end[16:20], "little") + directory_bytes + _END_BYTES == size_bytes
+    if before.startswith(b"PK\6\7") or not is_at_end:
+        raise StorageError(f"{where}: is no model to read: its directory is not right before its end; export it anew")
     return size_bytes
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -110,6 +111,36 @@ def test_a_compressed_member_a_strange_one_and_one_too_many_are_refused(rewritte
     assert "is not what model.json says" in refused(rewritten({"prototypes.safetensors": b"other"}))
     assert "is not JSON" in refused(rewritten({"model.json": b'{"format": 1, '}))
     assert "is not JSON" in refused(rewritten({"model.json": b"[" * 100_000}))
+
+
+def _with_large_directory(archive: bytes, members: int) -> bytes:
+    """Return an archive whose end says that it has few members, and a ZIP64 record before it that it has many."""
+    end = archive[-22:]
+    first, length = int.from_bytes(end[16:20], "little"), int.from_bytes(end[12:16], "little")
+    directory = archive[first : first + length]
+    entry = directory[: 46 + int.from_bytes(directory[28:30], "little")]
+    directory += entry * members
+    record_at = first + len(directory)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, members, members, len(directory), first)
+    begin = archive[:first] + directory + record + struct.pack("<4sIQI", b"PK\6\7", 0, record_at, 1)
+    return begin + end[:16] + (len(begin) - length).to_bytes(4, "little") + end[20:]  # as if a short one were there
+
+
+def test_a_directory_that_the_end_does_not_tell_of_is_not_read(
+    archive: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.zip"
+    path.write_bytes(_with_large_directory(archive, 1000))
+    with zipfile.ZipFile(path) as opened:
+        assert len(opened.infolist()) > 1000  # the library itself takes it
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the directory was read"))
+    for data in (path.read_bytes(), b"before" + archive, archive[:-22] + b"between" + archive[-22:]):
+        path.write_bytes(data)
+        with pytest.raises(StorageError, match="is not right before its end"):
+            read_archive(path, "m")
+    path.write_bytes(archive[:-2] + b"\5\0")
+    with pytest.raises(StorageError, match="does not end as an archive"):
+        read_archive(path, "m")
 
 
 def test_a_member_above_its_limit_is_not_read(rewritten: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def main() -> int:
     found = check(model, camera, [photo.crops for photo in good if photo.crops is not None])
     for photo in photos:
         if photo.error is not None:
-            print(f"{escaped(photo.path)}: {photo.error}")
+            print(escaped(f"{photo.path}: {photo.error}"))
     if arguments.out is not None:
         sha256 = write_archive(_with(parts, camera), arguments.out)
         where = f"{arguments.out}, sha256={sha256}"
@@ -81,9 +81,9 @@ def main() -> int:
         run = find_run(configuration.store, arguments.run)
         where = f"{run.directory}/{ENROLLED}/{camera.key}.safetensors"
         run.store.publish(where, enrolled_bytes(camera))
-    print(f"{camera.key} ({camera.name}) is enrolled from {len(good)} photographs: {where}")
-    for line in _told(model, camera, found, parts):
-        print(line)
+    enrolled = f"{camera.key} ({camera.name}) is enrolled from {len(good)} photographs: {where}"
+    for line in (enrolled, *_told(model, camera, found, parts)):
+        print(escaped(line))
     return 1 if len(good) < len(photos) else 0
 
 
@@ -96,7 +96,7 @@ def _photos(wanted: Sequence[str], model: Model) -> list[_Photo]:
         if found.fault is None:
             photo, sha256 = _photo(found.path, model)
         if photo.error is None and first_of.setdefault(sha256, found.path) != found.path:
-            photo = _Photo(found.path, f"is the same file as {escaped(first_of[sha256])}")
+            photo = _Photo(found.path, f"is the same file as {first_of[sha256]}")
         photos.append(photo)
     return photos
 

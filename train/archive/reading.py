@@ -20,7 +20,7 @@ from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive.parts import Parts
 from train.fit.runs import CARRIED_OUT_BY, RunConfig
-from train.open_set.files import KEY
+from train.open_set.files import KEY, is_shown
 
 FORMAT = 1
 """Format of the file; raise it when its members change their meaning."""
@@ -120,7 +120,7 @@ def _parts(told: Any, members: dict[str, bytes], where: str) -> Parts:
         raise StorageError(f"{where}: lacks {missing[0]!r}; get the file again")
     try:
         config = _config(told)
-        cameras = tuple(Camera.model_validate(entry) for entry in _listed(told["catalogue"]))
+        cameras = shown(tuple(Camera.model_validate(entry) for entry in _listed(told["catalogue"])))
         calibration, evaluation, open_set = (told[name] for name in ("calibration", "evaluation", "open_set"))
     except (KeyError, TypeError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
@@ -142,6 +142,14 @@ def _config(told: dict[str, Any]) -> RunConfig:
     if not (_NAME.fullmatch(told["run"]) and _NAME.fullmatch(told["generation"])):
         raise ValueError("run or generation is no plain name")
     return RunConfig(told["generation"], classes, of_no_machine(Training.model_validate(told["train"])))
+
+
+def shown(cameras: tuple[Camera, ...]) -> tuple[Camera, ...]:
+    """Return the cameras; raises ValueError where a name or a maker has characters that are not seen."""
+    for camera in cameras:
+        if not all(map(is_shown, (camera.name, *camera.make))):
+            raise ValueError(f"name or make of camera {camera.key} is too long, or has characters that are not seen")
+    return cameras
 
 
 def of_no_machine(train: Training) -> Training:

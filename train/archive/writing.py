@@ -12,10 +12,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from corpus.errors import StorageError
 from corpus.storage import json_bytes, open_store
 from train.archive.card import model_card
 from train.archive.parts import Parts
-from train.archive.reading import CARD, FORMAT, MODEL, PROTOTYPES, WEIGHTS, of_no_machine
+from train.archive.reading import CARD, FORMAT, MODEL, PROTOTYPES, WEIGHTS, of_no_machine, shown
 
 _MADE_AT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 _KEPT_FIGURES = (
@@ -33,7 +34,14 @@ def write_archive(parts: Parts, target: Path) -> str:
 
 
 def archive_bytes(parts: Parts) -> bytes:
-    """Return a model as the bytes of a file to hand on; equal parts give equal bytes."""
+    """Return a model as the bytes of a file to hand on; equal parts give equal bytes.
+
+    Raises StorageError for cameras whose names no file may hold.
+    """
+    try:
+        shown(parts.cameras)
+    except ValueError as error:
+        raise StorageError(f"{parts.where}: {error}; mend its entry in the catalogue") from error
     members = {WEIGHTS: parts.weights}
     if parts.prototypes is not None:
         members[PROTOTYPES] = parts.prototypes

@@ -15,6 +15,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from corpus.errors import StorageError
+from corpus.text import escaped
 from train.model.loaded import Enrolled, OpenSet
 from train.model.scores import SCORES, Prototypes
 
@@ -98,8 +99,8 @@ def read_enrolled(data: bytes, dimension: int, where: str) -> Enrolled:
     if told.get("format") != FORMAT:
         raise StorageError(f"{where} has format {told.get('format')!r}; this version reads {FORMAT}")
     texts = (key, name, *devices) if maker is None else (key, name, maker, *devices)
-    if not all(isinstance(text, str) and len(text) <= _TEXT_LENGTH_MAX for text in texts) or not is_key(key):
-        raise StorageError(f"{where} is no enrolled camera: its texts are none")
+    if not all(isinstance(text, str) and is_shown(text) for text in texts) or not is_key(key):
+        raise StorageError(f"{where} is no enrolled camera: its texts are none, or have characters that are not seen")
     if embeddings.ndim != 2 or embeddings.shape[1] != dimension or len(embeddings) != len(devices) or not len(devices):
         raise StorageError(f"{where} was enrolled in another network: its embeddings do not fit")
     if not _is_finite(embeddings) or len(embeddings) > ENROLLED_PHOTOS_MAX:
@@ -110,6 +111,11 @@ def read_enrolled(data: bytes, dimension: int, where: str) -> Enrolled:
 def is_key(key: str) -> bool:
     """Whether a text is a camera's key."""
     return len(key) <= KEY_LENGTH_MAX and re.fullmatch(KEY, key) is not None
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text is short and has no character that is not seen or steers a terminal: a name to print."""
+    return len(text) <= _TEXT_LENGTH_MAX and escaped(text) == text
 
 
 def _tensors(data: bytes, where: str) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,10 @@ from train.archive import reading
 from train.archive.parts import Parts, model_of
 from train.archive.reading import read_archive
 from train.archive.writing import archive_bytes, write_archive
+from train.model.loaded import Enrolled
+from train.open_set.files import enrolled_bytes
+
+NAMED = {"key": "alpha", "name": "Alpha", "make": ["M"], "model": ["A"], "sizes": ["96x96"]}
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +169,8 @@ def test_a_member_above_its_limit_is_not_read(rewritten: Callable[..., Path], mo
         ({"train": {"network": 5}}, "not one that this version reads"),
         ({"train": {"unknown_key": 5}}, "not one that this version reads"),
         ({"catalogue": [{"key": "A b"}]}, "not one that this version reads"),
+        ({"catalogue": [NAMED | {"name": "a\x1b[2J"}]}, "camera alpha is too long, or has characters"),
+        ({"catalogue": [NAMED | {"make": ["M\u202e"]}]}, "camera alpha is too long, or has characters"),
         ({"open_set": []}, "no mapping"),
         ({"calibration": None}, "no mapping"),
     ],
@@ -175,6 +182,10 @@ def test_a_description_that_is_none_is_refused(
         read_archive(rewritten(told=told), "m")
 
 
+def _enrolled(**changes: str) -> bytes:
+    return enrolled_bytes(replace(Enrolled("delta-9", "Delta 9", "M", np.zeros((1, 256)), ("one",)), **changes))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -183,6 +194,8 @@ def test_a_description_that_is_none_is_refused(
         ({"weights": b"nonsense"}, "does not fit the network"),
         ({"prototypes": b"nonsense"}, "no safetensors file"),
         ({"enrolled": (b"nonsense",)}, "enrolled camera 1"),
+        ({"enrolled": (_enrolled(name="a\x1b[2J"),)}, "characters that are not seen"),
+        ({"enrolled": (_enrolled(maker="M\u202e"),)}, "characters that are not seen"),
         ({"open_set": None}, "enrolled cameras but no prototypes"),
     ],
 )
@@ -192,6 +205,12 @@ def test_parts_that_do_not_fit_each_other_make_no_model(
     with pytest.raises(StorageError, match=reason):
         model_of(replace(parts_once, enrolled=(enrolled_once,), **changes) if "enrolled" not in changes
                  else replace(parts_once, **changes))  # fmt: skip
+
+
+def test_a_camera_whose_name_cannot_be_shown_is_not_handed_on(parts_once: Parts) -> None:
+    odd = parts_once.cameras[0].model_copy(update={"name": "a\u200bb"})
+    with pytest.raises(StorageError, match=r"camera alpha .* mend its entry in the catalogue"):
+        archive_bytes(replace(parts_once, cameras=(odd,)))
 
 
 def test_a_crop_beyond_any_network_is_refused_before_memory_is_asked_for(parts_once: Parts) -> None:

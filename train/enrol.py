@@ -20,6 +20,7 @@ from train.archive.download import is_address
 from train.archive.enrolling import PHOTOS_ADVISED, Check, check, enrolled_of
 from train.archive.loading import ENROLLED, is_archive, load_parts
 from train.archive.parts import Parts, model_of
+from train.archive.stated import check_stated
 from train.archive.writing import keys_of, write_archive
 from train.fit.runs import find_run
 from train.model.loaded import Enrolled, Model
@@ -66,6 +67,7 @@ def main() -> int:
         raise ConfigurationError(f"--out {arguments.out}: name a file that ends in .zip")
     catalogue = configuration.whole_catalogue
     parts = load_parts(configuration.store, arguments.run, catalogue)
+    check_stated(parts.evaluation, parts.where)
     model = model_of(parts)
     photos = _photos(arguments.photos, model)
     good = [photo for photo in photos if photo.crops is not None]

@@ -19,6 +19,7 @@ from corpus.catalogue import Camera
 from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive.parts import Parts
+from train.archive.stated import check_stated
 from train.fit.runs import CARRIED_OUT_BY, RunConfig
 from train.open_set.files import KEY, is_shown
 
@@ -127,6 +128,7 @@ def _parts(told: Any, members: dict[str, bytes], where: str) -> Parts:
         raise StorageError(f"{where}: {MODEL} is not one that this version reads: {reason}") from error
     if not isinstance(calibration, dict) or not isinstance(evaluation, dict) or not isinstance(open_set, dict | None):
         raise StorageError(f"{where}: {MODEL} has a section that is no mapping")
+    check_stated(evaluation, where)
     enrolled = tuple(members[name] for name in sorted(members) if name.startswith("enrolled/"))
     return Parts(
         where, told["run"], config, members[WEIGHTS], cameras, calibration, open_set, members.get(PROTOTYPES), enrolled,

@@ -17,6 +17,7 @@ from corpus.storage import json_bytes, open_store
 from train.archive.card import model_card
 from train.archive.parts import Parts
 from train.archive.reading import CARD, FORMAT, MODEL, PROTOTYPES, WEIGHTS, of_no_machine, shown
+from train.archive.stated import check_stated
 
 _MADE_AT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 _KEPT_FIGURES = (
@@ -36,8 +37,9 @@ def write_archive(parts: Parts, target: Path) -> str:
 def archive_bytes(parts: Parts) -> bytes:
     """Return a model as the bytes of a file to hand on; equal parts give equal bytes.
 
-    Raises StorageError for cameras whose names no file may hold.
+    Raises StorageError for cameras whose names no file may hold, and for figures that are none.
     """
+    check_stated(parts.evaluation, parts.where)
     try:
         shown(parts.cameras)
     except ValueError as error:

@@ -49,6 +49,14 @@ def read_open_set(value: Any, where: str) -> OpenSet:
             raise StorageError(f"{where} names the score {refusal.score!r}; this version knows {', '.join(SCORES)}")
     if not np.isfinite(numbers).all():
         raise StorageError(f"{where} has numbers that are not finite")
+    counts = [
+        count
+        for counted in (open_set.confusion, open_set.nearest)
+        for row in counted.values()
+        for count in row.values()
+    ]
+    if min(counts, default=0) < 0:
+        raise StorageError(f"{where} has counts of photographs below 0")
     return open_set
 
 
@@ -69,7 +77,9 @@ def read_prototypes(data: bytes, classes: int, where: str) -> Prototypes:
         cameras = tensors["cameras"].numpy()
     except KeyError as error:
         raise StorageError(f"{where} lacks {error}") from error
-    size, rows = centre.shape[0] if centre.ndim == 1 else -1, len(cameras)
+    except TypeError as error:  # NumPy has no numbers of that kind
+        raise StorageError(f"{where} holds no prototypes: {error}") from error
+    size, rows = centre.shape[0] if centre.ndim == 1 else -1, cameras.size
     shapes = projection.shape == (size, size) and means.shape == (rows, size) and weights.shape == (rows,)
     if not shapes or cameras.ndim != 1 or cameras.dtype != np.int64 or not rows:
         raise StorageError(f"{where} holds no prototypes: its arrays do not fit each other")
@@ -94,7 +104,7 @@ def read_enrolled(data: bytes, dimension: int, where: str) -> Enrolled:
         told = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["enrolled"])
         embeddings = tensors["embeddings"].double().numpy()
         key, name, maker, devices = told["key"], told["name"], told["maker"], tuple(told["devices"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise StorageError(f"{where} is no enrolled camera: {error!r}") from error
     if told.get("format") != FORMAT:
         raise StorageError(f"{where} has format {told.get('format')!r}; this version reads {FORMAT}")

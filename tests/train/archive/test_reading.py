@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from corpus.errors import StorageError
@@ -172,6 +173,14 @@ def test_a_member_above_its_limit_is_not_read(rewritten: Callable[..., Path], mo
         ({"catalogue": [NAMED | {"name": "a\x1b[2J"}]}, "camera alpha is too long, or has characters"),
         ({"catalogue": [NAMED | {"make": ["M\u202e"]}]}, "camera alpha is too long, or has characters"),
         ({"open_set": []}, "no mapping"),
+        ({"evaluation": {"open_set": ["x"]}}, "its evaluation is not one that this version reads: open_set"),
+        ({"evaluation": {"open_set": {"enrolment": [{"photos": 1}]}}}, r"open_set\.enrolment\.0\.devices"),
+        ({"evaluation": {"open_set": {"score": "energy", "unknown": {}}}}, r"open_set\.unknown\.photos"),
+        ({"evaluation": {"weighted_accuracy": "high"}}, "weighted_accuracy"),
+        ({"evaluation": {"weighted_interval": [0.1]}}, "weighted_interval"),
+        ({"evaluation": {"accuracy": {"unaltered": "0.9"}}}, r"accuracy\.unaltered"),
+        ({"evaluation": {"cameras": [{}]}}, r"cameras\.0\.camera"),
+        ({"evaluation": {"notes": "a note"}}, "notes"),
         ({"calibration": None}, "no mapping"),
     ],
 )
@@ -186,6 +195,12 @@ def _enrolled(**changes: str) -> bytes:
     return enrolled_bytes(replace(Enrolled("delta-9", "Delta 9", "M", np.zeros((1, 256)), ("one",)), **changes))
 
 
+def _prototypes(size: int, **changes: torch.Tensor) -> bytes:
+    arrays = {"centre": torch.zeros(size), "projection": torch.eye(size), "means": torch.ones(3, size)}
+    arrays |= {"weights": torch.ones(3), "cameras": torch.arange(3)}
+    return safetensors.torch.save(arrays | changes)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -197,6 +212,10 @@ def _enrolled(**changes: str) -> bytes:
         ({"enrolled": (_enrolled(name="a\x1b[2J"),)}, "characters that are not seen"),
         ({"enrolled": (_enrolled(maker="M\u202e"),)}, "characters that are not seen"),
         ({"open_set": None}, "enrolled cameras but no prototypes"),
+        ({"prototypes": _prototypes(7)}, "has 7 dimensions, the network 256"),
+        ({"prototypes": _prototypes(1)}, "has 1 dimensions, the network 256"),
+        ({"prototypes": _prototypes(256, cameras=torch.zeros(3, dtype=torch.bfloat16))}, "holds no prototypes"),
+        ({"prototypes": _prototypes(256, cameras=torch.tensor(0))}, "holds no prototypes"),
     ],
 )
 def test_parts_that_do_not_fit_each_other_make_no_model(
@@ -211,6 +230,14 @@ def test_a_camera_whose_name_cannot_be_shown_is_not_handed_on(parts_once: Parts)
     odd = parts_once.cameras[0].model_copy(update={"name": "a\u200bb"})
     with pytest.raises(StorageError, match=r"camera alpha .* mend its entry in the catalogue"):
         archive_bytes(replace(parts_once, cameras=(odd,)))
+
+
+@pytest.mark.parametrize("name", ["confusion", "nearest"])
+def test_counts_below_0_are_refused(parts_once: Parts, name: str) -> None:
+    assert parts_once.open_set is not None
+    open_set = {**parts_once.open_set, name: {"alpha": {"beta": -2}}}
+    with pytest.raises(StorageError, match="counts of photographs below 0"):
+        model_of(replace(parts_once, open_set=open_set))
 
 
 def test_a_crop_beyond_any_network_is_refused_before_memory_is_asked_for(parts_once: Parts) -> None:

@@ -20,6 +20,7 @@ from train.archive.download import is_address
 from train.archive.enrolling import PHOTOS_ADVISED, Check, check, enrolled_of
 from train.archive.loading import ENROLLED, is_archive, load_parts
 from train.archive.parts import Parts, model_of
+from train.archive.stated import check_stated
 from train.archive.writing import keys_of, write_archive
 from train.fit.runs import find_run
 from train.model.loaded import Enrolled, Model
@@ -66,6 +67,7 @@ def main() -> int:
         raise ConfigurationError(f"--out {arguments.out}: name a file that ends in .zip")
     catalogue = configuration.whole_catalogue
     parts = load_parts(configuration.store, arguments.run, catalogue)
+    check_stated(parts.evaluation, parts.where)
     model = model_of(parts)
     photos = _photos(arguments.photos, model)
     good = [photo for photo in photos if photo.crops is not None]
@@ -73,7 +75,7 @@ def main() -> int:
     found = check(model, camera, [photo.crops for photo in good if photo.crops is not None])
     for photo in photos:
         if photo.error is not None:
-            print(f"{escaped(photo.path)}: {photo.error}")
+            print(escaped(f"{photo.path}: {photo.error}"))
     if arguments.out is not None:
         sha256 = write_archive(_with(parts, camera), arguments.out)
         where = f"{arguments.out}, sha256={sha256}"
@@ -81,9 +83,9 @@ def main() -> int:
         run = find_run(configuration.store, arguments.run)
         where = f"{run.directory}/{ENROLLED}/{camera.key}.safetensors"
         run.store.publish(where, enrolled_bytes(camera))
-    print(f"{camera.key} ({camera.name}) is enrolled from {len(good)} photographs: {where}")
-    for line in _told(model, camera, found, parts):
-        print(line)
+    enrolled = f"{camera.key} ({camera.name}) is enrolled from {len(good)} photographs: {where}"
+    for line in (enrolled, *_told(model, camera, found, parts)):
+        print(escaped(line))
     return 1 if len(good) < len(photos) else 0
 
 
@@ -96,7 +98,7 @@ def _photos(wanted: Sequence[str], model: Model) -> list[_Photo]:
         if found.fault is None:
             photo, sha256 = _photo(found.path, model)
         if photo.error is None and first_of.setdefault(sha256, found.path) != found.path:
-            photo = _Photo(found.path, f"is the same file as {escaped(first_of[sha256])}")
+            photo = _Photo(found.path, f"is the same file as {first_of[sha256]}")
         photos.append(photo)
     return photos
 

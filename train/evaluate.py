@@ -11,6 +11,7 @@ Of several runs, the answers that they have published are averaged.
 import argparse
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ from train.experiments.amounts import amount_rows
 from train.experiments.critique import critique_rows
 from train.experiments.publishing import experiment_table, publish_experiment
 from train.fit.answered import find_answers
-from train.fit.runs import Run, find_run, load_network
+from train.fit.runs import CARRIED_OUT_BY, Run, RunConfig, find_run, load_network
 from train.fit.training_run import read_history, score_sentence, threads_of
 from train.model.checkpoints import kept_weights
 from train.model.network import CameraNetwork
@@ -82,7 +83,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each short training (a quarter of the run's)")
     parser.add_argument("--json", action="store_true", help="print the evaluation as JSON instead of a table")
     arguments = parser.parse_args()
-    store = configuration_of(arguments).store
+    configuration = configuration_of(arguments)
+    store = configuration.store
     if arguments.steps is not None and arguments.steps < 1:
         raise ConfigurationError(f"--steps: {arguments.steps} is not at least 1")
     if arguments.transductive and (arguments.matrix or arguments.amounts):
@@ -102,7 +104,13 @@ def main() -> int:
     if is_address(arguments.runs[0]) or is_archive(arguments.runs[0]):
         if arguments.full:
             raise StageError("--full: makes the report of a run; a model handed on has none")
-        return _handed_on(store, arguments.runs[0], with_tricks=arguments.transductive, as_json=arguments.json)
+        return _handed_on(
+            store,
+            configuration.train,
+            arguments.runs[0],
+            with_tricks=arguments.transductive,
+            as_json=arguments.json,
+        )
     run = find_run(store, arguments.runs[0])
     return _again(run, is_full=arguments.full, with_tricks=arguments.transductive, as_json=arguments.json)
 
@@ -186,10 +194,14 @@ def _experiments(run: Run, names: list[str], steps: int | None) -> int:
     return 0
 
 
-def _handed_on(store: Store, where: str, *, with_tricks: bool, as_json: bool) -> int:
-    """Judge a model handed on, on its generation in this store, and compare with what the file says."""
+def _handed_on(store: Store, own: Training, where: str, *, with_tricks: bool, as_json: bool) -> int:
+    """Judge a model handed on, on its generation in this store, and compare with what the file says.
+
+    `own`: this machine's settings, which say how it is carried out: cache, loaders, threads.
+    """
     parts = load_parts(store, where)
-    model, config = model_of(parts), parts.config
+    model = model_of(parts)
+    config = carried_out_here(parts.config, own)
     torch.set_num_threads(config.train.threads or threads_of(config.train.loaders, ranks=1))
     index = config.index(store)
     if with_tricks:
@@ -206,6 +218,12 @@ def _handed_on(store: Store, where: str, *, with_tricks: bool, as_json: bool) ->
         print(f"\n{'agrees with' if agrees else 'differs from'} what {where.partition('#')[0]} says of itself")
         _print_tricks(tricks)
     return 0 if agrees else 1
+
+
+def carried_out_here(config: RunConfig, own: Training) -> RunConfig:
+    """Return a configuration handed on, with this machine's cache, loaders and threads."""
+    here = {key: getattr(own, key) for key in CARRIED_OUT_BY}
+    return replace(config, train=config.train.model_copy(update=here))
 
 
 def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str, Any], tricks: dict[str, Any]) -> None:

@@ -119,6 +119,7 @@ def test_photographs_that_cannot_be_used_are_named_and_too_few_are_refused(
         ("striped", [striped / "00.jpg", striped / "bad.jpg"], "1 readable photographs; 3 to 1000"),
         ("grainy", [striped], "was trained on this camera"),
         ("Not A Key", [striped], "is no camera's key"),
+        ("new", [striped, "--name", "a\x1b[2J"], "--name .* has characters that are not seen"),
     ):
         with pytest.raises(ShutterprintError, match=reason):
             command(enrol.main, own, camera, *photos)

@@ -12,8 +12,10 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import StageError, StorageError
+from corpus.sections import Training
 from train.compare import main as compare_runs
-from train.evaluate import main
+from train.evaluate import carried_out_here, main
+from train.fit.runs import RunConfig
 from train.main import train
 
 Run = Callable[..., tuple[int, str]]
@@ -157,6 +159,12 @@ def test_the_full_report_is_one_page_with_a_file_for_every_plot(
     assert "12 photographs by 6 devices" in capsys.readouterr().out
     code, text = evaluate(file, name, "latest")
     assert (code, text.startswith("run")) == (0, True)
+
+
+def test_a_model_handed_on_is_judged_with_this_machines_cache_and_processes(settings: Callable[..., Training]) -> None:
+    theirs = RunConfig("0001-abc", ("a", "b"), settings(cache_folder="/home", cache_gb=0.1, loaders=64, threads=256))
+    found = carried_out_here(theirs, settings(cache_folder="/mine", cache_gb=7, batch=99)).train
+    assert (found.cache_folder, found.cache_gb, found.loaders, found.threads, found.batch) == ("/mine", 7, 0, 1, 8)
 
 
 def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:

@@ -6,6 +6,7 @@ Made as Mitchell et al. propose (Model cards for model reporting, FAT* 2019).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpus.text import escaped
 from train.archive.parts import Parts
 
 _PROTOCOL = """No photograph, and where devices are known no device, is both in training and in the figures below. Each
@@ -46,7 +47,7 @@ def model_card(parts: Parts) -> str:
         sections.insert(
             5, _section("Enrolled", [f"{len(parts.enrolled)} cameras were added without training; see `enrolled/`."])
         )
-    return "\n\n".join(sections) + "\n"
+    return escaped("\n\n".join(sections), keep="\n") + "\n"
 
 
 def _use() -> list[str]:

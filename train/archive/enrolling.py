@@ -14,7 +14,7 @@ from torch import Tensor
 from corpus.errors import StageError
 from train.model.loaded import Enrolled, Model, crop_answers, photo_answers
 from train.model.scores import Floats
-from train.open_set.files import ENROLLED_PHOTOS_MAX, is_key
+from train.open_set.files import ENROLLED_PHOTOS_MAX, is_key, is_shown
 
 PHOTOS_MIN = 3
 PHOTOS_ADVISED = 10
@@ -38,9 +38,12 @@ def enrolled_of(
 ) -> Enrolled:
     """Return a camera enrolled from the crops of its photographs: one tensor uint8 N×3×H×W and one device for each.
 
-    Raises StageError for a key that is none or that the network knows, for a model without prototypes, and for too few
-    or too many photographs.
+    `maker`: as EXIF has it; one that no file may hold is left out. Raises StageError for a key that is none or that the
+    network knows, for a name that cannot be shown, for a model without prototypes, and for too few or too many
+    photographs.
     """
+    if not is_shown(name):
+        raise StageError(f"--name {name}: is too long, or has characters that are not seen")
     if not is_key(key):
         raise StageError(f"{key}: is no camera's key: lower-case words joined by '-', such as iphone-6")
     if key in model.classes:
@@ -58,6 +61,7 @@ def enrolled_of(
     counts = [len(each) for each in crops]
     batches = crop_answers(model.network, model.device, torch.cat(list(crops)), model.settings.batch)
     embeddings = photo_answers(*batches, counts)[2]
+    maker = maker if maker is not None and is_shown(maker) else None
     return Enrolled(key, name, maker, np.asarray(embeddings, np.float32).astype(np.float64), tuple(devices))
 
 

@@ -59,7 +59,10 @@ def model_of(parts: Parts) -> Model:
     open_set = prototypes = None
     if parts.open_set is not None and parts.prototypes is not None:
         open_set = read_open_set(parts.open_set, f"{parts.where}: open_set.json")
-        prototypes = read_prototypes(parts.prototypes, len(config.classes), f"{parts.where}: prototypes.safetensors")
+        where = f"{parts.where}: prototypes.safetensors"
+        prototypes = read_prototypes(parts.prototypes, len(config.classes), where)
+        if len(prototypes.centre) != network.features:
+            raise StorageError(f"{where} has {len(prototypes.centre)} dimensions, the network {network.features}")
     enrolled: list[Enrolled] = []
     for number, data in enumerate(parts.enrolled):
         if prototypes is None:

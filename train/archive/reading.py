@@ -19,8 +19,9 @@ from corpus.catalogue import Camera
 from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive.parts import Parts
-from train.fit.runs import RunConfig
-from train.open_set.files import KEY
+from train.archive.stated import check_stated
+from train.fit.runs import CARRIED_OUT_BY, RunConfig
+from train.open_set.files import KEY, is_shown
 
 FORMAT = 1
 """Format of the file; raise it when its members change their meaning."""
@@ -31,8 +32,9 @@ SIZE_MAX_BYTES = {MODEL: 16 * _MIB, CARD: _MIB, WEIGHTS: 2048 * _MIB, PROTOTYPES
 """Most bytes of each member."""
 ENROLLED_MAX, ENROLLED_MAX_BYTES = 256, 32 * _MIB
 ARCHIVE_MAX_BYTES = 3072 * _MIB
-_END_BYTES, _ENTRY_MAX_BYTES = 22, 512
+_END_BYTES, _LOCATOR_BYTES, _ENTRY_MAX_BYTES = 22, 20, 512
 CLASSES_MAX = 20_000
+_OF_A_MACHINE = CARRIED_OUT_BY | {"weights"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -82,21 +84,26 @@ def _members(file: BinaryIO, where: str) -> dict[str, bytes]:
 
 
 def _check_directory(file: BinaryIO, where: str) -> int:
-    """Return the file's size, after a look at the archive's last bytes: how many members it has.
+    """Return the file's size, after a look at the archive's last bytes: how long its directory is, and where.
 
-    The library would otherwise read a directory of any length.
+    The library would otherwise read a directory of any length. It would believe a second, larger record (ZIP64) before
+    the one at the end, or a directory elsewhere, so neither may be there.
     """
     size_bytes = file.seek(0, 2)
     if size_bytes > ARCHIVE_MAX_BYTES:
         raise StorageError(f"{where}: has {size_bytes} bytes; at most {ARCHIVE_MAX_BYTES} are read")
-    file.seek(max(0, size_bytes - _END_BYTES))
-    end = file.read(_END_BYTES)
-    if not end.startswith(b"PK\5\6") or len(end) < _END_BYTES:
+    file.seek(max(0, size_bytes - _END_BYTES - _LOCATOR_BYTES))
+    last = file.read(_LOCATOR_BYTES + _END_BYTES)
+    before, end = last[:-_END_BYTES], last[-_END_BYTES:]
+    if not end.startswith(b"PK\5\6") or len(end) < _END_BYTES or end[20:] != b"\0\0":
         raise StorageError(f"{where}: is no model to read: it does not end as an archive does; get the file again")
     members, directory_bytes = int.from_bytes(end[10:12], "little"), int.from_bytes(end[12:16], "little")
     most = len(SIZE_MAX_BYTES) + ENROLLED_MAX
     if members > most or directory_bytes > most * _ENTRY_MAX_BYTES:
         raise StorageError(f"{where}: has {members} members; a model has at most {most}")
+    is_at_end = int.from_bytes(end[16:20], "little") + directory_bytes + _END_BYTES == size_bytes
+    if before.startswith(b"PK\6\7") or not is_at_end:
+        raise StorageError(f"{where}: is no model to read: its directory is not right before its end; export it anew")
     return size_bytes
 
 
@@ -114,13 +121,14 @@ def _parts(told: Any, members: dict[str, bytes], where: str) -> Parts:
         raise StorageError(f"{where}: lacks {missing[0]!r}; get the file again")
     try:
         config = _config(told)
-        cameras = tuple(Camera.model_validate(entry) for entry in _listed(told["catalogue"]))
+        cameras = shown(tuple(Camera.model_validate(entry) for entry in _listed(told["catalogue"])))
         calibration, evaluation, open_set = (told[name] for name in ("calibration", "evaluation", "open_set"))
     except (KeyError, TypeError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
         raise StorageError(f"{where}: {MODEL} is not one that this version reads: {reason}") from error
     if not isinstance(calibration, dict) or not isinstance(evaluation, dict) or not isinstance(open_set, dict | None):
         raise StorageError(f"{where}: {MODEL} has a section that is no mapping")
+    check_stated(evaluation, where)
     enrolled = tuple(members[name] for name in sorted(members) if name.startswith("enrolled/"))
     return Parts(
         where, told["run"], config, members[WEIGHTS], cameras, calibration, open_set, members.get(PROTOTYPES), enrolled,
@@ -135,7 +143,23 @@ def _config(told: dict[str, Any]) -> RunConfig:
         raise ValueError("classes are not two or more keys of cameras, each once")
     if not (_NAME.fullmatch(told["run"]) and _NAME.fullmatch(told["generation"])):
         raise ValueError("run or generation is no plain name")
-    return RunConfig(told["generation"], classes, Training.model_validate(told["train"]))
+    return RunConfig(told["generation"], classes, of_no_machine(Training.model_validate(told["train"])))
+
+
+def shown(cameras: tuple[Camera, ...]) -> tuple[Camera, ...]:
+    """Return the cameras; raises ValueError where a name or a maker has characters that are not seen."""
+    for camera in cameras:
+        if not all(map(is_shown, (camera.name, *camera.make))):
+            raise ValueError(f"name or make of camera {camera.key} is too long, or has characters that are not seen")
+    return cameras
+
+
+def of_no_machine(train: Training) -> Training:
+    """Return a training's settings without those of the machine it ran on: its folders and its processes.
+
+    So a file neither tells them nor decides, where it is read, which folder is a cache or how much a machine does.
+    """
+    return train.model_copy(update={key: Training.model_fields[key].default for key in _OF_A_MACHINE})
 
 
 def _listed(value: Any) -> list[Any]:

@@ -12,15 +12,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from corpus.sections import Training
+from corpus.errors import StorageError
 from corpus.storage import json_bytes, open_store
 from train.archive.card import model_card
 from train.archive.parts import Parts
-from train.archive.reading import CARD, FORMAT, MODEL, PROTOTYPES, WEIGHTS
-from train.fit.runs import CARRIED_OUT_BY
+from train.archive.reading import CARD, FORMAT, MODEL, PROTOTYPES, WEIGHTS, of_no_machine, shown
+from train.archive.stated import check_stated
 
 _MADE_AT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
-_LEFT_BEHIND = CARRIED_OUT_BY | {"weights"}
 _KEPT_FIGURES = (
     "run", "epoch", "generation", "split", "photos", "devices", "chance", "weighted_accuracy", "weighted_interval",
     "unaltered", "unaltered_interval", "manipulated", "manipulated_interval", "accuracy", "cameras", "notes",
@@ -36,7 +35,15 @@ def write_archive(parts: Parts, target: Path) -> str:
 
 
 def archive_bytes(parts: Parts) -> bytes:
-    """Return a model as the bytes of a file to hand on; equal parts give equal bytes."""
+    """Return a model as the bytes of a file to hand on; equal parts give equal bytes.
+
+    Raises StorageError for cameras whose names no file may hold, and for figures that are none.
+    """
+    check_stated(parts.evaluation, parts.where)
+    try:
+        shown(parts.cameras)
+    except ValueError as error:
+        raise StorageError(f"{parts.where}: {error}; mend its entry in the catalogue") from error
     members = {WEIGHTS: parts.weights}
     if parts.prototypes is not None:
         members[PROTOTYPES] = parts.prototypes
@@ -55,14 +62,13 @@ def archive_bytes(parts: Parts) -> bytes:
 
 def _told(parts: Parts) -> dict[str, Any]:
     config = parts.config
-    train = config.train.model_copy(update={key: Training.model_fields[key].default for key in _LEFT_BEHIND})
     return {
         "kind": "shutterprint model",
         "format": FORMAT,
         "run": parts.name,
         "generation": config.generation,
         "classes": list(config.classes),
-        "train": train.model_dump(mode="json"),
+        "train": of_no_machine(config.train).model_dump(mode="json"),
         "catalogue": [camera.model_dump(mode="json") for camera in parts.cameras],
         "calibration": dict(parts.calibration),
         "open_set": None if parts.open_set is None else dict(parts.open_set),

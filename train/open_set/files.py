@@ -15,6 +15,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from corpus.errors import StorageError
+from corpus.text import escaped
 from train.model.loaded import Enrolled, OpenSet
 from train.model.scores import SCORES, Prototypes
 
@@ -48,6 +49,14 @@ def read_open_set(value: Any, where: str) -> OpenSet:
             raise StorageError(f"{where} names the score {refusal.score!r}; this version knows {', '.join(SCORES)}")
     if not np.isfinite(numbers).all():
         raise StorageError(f"{where} has numbers that are not finite")
+    counts = [
+        count
+        for counted in (open_set.confusion, open_set.nearest)
+        for row in counted.values()
+        for count in row.values()
+    ]
+    if min(counts, default=0) < 0:
+        raise StorageError(f"{where} has counts of photographs below 0")
     return open_set
 
 
@@ -68,7 +77,9 @@ def read_prototypes(data: bytes, classes: int, where: str) -> Prototypes:
         cameras = tensors["cameras"].numpy()
     except KeyError as error:
         raise StorageError(f"{where} lacks {error}") from error
-    size, rows = centre.shape[0] if centre.ndim == 1 else -1, len(cameras)
+    except TypeError as error:  # NumPy has no numbers of that kind
+        raise StorageError(f"{where} holds no prototypes: {error}") from error
+    size, rows = centre.shape[0] if centre.ndim == 1 else -1, cameras.size
     shapes = projection.shape == (size, size) and means.shape == (rows, size) and weights.shape == (rows,)
     if not shapes or cameras.ndim != 1 or cameras.dtype != np.int64 or not rows:
         raise StorageError(f"{where} holds no prototypes: its arrays do not fit each other")
@@ -93,13 +104,13 @@ def read_enrolled(data: bytes, dimension: int, where: str) -> Enrolled:
         told = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["enrolled"])
         embeddings = tensors["embeddings"].double().numpy()
         key, name, maker, devices = told["key"], told["name"], told["maker"], tuple(told["devices"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise StorageError(f"{where} is no enrolled camera: {error!r}") from error
     if told.get("format") != FORMAT:
         raise StorageError(f"{where} has format {told.get('format')!r}; this version reads {FORMAT}")
     texts = (key, name, *devices) if maker is None else (key, name, maker, *devices)
-    if not all(isinstance(text, str) and len(text) <= _TEXT_LENGTH_MAX for text in texts) or not is_key(key):
-        raise StorageError(f"{where} is no enrolled camera: its texts are none")
+    if not all(isinstance(text, str) and is_shown(text) for text in texts) or not is_key(key):
+        raise StorageError(f"{where} is no enrolled camera: its texts are none, or have characters that are not seen")
     if embeddings.ndim != 2 or embeddings.shape[1] != dimension or len(embeddings) != len(devices) or not len(devices):
         raise StorageError(f"{where} was enrolled in another network: its embeddings do not fit")
     if not _is_finite(embeddings) or len(embeddings) > ENROLLED_PHOTOS_MAX:
@@ -110,6 +121,11 @@ def read_enrolled(data: bytes, dimension: int, where: str) -> Enrolled:
 def is_key(key: str) -> bool:
     """Whether a text is a camera's key."""
     return len(key) <= KEY_LENGTH_MAX and re.fullmatch(KEY, key) is not None
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text is short and has no character that is not seen or steers a terminal: a name to print."""
+    return len(text) <= _TEXT_LENGTH_MAX and escaped(text) == text
 
 
 def _tensors(data: bytes, where: str) -> dict[str, torch.Tensor]:

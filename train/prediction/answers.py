@@ -19,6 +19,8 @@ from train.prediction.views import AS_STORED, View, chosen, more_views, said, vi
 
 FEW_FILES = 8
 """So few files are decoded by this process: starting others takes seconds."""
+CROPS_MAX = 512
+"""Most crops that wait to be judged together, whatever batch the network was trained with: 350 MB at 480 px."""
 ENDED_MAX = 5
 """Files in a row that end a process of their own until it counts as the machine's trouble."""
 _LOADED = (
@@ -72,11 +74,11 @@ def answers(model: Model, catalogue: Catalogue, files: Sequence[Found], loaders:
     Loaders are started where there are more than FEW_FILES. Raises StageError where none can work.
     """
     waiting: list[Photograph] = []
-    crops = 0
+    crops, most = 0, min(model.settings.batch, CROPS_MAX)
     for each in _photographs(model, files, loaders):
         waiting.append(each)
         crops += 0 if each.crops is None else len(each.crops)
-        if crops >= model.settings.batch or len(waiting) >= model.settings.batch:
+        if crops >= most or len(waiting) >= most:
             yield from _judged(model, catalogue, waiting)
             waiting, crops = [], 0
     yield from _judged(model, catalogue, waiting)

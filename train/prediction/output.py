@@ -58,7 +58,8 @@ def _row(answer: Answer, model: Model) -> tuple[str, str, str, str, str]:
     stated = " ".join(word for word in (answer.make, answer.model) if word)
     claim = model.name_of(answer.claim) if answer.claim else stated
     notes = escaped("; ".join(answer.notes))
-    return name, _likeliest(answer, model), escaped(claim or "nothing"), answer.verdict or "", notes
+    likeliest = escaped(_likeliest(answer, model))  # a model handed on names its cameras itself
+    return name, likeliest, escaped(claim or "nothing"), answer.verdict or "", notes
 
 
 def _likeliest(answer: Answer, model: Model) -> str:

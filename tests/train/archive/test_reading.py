@@ -3,20 +3,28 @@
 import hashlib
 import json
 import os
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from corpus.errors import StorageError
+from corpus.sections import Training
 from train.archive import reading
 from train.archive.parts import Parts, model_of
 from train.archive.reading import read_archive
 from train.archive.writing import archive_bytes, write_archive
+from train.model.loaded import Enrolled
+from train.open_set.files import enrolled_bytes
+
+NAMED = {"key": "alpha", "name": "Alpha", "make": ["M"], "model": ["A"], "sizes": ["96x96"]}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +79,17 @@ def test_what_concerns_the_machine_that_trained_stays_behind(archive: bytes, rew
     assert "confusion" not in read.evaluation
 
 
+def test_a_file_does_not_say_which_folder_is_a_cache_nor_how_much_a_machine_does(
+    archive: bytes, rewritten: Callable[..., Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(rewritten()) as opened:
+        train = json.loads(opened.read("model.json"))["train"]
+    strange = {"cache_folder": "/home", "cache_gb": 0.001, "loaders": 64, "threads": 256, "workers": 9, "weights": "/x"}
+    read = read_archive(rewritten(told={"train": train | strange}), "m").config.train
+    own = Training()
+    assert {key: getattr(read, key) for key in strange} == {key: getattr(own, key) for key in strange}
+
+
 def test_the_card_says_what_was_measured_and_what_was_not(archive: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.zip").write_bytes(archive)
     with zipfile.ZipFile(tmp_path / "m.zip") as opened:
@@ -100,6 +119,36 @@ def test_a_compressed_member_a_strange_one_and_one_too_many_are_refused(rewritte
     assert "is not JSON" in refused(rewritten({"model.json": b"[" * 100_000}))
 
 
+def _with_large_directory(archive: bytes, members: int) -> bytes:
+    """Return an archive whose end says that it has few members, and a ZIP64 record before it that it has many."""
+    end = archive[-22:]
+    first, length = int.from_bytes(end[16:20], "little"), int.from_bytes(end[12:16], "little")
+    directory = archive[first : first + length]
+    entry = directory[: 46 + int.from_bytes(directory[28:30], "little")]
+    directory += entry * members
+    record_at = first + len(directory)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, members, members, len(directory), first)
+    begin = archive[:first] + directory + record + struct.pack("<4sIQI", b"PK\6\7", 0, record_at, 1)
+    return begin + end[:16] + (len(begin) - length).to_bytes(4, "little") + end[20:]  # as if a short one were there
+
+
+def test_a_directory_that_the_end_does_not_tell_of_is_not_read(
+    archive: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.zip"
+    path.write_bytes(_with_large_directory(archive, 1000))
+    with zipfile.ZipFile(path) as opened:
+        assert len(opened.infolist()) > 1000  # the library itself takes it
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the directory was read"))
+    for data in (path.read_bytes(), b"before" + archive, archive[:-22] + b"between" + archive[-22:]):
+        path.write_bytes(data)
+        with pytest.raises(StorageError, match="is not right before its end"):
+            read_archive(path, "m")
+    path.write_bytes(archive[:-2] + b"\5\0")
+    with pytest.raises(StorageError, match="does not end as an archive"):
+        read_archive(path, "m")
+
+
 def test_a_member_above_its_limit_is_not_read(rewritten: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     path = rewritten()
     monkeypatch.setitem(reading.SIZE_MAX_BYTES, "weights.safetensors", 1000)
@@ -121,7 +170,17 @@ def test_a_member_above_its_limit_is_not_read(rewritten: Callable[..., Path], mo
         ({"train": {"network": 5}}, "not one that this version reads"),
         ({"train": {"unknown_key": 5}}, "not one that this version reads"),
         ({"catalogue": [{"key": "A b"}]}, "not one that this version reads"),
+        ({"catalogue": [NAMED | {"name": "a\x1b[2J"}]}, "camera alpha is too long, or has characters"),
+        ({"catalogue": [NAMED | {"make": ["M\u202e"]}]}, "camera alpha is too long, or has characters"),
         ({"open_set": []}, "no mapping"),
+        ({"evaluation": {"open_set": ["x"]}}, "its evaluation is not one that this version reads: open_set"),
+        ({"evaluation": {"open_set": {"enrolment": [{"photos": 1}]}}}, r"open_set\.enrolment\.0\.devices"),
+        ({"evaluation": {"open_set": {"score": "energy", "unknown": {}}}}, r"open_set\.unknown\.photos"),
+        ({"evaluation": {"weighted_accuracy": "high"}}, "weighted_accuracy"),
+        ({"evaluation": {"weighted_interval": [0.1]}}, "weighted_interval"),
+        ({"evaluation": {"accuracy": {"unaltered": "0.9"}}}, r"accuracy\.unaltered"),
+        ({"evaluation": {"cameras": [{}]}}, r"cameras\.0\.camera"),
+        ({"evaluation": {"notes": "a note"}}, "notes"),
         ({"calibration": None}, "no mapping"),
     ],
 )
@@ -132,6 +191,16 @@ def test_a_description_that_is_none_is_refused(
         read_archive(rewritten(told=told), "m")
 
 
+def _enrolled(**changes: str) -> bytes:
+    return enrolled_bytes(replace(Enrolled("delta-9", "Delta 9", "M", np.zeros((1, 256)), ("one",)), **changes))
+
+
+def _prototypes(size: int, **changes: torch.Tensor) -> bytes:
+    arrays = {"centre": torch.zeros(size), "projection": torch.eye(size), "means": torch.ones(3, size)}
+    arrays |= {"weights": torch.ones(3), "cameras": torch.arange(3)}
+    return safetensors.torch.save(arrays | changes)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -140,7 +209,13 @@ def test_a_description_that_is_none_is_refused(
         ({"weights": b"nonsense"}, "does not fit the network"),
         ({"prototypes": b"nonsense"}, "no safetensors file"),
         ({"enrolled": (b"nonsense",)}, "enrolled camera 1"),
+        ({"enrolled": (_enrolled(name="a\x1b[2J"),)}, "characters that are not seen"),
+        ({"enrolled": (_enrolled(maker="M\u202e"),)}, "characters that are not seen"),
         ({"open_set": None}, "enrolled cameras but no prototypes"),
+        ({"prototypes": _prototypes(7)}, "has 7 dimensions, the network 256"),
+        ({"prototypes": _prototypes(1)}, "has 1 dimensions, the network 256"),
+        ({"prototypes": _prototypes(256, cameras=torch.zeros(3, dtype=torch.bfloat16))}, "holds no prototypes"),
+        ({"prototypes": _prototypes(256, cameras=torch.tensor(0))}, "holds no prototypes"),
     ],
 )
 def test_parts_that_do_not_fit_each_other_make_no_model(
@@ -149,6 +224,20 @@ def test_parts_that_do_not_fit_each_other_make_no_model(
     with pytest.raises(StorageError, match=reason):
         model_of(replace(parts_once, enrolled=(enrolled_once,), **changes) if "enrolled" not in changes
                  else replace(parts_once, **changes))  # fmt: skip
+
+
+def test_a_camera_whose_name_cannot_be_shown_is_not_handed_on(parts_once: Parts) -> None:
+    odd = parts_once.cameras[0].model_copy(update={"name": "a\u200bb"})
+    with pytest.raises(StorageError, match=r"camera alpha .* mend its entry in the catalogue"):
+        archive_bytes(replace(parts_once, cameras=(odd,)))
+
+
+@pytest.mark.parametrize("name", ["confusion", "nearest"])
+def test_counts_below_0_are_refused(parts_once: Parts, name: str) -> None:
+    assert parts_once.open_set is not None
+    open_set = {**parts_once.open_set, name: {"alpha": {"beta": -2}}}
+    with pytest.raises(StorageError, match="counts of photographs below 0"):
+        model_of(replace(parts_once, open_set=open_set))
 
 
 def test_a_crop_beyond_any_network_is_refused_before_memory_is_asked_for(parts_once: Parts) -> None:

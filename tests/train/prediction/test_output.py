@@ -17,10 +17,11 @@ ANSWER = Answer("a/p.jpg", None, (("iphone-6", 0.9), ("other", 0.1)), "Apple", "
 class Names(Model):
     """Only the names of cameras."""
 
-    def __init__(self) -> None: ...
+    def __init__(self, form: str = "The {}") -> None:
+        object.__setattr__(self, "form", form)
 
     def name_of(self, key: str) -> str:
-        return f"The {key}"
+        return self.form.format(key)  # type: ignore[attr-defined, no-any-return]
 
 
 @pytest.fixture
@@ -59,3 +60,12 @@ def test_notes_stand_behind_the_verdict_and_nothing_steers_the_terminal(lines: C
     assert line.endswith("agrees  turned by 180°; a PNG")
     assert json.loads(json.dumps(as_dict(noted)))["notes"] == ["turned by 180°", "a PNG"]
     assert header.startswith("photograph")
+
+
+def test_no_cameras_name_steers_the_terminal() -> None:
+    steering = Names("\x1b]0;{}\x07\u202e")
+    answered = Answer(**{**as_dict(ANSWER), "model": "\x1b[31m", "make": None, "claim": None})
+    none = Answer(**{**as_dict(ANSWER), "none_of_these": True, "none_probability": 0.9})
+    sibling = Answer(**{**as_dict(none), "sibling": "other", "sibling_probability": 0.8})
+    for line in table([answered, ANSWER, none, sibling], steering):
+        assert line.isprintable()

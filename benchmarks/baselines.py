@@ -3,75 +3,45 @@
     python benchmarks/baselines.py [--photos ../shared/photos] [--folder FOLDER] [--names NAME …]
         [--samples N] [--steps N] [--seed N]
 
-Packs the originals of the collection's cameras that have two sessions or more; a session, shots of one camera less than
-half an hour apart, stands for a device and is in one fold. Few cameras, and one device each: what it shows is that
-sessions differ less than cameras do, not that devices do. Prints a line for each method, then each pair's difference.
-Skips (exit code 0) where the collection is missing.
+Packs the originals of the collection's cameras that have three sessions or more; a session, shots of one camera less
+than half an hour apart, stands for a device and is in one of three folds, which have about as many photographs. Each
+fold is held out in turn and both others train, wholly: no epoch is chosen. Few cameras, and one device each: what it
+shows is that sessions differ less than cameras do, not that devices do. Prints a line for each method, then each pair's
+difference. Skips (exit code 0) where the collection is missing.
 """
 
 import argparse
-import csv
-import hashlib
 import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.packing import digest_of, enough_for, groups_of, pack, photos_below
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
-from shards.index import Folds, publish_index
-from shards.plan import photo_digest, plan_shards
-from shards.write import write_shard
 from train.baseline import run_baseline
-from train.baselines.results import folder_of
-from train.data.answers import read_answers
+from train.data.answers import Answers, read_answers
 from train.evaluation.comparison import compare
 
 FOLDS = 3
 GENERATION = "0001-originals"
 NAMES = ("majority", "residual-statistics", "constrained-cnn", "network")
+TILES = Shards(tile_px=1024, tiles_per_photo=4, shard_photos=50)
 SMALL = {
     "network": "shutter_small", "front": "residual", "outer_crop_px": 256, "crop_px": 112, "batch": 24, "epochs": 6,
     "steps_per_epoch": 200, "learning_rate": 0.003, "warm_up_steps": 60, "average_decay": 0.99, "loaders": 1,
 }  # fmt: skip
 
 
-def pack(store: Store, photos: Path) -> None:
-    """Publish a generation of tiles of the originals of cameras with two sessions or more."""
-    with (photos / "index.csv").open(newline="", encoding="utf-8") as file:
-        listed = [row for row in csv.DictReader(file) if row["kind"] == "original"]
-    sessions: dict[str, list[str]] = defaultdict(list)
-    for row in listed:
-        camera = row["file"].split("/")[1]
-        if row["session"] not in sessions[camera]:
-            sessions[camera].append(row["session"])
-    cameras = tuple(sorted(camera for camera, own in sessions.items() if len(own) > 1))
-    rows: list[dict[str, Any]] = []
-    folds: dict[str, int] = {}
-    for row in listed:
-        camera = row["file"].split("/")[1]
-        if camera not in cameras:
-            continue
-        data = (photos / row["file"]).read_bytes()
-        name = row["blob"][:12]
-        original = f"originals/folder/{name}.jpg"
-        store.publish(original, data)
-        group = hashlib.sha256(row["session"].encode()).hexdigest()[:12]
-        rows.append(
-            {
-                "photo": f"folder:{name}", "version": "0123456789", "kept": True, "camera": camera, "split": "train",
-                "group": group, "original": original, "sha256": hashlib.sha256(data).hexdigest(),
-                "quality_factor": None,
-            }
-        )  # fmt: skip
-        folds[photo_digest(f"folder:{name}", "0123456789")] = sorted(sessions[camera]).index(row["session"]) % FOLDS
-    settings = Shards(tile_px=1024, tiles_per_photo=4, shard_photos=50)
-    entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, cameras)]
-    publish_index(store, GENERATION, cameras, entries, Folds(FOLDS, folds))
-    print(f"{len(rows)} photographs of {len(cameras)} cameras, {len({row['group'] for row in rows})} sessions")
+def answers_of(store: Store, name: str, settings: Training) -> Answers:
+    """Return the answers of a baseline that was fitted with these settings."""
+    wanted = {"baseline": name, "folds": FOLDS, "train": settings.model_dump(mode="json")}
+    for folder in store.done_names("baselines"):
+        told = store.read_json(f"baselines/{folder}/baseline.json")
+        if wanted.items() <= told.items():
+            return read_answers(store, f"baselines/{folder}")
+    raise SystemExit(f"{store.url}: there is no baseline {name} with these settings")
 
 
 def main() -> int:
@@ -87,14 +57,19 @@ def main() -> int:
     if not (given.photos / "index.csv").exists():
         print(f"skipped: there is no collection at {given.photos}")
         return 0
+    groups = groups_of(given.photos / "index.csv", "session")
+    photos = enough_for(photos_below(given.photos / "originals", groups), FOLDS)
     with tempfile.TemporaryDirectory() as temporary:
-        store = open_store(given.folder or temporary)
-        if store.done(f"shards/{GENERATION}") is None:
-            pack(store, given.photos)
+        digest = digest_of(photos, [FOLDS, TILES.model_dump()])
+        store = open_store(str(Path(given.folder or temporary) / f"store-{digest}"))
+        pack(store, GENERATION, photos, TILES, FOLDS)
+        cameras, sessions = ({getattr(photo, name) for photo in photos} for name in ("camera", "group"))
+        print(f"{len(photos)} photographs of {len(cameras)} cameras, {len(sessions)} sessions")
         settings = Training.model_validate({**SMALL, "steps_per_epoch": given.steps, "seed": given.seed})
+        answers = {}
         for name in given.names:
             print(run_baseline(store, settings, name, folds=True, samples=given.samples), flush=True)
-        answers = {name: read_answers(store, folder_of(name, GENERATION, FOLDS)) for name in given.names}
+            answers[name] = answers_of(store, name, settings)
         last = given.names[-1]
         for name in given.names[:-1]:
             for row in compare([answers[name]], [answers[last]])["figures"]:

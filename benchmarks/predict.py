@@ -4,11 +4,15 @@
 
 The photographs of FOLDER (default `../shared/photos/originals` beside the repository) within these sizes are judged
 again and again, `--photos` of them in all, by an untrained `shutter_small`: its answers mean nothing, its speed does.
-Ours is `train.prediction.answers`, as the command calls it. The plain way is a PyTorch DataLoader with as many
-processes, in which Pillow decodes each photograph whole, and the same network called once a photograph: no grid is
-looked for, no view is turned. Ours without its search for grids is timed too, to tell the two apart. The ways take
-turns, `--rounds` times; of each the fastest counts, without the start of its processes: from the first answer on. The
-crops, and so the answers, must be equal. Exit code 1: they are not, or ours is below 20 photographs a second.
+Ours is `train.prediction.answers`, as the command calls it, in two ways. `one view`: the network counts as one that was
+trained on flips, which needs no other view, and the photographs are wide; so the work is that of the plain way, a
+PyTorch DataLoader with as many processes, in which Pillow decodes each photograph whole, and the same network called
+once a photograph: no grid is looked for. `as set`: the default of `train.flips`, on wide photographs and on tall ones
+where there are any; tall ones are judged in three views and wide ones in four, since an untrained network is never
+sure. That is the most that the command does; where a network is sure of wide photographs, it is as with one view. Ours
+without its search for grids is timed too. The ways take turns, `--rounds` times; of each the fastest counts, without
+the start of its processes: from the first answers on. The crops, and so the answers, of the plain way and of ours with
+one view must be equal. Exit code 1: they are not, or one of our two ways is below 20 photographs a second.
 """
 
 import argparse
@@ -110,50 +114,54 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     low, high = arguments.megapixels
-    photos = []
+    photos, tall = [], []
     for path in sorted(arguments.folder.rglob("*.jpg")):
         facts = read_facts(path.read_bytes(), whole=False)
-        if low <= facts.width_px * facts.height_px / 1e6 <= high and facts.width_px >= facts.height_px:
-            photos.append(str(path))
+        if low <= facts.width_px * facts.height_px / 1e6 <= high:
+            (tall if facts.height_px > facts.width_px else photos).append(str(path))
     if not photos:
-        sys.exit(f"{arguments.folder}: no JPEG of {low:g} to {high:g} megapixels")
-    paths = (photos * -(-arguments.photos // len(photos)))[: arguments.photos]
+        sys.exit(f"{arguments.folder}: no wide JPEG of {low:g} to {high:g} megapixels")
+    paths, of_both = (
+        (each * -(-arguments.photos // len(each)))[: arguments.photos] for each in (photos, sorted(photos + tall))
+    )
     crop_px = arguments.crop
     settings = Training(network="shutter_small", crop_px=crop_px, outer_crop_px=max(224, 2 * crop_px))
     torch.manual_seed(0)
     network = build_network(settings, CLASSES)
     classes = tuple(f"camera-{number}" for number in range(CLASSES))
-    # trained on flips, it is asked for one view, as the plain way asks it: an untrained network is never sure
-    one_view = settings.model_copy(update={"flips": "d4"})
-    model = Model("benchmark", "0001", network, torch.device("cpu"), classes, one_view, Catalogue(cameras=()))
+    as_set = Model("benchmark", "0001", network, torch.device("cpu"), classes, settings, Catalogue(cameras=()))
+    one_view = replace(as_set, settings=settings.model_copy(update={"flips": "d4"}))
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(max(1, cores - arguments.loaders))
     use_one_opencv_thread()
     mb = np.mean([Path(path).stat().st_size for path in photos]) / 1e6
-    print(f"{len(photos)} photographs of {low:g} to {high:g} megapixels, {mb:.1f} MB each, judged {len(paths)} times;")
+    print(
+        f"{len(photos)} wide photographs of {low:g} to {high:g} megapixels, {mb:.1f} MB each, "
+        f"judged {len(paths)} times, as set also {len(tall)} tall ones;"
+    )
     print(f"shutter_small, {settings.test_crops} crops of {crop_px} px; {arguments.loaders} loaders on {cores} cores")
     looked, blind, pillow = cpu_ms(photos, crop_px, settings.test_crops)
     print(
         f"CPU ms for the crops of one: ours {looked:.0f}, of which its grid {looked - blind:.0f}; Pillow {pillow:.0f}"
     )
-    best = dict.fromkeys(("ours", "plain"), 0.0)
-    said: dict[str, list[Any]] = {}
+    ways: dict[str, tuple[Any, ...]] = {
+        "one view": (ours, one_view, paths), "plain": (plain_way, one_view, paths), "as set": (ours, as_set, of_both),
+    }  # fmt: skip
+    best, said = dict.fromkeys(ways, 0.0), dict[str, list[Any]]()
     for _ in range(arguments.rounds):
-        for name, way in (("ours", ours), ("plain", plain_way)):
-            rate, said[name] = timed(way, model, paths, arguments.loaders)
+        for name, (way, model, photos_of_way) in ways.items():
+            rate, said[name] = timed(way, model, photos_of_way, arguments.loaders)
             best[name] = max(best[name], rate)
-    asked = replace(model, settings=settings)
-    views, _ = timed(ours, asked, paths, arguments.loaders)
     equal = all(
         dict(one).keys() == dict(other).keys()
         and np.allclose([dict(one)[k] for k in classes], [dict(other)[k] for k in classes], atol=0.02)
-        for one, other in zip(said["ours"], said["plain"], strict=True)
+        for one, other in zip(said["one view"], said["plain"], strict=True)
     )
-    print(f"{best['ours']:8.1f} photographs/s  ours (floor {FLOOR:g})")
+    print(f"{best['one view']:8.1f} photographs/s  ours, one view (floor {FLOOR:g})")
     print(f"{best['plain']:8.1f} photographs/s  Pillow decodes whole, one photograph at a time")
-    print(f"{views:8.1f} photographs/s  ours where no answer is sure, so that each is judged in four views")
-    print(f"{best['ours'] / best['plain']:8.2f} x the plain way; answers {'equal' if equal else 'DIFFER'}")
-    return 0 if equal and best["ours"] >= FLOOR else 1
+    print(f"{best['as set']:8.1f} photographs/s  ours as set, in three or four views each (floor {FLOOR:g})")
+    print(f"{best['one view'] / best['plain']:8.2f} x the plain way; answers {'equal' if equal else 'DIFFER'}")
+    return 0 if equal and min(best["one view"], best["as set"]) >= FLOOR else 1
 
 
 if __name__ == "__main__":

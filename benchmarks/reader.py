@@ -24,7 +24,6 @@ with and without a look at checksums, and by webdataset. `--kinds` measures only
 """
 
 import argparse
-import hashlib
 import itertools
 import os
 import shutil
@@ -43,37 +42,31 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.packing import digest_of, pack, photos_below
 from benchmarks.partial_decode import decode_partly
 from benchmarks.reader_peers import mosaic_batches, mosaic_write, ray_batches, tree_cpu_s
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
-from shards.index import Index, publish_index, read_index
+from shards.index import Index
 from shards.order import Order, batches_of, generator
-from shards.plan import plan_shards
 from shards.reader import Region, Tile, TileReader
-from shards.write import write_shard
 from train.data.crops import Geometry, plan_crop, to_tensor
 from train.data.loading import keep_freed_memory, use_one_opencv_thread
 from train.data.manipulations import MANIPULATIONS
 
+GENERATION = "0001-reader"
 LOADERS, BATCH, SEED = 2, 16, 7
 
 
-def pack(photos: Path, store: Store, tiles: int, restart_mcus: int) -> Index:
-    """Pack the originals below a folder as tiles, and return their index."""
-    rows, classes = [], sorted(folder.name for folder in photos.iterdir() if folder.is_dir())
-    for number, path in enumerate(sorted(photos.glob("*/*.jp*g"))[: -(-tiles // 4)]):
-        data, original = path.read_bytes(), f"originals/folder/{number:04d}.jpg"
-        store.publish(original, data)
-        rows.append({
-            "photo": f"folder:{number}", "version": "0", "kept": True, "camera": path.parent.name, "split": "train",
-            "group": path.parent.name, "original": original, "sha256": hashlib.sha256(data).hexdigest(),
-            "quality_factor": None,
-        })  # fmt: skip
-    classes = sorted({row["camera"] for row in rows})
+def pack_tiles(photos: Path, folder: Path, tiles: int, restart_mcus: int = 8) -> tuple[Store, Index]:
+    """Pack about so many tiles of the originals in `photos`; return their store, below `folder`, and their index.
+
+    What was packed there before of the same files in the same way is used again.
+    """
     settings = Shards(tile_px=1024, tiles_per_photo=4, shard_photos=8, restart_mcus=restart_mcus)
-    entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, tuple(classes))]
-    return publish_index(store, "0001-reader", tuple(classes), entries)
+    wanted = photos_below(photos)[: -(-tiles // settings.tiles_per_photo)]
+    store = open_store(str(folder / f"store-{digest_of(wanted, settings.model_dump())}"))
+    return store, pack(store, GENERATION, wanted, settings)
 
 
 class Ours(Dataset[np.ndarray]):
@@ -226,14 +219,7 @@ def main() -> None:
     parser.add_argument("--kinds", action="store_true", help="only the cost of each manipulation")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="reader-"))
-    store = open_store(str(folder / "store"))
-    marker = folder / "packed"
-    index = (
-        read_index(store, "0001-reader")
-        if marker.is_file()
-        else pack(arguments.photos, store, arguments.tiles, arguments.restart_mcus)
-    )
-    marker.touch()
+    store, index = pack_tiles(arguments.photos, folder, arguments.tiles, arguments.restart_mcus)
     tars = [store.path(f"shards/tars/{tar}") for tar in index.tars]
     counts = index.selection("train")
     size_bytes = sum(Path(tar).stat().st_size for tar in tars)
@@ -241,17 +227,16 @@ def main() -> None:
     for name, (decoding_ms, finishing_ms) in kinds_ms(store, index).items():
         print(f"480 px {name:<10} reading and decoding {decoding_ms:5.2f} ms, manipulating {finishing_ms:5.2f} ms")
     if not arguments.kinds:
-        measure(arguments.crops, arguments.rounds, store, index, tars, folder)
+        measure(arguments.crops, arguments.rounds, store, index, tars, Path(store.path("mds")))
     if arguments.folder is None:
         shutil.rmtree(folder)
 
 
-def measure(crops: int, rounds: int, store: Store, index: Index, tars: list[str], folder: Path) -> None:
+def measure(crops: int, rounds: int, store: Store, index: Index, tars: list[str], mds: Path) -> None:
     """Print the rates of all ways."""
     plain = Geometry(480, 480, 0.0, "none", 0.25)
     small = Geometry(112, 112, 0.0, "none", 0.25)
     challenge = Geometry(960, 480, 0.5, "none", 0.25)
-    mds = folder / "mds"
     reason = mosaic_write(mds, tars)
     ways: dict[str, Callable[[], Iterable[Any]]] = {}
     for title, geometry in (("480", plain), ("112", small), ("480 manipulated", challenge)):

@@ -39,7 +39,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.reader import pack
+from benchmarks.reader import GENERATION, pack_tiles
 from benchmarks.slow_network import SlowNetwork
 from corpus.storage import Store, open_store
 from shards.index import Index, read_index
@@ -49,7 +49,7 @@ from shards.remote.ranges import RangeReads
 from shards.restarts import decode_rectangle, find_restarts
 from shards.streaming import SplitTars, StreamedTile, TarStream, split_tars
 
-GENERATION, BUCKET, SEED = "0001-reader", "bucket", 7
+BUCKET, SEED = "bucket", 7
 BATCH, CROP_PX = 16, 480
 SAMPLES_MIN = 200
 """Samples that a window waits for, however long it takes."""
@@ -290,10 +290,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["crops", "webdataset", "tiles"])
     asked = parser.parse_args()
     folder = (asked.folder or Path(tempfile.mkdtemp(prefix="remote-"))).resolve()
-    store = open_store(str(folder / "store"))
-    marker = folder / "packed"
-    index = read_index(store, GENERATION) if marker.is_file() else pack(asked.photos, store, asked.tiles)
-    marker.touch()
+    store, index = pack_tiles(asked.photos, folder, asked.tiles)
     tars = split_tars(store, GENERATION, "train")
     sizes = [store.size_bytes(path) for path in tars.paths]
     print(

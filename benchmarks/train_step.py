@@ -35,9 +35,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.reader import pack
+from benchmarks.reader import pack_tiles
 from corpus.sections import Training
-from corpus.storage import Store, open_store
+from corpus.storage import Store
 from shards.index import Index
 from train.data.batches import TrainingBatches
 from train.data.samples import Batch
@@ -148,8 +148,7 @@ def main() -> None:
         photos = arguments.photos or Path(folder) / "photos"
         if arguments.photos is None:
             made_up_photos(photos)
-        store = open_store(str(Path(folder) / "store"))
-        index = pack(photos, store, 400, 8)
+        store, index = pack_tiles(photos, Path(folder), 400)
         print(
             f"{settings.network}, crops of {settings.crop_px} px, batches of {settings.batch}, {device}, "
             f"{cores} cores, load {os.getloadavg()[0]:.1f}"

@@ -85,7 +85,7 @@ def run_baseline(
         raise StageError(f"--folds: generation {generation} has none; set curation.folds, then curate again")
     torch.set_num_threads(settings.threads or threads_of(settings.loaders, ranks=1))
     device = device_of(settings)
-    held_out = range(whole.folds or 0) if folds else (settings.fold,)
+    held_out = _folds_with_photographs(whole) if folds else [settings.fold]
     parts = []
     for fold in held_out:
         of_fold = settings.model_copy(update={"fold": fold})
@@ -99,9 +99,14 @@ def run_baseline(
         parts.append(judge_held_out(fitted, device, store, index, of_fold))
     fitted_to: dict[str, int | str] = {"samples": samples} if name in ("residual-statistics", "frozen-features") else {}
     fitted_to |= {"backbone": backbone} if name == "frozen-features" else {}
-    number = whole.folds if folds else None
+    number = len(held_out) if folds else None
     told = publish_baseline(store, name, whole, settings, joined(parts), number, **fitted_to)
     return f"{score_line(told)}\n{store.url}: {folder_of(name, generation, number)}"
+
+
+def _folds_with_photographs(index: Index) -> list[int | None]:
+    """Return the folds that hold anything to judge: of few devices, some folds stay empty."""
+    return [fold for fold in range(index.folds or 0) if index.holding_out(fold).selection("test").photos]
 
 
 def _fitters(

@@ -30,6 +30,7 @@ from train.data.loading import load
 from train.data.manipulations import MANIPULATIONS, Picture
 from train.data.skipped import Skipped, Tally
 from train.model.network import mixed_precision
+from train.model.scores import crops_together, softmax
 
 Change = Callable[[Picture], Picture]
 Numbers = npt.NDArray[np.int64]
@@ -136,11 +137,11 @@ class Answers:
 
         Their softmax is the geometric mean of the crops' probabilities, scaled to a sum of 1.
         """
-        return _log_softmax(np.nanmean(_log_softmax(self.logits[:, :, :crops].astype(np.float64)), axis=2))
+        return crops_together(self.logits[:, :, :crops])
 
     def probabilities(self, crops: int | None = None, temperature: float = 1.0) -> npt.NDArray[np.float64]:
         """Return the probabilities, photographs × conditions × cameras: the crops' geometric mean; a row sums to 1."""
-        return np.exp(_log_softmax(self.log_probabilities(crops) / temperature))
+        return softmax(self.log_probabilities(crops) / temperature)
 
     def right(self, crops: int | None = None) -> npt.NDArray[np.bool_]:
         """Return whether the likeliest camera is the true one: photographs × conditions."""
@@ -202,13 +203,6 @@ def network_logits(network: nn.Module, device: torch.device, crops_nchw: Tensor,
     with mixed_precision(device):
         parts = [network(part.to(device, non_blocking=True)).float().cpu() for part in torch.split(crops_nchw, batch)]
     return torch.cat(parts)
-
-
-def geometric_mean(logits: Tensor) -> npt.NDArray[np.float64]:
-    """Return the geometric mean of the probabilities of N×K logits, scaled to a sum of 1."""
-    mean = torch.log_softmax(logits.double(), dim=1).mean(dim=0)
-    result: npt.NDArray[np.float64] = torch.softmax(mean, dim=0).numpy()
-    return result
 
 
 def publish_answers(store: Store, directory: str, answers: Answers) -> None:
@@ -332,9 +326,3 @@ def condition_crops(window: Picture, condition: Condition, crop_px: int, crops: 
     picture = condition.change(window[y_px : y_px + height_px, x_px : x_px + width_px])
     places = fixed_rectangles(picture.shape[1], picture.shape[0], crop_px, crops, condition.offset_px)
     return [condition.view(picture[y : y + crop_px, x : x + crop_px]) for x, y, *_ in places]
-
-
-def _log_softmax(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    shifted = values - values.max(axis=-1, keepdims=True)
-    result: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result

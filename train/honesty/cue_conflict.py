@@ -22,11 +22,12 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
 from shards.reader import Region, TileReader
-from train.data.answers import UNALTERED, condition_crops, geometric_mean, middle, network_logits
+from train.data.answers import UNALTERED, condition_crops, middle, network_logits
 from train.data.crops import to_tensor
 from train.data.loading import load
 from train.data.manipulations import Picture
 from train.data.skipped import Skipped, Tally
+from train.model.scores import crops_together
 
 Numbers = npt.NDArray[np.int64]
 
@@ -123,7 +124,7 @@ def _answered(network: nn.Module, device: torch.device, pictures: Sequence[Tenso
     """Return the answered camera of each picture, by the geometric mean over its crops."""
     logits = network_logits(network, device, torch.cat(list(pictures)), batch)
     parts = torch.split(logits, [len(picture) for picture in pictures])
-    return np.array([geometric_mean(part).argmax() for part in parts], np.int64)
+    return np.array([crops_together(part.numpy()).argmax() for part in parts], np.int64)
 
 
 @dataclass(frozen=True)

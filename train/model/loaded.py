@@ -14,7 +14,7 @@ from torch import Tensor
 from corpus.catalogue import Catalogue
 from corpus.sections import Training
 from train.model.network import CameraNetwork, mixed_precision
-from train.model.scores import Floats, Prototypes, evidence, knownness, softmax
+from train.model.scores import Floats, Prototypes, crops_together, evidence, knownness, softmax
 
 _CONFUSED_SHARE_MIN, _CONFUSED_PHOTOS_MIN = 0.05, 2
 
@@ -212,14 +212,16 @@ def crop_answers(network: CameraNetwork, device: torch.device, crops: Tensor, ba
 
 
 def photo_answers(logits: Tensor, embeddings: Tensor, counts: Sequence[int]) -> tuple[Floats, Floats, Floats]:
-    """Return mean log-probabilities, mean logits and mean embeddings of photographs, of those of their crops."""
-    shares = torch.log_softmax(logits.double(), dim=1)
+    """Return log-probabilities, mean logits and mean embeddings of photographs, of those of their crops."""
 
-    def means(rows: Tensor) -> Floats:
-        of_photos: Floats = torch.stack([part.mean(dim=0) for part in torch.split(rows.double(), list(counts))]).numpy()
-        return of_photos
+    def parts(rows: Tensor) -> list[Floats]:
+        return [part.numpy() for part in torch.split(rows.double(), list(counts))]
 
-    return means(shares), means(logits), means(embeddings)
+    return (
+        np.stack([crops_together(part) for part in parts(logits)]),
+        np.stack([part.mean(axis=0) for part in parts(logits)]),
+        np.stack([part.mean(axis=0) for part in parts(embeddings)]),
+    )
 
 
 def joined_shares(own: Floats, by_prototypes: Floats) -> Floats:

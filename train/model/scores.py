@@ -89,10 +89,24 @@ def knownness(score: str, matrix: Floats) -> Floats:
 
 
 def softmax(matrix: Floats) -> Floats:
-    """Return the softmax of each row; -inf gets 0."""
-    powers = np.exp(matrix - matrix.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+    """Return the softmax over the last axis; -inf gets 0."""
+    shares: Floats = np.exp(log_softmax(matrix))
     return shares
+
+
+def log_softmax(matrix: Floats) -> Floats:
+    """Return the logarithm of the softmax over the last axis."""
+    shifted = matrix - matrix.max(axis=-1, keepdims=True)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
+
+
+def crops_together(logits: npt.NDArray[Any]) -> Floats:
+    """Return log-probabilities, … × K, of the logits of crops, … × crops × K; crops of NaN do not count.
+
+    The probabilities are the geometric mean of those of the crops, scaled to a sum of 1.
+    """
+    return log_softmax(np.nanmean(log_softmax(np.asarray(logits, np.float64)), axis=-2))
 
 
 def _unit(rows: Floats) -> Floats:

@@ -22,7 +22,6 @@ from train.data.answers import (
     Answers,
     Condition,
     condition_crops,
-    geometric_mean,
     judge,
     middle,
     network_logits,
@@ -32,6 +31,7 @@ from train.data.answers import (
 )
 from train.data.crops import decode, fixed_rectangles, to_tensor
 from train.data.manipulations import MANIPULATIONS, Manipulation, resize
+from train.model.scores import crops_together, softmax
 
 CPU = torch.device("cpu")
 
@@ -77,7 +77,7 @@ def test_answers_are_those_of_tiles_that_are_decoded_whole(
             crops = [picture[y : y + 32, x : x + 32] for x, y, *_ in places]
             logits = network_logits(Colours(), CPU, to_tensor(crops), 8)
             assert answers.logits[number, place].tolist() == logits.tolist()
-            expected = geometric_mean(logits)
+            expected = softmax(crops_together(logits.numpy()))
             assert answers.probabilities()[number, place] == pytest.approx(expected, abs=1e-9)
 
 
@@ -205,7 +205,6 @@ def test_crops_are_joined_by_the_geometric_mean_and_missing_ones_do_not_count() 
     expected = np.sqrt([0.36, 0.06]) / np.sqrt([0.36, 0.06]).sum()
     answers = answers_with(logits)
     assert answers.probabilities()[0, 0] == pytest.approx(expected, abs=1e-6)
-    assert geometric_mean(torch.tensor(np.log(shares))) == pytest.approx(expected, abs=1e-6)
     assert answers.probabilities()[1, 0] == pytest.approx([0.4, 0.6], abs=1e-6)
     assert answers.probabilities(crops=1)[0, 0] == pytest.approx([0.9, 0.1], abs=1e-6)
     assert answers.probabilities(temperature=2.0)[1, 0] == pytest.approx(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from train.model.scores import BY_PROTOTYPES, Prototypes, evidence, knownness, softmax
+from train.model.scores import BY_PROTOTYPES, Prototypes, crops_together, evidence, knownness, log_softmax, softmax
 from train.open_set.prototypes import make_prototypes, whitening
 
 
@@ -59,3 +59,13 @@ def test_whitening_makes_every_direction_alike_as_far_as_photographs_tell() -> N
     assert np.cov((wide @ whitening(wide)).T) == pytest.approx(np.eye(4), abs=0.1)
     few = rng.normal(0, 1, (3, 50))
     assert np.isfinite(whitening(few)).all()
+
+
+def test_crops_together_are_the_geometric_mean_of_their_probabilities_and_missing_ones_do_not_count() -> None:
+    shares = np.array([[0.9, 0.1], [0.4, 0.6]])
+    logits = np.log(shares) + np.array([[700.0], [-700.0]])  # whatever is added to a crop's logits says nothing
+    assert np.exp(log_softmax(logits)) == pytest.approx(shares)
+    expected = np.sqrt([0.36, 0.06]) / np.sqrt([0.36, 0.06]).sum()
+    assert np.exp(crops_together(logits)) == pytest.approx(expected)
+    with_missing = np.stack([np.vstack([logits, [np.nan, np.nan]]), np.vstack([logits[1:], np.full((2, 2), np.nan)])])
+    assert softmax(crops_together(with_missing)) == pytest.approx(np.stack([expected, shares[1]]))

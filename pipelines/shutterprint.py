@@ -123,7 +123,7 @@ COMMANDS = {
         "train.predict", "train", "name the camera that took a photograph",
         "shutterprint predict latest holiday.jpg",
         "For each photograph, also those of folders, the likeliest cameras with their probabilities, what its EXIF "
-        "claims, whether the two agree, and whether it was turned or cropped; with --csv the challenge's submission. "
+        "claims, whether the two agree, and whether it seems turned or cropped; with --csv the challenge's submission. "
         "Exit code 1: some could not be judged.",
     ),
     "enrol": Command(

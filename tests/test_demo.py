@@ -30,7 +30,7 @@ SMALL = {
     "demo.overrides.train.test_photos": 5,
     "demo.overrides.train.test_crops": 1,
 }
-NEEDS = ("# needs a key", "# needs a cluster")
+NEEDS = ("# needs a key", "# needs a cluster", "# needs a training", "# needs photographs", "# needs a web server")
 
 
 def demo_command(folder: Path) -> list[str]:
@@ -194,6 +194,7 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
             ("0f3a5b7c9d1e2f40_0", sample),
             ("tile.jpg", str(tmp_path / "tile.jpg")),
             ("PHOTOS", str(tmp_path / "photos")),
+            ("/tmp/model.", str(tmp_path / "model.")),
             (".venv/bin/", str(Path(sys.executable).parent) + "/"),
         ):
             command = command.replace(name, real)

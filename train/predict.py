@@ -22,7 +22,7 @@ from train.prediction.output import SUBMISSION_HEADER, as_dict, submission_line,
 _DESCRIPTION = """Name the cameras that took photographs from their pixels alone, and compare with their EXIF.
 
 A folder stands for all photographs in it and below it. JPEG, PNG, WebP, TIFF and HEIC are judged as they are stored:
-EXIF turns nothing. Notes say what a file lacks, whether it was turned or cropped, and what that means.
+EXIF turns nothing. Notes say what a file lacks, whether it seems to have been turned or cropped, and what that means.
 
 Exit codes: 0 every photograph was judged (whatever the answer), 1 some could not be judged, 2 nothing could be done."""
 

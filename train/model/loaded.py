@@ -177,7 +177,7 @@ class Model:
         )
 
     def _sibling(self, nearest: str) -> Sibling | None:
-        """Return the nearest camera where, by what was measured, its maker likelier made the unknown one than not."""
+        """Return the nearest camera where, by what was measured, the unknown one is probably of the same maker."""
         assert self.open_set is not None  # noqa: S101  as above
         maker = self.maker_of(nearest)
         if maker is None:

@@ -122,12 +122,35 @@ def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
     return tables
 
 
-def open_set_rows(figures: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Return the same tables for CSV files, by name: rows by heading."""
-    return {
-        f"open-set-{name.replace('_', '-')}": [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-        for name, rows in open_set_tables(figures).items()
+def open_set_rows(figures: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the same figures for CSV files, by name: rows of numbers and of values with their intervals."""
+    if figures["score"] is None:
+        return {}
+    unknown, known = figures["unknown"], figures["known"]
+    of_test = unknown["scores"] if unknown else {}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "open-set-scores": [
+            {"score": name, "auroc_validation": value, "auroc_test": of_test.get(name)}
+            for name, value in figures["validation"].items()
+        ]
     }
+    if known:
+        rows["open-set-false-refusals"] = [
+            {"condition": name, "refused": {"value": each["refused"], "interval": each["interval"]}}
+            for name, each in known.items()
+        ]
+    if unknown:
+        rows["open-set-unknown"] = [
+            {"figure": key, **{name: unknown[name][key] for name in _CONDITIONS}} for key in _FIGURES
+        ]
+        rows["open-set-unknown-cameras"] = list(unknown["cameras"])
+    if figures["enrolment"]:
+        rows["open-set-enrolment"] = [
+            {key: value for key, value in row.items() if key not in ("recall", "interval", "by_camera")}
+            | {"recall": {"value": row["recall"], "interval": row["interval"]}}
+            for row in figures["enrolment"]
+        ]
+    return rows
 
 
 def _shown(rows: Sequence[tuple[str, ...]]) -> str:

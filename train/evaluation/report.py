@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.page import (
     Tile,
-    contents,
+    contents_of,
     details,
     figure,
     jpeg_address,
@@ -165,31 +165,22 @@ def report_page(
         _checkpoint_section(studied["checkpoints"]),
         _mistake_section(wrong),
     ]
-    headings = [
-        "Score", "By manipulation", "Calibration", "By camera", "Crops vote", "Beyond the training's range",
-        "By size of the crops", "Turned, mirrored, off the grid", "Many crops", "Checkpoints", "The surest mistakes",
-        "Training", "Files",
-    ]  # fmt: skip
     listed = [(f"{name}.csv", f"{len(rows):,}") for name, rows in sorted(files.items())]
-    return page(
-        f"Report on {run}",
-        lead(evaluation),
-        [
-            contents(headings),
-            *figure_sections(evaluation),
-            *own,
-            *more_sections,
-            training_section(settings, history),
-            section(
-                "Files",
-                paragraph(
-                    "The numbers of every plot and table, beside this page. A figure has three columns: its value and "
-                    "both ends of its interval, which are empty where there is none."
-                ),
-                table(("file", "rows"), listed),
+    sections = [
+        *figure_sections(evaluation),
+        *own,
+        *more_sections,
+        training_section(settings, history),
+        section(
+            "Files",
+            paragraph(
+                "The numbers of every plot and table, beside this page. A figure has three columns: its value and "
+                "both ends of its interval, which are empty where there is none."
             ),
-        ],
-    )
+            table(("file", "rows"), listed),
+        ),
+    ]
+    return page(f"Report on {run}", lead(evaluation), [contents_of(sections), *sections])
 
 
 def _curve_section(rows: Rows, chance: float, crop_px: int) -> str:

@@ -65,6 +65,13 @@ def contents(headings: Sequence[str]) -> str:
     return f'<nav aria-label="Contents">\n{links}\n</nav>'
 
 
+def contents_of(sections: Sequence[str]) -> str:
+    """Return links to these sections, which `section` has made; other parts of a page have no heading to link to."""
+    found = (re.match(r'<section id="([^"]*)">\n<h2>(.*?)</h2>', each) for each in sections)
+    links = "\n".join(f'<a href="#{each[1]}">{each[2]}</a>' for each in found if each)
+    return f'<nav aria-label="Contents">\n{links}\n</nav>'
+
+
 def subheading(text: str) -> str:
     """Return a heading within a section."""
     return f"<h3>{_shown(text)}</h3>"

@@ -33,14 +33,14 @@ from train.evaluation.mistakes import mistakes
 from train.evaluation.open_set_page import open_set_rows
 from train.evaluation.photo_facts import facts_of
 from train.evaluation.report import publish_report
-from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble_rows, joined, studies
+from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble, ensemble_rows, studies
 from train.evaluation.table import aligned, evaluation_table, figure_text
 from train.evaluation.transductive import check_transductive, transductive_figures
 from train.evaluation.transductive_page import HEADING, transductive_rows, transductive_section, transductive_text
 from train.experiments.amounts import amount_rows
 from train.experiments.critique import critique_rows
-from train.experiments.publishing import experiment_table, publish_experiment
-from train.fit.answered import find_answers
+from train.experiments.publishing import experiment_table, publish_experiment, published_experiments
+from train.fit.answered import find_answered
 from train.fit.runs import CARRIED_OUT_BY, Run, RunConfig, find_run, load_network
 from train.fit.training_run import read_history, score_sentence, threads_of
 from train.model.checkpoints import kept_weights
@@ -239,6 +239,7 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
     wrong = mistakes(held_out.answers, subject.index.classes, run.store, subject.index, temperature)
     answers = held_out.answers
     facts, _ = facts_of(run.store, subject.index, answers.photos, with_iso=True)
+    sections, experiments = published_experiments(run.store, run.directory)
     path = publish_report(
         run.store,
         run.directory,
@@ -247,30 +248,36 @@ def _publish(run: Run, subject: Subject, held_out: HeldOut, evaluation: dict[str
         read_history(run),
         studied,
         wrong,
-        more_sections={HEADING: transductive_section(tricks["transductive"])} if tricks else {},
-        more_tables=honesty_tables(evaluation["honesty"])
+        [*([transductive_section(tricks["transductive"])] if tricks else []), *sections],
+        honesty_tables(evaluation["honesty"])
         | open_set_rows(held_out.figures["open_set"])
-        | (transductive_rows(tricks["transductive"]) if tricks else {}),
+        | (transductive_rows(tricks["transductive"]) if tricks else {})
+        | experiments,
     )
     print(f"report: {run.store.path(path)}", file=sys.stderr, flush=True)
 
 
 def _together(store: Store, wanted: list[str], *, as_json: bool) -> int:
-    """Average the published answers of several runs."""
-    found = dict(find_answers(store, name) for name in wanted)
-    first = next(iter(found.values()))
-    for name, answers in found.items():
-        if (answers.photos, answers.conditions) != (first.photos, first.conditions):
+    """Average the published answers of several runs or baselines."""
+    every = [find_answered(store, name) for name in wanted]
+    names = [each.name for each in every]
+    found = {each.name if names.count(each.name) == 1 else each.address: each for each in every}
+    if len(found) < len(every):
+        raise StageError(f"{', '.join(wanted)}: name one run twice; its vote would count twice")
+    (first_name, first), *others = found.items()
+    for name, each in others:
+        if (each.answers.photos, each.answers.conditions) != (first.answers.photos, first.answers.conditions):
             raise StageError(
-                f"{name}: has judged other photographs or conditions than {next(iter(found))}; runs vote together "
-                "where they are of one generation, split and train.test_photos"
+                f"{name}: has judged other photographs or conditions than {first_name}; runs vote together where they "
+                "are of one generation, split and train.test_photos"
             )
-        if answers.logits.shape[-1] != first.logits.shape[-1]:
-            raise StageError(f"{name}: knows other cameras than {next(iter(found))}; name runs of one generation")
-    rows = ensemble_rows(found)
+        if each.classes() != first.classes():
+            raise StageError(f"{name}: knows other cameras than {first_name}; name runs of one generation")
+    answers = {name: each.answers for name, each in found.items()}
+    rows = ensemble_rows(answers)
     if as_json:
-        run = find_run(store, wanted[0])
-        told = figures(joined(list(found.values())), run.config().classes)
+        told = figures(ensemble(list(answers.values())), first.classes())
+        del told["votes"]  # of runs, not of crops
         print(json.dumps({"runs": list(found), "rows": rows, "together": told}, indent=1, sort_keys=True))
         return 0
     lines = [("run", "weighted", "95 % interval", "gain of all together", "95 % interval")]

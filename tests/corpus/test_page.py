@@ -8,6 +8,7 @@ from corpus.page import (
     Tile,
     box,
     contents,
+    contents_of,
     details,
     figure,
     jpeg_address,
@@ -136,4 +137,8 @@ def test_a_picture_from_elsewhere_is_not_shown() -> None:
 
 def test_contents_lead_to_their_sections() -> None:
     assert '<a href="#the-funnel-2">The funnel (2)</a>' in contents(["The funnel (2)"])
+    headings = ["The funnel (2)", "Photos & <cameras>"]
+    assert contents_of([section(headings[0], paragraph("a")), paragraph("b"), section(headings[1])]) == contents(
+        headings
+    )
     assert section("The funnel (2)").startswith('<section id="the-funnel-2">')

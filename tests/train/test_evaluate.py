@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from train.compare import main as compare_runs
 from train.evaluate import carried_out_here, main
+from train.experiments.publishing import published_experiments
 from train.fit.runs import RunConfig
 from train.main import train
 
@@ -148,6 +150,11 @@ def test_the_full_report_is_one_page_with_a_file_for_every_plot(
     page = store.read(f"{folder}/report.html").decode()
     assert "The surest mistakes" in page
     assert page.count(">With the test set as a whole (transductive)</") == 2  # the section, and a link to it
+    linked = re.findall(r'<a href="#([^"]*)">', page)
+    assert linked == re.findall(r'<section id="([^"]*)">', page)
+    assert {"honesty", "files", "none-of-these-and-new-cameras"} <= set(linked)
+    refused = list(csv.DictReader(io.StringIO(store.read(f"{folder}/open-set-false-refusals.csv").decode())))
+    assert [float(row["refused"]) >= 0 for row in refused] == [True, True]
     assert "data:image/jpeg;base64," in page
     assert not [link for link in ('src="http', 'href="http', "<script") if link in page]
     curves = list(csv.DictReader(io.StringIO(store.read(f"{folder}/curves.csv").decode())))
@@ -157,8 +164,28 @@ def test_the_full_report_is_one_page_with_a_file_for_every_plot(
     monkeypatch.setattr(sys, "argv", ["train.compare", "--config", str(file), "latest", name])
     assert compare_runs() == 0
     assert "12 photographs by 6 devices" in capsys.readouterr().out
-    code, text = evaluate(file, name, "latest")
-    assert (code, text.startswith("run")) == (0, True)
+    with pytest.raises(StageError, match="name one run twice"):
+        evaluate(file, name, "latest")
+
+
+def test_runs_of_one_name_and_baselines_vote_together(trained: Path, evaluate: Run, tmp_path: Path) -> None:
+    store = read_configuration(trained).store
+    [name] = store.names("runs")
+    again = shutil.copytree(trained.parent / "data/runs" / name, tmp_path / name)
+    baseline = shutil.copytree(again, tmp_path / "majority-0001-abcdef")
+    told = json.loads((baseline / "config.json").read_text())
+    (baseline / "config.json").unlink()
+    (baseline / "baseline.json").write_text(json.dumps({"classes": told["classes"]}))
+    code, text = evaluate(trained, str(baseline), name, str(again), "--json")
+    assert code == 0
+    result = json.loads(text)
+    assert len(set(result["runs"])) == 3
+    assert [row["weights"] for row in result["rows"]] == [*result["runs"], "together"]
+    assert [row["camera"] for row in result["together"]["cameras"]] == told["classes"]
+    assert "votes" not in result["together"]
+    (baseline / "baseline.json").write_text(json.dumps({"classes": told["classes"][::-1]}))
+    with pytest.raises(StageError, match="knows other cameras"):
+        evaluate(trained, name, str(baseline))
 
 
 def test_a_model_handed_on_is_judged_with_this_machines_cache_and_processes(settings: Callable[..., Training]) -> None:
@@ -200,8 +227,17 @@ def test_experiments_are_trained_and_published_beside_a_run(trained: Path, evalu
     code, text = evaluate(file, "--matrix", "--amounts", "--steps", "2")
     assert (code, "all four in turn" in text, "photographs" in text) == (0, True, True)
     folder = f"runs/{name}/experiments"
-    assert store.names(folder) == ["amounts.csv", "amounts.html", "critique.csv", "critique.html"]
+    assert store.names(folder) == [
+        f"{each}.{ending}" for each in ("amounts", "critique") for ending in ("csv", "html", "json")
+    ]
     lines = store.read(f"{folder}/critique.csv").decode().splitlines()
     assert len(lines) == 1 + 5 * 4
     assert lines[0].startswith("trained_on,judged_on,photos,accuracy")
     assert len(store.read(f"{folder}/amounts.csv").decode().splitlines()) == 1 + 4
+    sections, tables = published_experiments(store, f"runs/{name}")
+    assert [each in sections[place] for place, each in enumerate(("judged on each", "More photographs"))] == [True] * 2
+    assert [len(rows) for rows in tables.values()] == [5 * 4, 4]
+    assert all(
+        each in store.read(f"{folder}/{kind}.html").decode()
+        for each, kind in zip(sections, ("critique", "amounts"), strict=True)
+    )

@@ -33,6 +33,10 @@ class Side:
     """Photographs × (SCORES, conditions)."""
     weighted: tuple[float, ...]
     """The weighted accuracy of each run."""
+    runs_of_photo: int
+    """By how many runs each photograph was judged, at least: one where runs are folds."""
+    is_shared: bool
+    """Whether all runs judged the same photographs, so that they differ by themselves alone."""
 
 
 def side_of(runs: Sequence[Answers], conditions: Sequence[str]) -> Side:
@@ -56,6 +60,8 @@ def side_of(runs: Sequence[Answers], conditions: Sequence[str]) -> Side:
         tuple(told[photo][1] for photo in photos),
         np.stack([np.mean(sums[photo], axis=0) for photo in photos]) if photos else np.zeros((0, 0)),
         tuple(weighted),
+        min(map(len, sums.values()), default=0),
+        all(len(values) == len(runs) for values in sums.values()),
     )
 
 
@@ -122,17 +128,20 @@ def notes_of(compared: Mapping[str, Any]) -> list[str]:
             f"{len(compared['single_device_labels'])} cameras have one device; in the intervals they were drawn "
             "together, which makes these wide."
         )
-    if any(len(side["weighted"]) == 1 for side in compared["runs"]):
+    if any(side["runs_of_photo"] == 1 for side in compared["runs"]):
         notes.append(
-            "A side is a single run. Runs that differ in their seed alone scatter, so a difference below "
-            f"{SCATTER:.2f} says little: give several runs a side, separated by commas."
+            "A side has a single run of each photograph. Runs that differ in their seed alone scatter, so a difference "
+            f"below {SCATTER:.2f} says little: give several seeds a side, separated by commas."
         )
     return notes
 
 
 def _scatter(side: Side) -> dict[str, Any]:
+    """Return the weighted accuracy of each run, and their scatter where they judged the same photographs."""
     weighted = list(side.weighted)
+    scatters = side.is_shared and len(weighted) > 1
     return {
         "weighted": weighted,
-        "standard_deviation": float(np.std(weighted, ddof=1)) if len(weighted) > 1 else None,
+        "runs_of_photo": side.runs_of_photo,
+        "standard_deviation": float(np.std(weighted, ddof=1)) if scatters else None,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from corpus.page import figure, paragraph, section, subheading, table
 from train.evaluation.plots import lines_plot
-from train.evaluation.table import figure_text, share_text
+from train.evaluation.table import figure_text, interval_text, share_text
 
 _FIGURES = {
     "auroc": "AUROC",
@@ -36,6 +36,8 @@ def open_set_sections(figures: Mapping[str, Any]) -> list[str]:
     if "unknown" in tables:
         unknown = figures["unknown"]
         error = f"{unknown['calibration_error']:.3f}"
+        if interval := unknown.get("calibration_error_interval"):
+            error += f" (95 % interval {interval_text(interval)})"
         parts += [
             subheading("Unknown cameras"),
             paragraph(
@@ -79,11 +81,12 @@ def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
         return {}
     unknown, known = figures["unknown"], figures["known"]
     of_test = unknown["scores"] if unknown else {}
+    intervals = unknown.get("score_intervals", {}) if unknown else {}
     tables: dict[str, list[tuple[str, ...]]] = {
         "scores": [
-            ("score", "AUROC, validation", "AUROC, test"),
+            ("score", "AUROC, validation", "AUROC, test", "95 % interval"),
             *(
-                (name, share_text(value), share_text(of_test.get(name)))
+                (name, share_text(value), share_text(of_test.get(name)), interval_text(intervals.get(name)))
                 for name, value in figures["validation"].items()
             ),
         ]
@@ -102,32 +105,65 @@ def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
         heads = (text for name in _CONDITIONS for text in (name, f"{name}, 95 % interval"))
         tables["unknown"] = [("figure", *heads), *cells]
         tables["unknown_cameras"] = [
-            ("unknown camera", "photos", "devices", "AUROC", "refused", "mostly taken for", "share"),
+            ("unknown camera", "photos", "devices", "AUROC", "95 % interval", "refused", "mostly taken for", "share"),
             *(
                 (row["camera"], f"{row['photos']:,}", f"{row['devices']:,}", share_text(row["auroc"]),
+                 interval_text(row.get("auroc_interval")),
                  share_text(row["refused"]), row["nearest"], share_text(row["nearest_share"]))
                 for row in unknown["cameras"]
             ),
         ]  # fmt: skip
     if figures["enrolment"]:
         tables["enrolment"] = [
-            ("photographs", "devices", "cameras", "recall", "95 % interval", "known kept", "known taken for it"),
+            ("photographs", "devices", "cameras", "recall", "95 % interval", "known kept", "95 % interval",
+             "known taken for it", "95 % interval"),
             *(
                 (str(row["photos"]), str(row["devices"]), str(row["cameras"]),
                  *figure_text({"value": row["recall"], "interval": row["interval"]}),
-                 share_text(row["known_kept"]), share_text(row["known_taken"]))
+                 share_text(row["known_kept"]), interval_text(row.get("known_kept_interval")),
+                 share_text(row["known_taken"]), interval_text(row.get("known_taken_interval")))
                 for row in figures["enrolment"]
             ),
         ]  # fmt: skip
     return tables
 
 
-def open_set_rows(figures: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Return the same tables for CSV files, by name: rows by heading."""
-    return {
-        f"open-set-{name.replace('_', '-')}": [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-        for name, rows in open_set_tables(figures).items()
+def open_set_rows(figures: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the same figures for CSV files, by name: rows of numbers and of values with their intervals."""
+    if figures["score"] is None:
+        return {}
+    unknown, known = figures["unknown"], figures["known"]
+    of_test = unknown["scores"] if unknown else {}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "open-set-scores": [
+            {
+                "score": name,
+                "auroc_validation": value,
+                "auroc_test": {
+                    "value": of_test.get(name),
+                    "interval": unknown["score_intervals"][name] if unknown else None,
+                },
+            }
+            for name, value in figures["validation"].items()
+        ]
     }
+    if known:
+        rows["open-set-false-refusals"] = [
+            {"condition": name, "refused": {"value": each["refused"], "interval": each["interval"]}}
+            for name, each in known.items()
+        ]
+    if unknown:
+        rows["open-set-unknown"] = [
+            {"figure": key, **{name: unknown[name][key] for name in _CONDITIONS}} for key in _FIGURES
+        ]
+        rows["open-set-unknown-cameras"] = list(unknown["cameras"])
+    if figures["enrolment"]:
+        rows["open-set-enrolment"] = [
+            {key: value for key, value in row.items() if key not in ("recall", "interval", "by_camera")}
+            | {"recall": {"value": row["recall"], "interval": row["interval"]}}
+            for row in figures["enrolment"]
+        ]
+    return rows
 
 
 def _shown(rows: Sequence[tuple[str, ...]]) -> str:

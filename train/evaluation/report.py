@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.page import (
     Tile,
-    contents,
+    contents_of,
     details,
     figure,
     jpeg_address,
@@ -44,13 +44,12 @@ def publish_report(
     history: Rows,
     studied: Mapping[str, Any],
     wrong: Sequence[Mistake],
-    more_sections: Mapping[str, str] | None = None,
+    more_sections: Sequence[str] = (),
     more_tables: Mapping[str, Rows] | None = None,
 ) -> str:
     """Publish the report of a run's folder, in place of an earlier one; returns the path of its page in the store.
 
-    `more_sections`, by their headings, and `more_tables`: what other parts of an evaluation add to the page and to the
-    CSV files.
+    `more_sections` and `more_tables`: what other parts of an evaluation add to the page and to the CSV files.
     """
     folder = f"{directory}/{FOLDER}"
     found = report_tables(evaluation, studied, wrong, history) | dict(more_tables or {})
@@ -59,7 +58,7 @@ def publish_report(
         store.publish(f"{folder}/{name}.csv", csv_of(rows).encode())
     store.publish_json(f"{folder}/figures.json", {**evaluation, "studies": studied})
     text = report_page(
-        directory.rpartition("/")[2], evaluation, settings, history, studied, wrong, more_sections or {}, found
+        directory.rpartition("/")[2], evaluation, settings, history, studied, wrong, more_sections, found
     )
     store.publish(f"{folder}/report.html", text.encode())
     store.mark_done(folder, {"files": len(found) + 2})
@@ -154,7 +153,7 @@ def report_page(
     history: Rows,
     studied: Mapping[str, Any],
     wrong: Sequence[Mistake],
-    more_sections: Mapping[str, str],
+    more_sections: Sequence[str],
     files: Mapping[str, Rows],
 ) -> str:
     """Return the page; `files`: the rows of the CSV files beside it."""
@@ -166,31 +165,22 @@ def report_page(
         _checkpoint_section(studied["checkpoints"]),
         _mistake_section(wrong),
     ]
-    headings = [
-        "Score", "By manipulation", "Calibration", "By camera", "Crops vote", "Beyond the training's range",
-        "By size of the crops", "Turned, mirrored, off the grid", "Many crops", "Checkpoints", "The surest mistakes",
-        *more_sections, "Training", "Files",
-    ]  # fmt: skip
     listed = [(f"{name}.csv", f"{len(rows):,}") for name, rows in sorted(files.items())]
-    return page(
-        f"Report on {run}",
-        lead(evaluation),
-        [
-            contents(headings),
-            *figure_sections(evaluation),
-            *own,
-            *more_sections.values(),
-            training_section(settings, history),
-            section(
-                "Files",
-                paragraph(
-                    "The numbers of every plot and table, beside this page. A figure has three columns: its value and "
-                    "both ends of its interval, which are empty where there is none."
-                ),
-                table(("file", "rows"), listed),
+    sections = [
+        *figure_sections(evaluation),
+        *own,
+        *more_sections,
+        training_section(settings, history),
+        section(
+            "Files",
+            paragraph(
+                "The numbers of every plot and table, beside this page. A figure has three columns: its value and "
+                "both ends of its interval, which are empty where there is none."
             ),
-        ],
-    )
+            table(("file", "rows"), listed),
+        ),
+    ]
+    return page(f"Report on {run}", lead(evaluation), [contents_of(sections), *sections])
 
 
 def _curve_section(rows: Rows, chance: float, crop_px: int) -> str:

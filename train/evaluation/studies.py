@@ -237,14 +237,14 @@ def ensemble_rows(judged: Mapping[str, Answers]) -> list[Row]:
         return []
     first = next(iter(judged.values()))
     drawn = resamples(first.devices, first.labels)
-    together = joined(list(judged.values()))
+    together = ensemble(list(judged.values()))
     scored = {name: scores(answers.right(), answers.conditions) for name, answers in judged.items()}
     voted = scores(together.right(), together.conditions)
     rows = [_ensemble_row(name, values, voted - values, drawn) for name, values in scored.items()]
     return [*rows, _ensemble_row("together", voted, None, drawn)] if len(judged) > 1 else rows
 
 
-def joined(judged: Sequence[Answers]) -> Answers:
+def ensemble(judged: Sequence[Answers]) -> Answers:
     """Return the ensemble of answers for the same photographs under the same conditions: each votes as one crop."""
     first = judged[0]
     votes = np.stack([answers.log_probabilities() for answers in judged], axis=2).astype(np.float32)

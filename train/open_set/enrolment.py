@@ -53,7 +53,7 @@ def enrolment_figures(trial: Trial) -> list[dict[str, Any]]:
             tried = [_enrolled(trial, camera, photos, devices) for camera in sorted(set(trial.asked.cameras))]
             found = [one for one in tried if one is not None]
             if found:
-                rows.append(_row(photos, devices, found, trial.asked))
+                rows.append(_row(photos, devices, found, trial))
     return rows
 
 
@@ -66,8 +66,10 @@ class _Enrolment:
     """Of each photograph asked about, the share of draws in which it got the camera's name."""
     mine: Numbers
     """Places of these photographs among all that are asked about."""
-    kept: float
-    taken: float
+    kept: Floats
+    """Of each known photograph that was named right before, the share of draws in which it still was; else NaN."""
+    taken: Floats
+    """Of each known photograph, the share of draws in which it got the camera's name."""
 
 
 def _enrolled(trial: Trial, camera: str, photos: int, devices: int) -> _Enrolment | None:
@@ -92,9 +94,9 @@ def _enrolled(trial: Trial, camera: str, photos: int, devices: int) -> _Enrolmen
         prototypes = trial.prototypes.joined(offered.embeddings[np.array(drawn), 0], names)
         answers = _answers(trial, prototypes, known)
         hits.append(_answers(trial, prototypes, trial.asked.of(mine)) == number)
-        kept.append(float((answers[before] == labels[before]).mean()) if before.any() else 0.0)
-        taken.append(float((answers == number).mean()))
-    return _Enrolment(camera, np.mean(hits, axis=0), mine, float(np.mean(kept)), float(np.mean(taken)))
+        kept.append(np.where(before, answers == labels, np.nan))
+        taken.append(answers == number)
+    return _Enrolment(camera, np.mean(hits, axis=0), mine, np.mean(kept, axis=0), np.mean(taken, axis=0))
 
 
 def drawn_photographs(of_device: dict[str, list[int]], photos: int, devices: int, repeat: int) -> list[int]:
@@ -115,19 +117,27 @@ def _answers(trial: Trial, prototypes: Prototypes, photos: Photographs) -> Numbe
     return answers
 
 
-def _row(photos: int, devices: int, found: Sequence[_Enrolment], asked: Photographs) -> dict[str, Any]:
+def _row(photos: int, devices: int, found: Sequence[_Enrolment], trial: Trial) -> dict[str, Any]:
     mine = np.concatenate([one.mine for one in found])
     hits = np.concatenate([one.hits for one in found])
     weights = np.concatenate([np.full(len(one.mine), len(mine) / len(found) / len(one.mine)) for one in found])
     labels = np.repeat(np.arange(len(found)), [len(one.mine) for one in found])
-    names = [asked.devices[place] for place in mine.tolist()]
+    names = [trial.asked.devices[place] for place in mine.tolist()]
+    kept, taken = (np.mean(shares, axis=0) for shares in zip(*((one.kept, one.taken) for one in found), strict=True))
+    known, was_right = trial.known, ~np.isnan(kept)
+    cameras = known.labels(trial.classes)
+    rightly = [device for device, own in zip(known.devices, was_right.tolist(), strict=True) if own]
     return {
         "photos": photos,
         "devices": devices,
         "cameras": len(found),
         "recall": float((hits * weights).mean()),
         "interval": or_none(intervals(hits * weights, names, labels, DRAWS)[0]),
-        "known_kept": float(np.mean([one.kept for one in found])),
-        "known_taken": float(np.mean([one.taken for one in found])),
+        "known_kept": float(kept[was_right].mean()) if was_right.any() else 0.0,
+        "known_kept_interval": or_none(intervals(kept[was_right], rightly, cameras[was_right], DRAWS)[0])
+        if was_right.any()
+        else None,
+        "known_taken": float(taken.mean()),
+        "known_taken_interval": or_none(intervals(taken, known.devices, cameras, DRAWS)[0]),
         "by_camera": {one.camera: float(one.hits.mean()) for one in found},
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from train.estimation.bootstrap import or_none, statistic_intervals
+from train.estimation.bootstrap import Resamples, or_none, resamples, statistic_intervals
 from train.estimation.calibration import calibration_gaps
 from train.estimation.ranking import auroc, oscr, refused_at
 from train.model.loaded import Refusal
@@ -43,15 +43,17 @@ def unknown_figures(
     found on validation. `scores`: the AUROC of every score, so that logits and distances can be compared.
     """
     both = Measured(classes, refusal, prototypes, known, unknown)
+    by_score = [(scores_of(score, known, prototypes), scores_of(score, unknown, prototypes)) for score in SCORES]
+    error, error_interval = both.calibration_error()
     return {
         "photos": len(unknown),
         "devices": len(set(zip(unknown.cameras, unknown.devices, strict=True))),
         "cameras": _by_camera(both, classes, makers_score),
         **{name: both.figures(place) for place, name in _conditions()},
-        "scores": {
-            score: auroc(scores_of(score, known, prototypes), scores_of(score, unknown, prototypes)) for score in SCORES
-        },
-        "calibration_error": both.calibration_error(),
+        "scores": {score: auroc(*values) for score, values in zip(SCORES, by_score, strict=True)},
+        "score_intervals": dict(zip(SCORES, _auroc_intervals(known, unknown, by_score), strict=True)),
+        "calibration_error": error,
+        "calibration_error_interval": error_interval,
     }
 
 
@@ -92,14 +94,19 @@ class Measured:
         devices = (*self.known.devices, *self.unknown.devices)
         return _with_intervals(("auroc", "oscr", "refused_at_5", "refused"), values, devices, _numbers(cameras))
 
-    def calibration_error(self) -> float:
-        """Return the expected calibration error of "none of these", known and unknown photographs weighing alike."""
+    def calibration_error(self) -> tuple[float, tuple[float, float] | None]:
+        """Return the expected calibration error of "none of these" with its interval, both kinds weighing alike."""
         known, unknown = self.scores[0]
         none = np.array([self.refusal.probability(score) for score in np.concatenate([known, unknown]).tolist()])
         is_unknown = np.arange(len(none)) >= len(known)
-        weights = np.where(is_unknown, 0.5 / max(len(unknown), 1), 0.5 / max(len(known), 1))
         gaps = calibration_gaps(np.stack([1 - none, none], axis=1), is_unknown.astype(np.int64))
-        return float(np.abs((gaps * weights[:, None]).sum(axis=0)).sum())
+        value = sum(0.5 * gaps[own].mean(axis=0) for own in (is_unknown, ~is_unknown) if own.any())
+        drawn = _resamples(self.known, self.unknown)
+        draws = sum(
+            0.5 * drawn.sums(gaps * own[:, None]) / drawn.sums(own) for own in (is_unknown, ~is_unknown) if own.any()
+        )
+        error = float(np.abs(value).sum())
+        return error, or_none(drawn.distance_interval(error, np.abs(draws).sum(axis=1)))
 
 
 def _by_camera(both: Measured, classes: Sequence[str], score: str) -> list[dict[str, Any]]:
@@ -116,12 +123,33 @@ def _by_camera(both: Measured, classes: Sequence[str], score: str) -> list[dict[
                 "photos": int(mine.sum()),
                 "devices": len({each for each, own in zip(both.unknown.devices, mine, strict=True) if own}),
                 "auroc": auroc(known, unknown[mine]),
+                "auroc_interval": _auroc_intervals(both.known, both.unknown.of(mine), [(known, unknown[mine])])[0],
                 "refused": float((unknown[mine] < both.refusal.threshold).mean()),
                 "nearest": classes[int(named.argmax())],
                 "nearest_share": float(named.max() / named.sum()),
             }
         )
     return rows
+
+
+def _auroc_intervals(
+    known: Photographs, unknown: Photographs, scores: Sequence[tuple[Floats, Floats]]
+) -> list[tuple[float, float] | None]:
+    """Return the interval of the AUROC of each pair of scores, of the known and of the unknown photographs."""
+    number = len(known)
+    both = [np.concatenate(pair) for pair in scores]
+
+    def values(rows: Numbers) -> Floats:
+        of_known, of_unknown = rows[rows < number], rows[rows >= number]
+        return np.array([auroc(each[of_known], each[of_unknown]) for each in both])
+
+    cameras = _numbers((*known.cameras, *unknown.cameras))
+    found = statistic_intervals(values, (*known.devices, *unknown.devices), cameras, DRAWS)
+    return [or_none(each) for each in found]
+
+
+def _resamples(known: Photographs, unknown: Photographs) -> Resamples:
+    return resamples((*known.devices, *unknown.devices), _numbers((*known.cameras, *unknown.cameras)), DRAWS)
 
 
 def _with_intervals(

@@ -8,7 +8,7 @@ import pytest
 from corpus.errors import StageError
 from train.data.answers import Answers
 from train.evaluation.comparison import compare, notes_of
-from train.evaluation.studies import ensemble_rows, joined
+from train.evaluation.studies import ensemble, ensemble_rows
 
 
 def answered(right: np.ndarray) -> Answers:
@@ -59,6 +59,10 @@ def test_seeds_are_averaged_and_folds_joined() -> None:
     whole = answered(right)
     folds = compare([whole.of(np.arange(4)), whole.of(np.arange(4, 8))], [whole])
     assert (folds["photos"], folds["left_out"]) == (8, 0)
+    assert folds["runs"][0]["standard_deviation"] is None  # they judged other photographs, so they differ for that
+    assert any("seed" in note for note in notes_of(folds))
+    twice = [whole.of(np.arange(4)), whole.of(np.arange(4, 8))] * 2
+    assert not any("seed" in note for note in notes_of(compare(twice, [whole, whole])))
 
 
 def test_runs_without_a_photograph_in_common_are_refused_and_what_one_alone_has_is_left_out() -> None:
@@ -75,7 +79,7 @@ def test_runs_vote_together() -> None:
     right = np.ones((8, 2), bool)
     sure, unsure = answered(right), answered(~right)
     unsure = replace(unsure, logits=unsure.logits / 2)
-    assert joined([sure, unsure]).right().all()
+    assert ensemble([sure, unsure]).right().all()
     rows = ensemble_rows({"sure": sure, "unsure": unsure})
     assert [(row["weights"], row["gain_of_all"]["value"]) for row in rows] == [
         ("sure", 0.0), ("unsure", 1.0), ("together", None),

@@ -78,6 +78,12 @@ def test_figures_of_unknown_cameras_have_intervals_by_device() -> None:
     assert [row["camera"] for row in told["cameras"]] == ["e", "f"]
     assert (told["photos"], told["devices"]) == (60, 4)
     assert 0 <= told["calibration_error"] < 0.5
+    low, high = told["calibration_error_interval"]
+    assert low <= told["calibration_error"] <= high
+    for score, value in told["scores"].items():
+        low, high = told["score_intervals"][score] or (value, value)
+        assert low <= value <= high
+    assert told["score_intervals"][refusal.score] == told["unaltered"]["auroc"]["interval"]
     assert known_figures(refusal, prototypes, known)["unaltered"]["refused"] <= 0.15
 
 
@@ -92,6 +98,10 @@ def test_enrolment_is_better_from_more_photographs_and_known_cameras_keep_their_
     assert recall[10, 1] > recall[1, 1]
     assert recall[20, 2] > 0.7
     assert all(row["known_kept"] > 0.8 for row in rows if row["photos"] >= 10)
+    for row in rows:
+        for key in ("known_kept", "known_taken"):
+            low, high = row[f"{key}_interval"] or (row[key], row[key])
+            assert low <= row[key] <= high
     assert rows[0]["interval"] is not None
 
 

@@ -20,6 +20,7 @@ from train.data.answers import CHALLENGE, QUICK, Answers, Numbers, judge, publis
 from train.data.batches import TrainingBatches
 from train.data.crops import STRONGEST_REDUCTION
 from train.estimation.calibration import find_temperature
+from train.evaluation.altered import judge_altered
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
 from train.evaluation.photo_facts import facts_of
@@ -58,7 +59,7 @@ def evaluate_network(
     """Return what a network answers for the held-out photographs; raises StageError without photographs."""
     split, photo_rows, notes = held_out_photos(index, settings)
     calibration = find_calibration(network, device, store, index, settings)
-    answers = judge(
+    answers, altered = judge_altered(
         network, device, store, index, photo_rows, settings, conditions=CHALLENGE, crops=settings.test_crops
     )
     damaged = [
@@ -80,6 +81,7 @@ def evaluate_network(
         ],
         **found,
         **facts,
+        **altered,
         "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
         "open_set": opened.figures,
     }

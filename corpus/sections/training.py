@@ -26,7 +26,8 @@ class Training(Section):
     """How the last feature map becomes one embedding: by the network's own pooling (`mean`), or by mean and standard
     deviation of each feature over all places (`mean_std`)."""
     manipulation_head: bool = False
-    """Whether the network also learns to tell whether a crop was manipulated; its answer never uses this."""
+    """Whether the network also learns to tell whether a crop was manipulated; its answer never uses this. The
+    evaluation says how well it does (AUROC)."""
     manipulation_head_weight: Annotated[float, Field(gt=0, le=10)] = 0.2
     """Weight of that head's loss beside the cameras'."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -54,8 +55,10 @@ class Training(Section):
     """Scale of the cosines."""
     cosine_margin: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """How much larger than all others the cosine of the right camera must be in training."""
-    compile: bool = False
-    """Whether the network is compiled by torch.compile: minutes at the start, then faster steps, above all on GPUs."""
+    compile: bool | Literal["auto"] = False
+    """Whether torch.compile compiles the network that is trained, each time a training starts: minutes at first, then
+    faster steps. `auto`: where `gpus` is set and the machine has what that needs, a C compiler and Triton. `true` is
+    for CPUs as well, where it needs a C++ compiler and seldom pays."""
     outer_crop_px: Annotated[int, Field(ge=32)] = 960
     """Edge in pixels of the random crop of a tile that a manipulation is applied to, in training alone: evaluation
     judges the central 512 px of a photograph after the manipulation, as the challenge did."""
@@ -139,6 +142,13 @@ class Training(Section):
     of unknown cameras: the validation split calibrates the answer "none of these", the others measure it."""
     test_photos: Annotated[int, Field(ge=0)] = 0
     """Most photographs that are evaluated, spread evenly over the cameras; 0: the whole split."""
+
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _whether_to_compile(cls, value: Any) -> Any:
+        if not isinstance(value, bool) and value != "auto":
+            raise ValueError("is not true, false or auto")
+        return value
 
     @field_validator("cache_folder", "weights")
     @classmethod

@@ -30,6 +30,10 @@ def test_kaggle_2018_is_as_its_team_reported_it() -> None:
     assert (keys.epochs, keys.flips, keys.outer_crop_px, keys.crop_px) == (100, "d4", 960, 480)
 
 
+def test_modern_compiles_where_gpus_are_used() -> None:
+    assert Training.model_validate(built_in()["modern"].train).compile == "auto"
+
+
 def test_keras_2018_wakes_the_stages_of_a_published_network_from_the_output_on() -> None:
     keys = Training.model_validate(built_in()["keras-2018"].train)
     assert (keys.network, keys.pretrained, keys.optimizer) == ("resnet50", True, "sgd")
@@ -98,6 +102,8 @@ def test_a_recipe_without_its_settings_is_told_as_such_also_where_it_is_chosen(f
         ("recipes=3", "pipelines.yaml: recipes: 3: input should be a valid dictionary"),
         ("train.recipe=3", "pipelines.yaml: train.recipe: 3: input should be a valid string"),
         ("train.weights=weights.safetensors", "pipelines.yaml: train.weights: 'weights.safetensors' is not a whole"),
+        ("train.compile=sometimes", "pipelines.yaml: train.compile: 'sometimes' is not true, false or auto"),
+        ("train.compile=1", "pipelines.yaml: train.compile: 1 is not true, false or auto"),
         ("train.rate_by_depth=0", "pipelines.yaml: train.rate_by_depth: 0 is not above 0 and at most 1"),
     ],
 )

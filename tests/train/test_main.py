@@ -153,6 +153,16 @@ def test_fewer_photographs_are_spread_over_the_cameras_and_said(filled: Store, c
     assert any("6 of 12 photographs" in note for note in evaluation["notes"])
 
 
+def test_a_manipulation_head_is_trained_and_reported(filled: Store, configuration: Configure) -> None:
+    few = configuration(epochs=1, steps_per_epoch=1, test_photos=3, manipulation_head=True)
+    train(read_configuration(few), without_ray=True)
+    folder = f"runs/{runs_of(filled)[0]}"
+    told = filled.read_json(f"{folder}/evaluation.json")["manipulation_head"]
+    assert 0 <= told["auroc"]["value"] <= 1
+    assert len(told["by_manipulation"]) == 8
+    assert "Manipulated or not" in filled.read(f"{folder}/evaluation.html").decode()
+
+
 def test_without_shards_the_cure_is_named(configuration: Configure) -> None:
     with pytest.raises(StorageError, match="run the curation first"):
         train(read_configuration(configuration()), without_ray=True)

@@ -20,6 +20,7 @@ from train.data.answers import CHALLENGE, OFF_GRID, QUICK, Answers, Numbers, jud
 from train.data.batches import TrainingBatches
 from train.data.crops import STRONGEST_REDUCTION
 from train.estimation.calibration import CALIBRATION, find_temperature
+from train.evaluation.altered import judge_altered
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures, score_figures
 from train.evaluation.photo_facts import facts_of
@@ -57,7 +58,7 @@ def evaluate_network(
     """Return what a network answers for the held-out photographs; raises StageError without photographs."""
     split, photo_rows, notes = held_out_photos(index, settings)
     calibration = find_calibration(network, device, store, index, settings)
-    answers = judge(
+    answers, altered = judge_altered(
         network, device, store, index, photo_rows, settings, conditions=CHALLENGE, crops=settings.test_crops
     )
     damaged = [
@@ -82,6 +83,7 @@ def evaluate_network(
         **found,
         "off_grid": score_figures(moved),
         **breakdowns(answers, facts),
+        **altered,
         "honesty": honesty_figures(network, device, store, index, photo_rows, settings),
         "open_set": opened.figures,
     }

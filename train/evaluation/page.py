@@ -9,6 +9,8 @@ from typing import Any
 from corpus.page import details, figure, page, paragraph, section, subheading, table
 from train.data.answers import UNALTERED
 from train.estimation.permutation import DRAWS
+from train.evaluation.altered import KEY as ALTERED
+from train.evaluation.altered import altered_section
 from train.evaluation.figures import SCORES
 from train.evaluation.honesty_page import honesty_sections
 from train.evaluation.open_set_page import open_set_sections
@@ -65,6 +67,7 @@ def figure_sections(evaluation: Mapping[str, Any]) -> list[str]:
         _camera_section(evaluation),
         _votes_section(evaluation),
         *_fact_sections(evaluation),
+        *([altered_section(evaluation[ALTERED])] if ALTERED in evaluation else []),
         *(honesty_sections(evaluation["honesty"]) if "honesty" in evaluation else ()),
         *(open_set_sections(evaluation["open_set"]) if "open_set" in evaluation else []),
     ]

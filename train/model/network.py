@@ -4,6 +4,9 @@ Crops enter as bytes, N × 3 × H × W, RGB, a quarter of the data that floats w
 the network's inputs. The network answers with logits (`forward`), or in two steps: `embed`, then `classify`.
 """
 
+import importlib.util
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
@@ -172,10 +175,32 @@ def check_trains(network: CameraNetwork, settings: Training) -> None:
         ) from error
 
 
-def compile_network(network: CameraNetwork, settings: Training) -> None:
-    """Compile the network in place where `train.compile` is set, as one graph; its weights keep their names."""
-    if settings.compile:
-        network.compile(fullgraph=True, dynamic=False)
+def compile_network(network: CameraNetwork, settings: Training, backend: str = "inductor") -> None:
+    """Compile the network in place where `train.compile` is set; its weights keep their names.
+
+    That happens at its first batch, and anew for training and for answers, once for the first size of batches and once
+    for all others. `true` compiles it as one graph, or its first batch raises torch's error, and raises
+    ConfigurationError where the machine lacks what compiling needs. `auto` does nothing there or without `train.gpus`,
+    and leaves parts that cannot be compiled as they are. `backend`: of torch.compile.
+    """
+    if not settings.compile or (settings.compile == "auto" and not settings.gpus):
+        return
+    missing = _missing_to_compile(settings.gpus) if backend == "inductor" else None
+    if missing is None:
+        network.compile(fullgraph=settings.compile != "auto", backend=backend)
+    elif settings.compile != "auto":
+        raise ConfigurationError(
+            f"train.compile: is true, but this machine has no {missing}; install it, or set the key to false"
+        )
+
+
+def _missing_to_compile(for_gpus: bool) -> str | None:
+    """Return what torch.compile needs and this machine lacks; None where it has all."""
+    if for_gpus and importlib.util.find_spec("triton") is None:
+        return "Triton"
+    variable, names = ("CC", ("gcc", "clang", "cc")) if for_gpus else ("CXX", ("g++", "clang++"))
+    has_compiler = any(shutil.which(name) for name in (os.environ.get(variable, ""), *names) if name)
+    return None if has_compiler else "C compiler" if for_gpus else "C++ compiler"
 
 
 @contextmanager

@@ -1,6 +1,8 @@
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ import torch
 
 from corpus.errors import ConfigurationError
 from corpus.sections import Training
-from train.model.network import FrontEnd, build_network, check_trains, mixed_precision
+from train.model import network as module
+from train.model.loss import training_loss
+from train.model.network import FrontEnd, build_network, check_trains, compile_network, mixed_precision
 
 
 @pytest.fixture
@@ -113,6 +117,69 @@ def test_mixed_precision_never_touches_the_front(settings: Callable[..., Trainin
     with mixed_precision(torch.device("cpu")):
         network(crops)
     assert seen[0].dtype == torch.float32
+
+
+@pytest.mark.slow
+def test_a_compiled_network_is_one_graph_and_answers_any_number_of_crops(
+    settings: Callable[..., Training], crops: torch.Tensor
+) -> None:
+    compiling = settings(compile=True, manipulation_head=True, batch=2)
+    network = build_network(compiling, 3)
+    plain = copy.deepcopy(network)
+    compile_network(network, compiling, backend="eager")  # finds the graph; the compiler itself takes minutes
+    assert network.state_dict().keys() == plain.state_dict().keys()
+    labels, manipulated = torch.tensor([0, 2]), torch.tensor([True, False])
+    losses = [training_loss(each.train(), crops, labels, manipulated, compiling).loss for each in (network, plain)]
+    torch.testing.assert_close(*losses)
+    many = crops.repeat(6, 1, 1, 1)
+    with torch.inference_mode():  # a graph is found anew eight times at most
+        for number in range(2, 13):
+            torch.testing.assert_close(network.eval()(many[:number]), plain.eval()(many[:number]))
+
+
+@pytest.mark.slow
+def test_what_cannot_be_compiled_stops_only_a_training_that_insists(
+    settings: Callable[..., Training], crops: torch.Tensor
+) -> None:
+    insists, automatic = settings(compile=True), settings(compile="auto", gpus=True)
+    network = build_network(settings(), 3)
+    expected = network(crops)
+    network.front.register_forward_hook(lambda *_: torch._dynamo.graph_break())
+    compile_network(network, insists, backend="eager")
+    with pytest.raises(torch._dynamo.exc.Unsupported):
+        network(crops)
+    compile_network(network, automatic, backend="eager")
+    torch.testing.assert_close(network(crops), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "compiles"),
+    [
+        ({}, False, False),
+        ({"compile": "auto"}, False, False),
+        ({"compile": "auto", "gpus": True}, False, True),
+        ({"compile": "auto", "gpus": True}, True, False),
+        ({"compile": True}, False, True),
+    ],
+)
+def test_auto_compiles_for_gpus_where_the_machine_can(
+    settings: Callable[..., Training], monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], missing: bool,
+    compiles: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None if missing else object())
+    network = build_network(settings(**changes), 3)
+    compile_network(network, settings(**changes))
+    assert (network._compiled_call_impl is not None) == compiles
+
+
+def test_a_machine_without_a_compiler_is_told(
+    settings: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    network = build_network(settings(), 3)
+    with pytest.raises(ConfigurationError, match=r"train\.compile: is true, but this machine has no C\+\+ compiler"):
+        compile_network(network, settings(compile=True))
 
 
 @pytest.mark.slow

@@ -12,13 +12,13 @@ import torch
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import ConfigurationError, StorageError
 from train.fit.runs import RunConfig
-from train.model.checkpoints import load_weights
+from train.model.checkpoints import read_weights
 from train.model.loaded import Enrolled, Model
-from train.model.network import build_network
+from train.model.network import CameraNetwork, fill_network, outline_network
 from train.open_set.files import read_enrolled, read_open_set, read_prototypes
 
-_CROP_PX_MAX = 4096
-"""A larger crop than any network takes: what is read must not ask for more memory than a machine has."""
+_CROP_PX_MAX = 1024
+"""Twice the square that is judged: what is read must not ask for more memory than a machine has."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,7 @@ def model_of(parts: Parts) -> Model:
         raise StorageError(f"{parts.where}: crops of {config.train.crop_px} px are beyond {_CROP_PX_MAX}")
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     settings = config.train
-    try:
-        network = build_network(settings, len(config.classes), fetch_weights=False)
-    except ConfigurationError as error:
-        raise StorageError(f"{parts.where}: its network cannot be built: {error}") from error
-    load_weights(network, parts.weights, f"{parts.where}: weights.safetensors")
+    network = _network(parts)
     open_set = prototypes = None
     if parts.open_set is not None and parts.prototypes is not None:
         open_set = read_open_set(parts.open_set, f"{parts.where}: open_set.json")
@@ -84,6 +80,19 @@ def model_of(parts: Parts) -> Model:
         prototypes=prototypes,
         enrolled=tuple(enrolled),
     )
+
+
+def _network(parts: Parts) -> CameraNetwork:
+    """Return the network with its weights; a name alone must not ask for the memory of a network of any size."""
+    settings, classes = parts.config.train, len(parts.config.classes)
+    where = f"{parts.where}: weights.safetensors"
+    weights = read_weights(parts.weights, where)
+    try:
+        return fill_network(outline_network(settings, classes), settings, classes, weights)
+    except ConfigurationError as error:
+        raise StorageError(f"{parts.where}: its network cannot be built: {error}") from error
+    except (RuntimeError, ValueError) as error:
+        raise StorageError(f"{where} does not fit the network {settings.network!r}: {error}") from error
 
 
 def temperature_of(calibration: Mapping[str, Any], where: str) -> float:

@@ -110,9 +110,17 @@ def kept_weights(store: Store, directory: str) -> dict[str, dict[str, Tensor]]:
 def load_weights(network: nn.Module, data: bytes, where: str) -> None:
     """Set a network's weights to those of a safetensors file; raises StorageError where they do not fit it."""
     try:
-        network.load_state_dict(safetensors.torch.load(data))
-    except (RuntimeError, safetensors.SafetensorError) as error:
+        network.load_state_dict(read_weights(data, where))
+    except RuntimeError as error:
         raise StorageError(f"{where} does not fit the network of this run: {error}") from error
+
+
+def read_weights(data: bytes, where: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file by name; raises StorageError where it is none."""
+    try:
+        return safetensors.torch.load(data)
+    except (RuntimeError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise StorageError(f"{where} is no safetensors file that fits a network: {error}") from error
 
 
 def to_safetensors(tensors: dict[str, Tensor]) -> bytes:

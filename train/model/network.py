@@ -92,6 +92,7 @@ class CameraNetwork(nn.Module):
         self, settings: Training, classes: int, size_px: int | None = None, fetch_weights: bool = True
     ) -> None:
         super().__init__()
+        self.size_px = size_px
         self.front = FrontEnd(settings.front)
         body = make_body(settings, self.front.channels, size_px, fetch_weights)
         self.pooling = make_pooling(body, settings)
@@ -132,6 +133,28 @@ class CameraNetwork(nn.Module):
             return cast(Tensor, self.manipulation(embedding)).squeeze(1)
 
 
+def outline_network(settings: Training, classes: int) -> CameraNetwork:
+    """Return a network without numbers, which takes no memory: names and shapes of its weights; errors as below."""
+    with torch.device("meta"):
+        return build_network(settings, classes, fetch_weights=False)
+
+
+def fill_network(outline: CameraNetwork, settings: Training, classes: int, weights: dict[str, Tensor]) -> CameraNetwork:
+    """Return the network of an outline with these weights, built and not tried again.
+
+    Raises ValueError, before memory is asked for, where the weights are of other names or shapes.
+    """
+    wanted = {name: tuple(tensor.shape) for name, tensor in outline.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if faults := sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)):
+        name = faults[0]
+        told = f"{name} is {found.get(name, 'missing')}, and should be {wanted.get(name, 'missing')}"
+        raise ValueError(f"{len(faults)} tensors differ, the first: {told}")
+    network = CameraNetwork(settings, classes, outline.size_px, fetch_weights=False)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
 def build_network(settings: Training, classes: int, fetch_weights: bool = True) -> CameraNetwork:
     """Return an untrained network, or one with the weights that `train.pretrained` or `train.weights` name.
 
@@ -146,7 +169,11 @@ def build_network(settings: Training, classes: int, fetch_weights: bool = True) 
         try:
             network = CameraNetwork(settings, classes, size_px, fetch_weights).eval()
             with torch.no_grad():
-                network(torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8))
+                crops = torch.zeros(1, 3, settings.crop_px, settings.crop_px, dtype=torch.uint8)
+                if crops.is_meta:  # for which torch has no autocast
+                    network.body.forward_features(network.front(crops))
+                else:
+                    network(crops)
         except (RuntimeError, AssertionError, IndexError, TypeError) as error:  # what timm's networks raise for a size
             fault = fault or error
         else:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import struct
 import zipfile
 from collections.abc import Callable
@@ -206,7 +207,7 @@ def _prototypes(size: int, **changes: torch.Tensor) -> bytes:
     [
         ({"calibration": {"temperature": -1}}, "temperature -1 is no number"),
         ({"calibration": {"temperature": "hot"}}, "temperature 'hot'"),
-        ({"weights": b"nonsense"}, "does not fit the network"),
+        ({"weights": b"nonsense"}, "no safetensors file"),
         ({"prototypes": b"nonsense"}, "no safetensors file"),
         ({"enrolled": (b"nonsense",)}, "enrolled camera 1"),
         ({"enrolled": (_enrolled(name="a\x1b[2J"),)}, "characters that are not seen"),
@@ -238,6 +239,15 @@ def test_counts_below_0_are_refused(parts_once: Parts, name: str) -> None:
     open_set = {**parts_once.open_set, name: {"alpha": {"beta": -2}}}
     with pytest.raises(StorageError, match="counts of photographs below 0"):
         model_of(replace(parts_once, open_set=open_set))
+
+
+def test_a_network_that_its_weights_are_not_of_is_never_built(parts_once: Parts) -> None:
+    train = parts_once.config.train.model_copy(update={"network": "vit_7b_patch16_dinov3", "crop_px": 256})
+    config = replace(parts_once.config, train=train)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(StorageError, match=r"does not fit the network 'vit_7b.*tensors differ, the first: "):
+        model_of(replace(parts_once, config=config))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB: 27 GB would be its weights
 
 
 def test_a_crop_beyond_any_network_is_refused_before_memory_is_asked_for(parts_once: Parts) -> None:

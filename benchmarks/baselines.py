@@ -26,7 +26,6 @@ from shards.index import Folds, publish_index
 from shards.plan import photo_digest, plan_shards
 from shards.write import write_shard
 from train.baseline import run_baseline
-from train.baselines.results import folder_of
 from train.data.answers import read_answers
 from train.evaluation.comparison import compare
 
@@ -92,9 +91,11 @@ def main() -> int:
         if store.done(f"shards/{GENERATION}") is None:
             pack(store, given.photos)
         settings = Training.model_validate({**SMALL, "steps_per_epoch": given.steps, "seed": given.seed})
+        answers = {}
         for name in given.names:
-            print(run_baseline(store, settings, name, folds=True, samples=given.samples), flush=True)
-        answers = {name: read_answers(store, folder_of(name, GENERATION, FOLDS)) for name in given.names}
+            result = run_baseline(store, settings, name, folds=True, samples=given.samples)
+            print(result.line, flush=True)
+            answers[name] = read_answers(store, result.folder)
         last = given.names[-1]
         for name in given.names[:-1]:
             for row in compare([answers[name]], [answers[last]])["figures"]:

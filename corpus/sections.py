@@ -372,6 +372,9 @@ class Training(Section):
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
+    interpolation: Literal["cubic", "varied"] = "cubic"
+    """How training crops are resized: by plain bicubic interpolation (`cubic`), as evaluation does, or each by OpenCV's
+    linear, area, cubic or Lanczos interpolation, drawn at random (`varied`); loaders do that, a GPU does not."""
     flips: Literal["none", "turns", "d4"] = "none"
     """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`).
     Sensor, demosaicing and JPEG tables are written in one orientation, which a network learns from unturned crops."""

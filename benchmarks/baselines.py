@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.packing import digest_of, enough_for, groups_of, pack, photos_below
 from corpus.sections import Shards, Training
-from corpus.storage import Store, open_store
+from corpus.storage import open_store
 from train.baseline import run_baseline
-from train.data.answers import Answers, read_answers
+from train.data.answers import read_answers
 from train.evaluation.comparison import compare
 
 FOLDS = 3
@@ -32,16 +32,6 @@ SMALL = {
     "network": "shutter_small", "front": "residual", "outer_crop_px": 256, "crop_px": 112, "batch": 24, "epochs": 6,
     "steps_per_epoch": 200, "learning_rate": 0.003, "warm_up_steps": 60, "average_decay": 0.99, "loaders": 1,
 }  # fmt: skip
-
-
-def answers_of(store: Store, name: str, settings: Training) -> Answers:
-    """Return the answers of a baseline that was fitted with these settings."""
-    wanted = {"baseline": name, "folds": FOLDS, "train": settings.model_dump(mode="json")}
-    for folder in store.done_names("baselines"):
-        told = store.read_json(f"baselines/{folder}/baseline.json")
-        if wanted.items() <= told.items():
-            return read_answers(store, f"baselines/{folder}")
-    raise SystemExit(f"{store.url}: there is no baseline {name} with these settings")
 
 
 def main() -> int:
@@ -68,8 +58,9 @@ def main() -> int:
         settings = Training.model_validate({**SMALL, "steps_per_epoch": given.steps, "seed": given.seed})
         answers = {}
         for name in given.names:
-            print(run_baseline(store, settings, name, folds=True, samples=given.samples), flush=True)
-            answers[name] = answers_of(store, name, settings)
+            result = run_baseline(store, settings, name, folds=True, samples=given.samples)
+            print(result.line, flush=True)
+            answers[name] = read_answers(store, result.folder)
         last = given.names[-1]
         for name in given.names[:-1]:
             for row in compare([answers[name]], [answers[last]])["figures"]:

@@ -116,8 +116,8 @@ COMMANDS = {
     "baseline": Command(
         "train.baseline", "train", "fit a simpler method and judge it as a network is judged",
         "shutterprint baseline residual-statistics --folds",
-        "baselines/<name>-<generation>/ has its answers, which `shutterprint compare` pairs with a run's, and its "
-        "figures. With --folds each fold is held out in turn.",
+        "baselines/<name>-<generation>-<digest>/ has its answers, which `shutterprint compare` pairs with a run's, and "
+        "its figures. With --folds each fold is held out in turn.",
     ),
     "predict": Command(
         "train.predict", "train", "name the camera that took a photograph",

@@ -35,6 +35,7 @@ class Tile:
     tile: int
     camera: str
     label: int
+    """-1 where the index leaves the camera out; `camera` names it all the same."""
     group: str
     quality_factor: int | None
     x_px: int
@@ -126,7 +127,8 @@ class TileReader:
         photo_rows = tiles.at("photo", rows)
         group_rows = index.groups_of(photo_rows)
         labels = index.group_labels[group_rows].tolist()
-        cameras = [index.classes[label] for label in labels]
+        classes = index.content["classes"]
+        cameras = [classes[label] for label in index.groups.at("label", group_rows).tolist()]
         quality = index.photos.taken("quality_factor", photo_rows).tolist()
         photos, numbers = index.photo_names(photo_rows), tiles.taken("tile", rows).tolist()
         keys = [f"{photo}_{number}" for photo, number in zip(photos, numbers, strict=True)]

@@ -1,11 +1,13 @@
 """Baselines: what simpler methods reach on the photographs on which a network is judged.
 
 `python -m train.baseline NAME [--folds]` fits a baseline to the training photographs of the newest generation, judges
-it on the test photographs as a run is, and writes `baselines/<name>-<generation>/` in the store. With `--folds` each
-fold is held out in turn, and the answers of all are one result; NAME `network` does that for the network itself.
+it on the test photographs as a run is, and writes `baselines/<name>-<generation>-<digest>/` in the store. With
+`--folds` each fold is held out in turn, and the answers of all are one result; NAME `network` does that for the network
+itself. Cameras of `train.held_out_cameras` are no classes here either, so that the answers are comparable to a run's.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -20,7 +22,7 @@ from train.baselines.constrained_cnn import ConstrainedNetwork
 from train.baselines.frozen_features import frozen_features
 from train.baselines.majority import Majority
 from train.baselines.on_features import residual_statistics
-from train.baselines.results import folder_of, joined, judge_held_out, publish_baseline, score_line
+from train.baselines.results import joined, judge_held_out, publish_baseline, score_line
 from train.data.answers import Answers, read_answers
 from train.data.samples import TrainingSamples
 from train.fit.plain_training import train_plainly
@@ -41,7 +43,8 @@ _NAMES = {
 _DESCRIPTION = (
     "Fit a baseline to the training photographs and judge it as a network is, on the same photographs.\n\n"
     + "\n".join(f"  {name:<20} {what}" for name, what in _NAMES.items())
-    + "\n\nThe folder baselines/<name>-<generation>/ has its answers; `shutterprint compare` pairs them with a run's.\n"
+    + "\n\nThe folder baselines/<name>-<generation>-<digest>/ has its answers, which `shutterprint compare` pairs\n"
+    "with a run's; the digest is of the settings and of the options below.\n"
     "Exit codes: 0 done, 2 impossible (one sentence says why)."
 )
 
@@ -62,23 +65,33 @@ def main() -> int:
     if arguments.samples < 1:
         raise ConfigurationError(f"--samples: {arguments.samples} is not at least 1")
     configuration = configuration_of(arguments)
-    line = run_baseline(
+    result = run_baseline(
         configuration.store, configuration.train, arguments.name,
         folds=arguments.folds, samples=arguments.samples, backbone=arguments.backbone,
     )  # fmt: skip
-    print(line)
+    print(f"{result.line}\n{configuration.store.url}: {result.folder}")
     return 0
+
+
+class Result(NamedTuple):
+    """What became of a baseline."""
+
+    folder: str
+    """Where it is in the store."""
+    line: str
+    """Its figures, for a person."""
 
 
 def run_baseline(
     store: Store, settings: Training, name: str, *, folds: bool, samples: int = SAMPLES, backbone: str = BACKBONE
-) -> str:
-    """Fit, judge and publish a baseline on the newest generation, and return its line of results.
+) -> Result:
+    """Fit, judge and publish a baseline on the newest generation.
 
     Raises ConfigurationError or StageError where that is impossible.
     """
     generation = latest_generation(store)
     whole = read_index(store, generation, open_cache(settings.cache_folder, settings.cache_gb))
+    whole = whole.leaving_out(settings.held_out_cameras)
     if name == "network" and not folds:
         raise ConfigurationError("baseline network: without --folds this is a training; use shutterprint train")
     if folds and whole.folds is None:
@@ -100,8 +113,8 @@ def run_baseline(
     fitted_to: dict[str, int | str] = {"samples": samples} if name in ("residual-statistics", "frozen-features") else {}
     fitted_to |= {"backbone": backbone} if name == "frozen-features" else {}
     number = len(held_out) if folds else None
-    told = publish_baseline(store, name, whole, settings, joined(parts), number, **fitted_to)
-    return f"{score_line(told)}\n{store.url}: {folder_of(name, generation, number)}"
+    folder, told = publish_baseline(store, name, whole, settings, joined(parts), number, **fitted_to)
+    return Result(folder, score_line(told))
 
 
 def _folds_with_photographs(index: Index) -> list[int | None]:

@@ -66,6 +66,9 @@ class Training(Section):
     """Edge in pixels of the random crop of the result that the network sees."""
     manipulation_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training crops that are manipulated (JPEG, resize or gamma)."""
+    interpolation: Literal["cubic", "varied"] = "cubic"
+    """How training crops are resized: by plain bicubic interpolation (`cubic`), as evaluation does, or each by OpenCV's
+    linear, area, cubic or Lanczos interpolation, drawn at random (`varied`); loaders do that, a GPU does not."""
     flips: Literal["none", "turns", "d4"] = "none"
     """How training crops are turned: not at all, by a random multiple of 90° (`turns`), or mirrored as well (`d4`).
     Sensor, demosaicing and JPEG tables are written in one orientation, which a network learns from unturned crops."""
@@ -178,6 +181,15 @@ class Training(Section):
             raise ValueError(
                 "reader: webdataset reads whole tars as they are and cannot balance the classes; set sampling to "
                 "natural, or reader to exact"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _device_can_resize(self) -> Self:
+        if self.manipulate_on == "device" and self.interpolation != "cubic":
+            raise ValueError(
+                f"manipulate_on: device resizes by cubic interpolation alone, and interpolation is "
+                f"{self.interpolation}; set manipulate_on to auto or loaders"
             )
         return self
 

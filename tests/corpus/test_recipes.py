@@ -28,6 +28,7 @@ def test_kaggle_2018_is_as_its_team_reported_it() -> None:
     keys = Training.model_validate(built_in()["kaggle-2018"].train)
     assert (keys.network, keys.optimizer, keys.learning_rate, keys.schedule) == ("densenet201", "adam", 0.001, "cyclic")
     assert (keys.epochs, keys.flips, keys.outer_crop_px, keys.crop_px) == (100, "d4", 960, 480)
+    assert keys.interpolation == "varied"
 
 
 def test_modern_compiles_where_gpus_are_used() -> None:

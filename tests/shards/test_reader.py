@@ -61,6 +61,17 @@ def test_a_tile_is_what_the_tars_table_and_the_index_say(published):
         assert (tile.camera, tile.quality_factor) == (index.classes[tile.label], 95)
 
 
+def test_tiles_of_cameras_that_an_index_leaves_out_are_named_rightly(published):
+    store, index = published(3)
+    first = index.classes[0]
+    with TileReader(store, index) as whole, TileReader(store, index.leaving_out((first,))) as reader:
+        named = [tile.camera for tile in whole.tiles(all_rows(index))]
+        tiles = reader.tiles(all_rows(index))
+    assert [tile.camera for tile in tiles] == named
+    assert {tile.label for tile in tiles if tile.camera == first} == {-1}
+    assert all(tile.camera == index.classes[tile.label + 1] for tile in tiles)
+
+
 def test_tiles_come_in_the_order_of_the_rows_and_may_come_again(published):
     store, index = published(3)
     rows = np.array([7, 3, 3, 40, 0])

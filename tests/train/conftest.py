@@ -95,7 +95,8 @@ def fill_store(
                 )
     settings = Shards(tile_px=max(edge_px, 64), tiles_per_photo=1, shard_photos=10, restart_mcus=restart_mcus)
     entries = [write_shard(store, plan, settings) for plan in plan_shards(rows, settings, cameras)]
-    of = {photo_digest(row["photo"], row["version"]): place % FOLDS for place, row in enumerate(rows)}
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    of = {photo_digest(row["photo"], row["version"]): groups.index(row["group"]) % FOLDS for row in rows}
     return publish_index(store, f"{number:04d}-abcdef", cameras, entries, Folds(FOLDS, of))
 
 

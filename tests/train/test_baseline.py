@@ -1,9 +1,12 @@
 """`shutterprint baseline`: each baseline fitted, judged on the photographs of a run, and published as a run is."""
 
+import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -12,8 +15,10 @@ from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.storage import Store, open_store
 from shards.index import Index, read_index
+from train import compare
 from train.baseline import main, run_baseline
 from train.data.answers import CHALLENGE, read_answers
+from train.evaluation.comparison import compare as compare_answers
 from train.model.body import make_body
 
 Configure = Callable[..., Path]
@@ -31,7 +36,9 @@ def test_majority_is_judged_on_the_photographs_of_a_run_and_published_last(
     monkeypatch.setattr(sys, "argv", ["baseline", "--config", str(configuration()), "majority"])
     assert main() == 0
     assert "majority: weighted accuracy 0.333" in capsys.readouterr().out
-    folder = "baselines/majority-0001-abcdef"
+    [name] = filled.names("baselines")
+    assert name.startswith("majority-0001-abcdef-")
+    folder = f"baselines/{name}"
     assert filled.names(folder) == ["_done.json", "answers.arrow", "baseline.json"]
     answers = read_answers(filled, folder)
     index = read_index(filled, "0001-abcdef")
@@ -43,19 +50,60 @@ def test_majority_is_judged_on_the_photographs_of_a_run_and_published_last(
 
 def test_residual_statistics_tell_the_cameras_apart(filled: Store, configuration: Configure) -> None:
     settings = read_configuration(configuration()).train
-    run_baseline(filled, settings, "residual-statistics", folds=False, samples=96)
-    told = filled.read_json("baselines/residual-statistics-0001-abcdef/baseline.json")
+    result = run_baseline(filled, settings, "residual-statistics", folds=False, samples=96)
+    told = filled.read_json(f"{result.folder}/baseline.json")
     assert told["unaltered"] > 0.9
     assert told["samples"] == 96
+    with pytest.raises(ConfigurationError, match=r"--samples: 11 crops are too few for 3 cameras; give 12 or more"):
+        run_baseline(filled, settings, "residual-statistics", folds=False, samples=11)
+
+
+def test_another_seed_amount_or_fold_has_a_folder_of_its_own_and_the_fold_is_named(
+    filled: Store, configuration: Configure
+) -> None:
+    settings = read_configuration(configuration(test_crops=1)).train
+    of_seed, of_fold = (settings.model_copy(update=changes) for changes in ({"seed": 1}, {"fold": 1}))
+    results = [
+        run_baseline(filled, each, "majority", folds=folds)
+        for each, folds in ((settings, False), (of_seed, False), (of_fold, False), (of_fold, True))
+    ]
+    assert len(filled.names("baselines")) == len({result.folder for result in results}) == 4
+    # where a fold is held out in turn, that of the configuration has no part; nor has how it is carried out
+    again = settings.model_copy(update={"threads": 2})
+    assert run_baseline(filled, again, "majority", folds=True).folder == results[3].folder
+    assert [line.line.partition(" devices of ")[2].partition(";")[0] for line in results] == [
+        "the test split", "the test split", "fold 1", "4 folds",
+    ]  # fmt: skip
+    assert "-0001-abcdef-fold1-" in results[2].folder
+    assert "-0001-abcdef-folds-" in results[3].folder
+    few = settings.model_copy(update={"test_photos": 3})
+    amounts = [run_baseline(filled, few, "residual-statistics", folds=False, samples=n).folder for n in (12, 13)]
+    assert amounts[0] != amounts[1]
+
+
+def test_a_held_out_camera_is_no_class_of_a_baseline_either_which_is_compared_with_the_run(
+    held_out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = shutil.copytree(held_out.parent, tmp_path / "copy") / held_out.name
+    configuration = read_configuration(file)
+    result = run_baseline(configuration.store, configuration.train, "majority", folds=False)
+    told = configuration.store.read_json(f"{result.folder}/baseline.json")
+    assert (told["classes"], told["photos"], told["chance"]) == (["grainy", "smooth"], 8, 0.5)
+    monkeypatch.setattr(
+        sys, "argv", ["compare", "--config", str(file), result.folder.rpartition("/")[2], "latest", "--json"]
+    )
+    assert compare.main() == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert (compared["photos"], compared["left_out"]) == (8, 0)
 
 
 def test_the_constrained_network_is_trained_by_the_loop_of_the_runs(
     filled: Store, configuration: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = read_configuration(configuration(**FEW)).train
-    run_baseline(filled, settings, "constrained-cnn", folds=False)
+    result = run_baseline(filled, settings, "constrained-cnn", folds=False)
     assert "epoch 1: loss" in capsys.readouterr().out
-    assert filled.read_json("baselines/constrained-cnn-0001-abcdef/baseline.json")["photos"] == 12
+    assert filled.read_json(f"{result.folder}/baseline.json")["photos"] == 12
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -85,29 +133,45 @@ def test_frozen_features_take_weights_from_a_file_or_say_what_is_missing(
     body = make_body(settings.model_copy(update={"network": "resnet10t"}), 3, None, False)
     save_file({name: each.contiguous() for name, each in body.state_dict().items()}, tmp_path / "w.safetensors")
     given = settings.model_copy(update={"weights": str(tmp_path / "w.safetensors")})
-    run_baseline(filled, given, "frozen-features", folds=False, samples=24, backbone="resnet10t")
-    told = filled.read_json("baselines/frozen-features-0001-abcdef/baseline.json")
+    result = run_baseline(filled, given, "frozen-features", folds=False, samples=24, backbone="resnet10t")
+    told = filled.read_json(f"{result.folder}/baseline.json")
     assert (told["backbone"], told["photos"]) == ("resnet10t", 12)
 
 
 def test_with_folds_each_photograph_is_answered_once_by_what_has_not_seen_its_device(
-    filled: Store, configuration: Configure, monkeypatch: pytest.MonkeyPatch
+    filled: Store, configuration: Configure
 ) -> None:
-    settings = read_configuration(configuration()).train
-    line = run_baseline(filled, settings, "majority", folds=True)
-    answers = read_answers(filled, "baselines/majority-0001-abcdef-folds")
+    settings = read_configuration(configuration(test_crops=1)).train
+    result = run_baseline(filled, settings, "majority", folds=True)
+    answers = read_answers(filled, result.folder)
     assert len(set(answers.photos)) == len(answers.photos) == 36
-    assert "on 36 photographs" in line
-    assert "4 folds" in line
+    assert "on 36 photographs" in result.line
+    index = read_index(filled, "0001-abcdef")
+    told = []
+    for fold in range(4):
+        of_fold = index.holding_out(fold)
+        judged, fitted = (of_fold.selection(split).all_photo_rows() for split in ("test", "train"))
+        devices, others = (set(index.group_names(rows)) for rows in (judged, fitted))
+        assert devices
+        assert not devices & others
+        shares = np.bincount(index.labels(fitted), minlength=3) / len(fitted)
+        told.append(tuple(shares.round(4)))
+        places = np.isin(answers.photos, index.photo_names(judged))
+        # majority answers with the shares of what it was fitted to, so they tell what that was
+        assert np.allclose(answers.probabilities()[places], shares, atol=1e-4)
+    assert len(set(told)) > 1
 
 
 @pytest.mark.slow
 def test_the_network_itself_is_cross_validated_by_its_runs(filled: Store, configuration: Configure) -> None:
-    settings = read_configuration(configuration(epochs=1, steps_per_epoch=2, test_crops=1)).train
-    run_baseline(filled, settings, "network", folds=True)
+    changes = {"epochs": 1, "steps_per_epoch": 2, "test_crops": 1, "held_out_cameras": ["grainy"]}
+    settings = read_configuration(configuration(**changes)).train
+    result = run_baseline(filled, settings, "network", folds=True)
     assert len(filled.done_names("runs")) == 4
-    answers = read_answers(filled, "baselines/network-0001-abcdef-folds")
-    assert len(set(answers.photos)) == 36
+    answers = read_answers(filled, result.folder)
+    assert len(set(answers.photos)) == 24
+    simple = read_answers(filled, run_baseline(filled, settings, "majority", folds=True).folder)
+    assert compare_answers([simple], [answers])["left_out"] == 0
     with pytest.raises(ConfigurationError, match="use shutterprint train"):
         run_baseline(filled, settings, "network", folds=False)
 

@@ -261,9 +261,10 @@ def test_a_fold_is_held_out_from_training_to_evaluation(
         (name,) = (each for each in runs_of(filled) if f"-fold{fold}-" in each)
         held_out[name] = filled.read_json(f"runs/{name}/evaluation.json")
     assert len(held_out) == 2
+    index = read_index(filled, "0001-abcdef")
     for fold, evaluation in enumerate(held_out.values(), start=1):
         assert evaluation["split"] == "test"
-        assert evaluation["photos"] == 9  # of 36, in four folds
+        assert evaluation["photos"] == index.holding_out(fold).selection("test").photos < 36
         assert any(f"fold {fold} of 4 was held out" in note for note in evaluation["notes"])
     assert "of split test" in capsys.readouterr().out
 

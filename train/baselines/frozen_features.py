@@ -33,8 +33,9 @@ class Frozen(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, crops_nchw: Tensor) -> Tensor:
-        """Return the features of the crops."""
-        features: Tensor = self.body((crops_nchw.float() / 255.0 - self.mean) / self.deviation)
+        """Return the features of the crops, in float32, so that they are the same when they are fitted and judged."""
+        with torch.autocast(crops_nchw.device.type, enabled=False):
+            features: Tensor = self.body((crops_nchw.float() / 255.0 - self.mean) / self.deviation)
         return features
 
 

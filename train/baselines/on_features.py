@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from corpus.errors import ConfigurationError
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
@@ -27,6 +28,8 @@ Probabilities = Callable[[Features], npt.NDArray[np.float64]]
 """Features N×F → probabilities N×classes."""
 
 _LEAST = 1e-6  # probability of a camera that was never seen
+_SAMPLES_LEAST = 4
+"""Crops of each camera that trees are fitted to; of fewer they learn nothing, and LightGBM stops at one."""
 _COMPONENTS_MAX = 256
 _FOREST_TREES = 500
 _BOOSTING_ROUNDS = 200
@@ -47,7 +50,7 @@ class OnFeatures(nn.Module):
 
 def residual_statistics(store: Store, index: Index, settings: Training, samples: int) -> nn.Module:
     """Return gradient-boosted trees (LightGBM) on the residual statistics of `samples` training crops."""
-    crops = TrainingSamples(store, index, settings)
+    crops = _training_crops(store, index, settings, samples)
     features, labels = _collected(load(_Described(crops), _in_batches(samples, settings.batch), settings.loaders))
     classify = boosted_trees(features, labels, len(index.classes), settings)
     return OnFeatures(_statistics_of, classify)
@@ -96,9 +99,21 @@ def described_by(
     network: nn.Module, device: torch.device, store: Store, index: Index, settings: Training, samples: int
 ) -> tuple[Features, Numbers]:
     """Return what a network makes of `samples` training crops, and their labels."""
-    batches = load(TrainingSamples(store, index, settings), _in_batches(samples, settings.batch), settings.loaders)
+    crops = _training_crops(store, index, settings, samples)
+    batches = load(crops, _in_batches(samples, settings.batch), settings.loaders)
     with torch.inference_mode():
         return _collected((network(batch.crops.to(device)).float().cpu().numpy(), batch.labels) for batch in batches)
+
+
+def _training_crops(store: Store, index: Index, settings: Training, samples: int) -> TrainingSamples:
+    """Return the sequence of training crops; raises ConfigurationError where `samples` of them are too few."""
+    crops = TrainingSamples(store, index, settings)
+    cameras = len(crops.selection.labels)
+    if samples < _SAMPLES_LEAST * cameras:
+        raise ConfigurationError(
+            f"--samples: {samples} crops are too few for {cameras} cameras; give {_SAMPLES_LEAST * cameras} or more"
+        )
+    return crops
 
 
 def _in_batches(samples: int, batch: int) -> list[list[int]]:

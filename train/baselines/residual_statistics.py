@@ -3,7 +3,8 @@
 Co-occurrences of four neighbouring residuals, quantised and truncated, for each colour, as in the rich models for
 steganalysis (Fridrich and Kodovský, IEEE TIFS 7(3), 2012), which name camera models well (Marra et al., Multimedia
 Tools and Applications 76, 2017); co-occurrences of the three colours at one pixel (Goljan et al., IEEE WIFS 2014); and
-statistics at places of JPEG's 8×8 grid and of the sensor's 2×2 mosaic, for which crops must begin on the grid.
+statistics at places of JPEG's 8×8 grid and of the sensor's 2×2 mosaic. These last tell something of crops that begin on
+the grid, as all do when photographs are judged; of training crops a share, `train.alignment_unknown`, begins anywhere.
 """
 
 import cv2
@@ -30,7 +31,7 @@ _SQUARE_STEP = 4.0
 
 
 def residual_features(crop: Picture) -> Features:
-    """Return the features of a crop, height × width × 3, that begins on the 8×8 grid; their number is fixed."""
+    """Return the features of a crop, height × width × 3; their number is fixed."""
     planes = [np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(crop, 2, 0)]
     squares = [_filtered(plane) for plane in planes]
     parts: list[npt.NDArray[np.float64]] = []

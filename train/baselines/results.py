@@ -1,9 +1,13 @@
-"""Results of baselines: judges what was fitted on held-out photographs, and publishes `baselines/<name>-<generation>/`.
+"""Results of baselines: judges what was fitted on held-out photographs, and publishes a folder for each result.
 
-The folder has `answers.arrow`, of the form that a run's has, so that `shutterprint compare` pairs the two by
-photograph, and `baseline.json` with what was fitted and its figures.
+The folder, `baselines/<name>-<generation>-<digest>/`, has `answers.arrow`, of the form that a run's has, so that
+`shutterprint compare` pairs the two by photograph, and `baseline.json` with what was fitted and its figures. Before the
+digest stands `fold<k>-` where fold k is held out, as in a run's name, or `folds-` where each is in turn. The digest
+covers all that the result depends on, so another seed has a folder of its own.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +23,7 @@ from train.data.answers import CHALLENGE, Answers, judge, publish_answers
 from train.evaluation.figures import figures
 from train.evaluation.held_out import held_out_photos
 from train.evaluation.table import interval_text
+from train.fit.runs import CARRIED_OUT_BY
 
 ROOT = "baselines"
 
@@ -57,12 +62,13 @@ def joined(parts: Sequence[Answers]) -> Answers:
 
 def publish_baseline(
     store: Store, name: str, index: Index, settings: Training, answers: Answers, folds: int | None, **told: Any
-) -> dict[str, Any]:
-    """Publish a baseline's folder, its marker last, and return the content of `baseline.json`.
+) -> tuple[str, dict[str, Any]]:
+    """Publish a baseline's folder, its marker last, and return its path and the content of `baseline.json`.
 
-    `folds`: how many were held out in turn; None: the splits. `told`: what else was decided.
+    `folds`: how many were held out in turn; None: the splits, or `train.fold`. `told`: what else was decided.
     """
-    directory = folder_of(name, index.generation, folds)
+    settings = settings.model_copy(update={"fold": None}) if folds else settings
+    directory = _folder(name, index.generation, settings, folds, told)
     store.remove(f"{directory}/_done.json")
     publish_answers(store, directory, answers)
     content = {
@@ -71,12 +77,14 @@ def publish_baseline(
     }  # fmt: skip
     store.publish_json(f"{directory}/baseline.json", content)
     store.mark_done(directory, {"weighted_accuracy": content["weighted_accuracy"]})
-    return content
+    return directory, content
 
 
-def folder_of(name: str, generation: str, folds: int | None) -> str:
-    """Return the folder of a baseline in the store."""
-    return f"{ROOT}/{name}-{generation}" + ("-folds" if folds else "")
+def _folder(name: str, generation: str, settings: Training, folds: int | None, told: dict[str, Any]) -> str:
+    decided = {"train": settings.model_dump(mode="json", exclude=set(CARRIED_OUT_BY)), **told}
+    digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:8]
+    of_fold = "folds-" if folds else "" if settings.fold is None else f"fold{settings.fold}-"
+    return f"{ROOT}/{name}-{generation}-{of_fold}{digest}"
 
 
 def score_line(told: dict[str, Any]) -> str:
@@ -89,7 +97,8 @@ def score_line(told: dict[str, Any]) -> str:
             ("manipulated", "manipulated", "manipulated_interval"),
         )
     ]
-    held_out = f"{told['folds']} folds" if told["folds"] else "the test split"
+    fold = told["train"]["fold"]
+    held_out = f"{told['folds']} folds" if told["folds"] else "the test split" if fold is None else f"fold {fold}"
     return (
         f"{told['baseline']}: {', '.join(shares)}, on {told['photos']} photographs by {told['devices']} devices of "
         f"{held_out}; chance {told['chance']:.3f}"

@@ -42,7 +42,8 @@ class TrainingBatches:
         On a CPU loaders make crops ten to a hundred times as fast (`benchmarks/batched_manipulations.py`).
         """
         where = self.settings.manipulate_on
-        return where == "device" or (where == "auto" and self.device.type == "cuda")
+        by_device = self.device.type == "cuda" and self.settings.interpolation == "cubic"
+        return where == "device" or (where == "auto" and by_device)
 
     def check(self) -> list[str]:
         """Return notes on what is left out.

@@ -37,7 +37,7 @@ STRONGEST_REDUCTION = min(each.strength for each in MANIPULATIONS.values() if ea
 
 _MARGIN_BLOCKS = range(1, 6)  # blocks before a resized crop; after five of them 0.8, too, is at a whole pixel
 _NEAR_PX = 0.1
-_BEHIND_PX = 4  # input pixels behind a crop that bicubic values depend on
+_BEHIND_PX = 4  # input pixels behind a crop that resized values depend on
 _STEPS_PX = (96, 32, 16, GRID_PX)
 _SQUARE_STEP_PX = 32  # so that of large crops, too, several begin on a line of 32 px
 
@@ -52,6 +52,7 @@ class Geometry:
     flips: Flips
     alignment_unknown: float
     """Share of the crops that do not begin on the grid."""
+    interpolation: Literal["cubic", "varied"] = "cubic"
 
 
 def geometry_of(settings: Training) -> Geometry:
@@ -69,6 +70,7 @@ def geometry_of(settings: Training) -> Geometry:
         settings.manipulation_probability,
         settings.flips,
         settings.alignment_unknown,
+        settings.interpolation,
     )
 
 
@@ -115,7 +117,8 @@ def plan_crop(rng: np.random.Generator, geometry: Geometry, width_px: int, heigh
         raise ValueError(f"a tile of {width_px}×{height_px} px holds no outer crop of {geometry.outer_px} px")
     unit_px = 1 if rng.random() < geometry.alignment_unknown else GRID_PX
     top, left = (_random(rng, size_px - geometry.outer_px, unit_px) for size_px in (height_px, width_px))
-    manipulation = random_manipulation(rng) if rng.random() < geometry.manipulation_probability else None
+    is_manipulated = rng.random() < geometry.manipulation_probability
+    manipulation = random_manipulation(rng, geometry.interpolation) if is_manipulated else None
     down, across = (_window(rng, manipulation, geometry, unit_px) for _ in range(2))
     turn = 0 if geometry.flips == "none" else int(rng.integers(4))
     mirrored = geometry.flips == "d4" and bool(rng.random() < 0.5)

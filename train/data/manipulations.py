@@ -7,13 +7,14 @@ for training. Pictures are uint8 arrays, height × width × 3, RGB; the input is
 JPEG is 4:2:0 baseline with the Annex K tables and libjpeg's accurate integer DCT, to the bit as Pillow and OpenCV write
 it: OpenCV codes, because it takes half of Pillow's time. (simplejpeg codes by TurboJPEG, which below quality factor 96
 takes a fast DCT that few other programs use, and so leaves traces of its own.) Resizing is plain bicubic (Keys' kernel
-at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC, which the challenge's second-placed team
-trained with (report arXiv 1810.02981).
+takes a fast DCT that few other programs use, and so leaves traces of its own.) Resizing is plain bicubic (Keys' kernel
+at the scale of the input, no low-pass before reduction): OpenCV's INTER_CUBIC. With `train.interpolation: varied`
+training draws the interpolation as well, as the challenge's second-placed team did (report arXiv 1810.02981).
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -25,11 +26,16 @@ import simplejpeg
 from train.batched.gamma import gamma_table
 
 Picture = npt.NDArray[np.uint8]
+Interpolation = Literal["cubic", "linear", "area", "lanczos"]
+
+_INTERPOLATIONS: Mapping[Interpolation, int] = MappingProxyType({
+    "cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "lanczos": cv2.INTER_LANCZOS4,
+})  # fmt: skip
 
 _420 = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
 _MCU_PX = 16  # of 4:2:0: with this margin a window is coded as it would be in the whole picture
 _CHROMA_PX = 4  # pixels beside it that a pixel's chroma may depend on, as `shards.restarts` says of libjpeg
-_KERNEL_PX = 4  # input pixels that a bicubic value depends on, along one axis
+_KERNEL_PX = 4  # input pixels on each side that a resized value depends on at most, along one axis
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Manipulation:
 
     kind: Literal["jpeg", "scale", "gamma"]
     strength: float
+    interpolation: Interpolation = "cubic"
+    """Of resizing."""
 
     @property
     def name(self) -> str:
@@ -50,7 +58,7 @@ class Manipulation:
             case "jpeg":
                 return compress(picture, round(self.strength))
             case "scale":
-                return resize(picture, self.strength)
+                return resize(picture, self.strength, self.interpolation)
             case "gamma":
                 return correct_gamma(picture, self.strength)
 
@@ -64,7 +72,7 @@ class Manipulation:
                 coded = compress(window[above:below, before:behind], round(self.strength))
                 return coded[top - above : top - above + edge_px, left - before : left - before + edge_px]
             case "scale":
-                return resize(window, self.strength)[down, across]
+                return resize(window, self.strength, self.interpolation)[down, across]
             case "gamma":
                 return correct_gamma(window[down, across], self.strength)
 
@@ -92,13 +100,22 @@ MANIPULATIONS: Mapping[str, Manipulation] = MappingProxyType({each.name: each fo
 """The challenge's eight manipulations by name."""
 
 
-def random_manipulation(rng: np.random.Generator) -> Manipulation:
+def random_manipulation(rng: np.random.Generator, interpolation: Literal["cubic", "varied"] = "cubic") -> Manipulation:
     """Draw a manipulation for training: half the time one of the eight, else one from their ranges.
 
     The ranges are those of the second-placed team's later report (gamma 0.8–1.2, quality factor 70–90, scale 0.5–2
     with its logarithm drawn uniformly): they teach the neighbouring strengths, while the eight keep the weight on
     what the challenge tests. The kinds keep the challenge's shares: a quarter JPEG, half resizing, a quarter gamma.
+    `varied`: each resizing is by any of OpenCV's interpolations but the nearest pixel's, all equally often.
     """
+    drawn = _drawn(rng)
+    if interpolation == "cubic" or drawn.kind != "scale":
+        return drawn
+    names = tuple(_INTERPOLATIONS)
+    return replace(drawn, interpolation=names[rng.integers(len(names))])
+
+
+def _drawn(rng: np.random.Generator) -> Manipulation:
     drawn = _EIGHT[rng.integers(len(_EIGHT))]
     if rng.random() < 0.5:
         return drawn
@@ -119,11 +136,13 @@ def compress(picture: Picture, quality_factor: int) -> Picture:
     return decoded
 
 
-def resize(picture: Picture, scale: float) -> Picture:
-    """Return the picture resized by a factor with plain bicubic interpolation."""
+def resize(picture: Picture, scale: float, interpolation: Interpolation = "cubic") -> Picture:
+    """Return the picture resized by a factor, by OpenCV's interpolation of that name; `cubic` is plain bicubic."""
     height_px, width_px = picture.shape[:2]
     size = (_resized_px(width_px, scale), _resized_px(height_px, scale))
-    resized: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    resized: Picture = cv2.resize(picture, size, interpolation=_INTERPOLATIONS[interpolation]).astype(
+        np.uint8, copy=False
+    )
     return resized
 
 

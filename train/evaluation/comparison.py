@@ -68,8 +68,15 @@ def side_of(runs: Sequence[Answers], conditions: Sequence[str]) -> Side:
 def compare(first: Sequence[Answers], second: Sequence[Answers]) -> dict[str, Any]:
     """Return the scores of both sides and the differences, second less first, with their intervals.
 
-    Raises StageError where the sides share no photographs or not the unaltered condition.
+    Raises StageError where the sides know other numbers of cameras, or share no photographs or not the unaltered
+    condition.
     """
+    cameras = [answers.logits.shape[-1] for answers in (*first, *second)]
+    if len(set(cameras)) > 1:
+        raise StageError(
+            f"the runs know {' and '.join(map(str, sorted(set(cameras))))} cameras, so their chances differ; compare "
+            "runs of one generation and of the same train.held_out_cameras"
+        )
     conditions = [name for name in first[0].conditions if all(name in each.conditions for each in (*first, *second))]
     if "unaltered" not in conditions:
         raise StageError("the runs were judged under other conditions: they share no unaltered photographs")

@@ -2,7 +2,9 @@
 
 A step depends only on the state before it and on (seed, its number, rank, ranks): its samples are the next ones of the
 sequence, and random numbers, such as those of paths that are dropped, are seeded anew for each step. So a training
-resumed from a checkpoint, also from one within an epoch, by as many ranks ends exactly like one that was never stopped.
+resumed from a checkpoint, also from one within an epoch, sees the samples of one that was never stopped. On the CPU of
+one machine, in a single process with as many threads, it ends with the same weights, to the bit; kernels of a GPU, and
+sums of gradients over several ranks, may round differently each time.
 """
 
 import math
@@ -30,7 +32,8 @@ from train.model.network import CameraNetwork
 from train.model.optimisation import learning_rate, set_rate, update_average
 
 ASKED_EVERY = 20
-"""Steps after which several ranks ask each other whether a checkpoint within the epoch is due."""
+"""Steps after which it is asked whether the loss is still a number, and several ranks ask each other whether a
+checkpoint within the epoch is due."""
 
 _GRADIENT_NORM_MAX = 5.0  # usual norms are near 1; a rare outlier among the batches must not undo an epoch
 
@@ -43,6 +46,8 @@ class Told(NamedTuple):
     """Never changed once it is sent."""
     is_due: bool = False
     """Whether a checkpoint within the epoch is due."""
+    is_finite: bool = True
+    """Whether the loss was a number when it was last looked at."""
 
 
 def train_epochs(
@@ -104,6 +109,7 @@ class _Epoch:
         self.consumed, self.generation, self.rank, self.ranks, self.gather = consumed, generation, rank, ranks, gather
         self.wrap, self.forward = wrap, wrap(state.network)
         self.samples_of_step = ranks * settings.accumulate * settings.batch
+        self.watched = _Watched(device)
         self._begin_stretch()
         self.saved_s = time.monotonic()
 
@@ -173,12 +179,23 @@ class _Epoch:
         return rate
 
     def _is_due(self, number: int) -> bool:
-        """Return whether a checkpoint is due after a step of the epoch; all ranks answer alike."""
-        minutes = self.settings.checkpoint_minutes
-        if not minutes or (self.ranks > 1 and (number + 1) % ASKED_EVERY):
-            return False
-        is_due = time.monotonic() - self.saved_s >= 60 * minutes
-        return any(told.is_due for told in self.gather(Told(is_due=is_due)))
+        """Return whether a checkpoint is due after a step of the epoch; all ranks answer alike.
+
+        Raises StageError, on all ranks, where the loss is not finite.
+        """
+        minutes, is_asked = self.settings.checkpoint_minutes, (number + 1) % ASKED_EVERY == 0
+        is_due = bool(minutes) and time.monotonic() - self.saved_s >= 60 * minutes
+        if not is_asked:
+            return is_due and self.ranks == 1
+        told = self.gather(Told(is_due=is_due, is_finite=self.watched.is_finite(self.loss)))
+        self._check_finite(all(each.is_finite for each in told))
+        return any(each.is_due for each in told)
+
+    def _check_finite(self, is_finite: bool) -> None:
+        if not is_finite:  # told by all ranks alike, so that none waits for another one
+            raise StageError(
+                f"train: the loss is not finite in epoch {self.state.epochs_done + 1}; lower train.learning_rate"
+            )
 
     def _begin_stretch(self) -> None:
         """Begin to count anew; what was counted before stands in the state."""
@@ -202,10 +219,7 @@ class _Epoch:
         )  # fmt: skip
         told = self.gather(Told(own, self.skipped))
         sums = Sums(**state.partial).then([each.sums for each in told])  # type: ignore[arg-type]
-        if not math.isfinite(sums.loss):  # told by all ranks alike, so that none waits for another one
-            raise StageError(
-                f"train: the loss is not finite in epoch {state.epochs_done + 1}; lower train.learning_rate"
-            )
+        self._check_finite(math.isfinite(sums.loss))
         known = Tally([Skipped(**each) for each in state.skipped])
         for each in told:
             known.join(each.skipped)
@@ -215,6 +229,28 @@ class _Epoch:
         state.partial = sums.as_dict()
         state.skipped = [asdict(each) for each in known.named]
         state.steps_done = steps
+
+
+class _Watched:
+    """A number of the device that is looked at now and then; a GPU is not made to wait for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._is_gpu = device.type == "cuda"
+        self._here = torch.zeros((), dtype=torch.float64, pin_memory=self._is_gpu)
+        self._value = self._here.numpy()  # the same memory
+        self._copied: torch.cuda.Event | None = None
+
+    def is_finite(self, number: torch.Tensor) -> bool:
+        """Return whether the number is finite: on a CPU now, on a GPU when this was last asked."""
+        if self._copied is not None:
+            self._copied.synchronize()  # long since done
+        was_finite = math.isfinite(float(self._value))
+        self._here.copy_(number, non_blocking=True)
+        if not self._is_gpu:
+            return math.isfinite(float(self._value))
+        self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._copied.record()
+        return was_finite
 
 
 def _apart(module: nn.Module) -> AbstractContextManager[None]:

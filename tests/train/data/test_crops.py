@@ -112,6 +112,27 @@ def test_a_crop_of_its_window_is_that_of_the_whole_outer_crop_manipulated(
     assert kinds - {None} == {name for name in MANIPULATIONS if not (alignment_unknown and "scale" in name)}
 
 
+def test_varied_interpolation_comes_from_the_settings_and_needs_no_more_than_the_window(
+    scene: Picture, settings: Callable[..., Training]
+) -> None:
+    changes = {"outer_crop_px": 320, "crop_px": 112, "manipulation_probability": 1.0, "alignment_unknown": 0.0}
+    seen = set()
+    for plan in plans_of(geometry_of(settings(**changes, interpolation="varied")), 320):
+        manipulation, (top, left, _) = plan.finish.manipulation, plan.finish.inner
+        assert manipulation is not None
+        if manipulation.kind != "scale" or manipulation.strength not in (0.5, 0.8, 1.5, 2.0):
+            continue  # their windows begin between the pixels of the whole
+        y_px, x_px = (round(at * manipulation.strength) for at in plan.rectangle[1::-1])
+        whole = manipulation.apply(scene)[y_px + top : y_px + top + 112, x_px + left : x_px + left + 112]
+        crop = plan.finish(inside(scene, plan.rectangle))
+        assert (crop == whole).all()
+        seen.add((manipulation.interpolation, manipulation.strength))
+    assert len({name for name, _ in seen}) == 4
+    assert {each.finish.manipulation.interpolation for each in plans_of(geometry_of(settings(**changes)), 320)} == {
+        "cubic"
+    }
+
+
 @pytest.mark.parametrize(("outer_px", "crop_px"), [(960, 480), (512, 112), (256, 128), (224, 112)])
 def test_an_aligned_crop_begins_on_the_grid_of_the_photograph_as_nearly_as_pixels_allow(
     outer_px: int, crop_px: int

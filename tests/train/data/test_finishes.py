@@ -96,6 +96,8 @@ def test_auto_leaves_it_to_loaders_on_a_cpu_and_to_the_device_on_a_gpu(
     assert [by_device(where, "cuda") for where in ("auto", "loaders", "device")] == [True, False, True]
     with pytest.raises(ValueError, match="manipulate_on"):
         settings(manipulate_on="gpu")
+    with pytest.raises(ValueError, match="device resizes by cubic interpolation alone"):
+        settings(manipulate_on="device", interpolation="varied")
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "scale", "gamma"])

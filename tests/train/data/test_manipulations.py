@@ -151,3 +151,25 @@ def test_training_keeps_the_shares_of_the_kinds(drawn: list[Manipulation]) -> No
     share: Callable[[str], float] = lambda kind: float(np.mean([each.kind == kind for each in drawn]))  # noqa: E731
     assert share("scale") == pytest.approx(0.5, abs=0.04)
     assert share("jpeg") == pytest.approx(0.25, abs=0.04)
+
+
+def test_varied_interpolation_is_of_resizing_alone_and_changes_nothing_else(drawn: list[Manipulation]) -> None:
+    varied = [random_manipulation(np.random.default_rng(seed), "varied") for seed in range(2000)]
+    assert {each.interpolation for each in drawn} == {"cubic"}
+    assert [(each.kind, each.strength) for each in varied] == [(each.kind, each.strength) for each in drawn]
+    assert {each.interpolation for each in varied if each.kind != "scale"} == {"cubic"}
+    names = ("area", "cubic", "lanczos", "linear")
+    scaled = [each.interpolation for each in varied if each.kind == "scale"]
+    assert sorted(set(scaled)) == list(names)
+    assert [scaled.count(name) / len(scaled) for name in names] == pytest.approx([0.25] * 4, abs=0.05)
+
+
+def test_each_interpolation_is_that_of_opencv_also_in_a_window(picture: Picture) -> None:
+    flags = {
+        "cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "lanczos": cv2.INTER_LANCZOS4,
+    }  # fmt: skip
+    for name, flag in flags.items():
+        manipulation = Manipulation("scale", 0.5, name)  # type: ignore[arg-type]
+        whole = cv2.resize(picture, (100, 60), interpolation=flag)
+        assert (manipulation.apply(picture) == whole).all()
+        assert (manipulation.crop(picture, 8, 3, 40) == whole[8:48, 3:43]).all()

@@ -75,6 +75,14 @@ def test_runs_without_a_photograph_in_common_are_refused_and_what_one_alone_has_
         compare([whole], [replace(whole, conditions=("a", "b"))])
 
 
+def test_runs_that_know_other_numbers_of_cameras_are_refused_also_where_their_labels_agree() -> None:
+    two = answered(np.ones((8, 2), bool))
+    three = replace(two, logits=np.pad(two.logits, [(0, 0), (0, 0), (0, 0), (0, 1)], constant_values=-9.0))
+    assert (three.log_probabilities().argmax(axis=2) == two.log_probabilities().argmax(axis=2)).all()
+    with pytest.raises(StageError, match=r"know 2 and 3 cameras.*train\.held_out_cameras"):
+        compare([two], [three])
+
+
 def test_runs_vote_together() -> None:
     right = np.ones((8, 2), bool)
     sure, unsure = answered(right), answered(~right)

@@ -4,9 +4,11 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
@@ -196,17 +198,31 @@ def test_checkpoints_within_an_epoch_follow_the_clock_and_every_rank_asks_at_the
 
 
 def test_the_time_without_a_batch_is_told_apart(settings: Settings) -> None:
-    short, state = settings(epochs=1, steps_per_epoch=3), new_state(settings())
+    """A wait lasts at least as long as was slept, however busy the machine is, and no time counts twice."""
+    short = settings(epochs=1, steps_per_epoch=3)
+    slept_s = 3 * 0.1
 
-    def slow() -> Iterator[Batch]:
-        for batch in easy_batches(short):
-            time.sleep(0.5)
-            yield batch
+    def waiting(in_batches_s: float, in_steps_s: float) -> tuple[float, dict[str, Any]]:
+        def slow() -> Iterator[Batch]:
+            for batch in easy_batches(short):
+                time.sleep(in_batches_s)
+                yield batch
 
-    train_epochs(state, short, CPU, batches=slow(), validate=lambda _: {}, after_epoch=lambda _: None)
-    [metrics] = state.history
-    assert 1.5 / metrics["seconds"] == pytest.approx(metrics["data_wait"], rel=0.3)
+        state = new_state(short)
+        train_epochs(
+            state, short, CPU, batches=slow(), validate=lambda _: {}, after_epoch=lambda _: None,
+            consumed=lambda step, batch: time.sleep(in_steps_s),
+        )  # fmt: skip
+        [metrics] = state.history
+        return metrics["data_wait"] * metrics["seconds"], metrics
+
+    rounding = 0.02
+    waited_s, metrics = waiting(0.1, 0.0)
+    assert waited_s >= slept_s - rounding
+    assert metrics["data_wait"] <= 1
     assert f"data wait {metrics['data_wait']:.1%}" in progress_line(metrics, short)
+    waited_s, metrics = waiting(0.0, 0.1)
+    assert waited_s <= metrics["seconds"] - slept_s + rounding
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -223,22 +239,35 @@ def test_a_gpu_gets_the_batches_it_is_given_and_tells_when_it_had_none(settings:
     assert feed.waited_s() >= 0
 
 
-def test_a_step_asks_the_device_for_no_number(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[torch.Tensor] = []
-    item = torch.Tensor.item
+class Asking(TorchDispatchMode):
+    """Keeps each tensor that is asked for its number: by item(), float(), int(), bool() and the like."""
 
-    def told(tensor: torch.Tensor) -> object:
-        asked.append(tensor)
-        return item(tensor)
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[torch.Tensor] = []
 
-    monkeypatch.setattr(torch.Tensor, "item", told)
-    for steps in (1, 4):
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is torch.ops.aten._local_scalar_dense.default:
+            self.asked.append(args[0])
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("ask", [float, int, bool, torch.Tensor.item])
+def test_whatever_asks_a_tensor_for_its_number_is_seen(ask: Callable[[torch.Tensor], object]) -> None:
+    with Asking() as asking:
+        ask(torch.ones(()))
+    assert len(asking.asked) == 1
+
+
+def test_a_step_asks_the_device_for_no_number(settings: Settings) -> None:
+    for steps in (1, 24):
         few = settings(epochs=1, steps_per_epoch=steps)
         state = new_state(few)
-        asked.clear()
-        train(state, few)
+        with Asking() as asking:
+            train(state, few)
         counters = {id(moments["step"]) for moments in state.optimizer.state.values()}  # on the CPU, also with a GPU
-        assert len([tensor for tensor in asked if id(tensor) not in counters]) == 2  # loss and accuracy of the epoch
+        # loss and accuracy of the epoch
+        assert len([tensor for tensor in asking.asked if id(tensor) not in counters]) == 2
 
 
 def _save_then_stop_at_2(store: Store, state: TrainingState, stopped: type[Exception]) -> None:
@@ -309,6 +338,25 @@ def test_a_loss_that_is_no_number_stops_the_training_before_anything_is_saved(se
     with pytest.raises(StageError, match=r"the loss is not finite in epoch 1; lower train.learning_rate"):
         train(state, wild, store)
     assert store.names("c") == []
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_loss_that_is_no_number_stops_a_long_epoch_soon_and_on_all_ranks(settings: Settings, ranks: int) -> None:
+    long, steps = settings(epochs=1, steps_per_epoch=1000, checkpoint_minutes=0), []
+    state = new_state(long)
+    if ranks == 1:
+        with torch.no_grad():
+            next(iter(state.network.parameters())).fill_(float("nan"))
+
+    def gather(own: Told) -> list[Told]:
+        return [own] if ranks == 1 else [own, own._replace(is_finite=False)]
+
+    with pytest.raises(StageError, match="the loss is not finite in epoch 1"):
+        train_epochs(
+            state, long, CPU, batches=easy_batches(long), validate=lambda _: {}, after_epoch=lambda _: None,
+            consumed=lambda step, batch: steps.append(step), gather=gather, ranks=ranks,
+        )  # fmt: skip
+    assert len(steps) == 20
 
 
 def test_learning_rate_warms_up_and_falls_to_a_hundredth(settings: Settings) -> None:

@@ -12,13 +12,13 @@ from corpus.storage import Store
 from train.archive.download import downloaded, is_address
 from train.archive.parts import Parts, model_of
 from train.archive.reading import read_archive
+from train.estimation.calibration import CALIBRATION
 from train.fit.runs import Run, find_run
 from train.model.loaded import Model
 from train.open_set.files import OPEN_SET, PROTOTYPES
 
 ENROLLED = "enrolled"
 """Folder of a run in which enrolled cameras are: what training published there stays as it is."""
-CALIBRATION = "calibration.json"
 
 
 def load_model(store: Store, where: str, catalogue: Catalogue | None = None) -> Model:

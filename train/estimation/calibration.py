@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+CALIBRATION = "calibration.json"
+"""File of a run's folder that has its temperature."""
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
 """Limits of a temperature that is looked for: beyond them answers are as good as certain, or as good as none."""

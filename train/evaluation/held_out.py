@@ -19,7 +19,7 @@ from shards.index import Index
 from train.data.answers import CHALLENGE, QUICK, Answers, Numbers, judge, publish_answers
 from train.data.batches import TrainingBatches
 from train.data.crops import STRONGEST_REDUCTION
-from train.estimation.calibration import find_temperature
+from train.estimation.calibration import CALIBRATION, find_temperature
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import MANIPULATED_WEIGHT, UNALTERED_WEIGHT, figures
 from train.evaluation.photo_facts import facts_of
@@ -30,7 +30,6 @@ from train.open_set.measuring import Measured, measure
 
 VALIDATION_PHOTOS_MAX = 1000
 """Photographs judged after each epoch: enough to choose an epoch by, and minutes of work at most."""
-CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from train.model.loaded import Enrolled, Model
 from train.open_set.files import enrolled_bytes
 from train.prediction.finding import find_photos
 from train.prediction.photographs import photograph
+from train.prediction.reading import read_file
 
 _DESCRIPTION = """Add a camera to a finished run from 10 to 50 of its photographs, without training.
 
@@ -65,6 +66,8 @@ def main() -> int:
         raise ConfigurationError(f"--run {arguments.run}: a model handed on is not changed; name a new one with --out")
     if arguments.out is not None and arguments.out.suffix != ".zip":
         raise ConfigurationError(f"--out {arguments.out}: name a file that ends in .zip")
+    if arguments.out is not None and not arguments.out.resolve().parent.is_dir():
+        raise ConfigurationError(f"--out {arguments.out}: its folder does not exist")
     catalogue = configuration.whole_catalogue
     parts = load_parts(configuration.store, arguments.run, catalogue)
     check_stated(parts.evaluation, parts.where)
@@ -108,7 +111,10 @@ def _photo(path: str, model: Model) -> tuple[_Photo, str]:
     read = photograph(path, model.settings.crop_px, model.settings.test_crops)
     if read.error is not None or read.crops is None:
         return _Photo(path, read.error), ""
-    data = Path(path).read_bytes()
+    try:
+        data = read_file(path)
+    except (OSError, ValueError) as error:
+        return _Photo(path, f"cannot be read again: {error}"), ""
     serial = read_facts(data, whole=False).serial_number if read.kind == "JPEG" else None
     return _Photo(path, None, read.crops, read.make, serial), hashlib.sha256(data).hexdigest()
 

@@ -11,6 +11,7 @@ Of several runs, the answers that they have published are averaged.
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -209,15 +210,25 @@ def _handed_on(store: Store, own: Training, where: str, *, with_tricks: bool, as
     held_out = evaluate_network(model.network, model.device, store, index, config.train)
     told = {"run": parts.name, "epoch": parts.evaluation.get("epoch"), **held_out.figures}
     evaluation = json.loads(json.dumps(told))
-    agrees = all(value == evaluation.get(key) for key, value in parts.evaluation.items() if key in held_out.figures)
     tricks = _tricks(model.network, model.device, store, index, config.train, held_out) if with_tricks else {}
+    agrees, named = agreement(parts.evaluation, evaluation), where.partition("#")[0]
     if as_json:
         print(json.dumps({**evaluation, **tricks, "agrees": agrees}, indent=1, sort_keys=True))
     else:
-        print(evaluation_table(evaluation))
-        print(f"\n{'agrees with' if agrees else 'differs from'} what {where.partition('#')[0]} says of itself")
+        said: dict[bool | None, str] = {
+            True: f"agrees with what {named} says of itself",
+            False: f"differs from what {named} says of itself",
+        }
+        print(f"{evaluation_table(evaluation)}\n\n{said.get(agrees, f'{named} states no accuracy to compare with')}")
         _print_tricks(tricks)
     return 0 if agrees else 1
+
+
+def agreement(stated: Mapping[str, Any], found: Mapping[str, Any]) -> bool | None:
+    """Return whether the figures that a file states are those that were found; None where it states no accuracy."""
+    if stated.get("weighted_accuracy") is None:
+        return None
+    return all(value == found[key] for key, value in stated.items() if key in found)
 
 
 def carried_out_here(config: RunConfig, own: Training) -> RunConfig:

@@ -95,6 +95,8 @@ def test_a_model_is_handed_on_enrolled_in_and_handed_on_again(
     arguments = ("stripes-2", striped, "--name", "Two stripes", "--run", tmp_path / "model.zip")
     with pytest.raises(ShutterprintError, match="name a new one with --out"):
         command(enrol.main, own, *arguments)
+    with pytest.raises(ShutterprintError, match="its folder does not exist"):
+        command(enrol.main, own, *arguments, "--out", tmp_path / "none" / "new.zip")
     code, text = command(enrol.main, own, *arguments, "--out", tmp_path / "new.zip")
     assert (code, "stripes-2 (Two stripes) is enrolled" in text) == (0, True)
     assert _states(own.parent) == before

@@ -15,7 +15,7 @@ from corpus.configuration import read_configuration
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from train.compare import main as compare_runs
-from train.evaluate import carried_out_here, main
+from train.evaluate import agreement, carried_out_here, main
 from train.experiments.publishing import published_experiments
 from train.fit.runs import RunConfig
 from train.main import train
@@ -192,6 +192,14 @@ def test_a_model_handed_on_is_judged_with_this_machines_cache_and_processes(sett
     theirs = RunConfig("0001-abc", ("a", "b"), settings(cache_folder="/home", cache_gb=0.1, loaders=64, threads=256))
     found = carried_out_here(theirs, settings(cache_folder="/mine", cache_gb=7, batch=99)).train
     assert (found.cache_folder, found.cache_gb, found.loaders, found.threads, found.batch) == ("/mine", 7, 0, 1, 8)
+
+
+def test_a_file_without_figures_agrees_with_nothing() -> None:
+    found = {"weighted_accuracy": 0.5, "photos": 3}
+    assert agreement({"weighted_accuracy": 0.5, "photos": 3, "more": 1}, found) is True
+    assert agreement({"weighted_accuracy": 0.6, "photos": 3}, found) is False
+    assert agreement({}, found) is None
+    assert agreement({"photos": 3}, found) is None
 
 
 def test_a_run_that_does_not_exist_is_refused(trained: Path, evaluate: Run) -> None:

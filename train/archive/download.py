@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import re
 import ssl
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -24,6 +25,8 @@ _REDIRECTS_MAX = 3
 _MOVED = (301, 302, 303, 307, 308)
 _TIMEOUT_S = 60.0
 _PART_BYTES = 1 << 20
+_GRACE_S, _LEAST_BYTES_PER_S = 60.0, 20_000
+"""After so many seconds a server must have sent so much a second: one that trickles would keep a command for days."""
 
 
 def is_address(where: str) -> bool:
@@ -73,31 +76,52 @@ def _fetch(url: str, target: Path) -> str:
             )
         connection = _connection(parts)
         try:
-            connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
-            response = connection.getresponse()
+            try:
+                connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
+                response = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise _unfetched(url, error) from error
             if response.status in _MOVED:
                 url = urljoin(url, response.headers.get("Location", ""))
                 continue
             if response.status != http.client.OK:
                 raise StorageUnavailableError(f"{escaped(url)}: the server answers {response.status} {response.reason}")
             return _saved(response, target, url)
-        except (OSError, http.client.HTTPException) as error:
-            raise StorageUnavailableError(f"{escaped(url)}: cannot be fetched: {error}; try again later") from error
         finally:
             connection.close()
     raise StorageError(f"{escaped(url)}: the server points from one address to the next without end")
 
 
 def _saved(response: http.client.HTTPResponse, target: Path, url: str) -> str:
-    digest, size_bytes = hashlib.sha256(), 0
+    """Write what the server sends; faults of the disk are not the server's and go through."""
+    digest, size_bytes, began_s = hashlib.sha256(), 0, time.monotonic()
     with target.open("xb") as file:
-        while part := response.read(_PART_BYTES):
+        while part := _part(response, url):
             size_bytes += len(part)
             if size_bytes > ARCHIVE_MAX_BYTES:
                 raise StorageError(f"{escaped(url)}: is above {ARCHIVE_MAX_BYTES} bytes; no model is that large")
+            if size_bytes < (time.monotonic() - began_s - _GRACE_S) * _LEAST_BYTES_PER_S:
+                raise StorageUnavailableError(
+                    f"{escaped(url)}: the server sends less than {_LEAST_BYTES_PER_S} bytes a second; try again later"
+                )
             digest.update(part)
             file.write(part)
+    if response.length:
+        raise StorageUnavailableError(
+            f"{escaped(url)}: the server has ended {response.length} bytes too early; try again later"
+        )
     return digest.hexdigest()
+
+
+def _part(response: http.client.HTTPResponse, url: str) -> bytes:
+    try:
+        return response.read1(_PART_BYTES)  # as it comes: `read` would wait for all of these bytes
+    except (OSError, http.client.HTTPException) as error:
+        raise _unfetched(url, error) from error
+
+
+def _unfetched(url: str, error: Exception) -> StorageUnavailableError:
+    return StorageUnavailableError(f"{escaped(url)}: cannot be fetched: {error}; try again later")
 
 
 def _split(url: str) -> SplitResult:

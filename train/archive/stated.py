@@ -89,6 +89,7 @@ class _Evaluation(_Stated):
     manipulated_interval: Interval | None = None
     accuracy: dict[str, float | None] = {}
     accuracy_intervals: dict[str, Interval | None] = {}
+    off_grid: dict[str, _Figure] = {}
     cameras: list[_Camera] = []
     notes: list[str] = []
     calibration: _Calibration | None = None

@@ -22,8 +22,8 @@ from train.archive.stated import check_stated
 _MADE_AT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 _KEPT_FIGURES = (
     "run", "epoch", "generation", "split", "photos", "devices", "chance", "weighted_accuracy", "weighted_interval",
-    "unaltered", "unaltered_interval", "manipulated", "manipulated_interval", "accuracy", "cameras", "notes",
-    "calibration", "open_set", "honesty", "off_grid",
+    "unaltered", "unaltered_interval", "manipulated", "manipulated_interval", "accuracy", "accuracy_intervals",
+    "cameras", "notes", "calibration", "open_set", "honesty", "off_grid",
 )  # fmt: skip
 
 

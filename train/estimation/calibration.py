@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 CALIBRATION = "calibration.json"
-"""The file of a run that has its temperature."""
+"""File of a run's folder that has its temperature."""
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
 """Limits of a temperature that is looked for: beyond them answers are as good as certain, or as good as none."""

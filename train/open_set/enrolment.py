@@ -1,8 +1,8 @@
 """Enrolment measured: adds held-out cameras from a few of their photographs, and asks how well others are then named.
 
 A held-out camera is enrolled alone beside the network's cameras, from n training photographs of d of its devices, in
-several draws; the photographs asked about are by its other devices, those of the test and validation splits, and all
-test photographs of the known cameras, which must keep their names.
+several draws; the photographs asked about are by its other devices, those of the test split, and all test
+photographs of the known cameras, which must keep their names.
 """
 
 from collections.abc import Sequence

@@ -66,7 +66,10 @@ def _likeliest(answer: Answer, model: Model) -> str:
     named = ", ".join(f"{model.name_of(key)} {share:.2f}" for key, share in answer.cameras[:_SHOWN])
     if not answer.none_of_these:
         return named
-    none = "none of these" if answer.none_probability is None else f"none of these {answer.none_probability:.2f}"
+    # the refusal is by a threshold of false refusals, the probability takes unknown cameras to be as many as known ones
+    share = answer.none_probability
+    none = "none of these" if share is None or share < 0.5 else f"none of these {share:.2f}"
+    none += " (refused at the 5 % threshold)" if share is not None and share < 0.5 else ""
     if answer.sibling is None:
         return f"{none} (nearest: {named})"
     return f"{none}, a sibling of {model.name_of(answer.sibling)} {answer.sibling_probability or 0:.2f}"

@@ -38,7 +38,9 @@ def parts_once(settings: Callable[..., Training]) -> Parts:
         "weighted_accuracy": 0.876, "weighted_interval": [0.8, 0.93], "unaltered": 0.9, "unaltered_interval": None,
         "manipulated": 0.82, "manipulated_interval": [0.7, 0.9], "chance": 0.34, "photos": 30, "devices": 6,
         "split": "test", "accuracy": {"unaltered": 0.9, "jpeg_70": 0.7}, "confusion": {"unaltered": [[9]]},
-        "cameras": [{"camera": "alpha", "photos": 10, "devices": 2, "recall": 0.9, "precision": None}],
+        "cameras": [{"camera": "alpha", "photos": 10, "devices": 2, "recall": 0.9, "recall_interval": [0.7, 0.98],
+                     "precision": None}],
+        "accuracy_intervals": {"unaltered": None, "jpeg_70": [0.5, 0.9]},
         "notes": ["Two devices are few."],
     }  # fmt: skip
     return Parts(

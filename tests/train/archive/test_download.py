@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,6 +34,13 @@ class _Site(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", ways[self.path])
             self.end_headers()
+        elif self.path in ("/short", "/slow"):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(DATA)))
+            self.end_headers()
+            for byte in DATA[: 20 if self.path == "/slow" else 1000]:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.02 if self.path == "/slow" else 0)
         elif self.path == "/model.zip":
             self.send_response(200)
             self.end_headers()
@@ -90,6 +98,19 @@ def test_a_server_that_does_not_answer_is_said_in_a_sentence(site: str) -> None:
         downloaded(f"{site}/nothing#sha256={SHA256}")
     with pytest.raises(StorageUnavailableError, match="cannot be fetched"):
         downloaded(f"http://127.0.0.1:9/model.zip#sha256={SHA256}")
+
+
+def test_a_file_that_ends_early_or_trickles_is_the_servers_fault(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StorageUnavailableError, match="has ended 6000 bytes too early"):
+        downloaded(f"{site}/short#sha256={SHA256}")
+    monkeypatch.setattr(download, "_GRACE_S", 0.1)
+    with pytest.raises(StorageUnavailableError, match="less than 20000 bytes a second"):
+        downloaded(f"{site}/slow#sha256={SHA256}")
+
+
+def test_a_fault_of_the_disk_is_not_called_one_of_the_server(site: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        download._fetch(f"{site}/model.zip", tmp_path / "no folder" / "model.zip")
 
 
 def test_a_file_above_the_limit_is_not_fetched_to_its_end(site: str, monkeypatch: pytest.MonkeyPatch) -> None:

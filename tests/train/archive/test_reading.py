@@ -19,6 +19,7 @@ import torch
 from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive import reading
+from train.archive.card import model_card
 from train.archive.parts import Parts, model_of
 from train.archive.reading import read_archive
 from train.archive.writing import archive_bytes, write_archive
@@ -97,9 +98,22 @@ def test_the_card_says_what_was_measured_and_what_was_not(archive: bytes, tmp_pa
         card = opened.read("README.md").decode()
     for text in (
         "0001-abc", "| weighted | 0.876 | 0.800–0.930 |", "| unaltered | 0.900 | none |", "## Protocol", "## Limits",
-        "Two devices are few.", "| alpha | Alpha | 10 | 2 | 0.900 | - |", "1 cameras were added without training",
+        "Two devices are few.", "| alpha | Alpha | 10 | 2 | 0.900 | 0.700–0.980 | - |",
+        "| jpeg_70 | 0.700 | 0.500–0.900 |", "No photograph, and where", "1 cameras were added without training",
     ):  # fmt: skip
         assert text in card
+
+
+def test_the_card_says_nothing_that_does_not_hold(parts_once: Parts) -> None:
+    trained = model_card(replace(parts_once, evaluation=dict(parts_once.evaluation) | {"split": "train"}))
+    assert "that the network was trained on" in trained
+    assert "No photograph, and where" not in trained
+    assert "are calibrated on validation" not in trained
+    assert "are calibrated on validation" in model_card(replace(parts_once, calibration={"photos": 9}))
+    bare = model_card(replace(parts_once, evaluation={}))
+    assert "This run has no evaluation." in bare
+    assert "IEEE" not in bare
+    assert "threshold" not in bare
 
 
 def test_a_compressed_member_a_strange_one_and_one_too_many_are_refused(rewritten: Callable[..., Path]) -> None:

@@ -49,6 +49,8 @@ def test_files_of_the_same_name_are_told_apart_by_their_paths() -> None:
 def test_the_table_says_none_of_these_and_whose_sibling_it_is(lines: Callable[..., list[str]]) -> None:
     none = Answer(**{**as_dict(ANSWER), "none_of_these": True, "none_probability": 0.93})
     assert "none of these 0.93 (nearest: The iphone-6 0.90" in lines(none)[1]
+    refused = Answer(**{**as_dict(none), "none_probability": 0.08})
+    assert "none of these (refused at the 5 % threshold) (nearest: The iphone-6 0.90" in lines(refused)[1]
     sibling = Answer(**{**as_dict(none), "sibling": "other", "sibling_probability": 0.8})
     assert "none of these 0.93, a sibling of The other 0.80" in lines(sibling)[1]
 

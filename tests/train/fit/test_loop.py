@@ -342,8 +342,8 @@ def test_a_loss_that_is_no_number_stops_the_training_before_anything_is_saved(se
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_loss_that_is_no_number_stops_a_long_epoch_soon_and_on_all_ranks(settings: Settings, ranks: int) -> None:
-    long, steps = settings(epochs=1, steps_per_epoch=1000, checkpoint_minutes=0), []
-    state = new_state(long)
+    long = settings(epochs=1, steps_per_epoch=1000, checkpoint_minutes=0)
+    state, steps = new_state(long), list[int]()
     if ranks == 1:
         with torch.no_grad():
             next(iter(state.network.parameters())).fill_(float("nan"))

@@ -36,8 +36,6 @@ from train.evaluation.photo_facts import facts_of
 from train.evaluation.report import publish_report
 from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble, ensemble_rows, studies
 from train.evaluation.table import aligned, evaluation_table, figure_text
-from train.evaluation.transductive import check_transductive, transductive_figures
-from train.evaluation.transductive_page import HEADING, transductive_rows, transductive_section, transductive_text
 from train.experiments.amounts import amount_rows
 from train.experiments.critique import critique_rows
 from train.experiments.publishing import experiment_table, publish_experiment, published_experiments
@@ -46,6 +44,8 @@ from train.fit.runs import CARRIED_OUT_BY, Run, RunConfig, find_run, load_networ
 from train.fit.training_run import read_history, score_sentence, threads_of
 from train.model.checkpoints import kept_weights
 from train.model.network import CameraNetwork
+from train.transductive.figures import check_transductive, transductive_figures
+from train.transductive.page import HEADING, transductive_rows, transductive_section, transductive_text
 
 _DESCRIPTION = """Evaluate a finished run again, on the held-out devices of its generation. Without an option
 that says so below, nothing is written.

@@ -147,13 +147,18 @@ def _unknown(open_set: Mapping[str, Any] | None) -> list[str]:
                 ],
             ),
         ]  # fmt: skip
+        if unseen := unknown.get("auroc_unseen"):
+            told.append(
+                "AUROC where the score is chosen without the unknown camera, as for one that nobody has seen: "
+                f"{share(unseen['value'])} ({interval(unseen['interval'])})."
+            )
     if rows := open_set.get("enrolment"):
         told.append(
             _table(
-                ("enrolled from photographs", "of devices", "recall", "95 % interval", "known ones kept"),
+                ("enrolled from photographs", "of devices", "recall", "95 % interval", "known kept", "others taken"),
                 [
                     (str(row["photos"]), str(row["devices"]), share(row["recall"]), interval(row["interval"]),
-                     share(row["known_kept"]))
+                     share(row["known_kept"]), share(row.get("others_taken")))
                     for row in rows
                 ],
             )

@@ -48,6 +48,7 @@ class _Unknown(_Stated):
     cameras: list[_UnknownCamera]
     unaltered: _Condition
     manipulated: _Condition
+    auroc_unseen: _Figure | None = None
 
 
 class _Enrolment(_Stated):
@@ -55,7 +56,8 @@ class _Enrolment(_Stated):
     devices: int
     recall: float
     interval: Interval | None = None
-    known_kept: float
+    known_kept: float | None
+    others_taken: float | None = None
 
 
 class _OpenSet(_Stated):

@@ -45,6 +45,11 @@ def open_set_sections(figures: Mapping[str, Any]) -> list[str]:
                 f"not trained on. The expected calibration error of the probability of none of these is {error}, known "
                 "and unknown photographs weighing alike."
             ),
+            *(
+                [paragraph(f"AUROC where the score is chosen without the camera: {', '.join(figure_text(unseen))}.")]
+                if (unseen := unknown.get("auroc_unseen"))
+                else []
+            ),
             _shown(tables["unknown"]),
             _shown(tables["unknown_cameras"]),
         ]
@@ -53,7 +58,8 @@ def open_set_sections(figures: Mapping[str, Any]) -> list[str]:
             subheading("Enrolment"),
             paragraph(
                 "Each unknown camera was added alone beside the known ones, from a few photographs of some of its "
-                "devices, without training; recall is that of photographs by its other devices. Photographs were drawn "
+                "devices, without training; recall is that of photographs by its other devices, of which one that is "
+                "refused as none of these does not count as named. Photographs were drawn "
                 f"several times. Prototypes are compared by {figures['prototype_score']}."
             ),
             figure(
@@ -116,12 +122,13 @@ def open_set_tables(figures: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
     if figures["enrolment"]:
         tables["enrolment"] = [
             ("photographs", "devices", "cameras", "recall", "95 % interval", "known kept", "95 % interval",
-             "known taken for it", "95 % interval"),
+             "known taken for it", "95 % interval", "other unknown ones taken for it", "95 % interval"),
             *(
                 (str(row["photos"]), str(row["devices"]), str(row["cameras"]),
                  *figure_text({"value": row["recall"], "interval": row["interval"]}),
                  share_text(row["known_kept"]), interval_text(row.get("known_kept_interval")),
-                 share_text(row["known_taken"]), interval_text(row.get("known_taken_interval")))
+                 share_text(row["known_taken"]), interval_text(row.get("known_taken_interval")),
+                 share_text(row.get("others_taken")), interval_text(row.get("others_taken_interval")))
                 for row in figures["enrolment"]
             ),
         ]  # fmt: skip

@@ -4,8 +4,9 @@ It is plain data and a network: `train.archive.loading.load_model` makes it of a
 address.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,42 +15,10 @@ from torch import Tensor
 from corpus.catalogue import Catalogue
 from corpus.sections import Training
 from train.model.network import CameraNetwork, mixed_precision
-from train.model.scores import Floats, Prototypes, crops_together, evidence, knownness, softmax
+from train.model.refusal import OpenSet, named, own_threshold
+from train.model.scores import Floats, Prototypes, crops_together, softmax
 
 _CONFUSED_SHARE_MIN, _CONFUSED_PHOTOS_MIN = 0.05, 2
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """When a photograph is of none of the cameras: a score, its threshold, and what it means as a probability."""
-
-    score: str
-    threshold: float
-    """Below it a photograph is refused; 5 % of the known cameras' validation photographs are."""
-    slope: float
-    offset: float
-    """The probability that it is of none of them is 1 / (1 + exp(slope × score + offset)), where as many photographs
-    are of unknown cameras as of known ones (Platt, Advances in Large Margin Classifiers, 1999)."""
-
-    def probability(self, score: float) -> float:
-        """Return the probability that a photograph with this score is of none of the cameras."""
-        return float(1 / (1 + np.exp(np.clip(self.slope * score + self.offset, -60, 60))))
-
-
-@dataclass(frozen=True)
-class OpenSet:
-    """What was measured on validation photographs, so that unknown cameras are told from known ones."""
-
-    network: Refusal
-    """By the score that measured best."""
-    prototypes: Refusal
-    """By the best score on prototypes, which is used where cameras are enrolled: logits know nothing of these."""
-    scale: float
-    """Evidence of the latter × scale are logits of all cameras, the enrolled ones too."""
-    confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Photographs by answered, then by true camera."""
-    nearest: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Photographs of cameras that were taken as unknown, by camera, then by the nearest of the other ones."""
 
 
 @dataclass(frozen=True)
@@ -146,32 +115,31 @@ class Model:
         if self.open_set is None or self.prototypes is None:
             pairs = zip(shares, largest, strict=True)
             return [Judgement(_sorted(self.classes, row), largest_logit=most) for row, most in pairs]
-        prototypes = self._all_prototypes
-        refusal = self.open_set.prototypes if self.enrolled else self.open_set.network
-        matrix = evidence(self.open_set.prototypes.score, logits, embeddings, prototypes)
-        if self.enrolled:
-            shares = joined_shares(shares, softmax(matrix * self.open_set.scale))
-        known = knownness(refusal.score, evidence(refusal.score, logits, embeddings, prototypes)).tolist()
+        prototypes, thresholds = self._with_enrolled
+        found = named(self.open_set, prototypes, thresholds, shares, logits, embeddings)
         return [
-            replace(self._judgement(refusal, score, row, near), largest_logit=most)
-            for score, row, near, most in zip(known, shares, matrix.argmax(axis=1).tolist(), largest, strict=True)
+            replace(self._judgement(bool(refused), none, row, near), largest_logit=most)
+            for refused, none, row, near, most in zip(
+                found.refused, found.none.tolist(), found.shares, found.nearest.tolist(), largest, strict=True
+            )
         ]
 
-    @property
-    def _all_prototypes(self) -> Prototypes:
-        assert self.prototypes is not None  # noqa: S101  asked for by `judge_all` alone
-        prototypes = self.prototypes
+    @cached_property
+    def _with_enrolled(self) -> tuple[Prototypes, list[float]]:
+        """The prototypes of all cameras, and the threshold of each enrolled one."""
+        assert self.open_set is not None and self.prototypes is not None  # noqa: S101, PT018  asked for there alone
+        prototypes, thresholds = self.prototypes, []
         for each in self.enrolled:
+            thresholds.append(own_threshold(self.open_set, self.prototypes, each.embeddings, each.devices))
             prototypes = prototypes.joined(each.embeddings, each.devices)
-        return prototypes
+        return prototypes, thresholds
 
-    def _judgement(self, refusal: Refusal, score: float, shares: Floats, nearest: int) -> Judgement:
+    def _judgement(self, refused: bool, none: float, shares: Floats, nearest: int) -> Judgement:
         cameras = _sorted(self.cameras, shares)
-        refused = score < refusal.threshold
         return Judgement(
             cameras,
             refused,
-            refusal.probability(score),
+            none,
             self._sibling(self.cameras[nearest]) if refused else None,
             () if refused else self._confused_with(cameras[0][0]),
         )
@@ -222,16 +190,6 @@ def photo_answers(logits: Tensor, embeddings: Tensor, counts: Sequence[int]) -> 
         np.stack([part.mean(axis=0) for part in parts(logits)]),
         np.stack([part.mean(axis=0) for part in parts(embeddings)]),
     )
-
-
-def joined_shares(own: Floats, by_prototypes: Floats) -> Floats:
-    """Return the probabilities of all cameras: N×K of the network's own and N×(K+E) by prototypes → N×(K+E).
-
-    Prototypes say whether it is an enrolled camera and which; of its own cameras the network knows better.
-    """
-    number = own.shape[1]
-    enrolled = by_prototypes[:, number:]
-    return np.concatenate([own * (1 - enrolled.sum(axis=1, keepdims=True)), enrolled], axis=1)
 
 
 def _sorted(cameras: Sequence[str], shares: Floats) -> tuple[tuple[str, float], ...]:

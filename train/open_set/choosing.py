@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.estimation.ranking import auroc, fit_logistic, threshold_at
-from train.model.loaded import OpenSet, Refusal
+from train.model.refusal import FALSE_REFUSALS, OpenSet, Refusal
 from train.model.scores import BY_PROTOTYPES, SCORES, Floats, Numbers, Prototypes, evidence, knownness, softmax
 from train.open_set.photographs import Photographs
 
-FALSE_REFUSALS = 0.05
-"""Share of the known cameras' unaltered validation photographs that the threshold refuses."""
 HELD_OUT, LEFT_OUT_IN_TURN = "cameras held out of training", "known cameras that were left out in turn"
 _SCALES = tuple(float(2**power) for power in np.arange(-2, 9, 0.25))
 

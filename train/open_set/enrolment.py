@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from train.estimation.bootstrap import intervals, or_none
-from train.model.loaded import OpenSet, joined_shares
-from train.model.scores import Floats, Numbers, Prototypes, evidence, softmax
+from train.model.refusal import OpenSet, named, own_threshold
+from train.model.scores import Floats, Numbers, Prototypes, softmax
 from train.open_set.figures import DRAWS
 from train.open_set.photographs import Photographs
 
 PHOTOS = (1, 2, 5, 10, 20, 50)
 """Numbers of photographs that a camera is enrolled from."""
 DEVICES = (1, 2, 4)
+NONE = -1
+"""The answer that a photograph is none of these."""
 REPEATS = 5
 """Draws of the photographs that a camera is enrolled from."""
 
@@ -43,9 +45,11 @@ class Trial:
 def enrolment_figures(trial: Trial) -> list[dict[str, Any]]:
     """Return a row for each number of photographs and of devices that any camera can be enrolled from.
 
-    `recall`: share of the photographs asked about that get the enrolled camera's name, the mean over cameras, with its
-    interval by device. `known_kept`: of the known photographs that were named right before, the share that still is.
-    `known_taken`: share of the known photographs that get the enrolled camera's name.
+    A photograph is named by the likeliest camera, unless it is refused as none of these. `recall`: share of the
+    photographs asked about that get the enrolled camera's name, the mean over cameras, with its interval by device.
+    `refused`: share of them that is refused. `known_kept`: of the known photographs that were named right before, the
+    share that still is. `known_taken`: share of the known photographs that get the enrolled camera's name.
+    `others_taken`: share of the photographs of the other unknown cameras that get it; None where there are none.
     """
     rows = []
     for devices in DEVICES:
@@ -64,12 +68,16 @@ class _Enrolment:
     camera: str
     hits: Floats
     """Of each photograph asked about, the share of draws in which it got the camera's name."""
+    refused: Floats
+    """Of each of them, the share of draws in which it was none of these."""
     mine: Numbers
     """Places of these photographs among all that are asked about."""
     kept: Floats
     """Of each known photograph that was named right before, the share of draws in which it still was; else NaN."""
     taken: Floats
     """Of each known photograph, the share of draws in which it got the camera's name."""
+    others: Floats
+    """The same of each photograph of the other unknown cameras."""
 
 
 def _enrolled(trial: Trial, camera: str, photos: int, devices: int) -> _Enrolment | None:
@@ -82,21 +90,29 @@ def _enrolled(trial: Trial, camera: str, photos: int, devices: int) -> _Enrolmen
             of_device.setdefault(device, []).append(place)
     if len(of_device) < devices or photos < devices or not len(mine):
         return None
-    hits, kept, taken = [], [], []
+    asked, others = (
+        trial.asked.of(mine),
+        trial.asked.of(np.flatnonzero([each != camera for each in trial.asked.cameras])),
+    )
     labels = known.labels(trial.classes)
-    before = known.log_shares[:, 0].argmax(axis=1) == labels
+    before = _answers(trial, trial.prototypes, [], known) == labels
     number = len(trial.classes)
+    draws = []
     for repeat in range(REPEATS):
         drawn = drawn_photographs(of_device, photos, devices, repeat)
         if len(drawn) < photos:
             return None
         names = [offered.devices[row] for row in drawn]
-        prototypes = trial.prototypes.joined(offered.embeddings[np.array(drawn), 0], names)
-        answers = _answers(trial, prototypes, known)
-        hits.append(_answers(trial, prototypes, trial.asked.of(mine)) == number)
-        kept.append(np.where(before, answers == labels, np.nan))
-        taken.append(answers == number)
-    return _Enrolment(camera, np.mean(hits, axis=0), mine, np.mean(kept, axis=0), np.mean(taken, axis=0))
+        embeddings = offered.embeddings[np.array(drawn), 0]
+        prototypes = trial.prototypes.joined(embeddings, names)
+        thresholds = [own_threshold(trial.open_set, trial.prototypes, embeddings, names)]
+        of_asked, of_known, of_others = (
+            _answers(trial, prototypes, thresholds, photographs) for photographs in (asked, known, others)
+        )
+        kept = np.where(before, of_known == labels, np.nan)
+        draws.append((of_asked == number, of_asked == NONE, kept, of_known == number, of_others == number))
+    hits, refused, still, taken, others_taken = (np.mean(each, axis=0) for each in zip(*draws, strict=True))
+    return _Enrolment(camera, hits, refused, mine, still, taken, others_taken)
 
 
 def drawn_photographs(of_device: dict[str, list[int]], photos: int, devices: int, repeat: int) -> list[int]:
@@ -109,35 +125,50 @@ def drawn_photographs(of_device: dict[str, list[int]], photos: int, devices: int
     return turns[:photos]
 
 
-def _answers(trial: Trial, prototypes: Prototypes, photos: Photographs) -> Numbers:
+def _answers(trial: Trial, prototypes: Prototypes, thresholds: Sequence[float], photos: Photographs) -> Numbers:
+    """Return the number of the camera that each photograph is named by, NONE where it is none of these."""
+    if not len(photos):
+        return np.empty(0, np.int64)
     log_shares, logits, embeddings = photos.under(0)
-    matrix = evidence(trial.open_set.prototypes.score, logits, embeddings, prototypes)
-    near = softmax(matrix * trial.open_set.scale)
-    answers: Numbers = joined_shares(softmax(log_shares / trial.temperature), near).argmax(axis=1)
-    return answers
+    found = named(trial.open_set, prototypes, thresholds, softmax(log_shares / trial.temperature), logits, embeddings)
+    return np.where(found.refused, NONE, found.answers)
+
+
+def _others(trial: Trial, mine: Numbers) -> Numbers:
+    """Return the places of the photographs asked about that are of other cameras."""
+    return np.setdiff1d(np.arange(len(trial.asked)), mine)
 
 
 def _row(photos: int, devices: int, found: Sequence[_Enrolment], trial: Trial) -> dict[str, Any]:
     mine = np.concatenate([one.mine for one in found])
-    hits = np.concatenate([one.hits for one in found])
     weights = np.concatenate([np.full(len(one.mine), len(mine) / len(found) / len(one.mine)) for one in found])
     labels = np.repeat(np.arange(len(found)), [len(one.mine) for one in found])
     names = [trial.asked.devices[place] for place in mine.tolist()]
-    kept, taken = (np.mean(shares, axis=0) for shares in zip(*((one.kept, one.taken) for one in found), strict=True))
+    hits, refused = (np.concatenate(each) for each in zip(*((one.hits, one.refused) for one in found), strict=True))
+    kept, taken = (np.mean(each, axis=0) for each in zip(*((one.kept, one.taken) for one in found), strict=True))
     known, was_right = trial.known, ~np.isnan(kept)
     cameras = known.labels(trial.classes)
     rightly = [device for device, own in zip(known.devices, was_right.tolist(), strict=True) if own]
+    others = np.concatenate([one.others for one in found])
+    places = [_others(trial, one.mine) for one in found]
+    taken_for = np.repeat(np.arange(len(found)), [len(each) for each in places])
+    of_others = [trial.asked.devices[place] for place in np.concatenate(places).tolist()]
+    shares = {
+        "recall": (hits * weights, names, labels),
+        "refused": (refused * weights, names, labels),
+        "known_kept": (kept[was_right], rightly, cameras[was_right]),
+        "known_taken": (taken, known.devices, cameras),
+        "others_taken": (others, of_others, taken_for),
+    }
+    figures: dict[str, Any] = {}
+    for name, (values, of_device, of_class) in shares.items():
+        figures[name] = float(values.mean()) if len(values) else None
+        found_interval = or_none(intervals(values, of_device, of_class, DRAWS)[0]) if len(values) else None
+        figures["interval" if name == "recall" else f"{name}_interval"] = found_interval
     return {
         "photos": photos,
         "devices": devices,
         "cameras": len(found),
-        "recall": float((hits * weights).mean()),
-        "interval": or_none(intervals(hits * weights, names, labels, DRAWS)[0]),
-        "known_kept": float(kept[was_right].mean()) if was_right.any() else 0.0,
-        "known_kept_interval": or_none(intervals(kept[was_right], rightly, cameras[was_right], DRAWS)[0])
-        if was_right.any()
-        else None,
-        "known_taken": float(taken.mean()),
-        "known_taken_interval": or_none(intervals(taken, known.devices, cameras, DRAWS)[0]),
+        **figures,
         "by_camera": {one.camera: float(one.hits.mean()) for one in found},
     }

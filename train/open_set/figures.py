@@ -8,9 +8,9 @@ import numpy as np
 from train.estimation.bootstrap import Resamples, or_none, resamples, statistic_intervals
 from train.estimation.calibration import calibration_gaps
 from train.estimation.ranking import auroc, oscr, refused_at
-from train.model.loaded import Refusal
+from train.model.refusal import FALSE_REFUSALS, Refusal
 from train.model.scores import SCORES, Floats, Numbers, Prototypes
-from train.open_set.choosing import FALSE_REFUSALS, scores_of
+from train.open_set.choosing import scores_of
 from train.open_set.photographs import Photographs
 
 DRAWS = 1000
@@ -107,6 +107,32 @@ class Measured:
         )
         error = float(np.abs(value).sum())
         return error, or_none(drawn.distance_interval(error, np.abs(draws).sum(axis=1)))
+
+
+def unseen_auroc(
+    scores: Mapping[str, str], prototypes: Prototypes, known: Photographs, unknown: Photographs
+) -> dict[str, Any]:
+    """Return the AUROC of unknown cameras, each by a score that was chosen without it: the mean over them.
+
+    `scores`: of each unknown camera, the name of that score. It is what to expect of a camera that nobody has seen.
+    """
+    pairs = []
+    for camera, score in sorted(scores.items()):
+        own = np.array([each == camera for each in unknown.cameras])
+        of_unknown = np.where(own, scores_of(score, unknown, prototypes), np.nan)
+        pairs.append(np.concatenate([scores_of(score, known, prototypes), of_unknown]))
+    number = len(known)
+
+    def mean(rows: Numbers) -> Floats:
+        of_known, of_unknown = rows[rows < number], rows[rows >= number]
+        own = (each[of_unknown] for each in pairs)
+        found = [auroc(each[of_known], mine[~np.isnan(mine)]) for each, mine in zip(pairs, own, strict=True)]
+        return np.array([np.mean(found)])
+
+    value = mean(np.arange(number + len(unknown)))[0]
+    cameras = _numbers((*known.cameras, *unknown.cameras))
+    found = statistic_intervals(mean, (*known.devices, *unknown.devices), cameras, DRAWS)
+    return {"value": float(value), "interval": or_none(found[0])}
 
 
 def _by_camera(both: Measured, classes: Sequence[str], score: str) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from corpus.errors import StorageError
 from corpus.text import escaped
-from train.model.loaded import Enrolled, OpenSet
+from train.model.loaded import Enrolled
+from train.model.refusal import OpenSet
 from train.model.scores import SCORES, Prototypes
 
 OPEN_SET, PROTOTYPES = "open_set.json", "prototypes.safetensors"

@@ -15,12 +15,12 @@ from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index
 from train.data.answers import QUICK, UNALTERED
-from train.model.loaded import OpenSet
 from train.model.network import CameraNetwork
-from train.model.scores import Prototypes
-from train.open_set.choosing import FALSE_REFUSALS, HELD_OUT, choose
+from train.model.refusal import FALSE_REFUSALS, OpenSet
+from train.model.scores import SCORES, Prototypes
+from train.open_set.choosing import HELD_OUT, choose
 from train.open_set.enrolment import Trial, enrolment_figures
-from train.open_set.figures import known_figures, unknown_figures
+from train.open_set.figures import known_figures, unknown_figures, unseen_auroc
 from train.open_set.files import OPEN_SET, PROTOTYPES, open_set_json, prototypes_bytes
 from train.open_set.photographs import Photographs, photographs, rows_of
 from train.open_set.prototypes import make_prototypes
@@ -93,6 +93,13 @@ def measure(
         figures["unknown"] = unknown_figures(
             classes, refusal, prototypes, known, joined(offered, unknown), chosen.open_set.prototypes.score
         )
+        scores = {each: _score_without(each, classes, prototypes, validation, unknown_validation) for each in left_out}
+        figures["unknown"]["auroc_unseen"] = unseen_auroc(
+            {camera: score for camera, score in scores.items() if camera in {*offered.cameras, *unknown.cameras}},
+            prototypes,
+            known,
+            joined(offered, unknown),
+        )
     if len(known) and len(offered) and len(unknown):
         figures["enrolment"] = enrolment_figures(
             Trial(classes, chosen.open_set, prototypes, temperature, offered, unknown, known)
@@ -112,14 +119,24 @@ def joined(first: Photographs, second: Photographs) -> Photographs:
     )
 
 
+def _score_without(
+    camera: str, classes: Sequence[str], prototypes: Prototypes, known: Photographs, unknown: Photographs
+) -> str:
+    """Return the score that validation photographs choose where those of one unknown camera are not there."""
+    others = unknown.of(np.flatnonzero([each != camera for each in unknown.cameras]))
+    found = choose(classes, prototypes, known, others)
+    return found.open_set.network.score if found is not None else SCORES[0]
+
+
 def _notes(basis: str, left_out: Sequence[str]) -> list[str]:
     if not left_out:
         return ["No camera was held out of training (train.held_out_cameras), so nothing is measured on unknown ones."]
     if basis != HELD_OUT:
         return ["The cameras held out have no validation photographs, so known ones took turns at being unknown."]
     return [
-        'The threshold and the probability of "none of these" were found on other devices of the same unknown '
-        "cameras; of cameras that are quite different both may be a little off."
+        'The score and the probability of "none of these" were chosen on validation photographs, by other devices of '
+        "the same unknown cameras; the threshold needs known cameras alone. For cameras that nobody has seen, "
+        "expect the AUROC of each unknown camera by a score that was chosen without it.",
     ]
 
 

@@ -15,7 +15,7 @@ from train.data.loading import PREFETCHED_BATCHES, load, prepare_loaders
 from train.model.loaded import Judgement, Model
 from train.prediction.finding import Found
 from train.prediction.photographs import Photograph, Photographs, photograph
-from train.prediction.views import AS_STORED, View, chosen, more_views, said, views_of
+from train.prediction.views import View, chosen, is_claimed, more_views, said, views_of
 
 FEW_FILES = 8
 """So few files are decoded by this process: starting others takes seconds."""
@@ -143,7 +143,9 @@ def _judged(model: Model, catalogue: Catalogue, photographs: Sequence[Photograph
             continue
         judgements = [*first, *then]
         place = chosen([*seen, *again], judgements)
-        yield _answer(model, catalogue, one, judgements[place], [*seen, *again][place])
+        view = [*seen, *again][place]
+        is_turned = is_claimed(view, judgements[0], judgements[place])
+        yield _answer(model, catalogue, one, judgements[place], said(view) if is_turned else None)
 
 
 def _in_views(
@@ -162,15 +164,15 @@ def _in_views(
     return [[next(judgements) for _ in several] for several in views]
 
 
-def _answer(model: Model, catalogue: Catalogue, one: Photograph, judgement: Judgement, view: View) -> Answer:
+def _answer(model: Model, catalogue: Catalogue, one: Photograph, judgement: Judgement, turned: str | None) -> Answer:
     claim, verdict = _verdict(model, catalogue, one, judgement)
     phase, sibling = one.phase, judgement.sibling
-    notes = [note for note in (said(view), None if phase is None else phase.note, *one.notes) if note is not None]
+    notes = [note for note in (turned, None if phase is None else phase.note, *one.notes) if note is not None]
     answer = Answer(
         one.path, None, judgement.cameras, one.make, one.model, claim, verdict,
         judgement.none_of_these, judgement.none_probability,
         confused_with=judgement.confused_with, kind=one.kind, orientation=one.orientation,
-        turned=None if view == AS_STORED else said(view), notes=tuple(notes),
+        turned=turned, notes=tuple(notes),
     )  # fmt: skip
     if sibling is not None:
         answer = replace(answer, sibling=sibling.camera, sibling_probability=sibling.probability)

@@ -6,11 +6,12 @@ The view with the largest mean logit counts, which was right more often than the
 of 8 cameras not trained on, turned by 90°, 26 of 29 were found, and accuracy rose from .41 to .76 (.76 unturned); the
 largest probability found 23.
 
-Tall pictures are always judged in three views. Of wide ones the other three views are judged only where the answer is
-not sure, and one of them counts only where it names another camera, is sure and better by a margin: none of the 29 was
-then taken for turned. Turned by 180°, accuracy rose from .38 to .52, mirrored from left to right from .28 to .52. Where
-the camera stays the same nothing is claimed, since each view is one more chance of a false claim. An upside-down
-picture and its mirror image look much alike, so which of the two it was is less sure.
+Tall pictures are always judged in three views; that one was turned is told only where its view is better by a margin.
+Of wide ones the other three views are judged only where the answer is not sure, and one of them counts only where it
+names another camera, is sure and better by a margin: none of the 29 was then taken for turned. Turned by 180°, accuracy
+rose from .38 to .52, mirrored from left to right from .28 to .52. Where the camera stays the same nothing is claimed,
+since each view is one more chance of a false claim. An upside-down picture and its mirror image look much alike, so
+which of the two it was is less sure.
 """
 
 import math
@@ -25,7 +26,9 @@ from train.model.loaded import Judgement
 SURE_SHARE = 0.9
 """Probability from which on a wide picture's answer counts as it is, and one in another view may count."""
 MARGIN_LOGITS = 1.0
-"""What another view of a wide picture must have more than the picture as it is."""
+"""What another view of a wide picture must have more than the picture as it is, so that it counts."""
+TOLD_LOGITS = 0.5
+"""The same of a tall picture, so that it is said to be turned: its sizes speak for a turn already."""
 
 
 class View(NamedTuple):
@@ -87,6 +90,14 @@ def chosen(views: Sequence[View], judgements: Sequence[Judgement]) -> int:
         if logit > most:
             best, most = place, logit
     return best
+
+
+def is_claimed(view: View, as_it_is: Judgement, judgement: Judgement) -> bool:
+    """Return whether a person is told that the picture was turned: where the view that counts is better by the margin.
+
+    Of a tall picture some view is always the best, also where the network knows nothing of it.
+    """
+    return view != AS_STORED and judgement.largest_logit >= as_it_is.largest_logit + TOLD_LOGITS
 
 
 def said(view: View) -> str | None:

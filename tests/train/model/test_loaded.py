@@ -9,8 +9,9 @@ import torch
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Training
-from train.model.loaded import Model, OpenSet, Refusal, joined_shares
+from train.model.loaded import Model
 from train.model.network import build_network
+from train.model.refusal import OpenSet, Refusal
 from train.open_set.prototypes import make_prototypes
 
 CROPS = torch.full((2, 3, 32, 32), 90, dtype=torch.uint8)
@@ -65,15 +66,3 @@ def test_there_is_no_sibling_where_makers_are_unknown_or_do_not_look_alike(model
     assert model.open_set is not None
     others = replace(model, open_set=replace(model.open_set, nearest={"a": {"b": 9}}))
     assert _refusing(others).judge(CROPS).sibling is None
-
-
-def test_a_lower_score_makes_none_of_these_more_probable() -> None:
-    refusal = Refusal("max_logit", 0.0, 2.0, -1.0)
-    assert refusal.probability(-500.0) == pytest.approx(1.0)
-    assert refusal.probability(0.5) == pytest.approx(0.5)
-    assert refusal.probability(500.0) == pytest.approx(0.0)
-
-
-def test_prototypes_decide_about_enrolled_cameras_and_the_network_about_its_own() -> None:
-    joined = joined_shares(np.array([[0.9, 0.1]]), np.array([[0.2, 0.3, 0.5]]))
-    assert joined == pytest.approx(np.array([[0.45, 0.05, 0.5]]))

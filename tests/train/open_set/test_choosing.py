@@ -6,7 +6,7 @@ import pytest
 from train.model.scores import Prototypes
 from train.open_set.choosing import HELD_OUT, LEFT_OUT_IN_TURN, choose, scores_of
 from train.open_set.enrolment import Trial, drawn_photographs, enrolment_figures
-from train.open_set.figures import known_figures, unknown_figures
+from train.open_set.figures import known_figures, unknown_figures, unseen_auroc
 from train.open_set.photographs import Photographs
 from train.open_set.prototypes import make_prototypes
 
@@ -87,6 +87,26 @@ def test_figures_of_unknown_cameras_have_intervals_by_device() -> None:
     assert known_figures(refusal, prototypes, known)["unaltered"]["refused"] <= 0.15
 
 
+def test_a_camera_that_nobody_has_seen_is_told_by_a_score_chosen_without_it() -> None:
+    prototypes, known = prototypes_of(photographs(CLASSES, 30, 0)), photographs(CLASSES, 30, 1, devices=3)
+    unknown = photographs(("e", "f"), 30, 3)
+    found = unseen_auroc({"e": "cosine_class", "f": "max_logit"}, prototypes, known, unknown)
+    scores = {
+        score: unknown_figures(
+            CLASSES,
+            choose(CLASSES, prototypes, known, unknown).open_set.network,
+            prototypes,
+            known,
+            unknown.of(np.array([c == camera for c in unknown.cameras])),
+            "cosine_class",
+        )["scores"][score]
+        for camera, score in (("e", "cosine_class"), ("f", "max_logit"))
+    }
+    assert found["value"] == pytest.approx(np.mean(list(scores.values())))
+    low, high = found["interval"]
+    assert low <= found["value"] <= high
+
+
 def test_enrolment_is_better_from_more_photographs_and_known_cameras_keep_their_names() -> None:
     prototypes, known = prototypes_of(photographs(CLASSES, 40, 0, apart=3)), photographs(CLASSES, 40, 1, apart=3)
     choice = choose(CLASSES, prototypes, known, photographs(("d", "e"), 30, 2, apart=3))
@@ -99,7 +119,8 @@ def test_enrolment_is_better_from_more_photographs_and_known_cameras_keep_their_
     assert recall[20, 2] > 0.7
     assert all(row["known_kept"] > 0.8 for row in rows if row["photos"] >= 10)
     for row in rows:
-        for key in ("known_kept", "known_taken"):
+        assert row["recall"] + row["refused"] <= 1 + 1e-9
+        for key in ("known_kept", "known_taken", "refused", "others_taken"):
             low, high = row[f"{key}_interval"] or (row[key], row[key])
             assert low <= row[key] <= high
     assert rows[0]["interval"] is not None

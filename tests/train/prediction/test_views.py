@@ -4,7 +4,17 @@ import pytest
 import torch
 
 from train.model.loaded import Judgement
-from train.prediction.views import AS_STORED, MARGIN_LOGITS, View, chosen, more_views, said, views_of
+from train.prediction.views import (
+    AS_STORED,
+    MARGIN_LOGITS,
+    TOLD_LOGITS,
+    View,
+    chosen,
+    is_claimed,
+    more_views,
+    said,
+    views_of,
+)
 
 LEFT, RIGHT, TWICE = View(1, False), View(3, False), View(2, False)
 
@@ -55,6 +65,13 @@ def test_of_a_tall_picture_the_likeliest_view_counts() -> None:
     several = [judged("a", 0.5, 1.0), judged("b", 0.5, 1.1), judged("c", 0.9, 0.9)]
     assert chosen([AS_STORED, LEFT, RIGHT], several) == 1
     assert chosen([AS_STORED, LEFT], [judged("a", 0.5, 1.0), judged("b", 0.9, 1.0)]) == 0
+
+
+def test_that_a_picture_was_turned_is_told_only_where_it_is_clear() -> None:
+    as_it_is = judged("a", 0.5, 1.0)
+    assert is_claimed(LEFT, as_it_is, judged("b", 0.9, 1.0 + TOLD_LOGITS))
+    assert not is_claimed(LEFT, as_it_is, judged("b", 0.9, 0.9 + TOLD_LOGITS))
+    assert not is_claimed(AS_STORED, as_it_is, as_it_is)
 
 
 @pytest.mark.parametrize(

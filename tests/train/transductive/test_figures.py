@@ -13,7 +13,7 @@ from shards.index import Index
 from train.data.answers import Answers
 from train.evaluation import transductive
 from train.evaluation.report import csv_of
-from train.evaluation.transductive import (
+from train.transductive.figures import (
     SENTENCE,
     check_transductive,
     gain_rows,
@@ -21,7 +21,7 @@ from train.evaluation.transductive import (
     share_rows,
     transductive_notes,
 )
-from train.evaluation.transductive_page import transductive_rows, transductive_section, transductive_text
+from train.transductive.page import transductive_rows, transductive_section, transductive_text
 
 CONDITIONS = ("unaltered", "jpeg_70", "jpeg_90")
 CLASSES = ("a", "b")

@@ -17,7 +17,12 @@ from corpus.storage import Store
 from shards.index import Index
 from train.data.answers import CHALLENGE, Answers, Condition, Numbers
 from train.estimation.bootstrap import resamples
-from train.estimation.transductive import (
+from train.evaluation.figures import SCORES, means, scores
+from train.evaluation.held_out import held_out_photos, least_px
+from train.evaluation.studies import Subject
+from train.model.heads import linear_form
+from train.model.network import CameraNetwork
+from train.transductive.tricks import (
     CONFIDENT,
     Floats,
     Layer,
@@ -27,11 +32,6 @@ from train.estimation.transductive import (
     most_right,
     refitted,
 )
-from train.evaluation.figures import SCORES, means, scores
-from train.evaluation.held_out import held_out_photos, least_px
-from train.evaluation.studies import Subject
-from train.model.heads import linear_form
-from train.model.network import CameraNetwork
 
 SENTENCE = (
     "Transductive: an answer depends on all the other test photographs, so these are no figures of what is said of a "

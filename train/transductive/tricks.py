@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from train.model.scores import log_softmax
+
 CONFIDENT = 0.9
 """Probability from which an answer becomes a label."""
 
@@ -29,7 +31,7 @@ class Layer(NamedTuple):
 
     def log_probabilities(self, embeddings: Floats) -> Floats:
         """Return the log-probabilities N × K of embeddings N × D."""
-        return _log_softmax(embeddings @ self.weights.T + self.biases)
+        return log_softmax(embeddings @ self.weights.T + self.biases)
 
 
 def equal_shares(classes: int) -> Floats:
@@ -107,16 +109,10 @@ def refitted(embeddings: Floats, answers: Numbers, layer: Layer) -> Layer:
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         change = flat.reshape(classes, size + 1)
-        told = _log_softmax(before + scaled @ change.T)
+        told = log_softmax(before + scaled @ change.T)
         value = -float((told * wanted).sum()) + 0.5 * float((flat**2).sum())
         return value, (((np.exp(told) - wanted).T @ scaled) + change).ravel()
 
     found = minimize(loss, np.zeros(classes * (size + 1)), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS_MAX})
     change = found.x.reshape(classes, size + 1) / unit
     return Layer(layer.weights + change[:, :-1], layer.biases + change[:, -1])
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from train.estimation.transductive import (
+from train.transductive.tricks import (
     Layer,
     balanced_answers,
     confident_answers,

@@ -11,8 +11,8 @@ from corpus.sections import Training
 from corpus.storage import open_store
 from shards.index import Index
 from train.data.answers import Answers
-from train.evaluation import transductive
 from train.evaluation.report import csv_of
+from train.transductive import figures as transductive
 from train.transductive.figures import (
     SENTENCE,
     check_transductive,

@@ -1,7 +1,9 @@
 """Choosing: finds on validation photographs which score tells unknown cameras best, its threshold and its meaning.
 
-Unknown validation photographs are those of `train.held_out_cameras`. Where there are none, each known camera plays the
-unknown one in turn: its logit and its prototypes are left out, and its photographs are the unknown ones.
+Scores are compared on unaltered photographs and on manipulated ones: a score that is best on the former may take every
+manipulated photograph for one of an unknown camera. Unknown validation photographs are those of
+`train.held_out_cameras`. Where there are none, each known camera plays the unknown one in turn: its logit and its
+prototypes are left out, and its photographs are the unknown ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,8 @@ from train.model.scores import BY_PROTOTYPES, SCORES, Floats, Numbers, Prototype
 from train.open_set.photographs import Photographs
 
 HELD_OUT, LEFT_OUT_IN_TURN = "cameras held out of training", "known cameras that were left out in turn"
+_WEIGHTS = (0.7, 0.3)
+"""Of unaltered and of manipulated photographs, as in the accuracy that is reported."""
 _SCALES = tuple(float(2**power) for power in np.arange(-2, 9, 0.25))
 
 
@@ -24,7 +28,7 @@ class Choice:
 
     open_set: OpenSet
     aurocs: Mapping[str, float]
-    """Of every score on validation."""
+    """Of every score on validation: unaltered and manipulated photographs, in the weights of the score."""
     basis: str
     """What the unknown photographs were: HELD_OUT or LEFT_OUT_IN_TURN."""
 
@@ -42,13 +46,21 @@ def choose(
 ) -> Choice | None:
     """Return the open set that validation photographs ask for; None where nothing can be told from them.
 
-    `known`: of the network's cameras. `unknown`: of cameras held out, None or empty where there are none.
+    `known`: of the network's cameras. `unknown`: of cameras held out, None or empty where there are none. Both are
+    unaltered, or under two conditions: unaltered and manipulated.
     """
     labels = known.labels(classes)
     if not len(known) or (not unknown and len(np.unique(labels)) < 2):
         return None
-    trials = {score: _trials(score, labels, prototypes, known, unknown) for score in SCORES}
-    aurocs = {score: float(np.mean([auroc(trial.known, trial.unknown) for trial in trials[score]])) for score in SCORES}
+    weights = _WEIGHTS[: known.logits.shape[1]]
+    of_conditions = [
+        {score: _trials(score, labels, prototypes, known, unknown, place) for score in SCORES}
+        for place in range(len(weights))
+    ]
+    trials = of_conditions[0]
+    aurocs = {
+        score: float(np.average([_auroc(each[score]) for each in of_conditions], weights=weights)) for score in SCORES
+    }
     if not all(np.isfinite(list(aurocs.values()))):
         return None
     best, by_prototypes = (max(names, key=lambda name: aurocs[name]) for names in (SCORES, BY_PROTOTYPES))
@@ -71,17 +83,26 @@ def scores_of(score: str, photos: Photographs, prototypes: Prototypes, condition
 
 
 def _trials(
-    score: str, labels: Numbers, prototypes: Prototypes, known: Photographs, unknown: Photographs | None
+    score: str,
+    labels: Numbers,
+    prototypes: Prototypes,
+    known: Photographs,
+    unknown: Photographs | None,
+    condition: int = 0,
 ) -> list[_Trial]:
     if unknown:
-        return [_Trial(scores_of(score, known, prototypes), scores_of(score, unknown, prototypes))]
-    _, logits, embeddings = known.under(0)
+        return [_Trial(*(scores_of(score, each, prototypes, condition) for each in (known, unknown)))]
+    _, logits, embeddings = known.under(condition)
     matrix = evidence(score, logits, embeddings, prototypes)
     trials = []
     for label in np.unique(labels).tolist():
         left = knownness(score, np.delete(matrix, label, axis=1))
         trials.append(_Trial(left[labels != label], left[labels == label]))
     return trials
+
+
+def _auroc(trials: Sequence[_Trial]) -> float:
+    return float(np.mean([auroc(trial.known, trial.unknown) for trial in trials]))
 
 
 def _refusal(score: str, trials: Sequence[_Trial], prototypes: Prototypes, known: Photographs) -> Refusal:

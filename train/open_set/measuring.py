@@ -63,7 +63,7 @@ def measure(
         return photographs(network, device, store, index.whole, rows, settings, conditions)
 
     trained_on = seen("train", classes)
-    validation, unknown_validation = seen("validation", classes), seen("validation", left_out)
+    validation, unknown_validation = (seen("validation", each, is_altered=True) for each in (classes, left_out))
     if not len(trained_on) or not len(validation):
         return Measured(_without("there are no training or no validation photographs to find an open set on."))
     prototypes = make_prototypes(

@@ -1,9 +1,11 @@
 """Choosing: the score that measures best on validation is kept, with a threshold and a probability that hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from train.model.scores import Prototypes
+from train.model.scores import BY_LOGITS, Prototypes
 from train.open_set.choosing import HELD_OUT, LEFT_OUT_IN_TURN, choose, scores_of
 from train.open_set.enrolment import Trial, drawn_photographs, enrolment_figures
 from train.open_set.figures import known_figures, unknown_figures, unseen_auroc
@@ -46,6 +48,31 @@ def test_the_best_score_is_kept_and_its_threshold_refuses_a_twentieth(unknown: t
     strange = scores_of(refusal.score, photographs(("f",), 200, 4), prototypes)
     assert np.mean([refusal.probability(score) for score in strange.tolist()]) > 0.7
     assert (strange < refusal.threshold).mean() > 0.6
+
+
+def test_a_score_that_takes_manipulated_photographs_for_unknown_ones_is_not_the_best() -> None:
+    prototypes, known, unknown = (
+        prototypes_of(photographs(CLASSES, 40, 0)),
+        photographs(CLASSES, 40, 1),
+        photographs(("d", "e"), 40, 2),
+    )
+    for photos in (known, unknown):
+        photos.embeddings[:, 1] += 30.0 * np.eye(SIZE)[9]  # manipulation moves embeddings and leaves logits alone
+    choice = choose(CLASSES, prototypes, known, unknown)
+    assert choice is not None
+    assert choice.open_set.network.score in BY_LOGITS
+    only_unaltered = choose(CLASSES, prototypes, *(_unaltered(photos) for photos in (known, unknown)))
+    assert only_unaltered is not None
+    assert only_unaltered.aurocs["mahalanobis_class"] > choice.aurocs["mahalanobis_class"] + 0.05
+
+
+def _unaltered(photos: Photographs) -> Photographs:
+    return replace(
+        photos,
+        log_shares=photos.log_shares[:, :1],
+        logits=photos.logits[:, :1],
+        embeddings=photos.embeddings[:, :1],
+    )
 
 
 def test_confusions_and_nearest_cameras_are_counted() -> None:

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#c9722f", "#9aa5b4"
 _NUMBERS_SHOWN = 12  # confusion matrices of more cameras show colours alone
@@ -72,6 +73,8 @@ def lines_plot(
         ticks = sorted({place for points in lines.values() for place, _ in points} - set(marked))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.xaxis.minorticks_off()
+    elif all(float(place).is_integer() for points in lines.values() for place, _ in points):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _share_axis(axes, label)
     if len(lines) > 1:
         axes.legend(frameon=False, loc="lower right")
@@ -92,7 +95,7 @@ def reliability_plot(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     _share_axis(axes, "probability of the answer")
     axes.set_xlim(0, 1.02)
     axes.set_ylabel("share right")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="lower right")  # where answers are neither sure nor wrong, so few points lie
     return _svg(drawing)
 
 

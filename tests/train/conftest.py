@@ -19,7 +19,7 @@ from corpus.records import photo_digest
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
 from shards.entries import POOL
-from shards.index import Folds, Index, publish_index
+from shards.index import Folds, Index, publish_index, read_index
 from shards.plan import plan_shards
 from shards.reader import TileReader
 from shards.write import write_shard
@@ -118,6 +118,12 @@ def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def filled(tmp_path: Path, filled_once: Path) -> Store:
     """Return a store of the test's own with a generation of three cameras."""
     return open_store(str(shutil.copytree(filled_once, tmp_path / "data")))
+
+
+@pytest.fixture
+def index(filled: Store) -> Index:
+    """Return the index of the generation that `filled` has."""
+    return read_index(filled, "0001-abcdef")
 
 
 @pytest.fixture(scope="session")

@@ -90,10 +90,7 @@ def _enrolled(trial: Trial, camera: str, photos: int, devices: int) -> _Enrolmen
             of_device.setdefault(device, []).append(place)
     if len(of_device) < devices or photos < devices or not len(mine):
         return None
-    asked, others = (
-        trial.asked.of(mine),
-        trial.asked.of(np.flatnonzero([each != camera for each in trial.asked.cameras])),
-    )
+    asked, others = trial.asked.of(mine), trial.asked.of(_others(trial, mine))
     labels = known.labels(trial.classes)
     before = _answers(trial, trial.prototypes, [], known) == labels
     number = len(trial.classes)

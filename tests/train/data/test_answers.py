@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from corpus.errors import StorageError
 from corpus.sections import Training
 from corpus.storage import Store
-from shards.index import Index, read_index
+from shards.index import Index
 from shards.reader import Tile, TileReader
 from train.data import answers as module
 from train.data.answers import (
@@ -42,11 +42,6 @@ class Colours(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         places = torch.linspace(0.5, 1.5, crops.shape[2] * crops.shape[3]).reshape(crops.shape[2:])
         return (crops.float() * places).mean(dim=(2, 3)) / 16
-
-
-@pytest.fixture
-def index(filled: Store) -> Index:
-    return read_index(filled, "0001-abcdef")
 
 
 @pytest.fixture

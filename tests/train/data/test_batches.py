@@ -13,12 +13,11 @@ from pydantic import ValidationError
 from corpus.errors import StageError
 from corpus.sections import Training
 from corpus.storage import Store
-from shards.index import Index, read_index
+from shards.index import Index
 from train.data.batches import TrainingBatches
 from train.data.samples import ATTEMPTS_MAX, Batch, TrainingSamples
 
 Settings = Callable[..., Training]
-GENERATION = "0001-abcdef"
 
 
 def crops_of(batches: list[Batch]) -> list[bytes]:
@@ -28,11 +27,6 @@ def crops_of(batches: list[Batch]) -> list[bytes]:
         for batch in batches
         for crop, label in zip(batch.crops, batch.labels, strict=True)
     ]
-
-
-@pytest.fixture
-def index(filled: Store) -> Index:
-    return read_index(filled, GENERATION)
 
 
 def test_batches_are_balanced_and_those_of_another_seed_are_others(

@@ -9,7 +9,7 @@ import torch
 
 from corpus.sections import Training
 from corpus.storage import Store
-from shards.index import Index, read_index
+from shards.index import Index
 from train.batched.finishing import finish
 from train.data.batches import TrainingBatches
 from train.data.crops import Finish
@@ -25,11 +25,6 @@ STREAMED = {"reader": "webdataset", "sampling": "natural"}
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture
-def index(filled: Store) -> Index:
-    return read_index(filled, "0001-abcdef")
 
 
 def kinds_of(batch: Batch) -> list[str]:

@@ -18,7 +18,7 @@ from corpus.errors import StageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
 from shards.entries import POOL
-from shards.index import Index, read_index
+from shards.index import Index
 from shards.reader import TileReader
 from shards.streaming import StreamedTile, Unread
 from train.data.batches import TrainingBatches
@@ -27,11 +27,6 @@ from train.data.streamed import StreamedSamples
 
 Settings = Callable[..., Training]
 STREAMED = {"reader": "webdataset", "sampling": "natural", "loaders": 0}
-
-
-@pytest.fixture
-def index(filled: Store) -> Index:
-    return read_index(filled, "0001-abcdef")
 
 
 def first(batches: TrainingBatches, steps: int, start: int = 0) -> list[Batch]:

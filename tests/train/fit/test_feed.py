@@ -8,7 +8,7 @@ import torch
 
 from corpus.sections import Training
 from corpus.storage import Store
-from shards.index import Index, read_index
+from shards.index import Index
 from train.data.batches import TrainingBatches
 from train.data.samples import Batch
 from train.fit.feed import Feed
@@ -24,11 +24,6 @@ STEPS = 3
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture
-def index(filled: Store) -> Index:
-    return read_index(filled, "0001-abcdef")
 
 
 class Trained:

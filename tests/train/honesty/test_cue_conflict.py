@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from corpus.errors import StageError
 from corpus.sections import Training
 from corpus.storage import Store
-from shards.index import Index, read_index
+from shards.index import Index
 from train.honesty.cue_conflict import blended, followed, judge_conflicts, scenes_of
 
 CPU = torch.device("cpu")
@@ -41,11 +41,6 @@ class ByScene(nn.Module):
             return torch.zeros(len(crops), 3)
         near = torch.cdist(means, torch.stack(self.colours)).argmin(dim=1)
         return nn.functional.one_hot(self.labels[near], 3).float()
-
-
-@pytest.fixture
-def index(filled: Store) -> Index:
-    return read_index(filled, "0001-abcdef")
 
 
 def test_a_conflict_has_the_detail_of_one_picture_and_the_scene_of_the_other() -> None:

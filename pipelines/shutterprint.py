@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 
-PACKAGES = ("corpus", "forensics", "shards", "curation", "crawlers", "train", "pipelines", "demo")
+PACKAGES = ("corpus", "forensics", "shards", "curation", "crawlers", "train", "examiner", "pipelines", "demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,12 @@ COMMANDS = {
         "model.zip with weights, cameras, calibration, open set, enrolled cameras and a model card, and its SHA-256; "
         "predict, evaluate and enrol take it by path or by https://…#sha256=…. With --onnx, the network for other "
         "runtimes.",
+    ),
+    "examine": Command(
+        "examiner.__main__", "examiner", "say what a photograph shows: what it is, claims, and went through",
+        "shutterprint examine --run latest --generation latest holiday.jpg",
+        "For each photograph a verdict and every finding, with how many genuine photographs show the same; with --json "
+        "one list for programs. Nothing but the file is needed. Exit code 1: some could not be examined.",
     ),
     "pipelines": Command(
         "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("corpus", "forensics", "crawlers", "curation", "shards", "train", "pipelines", "demo")
+PACKAGES = ("corpus", "forensics", "crawlers", "curation", "shards", "train", "examiner", "pipelines", "demo")
 
 
 def modules(repository: Path) -> list[Path]:

@@ -97,7 +97,7 @@ def test_processes_that_start_at_once_do_not_break_each_others_cache(program, re
 
 def test_only_one_module_imports_numba(repository: Path) -> None:
     importing = []
-    for package in ("corpus", "forensics", "crawlers", "curation", "shards", "train", "pipelines", "demo"):
+    for package in ("corpus", "forensics", "crawlers", "curation", "shards", "train", "examiner", "pipelines", "demo"):
         for path in sorted((repository / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

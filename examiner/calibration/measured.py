@@ -1,0 +1,102 @@
+"""Measured: what scores genuine photographs get, and so what a score is worth.
+
+A calibration is a JSON file: for each finding the scores of genuine photographs, from small to large, and how often the
+method finds what was planted. `examiner.calibrate` writes it; `default.json` beside this module was measured on the
+simulated cameras of the demo, and says so in its `origin`.
+"""
+
+import json
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from corpus.errors import StorageError
+from examiner.finding import Detection, Finding, Strength
+
+UNUSUAL = 0.01
+"""A score is unusual where at most this share of the genuine photographs have as much."""
+WEAK = 0.5
+"""A method is weak where it finds less than this share of what was planted, at UNUSUAL false alarms."""
+
+_DEFAULT = Path(__file__).with_name("default.json")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one finding."""
+
+    scores: tuple[float, ...]
+    """Of the genuine photographs for which something could be said, from small to large."""
+    devices: int
+    detection: tuple[Detection, ...] = ()
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured of all findings, and on what."""
+
+    origin: str
+    findings: Mapping[str, Measured]
+
+
+def default_calibration() -> Calibration:
+    """Return what was measured on the demo's simulated cameras."""
+    return calibration_of(_DEFAULT.read_bytes(), _DEFAULT.name)
+
+
+def calibration_of(data: bytes, name: str) -> Calibration:
+    """Return the calibration of a JSON file; raises StorageError, which names the file, for a damaged one."""
+    try:
+        stored = json.loads(data)
+        found = {slug: _measured(each) for slug, each in stored["findings"].items()}
+        return Calibration(str(stored["origin"]), found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"{name}: is no calibration ({error}); `python -m examiner.calibrate` writes it") from error
+
+
+def _measured(stored: Mapping[str, Any]) -> Measured:
+    detection = tuple(
+        Detection(str(each["what"]), float(each["share"]), int(each["photographs"])) for each in stored["detection"]
+    )
+    return Measured(tuple(sorted(map(float, stored["scores"]))), int(stored["devices"]), detection)
+
+
+def as_dict(calibration: Calibration) -> dict[str, Any]:
+    """Return a calibration as plain data for JSON."""
+    return {
+        "origin": calibration.origin,
+        "findings": {
+            name: {
+                "devices": each.devices,
+                "scores": list(each.scores),
+                "detection": [
+                    {"what": one.what, "share": one.share, "photographs": one.photographs} for one in each.detection
+                ],
+            }
+            for name, each in sorted(calibration.findings.items())
+        },
+    }
+
+
+def with_strength(finding: Finding, calibration: Calibration) -> Finding:
+    """Return a finding with what its score is worth, and the level that follows from this.
+
+    Facts, findings that say nothing, and those of which nothing was measured stay as they are.
+    """
+    measured = calibration.findings.get(finding.name)
+    if finding.score is None or measured is None or not measured.scores or finding.level in ("fact", "none"):
+        return finding
+    photographs = len(measured.scores)
+    as_large = photographs - bisect_left(measured.scores, finding.score)
+    rate = (1 + as_large) / (1 + photographs)
+    strength = Strength(rate, photographs, measured.devices, calibration.origin, measured.detection)
+    if rate > UNUSUAL:
+        return replace(finding, strength=strength, level="expected")
+    return replace(finding, strength=strength, level="weak" if is_weak(measured.detection) else "unusual")
+
+
+def is_weak(detection: tuple[Detection, ...]) -> bool:
+    """Return whether a method finds less than half of what was planted, in the mean of all that was planted."""
+    return bool(detection) and sum(each.share for each in detection) / len(detection) < WEAK

@@ -1,0 +1,63 @@
+"""Examination: asks every finding about one file, and adds what each is worth.
+
+The list below is all that is asked, in the order of the report. A finding is a function of (photograph, knowledge) that
+yields findings; it raises ValueError where the file does not let it say anything, which becomes a finding as well.
+"""
+
+from collections.abc import Callable, Iterator
+
+from examiner.calibration.measured import default_calibration, with_strength
+from examiner.finding import Finding, Group
+from examiner.findings.file import file_identity
+from examiner.findings.grid import shifted_grid
+from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
+from examiner.photograph.opened import Photograph
+from examiner.report.content import Report, report_of
+
+Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]
+
+FINDINGS: tuple[tuple[Group, Asked], ...] = (
+    # what the file is
+    ("file", file_identity),
+    # what it says of itself
+    # what was done to it
+    ("history", shifted_grid),
+    # which camera took it
+    # whether it is one picture
+    # which device took it
+    # whether it was scanned
+)
+"""What is asked about a file, and the question that each helps to answer."""
+
+
+def examine(
+    data: bytes, *, corpus: Corpus | None = None, run: TrainedRun | None = None, name: str = "", private: bool = False
+) -> Report:
+    """Return all that the bytes of one file show.
+
+    Works with nothing but the file, and says more with a generation (`read_corpus`) and a network (`read_run`).
+    What is no picture gives a report with the reason as its `error`. `name` is shown and decides nothing; places,
+    serial numbers and names of people are shown only where `private`.
+    """
+    knowledge = Knowledge(corpus, run, built_in() if corpus is None else corpus.catalogue, private)
+    measured = (run.calibration if run else None) or default_calibration()
+    try:
+        photograph = Photograph(data, name)
+        photograph.size_px  # noqa: B018 - whose header is broken is no photograph
+    except ValueError as error:
+        return Report(name, len(data), error=str(error))
+    found = [
+        with_strength(finding, measured)
+        for group, asked in FINDINGS
+        for finding in _said(asked, group, photograph, knowledge)
+    ]
+    return report_of(photograph, found, knowledge, measured)
+
+
+def _said(asked: Asked, group: Group, photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    try:
+        yield from asked(photograph, knowledge)
+    except ValueError as error:
+        yield Finding(asked.__name__, group, f"Nothing can be said of this: the file {error}.", "none")
+    except MemoryError:
+        yield Finding(asked.__name__, group, "Nothing can be said of this: it needs more memory than there is.", "none")

@@ -1,0 +1,83 @@
+"""Opened: one file as what findings ask of it: bytes, header, pixels, coefficients; each is made once, when asked.
+
+bytes → Photograph. Refuses (ValueError, with the reason as a sentence) what is no picture, and pictures beyond
+`DECODED_MAX_PX`. A damaged picture may still have a header: what cannot be made of it raises ValueError when asked.
+"""
+
+import hashlib
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.coefficients import Coefficients, read_coefficients
+from forensics.header import read_facts
+from forensics.jpeg.frame import DECODED_MAX_PX
+from forensics.jpeg.segments import Segment, header_segments
+from forensics.photo_facts import PhotoFacts
+from forensics.pixels.decoding import decode_whole
+from train.prediction.pictures import Stored, decode_stored
+from train.prediction.reading import Kind, kind_of
+
+
+class Photograph:
+    """A file that is examined."""
+
+    def __init__(self, data: bytes, name: str = "") -> None:
+        """Look at what kind of file it is; `name` is shown to people and decides nothing."""
+        self.data = data
+        self.name = name
+        self.kind: Kind = kind_of(data)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def facts(self) -> PhotoFacts | None:
+        """What the header of a JPEG says; None for other kinds. Raises JpegError, a ValueError, for a broken one."""
+        return read_facts(self.data, whole=True) if self.kind == "JPEG" else None
+
+    @cached_property
+    def segments(self) -> list[Segment]:
+        """The segments of a JPEG's header, up to the first scan; empty for other kinds."""
+        return header_segments(self.data, whole=True) if self.kind == "JPEG" else []
+
+    @cached_property
+    def coefficients(self) -> Coefficients | None:
+        """The quantised DCT coefficients of a baseline JPEG; None for everything else."""
+        if self.facts is None or self.facts.coding not in ("baseline", "extended") or self.facts.precision_bits != 8:
+            return None
+        return read_coefficients(self.data)
+
+    @cached_property
+    def stored(self) -> Stored | None:
+        """A picture that is no JPEG, decoded; None for a JPEG."""
+        return None if self.kind == "JPEG" else decode_stored(self.data, self.kind)
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """The pixels as they are stored, height × width × 3; EXIF turns nothing. Raises ValueError."""
+        if self.stored is not None:
+            return self.stored.picture
+        width_px, height_px = self.size_px
+        if width_px * height_px > DECODED_MAX_PX:
+            raise ValueError(f"{width_px}×{height_px} is beyond {DECODED_MAX_PX // 1_000_000} megapixels")
+        return decode_whole(self.data, "RGB", fastdct=False, fastupsample=False).picture
+
+    @cached_property
+    def luma(self) -> NDArray[np.uint8]:
+        """The luma, height × width; of a JPEG as its decoder gives it."""
+        if self.kind == "JPEG":
+            return decode_whole(self.data, "GRAY", fastdct=False).picture[..., 0]
+        return np.ascontiguousarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the stored frame."""
+        if self.facts is not None:
+            return self.facts.width_px, self.facts.height_px
+        height_px, width_px = self.rgb.shape[:2]
+        return width_px, height_px

@@ -1,0 +1,86 @@
+"""What an examination says of files, with nothing but the file."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import examiner
+from examiner.calibration.measured import Calibration, Measured, as_dict, calibration_of, with_strength
+from examiner.finding import Detection, Finding
+
+
+def jpeg(picture: Image.Image, quality: int) -> bytes:
+    saved = io.BytesIO()
+    picture.save(saved, "JPEG", quality=quality)
+    return saved.getvalue()
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image.Image:
+    random = np.random.default_rng(14)
+    coarse = Image.fromarray(random.integers(0, 256, (40, 40, 3), np.uint8)).resize(
+        (640, 640), Image.Resampling.BICUBIC
+    )
+    noise = random.normal(0, 4, (640, 640, 3))
+    return Image.fromarray(np.clip(np.asarray(coarse) + noise, 0, 255).astype(np.uint8))
+
+
+def finding(report: examiner.Report, name: str) -> Finding:
+    return next(each for each in report.findings if each.name == name)
+
+
+def test_a_crop_of_a_jpeg_saved_again_shows_its_earlier_grid(picture: Image.Image) -> None:
+    once = Image.open(io.BytesIO(jpeg(picture, 70)))
+    report = examiner.examine(jpeg(once.crop((3, 5, 600, 600)), 92))
+    assert "begins at (5, 3)" in finding(report, "shifted_grid").statement
+    assert (finding(report, "shifted_grid").score or 0) > 6
+
+
+def test_a_jpeg_saved_once_shows_no_earlier_grid(picture: Image.Image) -> None:
+    report = examiner.examine(jpeg(picture, 92))
+    assert finding(report, "shifted_grid").statement.startswith("No second grid")
+
+
+@pytest.mark.parametrize(("data", "reason"), [(b"", "is empty"), (b"PK\3\4", "is an archive"), (b"\xff\xd8\xff", "")])
+def test_what_is_no_picture_gets_a_sentence(data: bytes, reason: str) -> None:
+    report = examiner.examine(data)
+    assert report.error is not None
+    assert reason in report.error
+    assert report.findings == ()
+
+
+def scored(score: float) -> Finding:
+    return Finding("shifted_grid", "history", "seen", "expected", score)
+
+
+def calibration(*shares: float) -> Calibration:
+    detection = tuple(Detection("planted", share, 100) for share in shares)
+    return Calibration("199 photographs", {"shifted_grid": Measured(tuple(map(float, range(199))), 20, detection)})
+
+
+def test_a_score_is_worth_what_genuine_photographs_say() -> None:
+    strength = with_strength(scored(190), calibration()).strength
+    assert strength is not None
+    assert strength.false_alarm_rate == pytest.approx((1 + 9) / 200)
+    assert (strength.photographs, strength.devices) == (199, 20)
+
+
+@pytest.mark.parametrize(
+    ("score", "level"), [(500.0, "unusual"), (198.0, "unusual"), (197.0, "expected"), (0.0, "expected")]
+)
+def test_at_most_one_genuine_photograph_in_a_hundred_makes_a_score_unusual(score: float, level: str) -> None:
+    assert with_strength(scored(score), calibration(0.9)).level == level
+
+
+def test_a_method_that_finds_less_than_half_is_called_weak() -> None:
+    assert with_strength(scored(500), calibration(0.9, 0.05)).level == "weak"
+
+
+def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
+    import json
+
+    whole = calibration(0.9)
+    assert calibration_of(json.dumps(as_dict(whole)).encode(), "x") == whole

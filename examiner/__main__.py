@@ -8,7 +8,7 @@ import json
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from examiner.examination import examine
-from examiner.knowledge import read_corpus, read_run
+from examiner.knowledge import read_corpus, read_run, read_trust
 from examiner.report.content import Report
 from examiner.report.plain import as_dict, text_of
 from train.prediction.finding import Found, find_photos
@@ -29,16 +29,18 @@ def main() -> int:
     parser.add_argument("--generation", metavar="NAME", help="a generation of the data set, or `latest`")
     parser.add_argument("--run", metavar="RUN", help="a run's name, `latest`, or a model handed on (model.zip)")
     parser.add_argument("--private", action="store_true", help="show places, serial numbers and names of people")
+    parser.add_argument("--trust", metavar="PEM", help="a file of certificates whose content credentials are trusted")
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of text")
     arguments = parser.parse_args()
     configuration = configuration_of(arguments)
     store, catalogue = configuration.store, configuration.whole_catalogue
     corpus = read_corpus(store, arguments.generation, catalogue) if arguments.generation else None
     run = read_run(store, arguments.run, catalogue) if arguments.run else None
+    trust = read_trust(arguments.trust) if arguments.trust else None
     reports = []
     for found in find_photos(arguments.photos).files:
         report = _examined(found) or examine(
-            read_file(found.path), corpus=corpus, run=run, name=found.path, private=arguments.private
+            read_file(found.path), corpus=corpus, run=run, name=found.path, private=arguments.private, trust=trust
         )
         reports.append(report)
         if not arguments.json:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
-from examiner.findings.file import file_identity
+from examiner.findings.credentials import content_credentials
+from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.grid import shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
@@ -19,7 +20,11 @@ Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]
 FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what the file is
     ("file", file_identity),
+    ("file", file_structure),
+    ("file", file_pictures),
+    ("file", file_metadata),
     # what it says of itself
+    ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
     # which camera took it
@@ -31,15 +36,22 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
 
 
 def examine(
-    data: bytes, *, corpus: Corpus | None = None, run: TrainedRun | None = None, name: str = "", private: bool = False
+    data: bytes,
+    *,
+    corpus: Corpus | None = None,
+    run: TrainedRun | None = None,
+    name: str = "",
+    private: bool = False,
+    trust: str | None = None,
 ) -> Report:
     """Return all that the bytes of one file show.
 
     Works with nothing but the file, and says more with a generation (`read_corpus`) and a network (`read_run`).
     What is no picture gives a report with the reason as its `error`. `name` is shown and decides nothing; places,
-    serial numbers and names of people are shown only where `private`.
+    serial numbers and names of people are shown only where `private`. `trust`: certificates in PEM, by which content
+    credentials are trusted.
     """
-    knowledge = Knowledge(corpus, run, built_in() if corpus is None else corpus.catalogue, private)
+    knowledge = Knowledge(corpus, run, built_in() if corpus is None else corpus.catalogue, private, trust)
     measured = (run.calibration if run else None) or default_calibration()
     try:
         photograph = Photograph(data, name)

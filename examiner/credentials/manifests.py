@@ -57,7 +57,8 @@ class Credentials:
     generator: str | None = None
     title: str | None = None
     actions: tuple[Action, ...] = ()
-    ingredients: tuple[str, ...] = ()
+    ingredients: int = 0
+    """How many pictures it was made of, at most LISTED_MAX."""
     assertions: tuple[str, ...] = ()
     faults: tuple[tuple[str, str], ...] = ()
     """What does not hold: code of the specification, and explanation."""
@@ -128,7 +129,7 @@ def _credentials(store: Mapping[str, Any], address: str | None) -> Credentials:
         signer=_text(signature.get("issuer")), common_name=_text(signature.get("common_name")),
         signed_at=_text(signature.get("time")), generator=_generator(active), title=_text(active.get("title")),
         actions=tuple(_actions(assertions)),
-        ingredients=tuple(_text(_mapping(each).get("title")) or "untitled" for each in _list(active.get("ingredients"))),
+        ingredients=len(_list(active.get("ingredients"))),
         assertions=tuple(_text(each.get("label")) or "unnamed" for each in assertions),
         faults=tuple(_faults(store)), address=_text(address),
     )  # fmt: skip

@@ -9,8 +9,8 @@ from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 
 _METHOD = (
-    "The manifest's signature and digests are verified by c2pa-python against the bytes of the file; nothing is fetched "
-    "from the network."
+    "The manifest's signature and digests are verified by c2pa-python against the bytes of the file; nothing is "
+    "fetched from the network."
 )
 _SOURCE = "C2PA Technical Specification 2.2"
 _CAUTION = (
@@ -47,11 +47,11 @@ def content_credentials(photograph: Photograph, knowledge: Knowledge) -> Iterato
             method=_METHOD, source=_SOURCE, caution=_CAUTION,
         )  # fmt: skip
         return
-    holds = found.state in ("Valid", "Trusted")
+    is_judged = found.state in ("Valid", "Trusted") or found.is_changed
     yield Finding(
-        "content_credentials", "claim", _statement(found, knowledge), "expected" if holds or found.is_changed else "fact",
-        float(found.is_changed) if holds or found.is_changed else None, evidence=tuple(_tables(found, private=knowledge.private)),
-        method=_METHOD, source=_SOURCE, caution=_CAUTION,
+        "content_credentials", "claim", _statement(found, knowledge), "expected" if is_judged else "fact",
+        float(found.is_changed) if is_judged else None,
+        evidence=tuple(_tables(found, private=knowledge.private)), method=_METHOD, source=_SOURCE, caution=_CAUTION,
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _tables(found: Credentials, *, private: bool) -> Iterator[Table]:
         "signed at": found.signed_at,
         "made with": found.generator,
         "title": found.title if private else found.title and "kept private",
-        "ingredients": count(len(found.ingredients), "picture") if found.ingredients else None,
+        "ingredients": count(found.ingredients, "picture") if found.ingredients else None,
         "assertions": ", ".join(found.assertions),
         "address of the manifest": found.address,
     }

@@ -34,7 +34,7 @@ def file_structure(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
     behind = sum(part.size_bytes for part in parts if part.name.startswith(("bytes behind", "rest", "JPEG ")))
     follow = f"; {size(behind)} follow the end of its image" if behind else ""
     yield Finding(
-        "structure", "file", f"It has {count(len(parts), 'part')}{follow}.", "fact",
+        "file_structure", "file", f"It has {count(len(parts), 'part')}{follow}.", "fact",
         evidence=(
             Picture("Parts of the file, to scale", drawn(parts), "The numbers are those of the table."),
             Table("Parts of the file", ("no.", "part", "kind", "begins at", "bytes"), _rows(parts)),
@@ -49,17 +49,17 @@ def file_pictures(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         return
     found = embedded_pictures(photograph.data)
     if not found:
-        yield Finding("pictures", "file", "It holds no other picture: no thumbnail and no preview.", "fact")
+        yield Finding("file_pictures", "file", "It holds no other picture: no thumbnail and no preview.", "fact")
         return
     yield Finding(
-        "pictures", "file", f"It holds {count(len(found), 'other picture')}: {'; '.join(map(_in_words, found))}.",
+        "file_pictures", "file", f"It holds {count(len(found), 'other picture')}: {'; '.join(map(_in_words, found))}.",
         "fact",
         evidence=tuple(
             Picture(f"Picture {number}, {each.where}", jpeg, _in_words(each))
             for number, each in enumerate(found, 1)
             if (jpeg := shown(each)) is not None
         ),
-        method="Whole JPEGs in the segments of metadata and behind the end of the image; those of an MPF index by name.",
+        method="Whole JPEGs in the segments of metadata and behind the end of the image.",
         source="CIPA DC-007 (MPF), CIPA DC-008 (EXIF)",
         caution="Programs may leave the thumbnail of an earlier state; cameras write previews of the same shot.",
     )  # fmt: skip
@@ -70,13 +70,13 @@ def file_metadata(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
     metadata = read_metadata(photograph.data, photograph.kind, photograph.segments)
     fields = sum(map(len, metadata.groups.values()))
     if not fields:
-        yield Finding("metadata", "file", "It has no metadata.", "fact", method=_WALKED)
+        yield Finding("file_metadata", "file", "It has no metadata.", "fact", method=_WALKED)
         return
     groups = ", ".join(f"{group} {len(rows)}" for group, rows in metadata.groups.items())
     hidden = len(metadata.private)
     kept = "" if knowledge.private or not hidden else f"; {hidden} are kept private"
     yield Finding(
-        "metadata", "file", f"It has {count(fields, 'field')} of metadata ({groups}){kept}.", "fact",
+        "file_metadata", "file", f"It has {count(fields, 'field')} of metadata ({groups}){kept}.", "fact",
         evidence=tuple(
             Table(group, ("field", "value"), tuple(metadata.shown(group, private=knowledge.private)))
             for group in metadata.groups

@@ -4,7 +4,7 @@ bytes → parts in file order, without gaps or overlaps. Lengths in the file are
 the file at the latest, and at most PARTS_MAX are listed. A damaged file has a last part that says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from forensics.errors import JpegError
@@ -52,7 +52,7 @@ def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
 
 
 def _jpeg(data: bytes) -> Iterator[Part]:
-    end = yield from _image(data, 0, "")
+    end = yield from _image(data)
     for number in range(2, 2 + IMAGES_MAX):
         begin = data.find(_JPEG_START, end)
         if begin < 0:
@@ -69,10 +69,10 @@ def _jpeg(data: bytes) -> Iterator[Part]:
         yield Part("bytes behind the end of the image", end, len(data))
 
 
-def _image(data: bytes, begin: int, prefix: str) -> Iterator[Part]:
-    """Yield the parts of one JPEG; returns where it ends."""
-    yield Part(f"{prefix}SOI", begin, begin + 2)
-    end = begin + 2
+def _image(data: bytes) -> Generator[Part, None, int]:
+    """Yield the parts of the first JPEG; returns where it ends."""
+    yield Part("SOI", 0, 2)
+    end = 2
     for segment in header_segments(data, whole=True):
         if segment.offset > end:
             yield Part("bytes between segments", end, segment.offset)

@@ -5,6 +5,7 @@ among them: the caller decides what may be shown. A packet with a document type 
 expanded); one that is cut or not well-formed is read up to where it breaks. Nothing raises.
 """
 
+from contextlib import suppress
 from xml.parsers import expat
 
 from forensics.metadata.text import clean
@@ -48,10 +49,8 @@ def xmp_properties(packet: bytes) -> list[tuple[str, str]]:
     parser.StartElementHandler = listing.start
     parser.EndElementHandler = listing.end
     parser.CharacterDataHandler = listing.characters
-    try:
+    with suppress(expat.ExpatError, _Enough):  # what precedes it counts
         parser.Parse(packet.decode("utf-8", "replace"), False)
-    except (expat.ExpatError, _Enough):
-        pass  # what precedes it counts
     return listing.found
 
 

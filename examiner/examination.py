@@ -12,6 +12,7 @@ from examiner.findings.claim import camera_form, claimed_camera, dates, listed_f
 from examiner.findings.credentials import content_credentials
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.grid import shifted_grid
+from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.report.content import Report, report_of
@@ -33,6 +34,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
+    ("history", thumbnail_differences),
     # which camera took it
     # whether it is one picture
     # which device took it

@@ -95,5 +95,3 @@ def patience_of(limits: Limits) -> type[H11Protocol]:
                 self.transport.abort()
 
     return Patience
-
-

@@ -2,11 +2,11 @@
 
 import { svg } from "./dom.js";
 
-const WIDTH = 640;
+const WIDTH = 440;
 const HEIGHT = 240;
-const LEFT = 52;
+const LEFT = 46;
 const RIGHT = 12;
-const TOP = 14;
+const TOP = 30;
 const BOTTOM = 34;
 
 const short = (value) => (Math.abs(value) >= 1000 ? value.toExponential(0) : String(Number(value.toPrecision(3))));
@@ -34,32 +34,32 @@ export function lines(title, across, curves, { from, to } = {}) {
   const y = (value) => HEIGHT - BOTTOM - ((value - low) / (high - low || 1)) * (HEIGHT - TOP - BOTTOM);
   const last = known.map((each) => `${each.name} ${short(each.points.at(-1)[1])}`).join(", ");
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 24}`, class: "chart", role: "img", "aria-label": `${title}; at the end: ${last}` },
-    svg("text", { x: LEFT, y: 10, class: "title" }, title),
+    svg("text", { x: LEFT, y: 15, class: "title" }, title),
     steps(low, high, 4).map((value) => [
       svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "grid" }),
       svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, short(value))]),
-    steps(left, right, 7).filter((value) => Number.isInteger(value)).map((value) =>
+    steps(left, right, 6).filter((value) => Number.isInteger(value)).map((value) =>
       svg("text", { x: x(value), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle" }, short(value))),
     svg("text", { x: WIDTH - RIGHT, y: HEIGHT - 2, "text-anchor": "end" }, across),
     known.map((each, number) => [
       svg("polyline", { points: each.points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" "), class: `curve line-${number}` }),
       each.points.length <= 40 ? each.points.map(([a, b]) =>
         svg("circle", { cx: x(a), cy: y(b), r: 3.2, class: `dot line-${number}` }, svg("title", {}, `${each.name}, ${short(a)}: ${short(b)}`))) : [],
-      svg("line", { x1: LEFT + number * 180, x2: LEFT + 22 + number * 180, y1: HEIGHT + 14, y2: HEIGHT + 14, class: `curve line-${number}` }),
-      svg("text", { x: LEFT + 28 + number * 180, y: HEIGHT + 18 }, each.name)]));
+      svg("line", { x1: LEFT + number * 160, x2: LEFT + 22 + number * 160, y1: HEIGHT + 14, y2: HEIGHT + 14, class: `curve line-${number}` }),
+      svg("text", { x: LEFT + 28 + number * 160, y: HEIGHT + 18 }, each.name)]));
 }
 
 // rows: [{ name, value, interval: [low, high] | null }] with values from 0 to 1.
 export function bars(title, rows) {
   const row = 26;
-  const name = 128;
-  const height = rows.length * row + 30;
-  const x = (value) => name + value * (WIDTH - name - 76);
+  const name = 96;
+  const height = rows.length * row + 34;
+  const x = (value) => name + value * (WIDTH - name - 56);
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, class: "chart", role: "img",
     "aria-label": `${title}: ${rows.map((each) => `${each.name} ${each.value.toFixed(3)}`).join(", ")}` },
-  svg("text", { x: 0, y: 12, class: "title" }, title),
+  svg("text", { x: 0, y: 15, class: "title" }, title),
   rows.map((each, number) => {
-    const y = 24 + number * row;
+    const y = 28 + number * row;
     return [
       svg("text", { x: name - 8, y: y + 14, "text-anchor": "end" }, each.name),
       svg("rect", { x: name, y: y + 2, width: x(1) - name, height: row - 9, class: "track" }),

@@ -32,12 +32,13 @@ export function dataPart() {
       totals([[count(told.photos), "photographs"], [count(told.kept), "kept"], [percent(told.kept / told.photos), "of all kept"],
         [count(Object.values(told.cameras).filter((each) => each.kept).length), "cameras"], [size(told.kept_bytes), "kept"]]),
       el("h2", {}, "Why photographs were refused"),
-      table(["reason", "", "refused", "alone", "left", "what it means"], told.funnel.map((step) => [
-        el("button", { type: "button", class: "plain", onclick: () => pictures.only("", step.reason) }, step.reason.replaceAll("_", " ")),
-        bar(step.refused / told.photos), count(step.refused), count(step.alone), count(step.remaining), step.meaning]),
+      table(["reason", "", "refused", "alone", "left"], told.funnel.map((step) => [
+        [el("button", { type: "button", class: "plain", onclick: () => pictures.only("", step.reason) }, step.reason.replaceAll("_", " ")),
+          el("span", { class: "soft meaning" }, step.meaning)],
+        bar(step.refused / told.photos), count(step.refused), count(step.alone), count(step.remaining)]),
       { caption: "The funnel: refused by each reason, by no other one, and what is left after it", numeric: [2, 3, 4] }),
       el("h2", {}, "Cameras"),
-      table(["camera", "", "kept", "found", "devices", "owners", "train / validation / test"], Object.entries(told.cameras)
+      table(["camera", "", "kept", "found", "known devices", "owners", "train / validation / test"], Object.entries(told.cameras)
         .sort(([, a], [, b]) => b.kept - a.kept || b.photos - a.photos).map(([key, each]) => [
           el("button", { type: "button", class: "plain", onclick: () => pictures.only(key, "") }, each.name ?? key),
           bar(each.photos ? each.kept / each.photos : 0), count(each.kept), count(each.photos), count(each.devices ?? 0), count(each.owners ?? 0),
@@ -104,9 +105,10 @@ function photographs(generation, told, sentences) {
     const close = el("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Close");
     try {
       const found = await ask(`/api/generations/${at(generation)}/explanation${query({ photo: row.photo, version: row.version })}`);
-      dialog.replaceChildren(...explanation(found, row, sentences), close);
+      dialog.replaceChildren(el("div", { class: "bar-top" }, el("h3", { id: "explained-name" }, found.photo), close), ...explanation(found, row, sentences));
     } catch (error) { dialog.replaceChildren(el("h3", { id: "explained-name" }, row.photo), el("p", { class: "fault" }, error.message), close); }
     close.focus();
+    dialog.scrollTop = 0;
   }
 
   load();
@@ -127,7 +129,6 @@ function explanation(found, row, sentences) {
   const verdict = found.verdict;
   const published = found.published;
   return [
-    el("h3", { id: "explained-name" }, found.photo),
     el("p", { class: `verdict ${verdict.kept ? "expected" : "unusual"}` }, verdict.kept ? "Kept" : `Refused by ${verdict.reasons.length} ${verdict.reasons.length === 1 ? "reason" : "reasons"}`),
     ...verdict.reasons.flatMap((each) => [el("p", {}, el("b", {}, each.reason.replaceAll("_", " ")), `: ${each.sentence || sentences[each.reason] || ""}`), el("p", { class: "soft" }, String(each.value))]),
     ...pairs("What the file says", Object.entries(found.evidence ?? {}).map(([name, value]) => [name, String(value)])),

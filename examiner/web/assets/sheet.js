@@ -45,7 +45,7 @@ export function sheet(found) {
     downloads,
     view?.element,
     Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), view)),
-    el("p", { class: "soft" }, `False alarms were measured on ${report.calibration || "no photographs"}. ` +
+    el("p", { class: "soft" }, `How often genuine photographs show the same: ${report.calibration || "not measured"}. ` +
       "Each test calls up to 1 % of genuine photographs unusual, so of many tests one may be unusual by chance."),
     el("p", { class: "soft" }, `Shutterprint ${report.version}; ${report.generation ? `generation ${report.generation}` : "no data set"}; ${report.run ? `run ${report.run}` : "no network"}.`));
   return { element, opened: () => { heading.focus({ preventScroll: true }); view?.opened(); }, close: () => view?.close() };

@@ -91,7 +91,7 @@ def is_signed_in(
         return False
     cookie = cookies.get(COOKIE)
     until, _, signature = (cookie.value if cookie else "").partition(".")
-    if not (until.isascii() and until.isdigit() and len(until) <= 12):  # noqa: PLR2004 - more is no time
+    if not (until.isascii() and until.isdigit() and len(until) <= 12):
         return False
     return hmac.compare_digest(signature.encode(), _signature(access, until).encode()) and int(until) > clock()
 

@@ -142,7 +142,7 @@ async def _say(answer: Send, status: int, reason: str, wait_s: int = 0) -> None:
     ]
     if wait_s:
         headers.append((b"retry-after", str(wait_s).encode()))
-    if status == 401:  # noqa: PLR2004
+    if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await answer({"type": "http.response.start", "status": status, "headers": headers})
     await answer({"type": "http.response.body", "body": body})

@@ -37,7 +37,7 @@ def client_name(address: str) -> str:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if known.version == 4:  # noqa: PLR2004 - the protocol's number
+    if known.version == 4:
         return str(known)
     if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is not None:
         return str(known.ipv4_mapped)

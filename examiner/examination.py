@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
@@ -26,6 +27,11 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("file", file_pictures),
     ("file", file_metadata),
     # what it says of itself
+    ("claim", claimed_camera),
+    ("claim", camera_form),
+    ("claim", listed_form),
+    ("claim", software_signs),
+    ("claim", dates),
     ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),

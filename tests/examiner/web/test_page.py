@@ -49,21 +49,15 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(params=[{}], ids=["wide"])
 def page(request: Any, browser: Any, server: Any) -> Iterator[Any]:
     """Return the page, open; whatever the browser complains of fails the test."""
-    context = browser.new_context(
-        **{"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"} | request.param
-    )
+    usual = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"}
+    context = browser.new_context(**usual | request.param)
     opened = context.new_page()
     opened.set_default_timeout(WAIT_MS)
     complaints: list[str] = []
-    opened.on(
-        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
-    )
+    opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    foreign: list[str] = []
-    opened.on(
-        "request",
-        lambda asked: None if asked.url.startswith((server.url, "blob:", "data:")) else foreign.append(asked.url),
-    )
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
     opened.goto(server.url)
     opened.wait_for_selector(".drop")
     yield opened

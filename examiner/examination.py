@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity
 from examiner.findings.grid import shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
@@ -19,6 +20,7 @@ Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]
 FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what the file is
     ("file", file_identity),
+    ("file", what_is_examined),
     # what it says of itself
     # what was done to it
     ("history", shifted_grid),
@@ -46,6 +48,8 @@ def examine(
         photograph.size_px  # noqa: B018 - whose header is broken is no photograph
     except ValueError as error:
         return Report(name, len(data), error=str(error))
+    except MemoryError:
+        return Report(name, len(data), error="needs more memory than there is")
     found = [
         with_strength(finding, measured)
         for group, asked in FINDINGS

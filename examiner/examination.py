@@ -13,7 +13,7 @@ from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
-from examiner.findings.grid import shifted_grid
+from examiner.findings.history import double_compression, shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.prnu.fingerprint import Fingerprint
@@ -37,6 +37,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
+    ("history", double_compression),
     # which camera took it
     # whether it is one picture
     # which device took it

@@ -6,18 +6,19 @@ reason, and the exit code is 1.
 
 import json
 
-from corpus.command_line import command_parser, configuration_of, exit_with
-from examiner.examination import examine
-from examiner.knowledge import read_corpus, read_run, read_trust
-from examiner.report.content import Report
+from corpus.command_line import command_parser, exit_with
 from examiner.report.plain import as_dict, text_of
-from train.prediction.finding import Found, find_photos
-from train.prediction.reading import read_file
+from examiner.sandbox.reports import examined
+from examiner.sandbox.worker import Sandbox
+from train.prediction.finding import find_photos
 
 _DESCRIPTION = """Say what photographs show: what a file is, what it claims, what was done to it, which camera took it.
 
 Nothing but the file is needed. With --generation its claims are compared with the photographs of a data set, and with
---run a trained network says which camera took it. Every finding says how many genuine photographs show the same.
+--run a trained network says which camera took it, and with --device whether one device did. Every finding says how many
+genuine photographs show the same. JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw
+file. A process apart decodes them, with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence
+like any other that cannot be read.
 
 Exit codes: 0 every file was examined (whatever was found), 1 some could not be examined, 2 nothing could be done."""
 
@@ -28,31 +29,26 @@ def main() -> int:
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders, or patterns in quotes")
     parser.add_argument("--generation", metavar="NAME", help="a generation of the data set, or `latest`")
     parser.add_argument("--run", metavar="RUN", help="a run's name, `latest`, or a model handed on (model.zip)")
+    parser.add_argument(
+        "--device", metavar="FILE", action="append", default=[],
+        help="a device's fingerprint (device.npz of `shutterprint device build`); may be repeated",
+    )  # fmt: skip
     parser.add_argument("--private", action="store_true", help="show places, serial numbers and names of people")
     parser.add_argument("--trust", metavar="PEM", help="a file of certificates whose content credentials are trusted")
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of text")
     arguments = parser.parse_args()
-    configuration = configuration_of(arguments)
-    store, catalogue = configuration.store, configuration.whole_catalogue
-    corpus = read_corpus(store, arguments.generation, catalogue) if arguments.generation else None
-    run = read_run(store, arguments.run, catalogue) if arguments.run else None
-    trust = read_trust(arguments.trust) if arguments.trust else None
     reports = []
-    for found in find_photos(arguments.photos).files:
-        report = _examined(found) or examine(
-            read_file(found.path), corpus=corpus, run=run, name=found.path, private=arguments.private, trust=trust
-        )
-        reports.append(report)
-        if not arguments.json:
-            print("\n".join(text_of(report)) + "\n", flush=True)
+    with Sandbox(
+        corpus=arguments.generation, run=arguments.run, configuration=arguments.config, overrides=arguments.overrides,
+        private=arguments.private, trust=arguments.trust, devices=arguments.device,
+    ) as sandbox:  # fmt: skip
+        for report in examined(find_photos(arguments.photos, raws=True).files, sandbox):
+            reports.append(report)
+            if not arguments.json:
+                print("\n".join(text_of(report)) + "\n", flush=True)
     if arguments.json:
         print(json.dumps([as_dict(each) for each in reports], indent=1))
     return 1 if any(each.error for each in reports) else 0
-
-
-def _examined(found: Found) -> Report | None:
-    """Return the report of a file that cannot be examined; None where it can."""
-    return None if found.fault is None else Report(found.path, 0, error=found.fault)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Knowledge: what a finding may use beside the file: a generation's consensus, a trained network, who may see what."""
+"""Knowledge: what a finding may use beside the file: a generation's consensus, a network, devices, who may see what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched
 from curation.generations import generation_named, learned_in
 from examiner.calibration.measured import Calibration, calibration_of
+from examiner.prnu.fingerprint import Fingerprint
 
 if TYPE_CHECKING:  # a network needs torch, and the other findings do not
     from train.model.loaded import Model
@@ -58,6 +59,8 @@ class Knowledge:
     """Whether places, serial numbers and names of people are shown."""
     trust: str | None = None
     """Certificates in PEM, whose content credentials are trusted; None: trust is not judged."""
+    devices: Sequence[Fingerprint] = ()
+    """Fingerprints of devices, of which each may have taken the photograph."""
 
 
 def read_corpus(store: Store, generation: str, catalogue: Catalogue) -> Corpus:

@@ -46,7 +46,7 @@ def report_of(
 ) -> Report:
     """Return the report of a photograph with these findings."""
     return Report(
-        photograph.name, len(photograph.data), photograph.sha256, photograph.kind, _size(photograph), verdict(findings),
+        photograph.name, len(photograph.file), photograph.sha256, photograph.form, _size(photograph), verdict(findings),
         tuple(findings), calibration.origin,
         knowledge.corpus.generation if knowledge.corpus else None, knowledge.run.name if knowledge.run else None,
     )  # fmt: skip

@@ -15,9 +15,10 @@ from train.prediction.finding import find_photos
 _DESCRIPTION = """Say what photographs show: what a file is, what it claims, what was done to it, which camera took it.
 
 Nothing but the file is needed. With --generation its claims are compared with the photographs of a data set, and with
---run a trained network says which camera took it. Every finding says how many genuine photographs show the same.
-JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw file. A process apart decodes them,
-with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence like any other that cannot be read.
+--run a trained network says which camera took it, and with --device whether one device did. Every finding says how many
+genuine photographs show the same. JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw
+file. A process apart decodes them, with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence like
+any other that cannot be read.
 
 Exit codes: 0 every file was examined (whatever was found), 1 some could not be examined, 2 nothing could be done."""
 
@@ -28,13 +29,18 @@ def main() -> int:
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders, or patterns in quotes")
     parser.add_argument("--generation", metavar="NAME", help="a generation of the data set, or `latest`")
     parser.add_argument("--run", metavar="RUN", help="a run's name, `latest`, or a model handed on (model.zip)")
+    parser.add_argument(
+        "--device", metavar="FILE", action="append", default=[],
+        help="a device's fingerprint (device.npz of `shutterprint device build`); may be repeated",
+    )  # fmt: skip
     parser.add_argument("--private", action="store_true", help="show places, serial numbers and names of people")
+    parser.add_argument("--trust", metavar="PEM", help="a file of certificates whose content credentials are trusted")
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of text")
     arguments = parser.parse_args()
     reports = []
     with Sandbox(
         corpus=arguments.generation, run=arguments.run, configuration=arguments.config, overrides=arguments.overrides,
-        private=arguments.private,
+        private=arguments.private, trust=arguments.trust, devices=arguments.device,
     ) as sandbox:  # fmt: skip
         for report in examined(find_photos(arguments.photos, raws=True).files, sandbox):
             reports.append(report)

@@ -8,6 +8,9 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,7 +19,8 @@ from PIL import Image
 from corpus.configuration import read_configuration
 from corpus.errors import ShutterprintError
 from examiner.examination import examine
-from examiner.knowledge import Corpus, TrainedRun, read_corpus, read_run
+from examiner.knowledge import read_corpus, read_run, read_trust
+from examiner.prnu.reading import read_fingerprint
 from examiner.report.content import Report
 from examiner.report.plain import as_dict
 from examiner.sandbox.limits import address_space_bytes, allow_cpu_s, confine
@@ -31,8 +35,8 @@ def main() -> int:
     requests, answers = _pipes()
     settings = json.loads(receive(requests))
     try:
-        corpus, run = _knowledge(settings)
-        examine(_picture(), corpus=corpus, run=run)
+        asked = _prepared(settings)
+        asked(_picture(), name="")
     except ShutterprintError as error:
         send(answers, as_json({"fault": str(error)}))
         return 2
@@ -50,16 +54,29 @@ def main() -> int:
         except EOFError:
             return 0
         allow_cpu_s(settings["timeout_s"] * (os.cpu_count() or 1))
-        report = _examined(data, name, corpus, run, private=settings["private"])
+        report = _examined(asked, data, name)
         del data
         # what decoders leave behind must not be what a later file lacks
         is_worn = _taken_bytes() - begun_bytes > settings["memory_bytes"] / 4
         send(answers, as_json({"report": report, "is_worn": is_worn}))
 
 
-def _examined(data: bytes, name: str, corpus: Corpus | None, run: TrainedRun | None, *, private: bool) -> Any:
+def _prepared(settings: dict[str, Any]) -> Callable[..., Report]:
+    """Return `examine` with all that it shall know."""
+    corpus = run = None
+    if settings["corpus"] is not None or settings["run"] is not None:
+        configuration = read_configuration(settings["configuration"], settings["overrides"])
+        store, catalogue = configuration.store, configuration.whole_catalogue
+        corpus = None if settings["corpus"] is None else read_corpus(store, settings["corpus"], catalogue)
+        run = None if settings["run"] is None else read_run(store, settings["run"], catalogue)
+    trust = None if settings["trust"] is None else read_trust(settings["trust"])
+    devices = [read_fingerprint(Path(path)) for path in settings["devices"]]
+    return partial(examine, corpus=corpus, run=run, private=settings["private"], trust=trust, devices=devices)
+
+
+def _examined(asked: Callable[..., Report], data: bytes, name: str) -> Any:
     try:
-        report = examine(data, corpus=corpus, run=run, name=name, private=private)
+        report = asked(data, name=name)
     except MemoryError:
         report = Report(name, len(data), error="needs more memory than a sandbox gives")
     except Exception as error:  # noqa: BLE001 - an error of this program, which must not end a folder's examination
@@ -75,15 +92,6 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)  # libraries print; an answer must not be broken by it
     return requests, answers
-
-
-def _knowledge(settings: dict[str, Any]) -> tuple[Corpus | None, TrainedRun | None]:
-    if settings["corpus"] is None and settings["run"] is None:
-        return None, None
-    configuration = read_configuration(settings["configuration"], settings["overrides"])
-    store, catalogue = configuration.store, configuration.whole_catalogue
-    corpus = None if settings["corpus"] is None else read_corpus(store, settings["corpus"], catalogue)
-    return corpus, None if settings["run"] is None else read_run(store, settings["run"], catalogue)
 
 
 def _picture() -> bytes:

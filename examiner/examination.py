@@ -14,6 +14,7 @@ from examiner.findings.device import device_pattern
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.history import double_compression, shifted_grid
+from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.prnu.fingerprint import Fingerprint
@@ -38,6 +39,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what was done to it
     ("history", shifted_grid),
     ("history", double_compression),
+    ("history", thumbnail_differences),
     # which camera took it
     # whether it is one picture
     # which device took it

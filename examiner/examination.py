@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
 from examiner.findings.file import file_identity
-from examiner.findings.history import double_compression, shifted_grid
+from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.report.content import Report, report_of
@@ -22,6 +22,8 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what it says of itself
     # what was done to it
     ("history", shifted_grid),
+    ("history", foreign_grid),
+    ("history", earlier_jpeg),
     ("history", double_compression),
     # which camera took it
     # whether it is one picture

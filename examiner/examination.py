@@ -13,7 +13,7 @@ from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
-from examiner.findings.history import double_compression, shifted_grid
+from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
@@ -38,6 +38,8 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
+    ("history", foreign_grid),
+    ("history", earlier_jpeg),
     ("history", double_compression),
     ("history", thumbnail_differences),
     # which camera took it

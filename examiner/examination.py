@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.camera import camera_from_pixels
 from examiner.findings.file import file_identity
 from examiner.findings.grid import shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
@@ -23,6 +24,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what was done to it
     ("history", shifted_grid),
     # which camera took it
+    ("camera", camera_from_pixels),
     # whether it is one picture
     # which device took it
     # whether it was scanned

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.camera import camera_from_pixels
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
@@ -43,6 +44,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("history", double_compression),
     ("history", thumbnail_differences),
     # which camera took it
+    ("camera", camera_from_pixels),
     # whether it is one picture
     # which device took it
     ("device", device_pattern),

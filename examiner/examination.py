@@ -10,6 +10,7 @@ from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
 from examiner.findings.file import file_identity
 from examiner.findings.grid import shifted_grid
+from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.report.content import Report, report_of
@@ -26,6 +27,9 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # whether it is one picture
     # which device took it
     # whether it was scanned
+    ("scan", scanner_header),
+    ("scan", scanner_or_camera),
+    ("scan", reproduced),
 )
 """What is asked about a file, and the question that each helps to answer."""
 

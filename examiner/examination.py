@@ -15,6 +15,7 @@ from examiner.findings.device import device_pattern
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
+from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
@@ -49,6 +50,9 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # which device took it
     ("device", device_pattern),
     # whether it was scanned
+    ("scan", scanner_header),
+    ("scan", scanner_or_camera),
+    ("scan", reproduced),
 )
 """What is asked about a file, and the question that each helps to answer."""
 

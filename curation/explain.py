@@ -24,7 +24,7 @@ from curation.consensus import enriched
 from curation.facts.examine import Trouble, kind_of
 from curation.generations import Past, latest_generation
 from curation.inspection.evidence import evidence_lines
-from curation.inspection.lookup import find_photo, published_verdict, read_photo
+from curation.inspection.lookup import FoundPhoto, find_photo, published_verdict, read_photo
 from curation.inspection.reason_values import ExplainContext, copies_text, editor_marks, reason_value
 from curation.judging.verdict import Criteria, evidence_of, objections, verdict
 from curation.judging.whole_corpus import chosen_cameras
@@ -76,7 +76,11 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
     is a different one; `tags`: EXIF tags by name, if asked for. Raises StageError where there is no such photo, and for
     a file that is too large.
     """
-    photo = find_photo(configuration, text)
+    return explanation(configuration, find_photo(configuration, text), tags=tags)
+
+
+def explanation(configuration: Configuration, photo: FoundPhoto, *, tags: bool = False) -> Row:
+    """Return what `explain` returns of a photo that was found."""
     past = Past(configuration.store, latest_generation(configuration.store))
     context = _context(configuration, past)
     record = photo.record

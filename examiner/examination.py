@@ -4,14 +4,18 @@ The list below is all that is asked, in the order of the report. A finding is a 
 yields findings; it raises ValueError where the file does not let it say anything, which becomes a finding as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
-from examiner.findings.file import file_identity
+from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
+from examiner.findings.credentials import content_credentials
+from examiner.findings.device import device_pattern
+from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.grid import shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
+from examiner.prnu.fingerprint import Fingerprint
 from examiner.report.content import Report, report_of
 
 Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]
@@ -19,27 +23,47 @@ Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]
 FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what the file is
     ("file", file_identity),
+    ("file", file_structure),
+    ("file", file_pictures),
+    ("file", file_metadata),
     # what it says of itself
+    ("claim", claimed_camera),
+    ("claim", camera_form),
+    ("claim", listed_form),
+    ("claim", software_signs),
+    ("claim", dates),
+    ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
     # which camera took it
     # whether it is one picture
     # which device took it
+    ("device", device_pattern),
     # whether it was scanned
 )
 """What is asked about a file, and the question that each helps to answer."""
 
 
 def examine(
-    data: bytes, *, corpus: Corpus | None = None, run: TrainedRun | None = None, name: str = "", private: bool = False
+    data: bytes,
+    *,
+    corpus: Corpus | None = None,
+    run: TrainedRun | None = None,
+    name: str = "",
+    private: bool = False,
+    trust: str | None = None,
+    devices: Sequence[Fingerprint] = (),
 ) -> Report:
     """Return all that the bytes of one file show.
 
-    Works with nothing but the file, and says more with a generation (`read_corpus`) and a network (`read_run`).
+    Works with nothing but the file, and says more with a generation (`read_corpus`), a network (`read_run`) and
+    fingerprints of devices (`prnu.reading.read_fingerprint`).
     What is no picture gives a report with the reason as its `error`. `name` is shown and decides nothing; places,
-    serial numbers and names of people are shown only where `private`.
+    serial numbers and names of people are shown only where `private`. `trust`: certificates in PEM, by which content
+    credentials are trusted.
     """
-    knowledge = Knowledge(corpus, run, built_in() if corpus is None else corpus.catalogue, private)
+    native = built_in() if corpus is None else corpus.catalogue
+    knowledge = Knowledge(corpus, run, native, private, trust, devices)
     measured = (run.calibration if run else None) or default_calibration()
     try:
         photograph = Photograph(data, name)

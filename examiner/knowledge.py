@@ -1,15 +1,18 @@
-"""Knowledge: what a finding may use beside the file: a generation's consensus, a trained network, who may see what."""
+"""Knowledge: what a finding may use beside the file: a generation's consensus, a network, devices, who may see what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
+from corpus.errors import ConfigurationError
 from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched
 from curation.generations import generation_named, learned_in
 from examiner.calibration.measured import Calibration, calibration_of
+from examiner.prnu.fingerprint import Fingerprint
 
 if TYPE_CHECKING:  # a network needs torch, and the other findings do not
     from train.model.loaded import Model
@@ -54,6 +57,10 @@ class Knowledge:
     catalogue: Catalogue = field(default_factory=built_in)
     private: bool = False
     """Whether places, serial numbers and names of people are shown."""
+    trust: str | None = None
+    """Certificates in PEM, whose content credentials are trusted; None: trust is not judged."""
+    devices: Sequence[Fingerprint] = ()
+    """Fingerprints of devices, of which each may have taken the photograph."""
 
 
 def read_corpus(store: Store, generation: str, catalogue: Catalogue) -> Corpus:
@@ -76,3 +83,14 @@ def read_run(store: Store, run: str, catalogue: Catalogue) -> TrainedRun:
     path = f"{found.directory}/{CALIBRATION}"
     calibration = calibration_of(found.store.read(path), path) if found.store.exists(path) else None
     return TrainedRun(found.name, model, calibration)
+
+
+def read_trust(path: str) -> str:
+    """Return the certificates of a PEM file; raises ConfigurationError, which names the file, where it holds none."""
+    try:
+        text = Path(path).read_text("latin-1")
+    except OSError as error:
+        raise ConfigurationError(f"--trust {path}: cannot be read ({error.strerror})") from error
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ConfigurationError(f"--trust {path}: holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+    return text

@@ -147,6 +147,20 @@ COMMANDS = {
         "one list for programs, with --html or --pdf a report with pictures, with --case a folder of many reports. "
         "Nothing but the file is needed. Exit code 1: some could not be examined.",
     ),
+    "serve": Command(
+        "examiner.serve", "examiner", "serve the web page: examine photographs, look through data set and runs",
+        "shutterprint serve --run latest --generation latest",
+        "A page at http://127.0.0.1:8321/, which this machine alone reaches. Photographs that are examined there stay in "
+        "memory for minutes and are written nowhere.",
+    ),
+    "device": Command(
+        "examiner.device", "examiner", "say which device took a photograph, by the pattern of its sensor",
+        "shutterprint device build -o mine.npz references/*.jpg && shutterprint device match mine.npz holiday.jpg",
+        "build writes a fingerprint, the same bytes for the same photographs. match says of each photograph whether it "
+        "has the fingerprint's pattern, with its peak-to-correlation energy and how often chance gives as much. "
+        "compare says it of two fingerprints, and group lists a folder's photographs by device. Exit code 1: some "
+        "files could not be used.",
+    ),
     "pipelines": Command(
         "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",
         "shutterprint pipelines run refresh",

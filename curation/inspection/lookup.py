@@ -7,7 +7,7 @@ read through filters, so that only matching rows are built.
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,19 @@ def find_photo(configuration: Configuration, text: str) -> FoundPhoto:
             "photo's key (flickr:4711, flickr:4711@version) or an original's path (originals/…)"
         )
     return _recorded(configuration, inputs, uploads)
+
+
+def find_recorded(configuration: Configuration, photo: str, version: str) -> FoundPhoto:
+    """Return one upload of a photo by its key; unlike `find_photo`, looks at the records only, never at files by name.
+
+    Raises StageError where no record is of it.
+    """
+    inputs = find_inputs(configuration.store, kind_of(configuration.curation))
+    uploads = _uploads(inputs, "photo", photo)
+    if version not in uploads:
+        raise StageError(f"{escaped(photo)}: no such photo in the records of {configuration.store.url}")
+    found = _recorded(configuration, inputs, {version: uploads[version]})
+    return replace(found, other_versions=tuple(one for one in uploads if one != version))
 
 
 def read_photo(configuration: Configuration, found: FoundPhoto) -> bytes | None:

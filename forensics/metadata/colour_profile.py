@@ -25,13 +25,35 @@ def profile_name(chunks: Iterable[bytes]) -> str | None:
     `chunks`: payloads in file order: identifier, number from 1, their count, and a part of the profile (ICC.1:2022,
     B.4). Those after a missing one are ignored.
     """
-    profile = _joined(chunks)
+    profile = joined_profile(chunks)
     if not profile:
         return None
     return _description(profile) or hashlib.sha256(profile).hexdigest()[:16]
 
 
-def _joined(chunks: Iterable[bytes]) -> bytes:
+def profile_fields(profile: bytes) -> list[tuple[str, str]]:
+    """Return name and text of what the header of a profile says (ICC.1:2022, 7.2), and its description.
+
+    Empty where it is none. `Created` is as written: `YYYY:MM:DD HH:MM:SS`.
+    """
+    if len(profile) < 132 or profile[36:40] != b"acsp":
+        return []
+    year, month, day, hour, minute, second = struct.unpack_from(">6H", profile, 24)
+    fields = [
+        ("Description", _description(profile)),
+        ("Version", f"{profile[8]}.{profile[9] >> 4}"),
+        ("Class", clean_bytes(profile[12:16])),
+        ("ColourSpace", clean_bytes(profile[16:20])),
+        ("Created", f"{year:04}:{month:02}:{day:02} {hour:02}:{minute:02}:{second:02}" if year else None),
+        ("Platform", clean_bytes(profile[40:44])),
+        ("Maker", clean_bytes(profile[48:52])),
+        ("Creator", clean_bytes(profile[80:84])),
+    ]
+    return [(name, text) for name, text in fields if text]
+
+
+def joined_profile(chunks: Iterable[bytes]) -> bytes:
+    """Return the profile that the payloads of APP2 segments hold together; empty where the first is missing."""
     header = len(ICC_IDENTIFIER)
     by_number: dict[int, bytes] = {}
     size_bytes = 0

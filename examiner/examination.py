@@ -11,8 +11,9 @@ from examiner.finding import Finding, Group
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
+from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
-from examiner.findings.grid import shifted_grid
+from examiner.findings.history import double_compression, shifted_grid
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.prnu.fingerprint import Fingerprint
@@ -23,6 +24,7 @@ Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]
 FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # what the file is
     ("file", file_identity),
+    ("file", what_is_examined),
     ("file", file_structure),
     ("file", file_pictures),
     ("file", file_metadata),
@@ -35,6 +37,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
+    ("history", double_compression),
     # which camera took it
     # whether it is one picture
     # which device took it
@@ -70,6 +73,8 @@ def examine(
         photograph.size_px  # noqa: B018 - whose header is broken is no photograph
     except ValueError as error:
         return Report(name, len(data), error=str(error))
+    except MemoryError:
+        return Report(name, len(data), error="needs more memory than there is")
     found = [
         with_strength(finding, measured)
         for group, asked in FINDINGS

@@ -150,8 +150,8 @@ COMMANDS = {
     "serve": Command(
         "examiner.serve", "examiner", "serve the web page: examine photographs, look through data set and runs",
         "shutterprint serve --run latest --generation latest",
-        "A page at http://127.0.0.1:8321/, which this machine alone reaches. Photographs that are examined there stay in "
-        "memory for minutes and are written nowhere.",
+        "A page at http://127.0.0.1:8321/, which this machine alone reaches. Photographs that are examined there stay "
+        "in memory for minutes and are written nowhere.",
     ),
     "device": Command(
         "examiner.device", "examiner", "say which device took a photograph, by the pattern of its sensor",

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 Condition = tuple[str, str, Any]
@@ -33,6 +32,8 @@ def read_parquet(
     names = list(columns if columns is not None else file.schema_arrow.names)
     if not where:
         return file.read(_known(file, names), use_threads=False)
+    import pyarrow.dataset as ds  # which imports pandas where that is installed: most of a short command's start
+
     expression = pq.filters_to_expression([list(conditions) for conditions in where])
     asked = [column for conditions in where for column, _, _ in conditions]
     source.seek(0)

@@ -22,7 +22,7 @@ def file_identity(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
     yield Finding(
         "identity",
         "file",
-        f"A {photograph.kind} of {width_px}×{height_px} px and {size(len(photograph.data))}, "
+        f"A {photograph.form} of {width_px}×{height_px} px and {size(len(photograph.file))}, "
         f"SHA-256 {photograph.sha256}.",
         "fact",
     )

@@ -2,6 +2,7 @@
 
 bytes → Photograph. Refuses (ValueError, with the reason as a sentence) what is no picture, and pictures beyond
 `DECODED_MAX_PX`. A damaged picture may still have a header: what cannot be made of it raises ValueError when asked.
+Of a raw file the largest JPEG preview is examined, which is the picture that the camera itself made of it.
 """
 
 import hashlib
@@ -11,10 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from corpus.text import size
 from forensics.coefficients import Coefficients, read_coefficients
 from forensics.header import read_facts
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.jpeg.segments import Segment, header_segments
+from forensics.metadata.previews import largest_preview, raw_form
 from forensics.photo_facts import PhotoFacts
 from forensics.pixels.decoding import decode_whole
 from train.prediction.pictures import Stored, decode_stored
@@ -26,14 +29,35 @@ class Photograph:
 
     def __init__(self, data: bytes, name: str = "") -> None:
         """Look at what kind of file it is; `name` is shown to people and decides nothing."""
-        self.data = data
+        self.file = data
+        """All bytes of the file."""
         self.name = name
-        self.kind: Kind = kind_of(data)
+        self.raw = raw_form(data)
+        """Which form of raw file it is (`DNG`, `CR2` …); None for pictures."""
+        self.data = data if self.raw is None else _preview_in(data)
+        """The bytes of the picture that is examined: the file's, or those of the preview in a raw file."""
+        self.kind: Kind = kind_of(self.data)
 
     @cached_property
     def sha256(self) -> str:
-        """Hexadecimal SHA-256 of the bytes."""
-        return hashlib.sha256(self.data).hexdigest()
+        """Hexadecimal SHA-256 of the file."""
+        return hashlib.sha256(self.file).hexdigest()
+
+    @property
+    def form(self) -> str:
+        """What people call the file: its kind, or the form of a raw file."""
+        return self.kind if self.raw is None else "raw file" if self.raw == "raw" else f"{self.raw} raw file"
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is examined of the file where that is not all of it, and what its kind lacks. Raises ValueError."""
+        if self.raw is None:
+            return () if self.stored is None else self.stored.notes
+        width_px, height_px = self.size_px
+        return (
+            f"the largest JPEG preview in it is examined, {width_px}×{height_px} px and {size(len(self.data))}; the "
+            "data of its sensor are not read, nor is the EXIF that stands outside the preview",
+        )
 
     @cached_property
     def facts(self) -> PhotoFacts | None:
@@ -81,3 +105,10 @@ class Photograph:
             return self.facts.width_px, self.facts.height_px
         height_px, width_px = self.rgb.shape[:2]
         return width_px, height_px
+
+
+def _preview_in(data: bytes) -> bytes:
+    preview = largest_preview(data)
+    if preview is None:
+        raise ValueError("is a raw file without a JPEG preview; give the JPEG that the camera wrote")
+    return data[preview.start : preview.end]

@@ -62,7 +62,7 @@ def report_of(
     """Return the report of a photograph with these findings."""
     verdict = verdict_of(findings, calibration)
     return Report(
-        photograph.name, len(photograph.data), photograph.sha256, photograph.kind, _size(photograph), verdict.text,
+        photograph.name, len(photograph.file), photograph.sha256, photograph.form, _size(photograph), verdict.text,
         tuple(_with_safe_pictures(each) for each in findings), calibration.origin,
         knowledge.corpus.generation if knowledge.corpus else None, knowledge.run.name if knowledge.run else None,
         outcome=verdict.outcome, integrity=verdict.integrity,

@@ -20,7 +20,7 @@ DEPTH_MAX = 64
 """Deepest folder below a named one that is looked into."""
 
 PHOTOS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".tif", ".tiff", ".mpo"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif", ".tif", ".tiff", ".mpo"}
 )
 ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tbz2", ".txz", ".cab"})
 RAWS = frozenset(
@@ -52,8 +52,10 @@ class Search:
     passed_over: int = 0
 
 
-def find_photos(wanted: Iterable[str]) -> Search:
+def find_photos(wanted: Iterable[str], *, raws: bool = False) -> Search:
     """Return the files that these paths and patterns name, each once; those of a folder sorted by their paths.
+
+    `raws`: raw files are wanted as well.
 
     A pattern (`*`, `?`, `[…]`, `**` for any number of folders) is looked at where no file has its name. Raises
     StageError for more than FILES_MAX files.
@@ -64,7 +66,7 @@ def find_photos(wanted: Iterable[str]) -> Search:
         for each in found:
             if each.path not in seen:
                 seen.add(each.path)
-                search.files.append(each)
+                search.files.append(Found(each.path) if raws and each.fault == RAW_FAULT else each)
             if len(search.files) > FILES_MAX:
                 raise StageError(f"these are more than {count(FILES_MAX, 'file')}; name fewer of them at once")
 

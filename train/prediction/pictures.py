@@ -1,4 +1,4 @@
-"""Pictures: decodes PNG, WebP, TIFF and HEIC to 8-bit RGB as their pixels are stored, and says what such a file lacks.
+"""Pictures: decodes PNG, WebP, TIFF, HEIC and AVIF to 8-bit RGB as they are stored, and says what such a file lacks.
 
 The network was trained on JPEGs as cameras write them. A lossless copy has the same pixels, but no tables; a lossy one
 was compressed a second time, by other means. Pictures beyond DECODED_MAX_PX are refused by their header; of a file with
@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.metadata.exif import ExifFacts, read_exif
@@ -53,7 +53,7 @@ class Stored:
 
 
 def decode_stored(data: bytes, kind: Kind) -> Stored:
-    """Return a PNG, WebP, TIFF or HEIC; raises ValueError, which says why, for one that is not judged."""
+    """Return a PNG, WebP, TIFF, HEIC or AVIF; raises ValueError, which says why, for one that is not judged."""
     try:
         return _heic(data) if kind == "HEIC" else _by_pillow(data, kind)
     except _Refused as refused:
@@ -69,6 +69,8 @@ class _Refused(Exception):  # noqa: N818 - the file is whole: it is not judged
 
 
 def _by_pillow(data: bytes, kind: Kind) -> Stored:
+    if kind == "AVIF" and not features.check("avif"):
+        raise _Refused("is an AVIF, which needs another build of Pillow: pip install --force-reinstall pillow")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata; pixels that are missing are errors
         with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
@@ -78,6 +80,8 @@ def _by_pillow(data: bytes, kind: Kind) -> Stored:
                 _read_tiff(image, notes)
             elif kind == "WebP" and not _is_lossless_webp(data):
                 notes, grid_px = ["WebP compressed it again, which weakens the traces of its camera"], _WEBP_PX
+            elif kind == "AVIF":
+                notes = ["AVIF is compressed by other means than the JPEGs that the network knows"]
             elif kind == "PNG" and data[_PNG_DEPTH_AT] == 16:
                 notes.append("16 bits a channel were reduced to 8")
             exif = read_exif((data if kind == "TIFF" else image.info.get("exif") or b"").removeprefix(_EXIF_START))

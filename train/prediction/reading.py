@@ -5,12 +5,13 @@ import stat
 from typing import Literal
 
 from corpus.text import size
+from forensics.metadata.previews import raw_form
 from train.prediction.finding import ARCHIVE_FAULT
 
 FILE_MAX_BYTES = 2 << 30
 """Largest file that is read: the largest picture that is decoded takes 600 MB, with 16 bits a channel 1.2 GB."""
 
-Kind = Literal["JPEG", "PNG", "WebP", "TIFF", "HEIC"]
+Kind = Literal["JPEG", "PNG", "WebP", "TIFF", "HEIC", "AVIF"]
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _ARCHIVES = (
@@ -27,9 +28,15 @@ _TAR_AT, _TAR = 257, b"ustar"
 _OTHERS = {
     b"GIF8": "is a GIF: its 256 colours keep no trace of a camera",
     b"%PDF": "is a PDF; take the photographs out of it",
-    b"FUJIFILMCCD-RAW": "is a raw file; give the JPEG that the camera wrote",
     b"BM": "is a BMP; save it as PNG, which keeps its pixels",
+    b"8BPS": "is a Photoshop document; export it as PNG or TIFF",
+    b"\xff\x0a": "is a JPEG XL, which is not read; save it as PNG",
+    b"\0\0\0\x0cJXL ": "is a JPEG XL, which is not read; save it as PNG",
+    b"\0\0\0\x0cjP  ": "is a JPEG 2000, which is not read; save it as PNG",
+    b"\xff\x4f\xff\x51": "is a JPEG 2000, which is not read; save it as PNG",
+    b"RIFF": "is a film or a sound, not a photograph",
 }
+_RAW = "is a raw file; give the JPEG that the camera wrote"
 
 
 def read_file(path: str) -> bytes:
@@ -60,13 +67,15 @@ def kind_of(data: bytes) -> Kind:
     if data[4:8] == b"ftyp":
         brands = {data[8:12], *(data[at : at + 4] for at in range(16, min(int.from_bytes(data[:4]), 128), 4))}
         if b"avif" in brands or b"avis" in brands:
-            raise ValueError("is an AVIF, which is not read; save it as PNG")
+            return "AVIF"
         if brands & _HEIF_BRANDS:
             return "HEIC"
-        raise ValueError("is a film, not a photograph")
+        raise ValueError("is a film, not a photograph" if raw_form(data) is None else _RAW)
     if data.startswith(_ARCHIVES) or data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
         raise ValueError(ARCHIVE_FAULT)
+    if raw_form(data) is not None:
+        raise ValueError(_RAW)
     for start, fault in _OTHERS.items():
         if data.startswith(start):
             raise ValueError(fault)
-    raise ValueError("is no JPEG, PNG, WebP, HEIC or TIFF")
+    raise ValueError("is no JPEG, PNG, WebP, HEIC, AVIF or TIFF")

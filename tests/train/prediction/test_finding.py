@@ -33,6 +33,8 @@ def test_archives_and_raw_files_are_refused_by_name_with_what_to_do(tree: Path) 
     assert "unpack it" in str(faults["d.zip"])
     assert "give the JPEG" in str(faults["e.NEF"])
     assert "unpack it" in str(find_photos(["anything.tar"]).files[0].fault)
+    wanted = {Path(each.path).name: each.fault for each in find_photos([str(tree)], raws=True).files}
+    assert wanted == faults | {"e.NEF": None}
 
 
 def test_a_pattern_is_looked_at_where_no_file_has_its_name(tree: Path) -> None:

@@ -1,4 +1,4 @@
-"""PNG, WebP, TIFF and HEIC are decoded as they are stored, with notes on what they lack, within bounds."""
+"""PNG, WebP, TIFF, HEIC and AVIF are decoded as they are stored, with notes on what they lack, within bounds."""
 
 import io
 import struct
@@ -48,6 +48,18 @@ def test_a_heic_is_turned_back_to_what_the_sensor_wrote(textured: Callable[..., 
     assert np.abs(stored.picture.astype(int) - picture).mean() < 4
     assert (stored.exif.make, stored.exif.orientation) == ("Maker", orientation)
     assert "HEIC is compressed by other means" in stored.notes[0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_is_as_the_sensor_wrote_it(
+    textured: Callable[..., np.ndarray], saved: Callable[..., bytes], orientation: int
+) -> None:
+    picture = textured(64, 40)
+    data = saved(picture, "AVIF", orientation, quality=95)
+    stored = decode_stored(data, kind_of(data))
+    assert np.abs(stored.picture.astype(int) - picture).mean() < 4
+    assert (stored.exif.make, stored.exif.orientation or 1) == ("Maker", orientation)
+    assert "AVIF is compressed by other means" in stored.notes[0]
 
 
 def test_webp_that_compressed_again_is_told_from_a_lossless_one(

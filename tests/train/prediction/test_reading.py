@@ -14,6 +14,7 @@ def test_the_kind_is_that_of_the_bytes(textured: Callable[..., np.ndarray], save
     for kind in ("JPEG", "PNG", "WebP", "TIFF"):
         assert kind_of(saved(textured(16, 16), kind)) == kind
     assert kind_of(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic") == "HEIC"
+    assert kind_of(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf") == "AVIF"
 
 
 @pytest.mark.parametrize(
@@ -25,10 +26,13 @@ def test_the_kind_is_that_of_the_bytes(textured: Callable[..., np.ndarray], save
         (bytes(257) + b"ustar\0", "is an archive"),
         (b"GIF89a", "is a GIF"),
         (b"%PDF-1.7", "is a PDF"),
-        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "is an AVIF"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "is a raw file; give the JPEG"),
+        (b"IIRO\x08\0\0\0", "is a raw file; give the JPEG"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "is a JPEG XL"),
+        (b"RIFF\0\0\0\0AVI LIST", "is a film"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "is a film"),
         (b"\0\0\0\0ftyp", "is a film"),
-        (b"hello", "is no JPEG, PNG, WebP, HEIC or TIFF"),
+        (b"hello", "is no JPEG, PNG, WebP, HEIC, AVIF or TIFF"),
     ],
 )
 def test_what_is_no_photograph_is_refused_with_what_it_is(data: bytes, reason: str) -> None:

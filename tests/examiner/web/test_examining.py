@@ -13,12 +13,13 @@ from starlette.testclient import TestClient
 
 import examiner
 from examiner.report.plain import as_dict
+from examiner.report.reading import report_from
 from examiner.web.app import build
 from examiner.web.examinations import BusyError, Examinations
 from examiner.web.gate.access import Access
 from examiner.web.limits import Limits
 from examiner.web.pictures import shown
-from examiner.web.reports import report_file, report_of_plain
+from examiner.web.reports import report_file
 
 OURS = {"X-Shutterprint": "1"}
 UPLOAD = {**OURS, "Content-Type": "application/octet-stream"}
@@ -59,7 +60,7 @@ def test_a_report_is_downloaded_as_it_was_shown(client: TestClient, photograph: 
 
 def test_a_report_is_the_same_after_it_was_plain_data(photograph: bytes, client: TestClient) -> None:
     plain = sent(client, photograph)["report"]
-    assert json.loads(json.dumps(as_dict(report_of_plain(plain)))) == plain
+    assert json.loads(json.dumps(as_dict(report_from(plain)))) == plain
     assert json.loads(report_file(plain, "json")) == plain
 
 

@@ -63,7 +63,7 @@ def _listening(
     """Run uvicorn in a thread, as `shutterprint serve` does in a process."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = server_of(build(examine, None, access or Access(), limits), "127.0.0.1", 0, limits)
+    server = server_of(build(examine, None, access or Access(), limits), limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -64,7 +64,8 @@ class Sandbox:
         self._timeout_s = timeout_s
         self._settings = {
             "corpus": corpus, "run": run, "configuration": configuration, "overrides": list(overrides),
-            "private": private, "trust": trust, "devices": list(devices), "timeout_s": timeout_s, "memory_bytes": memory_bytes,
+            "private": private, "trust": trust, "devices": list(devices),
+            "timeout_s": timeout_s, "memory_bytes": memory_bytes,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._is_fresh = True

@@ -30,6 +30,9 @@ FIELDS = {
 }  # fmt: skip
 """Aspect → field of a catalogue entry."""
 ASPECTS = tuple(FIELDS)
+SHOWN = ("subsampling", "huffman", "thumbnail", "thumbnail tables")
+"""Aspects that are counted for people who compare a photo with its camera's; no rule judges by them."""
+NO_THUMBNAIL = "none"
 CAMERA = "camera"
 """The aspect that every clean photo of a camera shows; its count is the support of the camera as a whole."""
 CANDIDATES_SHOWN = 12
@@ -95,6 +98,16 @@ def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
         yield Claim(camera.key, "segments", f"{facts.segments_form}\n{pattern}", "")
     if facts.software:
         yield Claim(camera.key, "software", pattern, pattern)
+    yield Claim(camera.key, "subsampling", facts.subsampling, facts.subsampling)
+    yield Claim(camera.key, "huffman", facts.huffman, f"{facts.huffman} Huffman tables")
+    if facts.thumbnail_width_px and facts.thumbnail_height_px:
+        thumbnail = f"{facts.thumbnail_width_px}x{facts.thumbnail_height_px}"
+        yield Claim(camera.key, "thumbnail", thumbnail, thumbnail)
+        if facts.thumbnail_tables_digest:
+            factor = quality_text(facts.thumbnail_quality_factor, 0.0)
+            yield Claim(camera.key, "thumbnail tables", facts.thumbnail_tables_digest, factor)
+    elif not facts.thumbnail_error:
+        yield Claim(camera.key, "thumbnail", NO_THUMBNAIL, "no thumbnail")
 
 
 def tables_text(tables: tuple[Table, ...]) -> str:
@@ -138,8 +151,8 @@ def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> l
         owners = sum(count.owners for count in found.get(CAMERA, []))
         table += [_row(count, owners, native=True, source="learned") for count in found.get(CAMERA, [])]
         rows: list[LearnedRow] = []
-        for aspect in ASPECTS:
-            stated = _stated(camera, aspect) if camera else {}
+        for aspect in (*ASPECTS, *SHOWN):
+            stated = _stated(camera, aspect) if camera and aspect in FIELDS else {}
             rows += _aspect_rows(key, aspect, stated, _counts_of_aspect(key, aspect, found), owners, limits)
         table += rows + _closed_rows(found, natives(rows).get(key, {}), owners, limits)
     return table

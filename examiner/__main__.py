@@ -4,10 +4,8 @@
 reason, and the exit code is 1.
 """
 
-import json
-
 from corpus.command_line import command_parser, exit_with
-from examiner.report.plain import as_dict, text_of
+from examiner.case.forms import add_forms, check_forms, write_forms
 from examiner.sandbox.reports import examined
 from examiner.sandbox.worker import Sandbox
 from train.prediction.finding import find_photos
@@ -36,20 +34,15 @@ def main() -> int:
     )  # fmt: skip
     parser.add_argument("--private", action="store_true", help="show places, serial numbers and names of people")
     parser.add_argument("--trust", metavar="PEM", help="a file of certificates whose content credentials are trusted")
-    parser.add_argument("--json", action="store_true", help="print one JSON list instead of text")
+    add_forms(parser)
     arguments = parser.parse_args()
-    reports = []
+    files = find_photos(arguments.photos, raws=True).files
+    check_forms(arguments, len(files))
     with Sandbox(
         corpus=arguments.generation, run=arguments.run, configuration=arguments.config, overrides=arguments.overrides,
         private=arguments.private, trust=arguments.trust, devices=arguments.device,
     ) as sandbox:  # fmt: skip
-        for report in examined(find_photos(arguments.photos, raws=True).files, sandbox):
-            reports.append(report)
-            if not arguments.json:
-                print("\n".join(text_of(report)) + "\n", flush=True)
-    if arguments.json:
-        print(json.dumps([as_dict(each) for each in reports], indent=1))
-    return 1 if any(each.error for each in reports) else 0
+        return write_forms(examined(files, sandbox), arguments, len(files))
 
 
 if __name__ == "__main__":

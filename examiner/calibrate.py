@@ -19,7 +19,7 @@ from corpus.errors import ConfigurationError, StageError
 from corpus.storage import Store, open_store
 from corpus.text import count, escaped
 from curation.generations import generation_named
-from examiner.calibration.combined import Part, combined, part_bytes, part_of
+from examiner.calibration.gathered import Part, gathered, part_bytes, part_of
 from examiner.calibration.measured import UNUSUAL, Calibration, as_dict, is_weak
 from examiner.knowledge import CALIBRATION, Knowledge, read_corpus, read_run
 from examiner.trials.genuine import ALL, genuine_photographs
@@ -85,7 +85,7 @@ def _calibrate(configuration: Configuration, arguments: argparse.Namespace) -> N
     parts = _measured(works, there, f"{path}.parts", " ".join(names), settings, arguments.jobs)
     split = "photographs" if arguments.split == ALL else f"{arguments.split} split"
     origin = arguments.origin or f"the {split} of generation {generation}"
-    calibration = combined(parts, origin)
+    calibration = gathered(parts, origin)
     there.publish(path, compact(calibration))
     there.remove(f"{path}.parts")
     for line in table(calibration):

@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--tls-certificate", metavar="FILE", help="certificate chain (PEM), to serve https")
     parser.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
     arguments = parser.parse_args()
-    if arguments.at_once < 1 or arguments.upload_mb < 1 or not arguments.keep_minutes > 0:
+    if not (arguments.at_once >= 1 and arguments.upload_mb >= 1 and arguments.keep_minutes > 0):
         parser.error("--at-once, --upload-mb and --keep-minutes must be positive")
     if bool(arguments.tls_certificate) != bool(arguments.tls_key):
         parser.error("--tls-certificate and --tls-key belong together")

@@ -1,113 +1,62 @@
-"""Combined: the scores of many photographs → a calibration.
+"""Combined: how rare the rarest finding of a photograph is among genuine photographs, all tests taken together.
 
-The shares that are found are those that the calibration itself would call unusual, so they hold at the false alarms
-that reports speak of. Scores are rounded up: a genuine photograph then never looks rarer than it is.
+Of many tests, each of which calls 1 % of genuine photographs unusual, one calls far more of them so. The combined score
+is the greatest rarity of all tests, and what it is worth is measured like any other score: by ranking it among the
+combined scores of genuine photographs, each of which was compared with the other ones. Whatever the tests have in
+common is counted in that way (the minimum of p-values with its distribution by resampling: Westfall and Young,
+Resampling-Based Multiple Testing, 1993).
 """
 
-import json
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 
-from corpus.errors import StorageError
-from examiner.calibration.measured import UNUSUAL, Calibration, Measured, with_strength
-from examiner.finding import Detection, Finding
+from examiner.calibration.measured import Measured, is_weak
 
-SCORES_MAX = 2000
-"""Most scores that are kept of a finding, spread evenly over the ranks, the largest among them."""
-_DIGITS = 4
-_LARGEST = 1e300
+INTEGRITY = "integrity"
+"""Name, in a calibration, of the combined score."""
+
+_TAIL = 0.1
+_TAIL_MIN = 5
 
 
-@dataclass(frozen=True)
-class Planted:
-    """The score of a finding in a photograph that was altered; None where it said nothing."""
+def rarity(score: float, scores: Sequence[float], *, own: bool = False) -> float:
+    """Return -log10 of the share of genuine photographs that have a score as large.
 
-    finding: str
-    what: str
-    score: float | None
-
-
-@dataclass(frozen=True)
-class Part:
-    """What was measured on one photograph."""
-
-    photo: str
-    device: str
-    genuine: Mapping[str, float]
-    """By finding; those that said nothing are missing."""
-    planted: tuple[Planted, ...] = ()
+    `scores`: theirs, from small to large. `own`: the score is one of them, and is compared with the other ones. Beyond
+    the largest, where ranks end, the share falls as in the tail of an exponential distribution, whose mean is that of
+    the largest tenth above where this begins: an extrapolation, which serves to order photographs and is never shown.
+    """
+    first = bisect_left(scores, score)
+    as_large, all_of_them = len(scores) - first - own, len(scores) - own
+    rank = math.log10((1 + all_of_them) / (1 + as_large))
+    if as_large or not all_of_them:
+        return rank
+    tail = min(max(_TAIL_MIN, round(_TAIL * all_of_them)), all_of_them)
+    begins = scores[all_of_them - tail]  # an own score is the last one here
+    mean = sum(scores[all_of_them - tail : all_of_them]) / tail - begins
+    return rank + (score - scores[all_of_them - 1]) / mean / math.log(10) if mean > 0 else rank
 
 
-def part_bytes(part: Part) -> bytes:
-    """Return a part as JSON."""
-    return json.dumps(asdict(part), sort_keys=True).encode()
+def combined(scores: Mapping[str, float], findings: Mapping[str, Measured], *, own: bool = False) -> float | None:
+    """Return the greatest rarity of a photograph's scores, by finding; None where nothing was measured of any.
+
+    Findings that are called weak do not count. `own`: the photograph is one of those that were measured.
+    """
+    rarities = [
+        rarity(score, measured.scores, own=own)
+        for name, score in scores.items()
+        if (measured := findings.get(name)) and measured.scores and not is_weak(measured.detection)
+    ]
+    return max(rarities, default=None)
 
 
-def part_of(data: bytes, name: str) -> Part:
-    """Return the part of a JSON file; raises StorageError, which names the file, for a damaged one."""
-    try:
-        stored: dict[str, Any] = json.loads(data)
-        genuine = {str(finding): float(score) for finding, score in stored["genuine"].items()}
-        planted = tuple(Planted(str(one["finding"]), str(one["what"]), one["score"]) for one in stored["planted"])
-        return Part(str(stored["photo"]), str(stored["device"]), genuine, planted)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StorageError(f"{name}: is damaged ({error}); remove it and give the same command again") from error
+def combined_of_genuine(
+    photographs: Iterable[Mapping[str, float]], findings: Mapping[str, Measured], devices: int
+) -> Measured:
+    """Return what the combined scores of the genuine photographs are whose scores made `findings`.
 
-
-def combined(parts: Sequence[Part], origin: str) -> Calibration:
-    """Return the calibration that these photographs give; `origin` says in words which photographs they are."""
-    scores: dict[str, list[float]] = defaultdict(list)
-    devices: dict[str, set[str]] = defaultdict(set)
-    for part in parts:
-        for finding, score in part.genuine.items():
-            if not math.isnan(score):
-                scores[finding].append(rounded_up(score))
-                devices[finding].add(part.device)
-    genuine = {name: Measured(thinned(sorted(each)), len(devices[name])) for name, each in scores.items()}
-    without = Calibration(origin, genuine)
-    tried: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for part in sorted(parts, key=lambda each: each.photo):
-        for one in part.planted:
-            tried[one.finding, one.what].append(is_found(one, without))
-    found = {
-        name: Measured(each.scores, each.devices, _detections(name, tried)) for name, each in sorted(genuine.items())
-    }
-    return Calibration(origin, found)
-
-
-def _detections(finding: str, tried: Mapping[tuple[str, str], Sequence[bool]]) -> tuple[Detection, ...]:
-    return tuple(
-        Detection(what, round(sum(found) / len(found), 4), len(found))
-        for (name, what), found in tried.items()
-        if name == finding
-    )
-
-
-def is_found(planted: Planted, calibration: Calibration) -> bool:
-    """Return whether what was planted gets a score that is unusual."""
-    if planted.score is None:
-        return False
-    finding = Finding(planted.finding, "history", "", "expected", planted.score)
-    strength = with_strength(finding, calibration).strength
-    return strength is not None and strength.false_alarm_rate <= UNUSUAL
-
-
-def rounded_up(score: float) -> float:
-    """Return the score with 4 significant digits, not below it."""
-    if score == 0 or not math.isfinite(score):
-        return max(-_LARGEST, min(_LARGEST, score)) + 0.0
-    unit = 10.0 ** (math.floor(math.log10(abs(score))) - _DIGITS + 1)
-    up = math.ceil(score / unit) * unit if unit > 0 else score
-    near = float(f"{up:.{_DIGITS}g}")
-    return near if near >= score else score
-
-
-def thinned(ordered: Sequence[float]) -> tuple[float, ...]:
-    """Return at most SCORES_MAX of the scores, from small to large: those at evenly spaced ranks, with the largest."""
-    number = len(ordered)
-    if number <= SCORES_MAX:
-        return tuple(ordered)
-    return tuple(ordered[-(-number * (rank + 1) // SCORES_MAX) - 1] for rank in range(SCORES_MAX))
+    `photographs`: of each, its scores by finding. A calibration stores the result as `INTEGRITY` beside its findings.
+    """
+    scores = [combined(each, findings, own=True) for each in photographs]
+    return Measured(tuple(sorted(each for each in scores if each is not None)), devices)

@@ -58,14 +58,15 @@ class Sandbox:
         """Say what the process knows and may take.
 
         `corpus`: a generation, by its name or `latest`; `run`: as `examiner.read_run` takes it. `configuration` and
-        `overrides`: the file and the changes (`a.b=c`) that say where they are. `trust` and `devices`: the paths of a
-        file of certificates and of fingerprints. `timeout_s` and `memory_bytes`: the most that one file may take.
+        `overrides`: the file and the changes (`a.b=c`) that say where they are. `trust`: a file of certificates whose
+        content credentials are trusted; `devices`: files of fingerprints. `timeout_s` and `memory_bytes`: the most
+        that one file may take.
         """
         self._timeout_s = timeout_s
         self._settings = {
             "corpus": corpus, "run": run, "configuration": configuration, "overrides": list(overrides),
-            "private": private, "trust": trust, "devices": list(devices),
-            "timeout_s": timeout_s, "memory_bytes": memory_bytes,
+            "private": private, "trust": trust, "devices": list(devices), "timeout_s": timeout_s,
+            "memory_bytes": memory_bytes,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._is_fresh = True

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from corpus.storage import Store
-from examiner.calibration.combined import Part, Planted
+from examiner.calibration.gathered import Part, Planted
 from examiner.examination import FINDINGS, Asked
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph

@@ -12,7 +12,6 @@ from corpus.errors import StageError, StorageError
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
 from corpus.text import leading_number
-from curation.explain import explanation
 from curation.generations import FOLDER, FUNNEL, PHOTOS, Past, batches_of
 from curation.inspection.compare import differences
 from curation.inspection.lookup import find_recorded
@@ -86,6 +85,8 @@ def small_picture(store: Store, generation: str, photo: str, version: str) -> by
 
 def explained(configuration: Configuration, generation: str, photo: str, version: str) -> dict[str, Any]:
     """Return the evidence about one photograph and its verdict, as `shutterprint explain --json` gives them."""
+    from curation.explain import explanation  # here: importing Dask takes seconds, and nothing else needs it
+
     row = _row(configuration.store, generation, photo, version)
     try:
         found = find_recorded(configuration, row["photo"], row["version"])

@@ -136,7 +136,7 @@ class Examinations:
         try:
             examination.report = self._examine(examination.data, examination.name)
             examination.state = "done"
-        except Exception:  # a fault of ours or a worker that died: the page says so, and the server lives on
+        except Exception:  # noqa: BLE001 - a fault of ours or a worker that died: the page says so, and the server lives on
             _LOG.exception("an examination failed")
             examination.reason, examination.state = FAILED, "failed"
         examination.took_s = self._clock() - examination.began_s

@@ -39,10 +39,12 @@ def report_file(plain: Mapping[str, Any], form: str) -> bytes:
 
 def report_of_plain(plain: Mapping[str, Any]) -> Report:
     """Return the report that `examiner.report.plain.as_dict` made plain; values of maps keep four decimals."""
-    told = dict(plain)
+    told = {name: value for name, value in plain.items() if name != "schema"}
     width_px, height_px = told["size_px"]
     findings = tuple(_finding(each) for each in told.pop("findings"))
-    return Report(**{**told, "size_px": (width_px, height_px)}, findings=findings)
+    integrity, preview = _strength(told["integrity"]), base64.b64decode(told["preview"])
+    made = {"size_px": (width_px, height_px), "integrity": integrity, "preview": preview}
+    return Report(**{**told, **made}, findings=findings)
 
 
 def _finding(plain: Mapping[str, Any]) -> Finding:

@@ -65,11 +65,11 @@ def constant_and_clipped(luma: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], ND
     return constant, clipped
 
 
-@compiled("int64[:, ::1](int8[:, ::1], boolean[:, ::1])")
-def count_votes(zeros: NDArray[np.int8], constant: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the votes by origin (y, x): each pixel inside 64 blocks votes for the one with most zeros.
+@compiled("int8[:, ::1](int8[:, ::1], boolean[:, ::1])")
+def winning_origins(zeros: NDArray[np.int8], constant: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return for each pixel inside 64 blocks, (y, x) from 7 on, the origin (8 y + x) of the block with most zeros.
 
-    A pixel does not vote if two blocks tie, or the one with most zeros is constant.
+    -1 where two blocks tie, or the one with most zeros is constant.
     """
     height, width = zeros.shape
     size = height * width
@@ -92,10 +92,24 @@ def count_votes(zeros: NDArray[np.int8], constant: NDArray[np.bool_]) -> NDArray
             lost, other_lost = np.int8(0) - np.int8(own <= other), np.int8(0) - np.int8(other <= own)
             winner[place] = (winner_here[place] | lost) & (winner_there[place] | other_lost)
         before, after = after, before
-    votes = np.zeros((8, 8), np.int64)
+    found = np.empty((height - 7, width - 7), np.int8)
     for y in range(height - 7):
         for x in range(width - 7):
-            winner = winners[before, y * width + x]
+            found[y, x] = winners[before, y * width + x]
+    return found
+
+
+@compiled("int64[:, ::1](int8[:, ::1], boolean[:, ::1])")
+def count_votes(zeros: NDArray[np.int8], constant: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the votes by origin (y, x): each pixel inside 64 blocks votes for the one with most zeros.
+
+    A pixel does not vote if two blocks tie, or the one with most zeros is constant.
+    """
+    winners = winning_origins(zeros, constant)
+    votes = np.zeros((8, 8), np.int64)
+    for y in range(winners.shape[0]):
+        for x in range(winners.shape[1]):
+            winner = winners[y, x]
             if winner >= 0:
                 votes[winner >> 3, winner & 7] += 1
     return votes

@@ -35,8 +35,6 @@ export function viewer(address, [width, height], layers) {
 
   function opened() {
     if (osd !== null || !place.isConnected) return;
-    // OpenSeadragon would else add a style of its own, which the page's policy forbids.
-    if (!document.querySelector("style[data-openseadragon-mobile-css]")) document.head.append(el("style", { "data-openseadragon-mobile-css": "true" }));
     osd = window.OpenSeadragon({
       element: place, drawer: "canvas", showNavigationControl: false, tileSources: { type: "image", url: address },
       maxZoomPixelRatio: 16, minZoomImageRatio: 0.5, visibilityRatio: 0.5, animationTime: 0.4, imageSmoothingEnabled: false,

@@ -72,7 +72,7 @@ class Guard:
             await _say_late(answer, started, 413, str(error))
         except TimeoutError:
             await _say_late(answer, started, 408, "The request took too long.")
-        except Exception:  # any fault of ours: one request fails, and says so
+        except Exception:  # noqa: BLE001 - any fault of ours: one request fails, and says so
             _LOG.exception("a request failed")  # without its address, which may name a photograph
             await _say_late(answer, started, 500, "The server failed to answer; its log says why.")
         finally:

@@ -1,77 +1,64 @@
-"""A calibration says what genuine photographs score, never too rare, and what share of the planted is found."""
+"""All tests taken together: of genuine photographs as many are called unusual as the verdict says."""
 
+import math
+
+import numpy as np
 import pytest
 
-from corpus.errors import StorageError
-from examiner.calibration.combined import (
-    SCORES_MAX,
-    Part,
-    Planted,
-    combined,
-    part_bytes,
-    part_of,
-    rounded_up,
-    thinned,
-)  # fmt: skip
-from examiner.calibration.measured import with_strength
-from examiner.finding import Finding
+from examiner.calibration.combined import INTEGRITY, combined, combined_of_genuine, rarity
+from examiner.calibration.measured import Calibration, Measured
+from examiner.finding import Detection
+
+TESTS, GENUINE = 12, 300
 
 
-def parts(number: int) -> list[Part]:
-    """Photographs by devices of ten each, with the scores 0, 1, 2 …; in each one thing is planted."""
-    return [
-        Part(f"p{each:04}", f"d{each // 10}", {"seen": float(each)}, (Planted("seen", "planted", 2.0 * each),))
-        for each in range(number)
-    ]
+def scores_of(photographs: int, seed: int) -> list[dict[str, float]]:
+    """Return scores of genuine photographs, some tests with heavy tails, some nearly always 0, some alike."""
+    random = np.random.default_rng(seed)
+    common = random.normal(size=photographs)
+    columns = {}
+    for test in range(TESTS):
+        own = random.normal(size=photographs)
+        columns[str(test)] = [
+            common + 0.3 * own, np.exp(2 * own), np.maximum(0, own - 2), own,
+        ][test % 4]  # fmt: skip
+    return [{name: float(values[number]) for name, values in columns.items()} for number in range(photographs)]
 
 
-def test_scores_and_devices_are_those_of_the_photographs_that_have_one() -> None:
-    calibration = combined([*parts(30), Part("silent", "d9", {})], "a test")
-    seen = calibration.findings["seen"]
-    assert calibration.origin == "a test"
-    assert seen.scores == tuple(map(float, range(30)))
-    assert seen.devices == 3
+def measured(rows: list[dict[str, float]]) -> dict[str, Measured]:
+    return {name: Measured(tuple(sorted(row[name] for row in rows)), 20) for name in rows[0]}
 
 
-def test_found_is_what_at_most_one_genuine_photograph_in_a_hundred_has() -> None:
-    calibration = combined(parts(199), "a test")
-    (detection,) = calibration.findings["seen"].detection
-    # of 199 photographs one may have as much: more than 197 is unusual, and so 2 × 99 … 2 × 198 are
-    assert (detection.what, detection.photographs) == ("planted", 199)
-    assert detection.share == pytest.approx(100 / 199, abs=1e-4)
+def test_a_genuine_photograph_is_called_unusual_as_rarely_as_stated() -> None:
+    genuine = scores_of(GENUINE, 1)
+    findings = measured(genuine)
+    known = np.array(combined_of_genuine(genuine, findings, 20).scores)
+    new = np.array([combined(each, findings) for each in scores_of(2_000, 2)], float)
+    rates = (1 + (known[None] >= new[:, None]).sum(1)) / (1 + GENUINE)
+    for stated in (0.01, 0.05, 0.2):
+        assert (rates <= stated).mean() == pytest.approx(stated, abs=2.5 * math.sqrt(stated / GENUINE))
 
 
-def test_a_finding_that_says_nothing_of_the_planted_has_not_found_it() -> None:
-    silent = [Part(one.photo, one.device, one.genuine, (Planted("seen", "planted", None),)) for one in parts(120)]
-    assert combined(silent, "a test").findings["seen"].detection[0].share == 0
+def test_one_test_alone_would_call_far_more_of_them_unusual() -> None:
+    findings = measured(scores_of(GENUINE, 1))
+    rarest = np.array([combined(each, findings) for each in scores_of(2_000, 2)], float)
+    assert (rarest >= 2).mean() > 0.05
 
 
-def test_with_too_few_photographs_nothing_is_unusual() -> None:
-    calibration = combined(parts(98), "a test")
-    assert calibration.findings["seen"].detection[0].share == 0
-    finding = Finding("seen", "history", "", "expected", 1e9)
-    assert with_strength(finding, calibration).level == "expected"
+def test_scores_beyond_the_largest_are_told_apart() -> None:
+    scores = tuple(map(float, range(100)))
+    assert rarity(99.5, scores) < rarity(120, scores) < rarity(500, scores)
+    assert rarity(50, scores) == pytest.approx(math.log10(101 / 51))
 
 
-@pytest.mark.parametrize(
-    ("score", "rounded"), [(0.0, 0.0), (1.23451, 1.235), (-1.23459, -1.234), (123456.0, 123500.0), (5e-9, 5e-9),
-                           (7.0, 7.0), (float("inf"), 1e300)],
-)  # fmt: skip
-def test_scores_are_rounded_up_so_that_no_genuine_one_looks_rarer_than_it_is(score: float, rounded: float) -> None:
-    assert rounded_up(score) == pytest.approx(rounded)
-    assert rounded_up(score) >= min(score, 1e300)
+def test_an_own_score_is_compared_with_the_other_ones() -> None:
+    scores = (1.0, 2.0, 3.0)
+    assert rarity(2.0, scores, own=True) == pytest.approx(math.log10(3 / 2))
+    assert rarity(5.0, (1.0, 1.0, 1.0, 5.0), own=True) == pytest.approx(math.log10(4))
 
 
-def test_of_many_scores_a_bounded_number_is_kept_with_the_largest() -> None:
-    kept = thinned([float(each) for each in range(10 * SCORES_MAX)])
-    assert len(kept) == SCORES_MAX
-    assert kept[-1] == 10 * SCORES_MAX - 1
-    assert kept[0] == 9
-    assert thinned([1.0, 2.0]) == (1.0, 2.0)
-
-
-def test_a_part_is_read_as_it_was_written_and_a_damaged_one_is_named() -> None:
-    part = parts(8)[7]
-    assert part_of(part_bytes(part), "x") == part
-    with pytest.raises(StorageError, match=r"parts/x\.json: is damaged"):
-        part_of(part_bytes(part)[:-5], "parts/x.json")
+def test_weak_findings_and_what_was_not_measured_count_for_nothing() -> None:
+    weak = Measured((0.0, 1.0), 2, (Detection("planted", 0.3, 10),))
+    assert combined({"weak": 9.0, "other": 9.0}, {"weak": weak}) is None
+    calibration = Calibration("x", {INTEGRITY: combined_of_genuine([{"weak": 1.0}], {"weak": weak}, 2)})
+    assert calibration.findings[INTEGRITY].scores == ()

@@ -13,7 +13,7 @@ from PIL import Image
 from corpus.errors import StageError
 from corpus.storage import Store, open_store
 from examiner import calibrate
-from examiner.calibration.combined import combined, part_bytes
+from examiner.calibration.gathered import gathered, part_bytes
 from examiner.calibration.measured import calibration_of
 from examiner.knowledge import Knowledge
 from examiner.trials.genuine import genuine_photographs
@@ -107,13 +107,13 @@ def test_the_command_writes_a_calibration_and_goes_on_where_it_was(
         str(out),
     ]
     monkeypatch.setattr("sys.argv", [*command, "--origin", "photographs of a test"])
-    monkeypatch.setattr(calibrate, "combined", interrupted)
+    monkeypatch.setattr(calibrate, "gathered", interrupted)
     with pytest.raises(KeyboardInterrupt):
         calibrate.main()
     parts = tmp_path / "measured.json.parts"
     assert len(list(parts.iterdir())) == 3
     next(parts.iterdir()).unlink()
-    monkeypatch.setattr(calibrate, "combined", combined)
+    monkeypatch.setattr(calibrate, "gathered", gathered)
     assert calibrate.main() == 0
     calibration = calibration_of(out.read_bytes(), out.name)
     assert calibration.origin == "photographs of a test"

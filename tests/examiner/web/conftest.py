@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +22,6 @@ from examiner.web.gate.access import Access
 from examiner.web.limits import Limits
 from examiner.web.server import server_of
 
-OURS = {"X-Shutterprint": "1"}
-UPLOAD = {**OURS, "Content-Type": "application/octet-stream"}
 WIDTH_PX, HEIGHT_PX = 640, 480
 
 
@@ -59,7 +57,7 @@ class Reached:
 
 
 @contextmanager
-def listening(
+def _listening(
     limits: Limits, access: Access | None = None, examine: Callable[[bytes, str], Any] = examined
 ) -> Iterator[Reached]:
     """Run uvicorn in a thread, as `shutterprint serve` does in a process."""
@@ -98,12 +96,7 @@ def client() -> Iterator[TestClient]:
         yield opened
 
 
-def finished(client: TestClient, key: str) -> dict[str, Any]:
-    """Return an examination when it is over."""
-    until_s = time.monotonic() + 60
-    while time.monotonic() < until_s:
-        found: dict[str, Any] = client.get(f"/api/examinations/{key}").json()
-        if found["state"] in ("done", "failed"):
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the examination did not end")
+@pytest.fixture(scope="session")
+def listening() -> Callable[..., AbstractContextManager[Reached]]:
+    """Return what runs a server while a `with` block lasts."""
+    return _listening

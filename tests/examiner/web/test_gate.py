@@ -88,7 +88,7 @@ def test_every_answer_has_a_strict_policy(method: str, path: str, status: int) -
     answer = opened().request(method, path)
     assert answer.status_code == status
     policy = answer.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self' 'sha256-")
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"

@@ -1,8 +1,8 @@
 """Pages: builds self-contained HTML pages from headings, tables, figures and text.
 
 All text is escaped here, also what turns or hides text (`corpus.text.escaped`), and links other than http(s) become
-text. Only `figure` accepts markup, which must be SVG of our own, and only `tiles` accepts picture bytes, which must be
-JPEG.
+text; `file_link` alone leads to a file beside the page. Only `figure` accepts markup, which must be SVG of our own, and
+only `tiles` and `picture` accept picture bytes, which must be JPEG or PNG.
 """
 
 import base64
@@ -11,14 +11,19 @@ from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from corpus.text import escaped, slug
 
 _URL_MAX_CHARACTERS = 4096
 _LONG_TABLE_ROWS = 30
+_PICTURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 _UNITS = (" kB", " MB", " GB", " TB", " B", "%", " MP")
+
+
+Tone = Literal["alarm", "caution", "calm", "plain"]
+"""What the colour at the edge of a notice or a card says; the words beside it say it as well."""
 
 
 class Markup(str):
@@ -33,6 +38,8 @@ class Tile(NamedTuple):
     caption: str
     url: str | None = None
     """The page that the caption links to."""
+    file: str | None = None
+    """Name of a file beside the page that the caption links to instead."""
 
 
 def page(title: str, lead: str, sections: Sequence[str]) -> str:
@@ -106,6 +113,66 @@ def link(text: str, url: str | None) -> str:
     return Markup(f'<a href="{_shown(url or "")}" rel="noopener noreferrer nofollow">{_shown(text or url or "")}</a>')
 
 
+def file_link(text: str, name: str) -> str:
+    """Return a link to a file beside the page; plain text where its name is not letters, digits, `.`, `-` and `_`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        return text
+    return Markup(f'<a href="{name}">{_shown(text)}</a>')
+
+
+def notice(tone: Tone, title: str, text: str) -> str:
+    """Return a sentence that stands out, below a word or two which say what its colour says."""
+    return f'<div class="notice {tone}"><p class="badge">{_shown(title)}</p><p>{_shown(text)}</p></div>'
+
+
+def card(tone: Tone, badge: str, statement: str, *parts: str, anchor: str = "") -> str:
+    """Return a statement with a badge and what belongs to it; `anchor`: what a link on the page may name."""
+    place = f' id="{slug(anchor)}"' if anchor else ""
+    head = f'<p class="badge">{_shown(badge)}</p>\n<h3>{_shown(statement)}</h3>'
+    return f'<article class="card {tone}"{place}>\n{head}\n' + "\n".join(parts) + "\n</article>"
+
+
+def remark(text: str) -> str:
+    """Return a paragraph in smaller, softer type."""
+    return f'<p class="remark">{_shown(text)}</p>'
+
+
+def terms(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return terms, each with its description; pairs without a description are left out."""
+    items = "\n".join(f"<div><dt>{_shown(term)}</dt><dd>{_shown(text)}</dd></div>" for term, text in pairs if text)
+    return f'<dl class="terms">\n{items}\n</dl>'
+
+
+def picture(data: bytes, caption: str, missing: str, *below: str) -> str:
+    """Return a figure with a JPEG or PNG by its bytes; anything else shows the text `missing`.
+
+    `below`: what belongs to the figure, such as a `scale`, between picture and caption.
+    """
+    kind = next((kind for start, kind in _PICTURES.items() if data.startswith(start)), None)
+    if kind is None:
+        shown = f'<p class="missing">{_shown(missing)}</p>'
+    else:
+        shown = f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{_shown(caption)}">'
+    return f"<figure>\n{shown}\n" + "\n".join(below) + f"\n<figcaption>{_shown(caption)}</figcaption>\n</figure>"
+
+
+def scale(colours: Sequence[str], first: str, last: str, missing: str) -> str:
+    """Return the legend of a map: its colours (`#rrggbb`) between two texts, and the sign for no answer."""
+    width = 160 / max(len(colours), 1)
+    bars = "".join(
+        f'<rect x="{number * width:.2f}" width="{width + 0.5:.2f}" height="12" fill="{colour}"/>'
+        for number, colour in enumerate(colours)
+        if re.fullmatch("#[0-9a-f]{6}", colour)
+    )
+    hatch = '<path d="M0 12 12 0M-6 6 6-6M6 18 18 6" stroke="#707880" stroke-width="3"/>'
+    return (
+        f'<p class="scale"><span>{_shown(first)}</span>'
+        f'<svg width="160" height="12" viewBox="0 0 160 12" aria-hidden="true">{bars}</svg><span>{_shown(last)}</span>'
+        '<svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">'
+        f'<rect width="12" height="12" fill="#e4e6e9"/>{hatch}</svg><span>{_shown(missing)}</span></p>'
+    )
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
     """Return a table in a box that scrolls; the header of a long table stays in sight.
 
@@ -156,7 +223,7 @@ def _tile(tile: Tile, missing: str) -> str:
         picture = f'<img src="{tile.picture}" alt="{_shown(tile.caption)}">'
     else:
         picture = f'<span class="missing">{_shown(missing)}</span>'
-    label = link(tile.caption, tile.url)
+    label = file_link(tile.caption, tile.file) if tile.file else link(tile.caption, tile.url)
     return f'<li>{picture}<span class="label">{label if isinstance(label, Markup) else _shown(label)}</span></li>'
 
 

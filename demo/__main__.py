@@ -20,6 +20,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
 from corpus.strict_yaml import yaml_text
+from demo.doctored import make_doctored
 from demo.local_configuration import CAMERAS, write_configuration
 from demo.newcomer import enrol, photos_of, tell_recognised
 from demo.photo_site.server.site import PhotoSite
@@ -86,6 +87,14 @@ def run_demo(real: Configuration, folder: Path, console: Console) -> None:
         tell_recognised(
             configuration, run, newcomer, asked, lambda line: console.print(line, soft_wrap=True, highlight=False)
         )
+    doctored = make_doctored(configuration, generation, folder)
+    if doctored is not None:
+        console.rule("examine")
+        console.print(
+            f"a photograph with a piece of another camera's in it: {doctored}", soft_wrap=True, highlight=False
+        )
+        command = f"shutterprint examine --config {file} --run latest --generation latest {doctored}"
+        console.print(command, soft_wrap=True, highlight=False)
     console.rule("figures")
     for line in summary(configuration.store.read_json(f"runs/{run}/evaluation.json")):
         console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -4,10 +4,8 @@
 reason, and the exit code is 1.
 """
 
-import json
-
 from corpus.command_line import command_parser, exit_with
-from examiner.report.plain import as_dict, text_of
+from examiner.case.forms import add_forms, check_forms, write_forms
 from examiner.sandbox.reports import examined
 from examiner.sandbox.worker import Sandbox
 from train.prediction.finding import find_photos
@@ -16,9 +14,10 @@ _DESCRIPTION = """Say what photographs show: what a file is, what it claims, wha
 
 Nothing but the file is needed. With --generation its claims are compared with the photographs of a data set, and with
 --run a trained network says which camera took it, and with --device whether one device did. Every finding says how many
-genuine photographs show the same. JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw
-file. A process apart decodes them, with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence
-like any other that cannot be read.
+genuine photographs show the same.
+
+JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw file. A process apart decodes them,
+with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence like any other that cannot be read.
 
 Exit codes: 0 every file was examined (whatever was found), 1 some could not be examined, 2 nothing could be done."""
 
@@ -35,20 +34,15 @@ def main() -> int:
     )  # fmt: skip
     parser.add_argument("--private", action="store_true", help="show places, serial numbers and names of people")
     parser.add_argument("--trust", metavar="PEM", help="a file of certificates whose content credentials are trusted")
-    parser.add_argument("--json", action="store_true", help="print one JSON list instead of text")
+    add_forms(parser)
     arguments = parser.parse_args()
-    reports = []
+    files = find_photos(arguments.photos, raws=True).files
+    check_forms(arguments, len(files))
     with Sandbox(
         corpus=arguments.generation, run=arguments.run, configuration=arguments.config, overrides=arguments.overrides,
         private=arguments.private, trust=arguments.trust, devices=arguments.device,
     ) as sandbox:  # fmt: skip
-        for report in examined(find_photos(arguments.photos, raws=True).files, sandbox):
-            reports.append(report)
-            if not arguments.json:
-                print("\n".join(text_of(report)) + "\n", flush=True)
-    if arguments.json:
-        print(json.dumps([as_dict(each) for each in reports], indent=1))
-    return 1 if any(each.error for each in reports) else 0
+        return write_forms(examined(files, sandbox), arguments, len(files))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.camera import camera_from_pixels
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
-from examiner.findings.history import double_compression, shifted_grid
+from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
+from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
@@ -38,13 +40,19 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("claim", content_credentials),
     # what was done to it
     ("history", shifted_grid),
+    ("history", foreign_grid),
+    ("history", earlier_jpeg),
     ("history", double_compression),
     ("history", thumbnail_differences),
     # which camera took it
+    ("camera", camera_from_pixels),
     # whether it is one picture
     # which device took it
     ("device", device_pattern),
     # whether it was scanned
+    ("scan", scanner_header),
+    ("scan", scanner_or_camera),
+    ("scan", reproduced),
 )
 """What is asked about a file, and the question that each helps to answer."""
 

@@ -144,7 +144,14 @@ COMMANDS = {
         "examiner.__main__", "examiner", "say what a photograph shows: what it is, claims, and went through",
         "shutterprint examine --run latest --generation latest holiday.jpg",
         "For each photograph a verdict and every finding, with how many genuine photographs show the same; with --json "
-        "one list for programs. Nothing but the file is needed. Exit code 1: some could not be examined.",
+        "one list for programs, with --html or --pdf a report with pictures, with --case a folder of many reports. "
+        "Nothing but the file is needed. Exit code 1: some could not be examined.",
+    ),
+    "calibrate": Command(
+        "examiner.calibrate", "examiner", "measure what the examiner's findings are worth, on genuine photographs",
+        "shutterprint calibrate --run latest",
+        "examiner.json beside the run, which `examine --run` uses: what genuine photographs of the test split score, "
+        "and what share of planted alterations each finding sees at 1 % false alarms. A table of it is printed.",
     ),
     "serve": Command(
         "examiner.serve", "examiner", "serve the web page: examine photographs, look through data set and runs",

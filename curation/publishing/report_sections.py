@@ -183,7 +183,7 @@ def samples(thumbnails: Mapping[str, Sequence[Tile]]) -> list[str]:
         if thumbnails[reason]:
             meaning = REASONS.get(reason)
             parts += [subheading(reason), *([paragraph(meaning)] if meaning else [])]
-            short = [Tile(one, clipped(text, _TEXT_CHARACTERS), url) for one, text, url in thumbnails[reason]]
+            short = [each._replace(caption=clipped(each.caption, _TEXT_CHARACTERS)) for each in thumbnails[reason]]
             parts.append(tiles(short, _NO_PICTURE))
     return parts or [paragraph("There are none.")]
 

@@ -9,12 +9,10 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-import simplejpeg
 from PIL import Image
 
 from corpus.errors import StorageError
@@ -24,18 +22,12 @@ from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE
 from curation.generations import Past
 from curation.judging.counts import SAMPLES, sample_of
-from forensics.errors import JpegError
-from forensics.jpeg.frame import DECODED_MAX_PX
-from forensics.jpeg.oddities import without_oddities
+from forensics.pixels.reduced import decode_reduced
 
 EDGE_PX = 144
 """Longer edge of a thumbnail: six of them, as the report shows for each reason, take about 100 kB."""
 
 _ORIGINAL_MAX_BYTES = 256 << 20
-_SCANNED_PIXELS_MAX = 1_000_000_000
-"""Largest pixels × scans: a scan of a progressive file may cover the whole picture in a few bytes. Programs write about
-ten scans, so up to 100 megapixels pass."""
-_SCAN = b"\xff\xda"
 _JPEG_QUALITY = 72
 
 Sample = Mapping[str, Any]
@@ -46,18 +38,10 @@ def thumbnail(data: bytes) -> bytes | None:
 
     None where it does not decode at all, or costs too much.
     """
-    try:
-        with suppress(JpegError):  # a header that only the decoder can read is drawn as well
-            data, _ = without_oddities(data)
-        height_px, width_px, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-        pixels = height_px * width_px
-        if pixels > DECODED_MAX_PX or pixels * data.count(_SCAN) > _SCANNED_PIXELS_MAX:
-            return None
-        # only the longer edge: a minimum for both would decode a panorama at full scale
-        longer = {"min_width": EDGE_PX} if width_px >= height_px else {"min_height": EDGE_PX}
-        picture = Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", strict=False, **longer))
-    except (ValueError, KeyError, MemoryError):  # KeyError: simplejpeg, for a header without a frame
+    pixels = decode_reduced(data, EDGE_PX)
+    if pixels is None:
         return None
+    picture = Image.fromarray(pixels)
     picture.thumbnail((EDGE_PX, EDGE_PX), Image.Resampling.LANCZOS)
     drawn = io.BytesIO()
     picture.save(drawn, "JPEG", quality=_JPEG_QUALITY, optimize=True)

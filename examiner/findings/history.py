@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.history.double_compression import CELL_BLOCKS, FREQUENCIES, Doubled, doubled, past_map, without_past
+from examiner.history.earlier_table import FREQUENCIES as TABLE_FREQUENCIES
+from examiner.history.earlier_table import EarlierTable, earlier_table
+from examiner.history.grid_map import CELL_PX
+from examiner.history.grid_map import foreign_grid as window_of_foreign_grid
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from forensics.jpeg.quality import quality_text
@@ -52,6 +56,106 @@ def shifted_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
     yield Finding(
         "shifted_grid", "history", statement, "expected", score, method=_GRID_METHOD, source=_ZERO,
         caution=_GRID_CAUTION,
+    )  # fmt: skip
+
+
+_EARLIER_METHOD = (
+    "In the middle of the picture each pixel votes for the origin of the 8×8 blocks with most DCT zeros around it; the "
+    "score is minus the logarithm of how often chance would give one origin as many votes. The steps of the earlier "
+    "table are the largest on whose multiples the coefficients lie."
+)
+_EARLIER_SOURCE = (
+    "Nikoukhah et al., ZERO, Image Processing On Line 11 (2021); Neelamani et al., JPEG Compression History Estimation "
+    "for Color Images, IEEE Transactions on Image Processing 15 (2006)"
+)
+_EARLIER_CAUTION = (
+    "Converting a photograph to this kind of file leaves the trace, and proves no change of content. Resizing, "
+    "blurring and lossy coding after the JPEG hide it."
+)
+_GRID_IN_VOTES = 1.0
+
+
+def earlier_jpeg(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Say of a file that is no JPEG whether its picture was one, where its grid begins, and how hard it was."""
+    if photograph.kind == "JPEG":
+        return
+    grid = grid_evidence(photograph.luma)
+    if grid is None:
+        yield Finding(
+            "earlier_jpeg", "history", "The picture is too small or too plain to look for a grid of blocks.", "none",
+            method=_EARLIER_METHOD, source=_EARLIER_SOURCE, caution=_EARLIER_CAUTION,
+        )  # fmt: skip
+        return
+    score = max(0.0, -grid.log10_nfa)
+    statement = "No grid of 8×8 blocks: nothing says that the picture was a JPEG before."
+    evidence: tuple[Table, ...] = ()
+    if score >= _GRID_IN_VOTES:
+        table = earlier_table(photograph.luma, grid.x, grid.y)
+        place = f"its grid of 8×8 blocks begins at ({grid.x}, {grid.y})"
+        statement = f"The picture was a JPEG before{_told(table)}; {place}."
+        evidence = () if table is None else (_steps_of(table),)
+    yield Finding(
+        "earlier_jpeg", "history", statement, "expected", score, evidence, _EARLIER_METHOD, _EARLIER_SOURCE,
+        _EARLIER_CAUTION,
+    )  # fmt: skip
+
+
+def _told(table: EarlierTable | None) -> str:
+    if table is None:
+        return ""
+    return f", of quality {table.factor}" if table.is_ijg else f", with a table near quality {table.factor}"
+
+
+def _steps_of(table: EarlierTable) -> Table:
+    rows = tuple(
+        (f"({frequency % 8}, {frequency // 8})", str(step) if step else "–")
+        for frequency, step in zip(TABLE_FREQUENCIES.tolist(), table.steps, strict=True)
+    )
+    return Table("Steps of the earlier table", ("frequency", "step"), rows)
+
+
+_FOREIGN_METHOD = (
+    "Blocks are compared in DCT zeros with the neighbours that symmetry makes their equals, by windows of 128 to "
+    "512 px; the score says by how many standard deviations an origin of blocks has more zeros in one window than "
+    "outside it."
+)
+_FOREIGN_CAUTION = (
+    "Regular textures in one place, such as fabric, bricks and screens, can look the same. A region whose grid happens "
+    "to be the picture's own (1 in 64), or mirrors itself (3 in 64), is not seen, and a later compression below 90 "
+    "hides small ones."
+)
+_FOREIGN_FOUND = 7.0
+"""Score from which a window is said to have another grid. Of 101 originals of 17 cameras one has more, with a regular
+pattern (9.4), and none of the others more than 6.4."""
+
+
+def foreign_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Say whether a region has another grid of blocks than the rest, as one from another JPEG has."""
+    own = grid_evidence(photograph.luma) if photograph.kind != "JPEG" else None
+    is_own_known = own is not None and own.log10_nfa <= -_GRID_IN_VOTES
+    own_x, own_y = (own.x, own.y) if own is not None and is_own_known else (0, 0)
+    found = window_of_foreign_grid(photograph.luma, own_x, own_y)
+    if found is None:
+        yield Finding(
+            "foreign_grid", "history", "The picture is too small to compare the grids of its regions.", "none",
+            method=_FOREIGN_METHOD, source=_ZERO, caution=_FOREIGN_CAUTION,
+        )  # fmt: skip
+        return
+    statement = "No region has another grid of 8×8 blocks than the rest."
+    evidence: tuple[Map | Regions, ...] = ()
+    if found.deviations >= _FOREIGN_FOUND:
+        x, y, width, height = found.box_px
+        statement = (
+            f"Around {width}×{height} px at ({x}, {y}) the blocks of 8×8 px seem to begin at "
+            f"({(found.x + own_x) % 8}, {(found.y + own_y) % 8}), unlike the rest, as in a part of another JPEG."
+        )
+        evidence = (
+            Map("Where blocks begin as in that region", found.cells, CELL_PX, found.origin_px),
+            Regions("The window where they do most", ((found.box_px,),)),
+        )
+    yield Finding(
+        "foreign_grid", "history", statement, "expected", found.deviations, evidence, _FOREIGN_METHOD, _ZERO,
+        _FOREIGN_CAUTION,
     )  # fmt: skip
 
 

@@ -6,25 +6,13 @@ from numpy.typing import NDArray
 from forensics.compiled import compiled
 
 
-@compiled("int32[:, :, ::1](int8[:, ::1], int64)")
-def votes_by_cell(winners: NDArray[np.int8], cell_px: int) -> NDArray[np.int32]:
-    """Return (row of cells, column, origin): how many pixels of each cell vote for each origin."""
-    found = np.zeros((-(-winners.shape[0] // cell_px), -(-winners.shape[1] // cell_px), 64), np.int32)
-    for y in range(winners.shape[0]):
-        for x in range(winners.shape[1]):
-            winner = winners[y, x]
-            if winner >= 0:
-                found[y // cell_px, x // cell_px, winner] += 1
-    return found
-
-
 @compiled("int32[:, :, :, ::1](int8[:, ::1], boolean[:, ::1], int64)")
 def comparisons_by_cell(zeros: NDArray[np.int8], clipped: NDArray[np.bool_], cell_px: int) -> NDArray[np.int32]:
-    """Return (row of cells, column, origin, 2): how many blocks differ in zeros from their neighbour with the mirrored
-    origin, and how many of them have more. Blocks with clipped pixels and their neighbours do not count.
+    """Return (row of cells, column, origin, 3): how many blocks differ in zeros from their neighbour with the mirrored
+    origin, how many of them have more, and all zeros. Blocks with clipped pixels and their neighbours do not count.
     """
     height, width = 8 * (zeros.shape[0] // 8 - 1), 8 * (zeros.shape[1] // 8 - 1)
-    found = np.zeros((-(-height // cell_px), -(-width // cell_px), 64, 2), np.int32)
+    found = np.zeros((-(-height // cell_px), -(-width // cell_px), 64, 3), np.int32)
     for y in range(height):
         mirrored_y = y - y % 8 + -(y % 8) % 8
         for x in range(width):
@@ -34,4 +22,5 @@ def comparisons_by_cell(zeros: NDArray[np.int8], clipped: NDArray[np.bool_], cel
                 origin = y % 8 * 8 + x % 8
                 found[y // cell_px, x // cell_px, origin, 0] += own != mirrored
                 found[y // cell_px, x // cell_px, origin, 1] += own > mirrored
+                found[y // cell_px, x // cell_px, origin, 2] += own
     return found

@@ -1,13 +1,19 @@
-"""Content: what a report says, in whatever form: the verdict, the strongest evidence, all findings, versions."""
+"""Content: what a report says, in whatever form: the verdict, the strongest evidence, all findings, versions.
+
+Pictures are drawn anew here, where the file is decoded, so that no form of a report decodes a stranger's bytes, and
+nothing but their pixels (no place in the EXIF of a thumbnail) gets into it.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from examiner.calibration.measured import Calibration
-from examiner.finding import Finding, Level
+from examiner.finding import Finding, Level, Picture, Strength
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
+from examiner.report.pictures import drawn_anew, preview_of
+from examiner.report.verdict import Outcome, verdict_of
 
 STRONGEST = 3
 _BY_WEIGHT: dict[Level, int] = {"unusual": 0, "weak": 1, "expected": 2, "fact": 3, "none": 4}
@@ -22,8 +28,9 @@ class Report:
     sha256: str = ""
     kind: str | None = None
     size_px: tuple[int, int] = (0, 0)
+    """Width and height of the stored frame, in which maps and regions are given."""
     verdict: str = ""
-    """What the findings say together, in one or two sentences."""
+    """What the findings say together, in one to three sentences."""
     findings: tuple[Finding, ...] = ()
     """In the order in which they were asked."""
     calibration: str = ""
@@ -33,6 +40,14 @@ class Report:
     version: str = version("shutterprint")
     error: str | None = None
     """Why the file could not be examined; everything else is then empty."""
+    outcome: Outcome = "unknown"
+    """The verdict in one word."""
+    integrity: Strength | None = None
+    """How many genuine photographs have a finding as rare in any of the tests."""
+    preview: bytes = b""
+    """The picture as a small JPEG, as stored: EXIF turns nothing. Empty where it does not decode."""
+    orientation: int = 1
+    """How a person turns the picture: 1 to 8, as EXIF counts."""
 
     @property
     def strongest(self) -> tuple[Finding, ...]:
@@ -45,25 +60,26 @@ def report_of(
     photograph: Photograph, findings: Sequence[Finding], knowledge: Knowledge, calibration: Calibration
 ) -> Report:
     """Return the report of a photograph with these findings."""
+    verdict = verdict_of(findings, calibration)
     return Report(
-        photograph.name, len(photograph.file), photograph.sha256, photograph.form, _size(photograph), verdict(findings),
-        tuple(findings), calibration.origin,
+        photograph.name, len(photograph.file), photograph.sha256, photograph.form, _size(photograph), verdict.text,
+        tuple(_with_safe_pictures(each) for each in findings), calibration.origin,
         knowledge.corpus.generation if knowledge.corpus else None, knowledge.run.name if knowledge.run else None,
+        outcome=verdict.outcome, integrity=verdict.integrity,
+        preview=preview_of(photograph), orientation=_orientation(photograph),
     )  # fmt: skip
 
 
-def verdict(findings: Sequence[Finding]) -> str:
-    """Return what findings say together.
-
-    Each unusual finding alone is met in up to 1 % of genuine photographs, so of many findings one is met more often.
-    """
-    unusual = [each for each in findings if each.level == "unusual"]
-    asked = sum(each.score is not None for each in findings)
-    if not asked:
-        return "Nothing was found by which this file could be judged."
-    if not unusual:
-        return f"Nothing unusual: of {asked} tests none gives what fewer than 1 % of genuine photographs give."
-    return f"Unusual in {len(unusual)} of {asked} tests: {unusual[0].statement}"
+def _with_safe_pictures(finding: Finding) -> Finding:
+    if not any(isinstance(each, Picture) for each in finding.evidence):
+        return finding
+    return replace(
+        finding,
+        evidence=tuple(
+            replace(each, data=drawn_anew(each.data)) if isinstance(each, Picture) else each
+            for each in finding.evidence
+        ),
+    )
 
 
 def _weight(finding: Finding) -> tuple[int, float]:
@@ -75,3 +91,12 @@ def _size(photograph: Photograph) -> tuple[int, int]:
         return photograph.size_px
     except ValueError:
         return 0, 0
+
+
+def _orientation(photograph: Photograph) -> int:
+    """Return how EXIF turns a JPEG; other kinds are shown as stored."""
+    try:
+        stated = photograph.facts.orientation if photograph.facts else None
+    except ValueError:
+        return 1
+    return stated if stated is not None and 1 <= stated <= 8 else 1

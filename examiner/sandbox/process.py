@@ -8,6 +8,8 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,8 +35,8 @@ def main() -> int:
     requests, answers = _pipes()
     settings = json.loads(receive(requests))
     try:
-        known = _known(settings)
-        examine(_picture(), **known)
+        asked = _prepared(settings)
+        asked(_picture(), name="")
     except ShutterprintError as error:
         send(answers, as_json({"fault": str(error)}))
         return 2
@@ -52,16 +54,29 @@ def main() -> int:
         except EOFError:
             return 0
         allow_cpu_s(settings["timeout_s"] * (os.cpu_count() or 1))
-        report = _examined(data, name, known)
+        report = _examined(asked, data, name)
         del data
         # what decoders leave behind must not be what a later file lacks
         is_worn = _taken_bytes() - begun_bytes > settings["memory_bytes"] / 4
         send(answers, as_json({"report": report, "is_worn": is_worn}))
 
 
-def _examined(data: bytes, name: str, known: dict[str, Any]) -> Any:
+def _prepared(settings: dict[str, Any]) -> Callable[..., Report]:
+    """Return `examine` with all that it shall know."""
+    corpus = run = None
+    if settings["corpus"] is not None or settings["run"] is not None:
+        configuration = read_configuration(settings["configuration"], settings["overrides"])
+        store, catalogue = configuration.store, configuration.whole_catalogue
+        corpus = None if settings["corpus"] is None else read_corpus(store, settings["corpus"], catalogue)
+        run = None if settings["run"] is None else read_run(store, settings["run"], catalogue)
+    trust = None if settings["trust"] is None else read_trust(settings["trust"])
+    devices = [read_fingerprint(Path(path)) for path in settings["devices"]]
+    return partial(examine, corpus=corpus, run=run, private=settings["private"], trust=trust, devices=devices)
+
+
+def _examined(asked: Callable[..., Report], data: bytes, name: str) -> Any:
     try:
-        report = examine(data, name=name, **known)
+        report = asked(data, name=name)
     except MemoryError:
         report = Report(name, len(data), error="needs more memory than a sandbox gives")
     except Exception as error:  # noqa: BLE001 - an error of this program, which must not end a folder's examination
@@ -77,21 +92,6 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)  # libraries print; an answer must not be broken by it
     return requests, answers
-
-
-def _known(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what `examine` is told beside each file."""
-    known: dict[str, Any] = {
-        "private": settings["private"],
-        "trust": None if settings["trust"] is None else read_trust(settings["trust"]),
-        "devices": [read_fingerprint(Path(each)) for each in settings["devices"]],
-    }
-    if settings["corpus"] is not None or settings["run"] is not None:
-        configuration = read_configuration(settings["configuration"], settings["overrides"])
-        store, catalogue = configuration.store, configuration.whole_catalogue
-        known["corpus"] = None if settings["corpus"] is None else read_corpus(store, settings["corpus"], catalogue)
-        known["run"] = None if settings["run"] is None else read_run(store, settings["run"], catalogue)
-    return known
 
 
 def _picture() -> bytes:

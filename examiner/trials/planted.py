@@ -6,7 +6,7 @@ JPEG (and another one, for montages) and returns the bytes of the file that the 
 
 import numpy as np
 
-from examiner.trials import claims
+from examiner.trials import claims, scans
 from examiner.trials.trial import Plant, Trial, as_jpeg, opened
 
 
@@ -28,4 +28,5 @@ TRIALS: tuple[Trial, ...] = (
         for second in (75, 90, 98)
     ),
     *claims.TRIALS,
+    *scans.TRIALS,
 )

@@ -1,23 +1,33 @@
 """Pages: everything a photo site wrote is text in them, never markup, and they fetch nothing from anywhere."""
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+import corpus.page
 from corpus.page import (
     Tile,
     box,
+    card,
     contents,
     contents_of,
     details,
     figure,
+    file_link,
     jpeg_address,
     link,
+    notice,
     page,
     paragraph,
+    picture,
+    remark,
+    scale,
     section,
     subheading,
     table,
+    terms,
     tiles,
     totals,
 )
@@ -142,3 +152,54 @@ def test_contents_lead_to_their_sections() -> None:
         headings
     )
     assert section("The funnel (2)").startswith('<section id="the-funnel-2">')
+
+
+def test_a_picture_is_shown_by_its_bytes_and_anything_else_is_a_sentence() -> None:
+    assert 'src="data:image/jpeg;base64,/9j/" alt="a &amp; b"' in picture(b"\xff\xd8\xff", "a & b", "cannot be shown")
+    assert 'src="data:image/png;base64,' in picture(b"\x89PNG\r\n\x1a\n", "p", "cannot be shown")
+    for other in (b"", b"<svg onload=alert(1)>", b"GIF89a"):
+        assert "<img" not in picture(other, "p", "cannot be shown")
+        assert "cannot be shown" in picture(other, "p", "cannot be shown")
+
+
+def test_a_file_beside_the_page_is_linked_by_a_plain_name_only() -> None:
+    assert file_link("a & b", "0001-a.html") == '<a href="0001-a.html">a &amp; b</a>'
+    for other in ("../a.html", "a/b", "javascript:alert(1)", "", 'a"b', "-a", ".a"):
+        assert file_link("a", other) == "a"
+    assert '<a href="0001-a.html">' in tiles([Tile(None, "a", file="0001-a.html")], "nothing")
+
+
+def test_a_notice_and_a_card_say_in_words_what_their_colour_says() -> None:
+    assert '<p class="badge">Unusual</p>' in notice("alarm", "Unusual", "It is.")
+    html = card("caution", "Weak", "Seen.", remark("As often."), terms([("Method", "A test."), ("Source", "")]))
+    assert '<article class="card caution">' in html
+    assert "Source" not in html
+
+
+def test_a_scale_shows_its_colours_and_nothing_else_as_a_colour() -> None:
+    html = scale(["#ffd60a", 'red" onload="x'], "nothing", "strongest", "no answer")
+    assert html.count("<rect x=") == 1
+    assert "onload" not in html
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_ink_can_be_read_on_every_ground(scheme: str) -> None:
+    """WCAG 2.2, 1.4.3: a contrast of at least 4.5."""
+    css = Path(corpus.page.__file__).with_name("page.css").read_text(encoding="utf-8")
+    light, dark = (dict(re.findall(r"--(\w+): (#[0-9a-f]+)", part)) for part in css.split("@media (prefers", 1))
+    colours = light if scheme == "light" else light | dark
+    for ink in ("ink", "soft", "link", "alarm", "caution", "calm"):
+        for ground in ("paper", "tint"):
+            assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+
+
+def contrast(first: str, second: str) -> float:
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(each * 2 for each in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

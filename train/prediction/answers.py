@@ -79,9 +79,9 @@ def answers(model: Model, catalogue: Catalogue, files: Sequence[Found], loaders:
         waiting.append(each)
         crops += 0 if each.crops is None else len(each.crops)
         if crops >= most or len(waiting) >= most:
-            yield from _judged(model, catalogue, waiting)
+            yield from judged(model, catalogue, waiting)
             waiting, crops = [], 0
-    yield from _judged(model, catalogue, waiting)
+    yield from judged(model, catalogue, waiting)
 
 
 def _photographs(model: Model, files: Sequence[Found], loaders: int) -> Iterator[Photograph]:
@@ -123,8 +123,8 @@ def _loaded(data: Photographs, paths: Sequence[str], loaders: int) -> Iterator[P
                 alone_until = min(place + loaders * PREFETCHED_BATCHES, len(paths))
 
 
-def _judged(model: Model, catalogue: Catalogue, photographs: Sequence[Photograph]) -> Iterator[Answer]:
-    """Yield the answers for a few photographs, which are judged together."""
+def judged(model: Model, catalogue: Catalogue, photographs: Sequence[Photograph]) -> Iterator[Answer]:
+    """Yield the answers for a few photographs, which are judged together; `answers` reads files and calls this."""
     flips = model.settings.flips
     views = [
         [] if each.crops is None else views_of(each.width_px, each.height_px, each.exif_size_px, flips)

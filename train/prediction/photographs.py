@@ -17,6 +17,8 @@ from train.prediction.phase import Phase, looked_at, phase_of_jpeg, phase_of_pix
 from train.prediction.pictures import decode_stored
 from train.prediction.reading import Kind, kind_of, read_file
 
+_TOO_LITTLE_MEMORY = "needs more memory than this machine can give"
+
 
 @dataclass(frozen=True)
 class Photograph:
@@ -57,12 +59,24 @@ def photograph(path: str, crop_px: int, crops: int) -> Photograph:
     """Return what is to be judged of a file."""
     try:
         data = read_file(path)
+    except OSError as error:
+        return Photograph(path, f"cannot be read: {error.strerror or error}")
+    except MemoryError:
+        return Photograph(path, _TOO_LITTLE_MEMORY)
+    except ValueError as error:
+        return Photograph(path, str(error))
+    return photograph_of(data, path, crop_px, crops)
+
+
+def photograph_of(data: bytes, path: str, crop_px: int, crops: int) -> Photograph:
+    """Return what is to be judged of the bytes of a file; `path` is carried along."""
+    try:
         kind = kind_of(data)
         return _jpeg(path, data, crop_px, crops) if kind == "JPEG" else _stored(path, data, kind, crop_px, crops)
     except OSError as error:
         fault = f"cannot be read: {error.strerror or error}"
     except MemoryError:
-        fault = "needs more memory than this machine can give"
+        fault = _TOO_LITTLE_MEMORY
     except JpegError as error:
         fault = f"is not a readable JPEG: {error}"
     except ValueError as error:

@@ -71,3 +71,50 @@ def test_a_plain_picture_says_nothing_and_why() -> None:
     found = findings(saved(Image.new("RGB", (256, 256), "grey"), 90))
     assert found["double_compression"].level == "none"
     assert "too plain" in found["double_compression"].statement
+
+
+def png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_region_with_another_grid_is_shown(picture: Image.Image) -> None:
+    part = again(saved(photograph(16), 70)).crop((195, 197, 387, 389))
+    together = picture.copy()
+    together.paste(part, (256, 128))
+    found = findings(saved(together, 95))["foreign_grid"]
+    assert "begin at (5, 3)" in found.statement
+    [drawn] = [each for each in found.evidence if isinstance(each, Map)]
+    assert np.nanmin(drawn.values[3:4, 5:6]) > 0.6
+    assert np.nanmax(drawn.values[:, :3]) < 0.6
+    [((x, y, width, height),)] = [each.sets[0] for each in found.evidence if isinstance(each, Regions)]
+    assert abs(x + width / 2 - 352) <= 64
+    assert abs(y + height / 2 - 224) <= 64
+
+
+def test_a_crop_of_a_whole_jpeg_has_a_second_grid_but_no_region_of_its_own(picture: Image.Image) -> None:
+    found = findings(saved(again(saved(picture, 70)).crop((3, 5, 512, 512)), 92))
+    assert "begins at (5, 3)" in found["shifted_grid"].statement
+    assert found["foreign_grid"].statement.startswith("No region")
+
+
+def test_a_png_that_was_a_jpeg_is_told_with_its_grid_and_quality(picture: Image.Image) -> None:
+    found = findings(png(again(saved(picture, 80)).crop((3, 6, 512, 512))))
+    assert found["earlier_jpeg"].statement.startswith("The picture was a JPEG before, of quality 80")
+    assert "begins at (5, 2)" in found["earlier_jpeg"].statement
+    assert "shifted_grid" not in found
+    assert "double_compression" not in found
+
+
+def test_a_region_from_another_jpeg_in_a_png_is_shown(picture: Image.Image) -> None:
+    together = again(saved(picture, 90)).crop((2, 1, 512, 512))
+    together.paste(again(saved(photograph(16), 70)).crop((192, 192, 384, 384)), (251, 131))
+    found = findings(png(together))["foreign_grid"]
+    assert "begin at (3, 3)" in found.statement
+
+
+def test_a_png_that_was_no_jpeg_has_no_grid(picture: Image.Image) -> None:
+    found = findings(png(picture))
+    assert found["earlier_jpeg"].statement.startswith("No grid")
+    assert found["foreign_grid"].statement.startswith("No region")

@@ -1,0 +1,16 @@
+"""Publishing: writes a report's file under a temporary name and renames it, so that nobody finds half of one."""
+
+from pathlib import Path
+
+from corpus.errors import StageError
+from corpus.storage import open_store
+
+
+def publish(path: str, data: bytes) -> None:
+    """Write a file and replace what had its name; raises StageError, or StorageError, where it cannot be."""
+    target = Path(path).absolute()
+    if target.is_dir():
+        raise StageError(f"{path}: is a folder; give the name of a file in it")
+    if not target.parent.is_dir():
+        raise StageError(f"{path}: there is no folder {target.parent} to write it in")
+    open_store(str(target.parent)).publish(target.name, data)

@@ -1,0 +1,123 @@
+"""Verdict: what all findings say together, with how often a genuine photograph would be judged alike.
+
+Each unusual finding alone is met in up to 1 % of genuine photographs, so of many findings one is met more often. The
+verdict therefore rests on the combined score (`examiner.calibration.combined`), whose false alarms were measured, and
+where they were not, on a bound that holds for any tests (Bonferroni's).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from corpus.text import count
+from examiner.calibration.combined import INTEGRITY, combined
+from examiner.calibration.measured import UNUSUAL, Calibration, with_strength
+from examiner.finding import Finding, Strength
+
+Outcome = Literal["unusual", "doubtful", "ordinary", "unknown"]
+"""`unusual`: at most 1 % of genuine photographs have anything as rare in any test. `doubtful`: a test is unusual, but
+with so many tests this is no rarity. `ordinary`: no test is unusual. `unknown`: nothing could be asked, or compared."""
+
+CONTRADICTION = "camera_claim"
+"""Name of the finding that compares the camera of the pixels with that of the metadata."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What findings say together."""
+
+    outcome: Outcome
+    text: str
+    """One to three sentences."""
+    integrity: Strength | None = None
+    """How many genuine photographs have a finding as rare in any of the tests; None where this was not measured."""
+
+
+def verdict_of(findings: Sequence[Finding], calibration: Calibration) -> Verdict:
+    """Return what findings, which have their strength, say together."""
+    compared = [
+        each for each in findings if each.strength is not None and each.level in ("unusual", "weak", "expected")
+    ]
+    if not compared:
+        return Verdict("unknown", _nothing_compared(findings))
+    unusual = sorted((each for each in compared if each.level == "unusual"), key=_rate)
+    weak = [each for each in compared if each.level == "weak"]
+    if not unusual:
+        return _without_unusual(len(compared) - len(weak), weak)
+    tests = count(len(compared), "test")
+    integrity = _integrity(compared, calibration)
+    rarest = unusual[0]
+    found = f"{len(unusual)} of {tests} {'is' if len(unusual) == 1 else 'are'} unusual"
+    if integrity is None:
+        bound = min(1.0, _rate(rarest) * len(compared))
+        outcome: Outcome = "unusual" if bound <= UNUSUAL else "doubtful"
+        worth = f"with so many tests, up to {_percent(bound)} of genuine photographs have one as rare"
+    else:
+        outcome = "unusual" if integrity.false_alarm_rate <= UNUSUAL else "doubtful"
+        worth = f"{_of_genuine(integrity)} a finding as rare in any of the tests"
+    opening = "Unusual" if outcome == "unusual" else "In doubt"
+    text = f"{opening}: {rarest.statement} {found}; {worth}.{_contradiction(unusual, rarest)}{_weak(weak)}"
+    return Verdict(outcome, text, integrity)
+
+
+def _without_unusual(reliable: int, weak: Sequence[Finding]) -> Verdict:
+    if not reliable:
+        return Verdict("unknown", f"No verdict: no method that finds what it looks for could be asked.{_weak(weak)}")
+    gives = "it gives" if reliable == 1 else "each gives"
+    said = f"Nothing unusual in {count(reliable, 'test')}: {gives} what more than 1 % of genuine photographs give."
+    return Verdict("ordinary", said + _weak(weak))
+
+
+def as_many(strength: Strength) -> int:
+    """Return how many genuine photographs have a score as large."""
+    return round(strength.false_alarm_rate * (1 + strength.photographs)) - 1
+
+
+def _of_genuine(strength: Strength) -> str:
+    number = as_many(strength)
+    shown = f"{number:,}" if number else "none"
+    return f"{shown} of {strength.photographs:,} genuine photographs {'has' if number == 1 else 'have'}"
+
+
+def _integrity(compared: Sequence[Finding], calibration: Calibration) -> Strength | None:
+    scores = {each.name: each.score for each in compared if each.score is not None}
+    score = combined(scores, calibration.findings)
+    if score is None:
+        return None
+    return with_strength(Finding(INTEGRITY, "file", "", "expected", score), calibration).strength
+
+
+def _nothing_compared(findings: Sequence[Finding]) -> str:
+    asked = sum(each.score is not None for each in findings)
+    if not asked:
+        return "Nothing was found by which this file could be judged."
+    return (
+        f"No verdict: of {count(asked, 'test')} none was measured on genuine photographs, so nobody knows how often "
+        "they give what this file gives."
+    )
+
+
+def _contradiction(unusual: Sequence[Finding], said: Finding) -> str:
+    """Name a contradiction between the claim and the camera, which weighs more than any single trace."""
+    return "".join(
+        f" Claim and pixels contradict each other: {each.statement}"
+        for each in unusual
+        if each.name == CONTRADICTION and each is not said
+    )
+
+
+def _weak(weak: Sequence[Finding]) -> str:
+    if not weak:
+        return ""
+    signs = count(len(weak), "weak sign")
+    return (
+        f" {signs}, by a method that finds less than half, {'counts' if len(weak) == 1 else 'count'} for nothing alone."
+    )
+
+
+def _rate(finding: Finding) -> float:
+    return finding.strength.false_alarm_rate if finding.strength else 1.0
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"

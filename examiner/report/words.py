@@ -1,0 +1,143 @@
+"""Words: sentences and rows that all forms of a report share."""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from corpus.text import count, size
+from examiner.finding import GROUPS, Finding, Level, Map, Strength
+from examiner.report.content import Report
+from examiner.report.verdict import Outcome, as_many
+
+LEVELS: dict[Level, str] = {
+    "fact": "read",
+    "expected": "expected",
+    "unusual": "unusual",
+    "none": "no answer",
+    "weak": "weak sign",
+}
+"""A level in a word or two, as people read it."""
+
+OUTCOMES: dict[Outcome, str] = {
+    "unusual": "Unusual",
+    "doubtful": "In doubt",
+    "ordinary": "Nothing unusual",
+    "unknown": "No verdict",
+}
+
+LEVELS_EXPLAINED = (
+    "Read: it stands in the file, and is not estimated. Expected: genuine photographs show the same. Unusual: at most "
+    "1 % of the genuine ones show as much. Weak sign: as rare, but by a method that finds less than half of what it "
+    "looks for, so it counts for nothing alone. No answer: nothing can be said of this file, and why."
+)
+MAP_READ = (
+    "The stronger the colour, the stronger the evidence at this place, compared within this picture. Hatched: no "
+    "answer, since the place is saturated, flat or blurred, or too small."
+)
+TURNED = "Shown turned as its EXIF asks; positions in sentences are those of the stored frame."
+METHOD_HEADER = ("Finding", "Question", "Method", "Source")
+RATES_HEADER = ("Finding", "Level", "Score", "Genuine with as much", "Devices", "Found of what was planted")
+
+
+def heading_of(report: Report) -> str:
+    """Return what stands above a report: the file's own name, without the folders on the way to it."""
+    return PurePath(report.name).name or report.name or report.sha256 or "A file"
+
+
+def nothing_strong(report: Report) -> str:
+    """Return why no evidence is singled out as the strongest."""
+    if report.outcome == "unknown":
+        return "No finding could be compared with genuine photographs, so none is singled out here."
+    return "No finding is unusual, so none is singled out here."
+
+
+def what_it_is(report: Report) -> str:
+    """Return kind and size of a file in one line."""
+    width_px, height_px = report.size_px
+    return f"{report.kind or 'A file'}, {width_px:,} × {height_px:,} px, {size(report.size_bytes)}"
+
+
+def strength_text(strength: Strength) -> str:
+    """Return what a score is worth, in words."""
+    return (
+        f"as much in {as_many(strength):,} of {count(strength.photographs, 'genuine photograph')} by "
+        f"{count(strength.devices, 'device')} ({strength.origin})"
+    )
+
+
+def detection_text(strength: Strength) -> str:
+    """Return how much a method finds of what was planted, in words; empty where nothing was planted."""
+    if not strength.detection:
+        return ""
+    share = sum(each.share for each in strength.detection) / len(strength.detection)
+    return f"{100 * share:.0f} % of {count(len(strength.detection), 'kind')} of alteration"
+
+
+def rate_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+    """Return the error rates of findings with a score, for a table below `RATES_HEADER`."""
+    return [
+        (
+            title(each.name), LEVELS[each.level], f"{each.score:.4g}", *_measured(each.strength),
+        )
+        for each in findings
+        if each.score is not None
+    ]  # fmt: skip
+
+
+def detection_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+    """Return how often each planted alteration is found: finding, alteration, share, photographs."""
+    return [
+        (title(each.name), one.what, f"{100 * one.share:.0f} %", f"{one.photographs:,}")
+        for each in findings
+        if each.strength
+        for one in each.strength.detection
+    ]
+
+
+def method_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+    """Return method and source of each finding that names one, each finding once."""
+    rows = {
+        each.name: (title(each.name), GROUPS[each.group], each.method, each.source)
+        for each in findings
+        if each.method or each.source
+    }
+    return list(rows.values())
+
+
+def provenance_rows(report: Report) -> list[tuple[str, str]]:
+    """Return what a reader needs to repeat the examination: digest, versions, what was used beside the file."""
+    return [
+        ("File", report.name),
+        ("SHA-256", report.sha256),
+        ("Size", f"{report.size_bytes:,} bytes"),
+        ("Shutterprint", report.version),
+        ("False alarms measured on", report.calibration),
+        ("Generation of the data set", report.generation or "none: its claims were not compared with a data set"),
+        ("Trained network", report.run or "none: no network was asked which camera took it"),
+    ]
+
+
+def title(name: str) -> str:
+    """Return the slug of a finding as people read it."""
+    return name.replace("_", " ").capitalize()
+
+
+def coverage(shown: Map) -> str:
+    """Return for how much of a map there is an answer."""
+    answered = int((shown.values == shown.values).sum())  # NaN differs from itself
+    if not answered:
+        return "No cell has an answer."
+    return f"An answer in {answered:,} of {shown.values.size:,} cells of {shown.cell_px} × {shown.cell_px} px."
+
+
+def _measured(strength: Strength | None) -> tuple[str, str, str]:
+    if strength is None:
+        return "not measured", "", ""
+    return (
+        f"{as_many(strength):,} of {strength.photographs:,}", f"{strength.devices:,}",
+        detection_text(strength) or "not measured",
+    )  # fmt: skip
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital at its beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,83 @@
+"""The verdict: right also when many tests are asked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from examiner.calibration.combined import INTEGRITY
+from examiner.calibration.measured import Calibration, Measured, with_strength
+from examiner.finding import Detection, Finding
+from examiner.report.verdict import CONTRADICTION, Verdict, verdict_of
+
+GENUINE = tuple(map(float, range(199)))
+
+
+def calibration(tests: int = 14, share: float = 0.9, integrity: Sequence[float] | None = None) -> Calibration:
+    measured = Measured(GENUINE, 20, (Detection("planted", share, 50),))
+    findings = {f"test_{number}": measured for number in range(tests)} | {CONTRADICTION: measured}
+    if integrity is not None:
+        findings[INTEGRITY] = Measured(tuple(integrity), 20)
+    return Calibration("199 photographs", findings)
+
+
+def found(*scores: float, name: str = "test_{}", known: Calibration) -> list[Finding]:
+    return [
+        with_strength(Finding(name.format(number), "history", f"Seen {number}.", "expected", score), known)
+        for number, score in enumerate(scores)
+    ]
+
+
+def verdict(*scores: float, known: Calibration) -> Verdict:
+    return verdict_of(found(*scores, known=known), known)
+
+
+def test_without_an_unusual_finding_nothing_is_unusual() -> None:
+    said = verdict(*[10.0] * 14, known=calibration())
+    assert said.outcome == "ordinary"
+    assert said.text == ("Nothing unusual in 14 tests: each gives what more than 1 % of genuine photographs give.")
+
+
+def test_one_unusual_test_of_many_is_a_doubt_where_genuine_photographs_often_have_one() -> None:
+    many = [each / 80 for each in range(199)]  # up to 2.5: 16 % have a finding as rare as 1 in 200
+    said = verdict(198.5, *[10.0] * 13, known=calibration(integrity=many))
+    assert said.outcome == "doubtful"
+    assert said.integrity is not None
+    assert said.integrity.false_alarm_rate == pytest.approx(0.08, abs=0.03)
+    assert said.text.startswith("In doubt: Seen 0. 1 of 14 tests is unusual; 13 of 199 genuine photographs have")
+
+
+def test_a_finding_rarer_than_any_genuine_photograph_has_is_unusual() -> None:
+    said = verdict(5000.0, *[10.0] * 13, known=calibration(integrity=[each / 80 for each in range(199)]))
+    assert said.outcome == "unusual"
+    assert "none of 199 genuine photographs have a finding as rare in any of the tests" in said.text
+
+
+def test_where_tests_were_not_measured_together_the_verdict_rests_on_a_bound() -> None:
+    many, two = verdict(500.0, *[10.0] * 13, known=calibration()), verdict(500.0, 10.0, known=calibration())
+    assert (many.outcome, two.outcome) == ("doubtful", "unusual")
+    assert "up to 7.0 % of genuine photographs" in many.text
+    assert many.integrity is None
+
+
+def test_weak_findings_never_make_the_verdict() -> None:
+    said = verdict(*[900.0] * 14, known=calibration(share=0.2))
+    assert said.outcome == "unknown"
+    assert "14 weak signs, by a method that finds less than half, count for nothing alone" in said.text
+
+
+def test_a_contradiction_between_claim_and_camera_is_named() -> None:
+    known = calibration(integrity=[each / 80 for each in range(199)])
+    rarest = found(5000.0, known=known)
+    contradiction = replace(
+        found(198.0, name=CONTRADICTION, known=known)[0], statement="Its EXIF says A, its pixels say B."
+    )
+    said = verdict_of([contradiction, *rarest], known)
+    assert said.text.startswith("Unusual: Seen 0.")
+    assert "Claim and pixels contradict each other: Its EXIF says A, its pixels say B." in said.text
+
+
+def test_what_was_not_measured_gives_no_verdict() -> None:
+    unknown = Calibration("nothing was measured yet", {})
+    assert verdict(500.0, known=unknown).text.startswith("No verdict: of 1 test none was measured")
+    assert verdict(known=unknown).outcome == "unknown"

@@ -10,7 +10,9 @@ from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Consensus
 from curation.cluster.frames import frame_of
 from curation.consensus import (
+    ASPECTS,
     CANDIDATES_SHOWN,
+    SHOWN,
     Count,
     claims,
     enriched,

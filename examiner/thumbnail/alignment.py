@@ -65,7 +65,7 @@ class Aligned:
 
     def to_picture(self, width_px: int, height_px: int) -> NDArray[np.float64]:
         """Return the affine map (2 × 3) from the thumbnail's pixels to those of the picture at its full size."""
-        source = np.float32([[0, 0], [width_px, 0], [width_px, height_px]])
+        source = np.array([[0, 0], [width_px, 0], [width_px, height_px]], np.float32)
         return np.asarray(cv2.getAffineTransform(self.corners[:3], source), np.float64)
 
 
@@ -200,13 +200,13 @@ def _aligned(thumbnail: Grey, picture: Grey, warp: Warp, content: Box) -> Aligne
     )  # fmt: skip
     grid = np.stack(np.meshgrid(np.arange(width_px), np.arange(height_px)), -1).astype(np.float32)
     at = grid @ warp[:, :2].T + warp[:, 2]
-    outside = ((at < -1.0) | (at > np.float32([picture_width, picture_height]))).any(-1)
+    outside = ((at < -1.0) | (at > np.array([picture_width, picture_height], np.float32))).any(-1)
     warped[outside] = np.nan
     x, y, width, height = content
     beside = np.ones(thumbnail.shape, bool)
     beside[y : y + height, x : x + width] = False
     warped[beside] = np.nan
-    ends = np.float32([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]]) - 0.5
+    ends = np.array([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]], np.float32) - 0.5
     back = cv2.invertAffineTransform(warp)
     corners = ends @ back[:, :2].T + back[:, 2] + 0.5
     return Aligned(thumbnail, warped, content, warp, corners.astype(np.float32), _correlation(thumbnail, warped))

@@ -7,9 +7,9 @@ import pytest
 from corpus.catalogue import Catalogue
 from corpus.records import CURATED, EXAMINED, RECORD
 from corpus.sections import Curation, Rules
+from curation.consensus import SHOWN
 from curation.facts.examine import PhotoKey, Trouble, facts_row
 from curation.judging.devices import device_of
-from curation.consensus import SHOWN
 from curation.judging.verdict import Criteria, clean_claims, evidence_of, verdict
 from forensics.photo_facts import facts_of_row
 

@@ -1,4 +1,4 @@
-"""The claim: which camera is named, whether its files look so, in numbers; dates against each other; signs of software."""
+"""The claim: which camera is named and whether its files look so, in numbers; dates; signs of software."""
 
 import io
 from collections import defaultdict

@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
 from examiner.findings.file import file_identity
-from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
+from examiner.findings.history import (
+    double_compression,
+    earlier_jpeg,
+    foreign_grid,
+    resampling,
+    shifted_grid,
+)
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.report.content import Report, report_of
@@ -25,6 +31,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("history", foreign_grid),
     ("history", earlier_jpeg),
     ("history", double_compression),
+    ("history", resampling),
     # which camera took it
     # whether it is one picture
     # which device took it

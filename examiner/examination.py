@@ -14,7 +14,7 @@ from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
-from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
+from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, resampling, shifted_grid
 from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
@@ -44,6 +44,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("history", earlier_jpeg),
     ("history", double_compression),
     ("history", thumbnail_differences),
+    ("history", resampling),
     # which camera took it
     ("camera", camera_from_pixels),
     # whether it is one picture

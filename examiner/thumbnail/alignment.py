@@ -206,7 +206,9 @@ def _aligned(thumbnail: Grey, picture: Grey, warp: Warp, content: Box) -> Aligne
     beside = np.ones(thumbnail.shape, bool)
     beside[y : y + height, x : x + width] = False
     warped[beside] = np.nan
-    ends = np.array([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]], np.float32) - 0.5
+    ends = (
+        np.array([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]], np.float32) - 0.5
+    )
     back = cv2.invertAffineTransform(warp)
     corners = ends @ back[:, :2].T + back[:, 2] + 0.5
     return Aligned(thumbnail, warped, content, warp, corners.astype(np.float32), _correlation(thumbnail, warped))

@@ -11,6 +11,7 @@ from examiner.finding import Finding, Group
 from examiner.findings.camera import camera_from_pixels
 from examiner.findings.file import file_identity
 from examiner.findings.grid import shifted_grid
+from examiner.findings.splices import splices
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
 from examiner.report.content import Report, report_of
@@ -26,6 +27,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # which camera took it
     ("camera", camera_from_pixels),
     # whether it is one picture
+    ("splices", splices),
     # which device took it
     # whether it was scanned
 )

@@ -16,6 +16,7 @@ from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, resampling, shifted_grid
 from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
+from examiner.findings.splices import splices
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
@@ -48,6 +49,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     # which camera took it
     ("camera", camera_from_pixels),
     # whether it is one picture
+    ("splices", splices),
     # which device took it
     ("device", device_pattern),
     # whether it was scanned

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.documents import document_regions
 from examiner.findings.file import file_identity
 from examiner.findings.grid import shifted_grid
 from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
@@ -30,6 +31,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("scan", scanner_header),
     ("scan", scanner_or_camera),
     ("scan", reproduced),
+    ("scan", document_regions),
 )
 """What is asked about a file, and the question that each helps to answer."""
 

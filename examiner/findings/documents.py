@@ -33,12 +33,12 @@ _REGIONS_CAUTION = (
     "was measured on simulated scanners only."
 )
 _COPIES_METHOD = (
-    "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike letters "
-    "usually are is added up over letters that lie beside each other and have the same displacement."
+    "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike "
+    "letters usually are is added up over letters that lie beside each other and have the same displacement."
 )
 _COPIES_SOURCE = (
-    "After Fridrich, Soukal and Lukáš, Detection of copy-move forgery in digital images, DFRWS (2003), with letters for "
-    "blocks"
+    "After Fridrich, Soukal and Lukáš, Detection of copy-move forgery in digital images, DFRWS (2003), with letters "
+    "for blocks"
 )
 _COPIES_CAUTION = (
     "A page that software made, and scanners that store equal letters once (JBIG2), have equal letters without any "

@@ -12,6 +12,7 @@ from examiner.findings.camera import camera_from_pixels
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
+from examiner.findings.documents import document_regions
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
 from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, resampling, shifted_grid
@@ -56,6 +57,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("scan", scanner_header),
     ("scan", scanner_or_camera),
     ("scan", reproduced),
+    ("scan", document_regions),
 )
 """What is asked about a file, and the question that each helps to answer."""
 

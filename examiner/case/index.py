@@ -71,7 +71,7 @@ def _page(entries: Sequence[Entry], shown: Sequence[Entry], names: Sequence[str]
     place = f"Page {names.index(name) + 1} of {len(names)}. " if len(names) > 1 else ""
     lead = f"{place}The unusual ones stand first. Each links to its report; photographs.csv has the same rows."
     head = [totals(figures), *said, *_pages(names, name), contents_of(sections)]
-    return page(f"Case of {count(len(entries), 'photograph')}", lead, [*head, *sections])
+    return page(f"Case of {count(len(entries), 'file')}", lead, [*head, *sections])
 
 
 def _pages(names: Sequence[str], name: str) -> list[str]:
@@ -86,7 +86,7 @@ def _sheet(shown: Sequence[Entry]) -> list[str]:
     for outcome in _ORDER:
         some = [each for each in shown if each.outcome == outcome]
         if some:
-            parts += [paragraph(f"{_outcome(outcome)}: {count(len(some), 'photograph')} on this page."), _tiles(some)]
+            parts += [paragraph(f"{_outcome(outcome)}: {count(len(some), 'file')} on this page."), _tiles(some)]
     return parts
 
 

@@ -31,13 +31,14 @@ from examiner.report.words import (
     LEVELS_EXPLAINED,
     MAP_READ,
     METHOD_HEADER,
-    NOTHING_STRONG,
     OUTCOMES,
     RATES_HEADER,
     TURNED,
     coverage,
     detection_rows,
+    heading_of,
     method_rows,
+    nothing_strong,
     provenance_rows,
     rate_rows,
     sentence,
@@ -46,6 +47,7 @@ from examiner.report.words import (
 )
 
 ROWS_SHOWN = 1_000
+FOLDED_FROM_ROWS = 6
 CELL_MAX_CHARACTERS = 1_000
 """Most of a table that is shown: strangers write metadata, and its length is theirs to choose."""
 
@@ -61,7 +63,7 @@ _UNSHOWN = "This picture cannot be decoded."
 def html_of(report: Report) -> str:
     """Return a report as a whole HTML page."""
     if report.error is not None:
-        return page(report.name, "Could not be examined", [notice("plain", "Not examined", report.error)])
+        return page(heading_of(report), "Could not be examined", [notice("plain", "Not examined", report.error)])
     strongest = report.strongest
     groups = [_group(report, question, group, strongest) for group, question in GROUPS.items()]
     sections = [_strongest(report, strongest), *(each for each in groups if each), _methods(report), _rates(report),
@@ -70,14 +72,12 @@ def html_of(report: Report) -> str:
         upright(report.preview, report.orientation), TURNED if report.orientation != 1 else "As stored.", _UNSHOWN
     )
     verdict = notice(_OUTCOME_TONES[report.outcome], OUTCOMES[report.outcome], report.verdict)
-    return page(
-        report.name or report.sha256, what_it_is(report), [verdict, photograph, contents_of(sections), *sections]
-    )
+    return page(heading_of(report), what_it_is(report), [verdict, photograph, contents_of(sections), *sections])
 
 
 def _strongest(report: Report, strongest: Sequence[Finding]) -> str:
     if not strongest:
-        return section("Strongest evidence", paragraph(NOTHING_STRONG))
+        return section("Strongest evidence", paragraph(nothing_strong(report)))
     return section("Strongest evidence", *(_card(report, each) for each in strongest))
 
 
@@ -92,16 +92,19 @@ def _card(report: Report, finding: Finding, *, short: bool = False) -> str:
     if short:
         parts.append(remark("Its evidence is shown above, with the strongest."))
     else:
-        parts += [_evidence(report, each) for each in finding.evidence]
+        parts += [_evidence(report, each, folded=finding.level == "fact") for each in finding.evidence]
         about = [("Method", finding.method), ("Source", finding.source), ("Caution", finding.caution)]
         if any(text for _, text in about):
             parts.append(details("Method, source, and what else looks the same", terms(about)))
     return card(_TONES[finding.level], LEVELS[finding.level].capitalize(), finding.statement, *parts)
 
 
-def _evidence(report: Report, evidence: Evidence) -> str:
+def _evidence(report: Report, evidence: Evidence, *, folded: bool) -> str:
+    """Return a piece of evidence; a longer table is hidden behind its title where `folded`."""
     if isinstance(evidence, Table):
-        return table_part(evidence)
+        drawn = table_part(evidence)
+        is_long = len(evidence.rows) > FOLDED_FROM_ROWS
+        return details(f"{evidence.title}: {count(len(evidence.rows), 'row')}", drawn) if folded and is_long else drawn
     if isinstance(evidence, Picture):
         return picture(evidence.data, _caption(evidence.title, evidence.caption), _UNSHOWN)
     if isinstance(evidence, Map):

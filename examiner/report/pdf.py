@@ -15,13 +15,14 @@ from examiner.report.words import (
     LEVELS_EXPLAINED,
     MAP_READ,
     METHOD_HEADER,
-    NOTHING_STRONG,
     OUTCOMES,
     RATES_HEADER,
     TURNED,
     coverage,
     detection_rows,
+    heading_of,
     method_rows,
+    nothing_strong,
     provenance_rows,
     rate_rows,
     sentence,
@@ -44,7 +45,7 @@ _PHOTOGRAPH_MM, _EVIDENCE_MM = 74.0, 76.0
 
 def pdf_of(report: Report) -> bytes:
     """Return a report as the bytes of a PDF; raises StageError where no font can be found."""
-    page = PageA4(report.name or report.sha256, f"SHA-256 {report.sha256}" if report.sha256 else "")
+    page = PageA4(heading_of(report), f"SHA-256 {report.sha256}" if report.sha256 else "")
     if report.error is not None:
         page.notice(_PLAIN, "Not examined", f"The file could not be examined: {report.error}")
         return page.data()
@@ -55,7 +56,7 @@ def pdf_of(report: Report) -> bytes:
     strongest = report.strongest
     page.heading("Strongest evidence")
     if not strongest:
-        page.text(NOTHING_STRONG)
+        page.text(nothing_strong(report))
     for finding in strongest:
         _finding(page, report, finding)
     for group, question in GROUPS.items():

@@ -1,6 +1,7 @@
 """Words: sentences and rows that all forms of a report share."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from corpus.text import count, size
 from examiner.finding import GROUPS, Finding, Level, Map, Strength
@@ -28,7 +29,6 @@ LEVELS_EXPLAINED = (
     "1 % of the genuine ones show as much. Weak sign: as rare, but by a method that finds less than half of what it "
     "looks for, so it counts for nothing alone. No answer: nothing can be said of this file, and why."
 )
-NOTHING_STRONG = "No finding is unusual, so none is singled out here."
 MAP_READ = (
     "The stronger the colour, the stronger the evidence at this place, compared within this picture. Hatched: no "
     "answer, since the place is saturated, flat or blurred, or too small."
@@ -36,6 +36,18 @@ MAP_READ = (
 TURNED = "Shown turned as its EXIF asks; positions in sentences are those of the stored frame."
 METHOD_HEADER = ("Finding", "Question", "Method", "Source")
 RATES_HEADER = ("Finding", "Level", "Score", "Genuine with as much", "Devices", "Found of what was planted")
+
+
+def heading_of(report: Report) -> str:
+    """Return what stands above a report: the file's own name, without the folders on the way to it."""
+    return PurePath(report.name).name or report.name or report.sha256 or "A file"
+
+
+def nothing_strong(report: Report) -> str:
+    """Return why no evidence is singled out as the strongest."""
+    if report.outcome == "unknown":
+        return "No finding could be compared with genuine photographs, so none is singled out here."
+    return "No finding is unusual, so none is singled out here."
 
 
 def what_it_is(report: Report) -> str:

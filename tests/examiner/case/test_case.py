@@ -103,7 +103,7 @@ def test_many_photographs_have_several_pages_that_lead_to_each_other() -> None:
     assert [html.count('<span class="label">') for html in pages.values()] == [PAGE_PHOTOGRAPHS, PAGE_PHOTOGRAPHS, 201]
     assert 'href="index-2.html"' in pages["index.html"]
     assert 'href="index.html"' in pages["index-3.html"]
-    assert "1,201 photographs" in pages["index-2.html"]
+    assert "1,201 files" in pages["index-2.html"]
 
 
 def test_files_with_the_same_bytes_are_said() -> None:

@@ -103,6 +103,20 @@ def test_a_table_of_any_length_is_bounded(made: ReportOf) -> None:
     assert "y" * 1000 not in html
 
 
+def test_long_tables_of_what_was_read_are_folded_and_those_of_evidence_are_not(made: ReportOf) -> None:
+    long = Table("Fields", ("Field",), (("x",),) * 50)
+    facts = html_of(made([Finding("metadata", "file", "Its metadata.", "fact", evidence=(long,))]))
+    evidence = html_of(made([Finding("splice", "splices", "Seen.", "expected", 500.0, (long,))]))
+    assert "<summary>Fields: 50 rows</summary>" in facts
+    assert "<summary>Fields" not in evidence
+
+
+def test_the_files_own_name_stands_above_and_its_path_below(made: ReportOf) -> None:
+    html = html_of(made(name="evidence/case 7/holiday.jpg"))
+    assert "<h1>holiday.jpg</h1>" in html
+    assert "<dd>evidence/case 7/holiday.jpg</dd>" in html
+
+
 @pytest.mark.parametrize("data", [taken(), saved(Image.new("L", (9, 9)), "PNG"), saved(Image.new("RGB", (1, 1)))])
 def test_pictures_of_any_kind_and_size_have_a_page(made: ReportOf, data: bytes) -> None:
     assert "Unusual" in html_of(made(data=data))

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corpus.command_line import command_parser, configuration_of, exit_with, plain_console, progress
 from corpus.configuration import Configuration, read_configuration
@@ -24,7 +24,9 @@ from examiner.calibration.measured import UNUSUAL, Calibration, as_dict, is_weak
 from examiner.knowledge import CALIBRATION, Knowledge, read_corpus, read_run
 from examiner.trials.genuine import ALL, genuine_photographs
 from examiner.trials.measuring import Work, measured_part, works_for
-from train.fit.runs import Run, find_run
+
+if TYPE_CHECKING:  # it needs torch, and a calibration without a run does not
+    from train.fit.runs import Run
 
 _DESCRIPTION = """Measure what the examiner's findings are worth, on photographs that curation has found genuine.
 
@@ -69,7 +71,7 @@ def main() -> int:
 
 def _calibrate(configuration: Configuration, arguments: argparse.Namespace) -> None:
     store, console = configuration.store, plain_console()
-    run = find_run(store, arguments.run) if arguments.run else None
+    run = _found(store, arguments.run) if arguments.run else None
     config = None if run is None else run.config()
     wanted = arguments.generation or (config.generation if config else "latest")
     generation = generation_named(store, wanted)
@@ -93,7 +95,13 @@ def _calibrate(configuration: Configuration, arguments: argparse.Namespace) -> N
     console.print(f"written: {escaped(there.path(path))}", soft_wrap=True)
 
 
-def _destination(out: Path | None, run: Run | None) -> tuple[Store, str]:
+def _found(store: Store, name: str) -> "Run":
+    from train.fit.runs import find_run
+
+    return find_run(store, name)
+
+
+def _destination(out: Path | None, run: "Run | None") -> tuple[Store, str]:
     """Return the store and the path of the calibration."""
     if out is not None:
         if not out.absolute().parent.is_dir():

@@ -47,7 +47,8 @@ def thumbnail_differences(photograph: Photograph, knowledge: Knowledge) -> Itera
     difference = None if aligned is None else compare(aligned)
     if aligned is None or difference is None or aligned.contrast_levels < _CONTRAST_MIN:
         flat = aligned is not None and aligned.contrast_levels < _CONTRAST_MIN
-        why = "It has no thumbnail" if thumbnail is None else f"Its thumbnail is too {'plain' if flat else 'small'}"
+        fault = "too plain" if flat else "too small, or the picture too long,"
+        why = "It has no thumbnail" if thumbnail is None else f"Its thumbnail is {fault}"
         yield Finding(
             _NAMES[-1], "history", f"{why} to compare the picture with.", "none", method=_METHOD, source=_SOURCE
         )

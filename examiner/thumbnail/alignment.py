@@ -27,6 +27,8 @@ _SHARES = tuple(float(share) for share in np.geomspace(0.97, 0.25, 22))
 """Sides of a cropped picture that are tried, as shares of the largest that fits."""
 _BLEED_PX, _SHAPE_TOLERANCE = 2, 0.06
 _LONGEST_PX = 160
+_LONG = 12
+"""A picture whose sides have a larger ratio is a line in its thumbnail."""
 _CLEARLY = 0.6
 """A crop is believed where what is left unexplained is less than this share of what is left without it."""
 _CROP_CORRELATION_MIN = 0.9
@@ -78,8 +80,10 @@ def reduced(luma: NDArray[np.uint8], thumbnail: Grey) -> Grey:
 
 
 def align(luma: NDArray[np.uint8], thumbnail: NDArray[np.uint8]) -> Aligned | None:
-    """Return where a picture lies in a thumbnail (both grey, height × width); None where one of them is too small."""
+    """Return where a picture lies in a thumbnail (both grey, height × width); None where one is too small or long."""
     if min(thumbnail.shape) < _SMALLEST_PX or min(luma.shape) < _SMALLEST_PX:
+        return None
+    if max(luma.shape) > _LONG * min(luma.shape):
         return None
     scale = min(1.0, _LONGEST_PX / max(thumbnail.shape))
     size = (round(thumbnail.shape[1] * scale), round(thumbnail.shape[0] * scale))

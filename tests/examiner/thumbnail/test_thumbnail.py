@@ -131,3 +131,9 @@ def test_flat_pictures_are_compared_without_a_fault(level: int) -> None:
 
 def test_the_same_file_gives_the_same_scores(genuine: bytes) -> None:
     assert [each.score for each in found(genuine).values()] == [each.score for each in found(genuine).values()]
+
+
+@pytest.mark.parametrize("size", [(5000, 24), (20, 30), (300, 25)])
+def test_a_picture_of_an_odd_shape_is_compared_or_a_sentence(size: tuple[int, int]) -> None:
+    odd = as_jpeg(Image.fromarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)), 90)
+    assert all(each.statement for each in found(with_exif(odd, with_thumbnail(odd))).values())

@@ -127,7 +127,7 @@ def test_a_blurred_region_has_no_traces(host: np.ndarray) -> None:
     blurred = luma(host).copy()
     blurred[:192, :192] = cv2.GaussianBlur(blurred, (0, 0), 12)[:192, :192]
     shares = reliable_share(blurred, CELL_PX)
-    assert shares[:5, :5].max() < 0.25
+    assert shares[:5, :5].max() < 0.25  # rounding alone
     assert shares[8:, 8:].min() > 0.9
 
 

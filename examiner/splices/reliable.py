@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 SATURATED, DARK = 254, 1
 """Levels from which on, and to which, a pixel is clipped."""
-TEXTURE_LEVELS = 1.8
+TEXTURE_LEVELS = 1.3
 """Mean size of a block's second differences up to which it says nothing: rounding a smooth slope to whole levels leaves
-1.0, at most 1.8, and noise of one level 3.7."""
+1.0, noise of one level 3.7; noise that was smoothed has little more than the former."""
 CLIPPED_SHARE = 0.25
 """Share of a block's pixels that may be clipped: single ones are noise around a highlight."""
 _BLOCK_PX = 8

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from forensics.pixels.grid import DCT
 
-BLOCKS_MAX = 40_000
-"""Blocks that are looked at, 2.6 megapixels: 0.4 s."""
+BLOCKS_MAX = 25_000
+"""Most blocks that are looked at, 1.6 megapixels, as whole rows: a third of a second."""
 LEAST_PAIRS = 24
 """Pairs that differ below which a window says nothing."""
 _TRANSFORM = DCT.astype(np.float32)

@@ -65,7 +65,7 @@ def _stride(network: CameraNetwork) -> int | None:
     with torch.inference_mode():
         blank = torch.zeros(1, 3, _PROBED_PX, _PROBED_PX, dtype=torch.uint8, device=device)
         try:
-            features = network.body.forward_features(network.front(blank))  # type: ignore[operator]
+            features = network.body.forward_features(network.front(blank))
         except (RuntimeError, AssertionError):  # one size of input only
             return None
     if not isinstance(features, Tensor) or features.ndim != 4:
@@ -106,7 +106,7 @@ def _map(model: Model, rgb: NDArray[np.uint8]) -> Tensor:
     pixels = torch.tensor(rgb).permute(2, 0, 1)[None].to(model.device)
     inputs = network.front(pixels)
     with mixed_precision(model.device):
-        features: Tensor = network.body.forward_features(inputs)[0].float().cpu()  # type: ignore[operator]
+        features: Tensor = network.body.forward_features(inputs)[0].float().cpu()
     return features.permute(2, 0, 1) if _is_nhwc(network) else features
 
 

@@ -284,7 +284,7 @@ _RESAMPLED_SOURCE = (
 )
 _RESAMPLED_CAUTION = (
     "Cameras resize as well: digital zoom, smaller picture sizes, and the pipelines of some phones; of 17 cameras "
-    "measured, 5 did so in some of their own originals. Fine regular patterns all over the scene look the "
+    "measured, 5 have such periods in some of their own originals. Fine regular patterns all over the scene look the "
     "same. Resizing before a JPEG compression at 85 or below, and making a picture smaller, are mostly not seen."
 )
 _RESAMPLED_FOUND = 15.0

@@ -180,4 +180,5 @@ def _shares(coefficients: NDArray[np.float64], own: NDArray[np.int64], *, with_p
     asked = np.full((len(FREQUENCIES), MOST_STEP + 1), with_pasts)
     asked[:, 0] = True
     rounding = np.ascontiguousarray(_ROUNDING[:, : coefficients.shape[1]])
-    return kernel.histograms(coefficients, rounding, asked, own) / coefficients.shape[1]
+    counts: NDArray[np.int64] = kernel.histograms(coefficients, rounding, asked, own)
+    return np.asarray(counts / coefficients.shape[1], np.float64)

@@ -20,8 +20,8 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
 from corpus.strict_yaml import yaml_text
-from demo.local_configuration import CAMERAS, write_configuration
 from demo.doctored import make_doctored
+from demo.local_configuration import CAMERAS, write_configuration
 from demo.newcomer import enrol, photos_of, tell_recognised
 from demo.photo_site.server.site import PhotoSite
 from demo.ray_head import ray_head

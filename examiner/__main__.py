@@ -14,9 +14,10 @@ _DESCRIPTION = """Say what photographs show: what a file is, what it claims, wha
 
 Nothing but the file is needed. With --generation its claims are compared with the photographs of a data set, and with
 --run a trained network says which camera took it, and with --device whether one device did. Every finding says how many
-genuine photographs show the same. JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw
-file. A process apart decodes them, with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence
-like any other that cannot be read.
+genuine photographs show the same.
+
+JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw file. A process apart decodes them,
+with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence like any other that cannot be read.
 
 Exit codes: 0 every file was examined (whatever was found), 1 some could not be examined, 2 nothing could be done."""
 

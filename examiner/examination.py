@@ -12,10 +12,12 @@ from examiner.findings.camera import camera_from_pixels
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
+from examiner.findings.documents import document_regions
 from examiner.findings.examined import what_is_examined
 from examiner.findings.file import file_identity, file_metadata, file_pictures, file_structure
-from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, shifted_grid
+from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, resampling, shifted_grid
 from examiner.findings.scans import reproduced, scanner_header, scanner_or_camera
+from examiner.findings.splices import splices
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
@@ -44,15 +46,18 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("history", earlier_jpeg),
     ("history", double_compression),
     ("history", thumbnail_differences),
+    ("history", resampling),
     # which camera took it
     ("camera", camera_from_pixels),
     # whether it is one picture
+    ("splices", splices),
     # which device took it
     ("device", device_pattern),
     # whether it was scanned
     ("scan", scanner_header),
     ("scan", scanner_or_camera),
     ("scan", reproduced),
+    ("scan", document_regions),
 )
 """What is asked about a file, and the question that each helps to answer."""
 

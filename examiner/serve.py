@@ -11,16 +11,13 @@ import sys
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
-from examiner.examination import examine
-from examiner.knowledge import read_corpus, read_run
-from examiner.report.plain import as_dict
-from examiner.web.app import Knows, build
-from examiner.web.examinations import Examine
-from examiner.web.gate.access import TOKEN_MIN_CHARACTERS, access_for, is_loopback
+from examiner.web.app import build
+from examiner.web.gate.access import TOKEN_MIN_CHARACTERS, TOKEN_VARIABLE, access_for, is_loopback
 from examiner.web.limits import Limits
+from examiner.web.names import knows_of
 from examiner.web.server import server_of
+from examiner.web.workers import Workers
 
-TOKEN_VARIABLE = "SHUTTERPRINT_TOKEN"  # noqa: S105 - the variable's name
 _DESCRIPTION = """Serve a web page that examines photographs and shows the data set and the runs.
 
 Only this machine reaches it, unless --host names another address. Who reaches it then needs a token: that of the
@@ -40,7 +37,8 @@ def main() -> int:
     parser.add_argument("--generation", metavar="NAME", help="a generation of the data set, or `latest`")
     parser.add_argument("--run", metavar="RUN", help="a run's name, `latest`, or a model handed on (model.zip)")
     parser.add_argument("--private", action="store_true", help="show places, serial numbers and names of people")
-    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="photographs examined at once (default: 2)")
+    at_once = "photographs examined at once, each in a process of its own (default: 2)"
+    parser.add_argument("--at-once", type=int, default=2, metavar="N", help=at_once)
     kept = "minutes for which a file stays in memory after the last look at it (default: 15)"
     parser.add_argument("--keep-minutes", type=float, default=15, metavar="N", help=kept)
     parser.add_argument("--upload-mb", type=int, default=64, metavar="N", help="largest file, in MiB (default: 64)")
@@ -53,26 +51,22 @@ def main() -> int:
         parser.error("--tls-certificate and --tls-key belong together")
     configuration = configuration_of(arguments)
     token, is_new = token_for(arguments.host, os.environ.get(TOKEN_VARIABLE), is_terminal=sys.stdout.isatty())
-    store, catalogue = configuration.store, configuration.whole_catalogue
-    corpus = read_corpus(store, arguments.generation, catalogue) if arguments.generation else None
-    run = read_run(store, arguments.run, catalogue) if arguments.run else None
+    knows = knows_of(configuration.store, arguments.generation, arguments.run)
     limits = Limits(
         upload_max_bytes=arguments.upload_mb << 20,
         examinations_at_once=arguments.at_once,
         kept_s=arguments.keep_minutes * 60,
     )
 
-    def examined(data: bytes, name: str) -> dict[str, object]:
-        return as_dict(examine(data, corpus=corpus, run=run, name=name, private=arguments.private))
-
-    asked: Examine = examined
     access = access_for(arguments.host, tuple(arguments.allow_host), token)
-    knows = Knows(corpus.generation if corpus else None, run.name if run else None)
-    server = server_of(build(asked, configuration, access, limits, knows), arguments.host, arguments.port, limits)
-    if arguments.tls_certificate:
-        server.config.ssl_certfile, server.config.ssl_keyfile = arguments.tls_certificate, arguments.tls_key
-    scheme = "https" if arguments.tls_certificate else "http"
-    with listening(arguments.host, arguments.port) as listener:
+    workers = Workers(
+        arguments.at_once, corpus=arguments.generation, run=arguments.run, configuration=arguments.config,
+        overrides=arguments.overrides, private=arguments.private,
+    )  # fmt: skip
+    with listening(arguments.host, arguments.port) as listener, workers:
+        app = build(workers.examine, configuration, access, limits, knows)
+        server = server_of(app, limits, arguments.tls_certificate, arguments.tls_key)
+        scheme = "https" if arguments.tls_certificate else "http"
         host, port = listener.getsockname()[:2]
         address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
         # the part after # is sent to no server and written to no log

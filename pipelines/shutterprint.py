@@ -147,6 +147,12 @@ COMMANDS = {
         "one list for programs, with --html or --pdf a report with pictures, with --case a folder of many reports. "
         "Nothing but the file is needed. Exit code 1: some could not be examined.",
     ),
+    "calibrate": Command(
+        "examiner.calibrate", "examiner", "measure what the examiner's findings are worth, on genuine photographs",
+        "shutterprint calibrate --run latest",
+        "examiner.json beside the run, which `examine --run` uses: what genuine photographs of the test split score, "
+        "and what share of planted alterations each finding sees at 1 % false alarms. A table of it is printed.",
+    ),
     "serve": Command(
         "examiner.serve", "examiner", "serve the web page: examine photographs, look through data set and runs",
         "shutterprint serve --run latest --generation latest",

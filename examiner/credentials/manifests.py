@@ -24,6 +24,7 @@ _MEDIA_TYPES: dict[Kind, str] = {
     "WebP": "image/webp",
     "TIFF": "image/tiff",
     "HEIC": "image/heic",
+    "AVIF": "image/avif",
 }
 _TRACES = (b"c2pa", b"C2PA", b":provenance")
 _ELSEWHERE = re.compile(r"must fetch remote manifests from url (\S+)")

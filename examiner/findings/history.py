@@ -16,6 +16,7 @@ from examiner.history.earlier_table import FREQUENCIES as TABLE_FREQUENCIES
 from examiner.history.earlier_table import EarlierTable, earlier_table
 from examiner.history.grid_map import CELL_PX
 from examiner.history.grid_map import foreign_grid as window_of_foreign_grid
+from examiner.history.resampling import Resampled, resampled
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from forensics.jpeg.quality import quality_text
@@ -187,8 +188,11 @@ _UNEVEN_CAUTION = (
     "Flat and saturated regions have no answer. Regions that were blurred, drawn or written over lack the trace as "
     "well as those from another photograph; a region that was itself a JPEG on the same grid is not seen."
 )
-_UNEVEN_FOUND = 60.0
-"""Score from which a region is said to lack the earlier compression."""
+_UNEVEN_FOUND = 100.0
+"""Score from which a region is said to lack the earlier compression; less counts as 0. In 84 crops of originals saved
+twice, with nothing pasted in and the first compression the harder one, no region has more than 48."""
+_CLEAR = 20.0
+"""Score of double compression from which its traces are strong enough to say where they are missing."""
 _STRONG_NATS = 20.0
 """Mean of a cell and those beside it from which the map is at its brightest."""
 
@@ -220,8 +224,13 @@ def double_compression(photograph: Photograph, knowledge: Knowledge) -> Iterator
         "double_compression", "history", statement, "expected", score, evidence, _DOUBLE_METHOD, _DOUBLE_SOURCE,
         _DOUBLE_CAUTION,
     )  # fmt: skip
-    if is_found:
+    if score >= _CLEAR:
         yield _uneven(photograph, tables[0], found)
+    else:
+        yield Finding(
+            "uneven_compression", "history",
+            "There is no earlier compression clear enough to say that a region lacks it.", "expected", 0.0, method=_UNEVEN_METHOD, source=_DOUBLE_SOURCE, caution=_UNEVEN_CAUTION,
+        )  # fmt: skip
 
 
 def _hardness(found: Doubled) -> str:
@@ -242,10 +251,10 @@ def _uneven(photograph: Photograph, table: tuple[int, ...], found: Doubled) -> F
     cells = past_map(photograph.luma, table, found)
     side = 8 * CELL_BLOCKS
     region = without_past(cells)
-    score = 0.0 if region is None else region.nats
+    score = 0.0 if region is None or region.nats < _UNEVEN_FOUND else region.nats
     evidence: tuple[Map | Regions, ...] = (Map("Where the earlier compression is missing", _as_evidence(cells), side),)
     statement = "Every region with enough detail has the earlier compression."
-    if region is not None and score >= _UNEVEN_FOUND:
+    if region is not None and score:
         x, y, width, height = (side * each for each in region.cells)
         place = f"{width}×{height} px at ({x}, {y})"
         statement = f"A region within {place} lacks the earlier compression that the rest has."
@@ -260,3 +269,51 @@ def _as_evidence(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what speaks against the past, 0 to 1, from what speaks for it, in nats; NaN stays."""
     around = np.asarray(cv2.blur(np.nan_to_num(cells), (3, 3)), np.float32)
     return np.where(np.isnan(cells), np.float32(np.nan), np.clip(-around / _STRONG_NATS, 0, 1)).astype(np.float32)
+
+
+_RESAMPLED_METHOD = (
+    "How well pixels are foreseen from their neighbours is summed along each axis and transformed; the score is the "
+    "evidence at all frequencies where resizing by one factor would leave traces, for the factor that fits best. "
+    "Multiples of 1/8 cycles a pixel, where JPEG blocks and colour filters lie, do not count."
+)
+_RESAMPLED_SOURCE = (
+    "Popescu and Farid, IEEE Transactions on Signal Processing 53 (2005); Gallagher, Canadian Conference on Computer "
+    "and Robot Vision (2005); Kirchner, ACM Multimedia and Security (2008)"
+)
+_RESAMPLED_CAUTION = (
+    "Cameras resize as well: digital zoom, smaller picture sizes, and the pipelines of some phones; of 17 cameras "
+    "measured, 5 did so in some of their own originals. Fine regular patterns all over the scene look the "
+    "same. Resizing before a JPEG compression at 85 or below, and making a picture smaller, are mostly not seen."
+)
+_RESAMPLED_FOUND = 15.0
+"""Score from which a picture is said to have traces of interpolation. Of 101 originals of 17 cameras 10, of 3 cameras,
+have more, and 18, of 5 cameras, more than 12."""
+
+
+def resampling(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Say whether the picture has the traces of interpolation, and by which factor it was resized."""
+    found = resampled(photograph.luma)
+    if found is None:
+        yield Finding(
+            "resampling", "history", "The picture is too small to look for traces of interpolation.", "none",
+            method=_RESAMPLED_METHOD, source=_RESAMPLED_SOURCE, caution=_RESAMPLED_CAUTION,
+        )  # fmt: skip
+        return
+    statement = "No traces of interpolation: nothing says that the picture was resized."
+    evidence: tuple[Table, ...] = ()
+    if found.evidence >= _RESAMPLED_FOUND:
+        factors = " or ".join(f"{factor:.2f}" for factor in found.factors)
+        statement = (
+            f"The picture has traces of interpolation, as after resizing by a factor of {factors} (such factors leave "
+            "like traces)."
+        )
+        evidence = (_peaks(found),)
+    yield Finding(
+        "resampling", "history", statement, "expected", max(found.evidence, 0.0), evidence, _RESAMPLED_METHOD,
+        _RESAMPLED_SOURCE, _RESAMPLED_CAUTION,
+    )  # fmt: skip
+
+
+def _peaks(found: Resampled) -> Table:
+    rows = tuple((axis, f"{cycles:.4f}", f"{1 / cycles:.2f}", f"{times:.1f}") for axis, cycles, times in found.peaks)
+    return Table("Strongest periods", ("axis", "cycles a pixel", "period, px", "times its background"), rows)

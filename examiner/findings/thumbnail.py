@@ -13,8 +13,10 @@ from examiner.thumbnail.comparison import Difference, compare
 from examiner.thumbnail.evidence import difference_map, side_by_side
 from forensics.header import embedded_thumbnail
 
-ALIGNED_MIN = 0.6
+ALIGNED_MIN = 0.8
 """Least correlation at which crop and tones mean anything; below it thumbnail and picture show different things."""
+_CONTRAST_MIN = 3.0
+"""Levels; plainer pictures, as in the dark, are alike whatever they show."""
 _MAX_PX = 1024
 """Longest side of a thumbnail that is compared."""
 _FAR = 4.0
@@ -22,7 +24,7 @@ _FAR = 4.0
 _CROPPED = 0.08
 _METHOD = (
     "The picture, reduced to the thumbnail's size, is laid over it, allowing black bars, stretching and a crop; tones "
-    "are fitted by a parabola, and what is left is averaged over windows of 7×7 px of the thumbnail in units of its noise."
+    "are fitted by a cubic, and what is left is averaged over windows of 7×7 px of the thumbnail, in units of noise."
 )
 _SOURCE = (
     "Kee and Farid, Digital image authentication from thumbnails (SPIE 7541, 2010); alignment after Evangelidis and "
@@ -43,8 +45,9 @@ def thumbnail_differences(photograph: Photograph, knowledge: Knowledge) -> Itera
     thumbnail = _thumbnail(photograph.data)
     aligned = None if thumbnail is None else align(photograph.luma, thumbnail)
     difference = None if aligned is None else compare(aligned)
-    if aligned is None or difference is None:
-        why = "It has no thumbnail" if thumbnail is None else "Its thumbnail is too small"
+    if aligned is None or difference is None or aligned.contrast_levels < _CONTRAST_MIN:
+        flat = aligned is not None and aligned.contrast_levels < _CONTRAST_MIN
+        why = "It has no thumbnail" if thumbnail is None else f"Its thumbnail is too {'plain' if flat else 'small'}"
         yield Finding(
             _NAMES[-1], "history", f"{why} to compare the picture with.", "none", method=_METHOD, source=_SOURCE
         )
@@ -101,7 +104,7 @@ def _content(aligned: Aligned, difference: Difference, size_px: tuple[int, int],
 
 def _content_score(aligned: Aligned, difference: Difference) -> float:
     """Return the largest difference, raised where the two have little in common: noise then hides all differences."""
-    return max(difference.content, _FAR * 10 * (ALIGNED_MIN - aligned.correlation))
+    return max(difference.content, _FAR * 20 * (ALIGNED_MIN - aligned.correlation))
 
 
 def _frame(aligned: Aligned) -> Finding:

@@ -5,10 +5,14 @@ by its name, or because its text holds what another field gives as a serial numb
 without a readable name may be either, so it is private as well.
 """
 
+import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
 
 from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_EXTENSION_IDENTIFIER, XMP_IDENTIFIER, Segment
 from forensics.metadata.colour_profile import joined_profile, profile_fields
@@ -124,8 +128,8 @@ def _of_jpeg(data: bytes, segments: list[Segment]) -> Iterator[tuple[str, str, s
 def _of_others(data: bytes, kind: Kind) -> Iterator[tuple[str, str, str]]:
     if kind == "TIFF":
         yield from _of_tiff(data)
-    elif kind == "HEIC":
-        yield from _of_heic(data)
+    elif kind in ("HEIC", "AVIF"):
+        yield from _of_boxes(data, kind)
     else:
         yield from _of_chunks(data, kind)
 
@@ -147,11 +151,16 @@ def _of_tiff(data: bytes) -> Iterator[tuple[str, str, str]]:
             yield from _icc(block)
 
 
-def _of_heic(data: bytes) -> Iterator[tuple[str, str, str]]:
+def _of_boxes(data: bytes, kind: Kind) -> Iterator[tuple[str, str, str]]:
+    info: Mapping[Any, Any]
     try:
-        import pillow_heif
+        if kind == "HEIC":
+            import pillow_heif
 
-        info = pillow_heif.open_heif(data).info
+            info = pillow_heif.open_heif(data).info
+        else:
+            with Image.open(io.BytesIO(data), formats=["AVIF"]) as image:
+                info = image.info
     except (ImportError, ValueError, OSError, RuntimeError, SyntaxError, EOFError):
         return
     yield from _exif((info.get("exif") or b"").removeprefix(b"Exif\0\0"))

@@ -1,4 +1,4 @@
-"""Parts: what stands where in a file: a JPEG's segments and scans, chunks of PNG and WebP, boxes of HEIC.
+"""Parts: what stands where in a file: a JPEG's segments and scans, chunks of PNG and WebP, boxes of HEIC and AVIF.
 
 bytes → parts in file order, without gaps or overlaps. Lengths in the file are followed, never trusted: a part ends with
 the file at the latest, and at most PARTS_MAX are listed. A damaged file has a last part that says so.
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 def parts_of(data: bytes, kind: Kind) -> list[Part]:
     """Return the parts of a file; raises JpegError for a JPEG whose header is broken."""
-    walk = {"JPEG": _jpeg, "PNG": _png, "WebP": _riff, "HEIC": _boxes}.get(kind)
+    walk = {"JPEG": _jpeg, "PNG": _png, "WebP": _riff, "HEIC": _boxes, "AVIF": _boxes}.get(kind)
     found = [Part("file", 0, len(data))] if walk is None else list(_bounded(walk(data)))
     end = found[-1].end if found else 0
     if end < len(data):

@@ -8,6 +8,7 @@ Psarakis, TPAMI 30, 2008), which a change of brightness or contrast does not mov
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,6 +29,8 @@ _BLEED_PX, _SHAPE_TOLERANCE = 2, 0.06
 _LONGEST_PX = 160
 _CLEARLY = 0.6
 """A crop is believed where what is left unexplained is less than this share of what is left without it."""
+_CROP_CORRELATION_MIN = 0.9
+"""Smooth pictures of different things have smaller parts that look alike: up to 0.7 was seen."""
 _STEPS, _PRECISION = 40, 1e-4
 _BLUR_PX = 5
 
@@ -48,6 +51,12 @@ class Aligned:
     correlation: float
 
     @property
+    def contrast_levels(self) -> float:
+        """Standard deviation of the flatter of the two, in levels of 0..255."""
+        x, y, width, height = self.content
+        return min(float(self.thumbnail[y : y + height, x : x + width].std()), float(np.nanstd(self.picture)))
+
+    @property
     def beyond(self) -> float:
         """Share of the thumbnail's content that shows what lies outside the picture."""
         x, y, width, height = self.content
@@ -56,7 +65,7 @@ class Aligned:
 
     def to_picture(self, width_px: int, height_px: int) -> NDArray[np.float64]:
         """Return the affine map (2 × 3) from the thumbnail's pixels to those of the picture at its full size."""
-        source = np.float32([[0, 0], [width_px, 0], [width_px, height_px]])
+        source = np.array([[0, 0], [width_px, 0], [width_px, height_px]], np.float32)
         return np.asarray(cv2.getAffineTransform(self.corners[:3], source), np.float64)
 
 
@@ -89,7 +98,7 @@ def align(luma: NDArray[np.uint8], thumbnail: NDArray[np.uint8]) -> Aligned | No
     cropped = _cropped(small_thumbnail, picture, content)
     if cropped is not None and 1 - best.correlation > 1e-3:
         found = _refined(small_thumbnail, picture, _aligned(small_thumbnail, picture, cropped, content))
-        if 1 - found.correlation < _CLEARLY * (1 - best.correlation):
+        if found.correlation > _CROP_CORRELATION_MIN and 1 - found.correlation < _CLEARLY * (1 - best.correlation):
             return found
     return best
 
@@ -185,19 +194,21 @@ def _is_near(refined: Aligned, first: Aligned) -> bool:
 def _aligned(thumbnail: Grey, picture: Grey, warp: Warp, content: Box) -> Aligned:
     height_px, width_px = thumbnail.shape
     picture_height, picture_width = picture.shape
-    warped = cv2.warpAffine(
+    warped: Any = cv2.warpAffine(
         picture, warp, (width_px, height_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     grid = np.stack(np.meshgrid(np.arange(width_px), np.arange(height_px)), -1).astype(np.float32)
     at = grid @ warp[:, :2].T + warp[:, 2]
-    outside = ((at < -1.0) | (at > np.float32([picture_width, picture_height]))).any(-1)
+    outside = ((at < -1.0) | (at > np.array([picture_width, picture_height], np.float32))).any(-1)
     warped[outside] = np.nan
     x, y, width, height = content
     beside = np.ones(thumbnail.shape, bool)
     beside[y : y + height, x : x + width] = False
     warped[beside] = np.nan
-    ends = np.float32([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]]) - 0.5
+    ends = (
+        np.array([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]], np.float32) - 0.5
+    )
     back = cv2.invertAffineTransform(warp)
     corners = ends @ back[:, :2].T + back[:, 2] + 0.5
     return Aligned(thumbnail, warped, content, warp, corners.astype(np.float32), _correlation(thumbnail, warped))

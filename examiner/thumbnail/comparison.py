@@ -1,7 +1,7 @@
 """Comparison: what differs between a thumbnail and the picture that lies in it: tones, and content by place.
 
 An alignment → numbers. A camera makes thumbnail and picture from the same shot, but may reduce, sharpen and brighten
-them in different ways. Tones are therefore fitted by a parabola, robustly; what is left is divided by what the image's
+them in different ways. Tones are therefore fitted by a cubic, robustly; what is left is divided by what the image's
 own noise and a shift of less than a pixel would leave, and averaged, with its sign, over a few pixels: noise and edges
 cancel there, and something that is in only one of the two does not.
 """
@@ -18,6 +18,8 @@ CELL_PX = 7
 """Side of the window over which differences are averaged, in pixels of the thumbnail."""
 _SHIFT_PX = 0.7
 """Shift that is allowed for at edges: sampling without a filter leaves as much."""
+_TONES_UNSURE = 0.15
+"""Share of a change of tones by which the fitted one may be off, as at the ends of the scale."""
 _NOISE_LEVELS_MIN = 2.0
 """Least noise that is assumed, in levels: thumbnails are compressed."""
 _TRIMMED = 0.85
@@ -50,12 +52,12 @@ def compare(aligned: Aligned) -> Difference | None:
     if inner.sum() < _KNOWN_MIN:
         return None
     filled = np.where(known, aligned.picture, aligned.picture[known].mean()).astype(np.float32)
-    picture, thumbnail = cv2.GaussianBlur(filled, (0, 0), 0.8), cv2.GaussianBlur(aligned.thumbnail, (0, 0), 0.8)
+    picture, thumbnail = _blurred(filled), _blurred(aligned.thumbnail)
     curve = _tones(picture[inner], thumbnail[inner])
     fitted = np.asarray(np.polyval(curve, picture), np.float32)
     left = thumbnail - fitted
     noise = max(_NOISE_LEVELS_MIN, 1.4826 * float(np.median(np.abs(left[inner]))))
-    expected = np.hypot(noise, _SHIFT_PX * _slope(fitted))
+    expected = np.hypot(np.hypot(noise, _SHIFT_PX * _slope(fitted)), _TONES_UNSURE * (fitted - picture))
     normed = np.where(inner, left / expected, 0).astype(np.float32)
     window = (CELL_PX, CELL_PX)
     weight = cv2.boxFilter(inner.astype(np.float32), -1, window, borderType=cv2.BORDER_CONSTANT)
@@ -68,15 +70,19 @@ def compare(aligned: Aligned) -> Difference | None:
 
 
 def _tones(picture: Grey, thumbnail: Grey) -> NDArray[np.float64]:
-    """Return the parabola from the picture's levels to the thumbnail's, by the pixels that fit it best."""
+    """Return the cubic from the picture's levels to the thumbnail's, by the pixels that fit it best."""
     kept = np.ones(picture.shape, bool)
-    degree = 2 if np.ptp(picture) > 40 else 1 if np.ptp(picture) > 8 else 0
+    degree = 3 if np.ptp(picture) > 40 else 1 if np.ptp(picture) > 8 else 0
     curve: NDArray[np.float64] = np.zeros(1)
     for _ in range(_ROUNDS):
         curve = np.polyfit(picture[kept].astype(np.float64), thumbnail[kept].astype(np.float64), degree)
         left = np.abs(thumbnail - np.polyval(curve, picture))
         kept = left <= np.quantile(left, _TRIMMED)
     return curve
+
+
+def _blurred(picture: Grey) -> Grey:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.float32)
 
 
 def _slope(picture: Grey) -> Grey:

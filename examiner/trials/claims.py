@@ -93,14 +93,14 @@ def brightened(gamma: float) -> Plant:
 
 
 def pasted(share: float) -> Plant:
-    """Return a plant that pastes a square of another photograph, of a share of the shorter side; the thumbnail stays."""
+    """Return a plant that pastes a square of another photograph, a share of the shorter side large."""
 
     def plant(genuine: bytes, other: bytes, random: np.random.Generator) -> bytes:
         picture, stranger = opened(genuine), opened(other)
         side = min(round(min(picture.size) * share), *stranger.size)
         left, top = (int(random.integers(0, full - side + 1)) for full in stranger.size)
-        place = tuple(int(random.integers(0, full - side + 1)) for full in picture.size)
-        picture.paste(stranger.crop((left, top, left + side, top + side)), place)
+        x, y = (int(random.integers(0, full - side + 1)) for full in picture.size)
+        picture.paste(stranger.crop((left, top, left + side, top + side)), (x, y))
         return with_exif(as_jpeg(picture, 92), with_thumbnail(genuine))
 
     return plant

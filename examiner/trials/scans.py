@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from examiner.trials.planted import Plant, Trial, as_jpeg, opened
+from examiner.trials.trial import Plant, Trial, as_jpeg, opened
 
 _MOST_PX = 1600
 

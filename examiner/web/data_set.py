@@ -85,9 +85,9 @@ def small_picture(store: Store, generation: str, photo: str, version: str) -> by
 
 def explained(configuration: Configuration, generation: str, photo: str, version: str) -> dict[str, Any]:
     """Return the evidence about one photograph and its verdict, as `shutterprint explain --json` gives them."""
+    row = _row(configuration.store, generation, photo, version)
     from curation.explain import explanation  # here: importing Dask takes seconds, and nothing else needs it
 
-    row = _row(configuration.store, generation, photo, version)
     try:
         found = find_recorded(configuration, row["photo"], row["version"])
     except StageError as error:

@@ -4,7 +4,6 @@ A file is the whole body of its request, so no form is parsed. Its name is only 
 """
 
 import asyncio
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -15,14 +14,14 @@ from examiner.web.examinations import Examination, Examinations
 from examiner.web.gate.guard import TooLargeError
 from examiner.web.limits import Limits
 from examiner.web.pictures import shown
-from examiner.web.reports import FORMATS, report_file
+from examiner.web.reports import FORMATS, formats, report_file
 
 _NAME_CHARACTERS = 200
 _BODY = {"requestBody": {
     "required": True, "description": "The file, as it is.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }}  # fmt: skip
-_UNKNOWN = {404: {"description": "There is no such examination, or it was dropped."}}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such examination, or it was dropped."}}
 
 
 def examine_routes(examinations: Examinations, limits: Limits) -> APIRouter:
@@ -80,7 +79,7 @@ def examine_routes(examinations: Examinations, limits: Limits) -> APIRouter:
         found = known(key)
         if found.report is None:
             raise HTTPException(409, "The examination is not done.")
-        if form not in FORMATS or form not in formats():
+        if form not in formats():
             raise HTTPException(404, "There is no such form of a report.")
         data = await anyio.to_thread.run_sync(report_file, found.report, form)
         name = slug(found.name.rpartition(".")[0] or "photograph") or "photograph"
@@ -88,11 +87,6 @@ def examine_routes(examinations: Examinations, limits: Limits) -> APIRouter:
         return Response(data, media_type=FORMATS[form].media_type, headers={"Content-Disposition": disposition})
 
     return routes
-
-
-def formats() -> list[str]:
-    """Return the forms in which this server makes reports."""
-    return [form for form, made in FORMATS.items() if made.module is None or find_spec(made.module) is not None]
 
 
 async def _received(request: Request, limits: Limits) -> bytes:

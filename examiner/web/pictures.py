@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from forensics.jpeg.segments import header_segments
+from forensics.metadata.previews import raw_form
 from train.prediction.reading import kind_of
 
 DRAWING_S = 30.0
 """Time to draw a picture that browsers do not decode."""
 
-_HIDDEN = ("APP1:", "APP1", "APP2:MPF", "APP13")
+_HIDDEN = ("APP1:", "APP2:MPF", "APP13")
 _HIDDEN_CHUNKS = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"EXIF", b"XMP "})
 _CHUNKS_MAX = 100_000
 _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
@@ -25,12 +26,13 @@ Span = tuple[int, int]
 
 def shown(data: bytes) -> tuple[bytes, str]:
     """Return what a browser shows of a file, and its media type; raises ValueError where it is no picture."""
+    if raw_form(data) is not None:
+        return _drawn(data), "image/jpeg"
     kind = kind_of(data)
     if kind == "JPEG":
         segments = header_segments(data, whole=True)
-        return _without(data, ((each.offset, each.end) for each in segments if each.name.startswith(_HIDDEN))), (
-            "image/jpeg"
-        )
+        hidden = ((each.offset, each.end) for each in segments if each.name.startswith(_HIDDEN))
+        return _without(data, hidden), "image/jpeg"
     if kind == "PNG":
         return _without(data, _chunks(data, 8, "big", 12)), "image/png"
     if kind == "WebP":
@@ -72,7 +74,7 @@ def _webp(data: bytes) -> bytes:
 
 
 def _drawn(data: bytes) -> bytes:
-    command = [sys.executable, "-m", "examiner.web.drawing"]
+    command = [sys.executable, "-P", "-m", "examiner.web.drawing"]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=DRAWING_S, check=False)
     except subprocess.TimeoutExpired as error:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from examiner.report.reading import report_from
@@ -22,6 +23,11 @@ FORMATS = {
     "html": Format("text/html; charset=utf-8", "examiner.report.html", "html_of"),
     "pdf": Format("application/pdf", "examiner.report.pdf", "pdf_of"),
 }
+
+
+def formats() -> list[str]:
+    """Return the forms in which this installation makes reports."""
+    return [form for form, made in FORMATS.items() if made.module is None or find_spec(made.module) is not None]
 
 
 def report_file(plain: Mapping[str, Any], form: str) -> bytes:

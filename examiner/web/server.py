@@ -20,10 +20,13 @@ _KEEP_ALIVE_S = 15
 _STOP_S = 3
 
 
-def server_of(app: Guard, host: str, port: int, limits: Limits) -> uvicorn.Server:
-    """Return the server of an application; `port` 0 takes a free one."""
+def server_of(
+    app: Guard, limits: Limits, certificate: str | None = None, private_key: str | None = None
+) -> uvicorn.Server:
+    """Return the server of an application, to run on a socket; with a certificate and its key (PEM files), https."""
     config = uvicorn.Config(
-        app, host, port, http=patience_of(limits), ws="none", loop="asyncio", lifespan="on", log_level="error",
+        app, ssl_certfile=certificate, ssl_keyfile=private_key, http=patience_of(limits), ws="none",
+        loop="asyncio", lifespan="on", log_level="error",
         access_log=False,  # addresses may hold names of photographs
         proxy_headers=False,  # nobody tells us another address than their own
         server_header=False, timeout_keep_alive=_KEEP_ALIVE_S, h11_max_incomplete_event_size=_HEADER_MAX_BYTES,

@@ -10,7 +10,9 @@ from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Consensus
 from curation.cluster.frames import frame_of
 from curation.consensus import (
+    ASPECTS,
     CANDIDATES_SHOWN,
+    SHOWN,
     Count,
     claims,
     enriched,
@@ -148,7 +150,29 @@ def test_a_camera_has_support_with_enough_clean_photos_of_enough_owners(catalogu
 
 def test_a_photo_claims_its_size_the_long_edge_first_and_only_what_it_has(photo):
     told = {claim.aspect: claim.value for claim in claims(photo(width_px=3024, height_px=4032, software=None), CAMERA)}
-    assert told == {"camera": "", "size": "4032x3024"}
+    assert {aspect: told[aspect] for aspect in ASPECTS if aspect in told} == {"size": "4032x3024"}
+    assert set(told) - set(ASPECTS) - set(SHOWN) == {"camera"}
+
+
+def test_a_photo_shows_its_subsampling_huffman_tables_and_thumbnail(photo):
+    facts = photo(
+        subsampling="4:2:2", huffman="standard", thumbnail_width_px=160, thumbnail_height_px=120,
+        thumbnail_tables_digest=OWN, thumbnail_quality_factor=85,
+    )  # fmt: skip
+    told = {claim.aspect: (claim.value, claim.text) for claim in claims(facts, CAMERA) if claim.aspect in SHOWN}
+    assert told == {
+        "subsampling": ("4:2:2", "4:2:2"),
+        "huffman": ("standard", "standard Huffman tables"),
+        "thumbnail": ("160x120", "160x120"),
+        "thumbnail tables": (OWN, "quality 85"),
+    }
+
+
+def test_what_is_counted_to_be_shown_judges_no_photo(catalogue):
+    table = learn([whole(50, 9), count("subsampling", "4:2:2", 50, 9)], catalogue, LIMITS)
+    assert [row["value"] for row in table if row["aspect"] == "subsampling"] == ["4:2:2"]
+    assert "subsampling" not in natives(table).get("nexus-5x", {})
+    assert enriched(catalogue, table)["nexus-5x"] == enriched(catalogue, [])["nexus-5x"]
 
 
 def test_a_claim_tells_people_what_its_digest_is_of(photo):

@@ -11,10 +11,10 @@ const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000
 
 export function examinePart(about) {
   const field = el("input", { type: "file", id: "files", multiple: true, class: "unseen",
-    accept: "image/*,.heic,.heif,.tif,.tiff", onchange: () => { take(field.files); field.value = ""; } });
+    accept: "image/*,.heic,.heif,.tif,.tiff,.dng,.cr2,.cr3,.nef,.arw,.orf,.rw2,.raf", onchange: () => { take(field.files); field.value = ""; } });
   const drop = el("div", { class: "drop" },
     el("p", {}, el("label", { for: "files", class: "button" }, "Choose photographs"), field),
-    el("p", { class: "soft" }, "or drop them here. JPEG, PNG, WebP, TIFF or HEIC as the camera, the site or the message gave it, not a screenshot of it."));
+    el("p", { class: "soft" }, "or drop them here. JPEG, PNG, WebP, TIFF, HEIC, AVIF or a raw file as the camera, the site or the message gave it, not a screenshot of it."));
   let inside = 0;
   drop.addEventListener("dragenter", () => { inside += 1; drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) { inside = 0; drop.classList.remove("over"); } });

@@ -21,6 +21,7 @@ FORGERY_HEADER = "x-shutterprint"
 COOKIE = "shutterprint"
 SESSION_S = 12 * 3600
 TOKEN_MIN_CHARACTERS = 16
+TOKEN_VARIABLE = "SHUTTERPRINT_TOKEN"  # noqa: S105 - the name of a variable of the environment
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))(?::[0-9]{1,5})?")
 _SAFE = frozenset({"GET", "HEAD"})

@@ -60,11 +60,11 @@ def test_a_region_without_the_earlier_compression_is_shown(montage: dict[str, Fi
     assert np.abs(np.array(region) - (160, 288, 128, 128)).max() <= 32
 
 
-def test_a_picture_saved_once_has_no_earlier_compression_and_no_map_of_it(picture: Image.Image) -> None:
+def test_a_picture_saved_once_has_no_earlier_compression_that_a_region_could_lack(picture: Image.Image) -> None:
     found = findings(saved(picture, 90))
     assert found["double_compression"].statement.startswith("No trace")
     assert found["double_compression"].score is not None
-    assert "uneven_compression" not in found
+    assert found["uneven_compression"].score == 0
 
 
 def test_a_plain_picture_says_nothing_and_why() -> None:
@@ -118,3 +118,14 @@ def test_a_png_that_was_no_jpeg_has_no_grid(picture: Image.Image) -> None:
     found = findings(png(picture))
     assert found["earlier_jpeg"].statement.startswith("No grid")
     assert found["foreign_grid"].statement.startswith("No region")
+
+
+def test_a_resized_picture_is_told_with_its_factor(picture: Image.Image) -> None:
+    side = round(512 * 1.7)
+    found = findings(saved(picture.resize((side, side), Image.Resampling.BICUBIC), 95))["resampling"]
+    assert "1.70" in found.statement
+    assert any(isinstance(each, Table) and len(each.rows) == 2 for each in found.evidence)
+
+
+def test_a_picture_of_its_own_size_was_not_resized(picture: Image.Image) -> None:
+    assert findings(saved(picture, 90))["resampling"].statement.startswith("No traces")

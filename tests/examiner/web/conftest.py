@@ -63,7 +63,7 @@ def _listening(
     """Run uvicorn in a thread, as `shutterprint serve` does in a process."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = server_of(build(examine, None, access or Access(), limits), "127.0.0.1", 0, limits)
+    server = server_of(build(examine, None, access or Access(), limits), limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -89,10 +89,12 @@ def photograph() -> bytes:
     return saved.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     """Return a client of an application that examines and has no data set."""
-    with TestClient(build(examined, None, Access(), Limits()), base_url="http://127.0.0.1:8321") as opened:
+    with TestClient(
+        build(examined, None, Access(), Limits(examinations_burst=100)), base_url="http://127.0.0.1:8321"
+    ) as opened:
         yield opened
 
 

@@ -1,0 +1,117 @@
+"""Gathered: the scores of many photographs → a calibration.
+
+The shares that are found are those that the calibration itself would call unusual, so they hold at the false alarms
+that reports speak of. Scores are rounded up: a genuine photograph then never looks rarer than it is.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from corpus.errors import StorageError
+from examiner.calibration.combined import INTEGRITY, combined_of_genuine
+from examiner.calibration.measured import UNUSUAL, Calibration, Measured, with_strength
+from examiner.finding import Detection, Finding
+
+SCORES_MAX = 2000
+"""Most scores that are kept of a finding, spread evenly over the ranks, the largest among them."""
+_DIGITS = 4
+_LARGEST = 1e300
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The score of a finding in a photograph that was altered; None where it said nothing."""
+
+    finding: str
+    what: str
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was measured on one photograph."""
+
+    photo: str
+    device: str
+    genuine: Mapping[str, float]
+    """By finding; those that said nothing are missing."""
+    planted: tuple[Planted, ...] = ()
+
+
+def part_bytes(part: Part) -> bytes:
+    """Return a part as JSON."""
+    return json.dumps(asdict(part), sort_keys=True).encode()
+
+
+def part_of(data: bytes, name: str) -> Part:
+    """Return the part of a JSON file; raises StorageError, which names the file, for a damaged one."""
+    try:
+        stored: dict[str, Any] = json.loads(data)
+        genuine = {str(finding): float(score) for finding, score in stored["genuine"].items()}
+        planted = tuple(Planted(str(one["finding"]), str(one["what"]), one["score"]) for one in stored["planted"])
+        return Part(str(stored["photo"]), str(stored["device"]), genuine, planted)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"{name}: is damaged ({error}); remove it and give the same command again") from error
+
+
+def gathered(parts: Sequence[Part], origin: str) -> Calibration:
+    """Return the calibration that these photographs give; `origin` says in words which photographs they are."""
+    photographs = [
+        {name: rounded_up(score) for name, score in part.genuine.items() if not math.isnan(score)} for part in parts
+    ]
+    scores: dict[str, list[float]] = defaultdict(list)
+    devices: dict[str, set[str]] = defaultdict(set)
+    for part, photograph in zip(parts, photographs, strict=True):
+        for name, score in photograph.items():
+            scores[name].append(score)
+            devices[name].add(part.device)
+    genuine = {name: Measured(tuple(sorted(each)), len(devices[name])) for name, each in sorted(scores.items())}
+    tried: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for part in sorted(parts, key=lambda each: each.photo):
+        for one in part.planted:
+            tried[one.finding, one.what].append(is_found(one, Calibration(origin, genuine)))
+    found = {name: replace(each, detection=_detections(name, tried)) for name, each in genuine.items()}
+    together = combined_of_genuine(photographs, found, len({part.device for part in parts}))
+    together = replace(together, scores=tuple(sorted(map(rounded_up, together.scores))))
+    if together.scores:
+        found[INTEGRITY] = together
+    return Calibration(origin, {name: replace(each, scores=thinned(each.scores)) for name, each in found.items()})
+
+
+def _detections(finding: str, tried: Mapping[tuple[str, str], Sequence[bool]]) -> tuple[Detection, ...]:
+    return tuple(
+        Detection(what, round(sum(found) / len(found), 4), len(found))
+        for (name, what), found in tried.items()
+        if name == finding
+    )
+
+
+def is_found(planted: Planted, calibration: Calibration) -> bool:
+    """Return whether what was planted gets a score that is unusual."""
+    if planted.score is None:
+        return False
+    finding = Finding(planted.finding, "history", "", "expected", planted.score)
+    strength = with_strength(finding, calibration).strength
+    return strength is not None and strength.false_alarm_rate <= UNUSUAL
+
+
+def rounded_up(score: float) -> float:
+    """Return the score with 4 significant digits, not below it."""
+    if score == 0 or not math.isfinite(score):
+        return max(-_LARGEST, min(_LARGEST, score)) + 0.0
+    unit = 10.0 ** (math.floor(math.log10(abs(score))) - _DIGITS + 1)
+    up = math.ceil(score / unit) * unit if unit > 0 else score
+    near = float(f"{up:.{_DIGITS}g}")
+    return near if near >= score else score
+
+
+def thinned(ordered: Sequence[float]) -> tuple[float, ...]:
+    """Return at most SCORES_MAX of the scores, from small to large: those at evenly spaced ranks, with the largest."""
+    number = len(ordered)
+    if number <= SCORES_MAX:
+        return tuple(ordered)
+    return tuple(ordered[-(-number * (rank + 1) // SCORES_MAX) - 1] for rank in range(SCORES_MAX))

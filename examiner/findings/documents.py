@@ -1,0 +1,128 @@
+"""Documents: whether parts of a scanned page differ from the rest, and whether words of it are copies of each other."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from examiner.finding import Finding, Map, Regions, Table
+from examiner.knowledge import Knowledge
+from examiner.photograph.opened import Photograph
+from examiner.scans.glyphs import Copy, copied_word
+from examiner.scans.page import page_of
+from examiner.scans.page_map import CELL_PX, page_map
+
+COPIED = 3.2
+"""Genuine simulated pages have at most 3.1."""
+DIFFERENT = 6.0
+"""Mean squared deviations of a place from the rest of its page; most genuine simulated pages have less than 5."""
+_USUAL = 2.0
+
+_NO_PAGE = "The picture is no page of text, so no letters and no paper between them are compared."
+_REGIONS_METHOD = (
+    "On the paper between the letters, strength, correlation, colour and coarseness of the noise, and the page's own "
+    "pattern of columns and rows, are compared with what is usual on this page for places with as much ink around."
+)
+_REGIONS_SOURCE = (
+    "After Mahdian and Saic, Using noise inconsistencies for blind image forensics, Image and Vision Computing 27 "
+    "(2009); fitted page by page, as described in this project's documents"
+)
+_REGIONS_CAUTION = (
+    "Stamps, pictures, coloured paper, folds, shadows and text of other sizes differ from the rest as well. Strong "
+    "compression hides the differences. What was printed, changed on paper and scanned as a whole does not differ. It "
+    "was measured on simulated scanners only."
+)
+_COPIES_METHOD = (
+    "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike "
+    "letters usually are is added up over letters that lie beside each other and have the same displacement."
+)
+_COPIES_SOURCE = (
+    "After Fridrich, Soukal and Lukáš, Detection of copy-move forgery in digital images, DFRWS (2003), with letters "
+    "for blocks"
+)
+_COPIES_CAUTION = (
+    "A page that software made, and scanners that store equal letters once (JBIG2), have equal letters without any "
+    "forgery. A copy that was resized is not seen. It was measured on simulated scanners only."
+)
+
+
+def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Say whether parts of a page have other noise than the rest, and whether words were copied."""
+    page = page_of(photograph.luma)
+    if page is None:
+        yield _nothing("document_regions", _NO_PAGE)
+        yield _nothing("document_copies", _NO_PAGE)
+        return
+    distances = page_map(photograph.rgb, photograph.luma, page)
+    copy = copied_word(photograph.luma, page)
+    if np.isnan(distances).all():
+        yield _nothing(
+            "document_regions",
+            "The page has too little paper between its letters, or paper without any noise: it cannot be compared.",
+        )
+    else:
+        yield _regions(distances, copy)
+    if copy is None:
+        yield _nothing("document_copies", "The page has too few letters of equal size to compare them.")
+    else:
+        yield _copies(copy)
+
+
+def evidence_by_cell(distances: NDArray[np.float32], copy: Copy | None) -> NDArray[np.float32]:
+    """Return the evidence that a cell was changed, 0 to 1, of both findings; NaN where there is no answer."""
+    values = np.clip((distances - _USUAL) / (4 * DIFFERENT), 0.0, 0.9).astype(np.float32)
+    # below what counts, the order of cells still tells where to look
+    values += np.where(np.isnan(distances), np.float32(np.nan), 0.01 * np.clip(distances, 0.0, _USUAL))
+    if copy is not None and copy.weight >= COPIED:
+        for x, y, width, height in (copy.first, copy.second):
+            cells = values[y // CELL_PX : -(-(y + height) // CELL_PX), x // CELL_PX : -(-(x + width) // CELL_PX)]
+            cells[...] = np.fmax(cells, np.float32(1.0))
+    return values
+
+
+def _regions(distances: NDArray[np.float32], copy: Copy | None) -> Finding:
+    row, column = (int(each) for each in np.unravel_index(int(np.nanargmax(distances)), distances.shape))
+    score = float(distances[row, column])
+    place = f"around ({column * CELL_PX}, {row * CELL_PX})"
+    statement = (
+        f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
+        "pasted, retyped or covered words have."
+        if score >= DIFFERENT
+        else f"The paper has about the same noise all over the page (at most {score:.1f} mean squared deviations)."
+    )
+    evidence = Map(
+        "Where the page differs", evidence_by_cell(distances, copy), CELL_PX,
+        caption="Bright: other noise than on the rest of the page, or copied. No answer without paper around.",
+    )  # fmt: skip
+    return Finding(
+        "document_regions", "scan", statement, "expected", score, (evidence,), _REGIONS_METHOD, _REGIONS_SOURCE,
+        _REGIONS_CAUTION,
+    )  # fmt: skip
+
+
+def _copies(copy: Copy) -> Finding:
+    if copy.weight < COPIED:
+        statement = "No word of the page is a copy of another: all letters differ as printed and scanned letters do."
+        evidence: tuple[Regions | Table, ...] = ()
+    else:
+        statement = (
+            f"{copy.letters} letters beside each other are more alike to letters elsewhere on the page than printing "
+            "and scanning allow: the one place is a copy of the other."
+        )
+        evidence = (
+            Regions("Copied words", ((copy.first, copy.second),), "Which of the two is the copy is not known."),
+        )
+    rows = (("Letters", str(copy.letters)), ("Sum of logarithms", f"{copy.weight:.1f}"))
+    table = Table("The most alike letters beside each other", ("What", "Value"), rows)
+    return Finding(
+        "document_copies", "scan", statement, "expected", copy.weight, (*evidence, table), _COPIES_METHOD,
+        _COPIES_SOURCE, _COPIES_CAUTION,
+    )  # fmt: skip
+
+
+def _nothing(name: str, why: str) -> Finding:
+    regions = name == "document_regions"
+    return Finding(
+        name, "scan", why, "none", method=_REGIONS_METHOD if regions else _COPIES_METHOD,
+        source=_REGIONS_SOURCE if regions else _COPIES_SOURCE, caution=_REGIONS_CAUTION if regions else _COPIES_CAUTION,
+    )  # fmt: skip

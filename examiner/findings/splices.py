@@ -1,0 +1,130 @@
+"""Splices: whether the traces of the camera, of the noise and of the grid of blocks are the same all over a picture."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from examiner.finding import Evidence, Finding, Map, Regions, Table
+from examiner.knowledge import Knowledge
+from examiner.photograph.opened import Photograph
+from examiner.splices.consistency import CELL_PX, LEAST_CELLS, Consistency, consistency_of
+from examiner.splices.windows import windows_of
+from forensics.pixels.grid import CROP_PX, middle_start
+from train.model.loaded import Model
+from train.prediction.phase import Phase, phase_of_jpeg, phase_of_pixels
+
+NAME, WITHOUT_NETWORK = "splices", "splices_without_network"
+_SHOWN = 3
+_STRONG = 4.0
+"""Units at which a map is drawn as strong as can be."""
+_PLAIN_METHOD = (
+    "The noise of each cell of 32 px (median absolute deviation of wavelet details) is compared with that of cells as "
+    "bright, and sign tests on DCT zeros look for blocks on another grid, in windows of 192 px"
+)
+_METHOD = (
+    "The network judges windows of the whole picture, and each window's log-probabilities are compared with their "
+    "median over the picture (Kullback-Leibler divergence). "
+)
+_SOURCE = (
+    "Cozzolino and Verdoliva, Noiseprint, IEEE TIFS 15 (2020), for the idea; Mahdian and Saic, Image and Vision "
+    "Computing 27 (2009), for noise; Nikoukhah et al., ZERO, IPOL 11 (2021), for grids; decision 0022 of this project"
+)
+_CAUTION = (
+    "Depth of field, motion, sharp edges between textures, local adjustments and several pictures joined by the camera "
+    "itself (HDR, panoramas, portrait mode) differ from place to place as well. A region by the same camera, processed "
+    "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against."
+)
+_PLAIN_CAUTION = " Without a network only noise and grids were looked at, which a last compression at 90 or less hides."
+
+
+def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Say where a picture differs most from itself, with maps of where."""
+    model = knowledge.run.model if knowledge.run is not None else None
+    name = WITHOUT_NETWORK if model is None else NAME
+    method = _PLAIN_METHOD + "." if model is None else _METHOD + _PLAIN_METHOD + "; both count beside the network."
+    caution = _CAUTION + (_PLAIN_CAUTION if model is None else "")
+    x_px, y_px = _phase(photograph).origin or (0, 0)
+    found = consistency_of(
+        photograph.luma[y_px:, x_px:], None if model is None else windows_of(model, photograph.rgb[y_px:, x_px:])
+    )
+    if found.score is None:
+        statement = (
+            f"Only {found.answered:.0%} of the picture has traces that could be compared, fewer than {LEAST_CELLS} "
+            f"cells of {CELL_PX} px: the rest is saturated, flat or blurred."
+        )
+        yield Finding(name, "splices", statement, "none", method=method, source=_SOURCE, caution=caution)
+        return
+    yield Finding(
+        name, "splices", _statement(found, model, (x_px, y_px)), "expected", found.score,
+        evidence=_evidence(found, model, (x_px, y_px)), method=method, source=_SOURCE, caution=caution,
+    )  # fmt: skip
+
+
+def _phase(photograph: Photograph) -> Phase:
+    luma = photograph.luma
+    top, left = (middle_start(each) for each in luma.shape)
+    middle = np.ascontiguousarray(luma[top : top + CROP_PX, left : left + CROP_PX])
+    if photograph.kind == "JPEG":
+        return phase_of_jpeg(middle)
+    return phase_of_pixels(middle, photograph.stored.grid_px if photograph.stored is not None else 0)
+
+
+def _statement(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> str:
+    x_px, y_px, width_px, height_px = _region(found.joined, origin_px)
+    where = f"most around {width_px}×{height_px} px at ({x_px}, {y_px})"
+    if model is None:
+        return f"Noise and grids of blocks differ from place to place, {where}; no network was asked."
+    if found.own is None or found.strongest is None:
+        return f"The traces of the picture differ from place to place, {where}."
+    own, there = (model.name_of(model.classes[int(each.argmax())]) for each in (found.own, found.strongest))
+    if own == there:
+        return f"The network sees {own} all over the picture; its traces differ {where}."
+    return f"The network sees {own} in the picture as a whole and {there} where its traces differ {where}."
+
+
+def _region(joined: NDArray[np.float32], origin_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the rectangle (x, y, width, height) of the cells around the strongest one that have half of its value."""
+    import cv2
+
+    values = np.nan_to_num(joined)
+    strong = (values >= values.max() / 2).astype(np.uint8)
+    _, labels = cv2.connectedComponents(strong, connectivity=4)
+    rows, columns = np.nonzero(labels == labels.ravel()[int(values.argmax())])
+    return (
+        origin_px[0] + int(columns.min()) * CELL_PX, origin_px[1] + int(rows.min()) * CELL_PX,
+        int(columns.max() - columns.min() + 1) * CELL_PX, int(rows.max() - rows.min() + 1) * CELL_PX,
+    )  # fmt: skip
+
+
+def _evidence(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> tuple[Evidence, ...]:
+    maps = (
+        ("All traces together", found.joined),
+        ("Camera", found.camera),
+        ("Noise", found.noise),
+        ("Grid of blocks", found.grid),
+    )
+    caption = (
+        f"From nothing to {_STRONG:g} times what one cell in a hundred of genuine photographs reaches. Cells without a "
+        f"value are saturated, flat or blurred and have no answer: {1 - found.answered:.0%} of the picture."
+    )
+    evidence: list[Evidence] = [
+        Map(title, np.clip(values / _STRONG, 0, 1).astype(np.float32), CELL_PX, origin_px, caption)
+        for title, values in maps
+        if values is not None
+    ]
+    evidence.append(Regions("Where the traces differ most", ((_region(found.joined, origin_px),),)))
+    if model is not None and found.own is not None and found.strongest is not None:
+        evidence.append(_table(model, found.own, found.strongest))
+    return tuple(evidence)
+
+
+def _table(model: Model, own: NDArray[np.float64], there: NDArray[np.float64]) -> Table:
+    likeliest = dict.fromkeys([*np.argsort(-own)[:_SHOWN].tolist(), *np.argsort(-there)[:_SHOWN].tolist()])
+    rows = tuple(
+        (model.name_of(model.classes[each]), f"{np.exp(own[each]):.3f}", f"{np.exp(there[each]):.3f}")
+        for each in likeliest
+    )
+    return Table(
+        "Median answers of windows, not calibrated", ("camera", "the whole picture", "where traces differ most"), rows
+    )

@@ -1,0 +1,83 @@
+"""What is said of scanned pages and of forgeries of them."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo.simulation import scanner
+from demo.simulation.documents import draw_page
+from demo.simulation.forgeries import KINDS, Forgery, Scanned, whitened
+from demo.simulation.scenes import draw_scene
+from examiner.finding import Finding, Map, Regions
+from examiner.findings.documents import COPIED, DIFFERENT, document_regions
+from examiner.knowledge import Knowledge
+from examiner.photograph.opened import Photograph
+from examiner.scans.page import page_of
+
+
+def scanned(seed: int, model: scanner.ScannerModel) -> Scanned:
+    page = draw_page(seed, "A5", 150)
+    return Scanned(scanner.scan(model, seed, page.light, 150, seed), page.words)
+
+
+@pytest.fixture(scope="module")
+def page() -> Scanned:
+    return scanned(20, scanner.MODELS[4])
+
+
+@pytest.fixture(scope="module")
+def forgeries(page: Scanned) -> dict[str, Forgery]:
+    other = scanned(21, scanner.MODELS[3])
+    seeds = (seed for seed in range(50) if whitened(page, page, np.random.default_rng(seed)).box[2] > 110)
+    seed = next(seeds)  # three words, not a short one
+    return {kind: forge(page, other, np.random.default_rng(seed)) for kind, forge in KINDS.items()}
+
+
+def said(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> dict[str, Finding]:
+    saved = io.BytesIO()
+    Image.fromarray(picture).save(saved, "PNG", compress_level=1)
+    return {each.name: each for each in document_regions(Photograph(saved.getvalue()), Knowledge())}
+
+
+def test_a_page_as_it_was_scanned_is_the_same_all_over(page: Scanned) -> None:
+    found = said(page.picture)
+    assert "about the same noise" in found["document_regions"].statement
+    assert found["document_copies"].statement.startswith("No word of the page is a copy")
+    assert (found["document_regions"].score or 0) < DIFFERENT
+    assert (found["document_copies"].score or 0) < COPIED
+
+
+@pytest.mark.parametrize("kind", ["pasted", "resized", "retyped", "whitened", "copied"])
+def test_the_map_is_bright_where_a_page_was_forged(forgeries: dict[str, Forgery], kind: str) -> None:
+    forged = forgeries[kind]
+    (shown,) = [each for each in said(forged.picture)["document_regions"].evidence if isinstance(each, Map)]
+    by_pixel = np.kron(np.nan_to_num(shown.values), np.ones((shown.cell_px, shown.cell_px)))[:1240, :874]
+    inside, outside = by_pixel[forged.mask], by_pixel[~forged.mask]
+    assert np.mean(outside < np.median(inside)) > 0.95
+    score = said(forged.picture)["document_copies" if kind == "copied" else "document_regions"].score or 0
+    assert score > (COPIED if kind == "copied" else DIFFERENT)
+
+
+def test_both_places_of_a_copied_word_are_shown(forgeries: dict[str, Forgery]) -> None:
+    forged = forgeries["copied"]
+    (shown,) = [each for each in said(forged.picture)["document_copies"].evidence if isinstance(each, Regions)]
+    x, y, width, height = forged.box
+    overlaps = [
+        min(x + width, left + wide) > max(x, left) and min(y + height, top + high) > max(y, top)
+        for left, top, wide, high in shown.sets[0]
+    ]
+    assert sum(overlaps) == 1
+
+
+def test_a_photograph_is_no_page() -> None:
+    light = np.minimum(draw_scene(14, 640, 512).light, 1.0)
+    picture = (255 * light ** (1 / 2.2)).astype(np.uint8)
+    assert page_of(np.ascontiguousarray(picture[..., 1])) is None
+    assert {each.level for each in said(picture).values()} == {"none"}
+
+
+def test_of_a_page_without_noise_nothing_is_said(page: Scanned) -> None:
+    plain = np.where(page.picture < 128, np.uint8(0), np.uint8(255))
+    assert said(plain)["document_regions"].level == "none"

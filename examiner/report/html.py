@@ -102,9 +102,9 @@ def _card(report: Report, finding: Finding, *, short: bool = False) -> str:
 def _evidence(report: Report, evidence: Evidence, *, folded: bool) -> str:
     """Return a piece of evidence; a longer table is hidden behind its title where `folded`."""
     if isinstance(evidence, Table):
-        drawn = table_part(evidence)
+        rows = table_part(evidence)
         is_long = len(evidence.rows) > FOLDED_FROM_ROWS
-        return details(f"{evidence.title}: {count(len(evidence.rows), 'row')}", drawn) if folded and is_long else drawn
+        return details(f"{evidence.title}: {count(len(evidence.rows), 'row')}", rows) if folded and is_long else rows
     if isinstance(evidence, Picture):
         return picture(evidence.data, _caption(evidence.title, evidence.caption), _UNSHOWN)
     if isinstance(evidence, Map):

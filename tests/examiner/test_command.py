@@ -28,6 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, photos: Path, *words: str | Path) -> in
     return command.main()
 
 
+@pytest.mark.slow
 def test_one_photograph_as_text_page_and_pdf(
     monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -39,6 +40,7 @@ def test_one_photograph_as_text_page_and_pdf(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["r.html", "r.pdf"]
 
 
+@pytest.mark.slow
 def test_json_is_one_list_also_where_a_file_could_not_be_examined(
     monkeypatch: pytest.MonkeyPatch, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +50,7 @@ def test_json_is_one_list_also_where_a_file_could_not_be_examined(
     assert [each["error"] is None for each in read] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_a_case_has_every_file(
     monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

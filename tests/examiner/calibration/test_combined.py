@@ -51,6 +51,21 @@ def test_scores_beyond_the_largest_are_told_apart() -> None:
     assert rarity(50, scores) == pytest.approx(math.log10(101 / 51))
 
 
+def test_a_score_far_beyond_is_rare_also_beside_tests_with_heavy_tails() -> None:
+    """Six deviations in one of 12 tests: an exponential tail for all would find about half of them."""
+    genuine = scores_of(200, 3)
+    findings = measured(genuine)
+    known = np.array(combined_of_genuine(genuine, findings, 20).scores)
+    new = [each | {"3": each["3"] + 6} for each in scores_of(300, 4)]
+    rates = [(1 + (known >= (combined(each, findings) or 0)).sum()) / 201 for each in new]
+    assert np.mean(np.array(rates) <= 0.01) > 0.6
+
+
+def test_where_all_genuine_scores_are_equal_nothing_is_extrapolated() -> None:
+    assert rarity(1e300, (0.0,) * 199) == pytest.approx(math.log10(200))
+    assert math.isfinite(rarity(1e300, (*(0.0,) * 198, 1e300), own=True))
+
+
 def test_an_own_score_is_compared_with_the_other_ones() -> None:
     scores = (1.0, 2.0, 3.0)
     assert rarity(2.0, scores, own=True) == pytest.approx(math.log10(3 / 2))

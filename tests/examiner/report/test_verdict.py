@@ -44,7 +44,7 @@ def test_one_unusual_test_of_many_is_a_doubt_where_genuine_photographs_often_hav
     assert said.outcome == "doubtful"
     assert said.integrity is not None
     assert said.integrity.false_alarm_rate == pytest.approx(0.08, abs=0.03)
-    assert said.text.startswith("In doubt: Seen 0. 1 of 14 tests is unusual; 13 of 199 genuine photographs have")
+    assert said.text.startswith("In doubt: Seen 0. 1 of 14 tests is unusual; 14 of 199 genuine photographs have")
 
 
 def test_a_finding_rarer_than_any_genuine_photograph_has_is_unusual() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
+from examiner.findings.copy_move import copied_region
 from examiner.findings.device import device_pattern
 from examiner.findings.file import file_identity
 from examiner.findings.grid import shifted_grid
@@ -26,6 +27,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("history", shifted_grid),
     # which camera took it
     # whether it is one picture
+    ("splices", copied_region),
     # which device took it
     ("device", device_pattern),
     # whether it was scanned

@@ -4,38 +4,10 @@ One list for `examiner.calibrate` and the benchmarks, so that both measure the s
 JPEG (and another one, for montages) and returns the bytes of the file that the finding should call unusual.
 """
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
-from PIL import Image
 
-Plant = Callable[[bytes, bytes, np.random.Generator], bytes]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Something that is done to a genuine photograph."""
-
-    finding: str
-    """Name of the finding that should see it."""
-    what: str
-    """What was done, as people read it: `saved at 70, cropped, saved at 90`."""
-    plant: Plant
-    """(genuine, another genuine photograph, random numbers) → the bytes to examine."""
-
-
-def as_jpeg(picture: Image.Image, quality: int) -> bytes:
-    """Return a picture as a JPEG with the IJG's tables, 4:2:0, without metadata."""
-    saved = io.BytesIO()
-    picture.save(saved, "JPEG", quality=quality)
-    return saved.getvalue()
-
-
-def opened(data: bytes) -> Image.Image:
-    """Return the pixels of a photograph as they are stored, RGB."""
-    return Image.open(io.BytesIO(data)).convert("RGB")
+from examiner.trials import copy_move
+from examiner.trials.trial import Plant, Trial, as_jpeg, opened
 
 
 def cropped_between(first: int, second: int) -> Plant:
@@ -49,8 +21,11 @@ def cropped_between(first: int, second: int) -> Plant:
     return plant
 
 
-TRIALS: tuple[Trial, ...] = tuple(
-    Trial("shifted_grid", f"saved at {first}, cropped, saved at {second}", cropped_between(first, second))
-    for first in (60, 75, 90)
-    for second in (75, 90, 98)
+TRIALS: tuple[Trial, ...] = (
+    *(
+        Trial("shifted_grid", f"saved at {first}, cropped, saved at {second}", cropped_between(first, second))
+        for first in (60, 75, 90)
+        for second in (75, 90, 98)
+    ),
+    *copy_move.TRIALS,
 )

@@ -55,8 +55,8 @@ def _statement(copies: list[Copy]) -> str:
     left, top, width, height = region_box(best)
     to_left, to_top, _, _ = target_box(best)
     return (
-        f"A region of {width}×{height} px at ({left}, {top}) is seen again at ({to_left}, {to_top}){_changed(best)}; "
-        f"its finest detail agrees by {best.fine_likeness:.2f}, where 1 is a copy to the pixel and 0 another thing."
+        f"Two regions look alike, {width}×{height} px at ({left}, {top}) and at ({to_left}, {to_top}){_changed(best)}; "
+        f"their finest detail agrees by {best.fine_likeness:.2f}, where 1 is a copy to the pixel and 0 another thing."
     )
 
 

@@ -10,6 +10,7 @@ from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
 from examiner.findings.camera import camera_from_pixels
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
+from examiner.findings.copy_move import copied_region
 from examiner.findings.credentials import content_credentials
 from examiner.findings.device import device_pattern
 from examiner.findings.documents import document_regions
@@ -51,6 +52,7 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("camera", camera_from_pixels),
     # whether it is one picture
     ("splices", splices),
+    ("splices", copied_region),
     # which device took it
     ("device", device_pattern),
     # whether it was scanned

@@ -1,0 +1,116 @@
+"""Copy-move: whether a part of the picture was copied to another place in it."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from examiner.copy_move.detection import AREA_MIN_PX, SIDE_MIN_PX, copies_in, region_box, target_box
+from examiner.copy_move.verification import Copy
+from examiner.finding import Finding, Map, Regions, Table
+from examiner.knowledge import Knowledge
+from examiner.photograph.opened import Photograph
+
+CELL_PX = 16
+SHOWN_MAX = 4
+"""Pairs of regions that are drawn."""
+_METHOD = (
+    "Surroundings of pixels that are alike, whichever way they are turned, are found by sorting; movements that many "
+    "share are verified pixel for pixel, in the whole picture. The score is the mean correlation, in windows of "
+    "11×11 px, of the finest detail of a region and its copy, noise included, lowered where few places agree."
+)
+_SOURCE = (
+    "Fridrich, Soukal and Lukáš, DFRWS 2003, and Christlein et al., IEEE TIFS 7 (2012), for the search; the comparison "
+    "of the finest detail is this project's own (docs/examiner.md)"
+)
+_CAUTION = (
+    "Patterns that repeat exactly, such as printed or computer-made ones, look the same. Copies of plain surfaces, of "
+    "less than about 48 px (in a picture of 12 megapixels 150 px), enlarged by more than a third, mirrored, or "
+    "compressed hard after copying are not seen."
+)
+
+
+def copied_region(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Say whether two regions of the picture are one and its copy."""
+    if min(photograph.size_px) < SIDE_MIN_PX:
+        yield Finding(
+            "copied_region", "splices", "The picture is too small to look for copied regions.", "none",
+            method=_METHOD, source=_SOURCE, caution=_CAUTION,
+        )  # fmt: skip
+        return
+    luma = photograph.luma
+    copies = copies_in(luma)
+    score = copies[0].score if copies else 0.0
+    yield Finding(
+        "copied_region", "splices", _statement(copies), "expected", score,
+        _evidence(copies[:SHOWN_MAX], luma.shape) if copies else (), _METHOD, _SOURCE, _CAUTION,
+    )  # fmt: skip
+
+
+def _statement(copies: list[Copy]) -> str:
+    if not copies:
+        return f"No region of {AREA_MIN_PX} px and more is seen a second time in the picture."
+    best = copies[0]
+    left, top, width, height = region_box(best)
+    to_left, to_top, _, _ = target_box(best)
+    return (
+        f"Two regions look alike, {width}×{height} px at ({left}, {top}) and at ({to_left}, {to_top}){_changed(best)}; "
+        f"their finest detail agrees by {best.fine_likeness:.2f}, where 1 is a copy to the pixel and 0 another thing."
+    )
+
+
+def _changed(copy: Copy) -> str:
+    turn, enlargement = _turn(copy), _enlargement(copy)
+    said = []
+    if abs(turn) >= 1:
+        said.append(f"turned by {abs(turn):.0f}° {'clockwise' if turn > 0 else 'anticlockwise'}")
+    if abs(enlargement - 1) >= 0.02:
+        said.append(f"{'enlarged' if enlargement > 1 else 'reduced'} to {100 * enlargement:.0f} %")
+    return ", " + " and ".join(said) if said else ""
+
+
+def _evidence(copies: list[Copy], shape: tuple[int, ...]) -> tuple[Regions, Map, Table]:
+    rows = [
+        (
+            *(f"{each}" for each in (_where(region_box(copy)), _where(target_box(copy)))),
+            f"{_turn(copy):.1f}°", f"{_enlargement(copy):.2f}", f"{copy.area_px:,.0f}",
+            f"{copy.likeness:.2f}", f"{copy.fine_likeness:.2f}",
+        )
+        for copy in copies
+    ]  # fmt: skip
+    return (
+        Regions(
+            "Regions that are seen twice", tuple((region_box(each), target_box(each)) for each in copies),
+            "Which of the two is the original, the comparison does not tell.",
+        ),
+        Map("Where a region and its copy agree", _cells(copies, shape), CELL_PX),
+        Table(
+            "Regions and their copies",
+            ("region", "copy", "turned", "size", "pixels", "detail agrees", "finest detail agrees"), tuple(rows),
+        ),
+    )  # fmt: skip
+
+
+def _cells(copies: list[Copy], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return for each cell of the picture how well the finest detail of a copy in it agrees; 0 outside copies."""
+    down, across = -(-shape[0] // CELL_PX), -(-shape[1] // CELL_PX)
+    cells = np.zeros((down, across), np.float32)
+    for copy in copies:
+        place = np.array([[copy.shrink, 0, copy.box[0]], [0, copy.shrink, copy.box[1]], [0, 0, 1]])
+        for matrix in (place[:2], copy.matrix @ place):
+            drawn = cv2.warpAffine(copy.mask.astype(np.float32), matrix / CELL_PX, (across, down))
+            np.maximum(cells, np.where(drawn > 0.5, copy.score, 0), out=cells)
+    return np.minimum(cells, 1.0).astype(np.float32)
+
+
+def _where(box: tuple[int, int, int, int]) -> str:
+    return f"{box[2]}×{box[3]} px at ({box[0]}, {box[1]})"
+
+
+def _turn(copy: Copy) -> float:
+    return float(np.degrees(np.arctan2(copy.matrix[1, 0], copy.matrix[0, 0])))
+
+
+def _enlargement(copy: Copy) -> float:
+    return float(np.hypot(copy.matrix[0, 0], copy.matrix[1, 0]))

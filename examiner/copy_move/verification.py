@@ -173,7 +173,7 @@ def _overlap(mask: NDArray[np.bool_], matrix: NDArray[np.float64], corner: tuple
     place = np.array([[shrink, 0, corner[0]], [0, shrink, corner[1]], [0, 0, 1]])
     there = (np.linalg.inv(place) @ np.vstack([matrix, (0, 0, 1)]) @ place)[:2]
     moved = cv2.warpAffine(mask.astype(np.uint8), there, mask.shape[::-1], flags=cv2.INTER_NEAREST)
-    return float(np.count_nonzero(mask & (moved > 0)) / max(1, np.count_nonzero(mask)))
+    return int(np.count_nonzero(mask & (moved > 0))) / max(1, int(np.count_nonzero(mask)))
 
 
 def _direction(plane: Plane) -> Plane:

@@ -85,7 +85,7 @@ def gathered(parts: Sequence[Part], origin: str) -> Calibration:
 def _detections(finding: str, tried: Mapping[tuple[str, str], Sequence[bool]]) -> tuple[Detection, ...]:
     return tuple(
         Detection(what, round(sum(found) / len(found), 4), len(found))
-        for (name, what), found in tried.items()
+        for (name, what), found in sorted(tried.items())
         if name == finding
     )
 

@@ -23,10 +23,10 @@ GROUPS: dict[Group, str] = {
     "scan": "Whether it was scanned or photographed from something",
 }
 
-Level = Literal["fact", "expected", "unusual", "none", "weak"]
+Level = Literal["fact", "expected", "unusual", "estimated", "none", "weak"]
 """`fact`: read, not estimated. `expected`: genuine photographs show the same. `unusual`: at most 1 % of the genuine
 ones show as much. `none`: nothing can be said of this file, and why. `weak`: unusual, but by a method that finds less
-than half of what it looks for."""
+than half of what it looks for. `estimated`: how often genuine photographs show the same was not measured."""
 
 
 @dataclass(frozen=True)

@@ -83,11 +83,13 @@ def as_dict(calibration: Calibration) -> dict[str, Any]:
 def with_strength(finding: Finding, calibration: Calibration) -> Finding:
     """Return a finding with what its score is worth, and the level that follows from this.
 
-    Facts, findings that say nothing, and those of which nothing was measured stay as they are.
+    Facts and findings that say nothing stay as they are; what was not measured is an estimate.
     """
     measured = calibration.findings.get(finding.name)
-    if finding.score is None or measured is None or not measured.scores or finding.level in ("fact", "none"):
+    if finding.level in ("fact", "none"):
         return finding
+    if finding.score is None or measured is None or not measured.scores:
+        return replace(finding, level="estimated")
     photographs = len(measured.scores)
     as_large = photographs - bisect_left(measured.scores, finding.score)
     rate = (1 + as_large) / (1 + photographs)

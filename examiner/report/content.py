@@ -16,7 +16,7 @@ from examiner.report.pictures import drawn_anew, preview_of
 from examiner.report.verdict import Outcome, verdict_of
 
 STRONGEST = 3
-_BY_WEIGHT: dict[Level, int] = {"unusual": 0, "weak": 1, "expected": 2, "fact": 3, "none": 4}
+_BY_WEIGHT: dict[Level, int] = {"unusual": 0, "weak": 1, "expected": 2, "estimated": 3, "fact": 4, "none": 5}
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,7 @@ CELL_MAX_CHARACTERS = 1_000
 """Most of a table that is shown: strangers write metadata, and its length is theirs to choose."""
 
 _TONES: dict[Level, Tone] = {
-    "unusual": "alarm", "weak": "caution", "expected": "calm", "fact": "plain", "none": "plain",
+    "unusual": "alarm", "weak": "caution", "expected": "calm", "fact": "plain", "estimated": "plain", "none": "plain",
 }  # fmt: skip
 _OUTCOME_TONES: dict[Outcome, Tone] = {
     "unusual": "alarm", "doubtful": "caution", "ordinary": "calm", "unknown": "plain",

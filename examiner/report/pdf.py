@@ -34,7 +34,7 @@ ROWS_SHOWN = 40
 
 _ALARM, _CAUTION, _CALM, _PLAIN = Colour(179, 38, 30), Colour(138, 83, 0), Colour(31, 107, 58), Colour(91, 102, 117)
 _COLOURS: dict[Level, Colour] = {
-    "unusual": _ALARM, "weak": _CAUTION, "expected": _CALM, "fact": _PLAIN, "none": _PLAIN,
+    "unusual": _ALARM, "weak": _CAUTION, "expected": _CALM, "fact": _PLAIN, "estimated": _PLAIN, "none": _PLAIN,
 }  # fmt: skip
 _OUTCOME_COLOURS: dict[Outcome, Colour] = {
     "unusual": _ALARM, "doubtful": _CAUTION, "ordinary": _CALM, "unknown": _PLAIN,

@@ -12,6 +12,7 @@ LEVELS: dict[Level, str] = {
     "fact": "read",
     "expected": "expected",
     "unusual": "unusual",
+    "estimated": "estimate",
     "none": "no answer",
     "weak": "weak sign",
 }
@@ -27,7 +28,8 @@ OUTCOMES: dict[Outcome, str] = {
 LEVELS_EXPLAINED = (
     "Read: it stands in the file, and is not estimated. Expected: genuine photographs show the same. Unusual: at most "
     "1 % of the genuine ones show as much. Weak sign: as rare, but by a method that finds less than half of what it "
-    "looks for, so it counts for nothing alone. No answer: nothing can be said of this file, and why."
+    "looks for, so it counts for nothing alone. Estimate: how often genuine photographs show the same was not "
+    "measured. No answer: nothing can be said of this file, and why."
 )
 MAP_READ = (
     "The stronger the colour, the stronger the evidence at this place, compared within this picture. Hatched: no "

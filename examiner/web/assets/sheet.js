@@ -17,6 +17,7 @@ const LEVELS = {
   unusual: ["!", "Unusual"],
   weak: ["?", "Unusual, by a weak method"],
   expected: ["✓", "As genuine photographs"],
+  estimated: ["~", "An estimate: false alarms were not measured"],
   fact: ["i", "Read from the file"],
   none: ["–", "Nothing can be said"],
 };

@@ -42,6 +42,11 @@ def test_beyond_loopback_addresses_and_allowed_names_are_ours() -> None:
     assert not is_ours(access_for("127.0.0.1", (), None), "192.0.2.7")
 
 
+def test_another_address_of_this_machine_is_ours_where_the_server_listens_at_it() -> None:
+    assert is_ours(access_for("127.0.0.2", (), None), "127.0.0.2:8321")
+    assert not is_ours(access_for("127.0.0.1", (), None), "127.0.0.2:8321")
+
+
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "https://127.0.0.1:8321", "http://127.0.0.1:1", "http://["]
 )

@@ -97,6 +97,25 @@ def test_parts_of_a_jpeg_are_its_segments_scans_and_what_follows(whole: bytes) -
     assert scans == 10
 
 
+def chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
+
+
+def test_more_parts_than_are_listed_are_not_taken_for_bytes_behind_the_image() -> None:
+    header, *_, end = (part for part in parts_of(picture(64, 48, format="PNG"), "PNG") if part.name != "signature")
+    data = picture(64, 48, format="PNG")
+    many = data[: header.end] + chunk(b"abCd", b"") * 3000 + data[header.end :]
+    finding = of(many, file_structure)
+    assert finding.statement == "It has more than 2,000 parts."
+    assert parts_of(many, "PNG")[-1].end == len(many)
+    assert end.name == "IEND"
+
+
+def test_what_follows_the_stated_end_of_a_webp_stands_behind_its_image() -> None:
+    finding = of(picture(64, 48, format="WebP") + b"VP8 appended bytes", file_structure)
+    assert finding.statement.endswith("; 18 B follow the end of its image.")
+
+
 def test_a_cut_file_has_parts_up_to_its_end() -> None:
     data = picture(64, 48)[:-700]
     assert parts_of(data, "JPEG")[-1].end == len(data)

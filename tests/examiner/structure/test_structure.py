@@ -180,6 +180,12 @@ def test_a_serial_number_is_private_wherever_it_is_repeated(whole: bytes) -> Non
     assert ("XMP", "xmp:CreatorTool", "Firmware C0FFEE77") in set(cells(of(whole, file_metadata, private=True)))
 
 
+def test_exif_that_a_png_has_as_text_is_private() -> None:
+    png = picture(20, 20, format="PNG")
+    text = chunk(b"tEXt", b"Raw profile type exif\0\nexif\n12\n" + b"C0FFEE77".hex().encode())
+    assert b"C0FFEE77".hex() not in str(of(png[:33] + text + png[33:], file_metadata))
+
+
 def test_other_formats_have_their_fields_read() -> None:
     chunk = b"tEXtSoftware\0Painter 3"
     png = picture(20, 20, format="PNG")

@@ -1,6 +1,8 @@
 """Who is answered: hosts, origins, forged requests, tokens, how often; and what every answer says to the browser."""
 
+import asyncio
 import time
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -101,6 +103,25 @@ def test_every_answer_has_a_strict_policy(method: str, path: str, status: int) -
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "server" not in answer.headers
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_file_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    headers = {"host": "127.0.0.1", "content-type": "application/octet-stream", "x-shutterprint": "1"}
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/examinations", "raw_path": b"/api/examinations",
+        "scheme": "http", "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8321), "http_version": "1.1",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    received = iter(({"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}))
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        pass
+
+    asyncio.run(build(lambda data, name: {}, None, Access(), Limits())(scope, receive, send))
+    assert not caplog.records
 
 
 def test_a_fault_of_ours_has_the_policy_too_and_no_traceback() -> None:

@@ -32,11 +32,13 @@ _CALLS = {
         *(62, 76, 82, 83, 84, 85, 86, 87, 88, 90, 92, 94, 133),  # kill, truncate, rename … mknod
         *(258, 259, 260, 263, 264, 265, 266, 268, 316),
         *(129, 200, 297, 424),  # signals by rt_sigqueueinfo, tkill, rt_tgsigqueueinfo, pidfd_send_signal
+        *(109, 112),  # setpgid, setsid: a process that it forks ends with it
     ),
     "aarch64": (
         *(198, 199, 221, 281, 117, 425, 437, 270, 271, 280),
         *(129, 45, 38, 33, 34, 35, 36, 37, 53, 54, 276),
         *(138, 130, 240, 424),
+        *(154, 157),
     ),
 }
 _TGKILL = {"x86_64": 234, "aarch64": 131}

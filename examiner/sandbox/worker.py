@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -146,7 +147,8 @@ class Sandbox:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
-        process.kill()
+        with suppress(ProcessLookupError, PermissionError):  # with whatever it has started
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -15,10 +15,10 @@ const GROUPS = {
 };
 const LEVELS = {
   unusual: ["!", "Unusual"],
-  weak: ["?", "Unusual, by a weak method"],
-  expected: ["✓", "As genuine photographs"],
-  fact: ["i", "Read from the file"],
-  none: ["–", "Nothing can be said"],
+  weak: ["?", "Weak sign"],
+  expected: ["✓", "Expected"],
+  fact: ["i", "Read"],
+  none: ["–", "No answer"],
 };
 const DISPLAYED_MAX_PX = 100_000_000;
 const FORMS = { html: "Report (HTML)", pdf: "Report (PDF)", json: "Data (JSON)" };

@@ -27,6 +27,7 @@ tried("program", lambda: subprocess.run(["/bin/true"]))
 tried("signal", lambda: os.kill(os.getppid(), 0))
 tried("thread's signal", lambda: call(TKILL, os.getppid(), 0))
 tried("group's signal", lambda: call(TGKILL, os.getppid(), os.getppid(), 0))
+tried("group", os.setsid)
 tried("own signal", lambda: signal.pthread_kill(threading.get_ident(), 0))
 tried("write", lambda: open(sys.argv[1] + "/new", "w"))
 tried("truncate", lambda: open(sys.argv[1] + "/old", "r+"))
@@ -47,7 +48,7 @@ def test_it_reaches_no_network_no_program_and_writes_no_file(tmp_path: Path) -> 
     result = subprocess.run([sys.executable, "-c", _TRIED, str(tmp_path)], capture_output=True, text=True, check=True)
     outcomes = dict(line.rsplit(" ", 1) for line in result.stdout.splitlines())
     signals = ("signal", "thread's signal", "group's signal")
-    refused = ("socket", "program", *signals, "write", "truncate", "remove", "rename", "folder")
+    refused = ("socket", "program", *signals, "group", "write", "truncate", "remove", "rename", "folder")
     assert outcomes == dict.fromkeys(refused, "PermissionError") | {
         "memory": "MemoryError", "read": "done", "some memory": "done", "own signal": "done"
     }  # fmt: skip

@@ -109,7 +109,8 @@ def test_a_client_that_leaves_in_the_middle_of_a_file_is_no_fault_of_ours(caplog
     headers = {"host": "127.0.0.1", "content-type": "application/octet-stream", "x-shutterprint": "1"}
     scope = {
         "type": "http", "method": "POST", "path": "/api/examinations", "raw_path": b"/api/examinations",
-        "scheme": "http", "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8321), "http_version": "1.1",
+        "scheme": "http", "query_string": b"", "http_version": "1.1", "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8321),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
     received = iter(({"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}))

@@ -85,7 +85,8 @@ def test_a_file_is_dropped_and_its_sheet_shown(page: Any, photograph: bytes) -> 
     outcome = examiner.examine(photograph).outcome  # the finding that is added here is in no verdict
     assert page.get_attribute(".verdict", "class") == f"verdict {outcome}"
     assert outcome in (page.get_attribute(".files li", "class") or "").split()
-    assert page.inner_text(".finding.unusual .statement") == "A place differs from the rest of the picture."
+    shown = page.inner_text(".finding.unusual[data-finding=shown] .statement")
+    assert shown == "A place differs from the rest of the picture."
     assert "JPEG · 640 × 480 px" in page.inner_text("article")
     assert page.inner_text("#status") != ""
 

@@ -104,6 +104,11 @@ def _said(asked: Asked, group: Group, photograph: Photograph, knowledge: Knowled
     try:
         yield from asked(photograph, knowledge)
     except ValueError as error:
-        yield Finding(asked.__name__, group, f"Nothing can be said of this: the file {error}.", "none")
+        yield _unanswered(asked, group, f"the file {error}")
     except MemoryError:
-        yield Finding(asked.__name__, group, "Nothing can be said of this: it needs more memory than there is.", "none")
+        yield _unanswered(asked, group, "it needs more memory than there is")
+
+
+def _unanswered(asked: Asked, group: Group, why: str) -> Finding:
+    what = asked.__name__.replace("_", " ")
+    return Finding(asked.__name__, group, f"Nothing can be said of {what}: {why}.", "none")

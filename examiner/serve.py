@@ -15,7 +15,7 @@ from examiner.web.app import build
 from examiner.web.gate.access import TOKEN_MIN_CHARACTERS, TOKEN_VARIABLE, access_for, is_loopback
 from examiner.web.limits import Limits
 from examiner.web.names import knows_of
-from examiner.web.server import server_of
+from examiner.web.server import check_certificate, server_of
 from examiner.web.workers import Workers
 
 _DESCRIPTION = """Serve a web page that examines photographs and shows the data set and the runs.
@@ -49,6 +49,8 @@ def main() -> int:
         parser.error("--at-once, --upload-mb and --keep-minutes must be positive")
     if bool(arguments.tls_certificate) != bool(arguments.tls_key):
         parser.error("--tls-certificate and --tls-key belong together")
+    if arguments.tls_certificate:
+        check_certificate(arguments.tls_certificate, arguments.tls_key)
     configuration = configuration_of(arguments)
     token, is_new = token_for(arguments.host, os.environ.get(TOKEN_VARIABLE), is_terminal=sys.stdout.isatty())
     knows = knows_of(configuration.store, arguments.generation, arguments.run)

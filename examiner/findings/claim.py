@@ -250,7 +250,8 @@ def _form_statement(name: str, form: Form) -> str:
 
 
 def _form_row(aspect: Aspect) -> tuple[str, ...]:
-    seen = f"{count(aspect.photos, 'photograph')} by {count(aspect.owners, 'owner')}" if aspect.photos else "never"
+    seen = count(aspect.photos, "photograph") if aspect.photos else "never"
+    seen += f" by {count(aspect.owners, 'owner')}" if aspect.owners else ""  # of those without a firmware not known
     return NAMES[aspect.aspect], aspect.value, seen, "; ".join(aspect.usual), "; ".join(aspect.others) or "none"
 
 

@@ -9,7 +9,7 @@ from examiner.photograph.opened import Photograph
 from examiner.structure.drawing import drawn, kind_of_part
 from examiner.structure.embedded import Embedded, embedded_pictures, shown
 from examiner.structure.metadata import read_metadata
-from examiner.structure.parts import Part, parts_of
+from examiner.structure.parts import BEHIND, PARTS_MAX, UNLISTED, Part, parts_of
 
 PARTS_SHOWN = 60
 """Most parts in the table; the picture has all."""
@@ -31,10 +31,11 @@ def file_identity(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
 def file_structure(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     """Show of what parts the file is made, to scale."""
     parts = parts_of(photograph.data, photograph.kind)
-    behind = sum(part.size_bytes for part in parts if part.name.startswith(("bytes behind", "rest", "JPEG ")))
+    behind = sum(part.size_bytes for part in parts if part.name == BEHIND or part.name.startswith("JPEG "))
     follow = f"; {size(behind)} follow the end of its image" if behind else ""
+    said = f"more than {PARTS_MAX:,} parts" if parts[-1].name == UNLISTED else count(len(parts), "part")
     yield Finding(
-        "file_structure", "file", f"It has {count(len(parts), 'part')}{follow}.", "fact",
+        "file_structure", "file", f"It has {said}{follow}.", "fact",
         evidence=(
             Picture("Parts of the file, to scale", drawn(parts), "The numbers are those of the table."),
             Table("Parts of the file", ("no.", "part", "kind", "begins at", "bytes"), _rows(parts)),

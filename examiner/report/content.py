@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from examiner.calibration.measured import Calibration
-from examiner.finding import Finding, Level, Picture, Strength
+from examiner.finding import Finding, Picture, Strength
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from examiner.report.pictures import drawn_anew, preview_of
 from examiner.report.verdict import Outcome, verdict_of
 
 STRONGEST = 3
-_BY_WEIGHT: dict[Level, int] = {"unusual": 0, "weak": 1, "expected": 2, "estimated": 3, "fact": 4, "none": 5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +81,8 @@ def _with_safe_pictures(finding: Finding) -> Finding:
     )
 
 
-def _weight(finding: Finding) -> tuple[int, float]:
-    return _BY_WEIGHT[finding.level], finding.strength.false_alarm_rate if finding.strength else 0.0
+def _weight(finding: Finding) -> tuple[bool, float]:
+    return finding.level == "weak", finding.strength.false_alarm_rate if finding.strength else 0.0
 
 
 def _size(photograph: Photograph) -> tuple[int, int]:

@@ -24,23 +24,26 @@ from corpus.page import (
 from corpus.text import clipped, count
 from examiner.finding import GROUPS, Evidence, Finding, Level, Map, Picture, Table
 from examiner.report.content import Report
-from examiner.report.pictures import SETS_SHOWN, heat_scale, map_picture, regions_picture, upright
+from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
 from examiner.report.verdict import Outcome
 from examiner.report.words import (
     LEVELS,
     LEVELS_EXPLAINED,
-    MAP_READ,
     METHOD_HEADER,
     OUTCOMES,
+    PLANTED_HEADER,
+    PLANTED_TITLE,
     RATES_HEADER,
     TURNED,
-    coverage,
+    caption,
     detection_rows,
     heading_of,
+    map_caption,
     method_rows,
     nothing_strong,
     provenance_rows,
     rate_rows,
+    regions_caption,
     sentence,
     strength_text,
     what_it_is,
@@ -106,16 +109,13 @@ def _evidence(report: Report, evidence: Evidence, *, folded: bool) -> str:
         is_long = len(evidence.rows) > FOLDED_FROM_ROWS
         return details(f"{evidence.title}: {count(len(evidence.rows), 'row')}", rows) if folded and is_long else rows
     if isinstance(evidence, Picture):
-        return picture(evidence.data, _caption(evidence.title, evidence.caption), _UNSHOWN)
+        return picture(evidence.data, caption(evidence.title, evidence.caption), _UNSHOWN)
     if isinstance(evidence, Map):
         drawn = map_picture(evidence, report.preview, report.size_px, report.orientation)
         legend = scale(heat_scale(24), "nothing", "strongest", "no answer")
-        said = _caption(evidence.title, evidence.caption, coverage(evidence), MAP_READ)
-        return picture(drawn, said, _UNSHOWN, legend)
+        return picture(drawn, map_caption(evidence), _UNSHOWN, legend)
     drawn = regions_picture(evidence, report.preview, report.size_px, report.orientation)
-    more = f"The first {SETS_SHOWN} of {len(evidence.sets)} are drawn." if len(evidence.sets) > SETS_SHOWN else ""
-    said = _caption(evidence.title, evidence.caption, "Regions of one colour and letter belong together.", more)
-    return picture(drawn, said, _UNSHOWN)
+    return picture(drawn, regions_caption(evidence), _UNSHOWN)
 
 
 def table_part(shown: Table) -> str:
@@ -139,14 +139,9 @@ def _rates(report: Report) -> str:
         parts.append(paragraph(f"All tests together: {strength_text(report.integrity)}."))
     planted = detection_rows(report.findings)
     if planted:
-        rows = table(("Finding", "Planted", "Found at 1 % false alarms", "Photographs"), planted)
-        parts += [subheading("What was planted in genuine photographs"), rows]
+        parts += [subheading(PLANTED_TITLE), table(PLANTED_HEADER, planted)]
     return section("Error rates", *parts)
 
 
 def _provenance(report: Report) -> str:
     return section("How to repeat this", terms(provenance_rows(report)))
-
-
-def _caption(title: str, *sentences: str) -> str:
-    return " ".join([f"{title.rstrip('.')}.", *(each for each in sentences if each)])

@@ -129,7 +129,7 @@ class PageA4:
         if not data:
             self.soft(f"{caption} This picture cannot be decoded.")
             return
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
             width_px, height_px = opened.size
         width = min(pdf.epw, width_px / _PIXELS_OF_MM)
         shrink = min(1.0, height_max_mm / max(width * height_px / width_px, 1e-3))

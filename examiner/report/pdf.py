@@ -8,23 +8,26 @@ from corpus.text import count
 from examiner.finding import GROUPS, Evidence, Finding, Level, Map, Picture, Table
 from examiner.report.content import Report
 from examiner.report.page_a4 import Colour, PageA4
-from examiner.report.pictures import SETS_SHOWN, heat_scale, map_picture, regions_picture, upright
+from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
 from examiner.report.verdict import Outcome
 from examiner.report.words import (
     LEVELS,
     LEVELS_EXPLAINED,
-    MAP_READ,
     METHOD_HEADER,
     OUTCOMES,
+    PLANTED_HEADER,
+    PLANTED_TITLE,
     RATES_HEADER,
     TURNED,
-    coverage,
+    caption,
     detection_rows,
     heading_of,
+    map_caption,
     method_rows,
     nothing_strong,
     provenance_rows,
     rate_rows,
+    regions_caption,
     sentence,
     strength_text,
     what_it_is,
@@ -89,17 +92,13 @@ def _evidence(page: PageA4, report: Report, evidence: Evidence) -> None:
         more = f" ({count(left, 'more row')} in the JSON form)" if left > 0 else ""
         page.table(evidence.header, evidence.rows[:ROWS_SHOWN], evidence.title + more)
     elif isinstance(evidence, Picture):
-        page.picture(evidence.data, _caption(evidence.title, evidence.caption), _EVIDENCE_MM)
+        page.picture(evidence.data, caption(evidence.title, evidence.caption), _EVIDENCE_MM)
     elif isinstance(evidence, Map):
         drawn = map_picture(evidence, report.preview, report.size_px, report.orientation)
-        said = _caption(evidence.title, evidence.caption, coverage(evidence), MAP_READ)
-        page.picture(drawn, said, _EVIDENCE_MM, heat_scale(40))
+        page.picture(drawn, map_caption(evidence), _EVIDENCE_MM, heat_scale(40))
     else:
         drawn = regions_picture(evidence, report.preview, report.size_px, report.orientation)
-        left = len(evidence.sets) - SETS_SHOWN
-        more = f"The first {SETS_SHOWN} of {len(evidence.sets)} are drawn." if left > 0 else ""
-        said = _caption(evidence.title, evidence.caption, "Regions of one colour and letter belong together.", more)
-        page.picture(drawn, said, _EVIDENCE_MM)
+        page.picture(drawn, regions_caption(evidence), _EVIDENCE_MM)
 
 
 def _appendix(page: PageA4, report: Report) -> None:
@@ -112,11 +111,6 @@ def _appendix(page: PageA4, report: Report) -> None:
         page.text(f"All tests together: {strength_text(report.integrity)}.")
     planted = detection_rows(report.findings)
     if planted:
-        header = ("Finding", "Planted", "Found at 1 % false alarms", "Photographs")
-        page.table(header, planted, "What was planted in genuine photographs")
+        page.table(PLANTED_HEADER, planted, PLANTED_TITLE)
     page.heading("How to repeat this")
     page.table(("", ""), provenance_rows(report))
-
-
-def _caption(title: str, *sentences: str) -> str:
-    return " ".join([f"{title.rstrip('.')}.", *(each for each in sentences if each)])

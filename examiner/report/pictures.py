@@ -50,6 +50,16 @@ def preview_of(photograph: Photograph) -> bytes:
     return b"" if pixels is None else as_jpeg(_reduced(pixels, PREVIEW_EDGE_PX))
 
 
+def is_small_picture(data: bytes) -> bool:
+    """Whether bytes begin as a PNG or JPEG of at most EVIDENCE_MAX_PX; nothing is decoded."""
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
+            warnings.simplefilter("ignore")
+            return opened.width * opened.height <= EVIDENCE_MAX_PX
+    except _BROKEN:
+        return False
+
+
 def drawn_anew(data: bytes) -> bytes:
     """Return a PNG or JPEG saved anew as the same kind, without anything but its pixels.
 

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from examiner.finding import Detection, Evidence, Finding, Map, Picture, Regions, Strength, Table
 from examiner.report.content import Report
+from examiner.report.pictures import is_small_picture
 
 _EVIDENCE: dict[str, type] = {each.__name__.lower(): each for each in get_args(Evidence)}
 _DATACLASSES = (Report, Finding, Strength, Detection, Table, Picture, Map, Regions)
 _MAP_CELLS_MAX = 4_000_000
+_NUMBER_MAX = 1 << 53
+"""Largest whole number: JSON has no bound, and what draws a report has."""
 
 
 def report_from(plain: Mapping[str, Any]) -> Report:
@@ -48,13 +51,12 @@ def _made(wanted: Any, value: Any, where: str) -> Any:
         return _tuple(arguments, value, where)
     elif origin is np.ndarray:
         return _values(value, where)
+    elif wanted is bytes and isinstance(value, str):
+        return _picture(value, where)
+    elif type(value) is int and abs(value) > _NUMBER_MAX:
+        raise ValueError(f"{where} is too large a number")
     elif wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    elif wanted is bytes and isinstance(value, str):
-        try:
-            return base64.b64decode(value, validate=True)
-        except ValueError as error:
-            raise ValueError(f"{where} is no base64") from error
     elif wanted in (int, str, bool) and type(value) is wanted:
         return value
     raise ValueError(f"{where} is {value!r:.80}, not {getattr(wanted, '__name__', wanted)}")
@@ -79,6 +81,17 @@ def _dataclass(wanted: type, value: Any, where: str) -> Any:
     return wanted(**{name: _made(each, value[name], f"{where}.{name}") for name, each in named.items()})
 
 
+def _picture(value: str, where: str) -> bytes:
+    """Return the bytes of a picture: empty, or a JPEG or PNG of a size that a report shows."""
+    try:
+        data = base64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise ValueError(f"{where} is no base64") from error
+    if data and not is_small_picture(data):
+        raise ValueError(f"{where} is no small JPEG or PNG")
+    return data
+
+
 @cache
 def _types_of(wanted: type) -> dict[str, Any]:
     hints = get_type_hints(wanted)
@@ -98,7 +111,7 @@ def _values(value: Any, where: str) -> NDArray[np.float32]:
         raise ValueError(f"{where} is no list of rows")
     if len({len(row) for row in value}) > 1 or sum(map(len, value)) > _MAP_CELLS_MAX:
         raise ValueError(f"{where} has rows of several lengths, or too many")
-    if not all(cell is None or isinstance(cell, int | float) for row in value for cell in row):
-        raise ValueError(f"{where} has values that are no numbers")
+    if not all(cell is None or (isinstance(cell, int | float) and abs(cell) <= 1) for row in value for cell in row):
+        raise ValueError(f"{where} has values that are no numbers from 0 to 1")
     rows = [[np.nan if cell is None else cell for cell in row] for row in value]
     return np.array(rows, np.float32).reshape(len(rows), -1 if rows and rows[0] else 0)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from corpus.text import count, size
-from examiner.finding import GROUPS, Finding, Level, Map, Strength
+from examiner.finding import GROUPS, Finding, Level, Map, Regions, Strength
 from examiner.report.content import Report
+from examiner.report.pictures import SETS_SHOWN
 from examiner.report.verdict import Outcome, as_many
 
 LEVELS: dict[Level, str] = {
@@ -37,6 +38,8 @@ MAP_READ = (
 )
 TURNED = "Shown turned as its EXIF asks; positions in sentences are those of the stored frame."
 METHOD_HEADER = ("Finding", "Question", "Method", "Source")
+PLANTED_TITLE = "What was planted in genuine photographs"
+PLANTED_HEADER = ("Finding", "Planted", "Found at 1 % false alarms", "Photographs")
 RATES_HEADER = ("Finding", "Level", "Score", "Genuine with as much", "Devices", "Found of what was planted")
 
 
@@ -121,6 +124,22 @@ def provenance_rows(report: Report) -> list[tuple[str, str]]:
 def title(name: str) -> str:
     """Return the slug of a finding as people read it."""
     return name.replace("_", " ").capitalize()
+
+
+def caption(title: str, *sentences: str) -> str:
+    """Return what stands below a picture: its title and the sentences that are not empty."""
+    return " ".join([f"{title.rstrip('.')}.", *filter(None, sentences)])
+
+
+def map_caption(shown: Map) -> str:
+    """Return what stands below a map."""
+    return caption(shown.title, shown.caption, coverage(shown), MAP_READ)
+
+
+def regions_caption(shown: Regions) -> str:
+    """Return what stands below regions."""
+    more = f"The first {SETS_SHOWN} of {len(shown.sets)} are drawn." if len(shown.sets) > SETS_SHOWN else ""
+    return caption(shown.title, shown.caption, "Regions of one colour and letter belong together.", more)
 
 
 def coverage(shown: Map) -> str:

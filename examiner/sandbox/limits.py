@@ -6,6 +6,7 @@ file made, written, renamed or removed. Files can still be read. A filter cannot
 """
 
 import ctypes
+import os
 import platform
 import resource
 import sys
@@ -30,12 +31,18 @@ _CALLS = {
         *(41, 53, 59, 322, 101, 425, 437, 310, 311, 321),  # socket, execve, ptrace, io_uring, openat2, process_vm, bpf
         *(62, 76, 82, 83, 84, 85, 86, 87, 88, 90, 92, 94, 133),  # kill, truncate, rename … mknod
         *(258, 259, 260, 263, 264, 265, 266, 268, 316),
+        *(129, 200, 297, 424),  # signals by rt_sigqueueinfo, tkill, rt_tgsigqueueinfo, pidfd_send_signal
+        *(109, 112),  # setpgid, setsid: a process that it forks ends with it
     ),
     "aarch64": (
         *(198, 199, 221, 281, 117, 425, 437, 270, 271, 280),
         *(129, 45, 38, 33, 34, 35, 36, 37, 53, 54, 276),
+        *(138, 130, 240, 424),
+        *(154, 157),
     ),
 }
+_TGKILL = {"x86_64": 234, "aarch64": 131}
+"""How a process signals its own threads, and ends itself by abort."""
 
 
 class _Instruction(ctypes.Structure):
@@ -97,4 +104,8 @@ def _program(machine: str) -> list[_Instruction]:
             _Instruction(_EQUAL, 0, 4, number), _Instruction(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * flags),
             _Instruction(_ANY_SET, 0, 1, _WRITES), refuse, allow,
         ]  # fmt: skip
+    program += [
+        _Instruction(_EQUAL, 0, 4, _TGKILL[machine]), _Instruction(_LOAD, 0, 0, _ARGUMENTS_AT),
+        _Instruction(_EQUAL, 1, 0, os.getpid()), refuse, allow,
+    ]  # fmt: skip
     return [*program, allow]

@@ -23,11 +23,11 @@ from examiner.knowledge import read_corpus, read_run, read_trust
 from examiner.prnu.reading import read_fingerprint
 from examiner.report.content import Report
 from examiner.report.plain import as_dict
+from examiner.sandbox.environment import is_secret
 from examiner.sandbox.limits import address_space_bytes, allow_cpu_s, confine
 from examiner.sandbox.messages import as_json, receive, send
 
 _PICTURE_PX = 640
-_SECRETS = ("KEY", "SECRET", "TOKEN", "PASSWORD")
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, the sandbox shall say it
         send(answers, as_json({"fault": f"cannot be started: {type(error).__name__}: {error}"}))
         return 2
-    for name in [each for each in os.environ if any(secret in each.upper() for secret in _SECRETS)]:
+    for name in list(filter(is_secret, os.environ)):
         del os.environ[name]
     confine(settings["memory_bytes"])
     begun_bytes = _taken_bytes()

@@ -12,22 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
-import examiner
 from corpus.errors import StageError
 from examiner.report.content import Report
 from examiner.report.plain import as_dict
 from examiner.report.reading import report_from
+from examiner.sandbox.environment import environment
 from examiner.sandbox.messages import as_json, receive_until, send_until
 
 TIMEOUT_S = 60.0
 MEMORY_BYTES = 4 << 30
 STARTS_WITHIN_S = 300.0
 """Loading a network and compiling all loops for the first time takes half a minute."""
-_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Sandbox:
             ended = _Ended(_end(process, self._timeout_s), by_itself=True)
             self._stop()
             return ended
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self._stop()
             return _Ended("makes the process that decodes it answer what is no report", by_itself=True)
         if answer.get("is_worn"):
@@ -118,7 +117,7 @@ class Sandbox:
         process = self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "examiner.sandbox.process"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-            env=_environment(), start_new_session=True,  # Ctrl-C ends it through this process
+            env=environment(secrets=True), start_new_session=True,  # Ctrl-C ends it through this process
         )  # fmt: skip
         self._is_fresh = True
         for pipe in (process.stdin, process.stdout):
@@ -148,7 +147,8 @@ class Sandbox:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
-        process.kill()
+        with suppress(ProcessLookupError, PermissionError):  # with whatever it has started
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -175,11 +175,3 @@ def _end(process: "subprocess.Popen[bytes]", timeout_s: float) -> str:
     if code == -signal.SIGKILL:
         return f"ends the process that decodes it ({how}: perhaps this machine lacks memory)"
     return f"ends the process that decodes it ({how})"
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment without proxies, with the folder of this package first among those of code."""
-    kept = {name: value for name, value in os.environ.items() if name.lower() not in _PROXIES}
-    code = str(Path(examiner.__file__).resolve().parents[1])
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH"))))
-    return kept | {"MALLOC_ARENA_MAX": "4"}  # each arena takes address space, which is limited

@@ -36,7 +36,7 @@ _PRIVATE = re.compile(
     r"gps|latitude|longitude|altitude|serial|owner|artist|creator(?!tool)|author|by-?line|copyright|rights|credit"
     r"|contact|writer|editor$|city|location|province|state$|country|address|email|phone|person|regions?/.*name"
     r"|mwg-rs:name|uniqueid|unique_id|documentid|instanceid|username"
-    r"|flightyaw|flightpitch|flightroll|xpauthor|tag 0x",
+    r"|flightyaw|flightpitch|flightroll|xpauthor|tag 0x|^raw profile type",  # the last holds EXIF whole, in hexadecimal
     re.IGNORECASE,
 )
 _SECRET = re.compile(r"serial|owner|artist|creator|author|by-?line|contact|person|username|mwg-rs:name", re.IGNORECASE)

@@ -5,6 +5,7 @@ the file at the latest, and at most PARTS_MAX are listed. A damaged file has a l
 """
 
 from collections.abc import Generator, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from forensics.errors import JpegError
@@ -15,6 +16,9 @@ from train.prediction.reading import Kind
 PARTS_MAX = 2000
 IMAGES_MAX = 8
 """Most JPEGs behind the first that are looked for."""
+BEHIND = "bytes behind the end of the image"
+UNLISTED = "parts that are not listed"
+BROKEN = "bytes that are no part"
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START_BYTES, _RIFF_START_BYTES = 8, 12
 
@@ -39,16 +43,12 @@ def parts_of(data: bytes, kind: Kind) -> list[Part]:
     found = [Part("file", 0, len(data))] if walk is None else list(_bounded(walk(data)))
     end = found[-1].end if found else 0
     if end < len(data):
-        found.append(Part("rest", end, len(data)))
+        found.append(Part(UNLISTED if len(found) == PARTS_MAX else BROKEN, end, len(data)))
     return found
 
 
 def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
-    for number, part in enumerate(parts):
-        if number >= PARTS_MAX:
-            return
-        if part.size_bytes > 0:
-            yield part
+    return islice((part for part in parts if part.size_bytes > 0), PARTS_MAX)
 
 
 def _jpeg(data: bytes) -> Iterator[Part]:
@@ -58,7 +58,7 @@ def _jpeg(data: bytes) -> Iterator[Part]:
         if begin < 0:
             break
         if begin > end:
-            yield Part("bytes behind the end of the image", end, begin)
+            yield Part(BEHIND, end, begin)
         image_end = image_end_of(data, begin)
         if image_end is None:
             yield Part(f"JPEG {number}, cut or damaged", begin, len(data))
@@ -66,7 +66,7 @@ def _jpeg(data: bytes) -> Iterator[Part]:
         yield Part(f"JPEG {number}", begin, image_end)
         end = image_end
     if end < len(data):
-        yield Part("bytes behind the end of the image", end, len(data))
+        yield Part(BEHIND, end, len(data))
 
 
 def _image(data: bytes) -> Generator[Part, None, int]:
@@ -113,17 +113,20 @@ def _png(data: bytes) -> Iterator[Part]:
         if name == b"IEND":
             break
     if at < len(data):
-        yield Part("bytes behind the end of the image", at, len(data))
+        yield Part(BEHIND, at, len(data))
 
 
 def _riff(data: bytes) -> Iterator[Part]:
     yield Part("RIFF header", 0, _RIFF_START_BYTES)
     at = _RIFF_START_BYTES
-    while at + 8 <= len(data):
+    stated_end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    while at + 8 <= stated_end:
         size_bytes = int.from_bytes(data[at + 4 : at + 8], "little")
         end = min(len(data), at + 8 + size_bytes + size_bytes % 2)
         yield Part(_readable(data[at : at + 4]), at, end)
         at = end
+    if stated_end <= at < len(data):
+        yield Part(BEHIND, at, len(data))
 
 
 def _boxes(data: bytes) -> Iterator[Part]:

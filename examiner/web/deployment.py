@@ -1,6 +1,8 @@
 """Deployment: the same page on Ray Serve, whose examinations run on many machines.
 
-`serve run examiner.web.deployment:application config=/path/pipelines.yaml run=latest generation=latest examiners=8`
+`serve run --name shutterprint examiner.web.deployment:application config=/path/pipelines.yaml run=latest examiners=8`
+
+The name is that by which the page finds its examiners.
 
 One replica answers the page and holds the files for their minutes; `examiners` replicas examine, each in a sandbox of
 its own. Needs the extra `serve`, and SHUTTERPRINT_TOKEN in the environment of the cluster. What limits connections that

@@ -103,8 +103,8 @@ class Examinations:
     def forget(self, key: str) -> bool:
         """Drop a file and its report; returns whether they were known."""
         found = self._known.pop(key, None)
-        if found is not None and found.future is not None:
-            found.future.cancel()
+        if found is not None and found.future is not None and found.future.cancel():
+            found.data = b""  # the pool's queue holds what was cancelled until a thread is free
         return found is not None
 
     def sweep(self) -> None:

@@ -6,6 +6,7 @@ A file is the whole body of its request, so no form is parsed. Its name is only 
 import asyncio
 from typing import Annotated, Any
 
+import anyio
 import anyio.to_thread
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
@@ -27,6 +28,7 @@ _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no s
 def examine_routes(examinations: Examinations, limits: Limits) -> APIRouter:
     """Return what is asked about single photographs."""
     routes = APIRouter(prefix="/api/examinations", tags=["examine"])
+    drawing = anyio.CapacityLimiter(limits.examinations_at_once)  # a picture or a PDF takes as much as an examination
 
     def known(key: str) -> Examination:
         found = examinations.get(key)
@@ -68,7 +70,7 @@ def examine_routes(examinations: Examinations, limits: Limits) -> APIRouter:
         """Return the picture as it is stored, for a browser: without metadata, not turned."""
         found = known(key)
         try:
-            data, kind = await anyio.to_thread.run_sync(shown, found.data)
+            data, kind = await anyio.to_thread.run_sync(shown, found.data, limiter=drawing)
         except ValueError as error:
             raise HTTPException(422, f"The file {error}.") from error
         return Response(data, media_type=kind)
@@ -81,7 +83,7 @@ def examine_routes(examinations: Examinations, limits: Limits) -> APIRouter:
             raise HTTPException(409, "The examination is not done.")
         if form not in formats():
             raise HTTPException(404, "There is no such form of a report.")
-        data = await anyio.to_thread.run_sync(report_file, found.report, form)
+        data = await anyio.to_thread.run_sync(report_file, found.report, form, limiter=drawing)
         name = slug(found.name.rpartition(".")[0] or "photograph") or "photograph"
         disposition = f'attachment; filename="{name}.{form}"'
         return Response(data, media_type=FORMATS[form].media_type, headers={"Content-Disposition": disposition})

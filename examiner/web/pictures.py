@@ -1,14 +1,17 @@
 """Pictures: a photograph's bytes as a browser may show them: as stored, without what turns them.
 
-Maps lie on the stored frame, and a browser turns a picture as its EXIF says. So metadata is left out, which also keeps
-places and serial numbers from being saved with the picture. Browsers decode JPEG, PNG and WebP themselves, in a process
-without rights; other kinds are decoded in a process of its own (`examiner.web.drawing`) and become a JPEG.
+Maps lie on the stored frame, and a browser turns a picture as its EXIF says. So metadata is left out, and whatever
+follows the image, which also keeps places and serial numbers from being saved with the picture. Browsers decode JPEG,
+PNG and WebP themselves, in a process without rights; other kinds are decoded in a process of its own
+(`examiner.web.drawing`) and become a JPEG.
 """
 
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 
+from examiner.sandbox.environment import environment
+from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import header_segments
 from forensics.metadata.previews import raw_form
 from train.prediction.reading import kind_of
@@ -16,7 +19,9 @@ from train.prediction.reading import kind_of
 DRAWING_S = 30.0
 """Time to draw a picture that browsers do not decode."""
 
-_HIDDEN = ("APP1:", "APP2:MPF", "APP13")
+_OF_MAKERS = ("APP", "COM")
+_NEEDED = frozenset({"APP0:JFIF", "APP2:ICC", "APP14:Adobe"})
+"""What a decoder asks of a JPEG's application segments: density, profile, colour space."""
 _HIDDEN_CHUNKS = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"EXIF", b"XMP "})
 _CHUNKS_MAX = 100_000
 _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
@@ -31,8 +36,12 @@ def shown(data: bytes) -> tuple[bytes, str]:
     kind = kind_of(data)
     if kind == "JPEG":
         segments = header_segments(data, whole=True)
-        hidden = ((each.offset, each.end) for each in segments if each.name.startswith(_HIDDEN))
-        return _without(data, hidden), "image/jpeg"
+        hidden = (
+            (each.offset, each.end)
+            for each in segments
+            if each.name.startswith(_OF_MAKERS) and each.name not in _NEEDED
+        )
+        return _without(data[: find_end_of_image(data, segments[-1].end)], hidden), "image/jpeg"
     if kind == "PNG":
         return _without(data, _chunks(data, 8, "big", 12)), "image/png"
     if kind == "WebP":
@@ -76,7 +85,9 @@ def _webp(data: bytes) -> bytes:
 def _drawn(data: bytes) -> bytes:
     command = [sys.executable, "-P", "-m", "examiner.web.drawing"]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=DRAWING_S, check=False)
+        done = subprocess.run(
+            command, input=data, capture_output=True, timeout=DRAWING_S, check=False, env=environment(secrets=False)
+        )
     except subprocess.TimeoutExpired as error:
         raise ValueError(f"takes more than {DRAWING_S:.0f} s to draw") from error
     if done.returncode != 0 or not done.stdout.startswith(b"\xff\xd8"):

@@ -36,4 +36,4 @@ def report_file(plain: Mapping[str, Any], form: str) -> bytes:
     if made.module is None:
         return (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()
     written = getattr(import_module(made.module), made.function)(report_from(plain))
-    return written.encode() if isinstance(written, str) else bytes(written)
+    return written.encode("utf-8", "backslashreplace") if isinstance(written, str) else bytes(written)

@@ -68,8 +68,8 @@ def _summary(store: Store, name: str) -> dict[str, Any]:
 
 def _json(store: Store, path: str) -> Any:
     try:
-        return store.read_json(path)
-    except StorageError:  # an unfinished run lacks it
+        return json.loads(store.read(path), parse_constant=_none)
+    except (StorageError, ValueError):  # an unfinished run lacks it
         return None
 
 
@@ -82,9 +82,13 @@ def _metrics(store: Store, path: str) -> list[dict[str, Any]]:
     return [each for each in read if each is not None]
 
 
+def _none(_: str) -> None:
+    """Return what NaN and infinities become: JSON has neither, and browsers refuse them."""
+
+
 def _line(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_constant=_none)
     except ValueError:  # the last line of a run that goes on
         return None
     return value if isinstance(value, dict) else None

@@ -5,10 +5,12 @@ uvicorn itself waits without end for the first header of a connection, and for t
 
 import asyncio
 import resource
+import ssl
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from corpus.errors import ConfigurationError
 from examiner.web.gate.guard import Guard
 from examiner.web.gate.headers import with_ours
 from examiner.web.limits import Limits
@@ -18,6 +20,16 @@ _FILES_LEFT = 100
 _HEADER_MAX_BYTES = 32 << 10
 _KEEP_ALIVE_S = 15
 _STOP_S = 3
+
+
+def check_certificate(certificate: str, private_key: str) -> None:
+    """Raise ConfigurationError where a certificate and its key (PEM files) cannot be used."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--tls-certificate {certificate}, --tls-key {private_key}: cannot be used ({error}); both are files in PEM"
+        ) from error
 
 
 def server_of(

@@ -52,6 +52,12 @@ def test_what_is_no_picture_gets_a_sentence(data: bytes, reason: str) -> None:
     assert report.findings == ()
 
 
+def test_a_question_without_an_answer_names_itself_and_the_reason(picture: Image.Image) -> None:
+    report = examiner.examine(jpeg(picture, 92)[:-20_000])
+    assert report.error is None
+    assert finding(report, "resampling").statement.startswith("Nothing can be said of resampling: the file ")
+
+
 def scored(score: float) -> Finding:
     return Finding("shifted_grid", "history", "seen", "expected", score)
 

@@ -129,7 +129,7 @@ function explanation(found, row, sentences) {
   const verdict = found.verdict;
   const published = found.published;
   return [
-    el("p", { class: `verdict ${verdict.kept ? "expected" : "unusual"}` }, verdict.kept ? "Kept" : `Refused by ${verdict.reasons.length} ${verdict.reasons.length === 1 ? "reason" : "reasons"}`),
+    el("p", { class: `verdict ${verdict.kept ? "ordinary" : "unusual"}` }, verdict.kept ? "Kept" : `Refused by ${verdict.reasons.length} ${verdict.reasons.length === 1 ? "reason" : "reasons"}`),
     ...verdict.reasons.flatMap((each) => [el("p", {}, el("b", {}, each.reason.replaceAll("_", " ")), `: ${each.sentence || sentences[each.reason] || ""}`), el("p", { class: "soft" }, String(each.value))]),
     ...pairs("What the file says", Object.entries(found.evidence ?? {}).map(([name, value]) => [name, String(value)])),
     ...pairs("Marks of editing software", found.marks.map((mark) => [mark.where, mark.what + (mark.counts ? "" : " (this camera's firmware writes it: no mark)")])),

@@ -6,6 +6,7 @@ import { sheet } from "./sheet.js";
 
 const FILES_AT_ONCE = 12;
 const LOOK_S = 0.4;
+const OUTCOMES = { unusual: "unusual", doubtful: "in doubt", ordinary: "nothing unusual", unknown: "no verdict" };
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
@@ -107,10 +108,10 @@ export function examinePart(about) {
         }
         bar.remove();
         if (found.state === "failed" || found.report.error) { fail(new Error(found.reason || found.report.error)); return; }
-        const unusual = found.report.findings.filter((each) => each.level === "unusual").length;
-        row.classList.add(unusual ? "unusual" : "expected");
+        const { outcome } = found.report;
+        row.classList.add(outcome);
         open.disabled = false;
-        tell(unusual ? `unusual in ${unusual} of ${found.report.findings.filter((each) => each.score !== null).length} tests` : "examined", true);
+        tell(OUTCOMES[outcome] ?? "examined", true);
         if (current === null) show();
       } catch (error) { fail(error); }
     }

@@ -15,11 +15,11 @@ const GROUPS = {
 };
 const LEVELS = {
   unusual: ["!", "Unusual"],
-  weak: ["?", "Unusual, by a weak method"],
-  expected: ["✓", "As genuine photographs"],
-  estimated: ["~", "An estimate: false alarms were not measured"],
-  fact: ["i", "Read from the file"],
-  none: ["–", "Nothing can be said"],
+  weak: ["?", "Weak sign"],
+  expected: ["✓", "Expected"],
+  estimated: ["~", "Estimate"],
+  fact: ["i", "Read"],
+  none: ["–", "No answer"],
 };
 const DISPLAYED_MAX_PX = 100_000_000;
 const FORMS = { html: "Report (HTML)", pdf: "Report (PDF)", json: "Data (JSON)" };
@@ -37,17 +37,16 @@ export function sheet(found) {
   const facts = [report.kind, width ? `${count(width)} × ${count(height)} px` : null, size(report.size_bytes),
     found.took_s !== null ? `examined in ${found.took_s.toFixed(1)} s` : null].filter(Boolean);
   const heading = el("h2", { tabindex: "-1" }, found.name || "Photograph");
-  const unusual = report.findings.some((each) => each.level === "unusual");
   const element = el("article", { class: "sheet", "aria-label": `Sheet of ${found.name}` },
     heading,
-    el("p", { class: `verdict ${unusual ? "unusual" : "expected"}` }, report.verdict),
+    el("p", { class: `verdict ${report.outcome}` }, report.verdict),
     el("p", { class: "soft" }, facts.join(" · ")),
     el("p", { class: "soft digest" }, "SHA-256 ", el("code", {}, report.sha256)),
     downloads,
     view?.element,
     Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), view)),
     el("p", { class: "soft" }, `How often genuine photographs show the same: ${report.calibration || "not measured"}. ` +
-      "Each test calls up to 1 % of genuine photographs unusual, so of many tests one may be unusual by chance."),
+      "Each test calls up to 1 % of genuine photographs unusual, so the verdict takes all tests together."),
     el("p", { class: "soft" }, `Shutterprint ${report.version}; ${report.generation ? `generation ${report.generation}` : "no data set"}; ${report.run ? `run ${report.run}` : "no network"}.`));
   return { element, opened: () => { heading.focus({ preventScroll: true }); view?.opened(); }, close: () => view?.close() };
 }

@@ -112,7 +112,7 @@ def access_for(host: str, allowed: tuple[str, ...], token: str | None) -> Access
     """Return who may ask a server bound to `host`; `allowed`: further names of it."""
     names = frozenset(name.lower().removesuffix(".") for name in allowed)
     if is_loopback(host):
-        return Access(LOOPBACK | names, token=token)
+        return Access(LOOPBACK | names | {host.lower()}, token=token)
     own = frozenset() if _is_address(host) else frozenset({host.lower()})
     return Access(LOOPBACK | names | own, any_address=True, token=token)
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from examiner.web.gate.access import Access, is_signed_in, refusal
@@ -72,6 +73,8 @@ class Guard:
             await _say_late(answer, started, 413, str(error))
         except TimeoutError:
             await _say_late(answer, started, 408, "The request took too long.")
+        except ClientDisconnect:
+            _LOG.debug("a client left before its request was whole")
         except Exception:  # noqa: BLE001 - any fault of ours: one request fails, and says so
             _LOG.exception("a request failed")  # without its address, which may name a photograph
             await _say_late(answer, started, 500, "The server failed to answer; its log says why.")

@@ -125,6 +125,16 @@ def test_each_aspect_counts_by_itself(known: Knowledge, save: dict[str, object],
     assert (finding.score or 0) == pytest.approx(np.log10(80), abs=0.1)
 
 
+def test_owners_who_were_not_counted_are_not_said_to_be_none(corpus: Corpus, catalogue: Catalogue) -> None:
+    fewer = [
+        row | {"photos": row["photos"] - 1} if row["aspect"] == "software" else row  # some without a firmware
+        for row in corpus.learned
+    ]
+    some = Corpus("0001-test", fewer, catalogue)
+    data = jpeg(1, make="Alder", model="Alder C9", software="", size=(96, 64), quality=96, subsampling="4:2:2")
+    assert rows(of(data, camera_form, Knowledge(some, None, corpus.catalogue)))["firmware"][2] == "1 photograph"
+
+
 def test_a_camera_that_always_names_its_firmware_does_not_leave_it_out(known: Knowledge) -> None:
     data = jpeg(1, make="Alder", model="Alder C9", software="", size=(96, 64), quality=96, subsampling="4:2:2")
     assert rows(of(data, camera_form, known))["firmware"][1:3] == ("none", "never")

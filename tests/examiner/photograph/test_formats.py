@@ -56,6 +56,16 @@ def test_another_kind_of_picture_is_asked_what_applies_to_its_pixels(kind: str) 
     assert "tables or coefficients of a JPEG is not asked" in said.statement
 
 
+def test_pixels_and_coefficients_of_a_picture_that_is_too_large_are_refused() -> None:
+    data = saved("JPEG")
+    at = data.index(b"\xff\xc0") + 5
+    large = Photograph(data[:at] + (60_000).to_bytes(2) * 2 + data[at + 4 :])
+    assert large.size_px == (60_000, 60_000)
+    for asked in ("rgb", "luma", "coefficients"):
+        with pytest.raises(ValueError, match="60000×60000 px, beyond 200 megapixels"):
+            getattr(large, asked)
+
+
 def test_nothing_is_noted_of_a_jpeg() -> None:
     assert all(each.name != "examined" for each in examiner.examine(saved("JPEG")).findings)
 

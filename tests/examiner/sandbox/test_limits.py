@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 _TRIED = """
-import os, socket, subprocess, sys
+import ctypes, os, platform, signal, socket, subprocess, sys, threading
 from examiner.sandbox.limits import confine
 confine(256 << 20)
+TKILL, TGKILL = (200, 234) if platform.machine() == "x86_64" else (130, 131)
+def call(*numbers):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(*numbers) != 0:
+        raise OSError(ctypes.get_errno(), "refused")
 def tried(name, act):
     try:
         act()
@@ -20,6 +25,10 @@ def tried(name, act):
 tried("socket", socket.socket)
 tried("program", lambda: subprocess.run(["/bin/true"]))
 tried("signal", lambda: os.kill(os.getppid(), 0))
+tried("thread's signal", lambda: call(TKILL, os.getppid(), 0))
+tried("group's signal", lambda: call(TGKILL, os.getppid(), os.getppid(), 0))
+tried("group", os.setsid)
+tried("own signal", lambda: signal.pthread_kill(threading.get_ident(), 0))
 tried("write", lambda: open(sys.argv[1] + "/new", "w"))
 tried("truncate", lambda: open(sys.argv[1] + "/old", "r+"))
 tried("remove", lambda: os.remove(sys.argv[1] + "/old"))
@@ -38,8 +47,9 @@ def test_it_reaches_no_network_no_program_and_writes_no_file(tmp_path: Path) -> 
     (tmp_path / "old").write_text("as it was")
     result = subprocess.run([sys.executable, "-c", _TRIED, str(tmp_path)], capture_output=True, text=True, check=True)
     outcomes = dict(line.rsplit(" ", 1) for line in result.stdout.splitlines())
-    refused = ("socket", "program", "signal", "write", "truncate", "remove", "rename", "folder")
+    signals = ("signal", "thread's signal", "group's signal")
+    refused = ("socket", "program", *signals, "group", "write", "truncate", "remove", "rename", "folder")
     assert outcomes == dict.fromkeys(refused, "PermissionError") | {
-        "memory": "MemoryError", "read": "done", "some memory": "done"
+        "memory": "MemoryError", "read": "done", "some memory": "done", "own signal": "done"
     }  # fmt: skip
     assert (tmp_path / "old").read_text() == "as it was"

@@ -2,7 +2,10 @@
 
 import io
 import os
+import select
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -96,6 +99,20 @@ def test_a_file_that_takes_too_much_memory_gets_a_sentence() -> None:
         error = small.examine(wide.getvalue())["error"]
         assert "memory" in error
         assert small.examine(jpeg(64, 64))["error"] is None
+
+
+def test_what_its_process_has_started_ends_with_it() -> None:
+    box = Sandbox()
+    forks = "import os, time; os.fork() or print('forked', flush=True); time.sleep(60)"
+    box._process = subprocess.Popen(
+        [sys.executable, "-c", forks], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert box._process.stdout is not None
+    with os.fdopen(os.dup(box._process.stdout.fileno()), "rb") as said:
+        assert said.readline() == b"forked\n"
+        box._stop()
+        assert select.select([said], [], [], 10)[0]
+        assert said.read() == b""  # nobody can write into it any more
 
 
 def test_a_generation_that_is_not_there_stops_the_command_with_a_sentence(tmp_path: Path) -> None:

@@ -97,6 +97,25 @@ def test_parts_of_a_jpeg_are_its_segments_scans_and_what_follows(whole: bytes) -
     assert scans == 10
 
 
+def chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
+
+
+def test_more_parts_than_are_listed_are_not_taken_for_bytes_behind_the_image() -> None:
+    header, *_, end = (part for part in parts_of(picture(64, 48, format="PNG"), "PNG") if part.name != "signature")
+    data = picture(64, 48, format="PNG")
+    many = data[: header.end] + chunk(b"abCd", b"") * 3000 + data[header.end :]
+    finding = of(many, file_structure)
+    assert finding.statement == "It has more than 2,000 parts."
+    assert parts_of(many, "PNG")[-1].end == len(many)
+    assert end.name == "IEND"
+
+
+def test_what_follows_the_stated_end_of_a_webp_stands_behind_its_image() -> None:
+    finding = of(picture(64, 48, format="WebP") + b"VP8 appended bytes", file_structure)
+    assert finding.statement.endswith("; 18 B follow the end of its image.")
+
+
 def test_a_cut_file_has_parts_up_to_its_end() -> None:
     data = picture(64, 48)[:-700]
     assert parts_of(data, "JPEG")[-1].end == len(data)
@@ -159,6 +178,12 @@ def test_places_serial_numbers_and_names_are_kept_private(whole: bytes) -> None:
 def test_a_serial_number_is_private_wherever_it_is_repeated(whole: bytes) -> None:
     assert "C0FFEE77" not in str(of(whole, file_metadata))
     assert ("XMP", "xmp:CreatorTool", "Firmware C0FFEE77") in set(cells(of(whole, file_metadata, private=True)))
+
+
+def test_exif_that_a_png_has_as_text_is_private() -> None:
+    png = picture(20, 20, format="PNG")
+    text = chunk(b"tEXt", b"Raw profile type exif\0\nexif\n12\n" + b"C0FFEE77".hex().encode())
+    assert b"C0FFEE77".hex() not in str(of(png[:33] + text + png[33:], file_metadata))
 
 
 def test_other_formats_have_their_fields_read() -> None:

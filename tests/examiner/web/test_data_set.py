@@ -61,7 +61,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, photograph: bytes) -> Store:
     store.publish_json(f"runs/{RUN}/evaluation.json", {"accuracy": {"unaltered": 0.9}, "photos": 10})
     store.publish(f"runs/{RUN}/evaluation.html", PAGE.encode())
     store.publish(f"runs/{RUN}/weights.safetensors", b"weights")
-    lines = [json.dumps({"epoch": each, "loss": 1 / each}) for each in range(1, 4)]
+    lines = [json.dumps({"epoch": each, "loss": 1 / each if each < 3 else float("nan")}) for each in range(1, 4)]
     store.publish(f"runs/{RUN}/metrics.jsonl", "\n".join([*lines, '{"epoch": 4, "lo']).encode())
     store.mark_done(f"runs/{RUN}", {"unaltered": 0.9, "photos": 10})
     store.publish_json("runs/0002-unfinished/config.json", {})
@@ -170,6 +170,7 @@ def test_runs_are_listed_with_their_figures_and_curves(client: TestClient) -> No
     told = client.get(f"/api/runs/{RUN}").json()
     assert told["unaltered"] == 0.9
     assert [each["epoch"] for each in told["metrics"]] == [1, 2, 3]
+    assert told["metrics"][2]["loss"] is None  # it was no number, which JSON does not have
     assert told["pages"] == ["evaluation"]
 
 

@@ -95,6 +95,15 @@ def test_other_kinds_are_shown_without_metadata_too(photograph: bytes, kind: str
         assert picture.convert("RGB").tobytes() == opened.convert("RGB").tobytes()
 
 
+def test_nothing_that_a_maker_wrote_or_that_follows_the_image_is_saved_with_the_picture(photograph: bytes) -> None:
+    own = b"\xff\xe5" + struct.pack(">H", 16) + b"RMETA\0" + b"C0FFEE77"
+    comment = b"\xff\xfe" + struct.pack(">H", 10) + b"C0FFEE77"
+    data, _ = shown(photograph[:2] + own + comment + photograph[2:] + photograph)
+    assert b"C0FFEE77" not in data
+    assert b"private words" not in data
+    assert Image.open(io.BytesIO(data)).tobytes() == Image.open(io.BytesIO(photograph)).tobytes()
+
+
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "..\\..\\x.jpg", "/etc/passwd", "%2e%2e%2fpasswd", "a\0b.jpg", "x" * 3000]
 )
@@ -204,6 +213,19 @@ def test_more_files_than_can_wait_are_asked_to_come_again(photograph: bytes) -> 
         assert answers[1].json()["before"] == 0
         free.set()
         assert finished(client, answers[1].json()["key"])["state"] == "done"
+
+
+def test_a_file_that_is_forgotten_while_it_waits_leaves_memory_at_once() -> None:
+    free = threading.Event()
+    examinations = Examinations(lambda data, name: {"waited": free.wait(10)}, Limits(examinations_at_once=1))
+    first, second = examinations.add(b"first", "a.jpg"), examinations.add(b"second", "b.jpg")
+    examinations.forget(second.key)
+    assert second.data == b""
+    free.set()
+    assert first.future is not None
+    first.future.result(10)
+    assert first.state == "done"
+    examinations.close()
 
 
 def test_an_examination_that_fails_says_so_and_the_next_one_works(photograph: bytes) -> None:

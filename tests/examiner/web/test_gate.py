@@ -1,6 +1,8 @@
 """Who is answered: hosts, origins, forged requests, tokens, how often; and what every answer says to the browser."""
 
+import asyncio
 import time
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -40,6 +42,11 @@ def test_beyond_loopback_addresses_and_allowed_names_are_ours() -> None:
     assert is_ours(access, "Lab.example")
     assert not is_ours(access, "other.example")
     assert not is_ours(access_for("127.0.0.1", (), None), "192.0.2.7")
+
+
+def test_another_address_of_this_machine_is_ours_where_the_server_listens_at_it() -> None:
+    assert is_ours(access_for("127.0.0.2", (), None), "127.0.0.2:8321")
+    assert not is_ours(access_for("127.0.0.1", (), None), "127.0.0.2:8321")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +103,26 @@ def test_every_answer_has_a_strict_policy(method: str, path: str, status: int) -
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "server" not in answer.headers
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_file_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    headers = {"host": "127.0.0.1", "content-type": "application/octet-stream", "x-shutterprint": "1"}
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/examinations", "raw_path": b"/api/examinations",
+        "scheme": "http", "query_string": b"", "http_version": "1.1", "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8321),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    received = iter(({"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}))
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        pass
+
+    asyncio.run(build(lambda data, name: {}, None, Access(), Limits())(scope, receive, send))
+    assert not caplog.records
 
 
 def test_a_fault_of_ours_has_the_policy_too_and_no_traceback() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import examiner
 from examiner.web.gate.access import access_for
 from examiner.web.limits import Limits
 
@@ -81,7 +82,11 @@ def test_a_file_is_dropped_and_its_sheet_shown(page: Any, photograph: bytes) -> 
     drop(page, photograph)
     assert page.inner_text("article h2") == "harbour.jpg"
     assert page.inner_text(".verdict")
-    assert page.inner_text(".finding.unusual .statement") == "A place differs from the rest of the picture."
+    outcome = examiner.examine(photograph).outcome  # the finding that is added here is in no verdict
+    assert page.get_attribute(".verdict", "class") == f"verdict {outcome}"
+    assert outcome in (page.get_attribute(".files li", "class") or "").split()
+    shown = page.inner_text(".finding.unusual[data-finding=shown] .statement")
+    assert shown == "A place differs from the rest of the picture."
     assert "JPEG · 640 × 480 px" in page.inner_text("article")
     assert page.inner_text("#status") != ""
 

@@ -192,6 +192,7 @@ def test_the_command_says_where_the_page_is_and_ends_when_it_is_told_to(tmp_path
         (("--host", "0.0.0.0"), "short", "at least 16 characters"),
         (("--host", "no.such.host.invalid"), "t" * 20, "cannot be listened at"),
         (("--tls-key", "x"), "", "belong together"),
+        (("--tls-certificate", "no.pem", "--tls-key", "no.key"), "", "cannot be used"),
         (("--keep-minutes", "nan"), "", "must be positive"),
     ],
 )

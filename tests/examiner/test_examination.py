@@ -1,15 +1,20 @@
 """What an examination says of files, with nothing but the file."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 import examiner
 from examiner.calibration.measured import Calibration, Measured, as_dict, calibration_of, with_strength
+from examiner.examination import _said
 from examiner.finding import Detection, Finding
+from examiner.knowledge import Knowledge
+from examiner.photograph.opened import Photograph
 
 
 def jpeg(picture: Image.Image, quality: int) -> bytes:
@@ -41,7 +46,7 @@ def test_a_crop_of_a_jpeg_saved_again_shows_its_earlier_grid(picture: Image.Imag
 
 def test_a_jpeg_saved_once_shows_no_earlier_grid(picture: Image.Image) -> None:
     report = examiner.examine(jpeg(picture, 92))
-    assert finding(report, "shifted_grid").statement.startswith("No second grid")
+    assert finding(report, "shifted_grid").statement.startswith("No clear second grid")
 
 
 @pytest.mark.parametrize(("data", "reason"), [(b"", "is empty"), (b"PK\3\4", "is an archive"), (b"\xff\xd8\xff", "")])
@@ -50,6 +55,16 @@ def test_what_is_no_picture_gets_a_sentence(data: bytes, reason: str) -> None:
     assert report.error is not None
     assert reason in report.error
     assert report.findings == ()
+
+
+def test_opencv_without_memory_is_a_finding_that_says_so(picture: Image.Image) -> None:
+    def asks_too_much(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+        cv2.copyMakeBorder(np.zeros((1, 1), np.uint8), *(4 * [1 << 29]), cv2.BORDER_CONSTANT)
+        yield Finding("never", "history", "", "fact")
+
+    [found] = _said(asks_too_much, "history", Photograph(jpeg(picture, 90)), Knowledge())
+    assert found.level == "none"
+    assert found.statement.endswith("it needs more memory than there is.")
 
 
 def scored(score: float) -> Finding:

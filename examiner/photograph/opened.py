@@ -86,15 +86,14 @@ class Photograph:
         """The pixels as they are stored, height × width × 3; EXIF turns nothing. Raises ValueError."""
         if self.stored is not None:
             return self.stored.picture
-        width_px, height_px = self.size_px
-        if width_px * height_px > DECODED_MAX_PX:
-            raise ValueError(f"{width_px}×{height_px} is beyond {DECODED_MAX_PX // 1_000_000} megapixels")
+        self._refuse_beyond_most()
         return decode_whole(self.data, "RGB", fastdct=False, fastupsample=False).picture
 
     @cached_property
     def luma(self) -> NDArray[np.uint8]:
         """The luma, height × width; of a JPEG as its decoder gives it."""
         if self.kind == "JPEG":
+            self._refuse_beyond_most()
             return decode_whole(self.data, "GRAY", fastdct=False).picture[..., 0]
         return np.ascontiguousarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
@@ -105,6 +104,11 @@ class Photograph:
             return self.facts.width_px, self.facts.height_px
         height_px, width_px = self.rgb.shape[:2]
         return width_px, height_px
+
+    def _refuse_beyond_most(self) -> None:
+        width_px, height_px = self.size_px
+        if width_px * height_px > DECODED_MAX_PX:
+            raise ValueError(f"is {width_px}×{height_px} px, beyond {DECODED_MAX_PX // 1_000_000} megapixels")
 
 
 def _preview_in(data: bytes) -> bytes:

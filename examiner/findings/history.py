@@ -1,7 +1,7 @@
 """History: whether a picture was compressed before: on another grid, on its own grid, or as a file of another kind.
 
 Each finding has its score on one scale for all photographs, found or not; what a score is worth is measured on genuine
-photographs.
+photographs. A trace below the score from which it is called clear can be unusual as well, so the sentences give both.
 """
 
 from collections.abc import Iterator
@@ -52,12 +52,19 @@ def shifted_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
         f"A second grid of 8×8 blocks begins at ({grid.other_x}, {grid.other_y}), as a JPEG has that was cropped or "
         "moved and saved again."
         if score >= _GRID_FOUND
-        else "No second grid of 8×8 blocks: nothing says that the picture was cropped and saved again."
+        else _unclear("second grid of 8×8 blocks", score, _GRID_FOUND)
     )
     yield Finding(
         "shifted_grid", "history", statement, "expected", score, method=_GRID_METHOD, source=_ZERO,
         caution=_GRID_CAUTION,
     )  # fmt: skip
+
+
+def _unclear(what: str, score: float, clear_from: float) -> str:
+    """Return that something is not clearly there, with its score: genuine photographs may seldom have as much."""
+    if score == 0:
+        return f"No {what} is seen."
+    return f"No clear {what} is seen: it has a score of {score:.3g}, and from {clear_from:g} on it is called clear."
 
 
 _EARLIER_METHOD = (
@@ -88,12 +95,12 @@ def earlier_jpeg(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
         )  # fmt: skip
         return
     score = max(0.0, -grid.log10_nfa)
-    statement = "No grid of 8×8 blocks: nothing says that the picture was a JPEG before."
+    statement = _unclear("grid of 8×8 blocks, as a JPEG leaves it,", score, _GRID_IN_VOTES)
     evidence: tuple[Table, ...] = ()
     if score >= _GRID_IN_VOTES:
         table = earlier_table(photograph.luma, grid.x, grid.y)
         place = f"its grid of 8×8 blocks begins at ({grid.x}, {grid.y})"
-        statement = f"The picture was a JPEG before{_told(table)}; {place}."
+        statement = f"The picture was probably a JPEG before{_told(table)}; {place}."
         evidence = () if table is None else (_steps_of(table),)
     yield Finding(
         "earlier_jpeg", "history", statement, "expected", score, evidence, _EARLIER_METHOD, _EARLIER_SOURCE,
@@ -142,10 +149,14 @@ def foreign_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
             method=_FOREIGN_METHOD, source=_ZERO, caution=_FOREIGN_CAUTION,
         )  # fmt: skip
         return
-    statement = "No region has another grid of 8×8 blocks than the rest."
+    x, y, width, height = found.box_px
+    statement = (
+        f"No region clearly has another grid of 8×8 blocks than the rest: around {width}×{height} px at ({x}, {y}) "
+        f"they differ most, by {found.deviations:.1f} standard deviations, and from {_FOREIGN_FOUND:g} on it is called "
+        "clear."
+    )
     evidence: tuple[Map | Regions, ...] = ()
     if found.deviations >= _FOREIGN_FOUND:
-        x, y, width, height = found.box_px
         statement = (
             f"Around {width}×{height} px at ({x}, {y}) the blocks of 8×8 px seem to begin at "
             f"({(found.x + own_x) % 8}, {(found.y + own_y) % 8}), unlike the rest, as in a part of another JPEG."
@@ -186,7 +197,8 @@ _UNEVEN_METHOD = (
 )
 _UNEVEN_CAUTION = (
     "Flat and saturated regions have no answer. Regions that were blurred, drawn or written over lack the trace as "
-    "well as those from another photograph; a region that was itself a JPEG on the same grid is not seen."
+    "well as those from another photograph; a region that was itself a JPEG on the same grid is not seen. "
+    "The sum is larger where the region is."
 )
 _UNEVEN_FOUND = 400.0
 """Score from which a region is said to lack the earlier compression; less counts as 0. In 132 crops saved twice, 84 of
@@ -218,7 +230,7 @@ def double_compression(photograph: Photograph, knowledge: Knowledge) -> Iterator
         f"The picture was probably a JPEG before, on the same grid of blocks, {_hardness(found)}: its coefficients fit "
         f"that and then its own table ({own}) better than its own alone."
         if is_found
-        else "No trace of an earlier compression on the same grid of blocks."
+        else _unclear("trace of an earlier compression on the same grid of blocks", score, _DOUBLE_FOUND)
     )
     evidence = (_steps(found, tables[0]),) if is_found else ()
     yield Finding(
@@ -255,7 +267,7 @@ def _uneven(photograph: Photograph, table: tuple[int, ...], found: Doubled) -> F
     region = without_past(cells)
     score = 0.0 if region is None or region.nats < _UNEVEN_FOUND else region.nats
     evidence: tuple[Map | Regions, ...] = (Map("Where the earlier compression is missing", _as_evidence(cells), side),)
-    statement = "Every region with enough detail has the earlier compression."
+    statement = "No region with enough detail clearly lacks the earlier compression that the picture has."
     if region is not None and score:
         x, y, width, height = (side * each for each in region.cells)
         place = f"{width}×{height} px at ({x}, {y})"
@@ -301,7 +313,8 @@ def resampling(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding
             method=_RESAMPLED_METHOD, source=_RESAMPLED_SOURCE, caution=_RESAMPLED_CAUTION,
         )  # fmt: skip
         return
-    statement = "No traces of interpolation: nothing says that the picture was resized."
+    score = max(found.evidence, 0.0)
+    statement = _unclear("trace of interpolation", score, _RESAMPLED_FOUND)
     evidence: tuple[Table, ...] = ()
     if found.evidence >= _RESAMPLED_FOUND:
         factors = " or ".join(f"{factor:.2f}" for factor in found.factors)
@@ -311,8 +324,8 @@ def resampling(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding
         )
         evidence = (_peaks(found),)
     yield Finding(
-        "resampling", "history", statement, "expected", max(found.evidence, 0.0), evidence, _RESAMPLED_METHOD,
-        _RESAMPLED_SOURCE, _RESAMPLED_CAUTION,
+        "resampling", "history", statement, "expected", score, evidence, _RESAMPLED_METHOD, _RESAMPLED_SOURCE,
+        _RESAMPLED_CAUTION,
     )  # fmt: skip
 
 

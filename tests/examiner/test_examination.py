@@ -46,7 +46,7 @@ def test_a_crop_of_a_jpeg_saved_again_shows_its_earlier_grid(picture: Image.Imag
 
 def test_a_jpeg_saved_once_shows_no_earlier_grid(picture: Image.Image) -> None:
     report = examiner.examine(jpeg(picture, 92))
-    assert finding(report, "shifted_grid").statement.startswith("No clear second grid")
+    assert finding(report, "shifted_grid").statement.startswith(("No second grid", "No clear second grid"))
 
 
 @pytest.mark.parametrize(("data", "reason"), [(b"", "is empty"), (b"PK\3\4", "is an archive"), (b"\xff\xd8\xff", "")])

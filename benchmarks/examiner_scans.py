@@ -26,6 +26,7 @@ from examiner.findings.documents import COPIED, DIFFERENT, document_regions
 from examiner.findings.scans import LATTICE, SCANNED, reproduced, scanner_or_camera
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
+from train.estimation.ranking import auroc
 
 KNOWLEDGE = Knowledge()
 SAVED = (None, 95, 90, 80)
@@ -50,13 +51,6 @@ def saved(picture: np.ndarray, quality: int | None) -> bytes:
     else:
         Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return file.getvalue()
-
-
-def auroc(values: np.ndarray, mask: np.ndarray) -> float:
-    """Return how often a pixel inside the mask has the larger value than one outside."""
-    inside, outside = np.sort(values[mask]), np.sort(values[~mask])
-    below, upto = (np.searchsorted(outside, inside, side).sum(dtype=np.float64) for side in ("left", "right"))
-    return float((below + upto) / 2 / len(inside) / len(outside))
 
 
 def scans(pages: int) -> list[Scanned]:
@@ -133,7 +127,8 @@ def main() -> None:
                     continue
                 cells = np.nan_to_num(shown[0].values, nan=-1.0)
                 height, width = forged.mask.shape
-                areas.append(auroc(np.kron(cells, np.ones((8, 8)))[:height, :width], forged.mask))
+                values = np.kron(cells, np.ones((8, 8)))[:height, :width]
+                areas.append(auroc(values[forged.mask], values[~forged.mask]))
                 seen += any(
                     (findings[name].score or 0) >= LIMITS[name] for name in ("document_regions", "document_copies")
                 )

@@ -6,6 +6,8 @@ yields findings; it raises ValueError where the file does not let it say anythin
 
 from collections.abc import Callable, Iterator, Sequence
 
+import cv2
+
 from examiner.calibration.measured import default_calibration, with_strength
 from examiner.finding import Finding, Group
 from examiner.findings.camera import camera_from_pixels
@@ -105,7 +107,9 @@ def _said(asked: Asked, group: Group, photograph: Photograph, knowledge: Knowled
         yield from asked(photograph, knowledge)
     except ValueError as error:
         yield _unanswered(asked, group, f"the file {error}")
-    except MemoryError:
+    except (MemoryError, cv2.error) as error:
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise
         yield _unanswered(asked, group, "it needs more memory than there is")
 
 

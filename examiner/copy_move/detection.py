@@ -41,21 +41,21 @@ def copies_in(luma: NDArray[np.uint8]) -> list[Copy]:
     return sorted(kept, key=lambda copy: -copy.score)
 
 
-def target_box(copy: Copy) -> tuple[int, int, int, int]:
-    """Return the box (x, y, width, height) around a region's copy."""
+def target_box(copy: Copy, size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the box (x, y, width, height) around a region's copy, within a picture of this width and height."""
     left, top, width, height = region_box(copy)
     corners = np.array([(left, top), (left + width, top), (left, top + height), (left + width, top + height)])
     moved = corners @ copy.matrix[:, :2].T + copy.matrix[:, 2]
-    x, y = (int(each) for each in np.floor(moved.min(axis=0)))
-    right, bottom = (int(each) for each in np.ceil(moved.max(axis=0)))
-    return max(0, x), max(0, y), right - max(0, x), bottom - max(0, y)
+    x, y = (max(0, int(each)) for each in np.floor(moved.min(axis=0)))
+    right, bottom = (min(int(each), side) for each, side in zip(np.ceil(moved.max(axis=0)), size_px, strict=True))
+    return x, y, right - x, bottom - y
 
 
 def region_box(copy: Copy) -> tuple[int, int, int, int]:
     """Return the box (x, y, width, height) around a region."""
     rows, columns = np.nonzero(copy.mask)
-    left, right = int(columns.min() * copy.shrink), int((columns.max() + 1) * copy.shrink)
-    top, bottom = int(rows.min() * copy.shrink), int((rows.max() + 1) * copy.shrink)
+    left, right = int(columns.min() * copy.shrink), min(int((columns.max() + 1) * copy.shrink), copy.box[2])
+    top, bottom = int(rows.min() * copy.shrink), min(int((rows.max() + 1) * copy.shrink), copy.box[3])
     return copy.box[0] + left, copy.box[1] + top, right - left, bottom - top
 
 

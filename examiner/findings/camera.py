@@ -52,13 +52,13 @@ def _claim(answer: Answer, model: Model, method: str) -> Finding:
     share = share_of(answer, answer.claim)
     if answer.verdict == "agrees":
         statement = (
-            f"The pixels agree with the file, which names {name}: the network gives it a probability of "
-            f"{_shown(share)}."
+            f"The file names {name}, which is also the camera that the pixels look like most: the network gives it a "
+            f"probability of {_shown(share)}."
         )
     else:
         statement = (
-            f"The pixels speak against {name}, which the file names: the network gives it a probability of "
-            f"{_shown(share)}, and sees {_named(answer, model)}."
+            f"The file names {name}, to which the network gives a probability of {_shown(share)}; it sees "
+            f"{_named(answer, model)}."
         )
     return Finding(
         "camera_claim", "camera", statement, "expected", score,

@@ -39,21 +39,20 @@ def copied_region(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
             method=_METHOD, source=_SOURCE, caution=_CAUTION,
         )  # fmt: skip
         return
-    luma = photograph.luma
-    copies = copies_in(luma)
+    copies = copies_in(photograph.luma)
     score = copies[0].score if copies else 0.0
     yield Finding(
-        "copied_region", "splices", _statement(copies), "expected", score,
-        _evidence(copies[:SHOWN_MAX], luma.shape) if copies else (), _METHOD, _SOURCE, _CAUTION,
+        "copied_region", "splices", _statement(copies, photograph.size_px), "expected", score,
+        _evidence(copies[:SHOWN_MAX], photograph.size_px) if copies else (), _METHOD, _SOURCE, _CAUTION,
     )  # fmt: skip
 
 
-def _statement(copies: list[Copy]) -> str:
+def _statement(copies: list[Copy], size_px: tuple[int, int]) -> str:
     if not copies:
         return f"No region of {AREA_MIN_PX} px and more is seen a second time in the picture."
     best = copies[0]
     left, top, width, height = region_box(best)
-    to_left, to_top, _, _ = target_box(best)
+    to_left, to_top, _, _ = target_box(best, size_px)
     return (
         f"Two regions look alike, {width}×{height} px at ({left}, {top}) and at ({to_left}, {to_top}){_changed(best)}; "
         f"their finest detail agrees by {best.fine_likeness:.2f}, where 1 is a copy to the pixel and 0 another thing."
@@ -70,10 +69,10 @@ def _changed(copy: Copy) -> str:
     return ", " + " and ".join(said) if said else ""
 
 
-def _evidence(copies: list[Copy], shape: tuple[int, ...]) -> tuple[Regions, Map, Table]:
+def _evidence(copies: list[Copy], size_px: tuple[int, int]) -> tuple[Regions, Map, Table]:
     rows = [
         (
-            *(f"{each}" for each in (_where(region_box(copy)), _where(target_box(copy)))),
+            *(f"{each}" for each in (_where(region_box(copy)), _where(target_box(copy, size_px)))),
             f"{_turn(copy):.1f}°", f"{_enlargement(copy):.2f}", f"{copy.area_px:,.0f}",
             f"{copy.likeness:.2f}", f"{copy.fine_likeness:.2f}",
         )
@@ -81,10 +80,10 @@ def _evidence(copies: list[Copy], shape: tuple[int, ...]) -> tuple[Regions, Map,
     ]  # fmt: skip
     return (
         Regions(
-            "Regions that are seen twice", tuple((region_box(each), target_box(each)) for each in copies),
+            "Regions that are seen twice", tuple((region_box(each), target_box(each, size_px)) for each in copies),
             "Which of the two is the original, the comparison does not tell.",
         ),
-        Map("Where a region and its copy agree", _cells(copies, shape), CELL_PX),
+        Map("Where a region and its copy agree", _cells(copies, size_px), CELL_PX),
         Table(
             "Regions and their copies",
             ("region", "copy", "turned", "size", "pixels", "detail agrees", "finest detail agrees"), tuple(rows),
@@ -92,9 +91,9 @@ def _evidence(copies: list[Copy], shape: tuple[int, ...]) -> tuple[Regions, Map,
     )  # fmt: skip
 
 
-def _cells(copies: list[Copy], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _cells(copies: list[Copy], size_px: tuple[int, int]) -> NDArray[np.float32]:
     """Return for each cell of the picture how well the finest detail of a copy in it agrees; 0 outside copies."""
-    down, across = -(-shape[0] // CELL_PX), -(-shape[1] // CELL_PX)
+    across, down = (-(-side // CELL_PX) for side in size_px)
     cells = np.zeros((down, across), np.float32)
     for copy in copies:
         place = np.array([[copy.shrink, 0, copy.box[0]], [0, copy.shrink, copy.box[1]], [0, 0, 1]])

@@ -58,8 +58,8 @@ def sentence(found: Match, device: Fingerprint, sha256: str) -> str:
     figures = f"peak-to-correlation energy {found.pce:,.0f}, and {PCE_USUAL:.0f} is the usual threshold"
     if is_match(found):
         return (
-            f"The sensor's pattern of {device.name} is in this photograph{_placed(found)} ({figures}): by chance, "
-            f"{_chance(found)} photographs by other devices would show as much."
+            f"The sensor's pattern of {device.name} is in this photograph{_placed(found)} ({figures}): if nothing "
+            f"but chance were at work, {_chance(found)} photographs by other devices would show as much."
         )
     return f"The sensor's pattern of {device.name} is not seen in this photograph ({figures})."
 

@@ -17,6 +17,8 @@ COPIED = 3.2
 DIFFERENT = 6.0
 """Mean squared deviations of a place from the rest of its page; most genuine simulated pages have less than 5."""
 _USUAL = 2.0
+MOST_PX = 40_000_000
+"""A4 at 600 dpi has 35 megapixels. The planes of a page are several times as large as the picture."""
 
 _NO_PAGE = "The picture is no page of text, so no letters and no paper between them are compared."
 _REGIONS_METHOD = (
@@ -48,6 +50,9 @@ _COPIES_CAUTION = (
 
 def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     """Say whether parts of a page have other noise than the rest, and whether words were copied."""
+    width_px, height_px = photograph.size_px
+    if width_px * height_px > MOST_PX:
+        raise ValueError(f"is beyond {MOST_PX // 1_000_000} megapixels, which is more than a page at 600 dpi")
     page = page_of(photograph.luma)
     if page is None:
         yield _nothing("document_regions", _NO_PAGE)
@@ -63,7 +68,11 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
     else:
         yield _regions(distances, copy)
     if copy is None:
-        yield _nothing("document_copies", "The page has too few letters of equal size to compare them.")
+        yield _nothing(
+            "document_copies",
+            "The letters of the page cannot be compared: too few have equal size, or most are equal pixel for pixel to "
+            "another, as software draws them.",
+        )
     else:
         yield _copies(copy)
 
@@ -88,7 +97,8 @@ def _regions(distances: NDArray[np.float32], copy: Copy | None) -> Finding:
         f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
         "pasted, retyped or covered words have."
         if score >= DIFFERENT
-        else f"The paper has about the same noise all over the page (at most {score:.1f} mean squared deviations)."
+        else f"The paper has no clearly different noise anywhere on the page: it differs most {place}, by {score:.1f} "
+        f"mean squared deviations, and from {DIFFERENT:g} on this is called clear."
     )
     evidence = Map(
         "Where the page differs", evidence_by_cell(distances, copy), CELL_PX,
@@ -102,15 +112,22 @@ def _regions(distances: NDArray[np.float32], copy: Copy | None) -> Finding:
 
 def _copies(copy: Copy) -> Finding:
     if copy.weight < COPIED:
-        statement = "No word of the page is a copy of another: all letters differ as printed and scanned letters do."
+        statement = (
+            "No word of the page is clearly more alike to another than the page's most alike letters usually are: a "
+            f"score of {copy.weight:.1f}, and from {COPIED:g} on it is called clear."
+        )
         evidence: tuple[Regions | Table, ...] = ()
     else:
         statement = (
-            f"{copy.letters} letters beside each other are more alike to letters elsewhere on the page than printing "
-            "and scanning allow: the one place is a copy of the other."
+            f"{copy.letters} letters beside each other are more alike to letters elsewhere on the page than its most "
+            "alike letters usually are, as those of a copied word."
         )
         evidence = (
-            Regions("Copied words", ((copy.first, copy.second),), "Which of the two is the copy is not known."),
+            Regions(
+                "Copied words",
+                ((copy.first, copy.second),),
+                "Which of the two would be the copy, the comparison does not tell.",
+            ),
         )
     rows = (("Letters", str(copy.letters)), ("Sum of logarithms", f"{copy.weight:.1f}"))
     table = Table("The most alike letters beside each other", ("What", "Value"), rows)

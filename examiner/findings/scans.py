@@ -107,11 +107,11 @@ def scanner_or_camera(photograph: Photograph, knowledge: Knowledge) -> Iterator[
             f"The {sides} of the picture have a noise of their own that repeats all along them (correlation "
             f"{strongest:.2f}), as the line of sensors of a scanner leaves it."
         )
-    elif has_trace:
-        statement = "The pixels alternate as the colour filter array of a camera makes them: no scanner's do."
     else:
+        alternate = ", and the pixels alternate as the colour filter array of a camera makes them" if has_trace else ""
         statement = (
-            f"No noise that repeats along columns or rows (correlation {strongest:.2f}), as a scanner would leave it."
+            f"No noise clearly repeats along columns or rows as the line of sensors of a scanner leaves it{alternate}: "
+            f"the correlation counts for {score:.2f}, and from {SCANNED:g} on it is called clear."
         )
     rows = (
         ("Repeated along columns", f"{pattern.columns:.3f}"),
@@ -165,7 +165,10 @@ def reproduced(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding
 def _lattice_statement(name: str, found: Lattice, contrast: float) -> str:
     as_what = "the dots of a print" if name == "print_dots" else "the pixels of a display"
     if contrast < LATTICE:
-        return f"No lattice fills the picture as {as_what} would."
+        return (
+            f"No lattice clearly fills the picture as {as_what} would: it has at most {np.exp(contrast):.1f} times the "
+            f"power of the frequencies around, and from {np.exp(LATTICE):.1f} on it is called clear."
+        )
     return (
         f"A lattice of {found.period_px:.1f} px, turned by {found.degrees:.0f}°, fills the picture, as {as_what} do: "
         f"{np.exp(min(contrast, 20.0)):,.0f} times the power of the frequencies around."

@@ -33,7 +33,9 @@ _SOURCE = (
 _CAUTION = (
     "Depth of field, motion, sharp edges between textures, local adjustments and several pictures joined by the camera "
     "itself (HDR, panoramas, portrait mode) differ from place to place as well. A region by the same camera, processed "
-    "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against."
+    "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against. "
+    "The strongest cells of a larger picture reach more, so what a score is worth holds for photographs of about the "
+    "size of those it was measured on."
 )
 _PLAIN_CAUTION = " Without a network only noise and grids were looked at, which a last compression at 90 or less hides."
 

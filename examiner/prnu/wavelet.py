@@ -17,7 +17,8 @@ _LOW = np.array(
      -0.027983769416859854, 0.6308807679298589, 0.7148465705529157, 0.2303778133088965],
     np.float32,
 )  # fmt: skip
-_HIGH = np.asarray(_LOW[::-1] * np.array([1, -1] * 4), np.float32)
+HIGH = np.asarray(_LOW[::-1] * np.array([1, -1] * 4), np.float32)
+"""The filter of details, 8 taps."""
 _REACH = 3
 """Pixels of one phase (even or odd) that a coefficient needs beyond its own."""
 
@@ -59,7 +60,7 @@ def _split(plane: Plane) -> tuple[Plane, Plane]:
     ]
     low, high = (
         sum(cv2.filter2D(each, -1, taps[phase::2][None], anchor=(0, 0))[:, :width] for phase, each in enumerate(phases))
-        for taps in (_LOW, _HIGH)
+        for taps in (_LOW, HIGH)
     )
     return np.asarray(low, np.float32), np.asarray(high, np.float32)
 
@@ -71,6 +72,6 @@ def _joined(low: Plane, high: Plane) -> Plane:
     for phase in (0, 1):
         joined[:, phase::2] = sum(
             cv2.filter2D(each, -1, np.ascontiguousarray(taps[phase::2][::-1])[None], anchor=(_REACH, 0))[:, _REACH:]
-            for each, taps in zip(halves, (_LOW, _HIGH), strict=True)
+            for each, taps in zip(halves, (_LOW, HIGH), strict=True)
         )
     return joined

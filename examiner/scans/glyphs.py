@@ -49,12 +49,17 @@ class _Pair(NamedTuple):
 
 
 def copied_word(luma: NDArray[np.uint8], page: Page) -> Copy | None:
-    """Return the likeliest copied word of a page; None where it has too few letters of equal size to say anything."""
+    """Return the likeliest copied word of a page; None where nothing can be said.
+
+    That is where too few letters have equal size, or most are equal pixel for pixel to another, as software draws them.
+    """
     letters = page.letters[(page.letters[:, 3] >= LEAST_HEIGHT_PX) & (page.letters[:, 2] >= LEAST_WIDTH_PX)]
     nearest = _nearest(luma, letters)
     if len(nearest) < 20:
         return None
     usual = float(np.median([distances[0] for _, distances, _ in nearest]))
+    if usual == 0:
+        return None
     # a JPEG rounds equal letters apart, and noise has no less than this
     floor = 0.02 * usual + 1e-6
     by_displacement: dict[tuple[int, int], list[_Pair]] = defaultdict(list)

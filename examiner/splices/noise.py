@@ -9,25 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examiner.prnu.wavelet import HIGH
+
 Floats = NDArray[np.float32]
 
 _BINS = 8  # of brightness, with as many cells in each
 _LEAST = 0.05  # levels; below this compression has left nothing
 _GAUSSIAN = 0.6745
-# Daubechies' high-pass filter of 8 taps (Ten Lectures on Wavelets, 1992, table 6.1)
-_HIGH = np.array(
-    [
-        -0.0105974018,
-        -0.0328830117,
-        0.0308413818,
-        0.1870348117,
-        -0.0279837694,
-        -0.6308807679,
-        0.7148465706,
-        -0.2303778133,
-    ],
-    np.float32,
-)
+_HIGH = np.ascontiguousarray(HIGH[::-1])
 
 
 def noise_levels(luma: NDArray[np.uint8], cell_px: int) -> Floats:

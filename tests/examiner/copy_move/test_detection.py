@@ -88,4 +88,11 @@ def test_the_same_picture_gives_the_same_copies(scene: Picture) -> None:
     picture = luma(with_copy(scene, 96, 15, 1.0, np.random.default_rng(5))[0])
     first, second = copies_in(picture), copies_in(picture)
     assert [(each.box, each.fine_likeness) for each in first] == [(each.box, each.fine_likeness) for each in second]
-    assert [target_box(each) for each in first] == [target_box(each) for each in second]
+    assert [target_box(each, (480, 360)) for each in first] == [target_box(each, (480, 360)) for each in second]
+
+
+def test_boxes_end_where_the_picture_does() -> None:
+    turned = cv2.getRotationMatrix2D((50.0, 50.0), 45.0, 1.0)
+    copy = Copy((0, 0, 100, 100), np.ones((67, 67), np.bool_), 1.5, turned, 1e4, 0.9, 0.9, 99)
+    assert region_box(copy) == (0, 0, 100, 100)
+    assert target_box(copy, (100, 110)) == (0, 0, 100, 110)

@@ -33,7 +33,7 @@ def test_a_file_that_names_the_camera_of_its_pixels_agrees_with_them(
     run: TrainedRun, camera_picture: Callable[..., np.ndarray], camera_file: Callable[..., bytes]
 ) -> None:
     found = findings(camera_file(camera_picture("smooth", 91), "smooth"), run)["camera_claim"]
-    assert "agree with the file, which names Smooth" in found.statement
+    assert "names Smooth, which is also the camera that the pixels look like most" in found.statement
     assert found.score is not None
     assert found.score < 0
 
@@ -42,7 +42,7 @@ def test_a_file_that_names_another_camera_is_contradicted_and_scores_higher(
     run: TrainedRun, camera_picture: Callable[..., np.ndarray], camera_file: Callable[..., bytes]
 ) -> None:
     found = findings(camera_file(camera_picture("smooth", 91), "grainy"), run)["camera_claim"]
-    assert "speak against Grainy" in found.statement
+    assert "names Grainy, to which the network gives" in found.statement
     assert "sees Smooth" in found.statement
     assert found.score is not None
     assert found.score > 1

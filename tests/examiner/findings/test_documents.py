@@ -43,8 +43,8 @@ def said(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> dict[str, 
 
 def test_a_page_as_it_was_scanned_is_the_same_all_over(page: Scanned) -> None:
     found = said(page.picture)
-    assert "about the same noise" in found["document_regions"].statement
-    assert found["document_copies"].statement.startswith("No word of the page is a copy")
+    assert "no clearly different noise" in found["document_regions"].statement
+    assert found["document_copies"].statement.startswith("No word of the page is clearly more alike")
     assert (found["document_regions"].score or 0) < DIFFERENT
     assert (found["document_copies"].score or 0) < COPIED
 
@@ -81,3 +81,14 @@ def test_a_photograph_is_no_page() -> None:
 def test_of_a_page_without_noise_nothing_is_said(page: Scanned) -> None:
     plain = np.where(page.picture < 128, np.uint8(0), np.uint8(255))
     assert said(plain)["document_regions"].level == "none"
+
+
+def test_of_a_page_with_equal_letters_nothing_is_said() -> None:
+    letter = np.where(np.random.default_rng(7).random((16, 10)) < 0.6, 10, 250).astype(np.uint8)
+    drawn = np.full((600, 600), 250, np.uint8)
+    for top in range(24, 576, 32):
+        for left in range(24, 576, 20):
+            drawn[top : top + 16, left : left + 10] = letter
+    found = said(drawn)["document_copies"]
+    assert found.level == "none"
+    assert "as software draws them" in found.statement

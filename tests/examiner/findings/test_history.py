@@ -101,7 +101,7 @@ def test_a_crop_of_a_whole_jpeg_has_a_second_grid_but_no_region_of_its_own(pictu
 
 def test_a_png_that_was_a_jpeg_is_told_with_its_grid_and_quality(picture: Image.Image) -> None:
     found = findings(png(again(saved(picture, 80)).crop((3, 6, 512, 512))))
-    assert found["earlier_jpeg"].statement.startswith("The picture was a JPEG before, of quality 80")
+    assert found["earlier_jpeg"].statement.startswith("The picture was probably a JPEG before, of quality 80")
     assert "begins at (5, 2)" in found["earlier_jpeg"].statement
     assert "shifted_grid" not in found
     assert "double_compression" not in found
@@ -116,7 +116,7 @@ def test_a_region_from_another_jpeg_in_a_png_is_shown(picture: Image.Image) -> N
 
 def test_a_png_that_was_no_jpeg_has_no_grid(picture: Image.Image) -> None:
     found = findings(png(picture))
-    assert found["earlier_jpeg"].statement.startswith("No grid")
+    assert found["earlier_jpeg"].statement.startswith(("No grid", "No clear grid"))
     assert found["foreign_grid"].statement.startswith("No region")
 
 
@@ -128,4 +128,4 @@ def test_a_resized_picture_is_told_with_its_factor(picture: Image.Image) -> None
 
 
 def test_a_picture_of_its_own_size_was_not_resized(picture: Image.Image) -> None:
-    assert findings(saved(picture, 90))["resampling"].statement.startswith("No traces")
+    assert findings(saved(picture, 90))["resampling"].statement.startswith("No clear trace of interpolation")

@@ -86,6 +86,11 @@ def test_too_small_a_picture_says_nothing(shape: tuple[int, int]) -> None:
     assert doubled(np.zeros(shape, np.uint8), scaled_tables(90)[0]) is None
 
 
+def test_of_few_blocks_nothing_is_said_since_chance_gives_them_a_past() -> None:
+    small = photograph(side=248)
+    assert doubled(luma(saved(small, 88)), scaled_tables(88)[0]) is None
+
+
 def test_a_flat_picture_says_nothing() -> None:
     assert doubled(np.full((256, 256), 9, np.uint8), scaled_tables(90)[0]) is None
 

@@ -100,3 +100,13 @@ def test_a_picture_beyond_the_bounds_is_refused_by_its_header(size_px: tuple[int
     header = bytearray(saved("PNG"))
     header[16:24] = size_px[0].to_bytes(4) + size_px[1].to_bytes(4)
     assert examiner.examine(bytes(header)).error is not None
+
+
+def test_a_jpeg_beyond_the_bounds_is_not_decoded() -> None:
+    data = bytearray(saved("JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (30_000).to_bytes(2) * 2
+    photograph = Photograph(bytes(data))
+    for asked in ("luma", "rgb"):
+        with pytest.raises(ValueError, match="is 30000×30000 px, beyond 200 megapixels"):
+            getattr(photograph, asked)

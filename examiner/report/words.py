@@ -111,7 +111,7 @@ def method_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
 def provenance_rows(report: Report) -> list[tuple[str, str]]:
     """Return what a reader needs to repeat the examination: digest, versions, what was used beside the file."""
     return [
-        ("File", report.name),
+        ("File", heading_of(report)),
         ("SHA-256", report.sha256),
         ("Size", f"{report.size_bytes:,} bytes"),
         ("Shutterprint", report.version),

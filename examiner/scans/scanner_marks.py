@@ -19,9 +19,9 @@ _INCH_CM, _INCH_M = 2.54, 0.0254
 _PNG_CHUNKS_MAX = 64
 
 SCANNERS = re.compile(
-    r"\b(?:scan(?:ner|jet|snap|mate|gear|maker|to|tool)?|epson\s?scan|vuescan|silverfast|perfection|expression|lide"
+    r"\b(?:scan(?:ner|jet|snap|mate|gear|maker|to|tool)?|epson\s?scan|vuescan|silverfast|lide"
     r"|canoscan|imagerunner|workcentre|officejet|laserjet|bizhub|ecosys|camscanner|genius\s?scan|adobe\s?scan"
-    r"|office\s?lens|naps2|twain|paperport|fi-\d{4}|ads-\d{4})(?:\b|\d)",
+    r"|office\s?lens|naps2|twain|paperport|fi-\d{4}|ads-\d{4}|perfection\s+v?\d+\w*|expression\s+\d{4,5}\w*)(?:\b|\d)",
     re.IGNORECASE,
 )
 """Words in Make, Model or Software by which scanners, and programs that scan, name themselves."""

@@ -111,10 +111,12 @@ def test_long_tables_of_what_was_read_are_folded_and_those_of_evidence_are_not(m
     assert "<summary>Fields" not in evidence
 
 
-def test_the_files_own_name_stands_above_and_its_path_below(made: ReportOf) -> None:
-    html = html_of(made(name="evidence/case 7/holiday.jpg"))
+def test_the_files_own_name_is_shown_and_no_folder_which_may_name_a_person(made: ReportOf) -> None:
+    html = html_of(made(name="/home/ada/case 7/holiday.jpg"))
     assert "<h1>holiday.jpg</h1>" in html
-    assert "<dd>evidence/case 7/holiday.jpg</dd>" in html
+    assert "<dd>holiday.jpg</dd>" in html
+    assert "/home" not in html
+    assert "case 7" not in html
 
 
 @pytest.mark.parametrize("data", [taken(), saved(Image.new("L", (9, 9)), "PNG"), saved(Image.new("RGB", (1, 1)))])

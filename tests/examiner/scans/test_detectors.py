@@ -119,7 +119,8 @@ def test_frames_are_compared_with_sizes_of_paper(
 @pytest.mark.parametrize(
     ("text", "is_named"),
     [
-        ("EPSON Scan", True), ("Perfection V600", True), ("CanoScan LiDE 220", True), ("ScanSnap iX500", True),
+        ("EPSON Scan", True), ("Perfection V600", True), ("Expression 11000XL", True),
+        ("Microsoft Expression Media 2", False), ("CanoScan LiDE 220", True), ("ScanSnap iX500", True),
         ("HP OfficeJet Pro 8600", True), ("CamScanner", True), ("VueScan 9", True), ("Canon EOS REBEL T5i", False),
         ("NIKON D60", False), ("Pixel 5", False), ("iPhone 11", False), ("Scandia", False),
     ],

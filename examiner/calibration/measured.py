@@ -1,8 +1,9 @@
 """Measured: what scores genuine photographs get, and so what a score is worth.
 
 A calibration is a JSON file: for each finding the scores of genuine photographs, from small to large, and how often the
-method finds what was planted. `examiner.calibrate` writes it; `default.json` beside this module was measured on the
-simulated cameras of the demo, and says so in its `origin`.
+method finds what was planted. `examiner.calibrate` writes it; `default.json` beside this module was measured on
+originals of real cameras and on photographs of the demo, and says so in its `origin`
+(docs/decisions/0024-the-shipped-calibration.md).
 """
 
 import json
@@ -42,7 +43,7 @@ class Calibration:
 
 
 def default_calibration() -> Calibration:
-    """Return what was measured on the demo's simulated cameras."""
+    """Return the calibration that is shipped."""
     return calibration_of(_DEFAULT.read_bytes(), _DEFAULT.name)
 
 

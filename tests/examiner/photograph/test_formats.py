@@ -108,5 +108,5 @@ def test_a_jpeg_beyond_the_bounds_is_not_decoded() -> None:
     data[frame + 5 : frame + 9] = (30_000).to_bytes(2) * 2
     photograph = Photograph(bytes(data))
     for asked in ("luma", "rgb"):
-        with pytest.raises(ValueError, match="is 30000×30000 px, beyond 200 megapixels"):
+        with pytest.raises(ValueError, match="is of 30000×30000 px, beyond 200 megapixels"):
             getattr(photograph, asked)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.page import jpeg_address
+from corpus.page import Tile, jpeg_address
 from corpus.sections import Crawl, Curation, Rules
 from curation.publishing.report import report_page
 from curation.publishing.report_sections import DECIDED_BY
@@ -37,8 +37,8 @@ def natives():
 def shown(jpeg):
     address = jpeg_address(thumbnail(jpeg()))
     return {
-        "low_quality_factor": [(address, "flickr:1: 70", "https://photos.example/1"), (None, "flickr:2: 71", None)],
-        "no_original": [(None, "flickr:3", "https://photos.example/3")],
+        "low_quality_factor": [Tile(address, "flickr:1: 70", "https://photos.example/1"), Tile(None, "flickr:2: 71")],
+        "no_original": [Tile(None, "flickr:3", "https://photos.example/3")],
     }
 
 
@@ -167,7 +167,7 @@ def test_text_of_strangers_is_text(counts, natives, shown):
     counts["licences"] = {EVIL: 1}
     counts["hubs"] = [{"photo": EVIL, "copies": 2, "reason": EVIL}]
     natives = [{**row, "camera": EVIL, "value": EVIL, "text": EVIL, "source": EVIL} for row in natives]
-    shown = {EVIL: [(EVIL, EVIL, f"javascript:{EVIL}"), (None, EVIL, f"https://a.example/{EVIL}")]}
+    shown = {EVIL: [Tile(EVIL, EVIL, f"javascript:{EVIL}"), Tile(None, EVIL, f"https://a.example/{EVIL}")]}
     html = report_page(GENERATION, counts, natives, shown)
     assert "<script" not in html
     assert "<img" not in html
@@ -181,7 +181,7 @@ def test_a_reason_with_dollar_signs_is_no_formula_in_the_plot(counts, natives, s
 
 def test_texts_of_any_length_are_cut(counts, natives, shown):
     natives[0]["text"] = "x" * 65_000
-    shown["no_original"] = [(None, "y" * 65_000, None)]
+    shown["no_original"] = [Tile(None, "y" * 65_000)]
     counts["cameras"]["z" * 65_000] = counts["cameras"]["nexus-5x"]
     html = report_page(GENERATION, counts, natives, shown)
     for letter in "xyz":
@@ -243,7 +243,7 @@ root.querySelector('#quality-factors svg').getBoundingClientRect().right <= root
 def test_a_browser_shows_it_without_complaint_wide_tables_scroll_in_their_box_and_plots_fit_a_telephone(
     counts, natives, shown, chromium, tmp_path, width_px
 ):
-    shown["no_original"] = [(None, "flickr:" + "9" * 150, "https://photos.example/3")]
+    shown["no_original"] = [Tile(None, "flickr:" + "9" * 150, "https://photos.example/3")]
     counts["hubs"][0]["photo"] = "x" * 150
     (tmp_path / "report.html").write_text(report_page(GENERATION, *many(counts, natives), shown))
     (tmp_path / "measure.html").write_text(MEASURE.replace("WIDTH", str(width_px)))

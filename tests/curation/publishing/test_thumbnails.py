@@ -129,7 +129,7 @@ def test_samples_become_tiles_and_those_without_bytes_have_no_picture(tmp_path, 
         ]
     }
     shown, *others = thumbnails(store, samples)["truncated"]
-    address, caption, url = shown
+    address, caption, url, _ = shown
     head, _, encoded = address.partition(",")
     assert head == "data:image/jpeg;base64"
     assert base64.b64decode(encoded) == thumbnail(jpeg())

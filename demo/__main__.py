@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 
 from corpus.catalogue import read_catalogue
@@ -21,6 +19,7 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
 from corpus.strict_yaml import yaml_text
 from demo.doctored import make_doctored
+from demo.held_out import held_out_photos
 from demo.local_configuration import CAMERAS, write_configuration
 from demo.newcomer import enrol, photos_of, tell_recognised
 from demo.photo_site.server.site import PhotoSite
@@ -122,14 +121,10 @@ def _uploads(folder: Path, real: Configuration, console: Console) -> list[Upload
 
 def _held_out_photo(configuration: Configuration, generation: str) -> str:
     """Return the path of the first test photograph by a camera that was trained on, in the order of its digest."""
-    columns = ["split", "camera", "original", "sha256"]
-    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", columns)
-    unknown = pa.array(configuration.train.held_out_cameras, pa.string())
-    is_wanted = pc.and_(pc.equal(photos["split"], "test"), pc.invert(pc.is_in(photos["camera"], unknown)))
-    held_out = photos.filter(is_wanted).sort_by("sha256")
-    if held_out.num_rows == 0:
+    held_out = held_out_photos(configuration, generation)
+    if not held_out:
         raise StageError(f"curated/{generation}: no photograph is held out for testing; raise demo.photos_per_device")
-    return configuration.store.path(held_out["original"][0].as_py())
+    return configuration.store.path(held_out[0]["original"])
 
 
 def _predict(configuration: Configuration, run: str, photos: list[str]) -> None:

@@ -7,11 +7,10 @@ saved as a JPEG, and the EXIF of the first one is kept, with its thumbnail.
 import io
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from PIL import Image
 
 from corpus.configuration import Configuration
+from demo.held_out import held_out_photos
 
 FILE = "doctored.jpg"
 PASTED_PX = (403, 251, 240, 240)
@@ -24,11 +23,7 @@ def make_doctored(configuration: Configuration, generation: str, folder: Path) -
 
     None where the test split has no photographs by two cameras that the network knows.
     """
-    columns = ["split", "camera", "original", "sha256"]
-    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", columns)
-    unknown = pa.array(configuration.train.held_out_cameras, pa.string())
-    is_wanted = pc.and_(pc.equal(photos["split"], "test"), pc.invert(pc.is_in(photos["camera"], unknown)))
-    rows = photos.filter(is_wanted).sort_by("sha256").to_pylist()
+    rows = held_out_photos(configuration, generation)
     others = [row for row in rows if row["camera"] != rows[0]["camera"]]
     if not others:
         return None

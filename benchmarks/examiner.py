@@ -40,9 +40,9 @@ from benchmarks.examiner_baselines import noise_map, splicebuster_map, zero_map
 from corpus.errors import ShutterprintError
 from corpus.storage import Store
 from curation.generations import FOLDER, PHOTOS, batches_of, generation_named
+from examiner.detectors.splices.consistency import REGION_CELLS, as_pixels, consistency_of
+from examiner.detectors.splices.windows import windows_of
 from examiner.knowledge import built_in
-from examiner.splices.consistency import REGION_CELLS, as_pixels, consistency_of
-from examiner.splices.windows import windows_of
 from examiner.trials.splices import How, spliced
 from train.archive.loading import load_model
 from train.estimation.ranking import auroc

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from examiner.splices.grids import windowed
-from examiner.splices.noise import noise_levels
+from examiner.detectors.splices.grids import windowed
+from examiner.detectors.splices.noise import noise_levels
 from forensics.pixels.grid import DCT
 
 CELL_PX = 32

@@ -24,11 +24,11 @@ from PIL import Image
 
 from demo.simulation.cameras import MODELS, take_photograph
 from demo.simulation.scenes import draw_scene
-from examiner.prnu.correlation import log10_false_alarm, peak_of
-from examiner.prnu.fingerprint import Estimate
-from examiner.prnu.grouping import compared_part, grouped, products
-from examiner.prnu.matching import match
-from examiner.prnu.residual import cleaned, light_weights, noise_residual, signal_of
+from examiner.detectors.prnu.correlation import log10_false_alarm, peak_of
+from examiner.detectors.prnu.fingerprint import Estimate
+from examiner.detectors.prnu.grouping import compared_part, grouped, products
+from examiner.detectors.prnu.matching import match
+from examiner.detectors.prnu.residual import cleaned, light_weights, noise_residual, signal_of
 
 MIDDLE_PX = 1024
 OTHERS = 3

@@ -20,15 +20,15 @@ from corpus.command_line import command_parser, exit_with
 from corpus.errors import StageError
 from corpus.storage import open_store
 from corpus.text import count, escaped
+from examiner.detectors.prnu.computational import GENERAL, known_trouble
+from examiner.detectors.prnu.fingerprint import REFERENCES_ADVISED, Estimate, Fingerprint
+from examiner.detectors.prnu.grouping import PHOTOGRAPHS_MAX, compared_part, grouped, products
+from examiner.detectors.prnu.matching import match
+from examiner.detectors.prnu.reading import read_fingerprint
+from examiner.detectors.prnu.residual import signal_of
+from examiner.detectors.prnu.stored import as_npz
 from examiner.findings.device import is_match, sentence
 from examiner.photograph.opened import Photograph
-from examiner.prnu.computational import GENERAL, known_trouble
-from examiner.prnu.fingerprint import REFERENCES_ADVISED, Estimate, Fingerprint
-from examiner.prnu.grouping import PHOTOGRAPHS_MAX, compared_part, grouped, products
-from examiner.prnu.matching import match
-from examiner.prnu.reading import read_fingerprint
-from examiner.prnu.residual import signal_of
-from examiner.prnu.stored import as_npz
 from train.prediction.finding import find_photos
 from train.prediction.reading import read_file
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import cv2
 
 from examiner.calibration.measured import default_calibration, with_strength
+from examiner.detectors.prnu.fingerprint import Fingerprint
 from examiner.finding import Finding, Group
 from examiner.findings.camera import camera_from_pixels
 from examiner.findings.claim import camera_form, claimed_camera, dates, listed_form, software_signs
@@ -24,7 +25,6 @@ from examiner.findings.splices import splices
 from examiner.findings.thumbnail import thumbnail_differences
 from examiner.knowledge import Corpus, Knowledge, TrainedRun, built_in
 from examiner.photograph.opened import Photograph
-from examiner.prnu.fingerprint import Fingerprint
 from examiner.report.content import Report, report_of
 
 Asked = Callable[[Photograph, Knowledge], Iterator[Finding]]

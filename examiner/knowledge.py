@@ -12,7 +12,7 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched
 from curation.generations import generation_named, learned_in
 from examiner.calibration.measured import Calibration, calibration_of
-from examiner.prnu.fingerprint import Fingerprint
+from examiner.detectors.prnu.fingerprint import Fingerprint
 
 if TYPE_CHECKING:  # a network needs torch, and the other findings do not
     from train.model.loaded import Model

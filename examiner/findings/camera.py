@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from examiner.camera.judging import answer_of, log10_odds_against, share_of
+from examiner.detectors.camera.judging import answer_of, log10_odds_against, share_of
 from examiner.finding import Finding, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph

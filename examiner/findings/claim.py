@@ -7,9 +7,9 @@ from corpus.errors import ConfigurationError
 from corpus.text import count
 from curation.consensus import tables_text
 from curation.rules import has_native_tables
-from examiner.claim.dates import XMP_DATES, compared, duration
-from examiner.claim.form import NAMES, Aspect, Form, form_of
-from examiner.claim.signs import signs_of, weight
+from examiner.detectors.claim.dates import XMP_DATES, compared, duration
+from examiner.detectors.claim.form import NAMES, Aspect, Form, form_of
+from examiner.detectors.claim.signs import signs_of, weight
 from examiner.finding import Finding, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from examiner.copy_move.detection import AREA_MIN_PX, SIDE_MIN_PX, copies_in, region_box, target_box
-from examiner.copy_move.verification import Copy
+from examiner.detectors.copy_move.detection import AREA_MIN_PX, SIDE_MIN_PX, copies_in, region_box, target_box
+from examiner.detectors.copy_move.verification import Copy
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph

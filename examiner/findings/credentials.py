@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from corpus.text import count
-from examiner.credentials.manifests import MISSING, Credentials, read_credentials
+from examiner.detectors.credentials.manifests import MISSING, Credentials, read_credentials
 from examiner.finding import Finding, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph

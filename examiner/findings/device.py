@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from examiner.detectors.prnu.computational import GENERAL, known_trouble
+from examiner.detectors.prnu.fingerprint import REFERENCES_ADVISED, Fingerprint
+from examiner.detectors.prnu.matching import SURE_LOG10, TURNS, Match, match
+from examiner.detectors.prnu.residual import signal_of
 from examiner.finding import Finding, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from examiner.prnu.computational import GENERAL, known_trouble
-from examiner.prnu.fingerprint import REFERENCES_ADVISED, Fingerprint
-from examiner.prnu.matching import SURE_LOG10, TURNS, Match, match
-from examiner.prnu.residual import signal_of
 
 PCE_USUAL = 60.0
 """Peak-to-correlation energy from which a match is declared in the literature (Goljan, Fridrich and Filler 2009)."""

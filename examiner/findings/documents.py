@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from examiner.detectors.scans.glyphs import Copy, copied_word
+from examiner.detectors.scans.page import page_of
+from examiner.detectors.scans.page_map import CELL_PX, page_map
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from examiner.scans.glyphs import Copy, copied_word
-from examiner.scans.page import page_of
-from examiner.scans.page_map import CELL_PX, page_map
 
 COPIED = 3.2
 """Eight genuine simulated pages, each saved in four ways, have at most 2.9; short copied words may have less."""

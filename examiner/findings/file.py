@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from corpus.text import count, size
+from examiner.detectors.structure.drawing import drawn, kind_of_part
+from examiner.detectors.structure.embedded import Embedded, embedded_pictures, shown
+from examiner.detectors.structure.metadata import read_metadata
+from examiner.detectors.structure.parts import BEHIND, PARTS_MAX, UNLISTED, Part, parts_of
 from examiner.finding import Finding, Picture, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from examiner.structure.drawing import drawn, kind_of_part
-from examiner.structure.embedded import Embedded, embedded_pictures, shown
-from examiner.structure.metadata import read_metadata
-from examiner.structure.parts import BEHIND, PARTS_MAX, UNLISTED, Part, parts_of
 
 PARTS_SHOWN = 60
 """Most parts in the table; the picture has all."""

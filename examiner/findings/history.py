@@ -10,13 +10,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examiner.detectors.history.double_compression import (
+    CELL_BLOCKS,
+    FREQUENCIES,
+    Doubled,
+    doubled,
+    past_map,
+    without_past,
+)
+from examiner.detectors.history.earlier_table import FREQUENCIES as TABLE_FREQUENCIES
+from examiner.detectors.history.earlier_table import EarlierTable, earlier_table
+from examiner.detectors.history.grid_map import CELL_PX
+from examiner.detectors.history.grid_map import foreign_grid as window_of_foreign_grid
+from examiner.detectors.history.resampling import Resampled, resampled
 from examiner.finding import Finding, Map, Regions, Table
-from examiner.history.double_compression import CELL_BLOCKS, FREQUENCIES, Doubled, doubled, past_map, without_past
-from examiner.history.earlier_table import FREQUENCIES as TABLE_FREQUENCIES
-from examiner.history.earlier_table import EarlierTable, earlier_table
-from examiner.history.grid_map import CELL_PX
-from examiner.history.grid_map import foreign_grid as window_of_foreign_grid
-from examiner.history.resampling import Resampled, resampled
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from forensics.jpeg.quality import quality_text

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from examiner.finding import Evidence, Finding, Picture, Table
-from examiner.knowledge import Knowledge
-from examiner.photograph.opened import Photograph
-from examiner.scans.cfa import cfa_trace
-from examiner.scans.lattice import Lattice, lattice, typical_spectrum
-from examiner.scans.line_pattern import line_pattern
-from examiner.scans.scanner_marks import (
+from examiner.detectors.scans.cfa import cfa_trace
+from examiner.detectors.scans.lattice import Lattice, lattice, typical_spectrum
+from examiner.detectors.scans.line_pattern import line_pattern
+from examiner.detectors.scans.scanner_marks import (
     ScannerMarks,
     jpeg_resolution,
     png_resolution,
     scanner_marks,
     tiff_resolution,
 )
+from examiner.finding import Evidence, Finding, Picture, Table
+from examiner.knowledge import Knowledge
+from examiner.photograph.opened import Photograph
 
 SCANNED = 0.24
 """A pattern of lines from here on is a scanner's: between the simulated scanners and the genuine photographs."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from examiner.detectors.splices.consistency import CELL_PX, LEAST_CELLS, Consistency, consistency_of
+from examiner.detectors.splices.windows import windows_of
 from examiner.finding import Evidence, Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from examiner.splices.consistency import CELL_PX, LEAST_CELLS, Consistency, consistency_of
-from examiner.splices.windows import windows_of
 from forensics.pixels.grid import CROP_PX, middle_start
 from train.model.loaded import Model
 from train.prediction.phase import Phase, phase_of_jpeg, phase_of_pixels

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import simplejpeg
 
+from examiner.detectors.thumbnail.alignment import Aligned, align
+from examiner.detectors.thumbnail.comparison import Difference, compare
+from examiner.detectors.thumbnail.evidence import difference_map, side_by_side
 from examiner.finding import Finding, Picture, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from examiner.thumbnail.alignment import Aligned, align
-from examiner.thumbnail.comparison import Difference, compare
-from examiner.thumbnail.evidence import difference_map, side_by_side
 from forensics.header import embedded_thumbnail
 
 ALIGNED_MIN = 0.8

@@ -18,9 +18,9 @@ from PIL import Image
 
 from corpus.configuration import read_configuration
 from corpus.errors import ShutterprintError
+from examiner.detectors.prnu.reading import read_fingerprint
 from examiner.examination import examine
 from examiner.knowledge import read_corpus, read_run, read_trust
-from examiner.prnu.reading import read_fingerprint
 from examiner.report.content import Report
 from examiner.report.plain import as_dict
 from examiner.sandbox.environment import is_secret

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 import examiner
+from examiner.detectors.prnu.reading import read_fingerprint
 from examiner.device import main
-from examiner.prnu.reading import read_fingerprint
 
 
 def photograph(device: int, scene: int) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import examiner
-from examiner.camera.judging import log10_odds_against, share_of
+from examiner.detectors.camera.judging import log10_odds_against, share_of
 from examiner.finding import Finding, Table
 from examiner.knowledge import TrainedRun
 from train.prediction.answers import Answer

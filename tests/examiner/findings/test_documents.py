@@ -10,11 +10,11 @@ from demo.simulation import scanner
 from demo.simulation.documents import draw_page
 from demo.simulation.forgeries import KINDS, Forgery, Scanned, whitened
 from demo.simulation.scenes import draw_scene
+from examiner.detectors.scans.page import page_of
 from examiner.finding import Finding, Map, Regions
 from examiner.findings.documents import COPIED, DIFFERENT, document_regions
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from examiner.scans.page import page_of
 
 
 def scanned(seed: int, model: scanner.ScannerModel) -> Scanned:

@@ -1,0 +1,151 @@
+"""Consistency: whether a picture's traces are the same everywhere: of its camera, its noise and its grid of blocks.
+
+Each kind of trace gives a map of cells; they are joined into one map and one score. What a network says of a window is
+compared with what it says of the picture: the median of its log-probabilities over all windows, which a splice of less
+than half of the picture does not move. The distance is the Kullback-Leibler divergence, that is the cross-entropy of a
+window's answer against the picture's, less that of a window that agrees. Nothing was trained on altered pictures.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from examiner.detectors.splices.grids import other_grid, windowed
+from examiner.detectors.splices.noise import cell_means, noise_levels, unusual_noise
+from examiner.detectors.splices.reliable import reliable_share
+from examiner.detectors.splices.windows import Windows
+from train.model.scores import log_softmax
+
+Floats = NDArray[np.float32]
+
+CELL_PX = 32
+GRID_CELLS = 6
+"""Side of the window in which another grid is looked for."""
+NOISE_CELLS = 5
+REGION_CELLS = 9
+"""Cells whose mean is the score: the strongest ones, together as large as 96×96 px."""
+LEAST_CELLS = 4 * REGION_CELLS
+"""Cells with an answer, below which nothing is said."""
+LEAST_SHARE = 0.5
+"""Share of a cell's blocks that must have traces."""
+CAMERA_UNIT, NOISE_UNIT, GRID_UNIT = 1.3, 2.2, 3.6
+"""What one cell in a hundred of genuine photographs reaches, in each map before it is joined."""
+_BESIDE_CAMERA = 0.25
+"""What a unit of noise or grid above the first counts, beside a network's answers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Consistency:
+    """What the maps of a picture say; maps are rows × columns of cells of CELL_PX, NaN where there is no answer.
+
+    Values of all maps are in units: 1 is what one cell in a hundred of genuine photographs reaches.
+    """
+
+    joined: Floats
+    camera: Floats | None
+    """None without a network."""
+    noise: Floats
+    grid: Floats
+    score: float | None
+    """Mean of the strongest cells; None where too few have an answer."""
+    own: NDArray[np.float64] | None
+    """Log-probabilities of the cameras for the picture."""
+    strongest: NDArray[np.float64] | None
+    """The same for the strongest cells."""
+
+    @property
+    def answered(self) -> float:
+        """Share of the cells that have an answer."""
+        return float(np.isfinite(self.joined).mean()) if self.joined.size else 0.0
+
+
+def consistency_of(luma: NDArray[np.uint8], windows: Windows | None) -> Consistency:
+    """Return what the maps say of a picture that begins on its grid of blocks; `windows`: a network's answers for it.
+
+    Raises ValueError where the picture is smaller than a window.
+    """
+    down, across = (each // CELL_PX for each in luma.shape)
+    if min(down, across) < GRID_CELLS:
+        raise ValueError(f"is smaller than {GRID_CELLS * CELL_PX} px")
+    reliable = reliable_share(luma, CELL_PX) >= LEAST_SHARE
+    noise = np.where(reliable, _noise(luma, reliable) / NOISE_UNIT, np.nan).astype(np.float32)
+    grid = np.where(reliable, other_grid(luma, (0, 0), CELL_PX, GRID_CELLS) / GRID_UNIT, np.nan).astype(np.float32)
+    camera, own, by_cell = None, None, None
+    if windows is not None:
+        by_cell = _on_cells(windows, (down, across))
+        own, divergence = _divergence(by_cell, reliable)
+        camera = np.where(reliable, np.log1p(divergence) / CAMERA_UNIT, np.nan).astype(np.float32)
+    joined = _joined(camera, noise, grid)
+    place = _strongest(joined)
+    if place is None:
+        return Consistency(joined, camera, noise, grid, None, own, None)
+    score = float(joined.ravel()[place].mean())
+    strongest = None if by_cell is None else _median(by_cell.reshape(-1, by_cell.shape[2])[place])
+    return Consistency(joined, camera, noise, grid, score, own, strongest)
+
+
+def _noise(luma: NDArray[np.uint8], reliable: NDArray[np.bool_]) -> Floats:
+    brightness = np.where(reliable, cell_means(luma, CELL_PX), np.nan).astype(np.float32)
+    return np.abs(smoothed(unusual_noise(noise_levels(luma, CELL_PX), brightness), NOISE_CELLS))
+
+
+def _on_cells(windows: Windows, shape: tuple[int, int]) -> Floats:
+    """Return the mean log-probabilities of the windows that cover each cell, rows × columns × cameras."""
+    rows, columns, cameras = windows.log_shares.shape
+    more = windows.cells - 1
+    padded = np.full((cameras, rows + 2 * more, columns + 2 * more), np.nan, np.float32)
+    padded[:, more : more + rows, more : more + columns] = np.moveaxis(windows.log_shares, 2, 0)
+    covering = smoothed(padded, windows.cells)
+    before = (windows.cells - 1) // 2  # `smoothed` takes more cells behind a place than before it
+    covering = covering[:, before : before + rows + more, before : before + columns + more]
+    places = [
+        np.minimum(((np.arange(length) + 0.5) * CELL_PX / windows.step_px).astype(int), limit - 1)
+        for length, limit in zip(shape, covering.shape[1:], strict=True)
+    ]
+    return np.moveaxis(covering[:, places[0][:, None], places[1][None]], 0, 2)
+
+
+def _divergence(by_cell: Floats, reliable: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Floats]:
+    """Return the picture's own log-probabilities, and how far those of each cell are from them."""
+    known = by_cell[reliable] if reliable.any() else by_cell.reshape(-1, by_cell.shape[2])
+    own = _median(known)
+    divergence = (np.exp(own) * (own - by_cell)).sum(axis=2)
+    return own, np.maximum(divergence, 0.0).astype(np.float32)
+
+
+def _median(log_shares: Floats) -> NDArray[np.float64]:
+    return log_softmax(np.nanmedian(log_shares.astype(np.float64), axis=0))
+
+
+def _joined(camera: Floats | None, noise: Floats, grid: Floats) -> Floats:
+    if camera is None:
+        return np.fmax(noise, grid)
+    beside = np.nan_to_num(np.maximum(noise - 1, 0)) + np.nan_to_num(np.maximum(grid - 1, 0))
+    return np.asarray(camera + _BESIDE_CAMERA * beside, np.float32)
+
+
+def _strongest(joined: Floats) -> NDArray[np.int64] | None:
+    """Return the places of the strongest cells; None where too few have an answer."""
+    flat = np.where(np.isfinite(joined), joined, -np.inf).ravel()
+    if np.isfinite(flat).sum() < LEAST_CELLS:
+        return None
+    return np.argsort(-flat, kind="stable")[:REGION_CELLS]
+
+
+def smoothed(cells: Floats, window_cells: int) -> Floats:
+    """Return means over the square window around each cell, … × rows × columns; NaN does not count, nor stays."""
+    known = np.isfinite(cells)
+    total = windowed(np.where(known, cells, 0).astype(np.float32), window_cells)
+    number = windowed(known.astype(np.float32), window_cells)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(number > 0, total / np.maximum(number, 1), np.nan).astype(np.float32)
+
+
+def as_pixels(cells: Floats, width_px: int, height_px: int) -> Floats:
+    """Return a map at each pixel, by linear interpolation between the centres of cells; no answer counts as 0."""
+    filled = np.nan_to_num(cells).astype(np.float32)
+    xs = ((np.arange(width_px, dtype=np.float32) + 0.5) / CELL_PX - 0.5)[None].repeat(height_px, 0)
+    ys = ((np.arange(height_px, dtype=np.float32) + 0.5) / CELL_PX - 0.5)[:, None].repeat(width_px, 1)
+    return np.asarray(cv2.remap(filled, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

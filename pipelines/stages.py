@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from crawlers.windows.work_units import WorkShare, parse_work_share
 
@@ -37,6 +38,14 @@ def parse_stage(command: str, configuration_file: Path) -> Stage:
         raise ConfigurationError(f"pipelines: stage {command!r}: {error}") from error
     arguments = tuple(word.replace("{config}", str(configuration_file)) for word in words)
     return Stage(command, arguments, _receipt(command, words))
+
+
+def stages_of(configuration: Configuration, name: str) -> list[Stage]:
+    """Return the stages of a pipeline; raises ConfigurationError for an unknown name or stage."""
+    if name not in configuration.pipelines:
+        known = ", ".join(configuration.pipelines) or "none"
+        raise ConfigurationError(f"{configuration.file.name}: pipelines: there is no {name!r}, only {known}")
+    return [parse_stage(command, configuration.file) for command in configuration.pipelines[name].stages]
 
 
 def _receipt(command: str, words: list[str]) -> str:

@@ -12,7 +12,10 @@ from corpus.errors import ConfigurationError
 from crawlers.windows.work_units import WorkShare, parse_work_share
 
 _SPIDERS = ("flickr", "wikimedia", "folder")
-_KNOWN = "`scrapy crawl SPIDER`, `python -m curation.run` or `ray job submit … -- python train/main.py`"
+_KNOWN = (
+    "`scrapy crawl SPIDER`, `python -m curation.run`, `ray job submit … -- python train/main.py` or "
+    "`python -m pipelines.prune`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ def _receipt(command: str, words: list[str]) -> str:
         return (parse_work_share(parts[-1]) if parts else WorkShare()).receipt(words[2])
     if words[:3] == ["python", "-m", "curation.run"]:
         return "curation"
+    if words[:3] == ["python", "-m", "pipelines.prune"] and "--dry-run" not in words:
+        return "prune"
     if words[:2] == ["python", "train/main.py"]:
         return "train"
     raise ConfigurationError(f"pipelines: stage {command!r} is not one of {_KNOWN}")

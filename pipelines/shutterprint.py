@@ -168,9 +168,17 @@ COMMANDS = {
         "files could not be used.",
     ),
     "pipelines": Command(
-        "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",
-        "shutterprint pipelines run refresh",
-        "The output of every stage in order. A run that failed continues at the stage that failed.",
+        "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, by hand or by cron",
+        "shutterprint pipelines install && shutterprint pipelines status",
+        "run: the output of every stage in order; a run that failed continues at the stage that failed. install, "
+        "remove and show: the lines of your crontab that start them. status and history: what runs did and changed, "
+        "when the next is due, what is wrong.",
+    ),
+    "prune": Command(
+        "pipelines.prune.__main__", "crawl", "remove old generations and runs, and what only they need",
+        "shutterprint prune --keep-generations 5 --keep-runs 3 --dry-run",
+        "What stays and what goes, each with the reason and its size. Originals, records, facts and the newest "
+        "generation always stay. With --dry-run nothing is removed.",
     ),
     "demo": Command(
         "demo.__main__", "demo", "show the whole product on this machine, with simulated cameras",

@@ -30,7 +30,14 @@ SMALL = {
     "demo.overrides.train.test_photos": 5,
     "demo.overrides.train.test_crops": 1,
 }
-NEEDS = ("# needs a key", "# needs a cluster", "# needs a training", "# needs photographs", "# needs a web server")
+NEEDS = (
+    "# needs a key",
+    "# needs a cluster",
+    "# needs a training",
+    "# needs photographs",
+    "# needs a web server",
+    "# changes your crontab",
+)
 
 
 def demo_command(folder: Path) -> list[str]:

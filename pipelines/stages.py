@@ -10,7 +10,7 @@ from pathlib import Path
 from corpus.errors import ConfigurationError
 from crawlers.windows.work_units import WorkShare, parse_work_share
 
-_SPIDERS = ("flickr", "wikimedia", "folder")
+_SPIDERS = ("flickr", "wikimedia", "folder", "manifest")
 _KNOWN = "`scrapy crawl SPIDER`, `python -m curation.run` or `ray job submit … -- python train/main.py`"
 
 

@@ -184,6 +184,30 @@ def enriched(catalogue: Catalogue, table: Iterable[LearnedRow]) -> Catalogue:
     return Catalogue(cameras=listed, unlisted=tuple(unlisted) if catalogue.is_open else (), is_open=catalogue.is_open)
 
 
+def extended(table: Iterable[LearnedRow], handed_on: Iterable[LearnedRow]) -> list[LearnedRow]:
+    """Return `learn`'s table with what manifests hand on; of a value that both have, the better supported row counts.
+
+    The photographs that taught a camera's values may not be among those that were handed on.
+    """
+    order = {aspect: place for place, aspect in enumerate((CAMERA, *ASPECTS, *SHOWN))}
+    found: dict[tuple[str, str, str], LearnedRow] = {}
+    for row in (*table, *handed_on):
+        key = (row["camera"], row["aspect"], row["value"])
+        before = found.get(key)
+        if before is None or _support(before) < _support(row):
+            found[key] = row
+
+    def place(row: LearnedRow) -> tuple[object, ...]:
+        aspect = order.get(row["aspect"], len(order))
+        return row["camera"], aspect, not row["native"], -row["owners"], -row["photos"], row["value"]
+
+    return sorted(found.values(), key=place)
+
+
+def _support(row: LearnedRow) -> tuple[object, ...]:
+    return row["native"], row["owners"], row["photos"]
+
+
 def supported(table: Iterable[LearnedRow], photos_min: int, owners_min: int) -> frozenset[str]:
     """Return the keys of the cameras with at least that many clean photos and owners."""
     return frozenset(

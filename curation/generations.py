@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast, get_type_hints
 import pyarrow as pa
 
 from corpus.errors import StageError, StorageError
+from corpus.manifests.handed_on import HandedOn
 from corpus.storage import Store
 from corpus.storage.errors import unavailable
 from corpus.storage.parquet import Condition, open_parquet, read_parquet
@@ -100,19 +101,25 @@ class Moved(NamedTuple):
 
 @dataclass(frozen=True)
 class Past:
-    """The newest generation; `generation` is None before the first."""
+    """The newest generation; `generation` is None before the first.
+
+    Of photos and groups that it does not know, what the manifests in the store say counts.
+    """
 
     store: Store
     generation: str | None
+    handed_on: HandedOn | None = None
 
     def ledger(self, folds: int) -> Ledger:
         """Return its ledger, without folds where it has another number of folds than `folds`."""
+        splits, by_number = self.handed_on.sides() if self.handed_on is not None else ({}, {})
+        ledger = Ledger(splits, by_number.get(folds, {}))
         if self.generation is None:
-            return Ledger()
+            return ledger
         folder = f"{FOLDER}/{self.generation}"
-        splits: dict[str, str] = self.store.read_json(f"{folder}/{SPLITS}")
+        own: dict[str, str] = self.store.read_json(f"{folder}/{SPLITS}")
         told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
-        return Ledger(splits, told["groups"] if told["folds"] == folds else {})
+        return Ledger(ledger.splits | own, ledger.folds | (told["groups"] if told["folds"] == folds else {}))
 
     def learned(self) -> list[LearnedRow]:
         """Return what it learned of cameras; nothing where its file was removed.
@@ -139,11 +146,18 @@ class Past:
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
         within = [("photo", ">=", first), ("photo", "<=", last)]
+        own: set[str] = set()
         for row in self.matching([within], ["photo", "version", "kept", "group", "has_side"]):
             if row["has_side"]:
+                own.add(row["photo"])
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])
+        for row in self.handed_on.sided(first, last) if self.handed_on is not None else ():
+            if row["photo"] not in own:
+                groups[row["photo"]][row["version"]] = row["group"]
+                if row["kept"]:
+                    versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
 
     def moved(self, digests: Collection[str]) -> dict[str, Moved]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 REASONS: dict[str, str] = {
     "forgotten": "Its removal was asked for; see python -m crawlers.forget.",
     "deleted_at_source": "It was taken off its site, or out of its folder, after it was crawled.",
+    "changed_at_source": "Its address serves other bytes than the list names that it was fetched by.",
     "not_a_photo": "The site calls it a video or a drawing.",
     "no_original": "The site offers no original, only resized copies.",
     "licence_not_allowed": "Its licence is not among those taken.",

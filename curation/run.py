@@ -22,6 +22,7 @@ from corpus.command_line import command_parser, configuration_of, exit_with, pro
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
+from corpus.manifests.handed_on import handed_on
 from corpus.receipts import publish_receipt
 from corpus.storage import Store
 from corpus.text import escaped
@@ -201,7 +202,7 @@ def _judge_all(
     )
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX
     frames = Frames(None) if is_small else Frames(workers.client, workers.proved)
-    past = Past(store, latest_generation(store))
+    past = Past(store, latest_generation(store), handed_on(store))
 
     def show(verb: str, parts: int) -> AbstractContextManager[Advance]:
         return nullcontext(lambda _: None) if is_small else progress(console, verb, parts, "parts")

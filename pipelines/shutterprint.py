@@ -30,7 +30,7 @@ class Command:
 
 COMMANDS = {
     "crawl": Command(
-        "pipelines.crawl", "crawl", "collect camera originals from Flickr, Wikimedia Commons or a folder",
+        "pipelines.crawl", "crawl", "collect camera originals from Flickr, Wikimedia Commons, a folder or a list",
         "shutterprint crawl flickr",
         "originals/ below the storage has each file as it was served, crawl/ one row for every photo found, with all "
         "reasons where it was refused. Exit code 0: the crawl is complete; 1: it failed, give the same command again; "
@@ -75,6 +75,13 @@ COMMANDS = {
         "curation.pin", "curate", "write what was learned of cameras into a catalogue",
         "shutterprint pin iphone-6 --write cameras.yaml",
         "The changed entries of the catalogue as YAML on the standard output, or with --write a catalogue file.",
+    ),
+    "manifest": Command(
+        "curation.manifest", "curate", "write a data set as a list of addresses and digests, to hand it on",
+        "shutterprint manifest latest -o data-set.parquet",
+        "One Parquet file by which `shutterprint crawl manifest` fetches the same originals on another machine, and "
+        "its description in Croissant. With --compare FILE: what of a list is gone, and whether all else is equal; "
+        "exit code 1 where it is not.",
     ),
     "verify": Command(
         "shards.verify", "curate", "check that published shards are whole, to the bit",

@@ -11,7 +11,7 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from crawlers.windows.work_units import WorkShare, parse_work_share
 
-_SPIDERS = ("flickr", "wikimedia", "folder")
+_SPIDERS = ("flickr", "wikimedia", "folder", "manifest")
 _KNOWN = (
     "`scrapy crawl SPIDER`, `python -m curation.run`, `ray job submit … -- python train/main.py` or "
     "`python -m pipelines.prune`"

@@ -37,6 +37,7 @@ NEEDS = (
     "# needs photographs",
     "# needs a web server",
     "# changes your crontab",
+    "# needs a list",
 )
 
 
@@ -202,6 +203,7 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
             ("tile.jpg", str(tmp_path / "tile.jpg")),
             ("PHOTOS", str(tmp_path / "photos")),
             ("/tmp/model.", str(tmp_path / "model.")),
+            ("/tmp/data-set.", str(tmp_path / "data-set.")),
             (".venv/bin/", str(Path(sys.executable).parent) + "/"),
         ):
             command = command.replace(name, real)

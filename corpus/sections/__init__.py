@@ -8,7 +8,7 @@ default. The shipped file names the recipe `modern`.
 from corpus.sections.curation import Consensus, Curation, Rules, Shards, Support
 from corpus.sections.running import Clusters, Demo, Hooks, OnFailure, Pipeline, PipelineName
 from corpus.sections.section import Section
-from corpus.sections.sources import Crawl, Flickr, Folder, Site, Sources, Wikimedia
+from corpus.sections.sources import Crawl, Flickr, Folder, Hosts, Manifest, Site, Sources, Wikimedia
 from corpus.sections.training import Recipe, Training
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "Flickr",
     "Folder",
     "Hooks",
+    "Hosts",
+    "Manifest",
     "OnFailure",
     "Pipeline",
     "PipelineName",

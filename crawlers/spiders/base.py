@@ -8,7 +8,7 @@ work that other processes held meanwhile. Several processes share a crawl: each 
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import scrapy
@@ -20,7 +20,7 @@ from scrapy.signals import bytes_received, headers_received
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError, StorageUnavailableError
 from corpus.receipts import publish_receipt
-from corpus.sections import Site
+from corpus.sections import Hosts
 from crawlers.network.concurrency import called_every, in_thread
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
@@ -50,6 +50,7 @@ class PhotoSpider(scrapy.Spider):
     own_arguments: ClassVar[
         Mapping[str, tuple[str, ...]]
     ] = {}  # arguments of this spider alone → their values, default first
+    free_arguments: ClassVar[Mapping[str, str]] = {}  # arguments of this spider alone that take any text → an example
     arguments: Mapping[str, str]
     calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
@@ -69,8 +70,10 @@ class PhotoSpider(scrapy.Spider):
         file, overrides = kwargs.pop("config", None), kwargs.pop("set", "")
         share = parse_work_share(kwargs.pop("part", "1/1"))
         own = {name: kwargs.pop(name, values[0]) for name, values in cls.own_arguments.items()}
+        free = {name: kwargs.pop(name, "") for name in cls.free_arguments}
         if kwargs:
-            more = "".join(f", {name}={values[-1]}" for name, values in cls.own_arguments.items())
+            examples = dict(cls.free_arguments) | {name: values[-1] for name, values in cls.own_arguments.items()}
+            more = "".join(f", {name}={example}" for name, example in examples.items())
             raise ConfigurationError(
                 f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c{more} and part=i/n"
             )
@@ -79,17 +82,19 @@ class PhotoSpider(scrapy.Spider):
                 raise ConfigurationError(f"-a {name}={value}: is not one of {', '.join(cls.own_arguments[name])}")
         configuration = read_configuration(file, [line for line in overrides.split("\n") if line])
         section = getattr(configuration.sources, cls.source)
-        if isinstance(section, Site) and not configuration.crawl.contact.strip():
+        if isinstance(section, Hosts) and not configuration.crawl.contact.strip():
             raise ConfigurationError(
                 "crawl.contact: is empty; set it to your address or page: photo sites demand one in the User-Agent"
             )
         spider: Self = super().from_crawler(crawler, *args)
-        spider.arguments = own
+        spider.arguments = own | free
         spider.configure(CrawlContext.build(configuration, cls.source, share))
         quota = spider.quota()
         if quota is not None:
             spider.calls = Quota(limits_folder(configuration.crawl.limits_folder, os.environ), *quota)
-        crawler.settings.setdict(scrapy_settings(configuration, spider.context.site, quota), priority="spider")
+        sites = spider.reachable()
+        settings = scrapy_settings(configuration, sites[0] if sites else None, quota, sites[1:])
+        crawler.settings.setdict(settings, priority="spider")
         if crawler.settings["LOG_LEVEL"] == "INFO":  # `-L DEBUG` shows all
             for name in CHATTY_LOGGERS:
                 logging.getLogger(name).setLevel(logging.WARNING)
@@ -100,6 +105,10 @@ class PhotoSpider(scrapy.Spider):
     def configure(self, context: CrawlContext) -> None:
         """Check what the source needs and build what crawls it, `windows` included; raises ConfigurationError."""
         raise NotImplementedError
+
+    def reachable(self) -> Sequence[Hosts]:
+        """Return whose hosts may be contacted; the limits of the first hold for what the others do not name."""
+        return () if self.context.site is None else (self.context.site,)
 
     def quota(self) -> tuple[str, int] | None:
         """Return the name of the key whose calls the site counts and how many an hour it may make; None without."""

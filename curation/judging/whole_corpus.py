@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import dask.dataframe as dd
 import pandas as pd
@@ -20,7 +20,7 @@ from corpus.catalogue import Catalogue
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.text import ranked
 from curation.cluster.frames import Advance, Frames
-from curation.consensus import Count, LearnedRow, enriched, learn, supported
+from curation.consensus import Count, LearnedRow, enriched, extended, learn, supported
 from curation.facts.examine import Trouble
 from curation.generations import Ledger, Past
 from curation.judging import part_tasks
@@ -84,6 +84,9 @@ def judge_all(
         uploads = frames.kept(gather(inputs, parts, frames), advance)
     with show("learning", parts.number) as advance:
         learned = _learn(uploads, settings, trouble_of, frames, parts.number, advance)
+    if past.handed_on is not None:
+        told_of = (cast(LearnedRow, row.model_dump()) for about in past.handed_on.about() for row in about.natives)
+        learned = extended(learned, told_of)
     catalogue = enriched(settings.catalogue, learned)
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = frames.shared(Criteria(catalogue, chosen, settings.rules, curation))

@@ -61,19 +61,29 @@ _MEANINGS = {
     "claimed_camera": "Catalogue key of the search that found it.",
     "taken_at": "As EXIF says, in the camera's own time.",
     "error": "Why its bytes are not a readable photograph.",
+    "url": "Address of its original at its site.",
+    "author": "Whom the licence asks to name.",
+    "owner": "Stands for its owner; hashed.",
+    "is_labelled": "Whether its collection's folders, not EXIF, name the camera.",
+    "shard": "File name of the tar of shards that has its tiles.",
 }
 
 _CREATIVE_COMMONS = re.compile(r"CC (BY|BY-SA|BY-ND|BY-NC|BY-NC-SA|BY-NC-ND) (\d\.\d)")
 
 
 def croissant(
-    generation: str, counts: Mapping[str, Any], files: Sequence[Mapping[str, Any]], fields: Iterable[pa.Field]
+    generation: str,
+    counts: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    fields: Iterable[pa.Field],
+    table: str = PHOTOS,
 ) -> dict[str, Any]:
-    """Return the Croissant description of a generation as plain JSON data, to be published beside its files.
+    """Return the Croissant description of a generation, or of its manifest, as plain JSON data.
 
-    `counts`: its funnel.json. `files`: those described, each {name, sha256, size_bytes, encoding (MIME type)}.
-    `fields`: the columns of photos.parquet, e.g. the schema CURATED; they become the record set `photos` if that file
-    is among `files`. Raises TypeError for a column whose type the format does not have.
+    It is to be published beside the files. `counts`: its funnel.json. `files`: those described, each {name, sha256,
+    size_bytes, encoding (MIME type)}. `fields`: the columns of the file `table`, the schema CURATED or MANIFEST; they
+    become the record set `photos` if that file is among `files`. Raises TypeError for a column whose type the format
+    does not have.
     """
     described: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -90,8 +100,8 @@ def croissant(
         "license": sorted({licence_address(licence) for licence in counts["licences"]}),
         "distribution": [_file(file) for file in files],
     }
-    if any(file["name"] == PHOTOS for file in files):
-        described["recordSet"] = [_record_set(fields)]
+    if any(file["name"] == table for file in files):
+        described["recordSet"] = [_record_set(fields, table)]
     return described
 
 
@@ -115,25 +125,25 @@ def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _record_set(fields: Iterable[pa.Field]) -> dict[str, Any]:
+def _record_set(fields: Iterable[pa.Field], table: str) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": _RECORDS,
         "name": _RECORDS,
         "description": "A row a photograph, kept or not, sorted by photo and version.",
         "key": [{"@id": f"{_RECORDS}/{name}"} for name in ("photo", "version")],
-        "field": [_field(field) for field in fields],
+        "field": [_field(field, table) for field in fields],
     }
 
 
-def _field(field: pa.Field) -> dict[str, Any]:
+def _field(field: pa.Field, table: str) -> dict[str, Any]:
     is_list = pa.types.is_list(field.type)
     described: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{_RECORDS}/{field.name}",
         "name": field.name,
         "dataType": _data_type(field.name, field.type.value_type if is_list else field.type),
-        "source": {"fileObject": {"@id": PHOTOS}, "extract": {"column": field.name}},
+        "source": {"fileObject": {"@id": table}, "extract": {"column": field.name}},
     }
     if field.name in _MEANINGS:
         described["description"] = _MEANINGS[field.name]
@@ -142,7 +152,7 @@ def _field(field: pa.Field) -> dict[str, Any]:
 
 def _data_type(name: str, arrow: pa.DataType) -> str:
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
-        return "sc:URL" if name.endswith("_url") else "sc:Text"
+        return "sc:URL" if name == "url" or name.endswith("_url") else "sc:Text"
     if pa.types.is_boolean(arrow):
         return "sc:Boolean"
     if pa.types.is_integer(arrow):

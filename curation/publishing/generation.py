@@ -29,7 +29,7 @@ from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import attribution_csv, attribution_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
-from shards.index import previous_classes
+from curation.publishing.handed_on import known_classes
 from shards.plan import FORMAT as SHARDS_FORMAT
 from shards.plan import classes_after
 
@@ -62,7 +62,7 @@ def publish_generation(
     latest = latest_generation(store)
     with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
         photos = Path(folder) / PHOTOS
-        total, digest = _write_photos(photos, judged, shards, previous_classes(store), advance)
+        total, digest = _write_photos(photos, judged, shards, known_classes(store), advance)
         cameras = (*judged.catalogue.cameras, *judged.catalogue.unlisted)
         names = {camera.key: (camera.name, camera.is_listed) for camera in cameras}
         counted = counts(total, names, judged.hubs, judged.pairs)

@@ -95,13 +95,14 @@ class ObjectStore:
     """moto_server and the proxy before it, during a `with` block; `host` is where both listen."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self.host, self.fault = host, None
+        self.host = host
         self.fault: Fault | None = None
         self.seen: Callable[[Request], None] = lambda request: None
         """Called for each request, in the proxy's thread."""
         self._counts: Counter[str] = Counter()
         self._upstream = _free_port(host)
         self._loop = asyncio.new_event_loop()
+        self._connections: set[asyncio.Task[None]] = set()  # asyncio keeps no reference to a connection's task
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
@@ -170,6 +171,10 @@ class ObjectStore:
         )  # fmt: skip
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             await self._serve(reader, writer)
         with contextlib.suppress(Exception):

@@ -7,6 +7,7 @@ Each process has its counts in a mapped file of its own, in a folder that it inh
 process that was killed are still there, and no process waits for another one. Outside of `counted` nothing is written.
 """
 
+import atexit
 import mmap
 import os
 import re
@@ -14,7 +15,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -27,6 +28,8 @@ _LISTING = re.compile(r"[?&](list-type=|prefix=|uploads(&|$))")
 _lock = threading.Lock()
 _own: tuple[int, str, memoryview] | None = None
 _watched: "WeakSet[Any]" = WeakSet()
+_so_far: Callable[[], Counter[str]] | None = None
+_for_ever = ExitStack()
 
 
 @contextmanager
@@ -35,17 +38,32 @@ def counted() -> Iterator[Callable[[], Counter[str]]]:
 
     Inside another such block of this process, or of one that has started it, the requests count there, too.
     """
-    if FOLDER in os.environ:
-        before = _sum(Path(os.environ[FOLDER]))
+    global _so_far
+    outer = _so_far
+    with ExitStack() as stack:
+        if FOLDER not in os.environ:
+            os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-requests-"))
+            stack.callback(os.environ.pop, FOLDER)
         folder = Path(os.environ[FOLDER])
-        yield lambda: _sum(folder) - before
-        return
-    with tempfile.TemporaryDirectory(prefix="shutterprint-requests-") as name:
-        os.environ[FOLDER] = name
+        before = _sum(folder)
+        _so_far = lambda: _sum(folder) - before  # noqa: E731
         try:
-            yield lambda: _sum(Path(name))
+            yield _so_far
         finally:
-            del os.environ[FOLDER]
+            _so_far = outer
+
+
+def so_far() -> Counter[str]:
+    """Return the requests since the innermost block of this process has begun; none outside of one."""
+    return _so_far() if _so_far is not None else Counter()
+
+
+def of_process() -> Counter[str]:
+    """Return the requests of this process, a worker of a lasting cluster, since it was first asked; it counts on."""
+    if _so_far is None:
+        atexit.register(_for_ever.close)
+        _for_ever.enter_context(counted())
+    return so_far()
 
 
 def count(method: str, number: int = 1) -> None:
@@ -94,7 +112,8 @@ def _counts() -> memoryview | None:
 
 def _sum(folder: Path) -> Counter[str]:
     total: Counter[str] = Counter()
-    for path in folder.iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():
         numbers = memoryview(path.read_bytes()).cast("Q")
-        total.update(dict(zip(METHODS, numbers, strict=True)))
+        if len(numbers) == len(METHODS):  # else it is being made
+            total.update(dict(zip(METHODS, numbers, strict=True)))
     return +total

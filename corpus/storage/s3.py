@@ -55,13 +55,16 @@ def names(filesystem: Any, path: str) -> list[str]:
     return [name.removeprefix(prefix) for name in found]
 
 
-def below(filesystem: Any, path: str) -> dict[str, str]:
-    """Return the path of all objects below a prefix and, if it is one, the object itself, each with its ETag."""
+def below(filesystem: Any, path: str, most: int | None = None) -> list[str]:
+    """Return the path of all objects below a prefix and, if it is one, the object itself; of `most` little more."""
     bucket, _, key = path.partition("/")
-    pages = _pages(filesystem, bucket, key)
-    tags = {one["Key"]: one["ETag"] for page in pages for one in page.get("Contents", ())}
-    is_one_of = f"{key}/" if key else ""
-    return {f"{bucket}/{one}": tag for one, tag in tags.items() if one == key or one.startswith(is_one_of)}
+    found = list[str]()
+    for page in _pages(filesystem, bucket, key):
+        keys = [one["Key"] for one in page.get("Contents", ())]
+        found += [f"{bucket}/{one}" for one in keys if one == key or one.startswith(f"{key}/" if key else "")]
+        if most is not None and len(found) > most:
+            break
+    return found
 
 
 def names_with(filesystem: Any, path: str, file: str) -> list[str]:

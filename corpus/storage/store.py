@@ -28,13 +28,13 @@ import pyarrow.parquet as pq
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import s3
 from corpus.storage.errors import attempted, unavailable
+from corpus.storage.local import TEMPORARY_PREFIX, written_beside
 from corpus.storage.parquet import read_parquet
 from corpus.storage.requests import watch
 
 T = TypeVar("T")
 
 MARKER = "_done.json"
-TEMPORARY_PREFIX = ".tmp-"
 _conditional: dict[tuple[str, str], bool] = {}
 """Which stores have conditional writes, as far as this process has tried."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -116,6 +116,21 @@ class Store:
         names = {posixpath.basename(str(entry).rstrip("/")) for entry in entries}
         return sorted(name for name in names if name and not name.startswith(TEMPORARY_PREFIX))
 
+    def paths(self, relative: str, most: int) -> set[str] | None:
+        """Return the paths of all files below a directory; None where there are more than `most`, or may be.
+
+        In an object store this costs a request for every thousand files.
+        """
+        path, root = self.path(relative), self.path(".")
+
+        def listed() -> list[str]:
+            if self.is_s3:
+                return s3.below(self.filesystem, path, most)
+            return [str(one) for one in self.filesystem.find(path)]
+
+        found = self._attempted(relative, listed)
+        return None if len(found) > most else {one.removeprefix(f"{root}/") for one in found}
+
     def modified_at_s(self, relative: str) -> float:
         """Return when a file was last written, in seconds since 1970; raises StorageError where there is none."""
         path = self.path(relative)
@@ -170,7 +185,7 @@ class Store:
             if not self.is_local:
                 self.filesystem.pipe_file(path, data)
                 return
-            with _written_beside(Path(path), lambda file: file.write(data), keep_cached=keep_cached) as temporary:
+            with written_beside(Path(path), lambda file: file.write(data), keep_cached=keep_cached) as temporary:
                 temporary.replace(path)
 
         self._attempted(relative, write)
@@ -210,7 +225,7 @@ class Store:
                 raise
             return True
         target = Path(self.path(relative))
-        with _written_beside(target, lambda file: file.write(data)) as temporary:
+        with written_beside(target, lambda file: file.write(data)) as temporary:
             try:
                 os.link(temporary, target)  # unlike a rename, this never replaces an existing file
             except FileExistsError:
@@ -238,7 +253,7 @@ class Store:
     def _remove(self, path: str) -> None:
         # not the file system's own `rm`, which takes a path with * or [ for a pattern
         if self.is_s3:
-            found = list(s3.below(self.filesystem, path))
+            found = s3.below(self.filesystem, path)
             marker = [file for file in found if file == f"{path}/{MARKER}"]
             s3.remove(self.filesystem, marker)
             s3.remove(self.filesystem, [file for file in found if file not in marker])
@@ -304,7 +319,7 @@ class Store:
                 return
             with (
                 local.open("rb") as source,
-                _written_beside(Path(path), lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
+                written_beside(Path(path), lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
             ):
                 temporary.replace(path)
 
@@ -374,26 +389,3 @@ class Store:
 def json_bytes(value: Any) -> bytes:
     """Return a value as readable JSON with sorted keys, as `Store.publish_json` writes it."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def temporary_beside(target: Path) -> Path:
-    """Return a new name beside `target`, short because the target's may have the longest length possible."""
-    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
-
-
-@contextmanager
-def _written_beside(target: Path, write: Callable[[BinaryIO], object], *, keep_cached: bool = True) -> Iterator[Path]:
-    """Yield a temporary file in the target's folder, written and flushed; it is removed unless it was renamed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(target)
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            if not keep_cached and hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        yield temporary
-    finally:
-        with suppress(OSError):  # where nothing can be removed, the error that says why is the first one
-            temporary.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from corpus.leases import LEASE_S, held, holders
 from corpus.manifests.handed_on import handed_on
 from corpus.receipts import publish_receipt
 from corpus.storage import Store
+from corpus.storage.requests import counted, sentence
 from corpus.text import escaped
 from curation.cluster.alone import Alone
 from curation.cluster.console import print_counts, wanted_photos, wanted_sentence
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stage and return the exit code 0; raises ShutterprintError for what the user can fix."""
     parser = command_parser("python -m curation.run", __doc__ or "")
     configuration = configuration_of(parser.parse_args(arguments))
-    curate(configuration, Console(highlight=False))
+    with counted():
+        curate(configuration, Console(highlight=False))
     return 0
 
 
@@ -87,6 +89,8 @@ def curate(configuration: Configuration, console: Console) -> str:
                 "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
         packed = publish_shards(configuration, workers, published.name, console)
+        if not store.is_local:
+            console.print(sentence(workers.requests(), counts["photos"]))
     told = {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"]}
     publish_receipt(store, "curation", told | {"wanted": wanted_photos(counts)} | packed)
     return published.name

@@ -11,6 +11,8 @@ from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from corpus.receipts import publish_receipt
+from corpus.sections import Training
+from corpus.storage.requests import counted, sentence
 from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
@@ -33,7 +35,11 @@ def main() -> int:
         "--ledger", metavar="FOLDER", help="folder in which each worker writes down the samples it uses, step by step"
     )
     arguments = parser.parse_args()
-    train(configuration_of(arguments), arguments.run, arguments.without_ray, arguments.ledger)
+    configuration = configuration_of(arguments)
+    with counted() as requests:
+        train(configuration, arguments.run, arguments.without_ray, arguments.ledger)
+        if not configuration.store.is_local:
+            print(sentence(requests(), samples_of(configuration.train), "a sample"), flush=True)
     return 0
 
 
@@ -81,6 +87,11 @@ def train(
     publish_receipt(store, "train", {"run": run.name, **score})
     evaluation = store.read_json(f"{run.directory}/evaluation.json")
     print(f"\n{evaluation_table(evaluation)}\n\n{score_sentence(run, score)}", flush=True)
+
+
+def samples_of(settings: Training) -> int:
+    """Return the samples that all epochs of a training consume."""
+    return settings.epochs * settings.steps_per_epoch * settings.accumulate * settings.batch * settings.workers
 
 
 def _check_storage(configuration: Configuration) -> None:

@@ -18,6 +18,7 @@ from scrapy.exceptions import UsageError
 from twisted.internet import tcp
 
 from corpus.errors import ShutterprintError
+from corpus.storage.requests import counted
 from corpus.text import escaped
 from crawlers.network.redaction import redacted
 from crawlers.spiders.flickr import KEY_VARIABLE
@@ -40,16 +41,20 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
         """Crawl, and set the exit code."""
         if len(args) != 1:
             raise UsageError
+        with counted():
+            self._crawl(args[0], opts)
+
+    def _crawl(self, spider: str, opts: argparse.Namespace) -> None:
         # Arrow's own allocators keep memory once they have it; a crawl writes one small table now and then
         pa.set_memory_pool(pa.system_memory_pool())
         # every read costs Twisted and Scrapy a dozen calls in Python; their default, 64 KiB, is a fortieth of a photo
         tcp.Connection.bufferSize = READ_BYTES
         assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before a command runs
         try:
-            crawler = self._create_crawler(args[0])
+            crawler = self._create_crawler(spider)
         except KeyError:
-            spiders = ", ".join(self.crawler_process.spider_loader.list())
-            print(f"scrapy crawl: there is no spider {args[0]}; there are {spiders}", file=sys.stderr)
+            known = ", ".join(self.crawler_process.spider_loader.list())
+            print(f"scrapy crawl: there is no spider {spider}; there are {known}", file=sys.stderr)
             self.exitcode = 2
             return
         errors: list[BaseException] = []

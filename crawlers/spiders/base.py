@@ -21,6 +21,7 @@ from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError, StorageUnavailableError
 from corpus.receipts import publish_receipt
 from corpus.sections import Hosts
+from corpus.storage.requests import sentence, so_far
 from crawlers.network.concurrency import called_every, in_thread
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
@@ -143,7 +144,9 @@ class PhotoSpider(scrapy.Spider):
     def sweep(self) -> None:
         """Remove what killed crawls have left: unfinished files, and checkpoints that nobody needs any more."""
         store = self.context.store
-        for folder in store.names(f"originals/{self.source}"):
+        if not store.is_local:
+            store.sweep_temporary(f"originals/{self.source}", DAY_S)
+        for folder in store.names(f"originals/{self.source}") if store.is_local else ():
             store.sweep_temporary(f"originals/{self.source}/{folder}", DAY_S)
         checkpoint.sweep(store, self.source, self.context.markers.all)
 
@@ -195,6 +198,8 @@ class PhotoSpider(scrapy.Spider):
             return
         self.has_succeeded = True
         self.logger.info("crawl complete in %.1f s: %s", time.time() - context.started_at_s, summary)
+        if not context.store.is_local:
+            self.logger.info("%s", sentence(so_far(), counts["found"]))
 
     def receipt_details(self) -> dict[str, Any]:
         """Return what else the receipt of this source says."""

@@ -35,7 +35,7 @@ _MISSING = -1.0
 def metadata_features(
     store: Store, index: Index, photo_rows: Numbers
 ) -> tuple[dict[str, list[dict[str, float | str]]], str | None]:
-    """Return by oracle what it sees of each photo: TABLES, SIZES and, where the generation's rows are, HEADER and LENGTH.
+    """Return by oracle what it sees of each photo: TABLES, SIZES and, of the generation's rows, HEADER and LENGTH.
 
     Beside it stands why there are no rows, or None. Tables are those of the central tile's JPEG, which are the
     photograph's own. Numbers are compared as numbers, texts for equality.

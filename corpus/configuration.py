@@ -21,6 +21,7 @@ from corpus.sections import (
     Crawl,
     Curation,
     Demo,
+    Metrics,
     Pipeline,
     Recipe,
     Rules,
@@ -69,6 +70,8 @@ class Configuration(Section):
     """Recipes of trainings by name, beside the built-in ones; one of the same name replaces it."""
     clusters: Clusters = Clusters()
     """Where work runs."""
+    metrics: Metrics = Metrics()
+    """How tasks are watched."""
     pipelines: dict[str, Pipeline] = Field(default_factory=dict)
     """Named chains of stages."""
     demo: Demo = Demo()
@@ -104,6 +107,12 @@ class Configuration(Section):
     def store(self) -> Store:
         """The store that all stages share."""
         return open_store(self.storage, self.file.parent)
+
+    @property
+    def metrics_folder(self) -> Path | None:
+        """The folder of the files for node_exporter, None where none are wanted."""
+        folder = self.metrics.folder
+        return None if folder is None else self.file.parent / Path(folder).expanduser()
 
     @cached_property
     def chosen(self) -> Catalogue:

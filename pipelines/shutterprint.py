@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 
+from corpus.events import as_asked, complain
+
 PACKAGES = ("corpus", "forensics", "shards", "curation", "crawlers", "train", "examiner", "pipelines", "demo")
 
 
@@ -203,21 +205,21 @@ def main() -> None:
     if words[:1] in (["-h"], ["--help"]):
         print(teaching(COMMANDS[name]) + "\n", flush=True)
     sys.argv = [f"shutterprint {name}", *words]
-    try:
-        from corpus.command_line import exit_with
+    with as_asked():
+        try:
+            from corpus.command_line import exit_with
 
-        exit_with(import_module(COMMANDS[name].module).main)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in PACKAGES:  # a fault of ours, not of the installation
-            raise
-        extra = COMMANDS[name].extra
-        print(
-            f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in the "
-            "folder of Shutterprint",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+            exit_with(import_module(COMMANDS[name].module).main)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in PACKAGES:  # a fault of ours, not of the installation
+                raise
+            extra = COMMANDS[name].extra
+            complain(
+                f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in "
+                "the folder of Shutterprint"
+            )
+            sys.exit(2)
 
 
 def overview() -> str:

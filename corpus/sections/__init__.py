@@ -6,7 +6,7 @@ default. The shipped file names the recipe `modern`.
 """
 
 from corpus.sections.curation import Consensus, Curation, Rules, Shards, Support
-from corpus.sections.running import Clusters, Demo, Pipeline
+from corpus.sections.running import Clusters, Demo, Metrics, Pipeline
 from corpus.sections.section import Section
 from corpus.sections.sources import Crawl, Flickr, Folder, Site, Sources, Wikimedia
 from corpus.sections.training import Recipe, Training
@@ -19,6 +19,7 @@ __all__ = [
     "Demo",
     "Flickr",
     "Folder",
+    "Metrics",
     "Pipeline",
     "Recipe",
     "Rules",

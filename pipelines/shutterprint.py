@@ -23,7 +23,7 @@ class Command:
 
     module: str
     extra: str
-    """The extra of pyproject.toml that has its packages."""
+    """The extra of pyproject.toml that has its packages; empty where it needs none."""
     summary: str
     example: str
     result: str
@@ -45,10 +45,11 @@ COMMANDS = {
         "`shutterprint check catalogue` checks the camera catalogue: cameras that cannot be told apart, and gaps.",
     ),
     "status": Command(
-        "crawlers.status.__main__", "crawl", "show what all crawls have done, what failed and what is left to do",
-        "shutterprint status --failures",
-        "Tables by source and camera: found, stored, refused and why, failed and when it is tried again; the share of "
-        "the configured time that is covered. Nothing is asked of any site.",
+        "pipelines.overview.__main__", "", "show the state of everything, what is wrong and what mends it",
+        "shutterprint status",
+        "Sources and how much of the time is covered, generations, trainings, pipelines, jobs, disk; then what is "
+        "wrong with the command that mends it, and what comes next. With --crawls, photos by source and camera: "
+        "found, stored, refused and why, failed and when they are tried again. Exit code 1: something is wrong.",
     ),
     "forget": Command(
         "crawlers.forget.__main__", "crawl", "take photographs down: remove them and never fetch them again",

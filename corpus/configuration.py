@@ -23,6 +23,7 @@ from corpus.sections import (
     Curation,
     Demo,
     Hooks,
+    Metrics,
     Pipeline,
     PipelineName,
     Recipe,
@@ -72,6 +73,8 @@ class Configuration(Section):
     """Recipes of trainings by name, beside the built-in ones; one of the same name replaces it."""
     clusters: Clusters = Clusters()
     """Where work runs."""
+    metrics: Metrics = Metrics()
+    """How tasks are watched."""
     pipelines: dict[PipelineName, Pipeline] = Field(default_factory=dict)
     """Named chains of stages."""
     hooks: Hooks = Hooks()
@@ -120,6 +123,12 @@ class Configuration(Section):
     def store(self) -> Store:
         """The store that all stages share."""
         return open_store(self.storage, self.file.parent)
+
+    @property
+    def metrics_folder(self) -> Path | None:
+        """The folder of the files for node_exporter, None where none are wanted."""
+        folder = self.metrics.folder
+        return None if folder is None else self.file.parent / Path(folder).expanduser()
 
     @cached_property
     def chosen(self) -> Catalogue:

@@ -23,7 +23,9 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
 from corpus.manifests.handed_on import handed_on
-from corpus.receipts import publish_receipt
+from corpus.metrics.family import Sample
+from corpus.metrics.measured import Measured
+from corpus.receipts import last_receipt, publish_receipt
 from corpus.storage import Store
 from corpus.storage.requests import counted, sentence
 from corpus.text import escaped
@@ -33,11 +35,12 @@ from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.examine import ORIGINAL_LOST, Trouble, batches, examine_batch, kind_of
 from curation.facts.second_look import check_lost, confirmed, examined_alone
-from curation.generations import FOLDER, Past, latest_generation
+from curation.generations import FOLDER, FUNNEL, Past, latest_generation
 from curation.judging.given_splits import GivenSplits, read_given_splits
 from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
+from curation.publishing.metrics import generation_samples
 from curation.publishing.shards import publish_shards
 
 IN_PROCESS_MAX = 2_000
@@ -54,9 +57,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stage and return the exit code 0; raises ShutterprintError for what the user can fix."""
     parser = command_parser("python -m curation.run", __doc__ or "")
     configuration = configuration_of(parser.parse_args(arguments))
-    with counted():
+    store, watched = configuration.store, configuration.metrics
+    samples = newest_samples(store)
+    folder, port, address = configuration.metrics_folder, watched.curation_port, watched.address
+    with counted(), Measured("curation", lambda: samples, folder=folder, port=port, address=address):
         curate(configuration, Console(highlight=False))
+        samples = newest_samples(store)
     return 0
+
+
+def newest_samples(store: Store) -> list[Sample]:
+    """Return the metrics of the newest generation, none before the first."""
+    name = latest_generation(store)
+    if name is None:
+        return []
+    return generation_samples(name, store.read_json(f"{FOLDER}/{name}/{FUNNEL}"), last_receipt(store, "curation"))
 
 
 def curate(configuration: Configuration, console: Console) -> str:

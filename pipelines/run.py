@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from io import TextIOWrapper
@@ -21,6 +21,7 @@ from typing import Any
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration
 from corpus.errors import ShutterprintError, StageError
+from corpus.events import is_on
 from corpus.receipts import receipt_since
 from corpus.storage import Store
 from pipelines.history import (
@@ -154,17 +155,18 @@ def _environment(configuration: Configuration) -> dict[str, str]:
 
 def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: int, ray_log: Path | None = None) -> int:
     """Run a command in a process group of its own, so that stopping it stops everything it started."""
+    is_sifted = ray_log is not None or is_on()
     process = subprocess.Popen(
         [executable(arguments[0]), *arguments[1:]],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=None if ray_log is None else subprocess.PIPE,
-        stderr=None if ray_log is None else subprocess.STDOUT,
+        stdout=subprocess.PIPE if is_sifted else None,
+        stderr=subprocess.STDOUT if is_sifted else None,
         start_new_session=True,
         pass_fds=(lock,),
     )
     try:
-        if ray_log is not None and process.stdout is not None:
+        if process.stdout is not None:
             _sift(TextIOWrapper(process.stdout, encoding="utf-8", errors="replace"), ray_log)
         return process.wait()
     except BaseException:  # interrupts of any kind: no process of a stage may outlive its pipeline
@@ -172,11 +174,11 @@ def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: in
         raise
 
 
-def _sift(lines: Iterable[str], ray_log: Path) -> None:
-    """Print the lines of a job as they come, and write Ray's own to a file."""
-    with ray_log.open("a", encoding="utf-8") as log:
+def _sift(lines: Iterable[str], ray_log: Path | None) -> None:
+    """Print the lines of a stage as they come, and write Ray's own to a file where there is one."""
+    with nullcontext() if ray_log is None else ray_log.open("a", encoding="utf-8") as log:
         for line in lines:
-            if is_of_ray(line):
+            if log is not None and is_of_ray(line):
                 log.write(line)
                 log.flush()
             else:

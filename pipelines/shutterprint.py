@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 
+from corpus.events import as_asked, complain
+
 PACKAGES = ("corpus", "forensics", "shards", "curation", "crawlers", "train", "examiner", "pipelines", "demo")
 
 
@@ -21,7 +23,7 @@ class Command:
 
     module: str
     extra: str
-    """The extra of pyproject.toml that has its packages."""
+    """The extra of pyproject.toml that has its packages; empty where it needs none."""
     summary: str
     example: str
     result: str
@@ -43,10 +45,11 @@ COMMANDS = {
         "`shutterprint check catalogue` checks the camera catalogue: cameras that cannot be told apart, and gaps.",
     ),
     "status": Command(
-        "crawlers.status.__main__", "crawl", "show what all crawls have done, what failed and what is left to do",
-        "shutterprint status --failures",
-        "Tables by source and camera: found, stored, refused and why, failed and when it is tried again; the share of "
-        "the configured time that is covered. Nothing is asked of any site.",
+        "pipelines.overview.__main__", "", "show the state of everything, what is wrong and what mends it",
+        "shutterprint status",
+        "Sources and how much of the time is covered, generations, trainings, pipelines, jobs, disk; then what is "
+        "wrong with the command that mends it, and what comes next. With --crawls, photos by source and camera: "
+        "found, stored, refused and why, failed and when they are tried again. Exit code 1: something is wrong.",
     ),
     "forget": Command(
         "crawlers.forget.__main__", "crawl", "take photographs down: remove them and never fetch them again",
@@ -218,21 +221,21 @@ def main() -> None:
     if words[:1] in (["-h"], ["--help"]):
         print(teaching(COMMANDS[name]) + "\n", flush=True)
     sys.argv = [f"shutterprint {name}", *words]
-    try:
-        from corpus.command_line import exit_with
+    with as_asked():
+        try:
+            from corpus.command_line import exit_with
 
-        exit_with(import_module(COMMANDS[name].module).main)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in PACKAGES:  # a fault of ours, not of the installation
-            raise
-        extra = COMMANDS[name].extra
-        print(
-            f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in the "
-            "folder of Shutterprint",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+            exit_with(import_module(COMMANDS[name].module).main)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in PACKAGES:  # a fault of ours, not of the installation
+                raise
+            extra = COMMANDS[name].extra
+            complain(
+                f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in "
+                "the folder of Shutterprint"
+            )
+            sys.exit(2)
 
 
 def overview() -> str:

@@ -7,9 +7,13 @@ says why), 130 interrupted.
 
 from pathlib import Path
 
+import torch
+
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
+from corpus.metrics.family import Sample
+from corpus.metrics.measured import Measured
 from corpus.receipts import publish_receipt
 from corpus.sections import Training
 from corpus.storage.requests import counted, sentence
@@ -17,8 +21,9 @@ from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
 from train.fit.ledger import JOB_FOLDER, ledger_folder
-from train.fit.runs import RunConfig, begun_before, open_run, run_of
-from train.fit.training_run import carry_out, check_network, device_of, score_sentence
+from train.fit.metrics import training_samples
+from train.fit.runs import Run, RunConfig, begun_before, open_run, run_of
+from train.fit.training_run import carry_out, check_network, device_of, read_history, score_sentence
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
@@ -70,11 +75,25 @@ def train(
             flush=True,
         )
     run = open_run(store, config, name)
+
+    def samples() -> list[Sample]:
+        return training_samples(read_history(run), settings.epochs, run.finished)
+
+    watched, folder = configuration.metrics, configuration.metrics_folder
+    with Measured("train", samples, folder=folder, port=watched.train_port, address=watched.address):
+        _trained(configuration, run, device, len(index.classes), ledger)
+
+
+def _trained(
+    configuration: Configuration, run: Run, device: torch.device | None, cameras: int, ledger: str | None
+) -> None:
+    """Train the run where it is not finished, and publish the receipt; `device`: None to train on Ray."""
+    store, settings = configuration.store, configuration.train
     score = run.finished
     if score is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
     else:
-        print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
+        print(f"{run.name}: {settings.network} on {cameras} cameras, {run.store.url}", flush=True)
         if device is not None:
             carry_out(run, device, ledger=ledger)
         else:

@@ -6,7 +6,7 @@ default. The shipped file names the recipe `modern`.
 """
 
 from corpus.sections.curation import Consensus, Curation, Rules, Shards, Support
-from corpus.sections.running import Clusters, Demo, Hooks, OnFailure, Pipeline, PipelineName
+from corpus.sections.running import Clusters, Demo, Hooks, Metrics, OnFailure, Pipeline, PipelineName
 from corpus.sections.section import Section
 from corpus.sections.sources import Crawl, Flickr, Folder, Hosts, Manifest, Site, Sources, Wikimedia
 from corpus.sections.training import Recipe, Training
@@ -22,6 +22,7 @@ __all__ = [
     "Hooks",
     "Hosts",
     "Manifest",
+    "Metrics",
     "OnFailure",
     "Pipeline",
     "PipelineName",

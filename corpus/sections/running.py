@@ -1,4 +1,4 @@
-"""Sections of where and when work runs: clusters, pipelines, the demo."""
+"""Sections of where and when work runs, and how it is watched: clusters, metrics, pipelines, the demo."""
 
 from typing import Annotated, Any, Self
 
@@ -49,6 +49,25 @@ class OnFailure(Section):
         if (self.command is None) == (self.webhook is None):
             raise ValueError("needs a command or a webhook, one of the two")
         return self
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Metrics(Section):
+    """Figures for Prometheus: of tasks that run long at an address, of any task in files for its node_exporter."""
+
+    folder: str | None = None
+    """Folder of the textfile collector of node_exporter; null: no files. A relative folder starts at the configuration
+    file's folder. Each storage needs a folder of its own."""
+    address: str = "127.0.0.1"
+    """Address at which tasks answer. Whoever reaches it reads counts and times, without a password."""
+    crawl_port: Port | None = None
+    """Port of a crawl; null: none. Of several crawls at once, the first has it."""
+    curation_port: Port | None = None
+    """Port of curation; null: none. Dask's own metrics are at its dashboard, `/metrics`."""
+    train_port: Port | None = None
+    """Port of a training; null: none. Ray's own metrics are those of its dashboard agent."""
 
 
 class Pipeline(Section):

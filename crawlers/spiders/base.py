@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import scrapy
@@ -19,6 +20,8 @@ from scrapy.signals import bytes_received, headers_received
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError, StorageUnavailableError
+from corpus.metrics.family import Sample
+from corpus.metrics.measured import Measured
 from corpus.receipts import publish_receipt
 from corpus.sections import Hosts
 from corpus.storage.requests import sentence, so_far
@@ -28,6 +31,7 @@ from crawlers.network.politeness import TRANSFER, WAITING_STAT
 from crawlers.network.quota import Quota
 from crawlers.network.scrapy_settings import scrapy_settings
 from crawlers.spiders.context import CrawlContext
+from crawlers.spiders.metrics import crawl_samples
 from crawlers.spiders.progress import Progress, View
 from crawlers.spiders.window_run import WindowRunner
 from crawlers.windows import checkpoint
@@ -53,6 +57,7 @@ class PhotoSpider(scrapy.Spider):
     ] = {}  # arguments of this spider alone → their values, default first
     free_arguments: ClassVar[Mapping[str, str]] = {}  # arguments of this spider alone that take any text → an example
     arguments: Mapping[str, str]
+    measured: Measured
     calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
     is_storage_unavailable = False  # whether that is what ended the crawl
@@ -90,6 +95,10 @@ class PhotoSpider(scrapy.Spider):
         spider: Self = super().from_crawler(crawler, *args)
         spider.arguments = own | free
         spider.configure(CrawlContext.build(configuration, cls.source, share))
+        spider.measured = Measured(
+            share.receipt(cls.source), spider.samples, folder=configuration.metrics_folder,
+            port=configuration.metrics.crawl_port, address=configuration.metrics.address,
+        )  # fmt: skip
         quota = spider.quota()
         if quota is not None:
             spider.calls = Quota(limits_folder(configuration.crawl.limits_folder, os.environ), *quota)
@@ -122,9 +131,10 @@ class PhotoSpider(scrapy.Spider):
     async def start(self) -> AsyncIterator[Any]:
         """Do the whole crawl; there are no requests that Scrapy itself would have to schedule."""
         context = self.context
-        progress = Progress(self.view, self.logger.info, is_terminal=Progress.is_watched())
+        progress = Progress(self.view, self.say_progress, is_terminal=Progress.is_watched())
         progress.start()
         try:
+            await in_thread(self.measured.begin)
             with called_every(TICK_S, progress.tick):
                 await in_thread(context.markers.refresh)
                 await in_thread(self.sweep)
@@ -167,6 +177,22 @@ class PhotoSpider(scrapy.Spider):
             calls_left=self.calls.left(time.time()) if self.calls is not None else None,
         )
 
+    def say_progress(self, line: str) -> None:
+        """Log a line of progress, which as an event has the figures too."""
+        view = asdict(self.view())
+        self.logger.info("%s", line, extra={"event": "crawl_progress", "fields": view})
+
+    def samples(self) -> list[Sample]:
+        """Return the metrics of this moment; other threads call it."""
+        stats, (until_s, _) = (
+            dict(self.crawler.stats.get_stats()),
+            self.crawler.stats.get_value(WAITING_STAT) or (0, ""),
+        )
+        return crawl_samples(
+            self.source, dict(self.context.counts), dict(self.context.reasons), stats, waits=time.time() < until_s,
+            calls_left=self.calls.left(time.time()) if self.calls is not None else None,
+        )  # fmt: skip
+
     def on_headers_received(self, headers: Headers, body_length: int, request: scrapy.Request) -> None:
         """Pass a response's headers to the transfer of its original, which may stop it there."""
         transfer = request.meta.get(TRANSFER)
@@ -180,7 +206,11 @@ class PhotoSpider(scrapy.Spider):
             raise StopDownload(fail=False)
 
     def closed(self, reason: str) -> None:
-        """Publish the receipt if, and only if, all went well; log a summary in one line."""
+        """Publish the receipt if, and only if, all went well; log a summary in one line; end the metrics."""
+        self._conclude(reason)
+        self.measured.end(succeeded=self.has_succeeded)
+
+    def _conclude(self, reason: str) -> None:
         context = self.context
         counts = {name: context.counts[name] for name in COUNTS}
         summary = ", ".join(f"{name} {number}" for name, number in counts.items())

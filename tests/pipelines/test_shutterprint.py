@@ -59,6 +59,7 @@ def test_help_of_a_subcommand_shows_an_example_what_comes_out_and_its_usage(
     assert f"Example:\n  shutterprint {name}" in shown
     assert "What comes out:\n" in shown
     assert f"usage: shutterprint {name} [-h]" in shown
+    assert "--log-json" in shown
     assert "python -m" not in shown.partition("usage:")[0]
 
 

@@ -20,6 +20,7 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 from torch import nn
 
 from corpus.errors import ShutterprintError, StageError
+from corpus.events import say
 from corpus.sections import Training
 from corpus.storage import Store
 from train.fit.loop import Told
@@ -184,7 +185,7 @@ def _progress(run: Run, settings: Training) -> Iterator[None]:
             stopped = stop.wait(_PROGRESS_INTERVAL_S)  # once more after the end: the last epoch's line
             history = read_history(run)
             for metrics in history[seen:]:
-                print(progress_line(metrics, settings), flush=True)
+                say(progress_line(metrics, settings), "epoch", **metrics)
             seen = max(seen, len(history))
 
     thread = threading.Thread(target=follow, name="progress", daemon=True)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from corpus.errors import ConfigurationError
+from corpus.events import say
 from corpus.sections import Training
 from shards.index import Index
 from train.data.batches import TrainingBatches
@@ -85,7 +86,7 @@ def carry_out(
             _publish_skipped(run, state.skipped)
             save_checkpoint(run.store, run.checkpoints, state)
             run.store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
-            print(progress_line(metrics, settings), flush=True)
+            say(progress_line(metrics, settings), "epoch", **metrics)
         report(metrics)
 
     def validate(average: nn.Module) -> Metrics:

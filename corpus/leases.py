@@ -44,11 +44,18 @@ class Holder:
     started: str
     since_s: float = 0.0
     """When it took its lease, in seconds since 1970; 0: it has none."""
+    job: str = ""
+    """Id of the job of a cluster that it runs in; empty where that is none."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine, which a signal of this machine reaches."""
+        return bool(self.machine) and self.machine == _machine()
 
     @property
     def is_dead(self) -> bool:
         """Whether the process is known to have ended; only processes of the same machine can know."""
-        if not self.machine or self.machine != _machine():
+        if not self.is_here:
             return False
         try:
             os.kill(self.pid, 0)
@@ -100,6 +107,10 @@ class Lease:
         self.store.publish(self.path, self.data(now_s))
         return self._is_ours()
 
+    def holds(self) -> bool:
+        """Whether no other process has taken over; writes nothing, so any process that was sent the lease may ask."""
+        return self._is_ours()
+
     def release(self) -> None:
         """Give the unit back; if another process has taken it over, leave that one's lease alone."""
         if self._is_ours():
@@ -113,16 +124,16 @@ class Lease:
         return max(leases, default=None) == self.number and self.token.encode() in leases[self.number]
 
 
-def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
+def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> Lease | None:
     """Take the lease of a unit and return it, or None where another process has it; never waits.
 
-    `folder`: a folder of the store that holds only leases. `unit`: a valid file name without dots. `now_s`:
-    `time.time()`.
+    `folder`: a folder of the store, no other files of which are named `<name>.<number>.json`. `unit`: a valid file name
+    without dots. `now_s`: `time.time()`. `job`: as `Holder` has it.
     """
     before = _standing(store, folder, unit)
     if before and _holder(before[max(before)], now_s) is not None:
         return None
-    holder = replace(this_process(), since_s=now_s)
+    holder = replace(this_process(), since_s=now_s, job=job)
     lease = Lease(store, folder, unit, max(before, default=-1) + 1, holder, secrets.token_hex(8))
     data = lease.data(now_s)
     store.create(lease.path, data)
@@ -168,12 +179,12 @@ class HeldLease:
 
 
 @contextmanager
-def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
+def held(store: Store, folder: str, unit: str, job: str = "") -> Iterator[HeldLease | None]:
     """Hold a unit during a `with` block, renewed in the background; yields None where another process has it.
 
     Arguments as for `take`. The lease is released however the block ends.
     """
-    lease = take(store, folder, unit, time.time())
+    lease = take(store, folder, unit, time.time(), job)
     if lease is None:
         yield None
         return
@@ -198,6 +209,11 @@ def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
     return found
 
 
+def is_left(store: Store, folder: str, unit: str) -> bool:
+    """Whether a unit's last holder has not given it back: it still works, or it has died."""
+    return bool(_standing(store, folder, unit))
+
+
 def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
     found = {}
     for name in store.names(folder):
@@ -211,9 +227,9 @@ def _holder(data: bytes, now_s: float) -> Holder | None:
     try:
         value = json.loads(data)
         of_process = str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"])
-        holder = Holder(*of_process, float(value["since_s"]))
+        holder = Holder(*of_process, float(value["since_s"]), str(value.get("job", "")))
         expires_at_s = float(value["expires_at_s"])
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
         return None
     is_whole = 0 < holder.pid < 1 << 31 and 0 <= holder.since_s < expires_at_s
     is_whole = is_whole and now_s < expires_at_s < now_s + FURTHEST_S

@@ -27,6 +27,7 @@ from train.data.answers import Answers, read_answers
 from train.data.samples import TrainingSamples
 from train.fit.plain_training import train_plainly
 from train.fit.runs import RunConfig, open_run, run_of
+from train.fit.sole import train_alone
 from train.fit.training_run import carry_out, check_network, device_of, threads_of
 
 SAMPLES = 4000
@@ -145,9 +146,10 @@ def _network_answers(store: Store, index: Index, settings: Training, device: tor
     """Return the answers of the run that holds this fold out, which is trained where it is not finished."""
     config = RunConfig(index.generation, index.classes, settings)
     check_network(settings, len(index.classes), fetch_weights=run_of(store, config).begins_anew)
-    run = open_run(store, config)
-    if run.finished is None:
-        carry_out(run, device)
+    run = run_of(store, config)
+    train_alone(
+        run, lambda lease: carry_out(open_run(store, config), device, lease=lease), lambda line: print(line, flush=True)
+    )
     return read_answers(store, run.directory)
 
 

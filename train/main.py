@@ -1,27 +1,38 @@
 """The training stage: trains a network on the newest generation of shards and evaluates it.
 
 Runs as `ray job submit --working-dir . -- python train/main.py`, or by hand as `python train/main.py`. The same
-command continues an unfinished run and does not repeat a finished one. Exit codes: 0 done, 2 impossible (one sentence
-says why), 130 interrupted.
+command continues an unfinished run and does not repeat a finished one. Where another process trains the run, this one
+shows how far that is, and takes over where it dies. Exit codes: 0 done, 2 impossible (one sentence says why), 75
+another process trains the run, or was stopped while this one waited for it, 130 interrupted.
 """
 
+import signal
+import sys
 from pathlib import Path
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
+from corpus.leases import Lease
 from corpus.receipts import publish_receipt
 from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
 from train.fit.ledger import JOB_FOLDER, ledger_folder
-from train.fit.runs import RunConfig, begun_before, open_run, run_of
+from train.fit.runs import RunConfig, begun_before, check_begun, open_run, run_of
+from train.fit.sole import TrainedElsewhereError, train_alone
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 
 The run's folder is runs/<number>-<generation>-<digest> of the store: look at evaluation.html first.
-The same command continues a stopped training after its last checkpoint, also with other workers or loaders."""
+The same command continues a stopped training after its last checkpoint, also with other workers or loaders. Where
+another process trains the run, the command shows its epochs until it ends, and goes on itself where that process dies.
+
+Exit codes: 0 done, 2 impossible, 75 another process trains the run (--no-wait), or was stopped, 130 interrupted."""
+
+ELSEWHERE = 75
+"""Exit code where another process trains the run: EX_TEMPFAIL of BSD's sysexits.h, to be tried again later."""
 
 
 def main() -> int:
@@ -32,17 +43,34 @@ def main() -> int:
     parser.add_argument(
         "--ledger", metavar="FOLDER", help="folder in which each worker writes down the samples it uses, step by step"
     )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="end at once, with exit code 75, where another process trains the run"
+    )
     arguments = parser.parse_args()
-    train(configuration_of(arguments), arguments.run, arguments.without_ray, arguments.ledger)
+    # SIGTERM is handled like ctrl-C, so that a stopped training gives its lease back
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        train(
+            configuration_of(arguments), arguments.run, arguments.without_ray, arguments.ledger,
+            waits=not arguments.no_wait,
+        )  # fmt: skip
+    except TrainedElsewhereError as error:
+        print(error, file=sys.stderr)
+        return ELSEWHERE
     return 0
 
 
 def train(
-    configuration: Configuration, name: str | None = None, without_ray: bool = False, ledger: str | None = None
+    configuration: Configuration,
+    name: str | None = None,
+    without_ray: bool = False,
+    ledger: str | None = None,
+    *,
+    waits: bool = True,
 ) -> None:
     """Train on the newest generation; raises ShutterprintError where that is impossible.
 
-    `ledger`: a folder for what was used in each step (`train.fit.ledger`).
+    `ledger`: a folder for what was used in each step (`train.fit.ledger`). `waits`: as of `train_alone`.
     """
     store, settings = configuration.store, configuration.train
     if without_ray and settings.workers > 1:
@@ -63,19 +91,23 @@ def train(
             f"note: {before} is unfinished and stays so: a version with another order of samples has begun it",
             flush=True,
         )
-    run = open_run(store, config, name)
-    score = run.finished
-    if score is not None:
+    run = run_of(store, config, name)
+    check_begun(run, config, name)
+    if run.finished is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
-    else:
+
+    def work(lease: Lease) -> None:
+        open_run(store, config, name)
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         if device is not None:
-            carry_out(run, device, ledger=ledger)
+            carry_out(run, device, ledger=ledger, lease=lease)
         else:
             from train.fit.cluster import carry_out_on_ray
 
-            carry_out_on_ray(run, settings, ledger)
-        score = run.finished
+            carry_out_on_ray(run, settings, ledger, lease)
+
+    train_alone(run, work, lambda line: print(line, flush=True), waits=waits)
+    score = run.finished
     if score is None:
         raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")
     publish_receipt(store, "train", {"run": run.name, **score})

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index, read_index
 from train.data.samples import TrainingSamples
+from train.fit import sole
 from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
@@ -80,9 +82,15 @@ def test_shuffled_labels_stay_near_chance(filled: Store, fill: Callable[..., Ind
 
 
 @pytest.mark.slow
-def test_killed_at_once_and_continued_with_other_loaders_equals_uninterrupted(
-    filled: Store, configuration: Configure, repository: Path, tmp_path: Path
+def test_one_that_waits_takes_over_from_a_killed_one_with_other_loaders_and_equals_uninterrupted(
+    filled: Store,
+    configuration: Configure,
+    repository: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sole, "LOOK_EVERY_S", 0.05)
     file = configuration(**FEW)
     loader = ("--set", "train.loaders=1")  # it goes on without one
     process = subprocess.Popen(
@@ -91,17 +99,23 @@ def test_killed_at_once_and_continued_with_other_loaders_equals_uninterrupted(
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     )
-    try:
-        for _ in range(12_000):
-            if filled.done_names("runs/killed/checkpoints") or process.poll() is not None:
-                break
+
+    def kill_after_a_checkpoint() -> None:
+        while not filled.done_names("runs/killed/checkpoints") and process.poll() is None:
             time.sleep(0.01)
-    finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert filled.done_names("runs/killed/checkpoints")
-    assert filled.done("runs/killed") is None
+
+    killer = threading.Thread(target=kill_after_a_checkpoint)
+    while not filled.exists("runs/killed/config.json") and process.poll() is None:
+        time.sleep(0.01)
+    killer.start()
     train(read_configuration(file), "killed", without_ray=True)
+    killer.join()
+    assert process.returncode == -signal.SIGKILL
+    said = capsys.readouterr().out
+    assert f"killed: process {process.pid} on " in said
+    assert "taking over" in said
     train(read_configuration(file), "straight", without_ray=True)
     assert filled.read("runs/killed/weights.safetensors") == filled.read("runs/straight/weights.safetensors")
     killed, straight = (filled.read_json(f"runs/{name}/evaluation.json") for name in ("killed", "straight"))

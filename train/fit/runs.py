@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 
 from corpus.errors import StageError, StorageError
@@ -23,8 +22,6 @@ from corpus.storage import Store, open_store
 from corpus.text import leading_number
 from shards.index import Index, read_index
 from shards.remote.cache import open_cache
-from train.model.checkpoints import load_weights
-from train.model.network import CameraNetwork, build_network
 
 ROOT = "runs"
 FORMAT = 3
@@ -127,12 +124,19 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     An unfinished run goes on as `config` says where they differ in what may change. `name`: replaces the name made from
     the configuration. Raises StageError where a run of that name has another configuration or format.
     """
-    changeable = CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
     run = run_of(store, config, name)
     path = f"{run.directory}/config.json"
-    if not store.exists(path):
+    begun = check_begun(run, config, name)
+    if begun is None or (begun != config and run.finished is None):
         store.publish_json(path, config.as_json())
-        return run
+    return run
+
+
+def check_begun(run: Run, config: RunConfig, name: str | None = None) -> RunConfig | None:
+    """Return the configuration that a run was begun with, None where it is not begun; errors as `open_run` has them."""
+    store, changeable = run.store, CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
+    if not _is_begun(run):
+        return None
     begun = run.config()
     if begun.format != config.format:
         raise StageError(
@@ -142,9 +146,7 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     if begun.without(changeable) != config.without(changeable):
         changed = _changed(begun.without(changeable), config.without(changeable))
         raise StageError(f"{store.url}: {run.directory} was begun with another {changed}; choose another --run")
-    if begun != config and run.finished is None:
-        store.publish_json(path, config.as_json())
-    return run
+    return begun
 
 
 def begun_before(store: Store, config: RunConfig) -> list[str]:
@@ -180,19 +182,6 @@ def find_run(store: Store, wanted: str) -> Run:
     if run.finished is None:
         raise StorageError(f"{wanted}: is not finished; run the command that began it again")
     return _of_this_version(run)
-
-
-def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
-    """Return a finished run's network, ready to answer, and its device: the GPU where torch sees one.
-
-    Raises StorageError where the run's weights are missing or do not fit its configuration.
-    """
-    config = run.config()
-    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    network = build_network(config.train, len(config.classes), fetch_weights=False)  # all weights come from the run
-    weights = f"{run.directory}/weights.safetensors"
-    load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
-    return network.to(device).eval(), device
 
 
 def _changed(begun: dict[str, Any], now: dict[str, Any]) -> str:

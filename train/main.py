@@ -10,26 +10,18 @@ import signal
 import sys
 from pathlib import Path
 
-from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.command_line import configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from corpus.leases import Lease
 from corpus.receipts import publish_receipt
-from shards.index import latest_generation, read_index
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
 from train.fit.ledger import JOB_FOLDER, ledger_folder
-from train.fit.runs import RunConfig, begun_before, check_begun, open_run, run_of
+from train.fit.runs import begun_before, check_begun, open_run, run_of
 from train.fit.sole import TrainedElsewhereError, train_alone
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
-
-_DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
-
-The run's folder is runs/<number>-<generation>-<digest> of the store: look at evaluation.html first.
-The same command continues a stopped training after its last checkpoint, also with other workers or loaders. Where
-another process trains the run, the command shows its epochs until it ends, and goes on itself where that process dies.
-
-Exit codes: 0 done, 2 impossible, 75 another process trains the run (--no-wait), or was stopped, 130 interrupted."""
+from train.fit.wanted import training_parser, wanted_config
 
 ELSEWHERE = 75
 """Exit code where another process trains the run: EX_TEMPFAIL of BSD's sysexits.h, to be tried again later."""
@@ -37,16 +29,7 @@ ELSEWHERE = 75
 
 def main() -> int:
     """Run the command line; returns the exit code."""
-    parser = command_parser("python train/main.py", _DESCRIPTION)
-    parser.add_argument("--run", metavar="NAME", help="name of the run's folder (default: made from the settings)")
-    parser.add_argument("--without-ray", action="store_true", help="train in this process, without a Ray cluster")
-    parser.add_argument(
-        "--ledger", metavar="FOLDER", help="folder in which each worker writes down the samples it uses, step by step"
-    )
-    parser.add_argument(
-        "--no-wait", action="store_true", help="end at once, with exit code 75, where another process trains the run"
-    )
-    arguments = parser.parse_args()
+    arguments = training_parser().parse_args()
     # SIGTERM is handled like ctrl-C, so that a stopped training gives its lease back
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -78,9 +61,7 @@ def train(
     device = device_of(settings) if without_ray else None
     _check_storage(configuration)
     ledger = None if ledger is None else ledger_folder(ledger)
-    generation = latest_generation(store)
-    cameras = read_index(store, generation).leaving_out(settings.held_out_cameras).classes
-    config = RunConfig(generation, cameras, settings)
+    config = wanted_config(configuration)
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)

@@ -90,6 +90,12 @@ class RunConfig:
         """8 hex digits of a hash of everything above but for CARRIED_OUT_BY."""
         return hashlib.sha256(json.dumps(self.without(CARRIED_OUT_BY), sort_keys=True).encode()).hexdigest()[:8]
 
+    @property
+    def ending(self) -> str:
+        """The name of its run behind the number."""
+        fold = "" if self.train.fold is None else f"fold{self.train.fold}-"
+        return f"{self.generation}-{fold}{self.digest}"
+
     def as_json(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
         return self.without(frozenset())
@@ -109,8 +115,7 @@ class RunConfig:
 def run_of(store: Store, config: RunConfig, name: str | None = None) -> Run:
     """Return the run of this configuration, begun or not; `name` and errors as `open_run` has them."""
     if name is None:
-        fold = "" if config.train.fold is None else f"fold{config.train.fold}-"
-        names, ending = store.names(ROOT), f"{config.generation}-{fold}{config.digest}"
+        names, ending = store.names(ROOT), config.ending
         number = 1 + max(map(leading_number, names), default=0)
         name = next((each for each in names if each.endswith(f"-{ending}")), f"{number:04d}-{ending}")
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":

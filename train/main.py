@@ -17,6 +17,7 @@ from corpus.leases import Lease
 from corpus.receipts import publish_receipt
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
+from train.fit.ancestors import publish_start, read_start, start_of
 from train.fit.ledger import JOB_FOLDER, ledger_folder
 from train.fit.runs import begun_before, check_begun, open_run, run_of
 from train.fit.sole import TrainedElsewhereError, train_alone
@@ -65,20 +66,25 @@ def train(
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
+    run = run_of(store, config, name)
+    start = start_of(run, config)
+    fetches = run.begins_anew and (start is None or start.ancestor is None)
     # finds a wrong name, size or batch here, not in a worker minutes later
-    check_network(settings, len(index.classes), fetch_weights=run_of(store, config, name).begins_anew)
+    check_network(settings, len(index.classes), fetches)
     for before in begun_before(store, config) if name is None else ():
         print(
             f"note: {before} is unfinished and stays so: a version with another order of samples has begun it",
             flush=True,
         )
-    run = run_of(store, config, name)
     check_begun(run, config, name)
     if run.finished is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
 
     def work(lease: Lease) -> None:
+        publish_start(run, start)
         open_run(store, config, name)
+        if (begun_from := read_start(run)) is not None and run.begins_anew:
+            print(f"{run.name}: {begun_from.sentence()}", flush=True)
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         if device is not None:
             carry_out(run, device, ledger=ledger, lease=lease)

@@ -366,3 +366,29 @@ def test_a_fold_that_there_is_not_stops_before_any_work(filled: Store, configura
     with pytest.raises(StageError, match=r"train\.fold: 4 is none of generation 0001-abcdef, which has 0 to 3"):
         train(read_configuration(configuration(fold=4)), without_ray=True)
     assert runs_of(filled) == []
+
+
+def test_a_training_starts_from_the_last_runs_weights_the_same_way_each_time_and_sees_the_same_samples(
+    trained: Path, tmp_path: Path, fill: Callable[..., Index], capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = []
+    for place in ("one", "two"):
+        folder = tmp_path / place
+        settings = read_configuration(
+            shutil.copytree(trained.parent, folder) / trained.name,
+            ["train.start_from=last", "train.epochs=1", "train.steps_per_epoch=2"],
+        )
+        ancestor, store = runs_of(settings.store)[0], settings.store
+        fill(store, {"train": 3, "test": 2}, cameras=("other", "grainy", "smooth", "striped"), number=2)
+        train(settings, without_ray=True, ledger=str(folder / "used"))
+        assert f": starts from the weights of {ancestor}; new cameras: other" in capsys.readouterr().out
+        [run] = (name for name in runs_of(store) if "-0002-abcdef-" in name)
+        assert store.read_json(f"runs/{run}/start.json")["ancestor"] == ancestor
+        assert store.read_json(f"runs/{run}/evaluation.json")["started_from"] == ancestor
+        weights.append(store.read(f"runs/{run}/weights.safetensors"))
+        [ledger] = (folder / "used").iterdir()
+        steps = [json.loads(line) for line in ledger.read_text().splitlines()]
+        assert [step["numbers"] for step in steps] == [list(range(8)), list(range(8, 16))]
+        train(settings, without_ray=True)  # the same command finds the same run, and starts from no other
+        assert "is finished already" in capsys.readouterr().out
+    assert weights[0] == weights[1]

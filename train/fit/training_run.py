@@ -22,6 +22,7 @@ from train.data.loading import prepare_loaders
 from train.data.skipped import TooManySkippedError
 from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
+from train.fit.ancestors import load_start, read_start
 from train.fit.ledger import keep_ledger
 from train.fit.loop import Told, seed_of, train_epochs
 from train.fit.progress import SKIPPED, progress_line
@@ -68,7 +69,13 @@ def carry_out(
     index = config.index(run.store)
     torch.manual_seed(seed_of(settings.seed))
     # weights to begin with need not be there any more where a checkpoint is
-    network = build_network(settings, len(config.classes), fetch_weights=run.begins_anew).to(device)
+    begins_anew = run.begins_anew
+    start = read_start(run)
+    fetches = begins_anew and (start is None or start.ancestor is None)
+    network = build_network(settings, len(config.classes), fetch_weights=fetches)
+    if begins_anew:
+        load_start(network, run, config.classes)
+    network.to(device)
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
     compile_network(network, settings)
@@ -163,6 +170,8 @@ def _finish(
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
     held_out = evaluate_network(cast(CameraNetwork, state.average), device, store, index, settings)
     evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
+    if (start := read_start(run)) is not None and start.ancestor is not None:
+        evaluation["started_from"] = start.ancestor
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
     check_lease(run, lease)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch

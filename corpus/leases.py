@@ -54,11 +54,18 @@ class Holder:
     started: str
     since_s: float = 0.0
     """When it took its lease, in seconds since 1970; 0: it has none."""
+    job: str = ""
+    """Id of the job of a cluster that it runs in; empty where that is none."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine, which a signal of this machine reaches."""
+        return bool(self.machine) and self.machine == _machine()
 
     @property
     def is_dead(self) -> bool:
         """Whether the process is known to have ended; only processes of the same machine can know."""
-        if not self.machine or self.machine != _machine():
+        if not self.is_here:
             return False
         try:
             os.kill(self.pid, 0)
@@ -126,18 +133,18 @@ class Lease:
             self.release()
 
     def stands(self) -> bool:
-        """Whether the lease is ours; it is not renewed."""
+        """Whether the lease is ours; writes nothing, so any process that was sent the lease may ask."""
         leases = _standing(self.store, self.folder, self.unit)
         return max(leases, default=None) == self.number and self.token.encode() in leases[self.number]
 
 
-def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
+def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> Lease | None:
     """Take the lease of a unit and return it, or None where another process has it; never waits.
 
-    `folder`: a folder of the store that holds only leases. `unit`: a valid file name without dots. `now_s`:
-    `time.time()`.
+    `folder`: a folder of the store, no other files of which are named `<name>.<number>.json`. `unit`: a valid file name
+    without dots. `now_s`: `time.time()`. `job`: as `Holder` has it.
     """
-    holder = replace(this_process(), since_s=now_s)
+    holder = replace(this_process(), since_s=now_s, job=job)
     is_exclusive = store.has_conditional_writes(folder)
     if store.is_s3 and is_exclusive:
         first = Lease(store, folder, unit, 0, holder, secrets.token_hex(8))
@@ -214,12 +221,12 @@ class HeldLease:
 
 
 @contextmanager
-def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
+def held(store: Store, folder: str, unit: str, job: str = "") -> Iterator[HeldLease | None]:
     """Hold a unit during a `with` block, renewed in the background; yields None where another process has it.
 
     Arguments as for `take`. The lease is released however the block ends.
     """
-    lease = take(store, folder, unit, time.time())
+    lease = take(store, folder, unit, time.time(), job)
     if lease is None:
         yield None
         return
@@ -244,6 +251,11 @@ def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
     return found
 
 
+def is_left(store: Store, folder: str, unit: str) -> bool:
+    """Whether a unit's last holder has not given it back: it still works, or it has died."""
+    return bool(_standing(store, folder, unit))
+
+
 def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
     found = {}
     for number, name in _numbers(store, folder, unit).items():
@@ -263,9 +275,9 @@ def _holder(data: bytes, now_s: float) -> Holder | None:
     try:
         value = json.loads(data)
         of_process = str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"])
-        holder = Holder(*of_process, float(value["since_s"]))
+        holder = Holder(*of_process, float(value["since_s"]), str(value.get("job", "")))
         expires_at_s = float(value["expires_at_s"])
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
         return None
     is_whole = 0 < holder.pid < 1 << 31 and 0 <= holder.since_s < expires_at_s
     is_whole = is_whole and now_s < expires_at_s < now_s + FURTHEST_S

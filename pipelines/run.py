@@ -38,9 +38,11 @@ from pipelines.history import (
     told_by,
 )
 from pipelines.hook import call_hook, failure_of
+from pipelines.jobs.head import Head
+from pipelines.jobs.naming import job_name
+from pipelines.jobs.submission import is_submission, submit
 from pipelines.lock import pipeline_lock
 from pipelines.processes import executable, stop_group
-from pipelines.ray_head import is_submission, submit
 from pipelines.ray_output import is_of_ray
 from pipelines.stages import Stage, stages_of
 
@@ -130,7 +132,8 @@ def _run_stage(
     run = partial(_run_command, environment=_environment(configuration), lock=lock)
     if is_submission(stage.arguments):
         submission = run if ray_log is None else partial(run, ray_log=ray_log)
-        code = submit(stage.arguments, configuration.clusters.ray_dashboard, submission, say)
+        head = Head(configuration.clusters.ray_dashboard)
+        code = submit(stage.arguments, job_name(stage.arguments, configuration), head, submission, say)
     else:
         code = run(stage.arguments)
     receipt = receipt_since(configuration.store, stage.receipt, began_at_s)

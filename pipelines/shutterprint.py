@@ -110,6 +110,12 @@ COMMANDS = {
         "runs/<run>/ has the configuration, checkpoints, weights (safetensors) and evaluation.html: accuracy on "
         "devices never seen in training, for unaltered photographs and for each manipulation.",
     ),
+    "jobs": Command(
+        "pipelines.jobs.__main__", "train", "list the trainings that run, attach to one, stop one",
+        "shutterprint jobs",
+        "A line for each job of the Ray head and each unfinished run: its id, run, state, since when, how far. `follow "
+        "NAME` shows its log until it ends, `stop NAME` stops it.",
+    ),
     "evaluate": Command(
         "train.evaluate", "train", "evaluate a finished run again and compare with its record",
         "shutterprint evaluate latest",

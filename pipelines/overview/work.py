@@ -3,20 +3,15 @@
 This is the one place that says of pipelines when they are due, and of jobs what can be done with them.
 """
 
-import json
-from http.client import HTTPException
-from typing import Any
-from urllib.request import Request, urlopen
+from dataclasses import asdict
 
 from corpus.configuration import Configuration
 from corpus.text import escaped, one_line
 from pipelines.history import FAILED, INTERRUPTED, KILLED, RUNNING
+from pipelines.jobs.head import Head, NoAnswerError
 from pipelines.overview.part import Advice, Part, ago
 from pipelines.status import span, status_of
 
-_ANSWERS_WITHIN_S = 2.0
-_MOST_BYTES = 4 << 20
-_UNFINISHED = ("PENDING", "RUNNING")
 _TEXT = 60
 
 
@@ -53,31 +48,10 @@ def jobs_part(configuration: Configuration, now_s: float) -> Part:
     """Return the jobs of the Ray cluster that have not ended; that no head answers is no fault."""
     dashboard = configuration.clusters.ray_dashboard
     try:
-        jobs = _jobs(dashboard)
-    except (OSError, HTTPException, ValueError) as error:
-        note = f"no Ray head answers at {dashboard} ({one_line(str(error), _TEXT)})"
-        return Part("Jobs", notes=[note], data={"dashboard": dashboard, "jobs": None})
-    rows = [
-        (escaped(each["id"]), each["status"], one_line(each["entrypoint"], _TEXT), ago(each["began_at_s"], now_s))
-        for each in jobs
-    ]
-    columns = ("job", "status", "command", "began") if rows else ()
+        jobs = [job for job in Head(dashboard).jobs() if job.is_live]
+    except NoAnswerError as error:
+        return Part("Jobs", notes=[str(error)], data={"dashboard": dashboard, "jobs": None})
+    rows = [(escaped(job.id), job.state, one_line(job.entrypoint, _TEXT), ago(job.since_s, now_s)) for job in jobs]
+    columns = ("job", "state", "command", "began") if rows else ()
     notes = [] if rows else [f"none runs or waits at {dashboard}"]
-    return Part("Jobs", columns, rows, notes, {"dashboard": dashboard, "jobs": jobs})
-
-
-def _jobs(dashboard: str) -> list[dict[str, Any]]:
-    """Return the jobs that wait or run (https://docs.ray.io/en/latest/cluster/running-applications/job-submission)."""
-    request = Request(f"{dashboard.rstrip('/')}/api/jobs/")  # noqa: S310 - the configuration allows http and https alone
-    with urlopen(request, timeout=_ANSWERS_WITHIN_S) as answer:  # noqa: S310 - as above
-        listed = json.loads(answer.read(_MOST_BYTES))
-    return [
-        {
-            "id": str(each.get("submission_id") or each.get("job_id")),
-            "status": str(each["status"]),
-            "entrypoint": str(each.get("entrypoint", "")),
-            "began_at_s": float(each["start_time"]) / 1000 if each.get("start_time") else None,
-        }
-        for each in listed
-        if isinstance(each, dict) and each.get("status") in _UNFINISHED
-    ]
+    return Part("Jobs", columns, rows, notes, {"dashboard": dashboard, "jobs": [asdict(job) for job in jobs]})

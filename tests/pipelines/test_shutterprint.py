@@ -32,7 +32,7 @@ def run_in_new_process(program: str, *words: str) -> subprocess.CompletedProcess
 
 def test_the_subcommands_are_these() -> None:
     names = "crawl check status forget curate explain diff pin manifest verify stats show"
-    trained = "train evaluate compare baseline predict enrol export examine calibrate serve device"
+    trained = "train jobs evaluate compare baseline predict enrol export examine calibrate serve device"
     assert list(COMMANDS) == [*names.split(), *trained.split(), "pipelines", "prune", "demo"]
 
 

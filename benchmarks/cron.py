@@ -5,9 +5,10 @@
 Debian's cron starts the pipeline `refresh` (crawl, curation with shards) every minute, by the lines that
 `shutterprint pipelines install` writes. Before each refresh the site gains, loses, replaces and re-dates photographs,
 and each refresh meets one `kill -9` at a random moment: of the pipeline, of its stage, or of all its processes, as when
-a machine loses power. Nobody helps. In the end a run from scratch on the site's final state says what it would have
-said, and every difference is listed by name. Exit code 1: some difference is none of those that a refresh must remember
-(decision 0027): places in splits and folds, first-come keepers, versions that the site no longer has.
+a machine loses power. A minute stands for a day: the times at which windows were listed are set back by one, since a
+crawl lists each at most once an hour. Nobody helps. In the end the newest generation is compared with one from scratch
+on the site's final state, and every difference is listed by name. Exit code 1: some difference is none of those that a
+refresh must remember: places in splits and folds, first-come keepers, versions that the site no longer has.
 
 Needs Linux, root, Debian's package cron, and util-linux. Everything runs in mount and process namespaces of its own, so
 the machine's own crontabs and cron are neither seen nor changed.
@@ -32,8 +33,11 @@ from typing import Any
 import yaml
 
 from corpus.configuration import Configuration, read_configuration
+from corpus.storage import MARKER
 from corpus.text import iso_time
+from crawlers.windows.markers import LISTED
 from demo.local_configuration import CAMERAS
+from demo.photo_site.flickr.api import API_PATH
 from demo.simulation.cameras import MODELS
 from demo.uploads.make import make_uploads
 from demo.uploads.upload import Upload, write_listing
@@ -157,6 +161,8 @@ def _inside_namespaces(words: list[str]) -> int:
         print("skipped: namespaces cannot be made here; run it as root on Linux")
         return 0
     command = [*namespaces, "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, __file__, _INSIDE, *words]
+    # `unshare` ignores SIGTERM; interrupted, `run` kills it, and the kernel all that is inside
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return subprocess.run(command, check=False).returncode
 
 
@@ -180,6 +186,7 @@ def _benchmark(folder: Path, given: argparse.Namespace, say: Any) -> int:
                 site.stop()
                 site.change(gains)
                 site.start()
+                _let_a_day_pass(configuration)
             changed_s = time.time()
             told = _kill_once(configuration, chance, changed_s, kills)
             _wait_for_refresh(configuration, changed_s)
@@ -225,7 +232,7 @@ def _configure(folder: Path, name: str, site: Site) -> Configuration:
     file = folder / name / "pipelines.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     flickr = {
-        "api_url": f"http://127.0.0.1:{site.port}/flickr/services/rest/", "hosts": ["127.0.0.1"], "look_back_days": 366,
+        "api_url": f"http://127.0.0.1:{site.port}{API_PATH}", "hosts": ["127.0.0.1"], "look_back_days": 366,
         "since": iso_time(time.time() - 350 * DAY_S), "revisit_days": 0,
     }  # fmt: skip
     if file.exists():
@@ -233,7 +240,7 @@ def _configure(folder: Path, name: str, site: Site) -> Configuration:
     tree = {
         "storage": "data",
         "catalogue": str(CAMERAS),
-        "cameras": "all",
+        "cameras": sorted({upload.claimed_camera for upload in site.all}),
         "crawl": {"contact": "benchmark@example.org", "limits_folder": str(folder / "limits")},
         "sources": {"flickr": flickr},
         "curation": {"workers": 1},
@@ -253,6 +260,14 @@ def _configure(folder: Path, name: str, site: Site) -> Configuration:
 def _pipelines(configuration: Configuration, command: str) -> None:
     words = [sys.executable, "-m", "pipelines", "--config", str(configuration.file), command]
     subprocess.run(words, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+
+
+def _let_a_day_pass(configuration: Configuration) -> None:
+    """Set back the times at which windows were listed: a crawl lists each at most once an hour."""
+    for path in Path(configuration.store.path("crawl")).rglob("*"):
+        if path.name in (LISTED, MARKER):
+            told = path.stat()
+            os.utime(path, (told.st_atime, told.st_mtime - DAY_S))
 
 
 def _kill_once(configuration: Configuration, chance: random.Random, since_s: float, kills: Counter[str]) -> str:

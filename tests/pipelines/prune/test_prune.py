@@ -17,7 +17,7 @@ from corpus.leases import held
 from corpus.sections import Shards
 from corpus.storage import MARKER, Store, open_store
 from pipelines.prune.__main__ import LEASE_UNIT, LEASES, main, prune
-from pipelines.prune.needs import shared_files
+from pipelines.prune.needs import files_below, shared_files
 from pipelines.prune.plan import UNTOUCHED_S, plan_pruning
 from shards.entries import files_of_tar
 from shards.index import missing_files
@@ -51,7 +51,7 @@ def add_run(store: Store, name: str, generation: str, *, finished: bool, age_s: 
         store.publish(f"{folder}/weights.safetensors", b"weights")
         store.mark_done(folder, {})
     then_s = time.time() - age_s
-    for path in Path(store.path(folder)).rglob("*"):
+    for path in () if not store.is_local else Path(store.path(folder)).rglob("*"):
         os.utime(path, (then_s, then_s))
 
 
@@ -72,7 +72,10 @@ def pruned(store: Store, generations: int | None, runs: int | None) -> list[str]
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Return a store with four generations, of which neighbours share shards, three runs, and originals."""
-    found = open_store(str(tmp_path / "data"))
+    return filled(open_store(str(tmp_path / "data")))
+
+
+def filled(found: Store) -> Store:
     for number in range(1, 5):
         shared = [f"train-{number}.tar", f"train-{number + 1}.tar"]
         add_generation(found, f"000{number}-aa", shared, [f"t{number}", "t-all"])
@@ -100,6 +103,14 @@ def test_the_last_generations_and_runs_stay_with_all_that_they_need(store: Store
         "tables/t1.parquet",
         "tables/t2.parquet",
     }
+
+
+def test_an_object_store_is_pruned_alike(store: Store, tmp_path: Path) -> None:
+    remote = filled(open_store(f"memory://{tmp_path.name}"))
+    pruned(store, 2, 2)
+    pruned(remote, 2, 2)
+    assert {file.path for file in files_below(remote, ".")} == files(store)
+    assert all(file.size_bytes > 0 and file.modified_at_s > OLD_S for file in files_below(remote, "runs"))
 
 
 def test_the_generation_of_a_run_that_stays_stays_too(store: Store) -> None:

@@ -10,9 +10,8 @@ from examiner.detectors.splices.windows import windows_of
 from examiner.finding import Evidence, Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from forensics.pixels.grid import CROP_PX, middle_start
 from train.model.loaded import Model
-from train.prediction.phase import Phase, phase_of_jpeg, phase_of_pixels
+from train.prediction.phase import Phase, phase_of_jpeg_grid, phase_of_pixels_grid
 
 NAME, WITHOUT_NETWORK = "splices", "splices_without_network"
 _SHOWN = 3
@@ -64,12 +63,9 @@ def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
 
 
 def _phase(photograph: Photograph) -> Phase:
-    luma = photograph.luma
-    top, left = (middle_start(each) for each in luma.shape)
-    middle = np.ascontiguousarray(luma[top : top + CROP_PX, left : left + CROP_PX])
     if photograph.kind == "JPEG":
-        return phase_of_jpeg(middle)
-    return phase_of_pixels(middle, photograph.stored.grid_px if photograph.stored is not None else 0)
+        return phase_of_jpeg_grid(photograph.grid)
+    return phase_of_pixels_grid(photograph.grid, photograph.stored.grid_px if photograph.stored is not None else 0)
 
 
 def _statement(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> str:

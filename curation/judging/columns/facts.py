@@ -17,7 +17,7 @@ from corpus.catalogue import Camera, Catalogue
 from corpus.records import FactsRow, schema_of
 from corpus.sections import Rules
 from curation.consensus import SHOWS
-from curation.judging.columns.distinct import Codes, codes_of, combined
+from curation.judging.arrays.distinct import Codes, codes_of, combined
 from curation.reasons import REASONS
 from curation.rules import READS, RULES, SPARED, Label, label_of
 from forensics.photo_facts import PhotoFacts

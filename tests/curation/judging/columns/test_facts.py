@@ -11,7 +11,7 @@ from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
 from curation.consensus import SHOWS, claims
 from curation.facts.examine import facts_row
-from curation.judging.columns.distinct import codes_of, combined
+from curation.judging.arrays.distinct import codes_of, combined
 from curation.judging.columns.facts import FACT_NAMES, NEEDED_FACTS, SLUGS, FactColumns, Judgement
 from curation.rules import READS, RULES, judge_facts
 from forensics.jpeg.quality import scaled_tables

@@ -4,16 +4,14 @@ A corpus has few distinct cameras, sizes, tables and headers, whatever its lengt
 for each combination that occurs and dealt to the rows by number. Everything is numpy and Arrow over whole columns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-T = TypeVar("T")
 
 _SPARSE = 4
 """Combinations are numbered by a table of all that are possible while these are at most so many times the rows."""
@@ -34,7 +32,7 @@ class Codes:
         found[self.codes[::-1]] = np.arange(len(self.codes))[::-1]
         return found
 
-    def dealt(self, answers: Sequence[Any], dtype: Any) -> np.ndarray:
+    def dealt(self, answers: Sequence[Any] | np.ndarray, dtype: Any) -> np.ndarray:
         """Return what there is for each value as an array of what there is for each row."""
         return np.array(answers, dtype)[self.codes] if self.number else np.zeros(0, dtype)
 
@@ -59,11 +57,6 @@ def combined(codes: Sequence[Codes]) -> Codes:
             found, number = _dense(found, number)
         found, number = found * one.number + one.codes, number * one.number
     return Codes(*_dense(found, number))
-
-
-def asked(codes: Codes, function: Callable[[int], T]) -> list[T]:
-    """Return what a function says of the first row of each value."""
-    return [function(row) for row in codes.firsts.tolist()]
 
 
 def _dense(found: np.ndarray, number: int) -> tuple[np.ndarray, int]:

@@ -57,7 +57,9 @@ REASONS: dict[str, str] = {
 """The sentence of each slug, in the order of the funnel."""
 
 
+_PLACES = {slug: place for place, slug in enumerate(REASONS)}
+
+
 def in_funnel_order(reasons: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct reasons in the order of the funnel, unknown ones last and by name."""
-    order = {slug: place for place, slug in enumerate(REASONS)}
-    return tuple(sorted(set(reasons), key=lambda slug: (order.get(slug, len(order)), slug)))
+    return tuple(sorted(set(reasons), key=lambda slug: (_PLACES.get(slug, len(_PLACES)), slug)))

@@ -8,6 +8,11 @@ photographs; a camera with three groups is in all splits, one with two in train 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 PREFERENCE = ("train", "test", "validation")
 """The order in which a camera with few groups fills the splits."""
@@ -19,6 +24,20 @@ def group_of(device: str | None, source: str, owner: str | None) -> str:
         return device
     # all owners a site does not name are one group: otherwise one person's photographs could be in two splits
     return hashlib.sha256("\0".join(("owner", source, owner or "")).encode()).hexdigest()[:16]
+
+
+class LedgerColumns(NamedTuple):
+    """The split and the fold of every group, as columns."""
+
+    groups: pa.Array
+    splits: pa.Array
+    folds: pa.Array
+
+    def of(self, groups: pa.Array) -> tuple[pa.Array, pa.Array, np.ndarray]:
+        """Return split and fold of each of some groups, null where it has none, and whether it has a split."""
+        places = pc.index_in(groups, value_set=self.groups)
+        split = self.splits.take(places)
+        return split, self.folds.take(places), np.asarray(split.is_valid().to_numpy(zero_copy_only=False), bool)
 
 
 Photos = Mapping[str, Mapping[str, int]]

@@ -29,7 +29,7 @@ from crawlers.manifest.listing import Window, is_wanted, photo_of, refused_row, 
 from crawlers.manifest.originals import CHANGED, ManifestDownloader
 from crawlers.manifest.outcome import Outcome
 from crawlers.network.concurrency import in_thread
-from crawlers.spiders.base import PhotoSpider
+from crawlers.spiders.base import DAY_S, PhotoSpider
 from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.window_run import WindowRunner
 from crawlers.windows.markers import Marker, due_photos
@@ -82,6 +82,14 @@ class ManifestSpider(PhotoSpider):
     def reachable(self) -> Sequence[Hosts]:
         """Return the hosts of lists and, each with its own limits, those of the sites."""
         return (self.own, *self.sites)
+
+    def sweep(self) -> None:
+        """Remove what killed crawls have left; originals of a list lie among those of all sources."""
+        super().sweep()
+        store = self.context.store
+        for source in store.names("originals"):
+            for folder in store.names(f"originals/{source}"):
+                store.sweep_temporary(f"originals/{source}/{folder}", DAY_S)
 
     async def crawl(self) -> None:
         """Fetch what is not here yet, and say what is gone."""

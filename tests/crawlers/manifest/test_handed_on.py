@@ -5,20 +5,25 @@ import hashlib
 import io
 import json
 import tarfile
+import threading
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from corpus.records import original_path
 from curation.manifest import main as manifest
 from curation.run import main as curate
 from demo.uploads.upload import read_listing
 from shards.index import read_index
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CURATION = {
     "curation": {"workers": 1, "test": 0.3, "validation": 0.2},
@@ -98,6 +103,31 @@ def elsewhere(origin, make_crawler):
     return crawler
 
 
+@dataclasses.dataclass(frozen=True)
+class Mirror:
+    """A web server that has files by their SHA-256."""
+
+    folder: Path
+    url: str
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """Return a mirror without files."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Mirror(tmp_path, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+
+
+def read_original(crawler: Any, row: dict[str, Any]) -> bytes:
+    """Return the bytes of a photograph of the origin."""
+    return bytes(crawler.store.read(original_path(row["photo"], row["version"])))
+
+
 def test_the_same_data_set_comes_out_to_the_bit(origin, elsewhere):
     crawl = elsewhere.run("manifest", own={"file": str(origin.file)})
     assert crawl.exit_code == 0, crawl.log
@@ -109,6 +139,41 @@ def test_the_same_data_set_comes_out_to_the_bit(origin, elsewhere):
     code, said = ran(manifest, elsewhere, "--compare", str(origin.file))
     assert code == 0
     assert "are the same to the bit, 0 lack photographs that are gone, 0 differ otherwise\nnothing else differs" in said
+
+
+def test_a_mirror_gives_what_it_has_and_sites_give_the_rest(origin, elsewhere, mirror):
+    """Also: a crawl that is given again asks for nothing twice, and refused originals come on request alone."""
+    kept = [row for row in pq.read_table(origin.file).to_pylist() if row["kept"]]
+    for row in kept[2:]:
+        (mirror.folder / f"{row['sha256']}.jpg").write_bytes(read_original(origin.crawler, row))
+    (mirror.folder / f"{kept[1]['sha256']}.jpg").write_bytes(b"\xff\xd8 something else \xff\xd9")
+    asked = len(origin.site.requests)
+    own = {"file": str(origin.file)}
+    crawl = elsewhere.run("manifest", own=own | {"mirror": f"{mirror.url}/{{sha256}}.jpg"})
+    assert crawl.exit_code == 0, crawl.log
+    assert "5 of 7 photographs are here" in crawl.log
+    assert "not fetched yet: 2" in crawl.log
+    assert len(origin.site.requests) == asked
+    assert "7 of 7 photographs are here" in elsewhere.run("manifest", own=own).log
+    assert len(origin.site.requests) == asked + 2
+    assert elsewhere.run("manifest", own=own).exit_code == 0
+    assert len(origin.site.requests) == asked + 2
+    with_refused = elsewhere.run("manifest", own=own | {"refused": "fetch"})
+    assert with_refused.exit_code == 0, with_refused.log
+    fetched = {row["photo"] for row in elsewhere.rows("manifest") if row["state"] == "stored"}
+    duplicates = {photo for photo, row in verdicts(origin.crawler).items() if row["reasons"] == ["duplicate"]}
+    assert fetched == {row["photo"] for row in kept} | duplicates
+
+
+def test_another_host_ends_the_crawl_before_it_begins(origin, elsewhere):
+    elsewhere.tree["sources"]["flickr"]["hosts"] = elsewhere.tree["sources"]["wikimedia"]["hosts"] = ["localhost"]
+    elsewhere.tree["sources"]["flickr"]["api_url"] = "http://localhost/"
+    asked = len(origin.site.requests)
+    crawl = elsewhere.run("manifest", own={"file": str(origin.file)})
+    assert crawl.exit_code == 2
+    assert "host 127.0.0.1 is not one of the source's hosts: localhost, localhost; nothing was fetched" in crawl.log
+    assert len(origin.site.requests) == asked
+    assert elsewhere.store.names("manifests") == elsewhere.store.names("crawl") == []
 
 
 def test_what_is_gone_is_named_and_the_rest_is_equal(origin, elsewhere):

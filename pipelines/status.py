@@ -71,14 +71,8 @@ def status_of(
         due = next_due(schedule, now, zone)
         last = last_due(schedule, datetime.fromtimestamp(now_s - LATE_S, UTC), zone)
         # without a run, nothing says since when it has been installed
-        if (
-            last is not None
-            and installed is not False
-            and not is_locked
-            and runs
-            and runs[-1].began_at_s < last.timestamp()
-        ):
-            missed = last.timestamp()
+        if last is not None and installed is not False and not is_locked and runs:
+            missed = last.timestamp() if _was_idle(runs[-1], last.timestamp()) else None
     wanted = last_receipt(store, "curation").get("wanted", 0)
     return PipelineStatus(
         name,
@@ -169,6 +163,11 @@ def span(seconds: float) -> str:
         if len(parts) == 2:
             break
     return " ".join(parts)
+
+
+def _was_idle(last: PipelineRun, due_s: float) -> bool:
+    """Whether the last run had ended before a time at which another one was due; cron's was turned away otherwise."""
+    return (last.ended_at_s or last.began_at_s) < due_s
 
 
 def _usual(runs: tuple[PipelineRun, ...]) -> float | None:

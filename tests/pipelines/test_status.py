@@ -73,6 +73,8 @@ def test_a_missed_time_is_told_and_the_next_one_still_computed(configuration: Co
     assert "next due 2026-11-30 02:17" in text
     assert "MISSED" not in told(configuration, run(1, NIGHT_S + 1, 700.0, "finished"))
     assert "MISSED" not in told(configuration, run(1, NIGHT_S - 3 * DAY_S, 700.0, "finished"), installed=False)
+    long = run(1, NIGHT_S - DAY_S, 1.2 * DAY_S, "finished")
+    assert "MISSED" not in told(configuration, long), "the run before was still running"
 
 
 def test_a_run_that_is_running_is_told_with_its_stage_and_process(configuration: Configuration) -> None:

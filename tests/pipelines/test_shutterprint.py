@@ -77,7 +77,7 @@ def test_crawl_hands_configuration_part_and_keys_to_the_spider(tmp_path: Path) -
     (tmp_path / "photos" / "one.jpg").write_bytes(b"no JPEG")
     (tmp_path / "pipelines.yaml").write_text("storage: data\n")
     command = [sys.executable, "-m", "pipelines.shutterprint", "crawl", "folder", "--config", "pipelines.yaml"]
-    more = ["--set", "sources.folder.path=photos", "--set", "cameras=all", "--part", "1/2"]
+    more = ["--set", "sources.folder.path=photos", "--set", "cameras=all", "--part", "1/2", "-a", "gone=accept"]
     result = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (tmp_path / "data" / "receipts" / "crawl-folder-1-of-2.json").exists()

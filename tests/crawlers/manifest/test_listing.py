@@ -9,6 +9,7 @@ from corpus.manifests.about import About, Learned, schema_about
 from corpus.manifests.handed_on import handed_on
 from corpus.records import MANIFEST
 from corpus.storage import open_store
+from corpus.takedowns import takedown
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
 
@@ -166,8 +167,6 @@ def test_columns_that_cannot_be_mapped_are_named(text):
 
 
 def test_a_forgotten_photo_is_not_in_a_manifest_that_is_taken_in(taken, store):
-    from corpus.takedowns import takedown
-
     takedown(store, "flickr:1")
     listing = taken([row(1), row(2)], name="m.parquet")
     table = store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])

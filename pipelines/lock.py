@@ -13,7 +13,8 @@ from typing import IO
 from corpus.errors import StageError
 from corpus.storage import Store
 
-_LOOKS, _PAUSE_S = 4, 0.05
+_LOOKS, _PAUSE_S = 20, 0.05
+"""A look at the lock (`lock_holder`) takes microseconds; a run that is turned away waits for a second."""
 
 
 @contextlib.contextmanager

@@ -22,12 +22,16 @@ class Receiver(BaseHTTPRequestHandler):
     got: ClassVar[list[tuple[str, str | None, bytes]]] = []
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         self.got.append((self.path, self.headers["Authorization"], body))
         self.send_response(self.status)
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def do_GET(self) -> None:
+        """Keep what a redirect becomes that is followed."""
+        self.do_POST()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -250,7 +251,7 @@ def layouts(draw: st.DrawFn) -> dict[str, object]:
     ]
     runs = draw(st.lists(st.tuples(st.integers(1, number), st.booleans(), st.booleans()), max_size=4))
     keep = st.none() | st.integers(1, 3)
-    return {"generations": generations, "runs": runs, "keep": (draw(keep), draw(keep)), "cut": draw(st.integers(0, 12))}
+    return {"generations": generations, "runs": runs, "keep": (draw(keep), draw(keep)), "cut": draw(st.integers(0, 30))}
 
 
 def built(folder: Path, layout: dict[str, object]) -> Store:
@@ -326,15 +327,26 @@ def missing_of(store: Store, generation: str) -> set[str]:
 
 
 @contextmanager
-def _cutting(removals: int) -> Iterator[None]:
-    """Let `Store.remove` end with CutError after so many removals."""
-    remove, left = Store.remove, iter(range(removals))
+def _cutting(steps: int) -> Iterator[None]:
+    """Let the removal of files end with CutError after so many; those of a folder go one by one, last first."""
+    remove, left = Store.remove, iter(range(steps))
 
-    def cut(store: Store, relative: str) -> None:
-        if not relative.startswith(LEASES) and next(left, None) is None:
+    def step() -> None:
+        if next(left, None) is None:
             raise CutError
+
+    def removed(store: Store, relative: str) -> None:
+        if not relative.startswith(LEASES):
+            step()
         remove(store, relative)
 
+    def folder_removed(path: Path) -> None:
+        for below in sorted(path.rglob("*"), reverse=True):
+            step()
+            below.rmdir() if below.is_dir() else below.unlink()
+        path.rmdir()
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "remove", cut)
+        patch.setattr(Store, "remove", removed)
+        patch.setattr(shutil, "rmtree", folder_removed)
         yield

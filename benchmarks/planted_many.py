@@ -82,8 +82,10 @@ def _masked(texts: pa.ChunkedArray | pa.Array, mask: np.ndarray) -> pa.Array:
     data = np.frombuffer(bytes.fromhex("".join(there)), np.uint8).reshape(len(there), -1) ^ mask[: digits // 2]
     spelled = data.tobytes().hex()
     found = pa.array([spelled[at : at + digits] for at in range(0, len(spelled), digits)], pa.string())
-    is_there = np.asarray(texts.is_valid().to_numpy(), bool) if isinstance(texts, pa.ChunkedArray) else np.asarray(
-        texts.is_valid().to_numpy(zero_copy_only=False), bool
+    is_there = (
+        np.asarray(texts.is_valid().to_numpy(), bool)
+        if isinstance(texts, pa.ChunkedArray)
+        else np.asarray(texts.is_valid().to_numpy(zero_copy_only=False), bool)
     )
     return found.take(pa.array(np.cumsum(is_there) - 1, mask=~is_there))
 

@@ -3,10 +3,11 @@
 A generation's table is ordered by photo, so a range of keys is read from a few of its row groups.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import pyarrow as pa
 
@@ -17,6 +18,8 @@ from corpus.storage.errors import unavailable
 from corpus.storage.parquet import Condition, open_parquet, read_parquet
 from corpus.text import leading_number
 from curation.consensus import LearnedRow
+
+T = TypeVar("T")
 
 FOLDER = "curated"
 PHOTOS, SPLITS, FOLDS, NATIVES = "photos.parquet", "splits.json", "folds.json", "natives.json"
@@ -70,12 +73,45 @@ def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.Recor
             raise unavailable(f"{store.url}: {path}", error) or damaged from error
 
 
+class Groups(Mapping[str, T]):
+    """A value for each group, as two columns: some 30 bytes a group, where a dictionary takes 150."""
+
+    def __init__(self, groups: pa.Array, values: pa.Array) -> None:
+        """Take groups in order, and the value of each; those without one are left out."""
+        there = values.is_valid()
+        self.groups, self._values = groups.filter(there), values.filter(there)
+
+    @classmethod
+    def of(cls, told: Mapping[str, T], kind: pa.DataType) -> "Groups[T]":
+        """Return the columns of a mapping whose values are of an Arrow type."""
+        if isinstance(told, Groups):
+            return told
+        groups = sorted(told)
+        return cls(pa.array(groups, pa.string()), pa.array([told[group] for group in groups], kind))
+
+    def __getitem__(self, group: str) -> T:
+        at = bisect_left(self.groups, group, key=lambda one: one.as_py())
+        if at == len(self.groups) or self.groups[at].as_py() != group:
+            raise KeyError(group)
+        return cast(T, self._values[at].as_py())
+
+    def __iter__(self) -> Iterator[str]:
+        return (group.as_py() for group in self.groups)
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def columns(self) -> tuple[pa.Array, pa.Array]:
+        """Return the groups in order, and the value of each."""
+        return self.groups, self._values
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The split and the fold of every group that any generation has had."""
 
-    splits: dict[str, str] = field(default_factory=dict)
-    folds: dict[str, int] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
+    folds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,13 +149,13 @@ class Past:
     def ledger(self, folds: int) -> Ledger:
         """Return its ledger, without folds where it has another number of folds than `folds`."""
         splits, by_number = self.handed_on.sides() if self.handed_on is not None else ({}, {})
-        ledger = Ledger(splits, by_number.get(folds, {}))
-        if self.generation is None:
-            return ledger
-        folder = f"{FOLDER}/{self.generation}"
-        own: dict[str, str] = self.store.read_json(f"{folder}/{SPLITS}")
-        told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
-        return Ledger(ledger.splits | own, ledger.folds | (told["groups"] if told["folds"] == folds else {}))
+        of_folds = by_number.get(folds, {})
+        if self.generation is not None:
+            folder = f"{FOLDER}/{self.generation}"
+            told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
+            splits |= self.store.read_json(f"{folder}/{SPLITS}")
+            of_folds |= told["groups"] if told["folds"] == folds else {}
+        return Ledger(Groups.of(splits, pa.string()), Groups.of(of_folds, pa.int32()))
 
     def learned(self) -> list[LearnedRow]:
         """Return what it learned of cameras; nothing where its file was removed.

@@ -29,7 +29,7 @@ from curation.judging.gather import Piece, uploads_of
 from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
 from curation.judging.learning import counts_of
 from curation.judging.members import COLUMNS, MEMBERS, Standing, member_of, members_of, standing_of
-from curation.judging.splits import LedgerColumns
+from curation.judging.splits import PHOTOS, LedgerColumns
 from curation.judging.tallies import Tally, tally_of
 from curation.judging.verdict import Criteria
 from curation.reasons import in_funnel_order
@@ -40,8 +40,6 @@ CAPPED = pa.schema(
     [("owner", pa.uint64()), ("camera", pa.string()), ("new", pa.bool_()), ("id", pa.uint64()),
      ("group", pa.string()), ("part", pa.int32())]
 )  # fmt: skip
-PHOTOS = pa.schema([("camera", pa.string()), ("group", pa.string()), ("photos", pa.int64())])
-"""Numbers of staying photos."""
 OWNERS = pa.schema([("camera", pa.string()), ("owner", pa.uint64()), ("photos", pa.int64())])
 HUBS_SHOWN = 20
 

@@ -34,7 +34,7 @@ from curation.judging.given_splits import Bound, GivenSplits, bind
 from curation.judging.inputs import Inputs
 from curation.judging.learning import counts_from
 from curation.judging.part_tasks import CorpusDecisions, Place
-from curation.judging.splits import LedgerColumns, assign_folds, assign_splits
+from curation.judging.splits import assign_folds, assign_splits, ledger_columns
 from curation.judging.tallies import Tally
 from curation.judging.verdict import Criteria
 
@@ -138,12 +138,12 @@ class _Judgement:
         with self.show("comparing", parts.number) as advance:
             sets, pairs, hubs = self._copies(advance)
             photos, has_cap = self._photos_and_cap()
-        known, refused = self._bound(photos, known, sides, has_cap)
+        (known, refused), photos = self._bound(photos, known, sides, has_cap)
         ledger = Ledger(
             assign_splits(known.splits, photos, test=curation.test, validation=curation.validation),
             assign_folds(known.folds, photos, curation.folds, sides.bound),
         )
-        decisions = CorpusDecisions(has_cap, sets, _columns_of(ledger), refused)
+        decisions = CorpusDecisions(has_cap, sets, ledger_columns(ledger), refused)
         return Judged(learned, catalogue, ledger, pairs, hubs, parts.number, self._finished(decisions))
 
     def _each(self, function: Callable[..., Any], *arguments: Any, advance: Advance | None = None) -> list[Any]:
@@ -193,7 +193,7 @@ class _Judgement:
         ]
         return sets, copies_alone(pairs), told
 
-    def _photos_and_cap(self) -> tuple[dict[str, dict[str, int]], bool]:
+    def _photos_and_cap(self) -> tuple[pa.Table, bool]:
         """Return the numbers of staying photos by camera and group, and whether some are beyond their owner's cap."""
         cap = self.settings.curation.owner_photos_max
         photos, owners = _Summed(["camera", "group"]), _Summed(["camera", "owner"])
@@ -206,25 +206,23 @@ class _Judgement:
             for beyond in self._each(part_tasks.beyond_cap, cap):
                 photos.add(beyond.set_column(2, "photos", pc.negate(beyond["photos"])))
             self._remove("capped")
-        found: dict[str, dict[str, int]] = {}
-        for camera, group, number in zip(*(column.to_pylist() for column in photos.table().columns), strict=True):
-            if number:
-                found.setdefault(camera, {})[group] = number
-        return found, above is not None and len(above) > 0
+        there = photos.table().filter(pc.greater(pc.field("photos"), 0))
+        return there.combine_chunks(), above is not None and len(above) > 0
 
-    def _bound(self, photos: dict[str, dict[str, int]], known: Ledger, sides: DeviceSides, has_cap: bool) -> Bound:
-        """Return the ledger with the groups that given splits bind; takes the photos that are refused from `photos`."""
+    def _bound(self, photos: pa.Table, known: Ledger, sides: DeviceSides, has_cap: bool) -> tuple[Bound, pa.Table]:
+        """Return the ledger with the groups that given splits bind, and `photos` without those that are refused."""
         given = self.settings.given
         if not given.by_photo and not given.by_sha256:
-            return Bound(known, {})
+            return Bound(known, {}), photos
         told = self._each(part_tasks.votes, has_cap, self.frames.shared(given))
         votes = [vote for of_part in told for vote in of_part]
         bound = bind([vote._replace(group=sides.bound.get(vote.group, vote.group)) for vote in votes], known)
-        for camera, group in {v.id: (v.camera, v.group) for v in votes if v.stays and v.id in bound.refused}.values():
-            photos[camera][group] -= 1
-            if not photos[camera][group]:
-                del photos[camera][group]
-        return bound
+        refused = {v.id: (v.camera, v.group) for v in votes if v.stays and v.id in bound.refused}
+        less = [{"camera": camera, "group": group, "photos": -1} for camera, group in refused.values()]
+        summed = _Summed(["camera", "group"])
+        summed.add(photos)
+        summed.add(pa.Table.from_pylist(less, part_tasks.PHOTOS))
+        return bound, summed.table().filter(pc.greater(pc.field("photos"), 0)).combine_chunks()
 
     def _finished(self, decisions: CorpusDecisions) -> Iterator[tuple[pa.Table, list[bytes], Tally]]:
         task = partial(self.frames.results, part_tasks.finished, self.all, self.place)
@@ -253,13 +251,6 @@ class _Summed:
         summed = summed.rename_columns([*self._by, "photos"]).sort_by([(name, "ascending") for name in self._by])
         self._new = [summed.combine_chunks()]
         return self._new[0]
-
-
-def _columns_of(ledger: Ledger) -> LedgerColumns:
-    groups = sorted(ledger.splits)
-    splits, folds = (pa.array([of.get(group) for group in groups], kind) for of, kind in
-                     ((ledger.splits, pa.string()), (ledger.folds, pa.int32())))  # fmt: skip
-    return LedgerColumns(pa.array(groups, pa.string()), splits, folds)
 
 
 def chosen_cameras(

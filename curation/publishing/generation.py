@@ -90,7 +90,7 @@ def _write_photos(
     The digest covers everything that decides a generation's content: values, not Parquet bytes, which depend on the
     library's version; and the classes of its shards in the order of their labels, which `known` ones begin.
     """
-    ledger = [judged.ledger.splits, judged.ledger.folds]
+    ledger = [dict(judged.ledger.splits), dict(judged.ledger.folds)]
     settings = shards.model_dump(exclude={"photos_at_once"})
     head = [FORMAT, SHARDS_FORMAT, settings, ledger, judged.learned, judged.hubs]
     digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
@@ -140,7 +140,9 @@ def _publish_beside(
     store.publish_json(f"{folder}/{FUNNEL}", counted)
     store.publish_json(f"{folder}/{NATIVES}", judged.learned)
     store.publish_json(f"{folder}/{SPLITS}", dict(judged.ledger.splits))
-    store.publish_json(f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds})
+    store.publish_json(
+        f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": dict(judged.ledger.folds)}
+    )
     store.publish(f"{folder}/attribution.csv", csv)
     store.publish(f"{folder}/attribution.html", attribution_html(store, f"{folder}/{PHOTOS}").encode())
     pictures = RefusedPictures.read(store)

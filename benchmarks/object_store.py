@@ -21,9 +21,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 BUCKET = "photos"
 FAULTS = {
@@ -99,6 +100,8 @@ class ObjectStore:
         self.fault: Fault | None = None
         self.seen: Callable[[Request], None] = lambda request: None
         """Called for each request, in the proxy's thread."""
+        self.lose_answer: Callable[[Request], bool] = lambda request: False
+        """Whether what a request asks is done, but its answer lost."""
         self._counts: Counter[str] = Counter()
         self._upstream = _free_port(host)
         self._loop = asyncio.new_event_loop()
@@ -148,6 +151,10 @@ class ObjectStore:
         keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
         return {key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, past the proxy."""
+        self._client().put_object(Bucket=BUCKET, Key=key, Body=data)
+
     def uploads(self) -> int:
         """Return how many multipart uploads are neither whole nor given up."""
         return len(self._client().list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
@@ -161,7 +168,8 @@ class ObjectStore:
     def _create_bucket(self) -> None:
         self._client().create_bucket(Bucket=BUCKET)
 
-    def _client(self):  # type: ignore[no-untyped-def]
+    @cache  # noqa: B019 - there are few of these
+    def _client(self) -> Any:
         import boto3
 
         reach = _reach(self.host, self._upstream)
@@ -213,6 +221,10 @@ class ObjectStore:
         await _body(reader, headers, upstream.write)
         await upstream.drain()
         answer = await answers.readuntil(b"\r\n\r\n")
+        if self.lose_answer(request):
+            self.lose_answer = lambda request: False
+            _reset(writer)
+            return
         status, *lines = answer.decode("latin-1").split("\r\n")
         kept = [line for line in lines if line and line.partition(":")[0].lower() != "connection"]
         writer.write("\r\n".join([status, *kept, "Connection: close", "", ""]).encode("latin-1"))

@@ -148,7 +148,7 @@ def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> L
     is_exclusive = store.has_conditional_writes(folder)
     if store.is_s3 and is_exclusive:
         first = Lease(store, folder, unit, 0, holder, secrets.token_hex(8))
-        if store.create(first.path, first.data(now_s)):
+        if store.create(first.path, first.data(now_s)) or _is_written(first, now_s):
             if list(_numbers(store, folder, unit)) == [0]:
                 return first
             store.remove_file(first.path)  # a later lease stands, whose earlier ones have been removed
@@ -262,6 +262,14 @@ def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
         with suppress(StorageError):  # released since it was listed
             found[number] = store.read(f"{folder}/{name}")
     return found
+
+
+def _is_written(lease: Lease, now_s: float) -> bool:
+    """Whether a lease is in the store though its creation was refused: the answer to the first attempt was lost."""
+    try:
+        return lease.store.read(lease.path) == lease.data(now_s)
+    except StorageError:
+        return False
 
 
 def _numbers(store: Store, folder: str, unit: str) -> dict[int, str]:

@@ -75,7 +75,10 @@ def count(method: str, number: int = 1) -> None:
 
 
 def watch(client: Any) -> None:
-    """Count the requests of one of botocore's clients from now on."""
+    """Count the requests of one of botocore's clients from now on, and let none of them wait for `100 Continue`.
+
+    aiohttp waits for that without a limit of time, so a network that is cut just then would hold a stage for ever.
+    """
     if client not in _watched:
         _watched.add(client)
         client.meta.events.register("before-send.s3", _sent)
@@ -90,6 +93,8 @@ def sentence(requests: Counter[str], photographs: int, unit: str = "a photograph
 
 
 def _sent(request: Any, **_: Any) -> None:
+    if "Expect" in request.headers:
+        del request.headers["Expect"]
     listing = request.method == "GET" and _LISTING.search(request.url)
     count("LIST" if listing else request.method)
 

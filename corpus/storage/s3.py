@@ -15,6 +15,11 @@ from typing import Any, cast
 PART_BYTES = 16 << 20
 """Larger objects are sent in parts of this size, so that a cut connection costs one part."""
 PARTS_AT_ONCE = 4
+ATTEMPTS = 2
+"""botocore's, in each of ours: one cut connection needs no pause of seconds."""
+TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
+"""Seconds; that of reading begins when the request is sent. A store that is silent for good is given up after 7 minutes
+(`corpus.storage.errors.RETRY_PAUSES_S`), one that refuses after a minute."""
 _PARTS_MAX = 10_000
 _KEYS_MAX = 1000
 """Keys that one request removes."""

@@ -60,10 +60,9 @@ class Store:
             return fsspec.filesystem("file", use_listings_cache=False)
         if not self.is_s3:
             return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
-        once = {} if self.is_patient else {"config_kwargs": {"retries": {"total_max_attempts": 1}}}  # botocore's own
-        filesystem = fsspec.core.url_to_fs(self.url, use_listings_cache=False, **once)[0]
-        if once:
-            filesystem.retries = 1  # s3fs's; other options make another instance, so no other store's is changed
+        attempts = {"retries": {"total_max_attempts": s3.ATTEMPTS if self.is_patient else 1}, **s3.TIMEOUTS}
+        filesystem = fsspec.core.url_to_fs(self.url, use_listings_cache=False, config_kwargs=attempts)[0]
+        filesystem.retries = 1  # s3fs's own, which would multiply ours; other options make another instance
         watch(filesystem.s3)
         return filesystem
 

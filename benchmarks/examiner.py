@@ -11,7 +11,8 @@ JPEG of a quality, and so is the host alone.
 
 With `-` for STORE, hosts are the middle 1024×1024 px of photographs of the folder `--real` (default
 `../shared/photos/originals` beside the repository), one folder for each camera; `--network` names a store with a run,
-which knows none of these cameras. The spread that `shutterprint calibrate` keeps beside a run is used where there is one.
+which knows none of these cameras. The spread that `shutterprint calibrate` keeps beside a run is used where it is
+there.
 
 Shown: pixel AUROC (mean over pictures); F1 of pixels with the best threshold for each picture, as is usual in the
 literature; AUROC of pictures by score (for baselines the mean of their nine strongest cells); how many splices are

@@ -38,9 +38,9 @@ CAMERA_UNIT, NOISE_UNIT, GRID_UNIT = 1.3, 2.2, 3.6
 """What one cell in a hundred of genuine photographs reaches, in each map before it is joined."""
 USUAL_CELLS = 660
 """Cells of a picture of 960×720 px, whose score is the mean of its strongest cells; see `for_size`."""
-GROWTH_ALONE, GROWTH = 0.37, 0.16
+GROWTH_ALONE, GROWTH = 0.4, 0.16
 """By how much the strongest cells of genuine photographs grow with the logarithm of their number: without a network, of
-42 pairs of a real original and its middle (a quarter or a sixteenth of it), by 17 cameras; with one, of 476 quarters of
+58 pairs of a real original and its middle (a quarter or a sixteenth of it), by 17 cameras; with one, of 476 quarters of
 120 simulated photographs."""
 RATIO_UNIT, RATIO_SHARE, JOINT_UNIT = 10.0, 0.5, 1.3
 """Logarithm of a ratio that counts as one, what that is worth beside the divergence, and the unit of both together."""
@@ -94,9 +94,8 @@ def consistency_of(luma: NDArray[np.uint8], windows: Windows | None, spread: Spr
     score = _score(camera + beside, GROWTH)
     if spread is not None and windows.projected is not None:
         ratios = _ratios(spread, windows.projected, windows.step_px, reliable)
-        camera = (camera + RATIO_SHARE * np.logaddexp(0, ratios / RATIO_UNIT)).astype(np.float32) / np.float32(
-            JOINT_UNIT
-        )
+        camera = np.asarray((camera + RATIO_SHARE * np.logaddexp(0, ratios / RATIO_UNIT)) / JOINT_UNIT, np.float32)
+        beside = beside / np.float32(JOINT_UNIT)
     joined = np.asarray(camera + beside, np.float32)
     place = _strongest(joined)
     strongest = None if place is None else _median(by_cell.reshape(-1, by_cell.shape[2])[place])

@@ -18,6 +18,9 @@ spider = sys.argv[2]
 folder = pathlib.Path({folder!r})
 with (folder / "ran").open("a") as file:
     file.write(spider + "\\n")
+if (folder / "say").exists():
+    print("a plain line of", spider)
+    print('{{"time": "2026-01-01T00:00:00.000Z", "level": "info", "event": "epoch"}}')
 if (folder / f"sleep-{{spider}}").exists():
     time.sleep(60)
 if (folder / f"fail-{{spider}}").exists():

@@ -1,5 +1,6 @@
 """Pipelines: order, receipts, resuming, the lock; stages are real processes."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from corpus.command_line import exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, StageError
+from pipelines.__main__ import main
 from pipelines.run import run_pipeline
 from pipelines.stages import stages_of
 
@@ -24,6 +27,20 @@ def test_stages_run_in_order_and_their_receipts_come_back(configuration: Configu
     receipts = run_pipeline(configuration, "refresh", lambda _: None)
     assert ran(configuration) == ["flickr", "wikimedia", "folder"]
     assert [receipt["stored"] for receipt in receipts] == [5, 5, 5]
+
+
+def test_with_log_json_every_line_of_a_stage_is_an_event_too(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (configuration.file.parent / "say").touch()
+    monkeypatch.setattr(sys, "argv", ["pipelines", "--config", str(configuration.file), "--log-json", "run", "once"])
+    with pytest.raises(SystemExit):
+        exit_with(main)
+    written = capfd.readouterr()
+    told = [json.loads(line) for line in (written.out + written.err).splitlines()]
+    assert {"event": "epoch", "level": "info", "time": "2026-01-01T00:00:00.000Z"} in told
+    assert "a plain line of wikimedia" in {each["message"] for each in told if each["event"] == "line"}
+    assert told[-1]["exit_code"] == 0
 
 
 @pytest.mark.parametrize("fault", ["fail", "lie"])

@@ -7,7 +7,7 @@ photographs; a camera with three groups is in all splits, one with two in train 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -51,7 +51,7 @@ def ledger_columns(ledger: Ledger) -> LedgerColumns:
 PHOTOS = pa.schema([("camera", pa.string()), ("group", pa.string()), ("photos", pa.int64())])
 """Numbers of kept photographs by camera and group, ordered by both."""
 
-Photos = Mapping[str, Mapping[str, int]] | pa.Table
+Photos: TypeAlias = Mapping[str, Mapping[str, int]] | pa.Table
 """The same, as a table or as numbers by camera and group."""
 
 

@@ -34,7 +34,7 @@ from curation.judging.given_splits import Bound, GivenSplits, bind
 from curation.judging.inputs import Inputs
 from curation.judging.learning import counts_from
 from curation.judging.part_tasks import CorpusDecisions, Place
-from curation.judging.splits import assign_folds, assign_splits, ledger_columns
+from curation.judging.splits import PHOTOS, assign_folds, assign_splits, ledger_columns
 from curation.judging.tallies import Tally
 from curation.judging.verdict import Criteria
 
@@ -221,7 +221,7 @@ class _Judgement:
         less = [{"camera": camera, "group": group, "photos": -1} for camera, group in refused.values()]
         summed = _Summed(["camera", "group"])
         summed.add(photos)
-        summed.add(pa.Table.from_pylist(less, part_tasks.PHOTOS))
+        summed.add(pa.Table.from_pylist(less, PHOTOS))
         return bound, summed.table().filter(pc.greater(pc.field("photos"), 0)).combine_chunks()
 
     def _finished(self, decisions: CorpusDecisions) -> Iterator[tuple[pa.Table, list[bytes], Tally]]:

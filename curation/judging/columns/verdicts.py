@@ -124,8 +124,8 @@ def claims_of(uploads: pa.Table, criteria: Criteria, troubles: Troubles) -> tupl
             column.append(values[is_shown])
     claims = pa.Table.from_arrays([pa.array(np.concatenate(column)) for column in columns], schema=CLAIMS)
     names = pa.array(list(texts), pa.string())
-    values = [pa.array(numbers_of(names)), names, pa.array(list(texts.values()), pa.string())]
-    return claims, pa.Table.from_arrays(values, schema=VALUES)
+    shown = [pa.array(numbers_of(names)), names, pa.array(list(texts.values()), pa.string())]
+    return claims, pa.Table.from_arrays(shown, schema=VALUES)
 
 
 def owner_numbers(table: pa.Table) -> np.ndarray:

@@ -3,15 +3,22 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scrapy import Request
+from scrapy.utils.test import get_crawler
 
+from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
 from corpus.manifests.about import About, Learned, schema_about
 from corpus.manifests.handed_on import handed_on
 from corpus.records import MANIFEST
 from corpus.storage import open_store
 from corpus.takedowns import takedown
+from crawlers.forget.__main__ import forget, survey
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
+from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
+from crawlers.network.politeness import KIND, Politeness
+from crawlers.network.scrapy_settings import scrapy_settings
 
 HOSTS = ("live.staticflickr.com", "upload.wikimedia.org")
 SHA256 = "ab" * 32
@@ -172,3 +179,25 @@ def test_a_forgotten_photo_is_not_in_a_manifest_that_is_taken_in(taken, store):
     table = store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])
     assert table["photo"].to_pylist() == ["flickr:2"]
     assert handed_on(store).about()[0].generation == "0001-ab"
+
+
+def test_what_is_forgotten_later_leaves_the_manifest_too(taken, store):
+    listing = taken([row(1), row(2)], name="m.parquet")
+    traces = survey(store, ["flickr:1"], [])
+    assert traces["flickr:1"].rows == 1
+    assert forget(store, traces, [])["flickr:1"].rows == 1
+    assert store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])["photo"].to_pylist() == ["flickr:2"]
+    assert handed_on(store).about()[0].generation == "0001-ab"
+
+
+def test_each_site_keeps_its_own_limits(tmp_path):
+    (tmp_path / "pipelines.yaml").write_text("storage: data\nsources: {flickr: {file_requests: 7}}\n")
+    configuration = read_configuration(tmp_path / "pipelines.yaml", [f"crawl.limits_folder={tmp_path}"])
+    sources = configuration.sources
+    own = sources.manifest.model_copy(update={"hosts": ("mirror.example",), "file_requests": 9})
+    told = scrapy_settings(configuration, own, None, (sources.flickr, sources.wikimedia))
+    politeness = Politeness.from_crawler(get_crawler(settings_dict=told))
+    hosts = ("mirror.example", "live.staticflickr.com", "upload.wikimedia.org")
+    queues = [politeness._queue(Request(f"https://{host}/a.jpg", meta={KIND: "file"})) for host in hosts]
+    assert [queue.semaphore.tokens for queue in queues] == [9, 7, 2]
+    assert set(told[ALLOWED_HOSTS_SETTING]) > set(hosts) - {"live.staticflickr.com"}

@@ -32,6 +32,12 @@ NETWORK = "10.213.77"
 BRIDGE = "sp-bridge"
 PROGRAMS = Path(sys.executable).parent
 RAY_PORT, DASK_PORT = 6379, 8786
+PATIENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "400",  # of a machine that is busy with other work
+    "RAY_gcs_server_request_timeout_seconds": "120",
+}
 
 
 class Machine:
@@ -60,8 +66,7 @@ class Machine:
             **store.environment(),
             **own,
             "PATH": path,
-            "RAY_AUTH_MODE": "disabled",
-            "RAY_USAGE_STATS_ENABLED": "0",
+            **PATIENT,
         }
 
     def inside(self) -> tuple[str, ...]:
@@ -160,7 +165,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp") as name, ExitStack() as stack:
         folder = Path(name)
         print("one machine, a folder:", flush=True)
-        alone = Tiny(_made(folder / "alone"), str(folder / "alone" / "data"), {"RAY_AUTH_MODE": "disabled"})
+        alone = Tiny(_made(folder / "alone"), str(folder / "alone" / "data"), PATIENT)
         alone.configure(train={"workers": asked.workers})
         for stage in ("crawl", "curation", "train on ray"):
             run(alone, stage)

@@ -350,7 +350,6 @@ def _rows(configuration: Configuration) -> dict[str, dict[str, Any]]:
     columns = [
         "photo",
         "version",
-        "state",
         "kept",
         "reasons",
         "camera",
@@ -395,7 +394,7 @@ def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, curr
         kind = (
             "former versions of replaced photographs" if ours["photo"] in current else "photographs gone from the site"
         )
-        return f"remembered: {kind}", f"{ours['state']}, {', '.join(ours['reasons']) or 'no reason'}"
+        return f"remembered: {kind}", ", ".join(ours["reasons"]) or "no reason"
     different = [column for column in ours if ours[column] != theirs[column]]
     if not different:
         return "", ""

@@ -295,13 +295,10 @@ def _kill_once(configuration: Configuration, chance: random.Random, since_s: flo
 
 
 def _usual_s(configuration: Configuration) -> float:
-    """Return how long a finished run took in the median, a guess before the first."""
-    took = sorted(
-        run.ended_at_s - run.began_at_s
-        for run in read_progress(configuration.store, PIPELINE).runs
-        if run.ended_at_s and run.outcome == "finished"
-    )
-    return took[len(took) // 2] if took else 20.0
+    """Return how long the shortest of the last finished runs took, a guess before the first."""
+    runs = read_progress(configuration.store, PIPELINE).runs
+    took = [run.ended_at_s - run.began_at_s for run in runs if run.ended_at_s and run.outcome == "finished"]
+    return min(took[-3:], default=20.0)
 
 
 def _wait_for_refresh(configuration: Configuration, since_s: float) -> None:
@@ -353,7 +350,6 @@ def _rows(configuration: Configuration) -> dict[str, dict[str, Any]]:
     columns = [
         "photo",
         "version",
-        "state",
         "kept",
         "reasons",
         "camera",
@@ -398,7 +394,7 @@ def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, curr
         kind = (
             "former versions of replaced photographs" if ours["photo"] in current else "photographs gone from the site"
         )
-        return f"remembered: {kind}", f"{ours['state']}, {', '.join(ours['reasons']) or 'no reason'}"
+        return f"remembered: {kind}", ", ".join(ours["reasons"]) or "no reason"
     different = [column for column in ours if ours[column] != theirs[column]]
     if not different:
         return "", ""

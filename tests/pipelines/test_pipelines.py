@@ -14,7 +14,7 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, StageError
 from pipelines.__main__ import main
 from pipelines.run import run_pipeline
-from pipelines.stages import stages_of
+from pipelines.stages import parse_stage, stages_of
 
 PYTHON = sys.executable
 
@@ -169,6 +169,13 @@ def wait_for(condition: object, timeout_s: float = 20) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.05)
+
+
+def test_pruning_is_a_stage_unless_it_only_says_what_it_would_do(configuration: Configuration) -> None:
+    command = "python -m pipelines.prune --keep-generations 5"
+    assert parse_stage(command, configuration.file).receipt == "prune"
+    with pytest.raises(ConfigurationError, match="is not one of"):
+        parse_stage(f"{command} --dry-run", configuration.file)
 
 
 def test_the_shipped_pipelines_are_all_stages_of_this_product(repository: Path) -> None:

@@ -27,8 +27,8 @@ from train.main import train
 CAMERAS = ("fine-2", "fine-4", "coarse-3", "striped-4", "fine-6", "coarse-5")
 SETTINGS = {
     "network": "shutter_tiny", "front": "residual", "outer_crop_px": 96, "crop_px": 48, "batch": 8, "epochs": 1,
-    "manipulation_probability": 0.5, "learning_rate": 0.004, "loaders": 0, "threads": 1, "test_crops": 2,
-    "average_decay": 0.98, "warm_up_steps": 20,
+    "manipulation_probability": 0.5, "learning_rate": 0.004, "loaders": 0, "threads": 1, "test_crops": 1,
+    "test_photos": 72, "average_decay": 0.98, "warm_up_steps": 20,
 }  # fmt: skip
 
 

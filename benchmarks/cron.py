@@ -389,12 +389,11 @@ def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, curr
     if ours is None:
         return "UNEXPLAINED: only from scratch", f"{theirs}"
     if theirs is None:
+        if ours["photo"] in current:  # the site once served it as what it is
+            return "remembered: former versions of replaced photographs", ", ".join(ours["reasons"]) or "kept"
         if ours["kept"]:
-            return "UNEXPLAINED: kept, but not on the site any more", f"{ours}"
-        kind = (
-            "former versions of replaced photographs" if ours["photo"] in current else "photographs gone from the site"
-        )
-        return f"remembered: {kind}", ", ".join(ours["reasons"]) or "no reason"
+            return "UNEXPLAINED: kept, but gone from the site", f"{ours}"
+        return "remembered: photographs gone from the site", ", ".join(ours["reasons"])
     different = [column for column in ours if ours[column] != theirs[column]]
     if not different:
         return "", ""

@@ -5,6 +5,7 @@ Between them a verdict is a row of a frame with the columns of `VerdictRow`.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -118,6 +119,7 @@ def verdicts(
         }
         rows.append(cast(VerdictRow, row | found | told))
     before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
+    there = Counter(row["photo"] for row in rows if "deleted_at_source" not in row["reasons"])
     for row in rows:
         known: Before | None = before.get(row["photo"])
         row["kept_before"] = known is not None and row["version"] in known.versions
@@ -129,6 +131,8 @@ def verdicts(
         elif known is not None:  # it stays in its split, whoever owns it now
             row["group"] = known.group_of(row["version"])
             row["has_side"] = True
+        if there[row["photo"]] > 1:  # a replaced upload's versions: to have come first must not save the former one
+            row["kept_before"] = False
     frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 

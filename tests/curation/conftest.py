@@ -344,9 +344,13 @@ class Corpus:
         consensus: Consensus | None = None,
         troubles: Iterable[Trouble] = (),
         given: GivenSplits | None = None,
+        afresh: bool = False,
         **settings: Any,
     ) -> Judged:
-        """Judge all that was ever added, as the job does; `settings`: keys of the section `curation`."""
+        """Judge all that was ever added, as the job does; `settings`: keys of the section `curation`.
+
+        `afresh`: as if nothing had been published.
+        """
         curation = Curation(**{"test": 0.25, "validation": 0.25, **settings})
         if self.records or not self.windows:
             self.write(curation)
@@ -354,7 +358,7 @@ class Corpus:
         told = (rules or Rules(), consensus or Consensus(), curation, given or GivenSplits())
         judge_settings = JudgeSettings(catalogue, cameras, *told)
         inputs = find_inputs(self.store, kind_of(curation))
-        past = Past(self.store, latest_generation(self.store))
+        past = Past(self.store, None if afresh else latest_generation(self.store))
         return judge_all(inputs, past, troubles, judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None))
 
     def rows(self, *arguments: Any, **settings: Any) -> dict[str, dict[str, Any]]:

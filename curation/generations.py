@@ -6,20 +6,27 @@ A generation's table is ordered by photo, so a range of keys is read from a few 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, cast, get_type_hints
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.errors import StageError, StorageError
+from corpus.records import SPLITS as ALL_SPLITS
 from corpus.storage import Store
-from corpus.storage.errors import unavailable
-from corpus.storage.parquet import Condition, open_parquet, read_parquet
+from corpus.storage.parquet import Condition
+from corpus.storage.parts import NAMED, batches, files_of, photos_table
 from corpus.text import leading_number
 from curation.consensus import LearnedRow
 
 FOLDER = "curated"
 PHOTOS, SPLITS, FOLDS, NATIVES = "photos.parquet", "splits.json", "folds.json", "natives.json"
-FUNNEL = "funnel.json"
+FUNNEL, LEDGER = "funnel.json", "ledger.json"
+"""A refresh leaves LEDGER, which names the files of its ledger, instead of SPLITS and FOLDS."""
+SIDES = pa.schema([("group", pa.uint64()), ("split", pa.int8()), ("fold", pa.int16())])
+"""A file of a ledger, below `tables/`: group (16 hex digits as a number), place of its split in `corpus.records.SPLITS`
+and fold, -1 for none. A group stands in one file."""
 _BATCH_PHOTOS = 16_384
 
 _LEARNED = get_type_hints(LearnedRow)
@@ -52,21 +59,37 @@ def learned_in(store: Store, generation: str) -> list[LearnedRow]:
     return cast(list[LearnedRow], store.read_json(f"{FOLDER}/{generation}/{NATIVES}"))
 
 
-def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield columns of a generation's table of photos in batches, in bounded memory.
+def batches_of(store: Store, generation: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a generation's table of photos in batches, ordered by key; see `corpus.storage.parts`.
 
     Raises StorageError where the table lacks a column or is damaged.
     """
-    with store.open(path) as file:
-        try:
-            parquet = open_parquet(file)
-            missing = [name for name in columns if name not in parquet.schema_arrow.names]
-            if missing:
-                raise StorageError(f"{store.url}: {path} has no column {missing[0]}")
-            yield from parquet.iter_batches(_BATCH_PHOTOS, columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            damaged = StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}")
-            raise unavailable(f"{store.url}: {path}", error) or damaged from error
+    yield from batches(store, f"{FOLDER}/{generation}", columns, _BATCH_PHOTOS)
+
+
+def ledger_files(store: Store, generation: str) -> list[tuple[str, pa.Table]]:
+    """Return the files of a generation's ledger with what they hold, columns as in SIDES; none where it has SPLITS."""
+    path = f"{FOLDER}/{generation}/{LEDGER}"
+    if not store.exists(path):
+        return []
+    return [
+        (file, pa.ipc.open_file(pa.BufferReader(store.read(file))).read_all())
+        for file in store.read_json(path)["files"]
+    ]
+
+
+def tables_of(store: Store, generation: str) -> list[str]:
+    """Return the files below `tables/` that a generation names; what it does not say yet is left out.
+
+    A file that no generation names is needed by nothing.
+    """
+    folder = f"{FOLDER}/{generation}"
+    found: list[str] = []
+    for name, keys in ((NAMED, ("files", "attribution")), (LEDGER, ("files",))):
+        if store.exists(f"{folder}/{name}"):
+            told = store.read_json(f"{folder}/{name}")
+            found += [path for key in keys for path in told[key]]
+    return found
 
 
 @dataclass(frozen=True)
@@ -110,9 +133,21 @@ class Past:
         if self.generation is None:
             return Ledger()
         folder = f"{FOLDER}/{self.generation}"
+        if self.store.exists(f"{folder}/{LEDGER}"):
+            return self._ledger_of_files(folder, folds)
         splits: dict[str, str] = self.store.read_json(f"{folder}/{SPLITS}")
         told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
         return Ledger(splits, told["groups"] if told["folds"] == folds else {})
+
+    def _ledger_of_files(self, folder: str, folds: int) -> Ledger:
+        tables = [SIDES.empty_table(), *(table for _, table in ledger_files(self.store, str(self.generation)))]
+        columns = (pa.concat_tables(tables)[name].to_pylist() for name in SIDES.names)
+        rows = [(f"{group:016x}", split, fold) for group, split, fold in zip(*columns, strict=True)]
+        is_same = self.store.read_json(f"{folder}/{LEDGER}")["folds"] == folds
+        return Ledger(
+            {group: ALL_SPLITS[split] for group, split, _ in rows if split >= 0},
+            {group: fold for group, _, fold in rows if fold >= 0} if is_same else {},
+        )
 
     def learned(self) -> list[LearnedRow]:
         """Return what it learned of cameras; nothing where its file was removed.
@@ -138,13 +173,21 @@ class Past:
         """
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
-        within = [("photo", ">=", first), ("photo", "<=", last)]
-        for row in self.matching([within], ["photo", "version", "kept", "group", "has_side"]):
+        for row in self._within(first, last):
             if row["has_side"]:
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
+
+    def _within(self, first: str, last: str) -> list[dict[str, Any]]:
+        columns = ["photo", "version", "kept", "group", "has_side"]
+        if self.generation and len(files_of(self.store, f"{FOLDER}/{self.generation}")) > 1:
+            # any of its files may have some of the range: read once for all ranges that this process asks for
+            table = _columns_of(self.store, self.generation, tuple(columns))
+            within = pc.and_(pc.greater_equal(table["photo"], first), pc.less_equal(table["photo"], last))
+            return cast(list[dict[str, Any]], table.filter(within).to_pylist())
+        return self.matching([[("photo", ">=", first), ("photo", "<=", last)]], columns)
 
     def moved(self, digests: Collection[str]) -> dict[str, Moved]:
         """Return what it says, by SHA-256, of the photos with these bytes that have their side.
@@ -162,8 +205,14 @@ class Past:
         """Return columns of its rows that match (`corpus.storage.parquet`)."""
         if self.generation is None:
             return []
-        with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
-            return cast(list[dict[str, Any]], read_parquet(file, columns, where).to_pylist())
+        return cast(
+            list[dict[str, Any]], photos_table(self.store, f"{FOLDER}/{self.generation}", columns, where).to_pylist()
+        )
+
+
+@lru_cache(maxsize=1)
+def _columns_of(store: Store, generation: str, columns: tuple[str, ...]) -> pa.Table:
+    return photos_table(store, f"{FOLDER}/{generation}", columns)
 
 
 def _is_learned(row: Any) -> bool:

@@ -23,6 +23,7 @@ from corpus.command_line import exit_with
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
+from corpus.storage.parts import photos_table
 from curation.cluster.frames import Frames
 from curation.facts.examine import Trouble, facts_folder, facts_row, kind_of
 from curation.generations import Past, latest_generation
@@ -205,7 +206,7 @@ class World:
     def rows(self, generation: str | None = None) -> dict[str, dict[str, Any]]:
         """Return the judged rows of a generation, by photo."""
         name = generation or self.generations()[-1]
-        return {row["photo"]: row for row in self.store.read_table(f"curated/{name}/photos.parquet").to_pylist()}
+        return {row["photo"]: row for row in photos_table(self.store, f"curated/{name}").to_pylist()}
 
     def files(self, below: str) -> dict[str, bytes]:
         """Return every file below a folder of the store, by relative path."""

@@ -153,6 +153,8 @@ def main() -> None:
             before = after
             if day > 1:  # the first refresh makes the state of all
                 days.append((took_s, written, judged, photos))
+            print(f"day {day}: {photos:,} uploads, {took_s:.2f} s, {written / 1e6:.2f} MB, {judged:,} judged",
+                  file=sys.stderr, flush=True)  # fmt: skip
         began_s = time.process_time()
         base = refresh_base(site.store, find_inputs(site.store, KIND), SETTINGS)
         assert base is not None

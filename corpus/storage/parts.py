@@ -44,6 +44,12 @@ def is_there(store: Store, generation: str) -> bool:
     return store.exists(f"{generation}/{NAMED}") or store.exists(f"{generation}/{WHOLE}")
 
 
+def table_of(store: Store, generation: str) -> str:
+    """Return the path of the file that is a generation's table, or names the files of it."""
+    named = f"{generation}/{NAMED}"
+    return named if store.exists(named) else f"{generation}/{WHOLE}"
+
+
 def photos_table(
     store: Store, generation: str, columns: Sequence[str] | None = None, where: Sequence[Sequence[Condition]] = ()
 ) -> pa.Table:

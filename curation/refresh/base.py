@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from corpus.manifests.handed_on import FOLDER as MANIFESTS
 from corpus.storage import Store
 from curation.facts.examine import Original, Trouble, kind_of
 from curation.generations import FOLDER, Past, latest_generation
@@ -59,10 +60,10 @@ def refresh_base(store: Store, inputs: Inputs, settings: JudgeSettings) -> Base 
     """Return what a refresh starts from; None where all uploads are to be judged together.
 
     That is so before the first generation, where other rules, another catalogue or another examiner judged the last
-    one, where official splits are given, and where tables of facts are gone.
+    one, where official splits are given, where a data set was handed on, and where tables of facts are gone.
     """
     generation = latest_generation(store)
-    if generation is None or settings.given.by_photo or settings.given.by_sha256:
+    if generation is None or settings.given.by_photo or settings.given.by_sha256 or store.names(MANIFESTS):
         return None
     known = Known.read(store, generation)
     if known is None or known.settings != digest_of_settings(settings, kind_of(settings.curation)):
@@ -91,8 +92,8 @@ def is_unchanged(store: Store, inputs: Inputs, settings: JudgeSettings) -> bool:
 
 
 def digest_of_inputs(inputs: Inputs) -> str:
-    """Return a digest of the states of all tables and of the takedown list."""
-    told = [states_of(inputs), sorted(inputs.forgotten)]
+    """Return a digest of the states of all tables, of the takedown list and of which data sets were handed on."""
+    told = [states_of(inputs), sorted(inputs.forgotten), inputs.store.names(MANIFESTS)]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,21 +12,20 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from curation.cluster.frames import frame_of_rows
 from curation.judging.copies import CopyVerdict, copy_verdicts
 from curation.judging.copy_pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
-from curation.judging.members import COLUMNS, MEMBERS, member_of, member_row
+from curation.judging.members import COLUMNS, member_of, members_of
+from curation.judging.part_tasks import copy_keys
+from curation.judging.verdict import VERDICT
 from curation.reasons import in_funnel_order
 from curation.refresh.files import among
 from curation.refresh.memory import Remembered
 from curation.refresh.rows import Places, Rows
 from curation.refresh.state import hex_text
-from curation.refresh.uploads import key_frame
-
-PAIR_TABLE = pa.schema([("first", pa.uint64()), ("second", pa.uint64()), ("kind", pa.int8())])
 
 _Ids = npt.NDArray[np.uint64]
+_OF_KEYS = ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"]
 
 
 class Copies(NamedTuple):
@@ -63,9 +62,9 @@ def copies_after(
         row["group"], row["kept_before"] = hex_text(int(memory.group[place])), bool(memory.kept_before[place])
         if memory.two_sides[place]:
             row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
-    frame = frame_of_rows([member_row(row) for row in told], MEMBERS)
-    members = [member_of(row) for row in pa.Table.from_pandas(frame, preserve_index=False).to_pylist()]
-    found = list(zip(*(within[name].tolist() for name in PAIRS), strict=True))
+    schema = pa.schema([VERDICT.field(name) for name in COLUMNS])
+    members = [member_of(row) for row in members_of(pa.Table.from_pylist(told, schema)).to_pylist()]
+    found = list(zip(*(within[name].tolist() for name in PAIRS.names), strict=True))
     verdicts = copy_verdicts(members, found, placeholder_copies)
     # those that were in a pair and are in none any more stay
     return Copies(after, frozenset(ids[places].tolist()), verdicts)
@@ -81,15 +80,14 @@ def _pairs_after(rows: Rows, pairs: pd.DataFrame, gone: Places, near_bits: int) 
     affected = np.union1d(ids[around], rows.last.column("id")[gone] if len(gone) else np.zeros(0, np.uint64))
     keys_around = np.unique(rows.items("_keys", around))
     further = rows.having("_keys", keys_around)
-    frame = key_frame(
-        rows.texts(further, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"])
-    )
-    found = pairs_of(frame[np.isin(frame["key"].to_numpy(), keys_around)], near_bits)
+    keys = copy_keys(rows.texts(further, _OF_KEYS))
+    keys = keys.filter(pa.array(np.isin(keys["key"].to_numpy(), keys_around)))
+    found = pairs_of(keys.combine_chunks(), near_bits).to_pandas()
     inside = _both_within(found, affected)
     was = _both_within(pairs, affected)
     after = (
         pd.concat([pairs[~was], found[inside]])
-        .sort_values(list(PAIRS), ignore_index=True)
+        .sort_values(PAIRS.names, ignore_index=True)
         .drop_duplicates(ignore_index=True)
     )
     both = pd.concat([pairs[was], found[inside].drop_duplicates()])

@@ -18,6 +18,7 @@ from corpus.records import SPLITS
 from corpus.text import ranked
 from curation.judging.copy_pairs import SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
+from curation.judging.part_tasks import HUBS_SHOWN
 from curation.refresh.state import State, hex_numbers
 from curation.refresh.tables import number_of
 
@@ -25,7 +26,6 @@ Row = dict[str, Any]
 
 _COUNTERS = ("splits", "folds", "sizes", "tables", "years")
 _NUMBERS = ("photos", "kept", "kept_bytes")
-HUBS = 20
 
 
 def difference(total: Tally, gone: Tally, new: Tally) -> Tally:
@@ -192,4 +192,4 @@ def hubs(state: State) -> list[Row]:
     counted: dict[tuple[str, str], int] = defaultdict(int)
     for row in table.group_by(["_copy_reason", "_copy_of"]).aggregate([([], "count_all")]).to_pylist():
         counted[row["_copy_of"] or "", row["_copy_reason"]] += row["count_all"]
-    return [{"photo": photo, "copies": copies, "reason": why} for (photo, why), copies in ranked(counted)[:HUBS]]
+    return [{"photo": photo, "copies": copies, "reason": why} for (photo, why), copies in ranked(counted)[:HUBS_SHOWN]]

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX, Count
 from curation.refresh.files import among
 from curation.refresh.state import State
-from curation.refresh.tables import number_of
+from curation.refresh.uploads import Claims
 
 COUNTS = pa.schema(
     [
@@ -30,7 +30,7 @@ COUNTS = pa.schema(
 _Rows = npt.NDArray[np.int64]
 
 
-def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claimed: pa.Table) -> pa.Table:
+def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claimed: Claims) -> pa.Table:
     """Return the counts after uploads have changed.
 
     `changed`: rows of the state whose uploads have changed or are gone; `new`: what these and new uploads say now
@@ -43,18 +43,16 @@ def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claim
     )  # fmt: skip
     contents = _union(contents, state.column("_content")[among(state.column("_owner"), owners)])
     within = np.union1d(among(state.column("_content"), contents), changed)
-    numbers = np.array([number_of(value) for value in claimed["value"].to_pylist()], np.uint64)
+    numbers = claimed.value
     told = _claims(state, within)
     values = _union(told["value"].to_numpy()[np.isin(told["row"], changed)], numbers)
     told = told[np.isin(told["value"].to_numpy(), values)]
-    fresh = pd.DataFrame(
-        {"value": numbers, "owner": claimed["owner"].to_numpy(), "content": claimed["content"].to_numpy(), "row": -1}
-    )
+    fresh = pd.DataFrame({"value": numbers, "owner": claimed.owner, "content": claimed.content, "row": -1})
     before, after = _counted(told), _counted(pd.concat([told[~np.isin(told["row"], changed)], fresh]))
     photos = _sizes(after).sub(_sizes(before), fill_value=0)
     pairs = [each[np.isin(each["owner"].to_numpy(), owners)].drop_duplicates() for each in (before, after)]
     gained = _sizes(pairs[1]).sub(_sizes(pairs[0]), fill_value=0)
-    texts, names = _texts(claimed, numbers)
+    spelled = {row["value"]: row for row in claimed.values.to_pylist()}
     touched = photos.index.union(gained.index)
     known = {
         row["number"]: row
@@ -65,15 +63,16 @@ def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claim
     for number in touched.tolist():
         row = known.get(number) or {
             "number": number,
-            "value": names.get(number),
+            "value": spelled[number]["spelled"] if number in spelled else None,
             "text": "",
             "photos": 0,
             "owners": 0,
             "seen": [],
         }
+        text = spelled[number]["text"] if number in spelled else ""
         row["photos"] += int(photos.get(number, 0))
         row["owners"] += int(gained.get(number, 0))
-        row["text"] = max(row["text"], texts.get(number, ""))
+        row["text"] = max(row["text"], text)
         if row["photos"]:
             known[number] = row
             aspect = row["value"].split("\n", 2)[1]
@@ -82,7 +81,7 @@ def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claim
                     row, lost_of.get(number, set()), gained_of.get(number, set()), state, changed, fresh
                 )
             if aspect == CAMERA and number in lost_texts:
-                row["text"] = max(_camera_texts(state, changed, number), texts.get(number, ""))
+                row["text"] = max(_camera_texts(state, changed, number), text)
         else:
             known[number] = {**row, "photos": 0}
     rest = counts.filter(pa.array(~np.isin(counts["number"].to_numpy(), touched.to_numpy())))
@@ -144,17 +143,6 @@ def _seen(
         told = told[told["value"].to_numpy() == np.uint64(row["number"])]
         seen, gained = set(_counted(told)["owner"].tolist()), set()
     return sorted((seen - lost) | gained)[:OWNERS_SEEN_MAX]
-
-
-def _texts(claimed: pa.Table, numbers: npt.NDArray[np.uint64]) -> tuple[dict[int, str], dict[int, str]]:
-    texts: dict[int, str] = {}
-    names: dict[int, str] = {}
-    for number, value, text in zip(
-        numbers.tolist(), claimed["value"].to_pylist(), claimed["text"].to_pylist(), strict=True
-    ):
-        names[number] = value
-        texts[number] = max(texts.get(number, ""), text)
-    return texts, names
 
 
 def _lost_cameras(state: State, changed: _Rows) -> set[int]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.records import SPLITS
-from curation.generations import SIDES, Ledger
-from curation.refresh.state import hex_text
+from curation.generations import SIDES, Groups, Ledger
+from curation.refresh.state import hex_numbers, hex_text
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,16 @@ class Sides:
     @classmethod
     def of_ledger(cls, ledger: Ledger) -> "Sides":
         """Return the sides of a whole ledger."""
-        names = sorted(ledger.splits.keys() | ledger.folds.keys())
-        splits = [SPLITS.index(ledger.splits[name]) if name in ledger.splits else -1 for name in names]
-        folds = [ledger.folds.get(name, -1) for name in names]
-        groups = np.array([int(name, 16) for name in names], np.uint64)
-        return cls(groups, np.array(splits, np.int8), np.array(folds, np.int16))
+        of_splits, splits = Groups.of(ledger.splits, pa.string()).columns()
+        of_folds, folds = Groups.of(ledger.folds, pa.int32()).columns()
+        names = pc.unique(pa.concat_arrays([of_splits, of_folds]))
+        names = names.take(pc.sort_indices(names))
+        split = pc.index_in(splits.take(pc.index_in(names, value_set=of_splits)), value_set=pa.array(SPLITS))
+        fold = folds.take(pc.index_in(names, value_set=of_folds))
+        numbers = (pc.fill_null(column, -1).to_numpy() for column in (split, fold))
+        return cls(
+            hex_numbers(names), *(one.astype(kind) for one, kind in zip(numbers, (np.int8, np.int16), strict=True))
+        )
 
     @classmethod
     def of_table(cls, table: pa.Table) -> "Sides":

@@ -1,20 +1,18 @@
 """News: which uploads have other records, facts or troubles than when they were judged."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from corpus.records import ExaminedRow, RecordRow
-from curation.cluster.frames import frame_of
-from curation.facts.examine import Original, PhotoKey
-from curation.judging.gather import UPLOADS, facts_of, packed
-from curation.judging.inputs import Inputs, best_of, key_of_row
+from curation.facts.examine import Original
+from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
+from curation.judging.inputs import Inputs, facts_table, record_table
 from curation.refresh.files import among
-from curation.refresh.tables import Index, id_of, indexed, rows_in, sha_number, states_of
+from curation.refresh.tables import Index, ids_in, indexed, rows_in, states_of
 
 _IndexRows = list[tuple[int, int, int]]
 
@@ -67,48 +65,45 @@ def news_of(inputs: Inputs, index: Index) -> News:
 class Read:
     """The records and facts of some uploads."""
 
-    keys: list[PhotoKey]
-    frame: pd.DataFrame
-    """Columns as in UPLOADS, in the order of `keys`."""
-    waiting: list[Original]
-    """Stored originals among them that have no facts."""
+    uploads: pa.Table
+    """Columns as in UPLOADS, ordered by key."""
+
+    @property
+    def waiting(self) -> list[Original]:
+        """Stored originals among them that have no facts."""
+        examined = pc.struct_field(self.uploads["examined"], "sha256")
+        is_known = pc.fill_null(pc.equal(examined, self.uploads["sha256"]), False)
+        waits = self.uploads.filter(pc.and_(pc.equal(self.uploads["state"], "stored"), pc.invert(is_known)))
+        rows = waits.select(["photo", "version", "original", "sha256"]).to_pylist()
+        return [
+            Original(row["photo"], row["version"] or "", row["original"] or "", row["sha256"] or "") for row in rows
+        ]
 
 
 def read_uploads(news: News, ids: Collection[int]) -> Read:
-    """Return the records and facts of the uploads with these ids, ordered by key, of those that still have a record."""
-    wanted = frozenset(ids)
+    """Return the records and facts of the uploads with these ids, of those that still have a record."""
+    wanted = np.fromiter(ids, np.uint64, len(ids))
     index, paths = news.index, news.index.paths
     stale = index.rows_of([*news.states, *news.gone])
-    places = among(index.id, np.fromiter(wanted, np.uint64, len(wanted)))
+    places = among(index.id, wanted)
     tables = {paths[number] for number in np.unique(index.table[places[~stale[places]]]).tolist()}
-    tables |= {path for path, rows in news.rows.items() if any(row[0] in wanted for row in rows)}
-    records: dict[PhotoKey, list[tuple[str, str, RecordRow]]] = defaultdict(list)
-    facts: dict[PhotoKey, list[ExaminedRow]] = defaultdict(list)
+    some = frozenset(ids)
+    tables |= {path for path, rows in news.rows.items() if any(row[0] in some for row in rows)}
+    inputs = news.inputs
+    place_of = {path: place for place, path in enumerate(sorted(inputs.windows))}
+    records: list[pa.Table] = []
+    facts: list[pa.Table] = []
     for path in sorted(tables):
-        for row in rows_in(news.inputs, path):
-            key = key_of_row(row)
-            if id_of(*key) in wanted:
-                into: Any = facts[key] if path.startswith("facts/") else records[key]
-                into.append(row if path.startswith("facts/") else (path, row["state"], row))  # type: ignore[typeddict-item]
-    return _together(records, facts)
+        if path in place_of:
+            table = _of(record_table(inputs.store, path, inputs.forgotten), wanted)
+            records.append(ranked_records(table, place_of[path]))
+        else:
+            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten), wanted))
+    if not sum(map(len, records)):
+        return Read(UPLOADS.empty_table())
+    known = that_count(pa.concat_tables(records))
+    return Read(with_facts(known, pa.concat_tables(facts) if sum(map(len, facts)) else None))
 
 
-def _together(
-    records: Mapping[PhotoKey, list[tuple[str, str, RecordRow]]], facts: Mapping[PhotoKey, list[ExaminedRow]]
-) -> Read:
-    keys = sorted(records)
-    best = {key: best_of(records[key]) for key in keys}
-    texts = [packed(best[key]) for key in keys]
-    examined = [
-        facts_of(text, {packed(row) for row in facts.get(key, ())}) for key, text in zip(keys, texts, strict=True)
-    ]
-    waiting = [
-        Original(key.photo, key.version, best[key]["original"] or "", best[key]["sha256"] or "")
-        for key in keys
-        if best[key]["state"] == "stored" and not _is_known(best[key], facts.get(key, ()))
-    ]
-    return Read(keys, frame_of({"record": texts, "examined": examined}, UPLOADS), waiting)
-
-
-def _is_known(record: RecordRow, facts: Iterable[ExaminedRow]) -> bool:
-    return any(sha_number(row["sha256"]) == sha_number(record["sha256"]) for row in facts)
+def _of(table: pa.Table, ids: np.ndarray) -> pa.Table:
+    return table.filter(pa.array(np.isin(ids_in(table), ids)))

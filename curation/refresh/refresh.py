@@ -7,7 +7,7 @@ run. The outcome is that of `curation.judging.whole_corpus` on the same store an
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +21,19 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched, learn
 from curation.facts.examine import Trouble
 from curation.generations import Past, ledger_files
+from curation.judging.columns.final import COPIES, final_rows
+from curation.judging.columns.spelling import row_digests
 from curation.judging.copies import CopyVerdict
+from curation.judging.copy_pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
-from curation.judging.part_tasks import CorpusDecisions, finished
-from curation.judging.verdict import VERDICT, Criteria, VerdictRow
+from curation.judging.splits import ledger_columns
+from curation.judging.tallies import tally_of
+from curation.judging.verdict import VERDICT, Criteria
 from curation.judging.whole_corpus import JudgeSettings, chosen_cameras
 from curation.reasons import in_funnel_order
 from curation.refresh import figures
-from curation.refresh.copies import PAIR_TABLE, Copies, copies_after
+from curation.refresh.copies import Copies, copies_after
 from curation.refresh.files import among, read_arrow, write_arrow
 from curation.refresh.known import TABLES, Known
 from curation.refresh.learning import COUNTS, counts_of, updated
@@ -95,7 +99,7 @@ class Last:
     @classmethod
     def nothing(cls, known: Known, past: Past, folds: int) -> "Last":
         """Return what there is before the first state: what the newest generation remembers."""
-        pairs = PAIR_TABLE.empty_table().to_pandas()
+        pairs = PAIRS.empty_table().to_pandas()
         published = Published.of_generation(past)
         ledger = Sides.of_ledger(past.ledger(folds))
         none = np.zeros(0, np.uint64)
@@ -128,9 +132,9 @@ def refreshed(
     base_catalogue = settings.catalogue.opened()
     base = Criteria(base_catalogue, base_catalogue, settings.rules, curation)
     read = read_uploads(news, ids)
-    claimed = claims_in(read.frame, base, trouble_of)
-    nameless = Criteria(base_catalogue, base_catalogue, settings.rules, curation)
-    shown = alone(read.frame, claimed, base, nameless, trouble_of)  # for what it shows; its verdict comes below
+    nothing = Past(store, None)
+    claimed = claims_in(read.uploads, base, trouble_of)
+    shown = alone(read.uploads, claimed, base, base, trouble_of, nothing)  # what it shows; its verdict comes below
     state = last.state
     changed = among(state.column("id"), np.array(sorted(ids), np.uint64))
     counted = updated(last.counts, state, changed, shown, claimed)
@@ -141,10 +145,15 @@ def refreshed(
     concerned = _of_other_cameras(settings, last, criteria, changed)
     further = read_uploads(news, frozenset(state.column("id")[concerned].tolist()))
     new = pa.concat_tables(
-        alone(some.frame, claims_in(some.frame, base, trouble_of), base, criteria, trouble_of)
-        for some in (read, further)
-        if some.keys
-    ) if read.keys or further.keys else ALONE.empty_table()  # fmt: skip
+        [
+            ALONE.empty_table(),
+            *(
+                alone(some.uploads, claims_in(some.uploads, base, trouble_of), base, criteria, trouble_of, nothing)
+                for some in (read, further)
+                if len(some.uploads)
+            ),
+        ]
+    )
     gone = np.union1d(changed, concerned)
     kept = np.setdiff1d(np.arange(len(state.table)), gone, assume_unique=True)
     rows = Rows(state, kept, new, last.published)
@@ -282,14 +291,15 @@ def _finished(
         row["kept_before"] = bool(memory.kept_before[place])
         if memory.two_sides[place]:
             row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
-    frame = pa.Table.from_pylist(told, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
-    ids = rows.column("id")[places].tolist()
-    copy_of = {one: verdict for one, verdict in zip(ids, copies, strict=True) if verdict is not None}
-    known = ledger.of(
-        [*memory.group[places].tolist(), *(int(each.group, 16) for each in copy_of.values() if each.group)]
-    )
-    above = frozenset(one for one, is_beyond in zip(ids, beyond[places].tolist(), strict=True) if is_beyond)
-    curated, digests, counted = finished(frame, CorpusDecisions(copy_of, above, frozenset(), known, {}))
+    ids = rows.column("id")[places]
+    copy_of = [(one, *verdict) for one, verdict in zip(ids.tolist(), copies, strict=True) if verdict is not None]
+    known = ledger.of([*memory.group[places].tolist(), *(int(group, 16) for *_, group in copy_of if group)])
+    of_copies = [pa.array([one[at] for one in copy_of], field.type) for at, field in enumerate(COPIES)]
+    final = final_rows(pa.Table.from_pylist(told, VERDICT), pa.table(of_copies, COPIES), ids[beyond[places]],
+                       ledger_columns(known), {})  # fmt: skip
+    curated = final.select(CURATED.names).combine_chunks()
+    digests = row_digests(curated)
+    counted = tally_of(final, np.zeros(0, np.uint64))
     decided = pa.table(
         [
             pa.array(memory.group[places], pa.uint64()),
@@ -320,7 +330,7 @@ def _written(
     replaced = np.union1d(gone, old[old >= 0])
     before = state.table.take(pa.array(replaced))
     gone_rows = figures.published_rows(before)
-    total = figures.difference(_total(known), tally(cast(list[VerdictRow], gone_rows)), new_tally)
+    total = figures.difference(_total(known), tally(gone_rows), new_tally)
     names, written = write_parts(store, state, replaced, changed, old)
     parts = read_state(store, names)
     keys = ((row["photo"], row["version"]) for row in gone_rows)
@@ -341,7 +351,7 @@ def _written(
     distinct, leaks = figures.distinct(parts, copies.pairs)
     hubs = figures.hubs(parts)
     told = _counts(total, catalogue, hubs, distinct, leaks)
-    tables = [counted, pa.Table.from_pandas(copies.pairs, PAIR_TABLE, preserve_index=False),
+    tables = [counted, pa.Table.from_pandas(copies.pairs, PAIRS, preserve_index=False),
               pa.table([flipped], ["id"])]  # fmt: skip
     counts_name, pairs_name, flipped_name = (write_arrow(store, TABLES, table) for table in tables)
     next_known = Known(

@@ -33,7 +33,6 @@ ALONE = pa.schema(
         *((f"_{name}", _BOOL) for name in ("is_clean", "is_there", "is_stored", "is_deleted")),
         *((f"_{name}", _TEXT) for name in ("named", "labelled")),
         *((f"_{name}", pa.list_(_U64)) for name in ("claims", "keys")),
-        ("_inputs", _U64),
     ]
 )
 """What an upload alone says; `_named`, `_labelled`: keys of the cameras that EXIF and the collection name."""
@@ -101,9 +100,11 @@ class State:
         return found
 
 
-def hex_numbers(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+def hex_numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.uint64]:
     """Return texts of 16 hex digits as numbers; 0 for null."""
-    texts = pc.fill_null(column, "0" * 16).combine_chunks()
+    texts = pc.fill_null(column, "0" * 16)
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
     if isinstance(texts, pa.ChunkedArray):
         texts = pa.concat_arrays(texts.chunks) if texts.num_chunks else pa.array([], pa.string())
     if not len(texts):

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
+from curation.judging.arrays.numbers import numbers_of
 from curation.judging.inputs import Inputs, facts_rows, key_of_row, record_rows
 from curation.refresh.files import read_arrow, write_arrow
 
@@ -40,6 +42,12 @@ def number_of(text: str) -> int:
 def id_of(photo: str, version: str) -> int:
     """Return the id of an upload, as the judgement numbers uploads."""
     return number_of(f"{photo}\n{version}")
+
+
+def ids_in(table: pa.Table) -> Numbers:
+    """Return the id of the upload of each row of a table of records or of facts."""
+    version = pc.fill_null(table["version"], "")
+    return numbers_of(pc.binary_join_element_wise(table["photo"], version, "\n"))
 
 
 def sha_number(sha256: str | None) -> int:

@@ -1,145 +1,115 @@
-"""Uploads: what one upload alone says, by its record and its facts: what it shows of its camera, and its verdict.
+"""Uploads: what uploads alone say, by their records and facts: what they show of their cameras, and their verdicts.
 
-These are the functions of `curation.judging.verdict`, asked for single uploads.
+These are the verdicts of `curation.judging.columns`, without any past, and what a refresh finds uploads by.
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from corpus.records import ExaminedRow, RecordRow, full_row
-from curation.facts.examine import PhotoKey, Trouble
-from curation.judging.copy_pairs import keys_of
-from curation.judging.members import coarseness
-from curation.judging.part_tasks import digest_number, owner_of, picture_of, proved, serial_of, shot_of
-from curation.judging.part_tasks import keys as keys_of_verdicts
-from curation.judging.verdict import VERDICT, Criteria, Evidence, clean_claims, evidence_of, verdict
-from curation.refresh.state import ALONE
-from curation.refresh.tables import number_of, sha_number
-from curation.rules import software_signs
+from curation.generations import Past
+from curation.judging.arrays.distinct import codes_of
+from curation.judging.arrays.numbers import numbers_of
+from curation.judging.columns.evidence import EvidenceColumns, evidence_columns
+from curation.judging.columns.verdicts import CLAIMS, Troubles, claims_by_row, owner_numbers, picture_numbers, verdicts
+from curation.judging.part_tasks import copy_keys
+from curation.judging.verdict import VERDICT, Criteria
+from curation.refresh.state import ALONE, hex_numbers
 
-Troubles = Mapping[PhotoKey, Trouble]
-
-Upload = tuple[RecordRow, Evidence]
-
-CLAIMED = pa.schema(
-    [
-        ("value", pa.string()),
-        ("text", pa.string()),
-        ("owner", pa.uint64()),
-        ("content", pa.uint64()),
-        ("row", pa.int64()),
-    ]
-)
-"""A claim of an upload: `value` is camera, aspect and value, a line each; `row`: its place among the uploads."""
+Numbers = npt.NDArray[Any]
 
 
-def uploads_in(frame: pd.DataFrame, troubles: Troubles) -> Iterator[Upload]:
-    """Yield each upload of a frame of `curation.judging.gather`."""
-    texts = (frame[name].to_numpy(dtype=object) for name in ("record", "examined"))
-    for record_text, examined_text in zip(*texts, strict=True):
-        record: RecordRow = full_row(RecordRow, json.loads(record_text))
-        trouble = troubles.get(PhotoKey(record["photo"], record["version"] or ""))
-        examined = full_row(ExaminedRow, json.loads(examined_text)) if examined_text else None
-        yield record, evidence_of(record, trouble or examined)
+class Claims(NamedTuple):
+    """What clean uploads show of their cameras; the first columns are those of `columns.verdicts.CLAIMS`."""
+
+    value: npt.NDArray[np.uint64]
+    owner: npt.NDArray[np.uint64]
+    content: npt.NDArray[np.uint64]
+    row: npt.NDArray[np.int64]
+    """The place of each among the uploads."""
+    values: pa.Table
+    """Columns as in `columns.verdicts.VALUES`."""
 
 
-def inputs_numbers(frame: pd.DataFrame, troubles: Troubles) -> list[int]:
-    """Return a digest of all that is known of each upload."""
-    found = []
-    texts = (frame[name].to_numpy(dtype=object) for name in ("record", "examined"))
-    for record_text, examined_text in zip(*texts, strict=True):
-        record = json.loads(record_text)
-        trouble = troubles.get(PhotoKey(record["photo"], record.get("version") or ""))
-        told = f"{trouble.reason}\n{trouble.error}" if trouble else ""
-        found.append(number_of(f"{record_text}\n{examined_text}\n{told}"))
+def claims_in(uploads: pa.Table, base: Criteria, troubles: Troubles) -> Claims:
+    """Return what clean uploads show of their cameras; `uploads`: columns as in `gather.UPLOADS`."""
+    claims, rows, values = claims_by_row(uploads, base, troubles)
+    value, owner, content = (claims[name].to_numpy() for name in CLAIMS.names)
+    return Claims(value, owner, content, rows, values)
+
+
+def alone(
+    uploads: pa.Table, claimed: Claims, base: Criteria, criteria: Criteria, troubles: Troubles, nothing: Past
+) -> pa.Table:
+    """Return the verdict on each upload alone, columns as in ALONE; `nothing`: a past without a generation."""
+    table = verdicts(uploads, criteria, troubles, nothing, {})
+    evidence = evidence_columns(uploads, troubles)
+    reasons = codes_of(table["reasons"])
+    told = table["reasons"].take(pa.array(reasons.firsts)).to_pylist()
+    device, owner_id = (table[name].combine_chunks() for name in ("device", "owner_id"))
+    camera, owner_id = (pc.if_else(pc.equal(text, ""), None, text) for text in (table["camera"], owner_id))
+    source = pc.fill_null(table["source"], "None")
+    of_site = pc.binary_join_element_wise(camera, source, owner_id, "\n")
+    made = {
+        "_photo": numbers_of(table["photo"]),
+        "_owner": owner_numbers(uploads),
+        "_content": picture_numbers(uploads, evidence),
+        "_device": hex_numbers(device),
+        "_own_group": hex_numbers(table["group"]),
+        "_cap": _numbers(of_site),
+        "_camera": _numbers(camera),
+        "_sha": sha_numbers(table["sha256"]),
+        "_is_clean": reasons.dealt([not one for one in told], bool),
+        "_is_there": reasons.dealt(["deleted_at_source" not in one for one in told], bool),
+        "_is_stored": pc.equal(uploads["state"], "stored"),
+        "_is_deleted": pc.equal(uploads["state"], "deleted"),
+        "_named": _named(evidence, base, len(uploads)),
+        "_labelled": uploads["labelled_camera"],
+        "_claims": _listed(claimed.row, claimed.value, len(uploads)),
+        "_keys": _keys(table),
+    }
+    columns = [table[name] if name in VERDICT.names else made[name] for name in ALONE.names]
+    return pa.table([pa.array(one) if isinstance(one, np.ndarray) else one for one in columns], ALONE)
+
+
+def sha_numbers(digests: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Return the first 64 bits of SHA-256s; 0 where one is not known."""
+    return hex_numbers(pc.if_else(pc.equal(digests, ""), None, pc.utf8_slice_codeunits(digests, 0, 16)))
+
+
+def _named(evidence: EvidenceColumns, base: Criteria, number: int) -> pa.Array:
+    """Return the key of the camera that each upload's EXIF names, null where it names none that is known."""
+
+    def key(facts: Any) -> str | None:
+        camera = base.catalogue.identify(facts.make, facts.model)
+        return camera.key if camera else None
+
+    codes, told = evidence.facts.told(("make", "model"), key)
+    found = np.full(number, None, object)
+    found[evidence.rows] = codes.dealt(told, object)
+    return pa.array(found, pa.string())
+
+
+def _numbers(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Return a number for each text, 0 for null."""
+    found = np.zeros(len(texts), np.uint64)
+    found[np.asarray(texts.is_valid())] = numbers_of(texts.drop_null())
     return found
 
 
-def claims_in(frame: pd.DataFrame, base: Criteria, troubles: Troubles) -> pa.Table:
-    """Return what clean uploads show of their cameras, columns as in CLAIMED."""
-    rows = []
-    for place, (record, evidence) in enumerate(uploads_in(frame, troubles)):
-        if evidence.facts is None:
-            continue
-        owner, content = digest_number(owner_of(record)), digest_number(picture_of(record, evidence.facts))
-        for claim in clean_claims(record, evidence, base):
-            rows.append((f"{claim.camera}\n{claim.aspect}\n{claim.value}", claim.text, owner, content, place))
-    columns = zip(*rows, strict=True) if rows else [()] * len(CLAIMED)
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, CLAIMED, strict=True)], CLAIMED)
-
-
-def alone(frame: pd.DataFrame, claimed: pa.Table, base: Criteria, criteria: Criteria, troubles: Troubles) -> pa.Table:
-    """Return the verdict on each upload alone, columns as in ALONE."""
-    rows: list[dict[str, Any]] = []
-    for record, evidence in uploads_in(frame, troubles):
-        row, facts = verdict(record, evidence, criteria), evidence.facts
-        serial = serial_of(facts)
-        owner, camera = owner_of(row), row["camera"] or ""
-        named = base.catalogue.identify(facts.make, facts.model) if facts else None
-        told = {
-            "id": digest_number(f"{row['photo']}\n{row['version']}"),
-            "is_proved": proved(row, facts, criteria),
-            "kept_before": False, "has_side": False,
-            "device": row["group"] if serial else None, "serial": serial, "shot": shot_of(facts),
-            "coarseness": coarseness(facts) if facts else 0.0,
-            "software_signs": software_signs(facts) if facts else 0,
-            "thumbnail_bytes": facts and facts.thumbnail_bytes,
-            "_photo": number_of(row["photo"]),
-            "_owner": digest_number(owner_of(record)),
-            "_content": digest_number(picture_of(record, facts)) if facts else 0,
-            "_device": int(row["group"], 16) if serial else 0,
-            "_own_group": int(row["group"], 16),
-            "_cap": number_of(f"{camera}\n{owner}") if owner and camera else 0,
-            "_camera": number_of(camera) if camera else 0,
-            "_sha": sha_number(row["sha256"]),
-            "_is_clean": not row["reasons"],
-            "_is_there": "deleted_at_source" not in row["reasons"],
-            "_is_stored": record["state"] == "stored", "_is_deleted": record["state"] == "deleted",
-            "_named": named.key if named else None, "_labelled": record["labelled_camera"],
-        }  # fmt: skip
-        rows.append({**row, **told})
-    table = pa.Table.from_pylist(rows, pa.schema([field for field in ALONE if field.name not in _LISTS]))
-    ids = table["id"].to_numpy()
-    values = [number_of(value) for value in claimed["value"].to_pylist()]
-    claims = _listed(claimed["row"].to_numpy(), np.array(values, np.uint64), len(ids))
-    found = {
-        "_claims": claims,
-        "_keys": keys_by_row(table),
-        "_inputs": pa.array(inputs_numbers(frame, troubles), pa.uint64()),
-    }
-    return pa.table([found[name] if name in found else table[name] for name in ALONE.names], ALONE)
-
-
-_LISTS = {"_claims", "_keys", "_inputs"}
-
-
-def key_frame(verdicts: pa.Table) -> pd.DataFrame:
-    """Return the keys by which copies of these uploads are found, see `copy_pairs.keys_of`."""
-    columns = ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"]
-    if not len(verdicts):
-        return keys_of(np.zeros(0, np.uint64), (), (), (), ())
-    frame: pd.DataFrame = keys_of_verdicts(verdicts.select(columns).to_pandas(types_mapper=pd.ArrowDtype))
-    return frame
-
-
-def keys_by_row(verdicts: pa.Table) -> pa.Array:
-    """Return the keys of each upload, a list of numbers."""
-    ids, frame = verdicts["id"].to_numpy(), key_frame(verdicts)
+def _keys(verdicts: pa.Table) -> pa.Array:
+    """Return the keys by which copies of each upload are found, a list of numbers."""
+    ids, keys = verdicts["id"].to_numpy(), copy_keys(verdicts)
     order = np.argsort(ids)
-    rows = order[np.searchsorted(ids, frame["id"].to_numpy(), sorter=order)]
-    by_row = np.argsort(rows, kind="stable")
-    return _listed(rows[by_row], frame["key"].to_numpy()[by_row], len(ids))
+    rows = order[np.searchsorted(ids, keys["id"].to_numpy(), sorter=order)]
+    return _listed(rows, keys["key"].to_numpy(), len(ids))
 
 
-def _listed(rows: Any, values: Any, number: int) -> pa.Array:
-    """Return lists of the values of each row; `rows`: the row of each value, in order."""
+def _listed(rows: Numbers, values: Numbers, number: int) -> pa.Array:
+    """Return lists of the values of each row; `rows`: the row of each value."""
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows.astype(np.int64), minlength=number))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values, pa.uint64()))
-
-
-VERDICT_NAMES = VERDICT.names
+    ordered = values[np.argsort(rows, kind="stable")]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(ordered, pa.uint64()))

@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from corpus.records import JudgedRow, full_row
 from corpus.sections import Curation
 from curation.facts.pixels import pixel_facts
-from curation.judging.columns.verdicts import VERDICT, shot_of
+from curation.judging.columns.verdicts import shot_of
 from curation.judging.copy_pairs import PAIRS, SCAN, SHOT, keys_of, pairs_of
 from curation.judging.members import COLUMNS, coarseness, member_of, members_of
+from curation.judging.verdict import VERDICT
 from curation.rules import software_signs
 from demo.uploads.make import make_uploads
 from forensics.header import read_facts

@@ -34,6 +34,7 @@ import yaml
 
 from corpus.configuration import Configuration, read_configuration
 from corpus.storage import MARKER
+from corpus.storage.parts import photos_table
 from corpus.text import iso_time
 from crawlers.windows.markers import LISTED
 from demo.local_configuration import CAMERAS
@@ -359,7 +360,7 @@ def _rows(configuration: Configuration) -> dict[str, dict[str, Any]]:
         "duplicate_of",
         "sha256",
     ]
-    table = store.read_table(f"curated/{newest}/photos.parquet", columns)
+    table = photos_table(store, f"curated/{newest}", columns)
     return {f"{row['photo']} {row['version']}": row for row in table.to_pylist()}
 
 

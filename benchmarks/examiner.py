@@ -40,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.examiner_baselines import noise_map, splicebuster_map, zero_map
 from corpus.errors import ShutterprintError
 from corpus.storage import Store
-from curation.generations import FOLDER, PHOTOS, batches_of, generation_named
+from curation.generations import batches_of, generation_named
 from examiner.detectors.splices.consistency import REGION_CELLS, as_pixels, consistency_of
 from examiner.detectors.splices.windows import windows_of
 from examiner.knowledge import TrainedRun, built_in, read_run
@@ -129,8 +129,8 @@ def main() -> int:
 
 def _hosts(store: Store, run: TrainedRun | None, photos: int) -> list[Host]:
     known = None if run is None else set(run.model.classes)
-    path = f"{FOLDER}/{generation_named(store, 'latest')}/{PHOTOS}"
-    rows = [row for batch in batches_of(store, path, _COLUMNS) for row in batch.to_pylist()]
+    generation = generation_named(store, "latest")
+    rows = [row for batch in batches_of(store, generation, _COLUMNS) for row in batch.to_pylist()]
     chosen = [
         (str(row["group"]), str(row["photo"]), row) for row in rows
         if row["kept"] and row["split"] == "test" and (known is None or row["camera"] in known)

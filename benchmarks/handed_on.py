@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from corpus.catalogue import read_catalogue
 from corpus.configuration import read_configuration
 from corpus.storage import Store
+from corpus.storage.parts import photos_table
 from corpus.strict_yaml import parse_yaml, yaml_text
 from curation.generations import latest_generation
 from demo.local_configuration import CAMERAS
@@ -116,9 +117,8 @@ def configured(demo: Path, folder: Path, store: Path, name: str) -> Path:
 
 def table(store: Store) -> dict[str, dict[str, Any]]:
     """Return what the newest generation says of each photo, as far as a list hands it on."""
-    path = f"curated/{latest_generation(store)}/photos.parquet"
     found = {}
-    for row in store.read_table(path, [*VERDICT, *OF_KEPT]).to_pylist():
+    for row in photos_table(store, f"curated/{latest_generation(store)}", [*VERDICT, *OF_KEPT]).to_pylist():
         found[row["photo"]] = row if row["kept"] else {name: row[name] for name in VERDICT}
     return found
 

@@ -35,7 +35,7 @@ from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
 from curation.cluster.frames import Frames
 from curation.cluster.workers import Workers
-from curation.generations import FOLDER, NATIVES, PHOTOS, Past
+from curation.generations import FOLDER, NATIVES, Past, batches_of
 from curation.judging.inputs import find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import publish_generation
@@ -139,9 +139,8 @@ def check(store: Store, folder: Path) -> list[str]:
     truths = dict(zip(table["photo"].to_pylist(), table["truth"].to_pylist(), strict=True))
     (generation,) = store.done_names(FOLDER)
     columns = ["photo", "kept", "reasons", "camera", "owner_id", "group", "split"]
-    with store.open(f"{FOLDER}/{generation}/{PHOTOS}") as file:
-        rows = (row for batch in pq.ParquetFile(file).iter_batches(columns=columns) for row in batch.to_pylist())
-        wrong = wrong_verdicts(rows, truths, CAP)
+    rows = (row for batch in batches_of(store, generation, columns) for row in batch.to_pylist())
+    wrong = wrong_verdicts(rows, truths, CAP)
     return wrong + wrong_natives(store.read_json(f"{FOLDER}/{generation}/{NATIVES}"))
 
 

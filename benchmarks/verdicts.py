@@ -41,7 +41,7 @@ from benchmarks.manipulations.traces import NO_CAMERA, marks, traces, variations
 from corpus.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
 from corpus.sections import Folder
 from corpus.storage import open_store
-from curation.generations import FOLDER, PHOTOS, batches_of, latest_generation
+from curation.generations import batches_of, latest_generation
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
@@ -93,8 +93,8 @@ def judged(configuration: Path, store: Path, rounds: int) -> dict[str, Row]:
                 shown = (result.stdout + result.stderr)[-2000:]
                 sys.exit(f"{' '.join(command)} ended with {result.returncode}:\n{shown}")
     opened = open_store(str(store))
-    table = f"{FOLDER}/{latest_generation(opened)}/{PHOTOS}"
-    batches = batches_of(opened, table, ["photo", "kept", "reasons", "camera", "duplicate_of"])
+    generation = latest_generation(opened) or ""
+    batches = batches_of(opened, generation, ["photo", "kept", "reasons", "camera", "duplicate_of"])
     return {row["photo"].removeprefix("folder:"): row for batch in batches for row in batch.to_pylist()}
 
 

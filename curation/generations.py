@@ -7,15 +7,18 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.errors import StageError, StorageError
 from corpus.manifests.handed_on import HandedOn
+from corpus.records import SPLITS as ALL_SPLITS
 from corpus.storage import Store
-from corpus.storage.errors import unavailable
-from corpus.storage.parquet import Condition, open_parquet, read_parquet
+from corpus.storage.parquet import Condition
+from corpus.storage.parts import NAMED, batches, files_of, photos_table
 from corpus.text import leading_number
 from curation.consensus import LearnedRow
 
@@ -23,7 +26,11 @@ T = TypeVar("T")
 
 FOLDER = "curated"
 PHOTOS, SPLITS, FOLDS, NATIVES = "photos.parquet", "splits.json", "folds.json", "natives.json"
-FUNNEL = "funnel.json"
+FUNNEL, LEDGER = "funnel.json", "ledger.json"
+"""A refresh leaves LEDGER, which names the files of its ledger, instead of SPLITS and FOLDS."""
+SIDES = pa.schema([("group", pa.uint64()), ("split", pa.int8()), ("fold", pa.int16())])
+"""A file of a ledger, below `tables/`: group (16 hex digits as a number), place of its split in `corpus.records.SPLITS`
+and fold, -1 for none. A group stands in one file."""
 _BATCH_PHOTOS = 16_384
 
 _LEARNED = get_type_hints(LearnedRow)
@@ -56,21 +63,43 @@ def learned_in(store: Store, generation: str) -> list[LearnedRow]:
     return cast(list[LearnedRow], store.read_json(f"{FOLDER}/{generation}/{NATIVES}"))
 
 
-def batches_of(store: Store, path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield columns of a generation's table of photos in batches, in bounded memory.
+def batches_of(store: Store, generation: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a generation's table of photos in batches, ordered by key; see `corpus.storage.parts`.
 
     Raises StorageError where the table lacks a column or is damaged.
     """
-    with store.open(path) as file:
-        try:
-            parquet = open_parquet(file)
-            missing = [name for name in columns if name not in parquet.schema_arrow.names]
-            if missing:
-                raise StorageError(f"{store.url}: {path} has no column {missing[0]}")
-            yield from parquet.iter_batches(_BATCH_PHOTOS, columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            damaged = StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}")
-            raise unavailable(f"{store.url}: {path}", error) or damaged from error
+    yield from batches(store, f"{FOLDER}/{generation}", columns, _BATCH_PHOTOS)
+
+
+def ledger_files(store: Store, generation: str) -> list[tuple[str, pa.Table]]:
+    """Return the files of a generation's ledger with what they hold, columns as in SIDES; none where it has SPLITS."""
+    path = f"{FOLDER}/{generation}/{LEDGER}"
+    if not store.exists(path):
+        return []
+    return [
+        (file, pa.ipc.open_file(pa.BufferReader(store.read(file))).read_all())
+        for file in store.read_json(path)["files"]
+    ]
+
+
+def folds_in(store: Store, generation: str) -> int:
+    """Return the number of folds that a generation has."""
+    folder = f"{FOLDER}/{generation}"
+    name = LEDGER if store.exists(f"{folder}/{LEDGER}") else FOLDS
+    return int(store.read_json(f"{folder}/{name}")["folds"])
+
+
+def tables_of(store: Store, generation: str) -> list[str]:
+    """Return the files below `tables/` that a generation names; what it does not say yet is left out.
+
+    A file that no generation names is needed by nothing. Raises StorageError where it does not say what it names.
+    """
+    found: list[str] = []
+    for name, keys in ((NAMED, ("files", "attribution")), (LEDGER, ("files",))):
+        path = f"{FOLDER}/{generation}/{name}"
+        if store.exists(path):
+            found += _texts(store, path, keys)
+    return found
 
 
 class Groups(Mapping[str, T]):
@@ -149,13 +178,27 @@ class Past:
     def ledger(self, folds: int) -> Ledger:
         """Return its ledger, without folds where it has another number of folds than `folds`."""
         splits, by_number = self.handed_on.sides() if self.handed_on is not None else ({}, {})
-        of_folds = by_number.get(folds, {})
+        found = Ledger(splits, by_number.get(folds, {}))
         if self.generation is not None:
-            folder = f"{FOLDER}/{self.generation}"
-            told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
-            splits |= self.store.read_json(f"{folder}/{SPLITS}")
-            of_folds |= told["groups"] if told["folds"] == folds else {}
-        return Ledger(Groups.of(splits, pa.string()), Groups.of(of_folds, pa.int32()))
+            own = self._own_ledger(f"{FOLDER}/{self.generation}", folds)
+            found = Ledger({**found.splits, **own.splits}, {**found.folds, **own.folds}) if splits else own
+        return Ledger(Groups.of(found.splits, pa.string()), Groups.of(found.folds, pa.int32()))
+
+    def _own_ledger(self, folder: str, folds: int) -> Ledger:
+        if self.store.exists(f"{folder}/{LEDGER}"):
+            return self._ledger_of_files(folds)
+        splits: dict[str, str] = self.store.read_json(f"{folder}/{SPLITS}")
+        told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
+        return Ledger(splits, told["groups"] if told["folds"] == folds else {})
+
+    def _ledger_of_files(self, folds: int) -> Ledger:
+        tables = [SIDES.empty_table(), *(table for _, table in ledger_files(self.store, str(self.generation)))]
+        whole = pa.concat_tables(tables).sort_by("group").combine_chunks()
+        names = pa.array([f"{group:016x}" for group in whole["group"].to_pylist()], pa.string())
+        split, fold = (_where_known(whole[name].combine_chunks()) for name in ("split", "fold"))
+        is_same = folds_in(self.store, str(self.generation)) == folds
+        splits = Groups[str](names, pa.array(ALL_SPLITS).take(split))
+        return Ledger(splits, Groups[int](names, fold.cast(pa.int32())) if is_same else {})
 
     def learned(self) -> list[LearnedRow]:
         """Return what it learned of cameras; nothing where its file was removed.
@@ -181,9 +224,8 @@ class Past:
         """
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
-        within = [("photo", ">=", first), ("photo", "<=", last)]
         own: set[str] = set()
-        for row in self.matching([within], ["photo", "version", "kept", "group", "has_side"]):
+        for row in self._within(first, last):
             if row["has_side"]:
                 own.add(row["photo"])
                 groups[row["photo"]][row["version"]] = row["group"]
@@ -195,6 +237,15 @@ class Past:
                 if row["kept"]:
                     versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
+
+    def _within(self, first: str, last: str) -> list[dict[str, Any]]:
+        columns = ["photo", "version", "kept", "group", "has_side"]
+        if self.generation and len(files_of(self.store, f"{FOLDER}/{self.generation}")) > 1:
+            # any of its files may have some of the range: read once for all ranges that this process asks for
+            table = _columns_of(self.store, self.generation, tuple(columns))
+            within = pc.and_(pc.greater_equal(table["photo"], first), pc.less_equal(table["photo"], last))
+            return cast(list[dict[str, Any]], table.filter(within).to_pylist())
+        return self.matching([[("photo", ">=", first), ("photo", "<=", last)]], columns)
 
     def moved(self, digests: Collection[str]) -> dict[str, Moved]:
         """Return what it says, by SHA-256, of the photos with these bytes that have their side.
@@ -212,8 +263,28 @@ class Past:
         """Return columns of its rows that match (`corpus.storage.parquet`)."""
         if self.generation is None:
             return []
-        with self.store.open(f"{FOLDER}/{self.generation}/{PHOTOS}") as file:
-            return cast(list[dict[str, Any]], read_parquet(file, columns, where).to_pylist())
+        return cast(
+            list[dict[str, Any]], photos_table(self.store, f"{FOLDER}/{self.generation}", columns, where).to_pylist()
+        )
+
+
+@lru_cache(maxsize=1)
+def _columns_of(store: Store, generation: str, columns: tuple[str, ...]) -> pa.Table:
+    return photos_table(store, f"{FOLDER}/{generation}", columns)
+
+
+def _texts(store: Store, path: str, keys: Sequence[str]) -> list[str]:
+    told = store.read_json(path)
+    found = list[str]()
+    for some in [told.get(key, []) for key in keys] if isinstance(told, dict) else [None]:
+        if not isinstance(some, list) or not all(isinstance(text, str) for text in some):
+            raise StorageError(f"{store.url}: {path} does not say which files it needs; restore it")
+        found += some
+    return found
+
+
+def _where_known(numbers: pa.Array) -> pa.Array:
+    return pc.if_else(pc.greater_equal(numbers, 0), numbers, None)
 
 
 def _is_learned(row: Any) -> bool:

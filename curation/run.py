@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -33,7 +34,7 @@ from curation.cluster.alone import Alone
 from curation.cluster.console import print_counts, wanted_photos, wanted_sentence
 from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
-from curation.facts.examine import ORIGINAL_LOST, Trouble, batches, examine_batch, kind_of
+from curation.facts.examine import ORIGINAL_LOST, Original, Trouble, batches, examine_batch, kind_of
 from curation.facts.second_look import check_lost, confirmed, examined_alone
 from curation.generations import FOLDER, FUNNEL, Past, latest_generation
 from curation.judging.given_splits import GivenSplits, read_given_splits
@@ -41,7 +42,10 @@ from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.publishing.metrics import generation_samples
+from curation.publishing.refreshed import publish_refreshed, unchanged
 from curation.publishing.shards import publish_shards
+from curation.refresh.base import Base, digest_of_inputs, is_unchanged, known_of_whole, refresh_base
+from curation.refresh.refresh import refreshed
 
 IN_PROCESS_MAX = 2_000
 """Up to this many photos, judging in this process is faster than handing them to a cluster."""
@@ -84,14 +88,11 @@ def curate(configuration: Configuration, console: Console) -> str:
     inputs = find_inputs(store, kind_of(configuration.curation))
     if not inputs.windows:
         raise StageError(f"{store.url}: no crawl has left a whole window here; run `scrapy crawl …` first")
-    console.print(f"{len(inputs.uploads):,} photos in the records of {store.url}")
-    _check_given(configuration, given, inputs, console)
+    settings = _judge_settings(configuration, given)
     curation = configuration.curation
     cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb, store)
     with sole_run(store) as check, cluster as workers:
-        troubles = _examine_new(configuration, workers, inputs, console)
-        del inputs  # outdated: there are new facts
-        published = _judge_all(configuration, given, workers, troubles, check, console)
+        published = _published(configuration, inputs, settings, workers, check, console)
         counts = published.counts
         print_counts(console, counts)
         wanted = wanted_sentence(counts)
@@ -142,13 +143,14 @@ def _who(store: Store) -> str:
     return f"process {holder.pid} on {holder.host} curates it since {since}"
 
 
-def _examine_new(configuration: Configuration, workers: Workers, inputs: Inputs, console: Console) -> list[Trouble]:
-    """Examine every stored original that has no facts; return those that have none, as far as this machine agrees.
+def _examine_new(
+    configuration: Configuration, workers: Workers, inputs: Inputs, new: list[Original], console: Console
+) -> list[Trouble]:
+    """Examine these originals; return those that have no facts then, as far as this machine agrees.
 
     Raises StageError where a worker's trouble is the machine's, and where more originals are lost than can be.
     """
     store, settings = configuration.store, configuration.curation
-    new = inputs.waiting()
     if not new:
         console.print("every original is examined already")
         return []
@@ -201,17 +203,8 @@ def _check_given(configuration: Configuration, given: GivenSplits, inputs: Input
         console.print(f"{name}: {found:,} of {number:,} lines name a photo of this store", soft_wrap=True)
 
 
-def _judge_all(
-    configuration: Configuration,
-    given: GivenSplits,
-    workers: Workers,
-    troubles: list[Trouble],
-    check: Callable[[], None],
-    console: Console,
-) -> Published:
-    store = configuration.store
-    inputs = find_inputs(store, kind_of(configuration.curation))
-    settings = JudgeSettings(
+def _judge_settings(configuration: Configuration, given: GivenSplits) -> JudgeSettings:
+    return JudgeSettings(
         configuration.whole_catalogue,
         configuration.cameras,
         configuration.rules,
@@ -219,6 +212,80 @@ def _judge_all(
         configuration.curation,
         given,
     )
+
+
+def _published(
+    configuration: Configuration, inputs: Inputs, settings: JudgeSettings, workers: Workers, check: Callable[[], None],
+    console: Console,
+) -> Published:  # fmt: skip
+    """Judge what has to be judged, and return the generation of it, new or not."""
+    same = _unchanged(configuration, inputs, settings, console)
+    if same is not None:
+        return same
+    base = refresh_base(configuration.store, inputs, settings)
+    if base is not None:
+        return _refresh(configuration, settings, workers, base, check, console)
+    console.print(f"{len(inputs.uploads):,} photos in the records of {configuration.store.url}")
+    _check_given(configuration, settings.given, inputs, console)
+    troubles = _examine_new(configuration, workers, inputs, inputs.waiting(), console)
+    return _judge_all(configuration, settings, workers, troubles, check, console)
+
+
+def _unchanged(
+    configuration: Configuration, inputs: Inputs, settings: JudgeSettings, console: Console
+) -> Published | None:
+    """Return the newest generation where no table has changed since all were judged together for it."""
+    if not is_unchanged(configuration.store, inputs, settings):
+        return None
+    published = unchanged(configuration.store, str(latest_generation(configuration.store)), configuration.shards)
+    if published is not None:
+        console.print("every original is examined already")
+        _say_published(published, console)
+    return published
+
+
+def _refresh(
+    configuration: Configuration, settings: JudgeSettings, workers: Workers, base: Base, check: Callable[[], None],
+    console: Console,
+) -> Published:  # fmt: skip
+    """Examine what is new, judge what it concerns, and publish a generation unless the newest one is the same."""
+    store, kind = configuration.store, kind_of(configuration.curation)
+    waiting = base.waiting()
+    troubles = _examine_new(configuration, workers, base.news.inputs, waiting, console)
+    if waiting:
+        base = base.again(find_inputs(store, kind))
+    concerned = base.concerned(troubles)
+    console.print(f"{len(concerned):,} uploads have other records or facts than when they were judged")
+    published = (
+        None if concerned or base.is_first else unchanged(store, base.last.known.generation, configuration.shards)
+    )
+    if published is None:
+        found = refreshed(store, base.news, base.last, troubles, settings, concerned)
+        console.print(f"judged {found.judged:,} uploads; {found.rows_changed:,} rows are new or changed")
+        published = publish_refreshed(
+            store, found, base.last.known, _judged_by(configuration), configuration.shards, check
+        )
+    elif base.news.segment:
+        base.remembered(store)
+    _say_published(published, console)
+    return published
+
+
+def _judged_by(configuration: Configuration) -> dict[str, Any]:
+    return configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
+
+
+def _say_published(published: Published, console: Console) -> None:
+    console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
+
+
+def _judge_all(
+    configuration: Configuration, settings: JudgeSettings, workers: Workers, troubles: list[Trouble],
+    check: Callable[[], None], console: Console,
+) -> Published:  # fmt: skip
+    store = configuration.store
+    inputs = find_inputs(store, kind_of(configuration.curation))
+    digest = digest_of_inputs(inputs)  # before they are read: what changes meanwhile is news
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX
     frames = Frames(None) if is_small else Frames(workers.client, workers.proved)
     past = Past(store, latest_generation(store), handed_on(store))
@@ -227,10 +294,12 @@ def _judge_all(
         return nullcontext(lambda _: None) if is_small else progress(console, verb, parts, "parts")
 
     judged = judge_all(inputs, past, troubles, settings, frames, show)
-    judged_by = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
     with show("writing", judged.number_of_parts) as advance:
-        published = publish_generation(store, judged, judged_by, configuration.shards, advance, check)
-    console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
+        published = publish_generation(store, judged, _judged_by(configuration), configuration.shards, advance, check)
+    known = known_of_whole(published.name, settings, digest, troubles)
+    known.publish(store)
+    known.tidy(store)
+    _say_published(published, console)
     return published
 
 

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 
 from corpus.configuration import Configuration
 from corpus.errors import StageError
+from corpus.storage.parts import photos_table
 from demo.summary import ENROLLED_FROM
 
 
 def photos_of(configuration: Configuration, generation: str, camera: str) -> tuple[list[str], list[str]]:
     """Return the paths of a camera's kept photographs: up to 20 to enrol it from, and those by its other devices."""
     columns = ["split", "camera", "original", "sha256"]
-    photos = configuration.store.read_table(f"curated/{generation}/photos.parquet", columns)
+    photos = photos_table(configuration.store, f"curated/{generation}", columns)
     own = photos.filter(pc.equal(photos["camera"], camera)).sort_by("sha256").to_pylist()
     paths = [(row["split"], configuration.store.path(row["original"])) for row in own if row["split"]]
     offered = [path for split, path in paths if split == "train"]

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from corpus.configuration import read_configuration
+from corpus.storage.parts import photos_table
 from demo.uploads.upload import read_listing
 
 # one demo for all tests of this file, also in a parallel run
@@ -106,7 +107,7 @@ def test_curation_of_the_demo_keeps_every_genuine_photograph_and_nothing_else(de
     folder, _ = demo
     store = read_configuration(folder / "pipelines.yaml").store
     (generation,) = store.done_names("curated")
-    rows = store.read_table(f"curated/{generation}/photos.parquet").to_pylist()
+    rows = photos_table(store, f"curated/{generation}").to_pylist()
     uploads, _ = read_listing(folder / "uploads")
     assert len(rows) == len(uploads)
     kept = {row["sha256"] for row in rows if row["kept"]}

@@ -12,6 +12,8 @@ import numpy as np
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.records import photo_digest
 from corpus.storage import Store
+from corpus.storage.parts import FOLDER as TABLES
+from corpus.storage.parts import files_of
 from corpus.takedowns import READ_AT_ONCE, REASON
 from crawlers.forget.removal import Problems, search
 from shards.entries import POOL, table_path
@@ -27,15 +29,24 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
     those in `versions` and those that the generations name. What cannot be read is added to `problems`.
     """
     generations = [f"curated/{name}" for name in store.names("curated")]
-    tables = [f"{folder}/photos.parquet" for folder in generations]
+    of_table: dict[str, list[str]] = {}
+    for folder in generations:
+        for path in _tables_of(store, folder, problems):
+            of_table.setdefault(path, []).append(folder)
+    found: dict[str, list[int]] = {}
     holdings: dict[str, str] = {}
     digests = {photo_digest(photo, version) for photo, known in versions.items() for version in known}
-    for path, rows in search(store, tables, "photo", versions, ["version", "reasons", "kept"], problems):
+    for path, rows in search(store, of_table, "photo", versions, ["version", "reasons", "kept"], problems):
         digests |= {photo_digest(row["photo"], row["version"] or "") for row in rows}
         whole = [row for row in rows if row["reasons"] != [REASON]]
-        if whole:
-            kept = sum(row["kept"] for row in whole)
-            holdings[path.rpartition("/")[0]] = f"{len(whole)} of these photos, {kept} of them kept"
+        for folder in of_table[path] if whole else ():
+            counted = found.setdefault(folder, [0, 0])
+            counted[0] += len(whole)
+            counted[1] += sum(row["kept"] for row in whole)
+        if whole and path.startswith(f"{TABLES}/"):
+            holdings[path] = "a part of the tables of these generations"
+    for folder, (number, kept) in found.items():
+        holdings[folder] = f"{number} of these photos, {kept} of them kept"
     folders = [f"shards/{name}" for name in store.names("shards") if f"shards/{name}" != POOL]
     older = [f"{folder}/samples.parquet" for folder in folders]  # the index of earlier versions
     for path, rows in search(store, older, "photo", digests, [], problems):
@@ -65,6 +76,14 @@ def still_published(store: Store, versions: Versions, problems: Problems) -> dic
                 if posixpath.basename(table) in pool:  # tars of earlier versions have none
                     holdings[table] = "says where they are in the tar"
     return holdings
+
+
+def _tables_of(store: Store, generation: str, problems: Problems) -> list[str]:
+    try:
+        return files_of(store, generation)
+    except (StorageError, StorageUnavailableError) as error:
+        problems.append(f"{generation}: cannot be read ({error}); restore it, or remove it")
+        return []
 
 
 def _tiles_in(store: Store, path: str, digests: Collection[str], problems: Problems) -> int:

@@ -93,7 +93,7 @@ def _pairs(before: Iterator[Judged], after: Iterator[Judged]) -> Iterator[tuple[
 def _judged(store: Store, generation: str) -> Iterator[Judged]:
     path = f"{FOLDER}/{generation}/{PHOTOS}"
     last = ("", "")
-    for batch in batches_of(store, path, _COLUMNS):
+    for batch in batches_of(store, generation, _COLUMNS):
         columns = (batch.column(name).to_pylist() for name in _COLUMNS)
         for judged in map(Judged, *columns):
             if judged[:2] <= last:

@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.manifests.reading import Manifest
 from corpus.storage import Store
-from curation.generations import FOLDER, PHOTOS, batches_of
+from curation.generations import batches_of
 from shards.entries import read_entry
 from shards.index import read_index
 
@@ -91,7 +91,7 @@ class _Rows:
 
     @staticmethod
     def _all(store: Store, generation: str) -> Iterator[Row]:
-        for batch in batches_of(store, f"{FOLDER}/{generation}/{PHOTOS}", _COLUMNS):
+        for batch in batches_of(store, generation, _COLUMNS):
             yield from batch.to_pylist()
 
 

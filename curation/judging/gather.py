@@ -90,31 +90,48 @@ def read_piece(piece: Piece, spool: Spool) -> None:
     tables = []
     for place, path in zip(piece.places, piece.paths, strict=True):
         if piece.are_records:
-            table = record_table(piece.store, path, piece.forgotten)
-            rows = pa.array(np.arange(len(table), 0, -1, dtype=np.int32))  # of equal records the first counts
-            order = (state_ranks(table["state"]), pa.array(np.full(len(table), place, np.int32)), rows)
-            for name, column in zip(_ORDER, order, strict=True):
-                table = table.append_column(name, column)
+            tables.append(ranked_records(record_table(piece.store, path, piece.forgotten), place))
         else:
-            table = facts_table(piece.store, path, piece.forgotten)
-        tables.append(table)
+            tables.append(facts_table(piece.store, path, piece.forgotten))
     whole = pa.concat_tables(tables)
     spool.write(piece.name, piece.parts.cut(whole.take(pc.sort_indices(whole["photo"]))))
 
 
+def ranked_records(table: pa.Table, place: int) -> pa.Table:
+    """Return the records of a window with what decides which record of an upload counts.
+
+    `place`: that of its path among all in the order of their names.
+    """
+    rows = pa.array(np.arange(len(table), 0, -1, dtype=np.int32))  # of equal records the first counts
+    order = (state_ranks(table["state"]), pa.array(np.full(len(table), place, np.int32)), rows)
+    for name, column in zip(_ORDER, order, strict=True):
+        table = table.append_column(name, column)
+    return table
+
+
 def uploads_of(part: int, pieces: Sequence[Piece], spool: Spool) -> pa.Table:
     """Return the uploads of a part, columns as in UPLOADS, ordered by photo and version."""
-    records = _with_key(spool.gathered([piece.name for piece in pieces if piece.are_records], part))
+    records = that_count(spool.gathered([piece.name for piece in pieces if piece.are_records], part))
+    names = [piece.name for piece in pieces if not piece.are_records]
+    return with_facts(records, spool.gathered(names, part) if names else None)
+
+
+def that_count(records: pa.Table) -> pa.Table:
+    """Return the record of each upload that counts, ordered by photo and version; `records`: as `ranked_records`."""
+    records = _with_key(records)
     keys = [(name, "ascending") for name in ("photo", "upload_version", *_ORDER)]
     records = records.take(pc.sort_indices(records, sort_keys=keys))
     upload = records["upload"].combine_chunks()
     is_last = np.ones(len(records), bool)  # another upload follows, or none
     is_last[:-1] = pc.not_equal(upload[:-1], upload[1:]).to_numpy(zero_copy_only=False)
-    records = records.filter(pa.array(is_last)).combine_chunks()
-    names = [piece.name for piece in pieces if not piece.are_records]
-    if not names:
+    return records.filter(pa.array(is_last)).combine_chunks()
+
+
+def with_facts(records: pa.Table, facts: pa.Table | None) -> pa.Table:
+    """Return uploads, columns as in UPLOADS, in the order of their records (see `that_count`)."""
+    if facts is None:
         return _joined(records, pa.nulls(len(records), UPLOADS.field("examined").type))
-    facts = _with_key(spool.gathered(names, part))
+    facts = _with_key(facts)
     once, rest = _once(facts)
     chosen = _chosen(rest, records)
     facts = pa.concat_tables([once, chosen]).combine_chunks() if len(chosen) else once.combine_chunks()

@@ -7,20 +7,20 @@ small. A share is what stands under some hash: all claims of a value, all keys o
 import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.records import CURATED
-from corpus.takedowns import REASON as FORGOTTEN
 from corpus.text import ranked
 from curation.cluster.spool import Spool
 from curation.generations import Moved, Past
-from curation.judging.arrays.distinct import Codes, codes_of, combined
+from curation.judging.arrays.distinct import codes_of, combined
+from curation.judging.columns.final import COPIES, final_rows
 from curation.judging.columns.spelling import row_digests
-from curation.judging.columns.verdicts import VERDICT, Troubles, claims_of, owner_numbers, verdicts
+from curation.judging.columns.verdicts import Troubles, claims_of, owner_numbers, verdicts
 from curation.judging.copies import copy_verdicts
 from curation.judging.copy_pairs import PAIRS, keys_of, pairs_of
 from curation.judging.copy_sets import CopySets, found_in
@@ -31,11 +31,9 @@ from curation.judging.learning import counts_of
 from curation.judging.members import COLUMNS, MEMBERS, Standing, member_of, members_of, standing_of
 from curation.judging.splits import PHOTOS, LedgerColumns
 from curation.judging.tallies import Tally, tally_of
-from curation.judging.verdict import Criteria
+from curation.judging.verdict import VERDICT, Criteria
 from curation.reasons import in_funnel_order
 
-COPIES = pa.schema([("id", pa.uint64()), ("reason", pa.string()), ("of", pa.string()), ("group", pa.string())])
-"""`copies.CopyVerdict` by id."""
 CAPPED = pa.schema(
     [("owner", pa.uint64()), ("camera", pa.string()), ("new", pa.bool_()), ("id", pa.uint64()),
      ("group", pa.string()), ("part", pa.int32())]
@@ -258,41 +256,8 @@ def finished(part: int, place: Place, decisions: CorpusDecisions) -> tuple[list[
     """Leave the rows of CURATED of a part; return a digest of each, and their counts."""
     table = place.spool.read(f"verdicts-{part}")
     ids = table["id"].to_numpy()
-    copies = _copies(part, place)
-    copies = copies.take(pc.sort_indices(copies["id"]))
-    rows, places = found_in(copies["id"].to_numpy(), ids)
-    copy_at = _places(len(table), rows, places)
-    reason, of, group = (copies[name].combine_chunks().take(copy_at) for name in ("reason", "of", "group"))
-    is_copy = np.asarray(reason.is_valid().to_numpy(zero_copy_only=False), bool)
-    is_beyond = np.zeros(len(table), bool)
-    is_beyond[found_in(np.sort(_beyond(part, place, decisions.has_cap)), ids)[0]] = True
-    is_beyond &= ~is_copy
-    refused = _refused(ids, decisions.given)
-    reasons, words = _all_reasons(table, reason, is_beyond, refused)
-    is_kept = reasons.dealt([not one for one in words], bool)
-    groups = pc.if_else(group.is_valid(), group, table["group"].combine_chunks())
-    split, fold, is_known = decisions.ledger.of(groups)
-    kept = pa.array(is_kept)
-    is_copy_of_kept = np.asarray(of.is_valid().to_numpy(zero_copy_only=False), bool) & is_known
-    has_side = (table["has_side"].to_numpy() | is_kept | is_copy_of_kept) & ~reasons.dealt(
-        [FORGOTTEN in one for one in words], bool
-    )
-    error = table["error"].combine_chunks()
-    for row, refusal in refused.items():
-        if not error[row].as_py():
-            error = pc.replace_with_mask(error, pa.array(np.arange(len(table)) == row), pa.scalar(refusal.text))
-    changed = {
-        "kept": kept,
-        "reasons": pa.array([list(one) for one in words], pa.list_(pa.string())).take(pa.array(reasons.codes)),
-        "group": groups,
-        "has_side": pa.array(has_side),
-        "split": pc.if_else(kept, split, None),
-        "fold": pc.if_else(kept, fold, None),
-        "duplicate_of": of,
-        "error": error,
-    }
-    columns = [changed.get(name, table[name]) for name in VERDICT.names]
-    table = pa.Table.from_arrays(columns, schema=VERDICT)
+    beyond = _beyond(part, place, decisions.has_cap)
+    table = final_rows(table, _copies(part, place), beyond, decisions.ledger, decisions.given)
     curated = table.select(CURATED.names).combine_chunks()
     place.spool.write(f"curated-{part}", [curated])
     in_pairs, _ = found_in(decisions.sets.ids, ids)
@@ -338,34 +303,3 @@ def _rows_in(table: pa.Table, other: pa.Table) -> np.ndarray:
     both = pa.concat_tables([table, other.select(["camera", "owner"])])
     codes = combined([codes_of(both[name]) for name in ("camera", "owner")]).codes
     return np.isin(codes[: len(table)], codes[len(table) :])
-
-
-def _places(number: int, rows: np.ndarray, places: np.ndarray) -> pa.Array:
-    found = np.full(number, -1, np.int64)
-    found[rows] = places
-    return pa.array(found, mask=found < 0)
-
-
-def _refused(ids: np.ndarray, given: Mapping[int, Refusal]) -> dict[int, Refusal]:
-    """Return the refusals of a part's photos by row."""
-    wanted = np.array(sorted(given), np.uint64)
-    rows, places = found_in(wanted, ids)
-    return {row: given[int(wanted[place])] for row, place in zip(rows.tolist(), places.tolist(), strict=True)}
-
-
-def _all_reasons(
-    table: pa.Table, copy_reason: pa.Array, is_beyond: np.ndarray, refused: Mapping[int, Refusal]
-) -> tuple[Codes, list[tuple[str, ...]]]:
-    """Return the number of the final reasons of each row, and the reasons of each number."""
-    own = table["reasons"].combine_chunks()
-    given: Any = pa.nulls(len(table), pa.string())
-    if refused:
-        given = pa.array([refused[row].reason if row in refused else None for row in range(len(table))], pa.string())
-    beyond = Codes(is_beyond.astype(np.int64), 2)
-    codes = combined([codes_of(own), codes_of(copy_reason), beyond, codes_of(given)])
-    words = []
-    for row in codes.firsts.tolist():
-        reasons = ["beyond_owner_cap"] if is_beyond[row] else own[row].as_py()
-        more = [one for one in (copy_reason[row].as_py(), given[row].as_py()) if one is not None]
-        words.append(in_funnel_order([*reasons, *more]) if more else tuple(reasons))
-    return codes, words

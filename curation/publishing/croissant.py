@@ -17,6 +17,7 @@ from curation.generations import PHOTOS
 PARQUET = "application/x-parquet"
 """MIME type of the table: readers of the format know Parquet only by this name."""
 _RECORDS = "photos"
+PARTS = "parts-of-photos"
 _TEXT_CHARACTERS = 300
 
 _CROISSANT_WORDS = (
@@ -81,9 +82,10 @@ def croissant(
     """Return the Croissant description of a generation, or of its manifest, as plain JSON data.
 
     It is to be published beside the files. `counts`: its funnel.json. `files`: those described, each {name, sha256,
-    size_bytes, encoding (MIME type)}. `fields`: the columns of the file `table`, the schema CURATED or MANIFEST; they
-    become the record set `photos` if that file is among `files`. Raises TypeError for a column whose type the format
-    does not have.
+    size_bytes, encoding (MIME type)}. Files without `sha256` are those that the table is divided into, by their paths
+    in the store. `fields`: the columns of the file `table`, the schema CURATED or MANIFEST; they become the record set
+    `photos` if that file, or files that it is divided into, are among `files`. Raises TypeError for a column whose type
+    the format does not have.
     """
     described: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -98,10 +100,14 @@ def croissant(
         "version": f"{leading_number(generation)}.0.0",
         "citeAs": f"@misc{{shutterprint-{generation}, title={{Shutterprint data set, generation {generation}}}}}",
         "license": sorted({licence_address(licence) for licence in counts["licences"]}),
-        "distribution": [_file(file) for file in files],
+        "distribution": [_file(file) for file in files if "sha256" in file],
     }
-    if any(file["name"] == table for file in files):
-        described["recordSet"] = [_record_set(fields, table)]
+    parts = [file["name"] for file in files if "sha256" not in file]
+    if parts:
+        described["distribution"].append(_file_set(parts))
+    if parts or any(file["name"] == table for file in files):
+        source = {"fileSet": {"@id": PARTS}} if parts else {"fileObject": {"@id": table}}
+        described["recordSet"] = [_record_set(fields, source)]
     return described
 
 
@@ -125,25 +131,35 @@ def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _record_set(fields: Iterable[pa.Field], table: str) -> dict[str, Any]:
+def _file_set(paths: Sequence[str]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": PARTS,
+        "name": PARTS,
+        "encodingFormat": PARQUET,
+        "includes": [f"../../{path}" for path in paths],
+    }
+
+
+def _record_set(fields: Iterable[pa.Field], source: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": _RECORDS,
         "name": _RECORDS,
         "description": "A row a photograph, kept or not, sorted by photo and version.",
         "key": [{"@id": f"{_RECORDS}/{name}"} for name in ("photo", "version")],
-        "field": [_field(field, table) for field in fields],
+        "field": [_field(field, source) for field in fields],
     }
 
 
-def _field(field: pa.Field, table: str) -> dict[str, Any]:
+def _field(field: pa.Field, source: Mapping[str, Any]) -> dict[str, Any]:
     is_list = pa.types.is_list(field.type)
     described: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{_RECORDS}/{field.name}",
         "name": field.name,
         "dataType": _data_type(field.name, field.type.value_type if is_list else field.type),
-        "source": {"fileObject": {"@id": table}, "extract": {"column": field.name}},
+        "source": {**source, "extract": {"column": field.name}},
     }
     if field.name in _MEANINGS:
         described["description"] = _MEANINGS[field.name]

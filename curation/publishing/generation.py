@@ -8,9 +8,8 @@ is published.
 """
 
 import hashlib
-import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,20 +22,30 @@ from corpus.sections import Shards
 from corpus.storage import Store
 from corpus.text import leading_number
 from curation.cluster.frames import Advance
-from curation.generations import FOLDER, FOLDS, FUNNEL, NATIVES, PHOTOS, SPLITS, Past, latest_generation
+from curation.consensus import LearnedRow
+from curation.generations import (
+    FOLDER,
+    FOLDS,
+    FUNNEL,
+    NATIVES,
+    PHOTOS,
+    SPLITS,
+    Past,
+    latest_generation,
+    tables_of,
+)  # fmt: skip
 from curation.judging.counts import Tally, counts
 from curation.judging.whole_corpus import Judged
-from curation.publishing.attribution import attribution_csv, attribution_html
+from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, attribution_html, too_many_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
 from curation.publishing.handed_on import known_classes
-from shards.plan import FORMAT as SHARDS_FORMAT
+from curation.publishing.identity import generation_digest, packed_digest, rows_sum
+from curation.refresh.ledger import Sides
 from shards.plan import classes_after
 
 Row = dict[str, Any]
 
-FORMAT = 3
-"""Raise it when the files of a generation change their form: the same rows are then published again."""
 ROW_GROUP = 50_000
 """Rows in a row group of photos.parquet, independent of the parts that the corpus was judged in."""
 
@@ -62,21 +71,24 @@ def publish_generation(
     latest = latest_generation(store)
     with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
         photos = Path(folder) / PHOTOS
-        total, digest = _write_photos(photos, judged, shards, known_classes(store), advance)
+        total, digest, packed = _write_photos(photos, judged, shards, known_classes(store), advance)
         cameras = (*judged.catalogue.cameras, *judged.catalogue.unlisted)
         names = {camera.key: (camera.name, camera.is_listed) for camera in cameras}
         counted = counts(total, names, judged.hubs, judged.pairs)
-        marker = {"photos": counted["photos"], "kept": counted["kept"], "digest": digest}
+        marker = {"photos": counted["photos"], "kept": counted["kept"], "digest": digest, "packed": packed}
         if latest is not None and store.done(f"{FOLDER}/{latest}") == marker:
             return Published(latest, counted, False)
         check()
-        for unfinished in set(store.names(FOLDER)) - set(store.done_names(FOLDER)):  # killed runs left them
-            store.remove(f"{FOLDER}/{unfinished}")
+        clear_unfinished(store)
         name = f"{(leading_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
         store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
         with photos.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        _publish_beside(store, name, judged, counted, total, settings, (sha256, photos.stat().st_size))
+        store.publish_json(f"{FOLDER}/{name}/{SPLITS}", dict(judged.ledger.splits))
+        folds = {"folds": settings["curation"]["folds"], "groups": dict(judged.ledger.folds)}
+        store.publish_json(f"{FOLDER}/{name}/{FOLDS}", folds)
+        described = {"name": PHOTOS, "sha256": sha256, "size_bytes": photos.stat().st_size}
+        publish_beside(store, name, judged.learned, counted, total.samples, settings, [described])
     check()
     store.mark_done(f"{FOLDER}/{name}", marker)
     return Published(name, counted, True)
@@ -84,21 +96,16 @@ def publish_generation(
 
 def _write_photos(
     path: Path, judged: Judged, shards: Shards, known: tuple[str, ...], advance: Advance
-) -> tuple[Tally, str]:
-    """Write the table of all photos to a local file; return its tally and the generation's digest.
+) -> tuple[Tally, str, str]:
+    """Write the table of all photos to a local file; return its tally, the generation's digest and that of its shards.
 
-    The digest covers everything that decides a generation's content: values, not Parquet bytes, which depend on the
-    library's version; and the classes of its shards in the order of their labels, which `known` ones begin.
+    Both cover the classes of the shards in the order of their labels, which `known` ones begin.
     """
-    ledger = [dict(judged.ledger.splits), dict(judged.ledger.folds)]
-    settings = shards.model_dump(exclude={"photos_at_once"})
-    head = [FORMAT, SHARDS_FORMAT, settings, ledger, judged.learned, judged.hubs]
-    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    total = Tally()
+    total, rows = Tally(), [0]
 
     def tables() -> Iterator[pa.Table]:
         for table, digests, found in judged.parts:
-            digest.update(b"".join(digests))
+            rows[0] = rows_sum(digests, rows[0])
             total.add(found)
             advance(1)
             yield table
@@ -107,8 +114,9 @@ def _write_photos(
         for table in _regrouped(tables()):
             writer.write_table(table, row_group_size=ROW_GROUP)
     classes = classes_after(known, {camera for camera, counted in total.cameras.items() if counted.kept})
-    digest.update(json.dumps(classes).encode())
-    return total, digest.hexdigest()
+    sides = Sides.of_ledger(judged.ledger)
+    digest = generation_digest(rows[0], sides, judged.learned, judged.hubs, shards, classes)
+    return total, digest, packed_digest(shards, classes)
 
 
 def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -126,33 +134,45 @@ def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _publish_beside(
-    store: Store, name: str, judged: Judged, counted: Row, total: Tally, settings: Row, photos: tuple[str, int]
-) -> None:
-    """Publish the other files of a generation; `photos`: SHA-256 and size in bytes of its table."""
+def clear_unfinished(store: Store) -> None:
+    """Remove what killed runs left of generations, and the files of tables that no generation names."""
+    whole = store.done_names(FOLDER)
+    begun = sorted(set(store.names(FOLDER)) - set(whole))
+    named = {path for name in begun for path in tables_of(store, name)}
+    if named:
+        named -= {path for name in whole for path in tables_of(store, name)}
+    for path in sorted(named):
+        store.remove(path)
+    for name in begun:
+        store.remove(f"{FOLDER}/{name}")
+
+
+def publish_beside(
+    store: Store, name: str, learned: list[LearnedRow], counted: Row, samples: Mapping[str, list[Row]], settings: Row,
+    photos: list[Row],
+) -> None:  # fmt: skip
+    """Publish the files of a generation that both forms have; `photos`: the files of its table, for Croissant."""
     # imported here, so that workers and unchanged runs do not load matplotlib
     from curation.publishing.report import report_page
     from curation.publishing.thumbnails import RefusedPictures, thumbnails
 
     folder = f"{FOLDER}/{name}"
-    csv = attribution_csv(store, f"{folder}/{PHOTOS}")
-    natives = [row | {"text": row["text"].replace("\n", " ").strip()} for row in judged.learned]
+    is_whole = [file["name"] for file in photos] == [PHOTOS]
+    natives: list[Row] = [{**row, "text": row["text"].replace("\n", " ").strip()} for row in learned]
     store.publish_json(f"{folder}/{FUNNEL}", counted)
-    store.publish_json(f"{folder}/{NATIVES}", judged.learned)
-    store.publish_json(f"{folder}/{SPLITS}", dict(judged.ledger.splits))
-    store.publish_json(
-        f"{folder}/{FOLDS}", {"folds": settings["curation"]["folds"], "groups": dict(judged.ledger.folds)}
-    )
-    store.publish(f"{folder}/attribution.csv", csv)
-    store.publish(f"{folder}/attribution.html", attribution_html(store, f"{folder}/{PHOTOS}").encode())
+    store.publish_json(f"{folder}/{NATIVES}", learned)
+    files = [{**file, "encoding": PARQUET} for file in photos]
+    if is_whole or counted["kept"] <= PAGE_PHOTOS_MAX:
+        csv = attribution_csv(store, name)
+        store.publish(f"{folder}/attribution.csv", csv)
+        told = {"sha256": hashlib.sha256(csv).hexdigest(), "size_bytes": len(csv), "encoding": "text/csv"}
+        files.append({"name": "attribution.csv", **told})
+        store.publish(f"{folder}/attribution.html", attribution_html(store, name).encode())
+    else:
+        store.publish(f"{folder}/attribution.html", too_many_html(counted["kept"]).encode())
     pictures = RefusedPictures.read(store)
-    samples = pictures.samples(Past(store, name), total.samples)
-    report = report_page(name, counted, natives, thumbnails(store, samples, pictures))
+    shown = pictures.samples(Past(store, name), samples)
+    report = report_page(name, counted, natives, thumbnails(store, shown, pictures))
     store.publish(f"{folder}/report.html", report.encode())
     store.publish(f"{folder}/README.md", dataset_card(name, counted, natives, settings).encode())
-    sha256 = hashlib.sha256(csv).hexdigest()
-    files = [
-        {"name": PHOTOS, "sha256": photos[0], "size_bytes": photos[1], "encoding": PARQUET},
-        {"name": "attribution.csv", "sha256": sha256, "size_bytes": len(csv), "encoding": "text/csv"},
-    ]
     store.publish_json(f"{folder}/croissant.json", croissant(name, counted, files, CURATED))

@@ -21,7 +21,7 @@ from corpus.manifests.about import About, Learned, schema_about
 from corpus.records import MANIFEST, RECORD, photo_digest, with_schema
 from corpus.takedowns import taken_down
 from curation.facts.examine import kind_of
-from curation.generations import FOLDER, FOLDS, PHOTOS, Past, batches_of, learned_in
+from curation.generations import Past, batches_of, folds_in, learned_in
 from curation.judging.inputs import best_of, find_inputs
 from curation.judging.splits import group_of
 from curation.rules import RULES
@@ -75,7 +75,7 @@ def write_manifest(configuration: Configuration, generation: str, file: Path) ->
             writer.write_table(pa.Table.from_pylist(waiting, writer.schema), row_group_size=ROW_GROUP)
             waiting.clear()
 
-        for batch in batches_of(store, f"{FOLDER}/{generation}/{PHOTOS}", list(_CURATED)):
+        for batch in batches_of(store, generation, list(_CURATED)):
             for row in batch.to_pylist():
                 if row["photo"] in forgotten:
                     counted["forgotten"] += 1
@@ -141,7 +141,7 @@ def _about(configuration: Configuration, generation: str) -> tuple[About, dict[s
         rules=rules_digest(configuration),
         settings=settings_of(configuration),
         catalogue=catalogue_digest(configuration),
-        folds=store.read_json(f"{FOLDER}/{generation}/{FOLDS}")["folds"],
+        folds=folds_in(store, generation),
         classes=list(classes),
         tars=dict(sorted(tars.items())),
         natives=[Learned.model_validate(row) for row in learned_in(store, generation)],

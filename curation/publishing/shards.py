@@ -21,8 +21,7 @@ from corpus.text import count, escaped
 from curation.cluster.alone import Alone, Ended
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
-from curation.generations import FOLDER as CURATED_FOLDER
-from curation.generations import PHOTOS, batches_of
+from curation.generations import batches_of
 from curation.publishing.handed_on import known_classes, known_plans
 from shards.entries import POOL, ShardEntry
 from shards.index import Folds, Index, missing_files, publish_index, read_index
@@ -50,7 +49,7 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
         more = f" and {count(len(missing) - 1, 'more file')} are" if len(missing) > 1 else " is"
         console.print(f"{missing[0]}{more} missing: packing them again", soft_wrap=True)
         store.remove(f"{FOLDER}/{generation}/{MARKER}")
-    batches = batches_of(store, f"{CURATED_FOLDER}/{generation}/{PHOTOS}", _PLANNED)
+    batches = batches_of(store, generation, _PLANNED)
     kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
     classes = classes_after(known_classes(store), {row["camera"] for row in kept})
     plans = plan_shards(kept, configuration.shards, classes, known_plans(store, configuration.shards, classes))

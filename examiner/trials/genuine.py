@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from corpus.errors import StageError
 from corpus.storage import Store
-from curation.generations import FOLDER, PHOTOS, batches_of
+from curation.generations import batches_of
 
 _COLUMNS = ["photo", "version", "kept", "split", "fold", "group", "original", "sha256"]
 ALL = "all"
@@ -36,7 +36,7 @@ def genuine_photographs(
     """
     found = [
         Genuine(row["photo"], row["group"], row["original"], row["sha256"])
-        for batch in batches_of(store, f"{FOLDER}/{generation}/{PHOTOS}", _COLUMNS)
+        for batch in batches_of(store, generation, _COLUMNS)
         for row in batch.to_pylist()
         if row["kept"] and row["original"] and (split == ALL or _side(row["split"], row["fold"], fold) == split)
     ]

@@ -12,7 +12,7 @@ from corpus.errors import StageError, StorageError
 from corpus.storage import Store
 from corpus.takedowns import is_taken_down, taken_down
 from corpus.text import leading_number
-from curation.generations import FOLDER, FUNNEL, PHOTOS, Past, batches_of
+from curation.generations import FOLDER, FUNNEL, Past, batches_of
 from curation.inspection.compare import differences
 from curation.inspection.lookup import find_recorded
 from curation.publishing.thumbnails import thumbnail
@@ -51,7 +51,7 @@ def photographs(
     """
     gone = taken_down(store)
     found: list[dict[str, Any]] = []
-    for batch in batches_of(store, f"{FOLDER}/{_known(store, generation)}/{PHOTOS}", list(_SHOWN)):
+    for batch in batches_of(store, _known(store, generation), list(_SHOWN)):
         keys = batch.column("photo")
         if len(keys) and _place(keys[-1].as_py(), batch.column("version")[-1].as_py()) <= after:
             continue

@@ -1,28 +1,25 @@
 """Needs: which files each generation and each run of a store needs; `prune` asks nothing else.
 
 A generation has two folders of its own, `curated/<name>/` and `shards/<name>/`, and shares others with its neighbours:
-the tars of the pool and the tables that its JSON files name. `shared_files` says which; whoever lets generations share
-more files adds them there. A run needs its folder and its generation. Refuses an index or a configuration that cannot
-be read, since what it needs is then not known.
+the tars of the pool and the tables that its JSON files name (`curation.generations.tables_of`). `shared_files` says
+which; whoever lets generations share more files adds them there. A run needs its folder and its generation. Refuses an
+index or a configuration that cannot be read, since what it needs is then not known.
 """
 
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from corpus.errors import StorageError
 from corpus.storage import MARKER, TEMPORARY_PREFIX, Store
+from corpus.storage.parts import FOLDER as TABLES
 from corpus.text import leading_number
+from curation.generations import tables_of
 from shards.entries import POOL, files_of_tar
 
 CURATED, SHARDS, RUNS = "curated", "shards", "runs"
-TABLES = "tables"
-"""Tables that generations share, each named by its content."""
 SHARED = (POOL, TABLES)
 """Folders of files that are needed only by the generations that name them."""
-_NAMED = {"photos.json": ("files", "attribution"), "ledger.json": ("files",)}
-"""Files of a generation that name tables, and their keys that do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +43,7 @@ def shared_files(store: Store, generation: str) -> set[str]:
     if store.exists(index):
         for tar in _tars(store, index):
             found |= set(files_of_tar(tar))
-    for name, keys in _NAMED.items():
-        path = f"{CURATED}/{generation}/{name}"
-        if store.exists(path):
-            found |= {file for key in keys for file in _texts(store, path, store.read_json(path), key)}
-    return found
+    return found | set(tables_of(store, generation))
 
 
 def generation_of(store: Store, run: str) -> str | None:
@@ -107,10 +100,3 @@ def _tars(store: Store, index: str) -> list[str]:
         raise StorageError(
             f"{store.url}: {index} does not say which shards it needs ({error!r}); remove that folder"
         ) from error
-
-
-def _texts(store: Store, path: str, value: Any, key: str) -> list[str]:
-    told = value.get(key, []) if isinstance(value, dict) else None
-    if not isinstance(told, list) or not all(isinstance(text, str) for text in told):
-        raise StorageError(f"{store.url}: {path} does not say which files it needs; restore it")
-    return told

@@ -24,6 +24,7 @@ from corpus.manifests.handed_on import handed_on
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
+from corpus.storage.parts import photos_table
 from curation.cluster.frames import Frames
 from curation.facts.examine import Trouble, facts_folder, facts_row, kind_of
 from curation.generations import Past, latest_generation
@@ -206,7 +207,7 @@ class World:
     def rows(self, generation: str | None = None) -> dict[str, dict[str, Any]]:
         """Return the judged rows of a generation, by photo."""
         name = generation or self.generations()[-1]
-        return {row["photo"]: row for row in self.store.read_table(f"curated/{name}/photos.parquet").to_pylist()}
+        return {row["photo"]: row for row in photos_table(self.store, f"curated/{name}").to_pylist()}
 
     def files(self, below: str) -> dict[str, bytes]:
         """Return every file below a folder of the store, by relative path."""
@@ -345,9 +346,13 @@ class Corpus:
         consensus: Consensus | None = None,
         troubles: Iterable[Trouble] = (),
         given: GivenSplits | None = None,
+        afresh: bool = False,
         **settings: Any,
     ) -> Judged:
-        """Judge all that was ever added, as the job does; `settings`: keys of the section `curation`."""
+        """Judge all that was ever added, as the job does; `settings`: keys of the section `curation`.
+
+        `afresh`: as if nothing had been published.
+        """
         curation = Curation(**{"test": 0.25, "validation": 0.25, **settings})
         if self.records or not self.windows:
             self.write(curation)
@@ -355,7 +360,7 @@ class Corpus:
         told = (rules or Rules(), consensus or Consensus(), curation, given or GivenSplits())
         judge_settings = JudgeSettings(catalogue, cameras, *told)
         inputs = find_inputs(self.store, kind_of(curation))
-        past = Past(self.store, latest_generation(self.store), handed_on(self.store))
+        past = Past(self.store, None if afresh else latest_generation(self.store), handed_on(self.store))
         return judge_all(inputs, past, troubles, judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None))
 
     def rows(self, *arguments: Any, **settings: Any) -> dict[str, dict[str, Any]]:

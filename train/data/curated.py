@@ -1,4 +1,4 @@
-"""Curated: what the table of a generation (`curated/<generation>/photos.parquet`) has of photographs of its shards.
+"""Curated: what the table of a generation (`corpus.storage.parts`) has of photographs of its shards.
 
 A machine that has only shards lacks the table. Nothing depends on it: what cannot be read is unknown, and a note says
 why.
@@ -14,7 +14,7 @@ import pyarrow as pa
 from corpus.errors import StorageError
 from corpus.records import photo_digest
 from corpus.storage import Store
-from corpus.storage.parquet import read_parquet
+from corpus.storage.parts import is_there, photos_table, table_of
 from shards.index import Index
 
 _KEY = ("photo", "version")
@@ -29,15 +29,15 @@ def curated_rows(
     else it is None.
     """
     names = index.photo_names(photo_rows)
-    path = f"curated/{index.generation}/photos.parquet"
+    folder = f"curated/{index.generation}"
+    path = folder
     wanted = list(dict.fromkeys((*_KEY, *columns)))
     try:
-        if not store.exists(path):
+        if not is_there(store, folder):
             return [{} for _ in names], "The rows of this generation are not in the store."
+        path = table_of(store, folder)
         groups = sorted(set(index.group_names(photo_rows)))
-        with store.open(path) as file:
-            table = read_parquet(file, wanted, [[("group", "in", groups)]])
-        rows = table.to_pylist()
+        rows = photos_table(store, folder, wanted, [[("group", "in", groups)]]).to_pylist()
     except (StorageError, OSError, ValueError, LookupError, pa.ArrowException) as error:
         told = " ".join(str(error).split())[:200]
         return [{} for _ in names], f"The rows of this generation ({path}) cannot be read: {told}."

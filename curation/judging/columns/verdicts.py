@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.catalogue import Camera
-from corpus.records import schema_of
 from corpus.sections import Rules
 from curation.consensus import SHOWS
 from curation.facts.examine import PhotoKey, Trouble
@@ -25,13 +25,12 @@ from curation.judging.columns.facts import FactColumns
 from curation.judging.devices import device_of, has_serial
 from curation.judging.members import coarseness
 from curation.judging.splits import group_of
-from curation.judging.verdict import FROM_FACTS, FROM_RECORD, OF_CHOICE, Criteria, VerdictRow
+from curation.judging.verdict import FROM_FACTS, FROM_RECORD, OF_CHOICE, VERDICT, Criteria
 from curation.rules import LEARNED, has_native_tables, software_signs
 from forensics.photo_facts import PhotoFacts
 
 Troubles = Mapping[PhotoKey, Trouble]
 
-VERDICT = schema_of(VerdictRow)
 CLAIMS = pa.schema([("value", pa.uint64()), ("owner", pa.uint64()), ("content", pa.uint64())])
 """A row for what a clean photo shows in an aspect; `content` is the same for all copies of a picture."""
 VALUES = pa.schema([("value", pa.uint64()), ("spelled", pa.string()), ("text", pa.string())])
@@ -92,16 +91,22 @@ def verdicts(
 
 def claims_of(uploads: pa.Table, criteria: Criteria, troubles: Troubles) -> tuple[pa.Table, pa.Table]:
     """Return what clean photos show of their cameras, columns as in CLAIMS, and these values, as VALUES."""
+    claims, _, values = claims_by_row(uploads, criteria, troubles)
+    return claims, values
+
+
+def claims_by_row(uploads: pa.Table, criteria: Criteria, troubles: Troubles) -> tuple[pa.Table, np.ndarray, pa.Table]:
+    """Return claims, the row of `uploads` that each is of, and values; see `claims_of`."""
     evidence = evidence_columns(uploads, troubles)
     judgement = judgement_of(uploads, evidence, criteria)
     codes, reasons = reasons_of(evidence, judgement)
     learns = codes.dealt([not set(one) - LEARNED - OF_CHOICE for one in reasons], bool)[evidence.rows]
     learns &= judgement.of.dealt([camera is not None for camera in judgement.cameras], bool)
     there = np.flatnonzero(learns)
-    uploads = uploads.take(pa.array(evidence.rows[there]))
+    learning = uploads.take(pa.array(evidence.rows[there]))
     # one picture counts once, whoever shows it; all owners that a site does not name count as one
-    owner, content = owner_numbers(uploads), numbers_of(_pictures(uploads, evidence, there))
-    columns: tuple[list[np.ndarray], ...] = ([], [], [])
+    owner, content = owner_numbers(learning), numbers_of(_pictures(learning, evidence, there))
+    columns: tuple[list[np.ndarray], ...] = ([], [], [], [])
     texts: dict[str, str] = {}
     for aspect, shows in SHOWS.items():
         both = combined([judgement.of, evidence.facts.codes(*shows.reads)])
@@ -120,12 +125,21 @@ def claims_of(uploads: pa.Table, criteria: Criteria, troubles: Troubles) -> tupl
                 texts[value] = max(told[1], texts.get(value, ""))
         is_shown = both.dealt([one is not None for one in spelled], bool)
         numbers = both.dealt(numbers_of(pa.array([one or "" for one in spelled], pa.string())), np.uint64)
-        for column, values in zip(columns, (numbers, owner, content), strict=True):
+        for column, values in zip(columns, (numbers, owner, content, evidence.rows[there]), strict=True):
             column.append(values[is_shown])
-    claims = pa.Table.from_arrays([pa.array(np.concatenate(column)) for column in columns], schema=CLAIMS)
+    *told_of, rows = (np.concatenate(column) for column in columns)
+    claims = pa.Table.from_arrays([pa.array(column) for column in told_of], schema=CLAIMS)
     names = pa.array(list(texts), pa.string())
     shown = [pa.array(numbers_of(names)), names, pa.array(list(texts.values()), pa.string())]
-    return claims, pa.Table.from_arrays(shown, schema=VALUES)
+    return claims, rows, pa.Table.from_arrays(shown, schema=VALUES)
+
+
+def picture_numbers(uploads: pa.Table, evidence: EvidenceColumns) -> np.ndarray:
+    """Return a number for each row's picture, the same for all copies that are known as such; 0 without facts."""
+    found = np.zeros(len(uploads), np.uint64)
+    there = np.arange(len(evidence.rows))
+    found[evidence.rows] = numbers_of(_pictures(uploads.take(pa.array(evidence.rows)), evidence, there))
+    return found
 
 
 def owner_numbers(table: pa.Table) -> np.ndarray:
@@ -232,7 +246,8 @@ def _sides(
         return column["group"], pa.array(kept_before), pa.array(has_side)
     groups = column["group"].to_pylist()
     names = ("photo", "version", "sha256", "reasons")
-    rows = zip(*(column[name].to_pylist() for name in names), strict=True)
+    rows = list(zip(*(column[name].to_pylist() for name in names), strict=True))
+    there = Counter(photo for photo, _, _, reasons in rows if "deleted_at_source" not in reasons)
     for place, (photo, version, sha256, reasons) in enumerate(rows):
         known = before.get(photo)
         kept_before[place] = known is not None and version in known.versions
@@ -244,4 +259,6 @@ def _sides(
         elif known is not None:  # it stays in its split, whoever owns it now
             groups[place] = known.group_of(version)
             has_side[place] = True
+        if there[photo] > 1:  # a replaced upload's versions: to have come first must not save the former one
+            kept_before[place] = False
     return pa.array(groups, pa.string()), pa.array(kept_before), pa.array(has_side)

@@ -14,7 +14,8 @@ from curation import generations
 from curation.publishing import attribution
 from curation.publishing.attribution import attribution_csv, attribution_html
 
-PATH = "curated/0001-aaaaaaaaaa/photos.parquet"
+GENERATION = "0001-aaaaaaaaaa"
+PATH = f"curated/{GENERATION}/photos.parquet"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def publish(store, rows):
 
 
 def read(store):
-    return list(csv.DictReader(io.StringIO(attribution_csv(store, PATH).decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(attribution_csv(store, GENERATION).decode(), newline="")))
 
 
 def test_kept_photos_are_named_and_refused_ones_are_not(store):
@@ -75,7 +76,7 @@ def test_full_width_signs_are_quoted_and_hidden_characters_are_escaped(store):
 
 def test_the_page_names_every_photo_with_links_by_source(store):
     publish(store, [row(0), row(1, kept=False), row(2, source="wikimedia"), row(3)])
-    html = attribution_html(store, PATH)
+    html = attribution_html(store, GENERATION)
     assert html.index("flickr (2 photos)") < html.index("wikimedia (1 photo)")
     assert '<a href="https://photos.example/3" rel="noopener noreferrer nofollow">flickr:003</a>' in html
     licence = '<a href="https://creativecommons.org/licenses/by/2.0/" rel="noopener noreferrer nofollow">CC BY 2.0</a>'
@@ -89,7 +90,7 @@ def test_text_of_strangers_is_text_on_the_page(store):
     evil = "<script>alert(1)</script>"
     columns = ("photo", "title", "owner_name", "licence", "source")
     publish(store, [row(0, **dict.fromkeys(columns, evil), page_url="javascript:alert(1)", licence_url="//a.example")])
-    html = attribution_html(store, PATH)
+    html = attribution_html(store, GENERATION)
     assert "<script" not in html
     assert "<a " not in html
 
@@ -98,37 +99,37 @@ def test_a_large_set_is_named_by_the_csv_alone(store, monkeypatch):
     monkeypatch.setattr(attribution, "PAGE_PHOTOS_MAX", 10)
     monkeypatch.setattr(generations, "_BATCH_PHOTOS", 4)
     publish(store, [row(number) for number in range(11)])
-    html = attribution_html(store, PATH)
+    html = attribution_html(store, GENERATION)
     assert "11 photos are kept." in html
     assert "attribution.csv" in html
     assert "Title" not in html
     assert len(read(store)) == 11
     publish(store, [row(number) for number in range(10)])
-    assert "Title 9" in attribution_html(store, PATH)
+    assert "Title 9" in attribution_html(store, GENERATION)
 
 
 def test_of_nothing_kept_there_is_a_header_and_a_page(store):
     publish(store, [row(0, kept=False)])
     assert read(store) == []
-    assert attribution_csv(store, PATH).startswith(b"photo,title,author,")
-    assert "No photo is kept." in attribution_html(store, PATH)
+    assert attribution_csv(store, GENERATION).startswith(b"photo,title,author,")
+    assert "No photo is kept." in attribution_html(store, GENERATION)
 
 
 def test_equal_tables_give_equal_bytes_however_they_are_cut(store, monkeypatch):
     publish(store, [row(number) for number in range(20)])
-    whole = attribution_csv(store, PATH), attribution_html(store, PATH)
+    whole = attribution_csv(store, GENERATION), attribution_html(store, GENERATION)
     monkeypatch.setattr(generations, "_BATCH_PHOTOS", 3)
-    assert (attribution_csv(store, PATH), attribution_html(store, PATH)) == whole
+    assert (attribution_csv(store, GENERATION), attribution_html(store, GENERATION)) == whole
 
 
 def test_a_table_that_is_missing_or_damaged_or_lacks_a_column_is_named(store):
     with pytest.raises(StorageError, match="no file curated/0001"):
-        attribution_csv(store, PATH)
+        attribution_csv(store, GENERATION)
     store.publish(PATH, b"PAR1 and no more PAR1")
     with pytest.raises(StorageError, match="cannot be read as Parquet"):
-        attribution_csv(store, PATH)
+        attribution_csv(store, GENERATION)
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"photo": ["flickr:1"], "kept": [True]}), sink)
     store.publish(PATH, sink.getvalue().to_pybytes())
     with pytest.raises(StorageError, match="has no column title"):
-        attribution_html(store, PATH)
+        attribution_html(store, GENERATION)

@@ -1,0 +1,180 @@
+"""Benchmark: a simulated year of refreshes of a growing corpus; print time and bytes a refresh by month, and orphans.
+
+    python benchmarks/refresh_year.py [--photos 1000000] [--days 365] [--folder FOLDER] [--out FILE]
+
+Planted records and facts come in equal shares, one a day; each day some uploads of any age are deleted and some are
+replaced. The first share is judged whole, each later one by a refresh. Time is CPU time of this process, bytes are
+those of files that the day wrote below `curated/`, `tables/` and `judged/`. Planting is not counted.
+Months are twelfths of the days. Exit code 1 where files are left over that no generation needs.
+"""
+
+import argparse
+import hashlib
+import random
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.planted import KIND, WINDOW, catalogue, plant
+from corpus.records import EXAMINED, RECORD, original_path, version_of
+from corpus.sections import Consensus, Curation, Rules, Shards, Support
+from corpus.storage import Store, open_store
+from curation.cluster.frames import Frames
+from curation.facts.examine import facts_folder
+from curation.generations import Past, latest_generation, tables_of
+from curation.judging.inputs import find_inputs
+from curation.judging.whole_corpus import JudgeSettings, judge_all
+from curation.publishing.generation import publish_generation
+from curation.publishing.refreshed import publish_refreshed
+from curation.refresh.base import digest_of_inputs, known_of_whole, refresh_base
+from curation.refresh.refresh import refreshed
+
+CURATION = Curation(owner_photos_max=300)
+SETTINGS = JudgeSettings(catalogue().opened(), Support(photos_min=20, owners_min=5), Rules(), Consensus(), CURATION)
+JUDGED_BY: dict[str, Any] = {"rules": {}, "consensus": {}, "curation": CURATION.model_dump(mode="json")}
+LOST_A_DAY, REPLACED_A_DAY = 5, 5
+MONTHS = 12
+
+
+class Site:
+    """Planted photographs that come day by day."""
+
+    def __init__(self, folder: Path, photos: int, days: int) -> None:
+        self.store, self._source = open_store(str(folder / "store")), open_store(str(folder / "planted"))
+        plant(self._source, photos)
+        self._random = random.Random(1)
+        self._windows = self._source.names("crawl/flickr")
+        self._waiting: list[dict[str, Any]] = []
+        self._examined: dict[str, dict[str, Any]] = {}
+        self._share, self._days = -(-photos // days), list[str]()
+
+    def day(self) -> None:
+        """Let a day's photographs come, some be lost, and some be replaced."""
+        while len(self._waiting) < self._share and self._windows:
+            self._read(self._windows.pop(0))
+        new, self._waiting = self._waiting[: self._share], self._waiting[self._share :]
+        facts = [self._examined.pop(row["photo"]) for row in new if row["photo"] in self._examined]
+        for what, number in (("deleted", LOST_A_DAY), ("replaced", REPLACED_A_DAY)):
+            for name in self._random.choices(self._days, k=number) if self._days else ():
+                facts += self._change(name, what)
+        name = f"d{len(self._days):04d}"
+        self._write(name, new)
+        self._days.append(name)
+        if facts:
+            self.store.publish_table(f"{facts_folder(KIND)}/{name}.parquet", pa.Table.from_pylist(facts, EXAMINED))
+
+    def _change(self, window: str, what: str) -> list[dict[str, Any]]:
+        rows = self.store.read_table(f"crawl/flickr/{window}/records.parquet").to_pylist()
+        place = self._random.randrange(len(rows))
+        row = rows[place]
+        if row["state"] != "stored":
+            return []
+        if what == "deleted":
+            rows[place] = {**row, "state": "deleted"}
+            self._write(window, rows)
+            return []
+        table = self.store.read_table(f"{facts_folder(KIND)}/{window}.parquet").to_pylist()
+        facts = next((one for one in table if one["photo"] == row["photo"]), None)
+        if facts is None:
+            return []
+        version = version_of(f"{row['photo']} {row['version']}")
+        sha256 = hashlib.sha256(version.encode()).hexdigest()
+        said = {"version": version, "original": original_path(row["photo"], version), "sha256": sha256}
+        self._write(window, [*rows, {**row, **said}])
+        return [{**facts, **said}]
+
+    def _read(self, window: str) -> None:
+        self._waiting += self._source.read_table(f"crawl/flickr/{window}/records.parquet").to_pylist()
+        folder = facts_folder(KIND)
+        for at in range(0, WINDOW, 1_000):
+            path = f"{folder}/{window}-{at:05d}.parquet"
+            if self._source.exists(path):
+                self._examined |= {row["photo"]: row for row in self._source.read_table(path).to_pylist()}
+
+    def _write(self, window: str, rows: list[dict[str, Any]]) -> None:
+        table = pa.Table.from_pylist(rows, RECORD)
+        self.store.publish_table(f"crawl/flickr/{window}/records.parquet", table)
+        self.store.mark_done(f"crawl/flickr/{window}", {"photos": len(rows)})
+
+
+def whole(store: Store) -> None:
+    """Judge all that is there and publish it."""
+    inputs = find_inputs(store, KIND)
+    digest, past = digest_of_inputs(inputs), Past(store, latest_generation(store))
+    judged = judge_all(inputs, past, [], SETTINGS, Frames(None), lambda *_: nullcontext(lambda _: None))
+    name = publish_generation(store, judged, JUDGED_BY, Shards(), lambda _: None, lambda: None).name
+    known_of_whole(name, SETTINGS, digest, ()).publish(store)
+
+
+def refresh(store: Store) -> tuple[int, int]:
+    """Judge what is new and publish it; return how many uploads were judged, and how many there are."""
+    base = refresh_base(store, find_inputs(store, KIND), SETTINGS)
+    assert base is not None
+    found = refreshed(store, base.news, base.last, (), SETTINGS, base.concerned(()))
+    publish_refreshed(store, found, base.last.known, JUDGED_BY, Shards(), lambda: None)
+    return found.judged, int(found.counts["photos"])
+
+
+def files(store: Store) -> dict[str, tuple[int, int]]:
+    """Return the inode and size of every file that curation has written, by path."""
+    root = Path(store.path("."))
+    found = [path for below in ("curated", "tables", "judged") for path in (root / below).rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): (path.stat().st_ino, path.stat().st_size) for path in found}
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=1_000_000)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--folder", type=Path, default=None)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder, prefix="refresh-year-") as folder:
+        site = Site(Path(folder), given.photos, given.days)
+        site.day()
+        whole(site.store)
+        days: list[tuple[float, int, int, int]] = []
+        before = files(site.store)
+        for day in range(1, given.days):
+            site.day()
+            began_s = time.process_time()
+            judged, photos = refresh(site.store)
+            took_s = time.process_time() - began_s
+            after = files(site.store)
+            written = sum(size for path, (inode, size) in after.items() if before.get(path, (0,))[0] != inode)
+            before = after
+            if day > 1:  # the first refresh makes the state of all
+                days.append((took_s, written, judged, photos))
+            print(f"day {day}: {photos:,} uploads, {took_s:.2f} s, {written / 1e6:.2f} MB, {judged:,} judged",
+                  file=sys.stderr, flush=True)  # fmt: skip
+        began_s = time.process_time()
+        base = refresh_base(site.store, find_inputs(site.store, KIND), SETTINGS)
+        assert base is not None
+        assert not base.concerned(())
+        nothing_s = time.process_time() - began_s
+        months = [days[len(days) * month // MONTHS : len(days) * (month + 1) // MONTHS] for month in range(MONTHS)]
+        print(f"{given.photos:,} photographs in {given.days} days, {-(-given.photos // given.days):,} a day")
+        for number, month in enumerate(months, 1):
+            seconds, size, judged, _ = (mean(values) for values in zip(*month, strict=True))
+            print(f"month {number:2}: {month[-1][3]:>9,} uploads, {seconds:6.2f} s CPU a refresh, "
+                  f"{size / 1e6:7.2f} MB written, {judged:8,.0f} judged")  # fmt: skip
+        for name, place in (("time", 0), ("bytes", 1), ("judged", 2)):
+            first, last = (mean(day[place] for day in month) for month in (months[0], months[-1]))
+            print(f"{name} a refresh, last month to first: {last / first:.2f}")
+        print(f"finding that nothing is new: {nothing_s:.2f} s CPU")
+        named = {path for name in site.store.done_names("curated") for path in tables_of(site.store, name)}
+        orphans = sorted(path for path in after if path.startswith("tables/") and path not in named)
+        print(f"files that no generation needs: {len(orphans)}", *orphans[:10])
+    sys.exit(1 if orphans else 0)
+
+
+if __name__ == "__main__":
+    main()

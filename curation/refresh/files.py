@@ -1,0 +1,57 @@
+"""Files: Arrow tables below `judged/`, named by what is in them, so that equal tables are one file."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.storage import Store
+
+_FEW = 16_384
+
+
+def write_arrow(store: Store, folder: str, table: pa.Table) -> str:
+    """Publish a table below `folder` unless it is there, and return its name without `.arrow`."""
+    data = arrow_bytes(table)
+    name = hashlib.sha256(data).hexdigest()[:24]
+    if not store.exists(f"{folder}/{name}.arrow"):
+        store.publish(f"{folder}/{name}.arrow", data)
+    return name
+
+
+def arrow_bytes(table: pa.Table) -> bytes:
+    """Return a table as a file in Arrow's format."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def read_arrow(store: Store, path: str) -> pa.Table:
+    """Return a table; of a local store its bytes are mapped, and only the columns that are used are read."""
+    source = pa.memory_map(store.path(path)) if store.is_local else pa.BufferReader(store.read(path))
+    return pa.ipc.open_file(source).read_all()
+
+
+def among(values: npt.NDArray[np.uint64], few: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the places of the values that are among a few; both are digests, so their low bits are even."""
+    if not len(few) or not len(values):
+        return np.zeros(0, np.int64)
+    if len(few) > _FEW:
+        return np.flatnonzero(np.isin(values, few))
+    low = np.zeros(1 << 16, bool)
+    low[(few & np.uint64(0xFFFF)).astype(np.int64)] = True
+    places = np.flatnonzero(low[(values & np.uint64(0xFFFF)).astype(np.int64)])
+    found: npt.NDArray[np.int64] = places[np.isin(values[places], few)]
+    return found
+
+
+def flattened(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Return all items of a column of lists, and the row of each."""
+    lengths = pc.list_value_length(column).to_numpy()
+    items = [chunk.flatten().to_numpy() for chunk in column.chunks]
+    flat = np.concatenate(items) if items else np.zeros(0, np.uint64)
+    return flat.astype(np.uint64, copy=False), np.repeat(np.arange(len(lengths)), lengths)

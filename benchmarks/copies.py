@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image, ImageEnhance
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -27,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from corpus.records import JudgedRow, full_row
 from corpus.sections import Curation
 from curation.facts.pixels import pixel_facts
+from curation.judging.columns.verdicts import shot_of
 from curation.judging.copy_pairs import PAIRS, SCAN, SHOT, keys_of, pairs_of
-from curation.judging.members import COLUMNS, MEMBERS, coarseness, member_of, member_row
-from curation.judging.part_tasks import shot_of
+from curation.judging.members import COLUMNS, coarseness, member_of, members_of
+from curation.judging.verdict import VERDICT
 from curation.rules import software_signs
 from demo.uploads.make import make_uploads
 from forensics.header import read_facts
@@ -101,10 +103,10 @@ def pairs_found(files: list[Seen]) -> list[tuple[int, int, int]]:
         "shots": [shot_of(one.facts) for one in files],
     }
     keys = keys_of(np.arange(len(files), dtype=np.uint64), [None] * len(files), **columns)
-    members = [member_of(dict(zip(MEMBERS, member_row(row_of(one, place)), strict=True)))
-               for place, one in enumerate(files)]  # fmt: skip
+    rows = pa.Table.from_pylist([row_of(one, place) for place, one in enumerate(files)], VERDICT)
+    members = [member_of(row) for row in members_of(rows).to_pylist()]
     pairs = pairs_of(keys, Curation().near_bits)
-    found = zip(*(pairs[name].tolist() for name in PAIRS), strict=True)
+    found = zip(*(pairs[name].to_pylist() for name in PAIRS.names), strict=True)
     return [
         (first, second, kind) for first, second, kind in found
         if kind != SCAN and (kind != SHOT or members[first].is_same_shot(members[second]))

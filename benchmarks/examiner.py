@@ -11,7 +11,8 @@ JPEG of a quality, and so is the host alone.
 
 With `-` for STORE, hosts are the middle 1024×1024 px of photographs of the folder `--real` (default
 `../shared/photos/originals` beside the repository), one folder for each camera; `--network` names a store with a run,
-which knows none of these cameras.
+which knows none of these cameras. The spread that `shutterprint calibrate` keeps beside a run is used where it is
+there.
 
 Shown: pixel AUROC (mean over pictures); F1 of pixels with the best threshold for each picture, as is usual in the
 literature; AUROC of pictures by score (for baselines the mean of their nine strongest cells); how many splices are
@@ -42,11 +43,9 @@ from corpus.storage import Store
 from curation.generations import batches_of, generation_named
 from examiner.detectors.splices.consistency import REGION_CELLS, as_pixels, consistency_of
 from examiner.detectors.splices.windows import windows_of
-from examiner.knowledge import built_in
+from examiner.knowledge import TrainedRun, built_in, read_run
 from examiner.trials.splices import How, spliced
-from train.archive.loading import load_model
 from train.estimation.ranking import auroc
-from train.model.loaded import Model
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -100,13 +99,13 @@ def main() -> int:
         print(f"skipped: there is no {arguments.real}")
         return 0
     network = arguments.network or (None if is_real else arguments.store)
-    model = None if network is None else load_model(Store(network), arguments.run, built_in())
+    run = None if network is None else read_run(Store(network), arguments.run, built_in())
     hosts = (
         _real_hosts(arguments.real, arguments.photos)
         if is_real
-        else _hosts(Store(arguments.store), model, arguments.photos)
+        else _hosts(Store(arguments.store), run, arguments.photos)
     )
-    methods = _methods(model, not arguments.without_baselines)
+    methods = _methods(run, not arguments.without_baselines)
     results: list[Result] = []
     for number, host in enumerate(hosts):
         for quality in arguments.qualities:
@@ -128,8 +127,8 @@ def main() -> int:
     return 0
 
 
-def _hosts(store: Store, model: Model | None, photos: int) -> list[Host]:
-    known = None if model is None else set(model.classes)
+def _hosts(store: Store, run: TrainedRun | None, photos: int) -> list[Host]:
+    known = None if run is None else set(run.model.classes)
     generation = generation_named(store, "latest")
     rows = [row for batch in batches_of(store, generation, _COLUMNS) for row in batch.to_pylist()]
     chosen = [
@@ -171,10 +170,10 @@ def _donor(hosts: Sequence[Host], host: Host, how: str, random: np.random.Genera
     return others[int(random.integers(len(others)))] if others else None
 
 
-def _methods(model: Model | None, with_baselines: bool) -> dict[str, Callable[[Pixels], tuple[Floats, float]]]:
+def _methods(run: TrainedRun | None, with_baselines: bool) -> dict[str, Callable[[Pixels], tuple[Floats, float]]]:
     def ours(picture: Pixels) -> tuple[Floats, float]:
-        assert model is not None
-        found = consistency_of(_luma(picture), windows_of(model, picture))
+        assert run is not None
+        found = consistency_of(_luma(picture), windows_of(run.model, picture, run.spread), run.spread)
         return found.joined, 0.0 if found.score is None else found.score
 
     def without_network(picture: Pixels) -> tuple[Floats, float]:
@@ -188,7 +187,7 @@ def _methods(model: Model | None, with_baselines: bool) -> dict[str, Callable[[P
 
         return asked
 
-    methods = {} if model is None else {"examiner": ours}
+    methods = {} if run is None else {"examiner": ours}
     methods |= {"examiner, no network": without_network}
     if with_baselines:
         methods |= {

@@ -1,4 +1,4 @@
-"""Command line: what all commands share: `--config`, `--set`, progress, errors as sentences instead of tracebacks."""
+"""Command line: what all commands share: `--config`, `--set`, `--log-json`, progress, errors as sentences."""
 
 import argparse
 import errno
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
+from corpus.events import FLAG, as_asked, complain, is_asked, tell
+from corpus.metrics.measured import STEPS
 from corpus.storage.errors import unavailable
 from corpus.text import escaped
 
@@ -25,7 +27,17 @@ class _Parser(argparse.ArgumentParser):
     """Argparse's parser, whose errors quote arguments, and so names of files, without what steers a terminal."""
 
     def error(self, message: str) -> NoReturn:
+        if tell("error", "error", message=f"{self.prog}: {escaped(message)}"):
+            self.exit(2)
         super().error(escaped(message))
+
+
+class _InFull(argparse.Action):
+    """A flag that was looked for before the command line was parsed, so that even its faults are events."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        if not is_asked():
+            parser.error(f"write {FLAG} in full")
 
 
 def command_parser(program: str, description: str, *, overridable: bool = True) -> argparse.ArgumentParser:
@@ -38,6 +50,7 @@ def command_parser(program: str, description: str, *, overridable: bool = True) 
     parser = _Parser(called, description=description.replace(program, called), formatter_class=as_written)
     config = f"the configuration (default: ${CONFIGURATION_VARIABLE}, else pipelines.yaml here)"
     parser.add_argument("--config", metavar="FILE", help=config)
+    parser.add_argument(FLAG, action=_InFull, nargs=0, help="write every line as a JSON object: time, level, event, …")
     parser.set_defaults(overrides=[])
     if overridable:
         key = "set one key for this run, e.g. --set rules.quality_factor_min=90; may be repeated"
@@ -60,20 +73,21 @@ def exit_with(main: Callable[[], int]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        sys.exit(main())
-    except ShutterprintError as error:
-        print(escaped(str(error), keep="\n"), file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in _OF_THE_MACHINE:
-            raise
-        place = error.filename or "a disk of this machine, such as that of its temporary files (TMPDIR)"
-        print(escaped(str(unavailable(str(place), error))), file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    with as_asked():
+        try:
+            sys.exit(main())
+        except ShutterprintError as error:
+            complain(escaped(str(error), keep="\n"))
+            sys.exit(2)
+        except OSError as error:
+            if error.errno not in _OF_THE_MACHINE:
+                raise
+            place = error.filename or "a disk of this machine, such as that of its temporary files (TMPDIR)"
+            complain(escaped(str(unavailable(str(place), error))))
+            sys.exit(2)
+        except KeyboardInterrupt:
+            complain("interrupted; the same command goes on from here")
+            sys.exit(130)
 
 
 def plain_console(*, stderr: bool = False) -> "Console":
@@ -101,9 +115,12 @@ def progress(console: "Console", verb: str, total: int, things: str) -> Iterator
             nonlocal done, said_at_s
             done, now_s = done + number, time.monotonic()
             rate = done / max(now_s - began_at_s, 1e-3)
+            STEPS[verb] = (done, total)
             bar.update(task, completed=done, rate=f"{rate:.0f} {things}/s")
             if bar.disable and (done >= total or now_s - said_at_s >= PLAIN_LINE_EVERY_S):
                 said_at_s, left_s = now_s, (total - done) / rate if rate else 0.0
-                console.print(f"{verb}: {done:,} of {total:,} {things}, {rate:.0f}/s, {left_s:.0f} s left")
+                per_s, rest_s = round(rate, 2), round(left_s, 1)
+                if not tell("progress", step=verb, things=things, done=done, total=total, per_s=per_s, left_s=rest_s):
+                    console.print(f"{verb}: {done:,} of {total:,} {things}, {rate:.0f}/s, {left_s:.0f} s left")
 
         yield advance

@@ -8,9 +8,10 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.errors import ConfigurationError
@@ -21,7 +22,10 @@ from corpus.sections import (
     Crawl,
     Curation,
     Demo,
+    Hooks,
+    Metrics,
     Pipeline,
+    PipelineName,
     Recipe,
     Rules,
     Section,
@@ -69,8 +73,12 @@ class Configuration(Section):
     """Recipes of trainings by name, beside the built-in ones; one of the same name replaces it."""
     clusters: Clusters = Clusters()
     """Where work runs."""
-    pipelines: dict[str, Pipeline] = Field(default_factory=dict)
+    metrics: Metrics = Metrics()
+    """How tasks are watched."""
+    pipelines: dict[PipelineName, Pipeline] = Field(default_factory=dict)
     """Named chains of stages."""
+    hooks: Hooks = Hooks()
+    """What the hooks of failed pipelines may do."""
     demo: Demo = Demo()
     """The simulated world of `make demo`."""
 
@@ -100,10 +108,27 @@ class Configuration(Section):
             return value
         raise ValueError("is not `all`, a list of the catalogue's keys, or photos_min and owners_min")
 
+    @model_validator(mode="after")
+    def _sends_to_named_hosts(self) -> Self:
+        for name, pipeline in self.pipelines.items():
+            webhook = None if pipeline.on_failure is None else pipeline.on_failure.webhook
+            if webhook is not None and (host := urlsplit(webhook).hostname or "") not in self.hooks.hosts:
+                raise ValueError(
+                    f"pipelines.{name}.on_failure.webhook: its host is not allowed; write hooks: {{hosts: [{host}]}} "
+                    "if that is meant"
+                )
+        return self
+
     @cached_property
     def store(self) -> Store:
         """The store that all stages share."""
         return open_store(self.storage, self.file.parent)
+
+    @property
+    def metrics_folder(self) -> Path | None:
+        """The folder of the files for node_exporter, None where none are wanted."""
+        folder = self.metrics.folder
+        return None if folder is None else self.file.parent / Path(folder).expanduser()
 
     @cached_property
     def chosen(self) -> Catalogue:

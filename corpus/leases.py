@@ -3,14 +3,20 @@
 A unit's lease is a file in the store, `<folder>/<unit>.<n>.json`, created exclusively: who holds it, since when and
 until when. It is renewed while the work goes on and removed afterwards. Where a lease has expired, or its holder ran on
 this machine and is dead, the next n is taken. Taking and renewing first write and then check whether anyone else did:
-of two processes that collide, at least one notices and steps back.
+of two processes that collide, at least one notices and steps back. In an object store without conditional writes, where
+the later of two writers wins, a taker waits SETTLE_S before it checks.
 
-The machines' clocks must agree within minutes. A lease that is damaged, or claims to hold for more than a day, counts
-as expired.
+The machines' clocks should agree within minutes. Where they do not, or one jumps, a lease may be taken over while its
+holder works: the holder notices when it checks or renews, and publishes nothing more. A lease that is damaged, or
+claims to hold for more than a day, counts as expired.
+
+An object store bills each request, so there a check that has just been made is not made again (CHECKED_S), and a unit
+that nobody holds is taken and given back with three requests.
 """
 
 import json
 import logging
+import math
 import os
 import re
 import secrets
@@ -32,6 +38,10 @@ LEASE_S = 600.0
 RENEW_EVERY_S = LEASE_S / 4
 FURTHEST_S = 86400.0
 """A lease that claims to hold for longer counts as expired."""
+SETTLE_S = 2.0
+"""How long two writers of one file may differ in time, in a store that lets the later one win."""
+CHECKED_S = 5.0
+"""In an object store, a lease that was found to be ours so recently is not looked at again."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +54,18 @@ class Holder:
     started: str
     since_s: float = 0.0
     """When it took its lease, in seconds since 1970; 0: it has none."""
+    job: str = ""
+    """Id of the job of a cluster that it runs in; empty where that is none."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine, which a signal of this machine reaches."""
+        return bool(self.machine) and self.machine == _machine()
 
     @property
     def is_dead(self) -> bool:
         """Whether the process is known to have ended; only processes of the same machine can know."""
-        if not self.machine or self.machine != _machine():
+        if not self.is_here:
             return False
         try:
             os.kill(self.pid, 0)
@@ -95,44 +112,61 @@ class Lease:
 
         `now_s`: `time.time()`. Raises StorageUnavailableError if the store cannot be reached; the lease may still hold.
         """
-        if not self._is_ours():
+        if not self.stands():
             return False
         self.store.publish(self.path, self.data(now_s))
-        return self._is_ours()
+        return self.stands()
 
     def release(self) -> None:
         """Give the unit back; if another process has taken it over, leave that one's lease alone."""
-        if self._is_ours():
+        if self.stands():
             for number in sorted(_standing(self.store, self.folder, self.unit)):
                 # lower numbers first, so that an interrupted release leaves the newest lease
                 if number <= self.number:
-                    self.store.remove(replace(self, number=number).path)
+                    self.store.remove_file(replace(self, number=number).path)
 
-    def _is_ours(self) -> bool:
+    def release_unseen(self) -> None:
+        """Give the unit back without looking whether it is ours: for a lease that has just been found so."""
+        if self.number == 0:
+            self.store.remove_file(self.path)
+        else:
+            self.release()
+
+    def stands(self) -> bool:
+        """Whether the lease is ours; writes nothing, so any process that was sent the lease may ask."""
         leases = _standing(self.store, self.folder, self.unit)
         return max(leases, default=None) == self.number and self.token.encode() in leases[self.number]
 
 
-def take(store: Store, folder: str, unit: str, now_s: float) -> Lease | None:
+def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> Lease | None:
     """Take the lease of a unit and return it, or None where another process has it; never waits.
 
-    `folder`: a folder of the store that holds only leases. `unit`: a valid file name without dots. `now_s`:
-    `time.time()`.
+    `folder`: a folder of the store, no other files of which are named `<name>.<number>.json`. `unit`: a valid file name
+    without dots. `now_s`: `time.time()`. `job`: as `Holder` has it.
     """
+    holder = replace(this_process(), since_s=now_s, job=job)
+    is_exclusive = store.has_conditional_writes(folder)
+    if store.is_s3 and is_exclusive:
+        first = Lease(store, folder, unit, 0, holder, secrets.token_hex(8))
+        if store.create(first.path, first.data(now_s)) or _is_written(first, now_s):
+            if list(_numbers(store, folder, unit)) == [0]:
+                return first
+            store.remove_file(first.path)  # a later lease stands, whose earlier ones have been removed
     before = _standing(store, folder, unit)
     if before and _holder(before[max(before)], now_s) is not None:
         return None
-    holder = replace(this_process(), since_s=now_s)
     lease = Lease(store, folder, unit, max(before, default=-1) + 1, holder, secrets.token_hex(8))
     data = lease.data(now_s)
     store.create(lease.path, data)
+    if not is_exclusive:
+        time.sleep(SETTLE_S)
     # The result of `create` is not used: a PUT whose response was lost is sent again, and refused. And the earlier
     # leases must be unchanged: neither renewed nor released since, nor released and taken again.
     after = _standing(store, folder, unit)
     if after == {**before, lease.number: data}:
         return lease
     if after.get(lease.number) == data:
-        store.remove(lease.path)
+        store.remove_file(lease.path)
     return None
 
 
@@ -142,21 +176,40 @@ class HeldLease:
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self._ended = threading.Event()
+        self._checked_s = self._renewed_s = time.monotonic()
         # the work and the renewing thread may renew at the same moment
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._renew_until_released, daemon=True)
         self._thread.start()
 
     def is_ours(self) -> bool:
-        """Renew the lease and return whether it still holds; if not, publish nothing more."""
+        """Return whether the lease still holds, and renew it; if it does not, publish nothing more.
+
+        In an object store it is renewed where that is due, and not looked at for CHECKED_S after it was.
+        """
         with self._lock:
-            return not self._ended.is_set() and self.lease.renew(time.time())
+            now_s = time.monotonic()
+            if self._ended.is_set():
+                return False
+            if self.lease.store.is_s3:
+                if now_s - self._checked_s < CHECKED_S:
+                    return True
+                if now_s - self._renewed_s < RENEW_EVERY_S / 2:
+                    is_ours = self.lease.stands()
+                    self._checked_s = now_s if is_ours else -math.inf
+                    return is_ours
+            is_ours = self.lease.renew(time.time())
+            self._checked_s = self._renewed_s = now_s if is_ours else -math.inf
+            return is_ours
 
     def release(self) -> None:
         """Stop renewing and give the unit back."""
         self._ended.set()
         self._thread.join()  # a renewal that is under way would bring the file back
-        self.lease.release()
+        if self.lease.store.is_s3 and time.monotonic() - self._checked_s < CHECKED_S:
+            self.lease.release_unseen()
+        else:
+            self.lease.release()
 
     def _renew_until_released(self) -> None:
         while not self._ended.wait(RENEW_EVERY_S):
@@ -168,12 +221,12 @@ class HeldLease:
 
 
 @contextmanager
-def held(store: Store, folder: str, unit: str) -> Iterator[HeldLease | None]:
+def held(store: Store, folder: str, unit: str, job: str = "") -> Iterator[HeldLease | None]:
     """Hold a unit during a `with` block, renewed in the background; yields None where another process has it.
 
     Arguments as for `take`. The lease is released however the block ends.
     """
-    lease = take(store, folder, unit, time.time())
+    lease = take(store, folder, unit, time.time(), job)
     if lease is None:
         yield None
         return
@@ -198,22 +251,41 @@ def holders(store: Store, folder: str, now_s: float) -> dict[str, Holder]:
     return found
 
 
+def is_left(store: Store, folder: str, unit: str) -> bool:
+    """Whether a unit's last holder has not given it back: it still works, or it has died."""
+    return bool(_standing(store, folder, unit))
+
+
 def _standing(store: Store, folder: str, unit: str) -> dict[int, bytes]:
     found = {}
-    for name in store.names(folder):
-        if parts := re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name):
-            with suppress(StorageError):  # released since it was listed
-                found[int(parts[1])] = store.read(f"{folder}/{name}")
+    for number, name in _numbers(store, folder, unit).items():
+        with suppress(StorageError):  # released since it was listed
+            found[number] = store.read(f"{folder}/{name}")
     return found
+
+
+def _is_written(lease: Lease, now_s: float) -> bool:
+    """Whether a lease is in the store though its creation was refused: the answer to the first attempt was lost."""
+    try:
+        return lease.store.read(lease.path) == lease.data(now_s)
+    except StorageError:
+        return False
+
+
+def _numbers(store: Store, folder: str, unit: str) -> dict[int, str]:
+    """Return the files of a unit's leases by their n."""
+    names = store.names(folder)
+    parts = {name: re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name) for name in names}
+    return {int(found[1]): name for name, found in parts.items() if found}
 
 
 def _holder(data: bytes, now_s: float) -> Holder | None:
     try:
         value = json.loads(data)
         of_process = str(value["host"]), str(value["machine"]), int(value["pid"]), str(value["started"])
-        holder = Holder(*of_process, float(value["since_s"]))
+        holder = Holder(*of_process, float(value["since_s"]), str(value.get("job", "")))
         expires_at_s = float(value["expires_at_s"])
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
         return None
     is_whole = 0 < holder.pid < 1 << 31 and 0 <= holder.since_s < expires_at_s
     is_whole = is_whole and now_s < expires_at_s < now_s + FURTHEST_S

@@ -7,12 +7,14 @@ only when all its work is done; a receipt that is newer than the stage's start m
 import time
 from typing import Any, cast
 
+from corpus.events import tell
 from corpus.storage import Store
 
 
 def publish_receipt(store: Store, stage: str, details: dict[str, Any]) -> None:
     """Publish the receipt of a stage: `details`, `stage` and `finished_at_s`, seconds since 1970."""
     store.publish_json(f"receipts/{stage}.json", {**details, "stage": stage, "finished_at_s": time.time()})
+    tell("receipt", **{**details, "stage": stage})
 
 
 def receipt_since(store: Store, stage: str, began_at_s: float) -> dict[str, Any] | None:

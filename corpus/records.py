@@ -203,6 +203,37 @@ class JudgedRow(TypedDict):
 CURATED = schema_of(JudgedRow)
 
 
+class ManifestRow(TypedDict):
+    """One row a photo of a data set that is handed on as a list: a manifest, or a list of addresses by others."""
+
+    photo: Key
+    version: Key
+    source: Text
+    kept: Flag  # null where the list has no verdicts
+    url: Text  # of the original at its site
+    sha256: Text
+    size_bytes: Int64
+    licence: Text  # null: unknown
+    licence_url: Text
+    author: Text  # as the licence asks: the owner's name, or else the owner's id at the site
+    title: Text
+    page_url: Text
+    uploaded_at: Text
+    camera: Text  # catalogue key
+    is_labelled: Flag  # whether a collection's folders, not EXIF, name the camera
+    owner: Text  # 16 hex digits that stand for the owner
+    group: Text  # 16 hex digits that stand for the device or the owner; the unit of splits
+    has_side: Flag  # whether its group is bound to its split, as in JudgedRow
+    split: Text  # of its group, where it has its side; also of refused ones that once were kept
+    fold: Int32
+    reasons: Texts  # of a refused one, in the order of the funnel
+    quality_factor: Int32
+    shard: Text  # file name of the tar that has its tiles
+
+
+MANIFEST = schema_of(ManifestRow)
+
+
 def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the columns of `schema` in its order; raises ValueError where one is missing or of another type."""
     for field in schema:

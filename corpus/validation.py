@@ -20,7 +20,7 @@ from corpus.text import clipped, escaped
 AnyText = TypeVar("AnyText", str, str | None)
 
 _SHOWN_CHARACTERS = 60
-_CRON_FIELDS = (
+CRON_FIELDS = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
     ("day of the month", 1, 31, ()),
@@ -75,6 +75,30 @@ def web_address(example: str) -> Callable[[str], str]:
     return check
 
 
+def webhook_address(text: str | None) -> str | None:
+    """Return an address that facts may be sent to; raises ValueError for others.
+
+    Only https is taken, and http to this machine itself. A password in it would stand in logs.
+    """
+    if text is None:
+        return None
+    web_address("https://hooks.example.org/path")(text)
+    address = urlsplit(text)
+    if address.scheme != "https" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("is not https; facts of this machine are sent in the clear to itself alone")
+    if "@" in address.netloc:
+        raise ValueError("has a user or a password in it; secrets stand in the environment (SHUTTERPRINT_HOOK_TOKEN)")
+    return text
+
+
+def host_names(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of hosts in lower case; raises ValueError for one that is none, such as a pattern or an address."""
+    for host in hosts:
+        if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:]{2,45}", host):
+            raise ValueError(f"names {host!r}, which is not a host such as hooks.example.org")
+    return tuple(host.lower() for host in hosts)
+
+
 def folder_path(text: str) -> str:
     """Return a folder's path as it is; raises ValueError for `~name` of nobody."""
     try:
@@ -87,20 +111,21 @@ def folder_path(text: str) -> str:
 def crontab_schedule(text: str | None) -> str | None:
     """Return the five fields of a crontab line; raises ValueError for what cron would not take.
 
-    A field is `*`, numbers, spans such as `1-5`, steps such as `*/2`, several of these joined by commas, or the first
-    three letters of a month or a day.
+    A field is `*`, numbers, spans such as `1-5`, steps of these two such as `*/2` or `0-30/10`, several of these joined
+    by commas, or the first three letters of a month or a day.
     """
     fields = [] if text is None else text.split(" ")
-    if text is not None and len(fields) != len(_CRON_FIELDS):
+    if text is not None and len(fields) != len(CRON_FIELDS):
         raise ValueError("is not five fields of a crontab line such as 17 2 * * *")
-    for field, (name, least, greatest, words) in zip(fields, _CRON_FIELDS, strict=text is not None):
+    for field, (name, least, greatest, words) in zip(fields, CRON_FIELDS, strict=text is not None):
         for one in field.lower().split(","):
             span, has_step, step = one.partition("/")
             ends = [least + words.index(end) if end in words else _number(end) for end in span.split("-")]
             is_span = span == "*" or (
                 len(ends) < 3 and ends == sorted(ends) and least <= ends[0] <= ends[-1] <= greatest
             )
-            if not is_span or (has_step and _number(step) < 1):
+            # Debian's cron has no steps of a single number, such as 5/15
+            if not is_span or (has_step and (_number(step) < 1 or (span != "*" and len(ends) == 1))):
                 raise ValueError(f"is not what cron takes: {field} is no {name} ({least}-{greatest})")
     return text
 

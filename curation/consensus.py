@@ -13,7 +13,7 @@ an aspect closed; for forms of header this is told firmware by firmware.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypedDict, cast
 
@@ -86,28 +86,69 @@ class LearnedRow(TypedDict):
     source: str  # learned, catalogue
 
 
-def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
-    """Yield what a clean photo shows of its camera; the `text` of CAMERA is Make and Model as written."""
-    yield Claim(camera.key, CAMERA, "", f"{facts.make or ''}\n{facts.model or ''}")
+def _size(facts: PhotoFacts) -> tuple[str, str]:
     size = f"{max(facts.width_px, facts.height_px)}x{min(facts.width_px, facts.height_px)}"
-    yield Claim(camera.key, "size", size, size)
-    if facts.tables_digest:
-        yield Claim(camera.key, "tables", facts.tables_digest, _spelled(facts.quantisation_tables))
+    return size, size
+
+
+def _tables(facts: PhotoFacts) -> tuple[str, str] | None:
+    return (facts.tables_digest, _spelled(facts.quantisation_tables)) if facts.tables_digest else None
+
+
+def _segments(facts: PhotoFacts) -> tuple[str, str] | None:
+    return (f"{facts.segments_form}\n{firmware_of(facts.software)}", "") if facts.segments_form else None
+
+
+def _software(facts: PhotoFacts) -> tuple[str, str] | None:
     pattern = firmware_of(facts.software)
-    if facts.segments_form:
-        yield Claim(camera.key, "segments", f"{facts.segments_form}\n{pattern}", "")
-    if facts.software:
-        yield Claim(camera.key, "software", pattern, pattern)
-    yield Claim(camera.key, "subsampling", facts.subsampling, facts.subsampling)
-    yield Claim(camera.key, "huffman", facts.huffman, f"{facts.huffman} Huffman tables")
+    return (pattern, pattern) if facts.software else None
+
+
+def _thumbnail(facts: PhotoFacts) -> tuple[str, str] | None:
     if facts.thumbnail_width_px and facts.thumbnail_height_px:
         thumbnail = f"{facts.thumbnail_width_px}x{facts.thumbnail_height_px}"
-        yield Claim(camera.key, "thumbnail", thumbnail, thumbnail)
-        if facts.thumbnail_tables_digest:
-            factor = quality_text(facts.thumbnail_quality_factor, 0.0)
-            yield Claim(camera.key, "thumbnail tables", facts.thumbnail_tables_digest, factor)
-    elif not facts.thumbnail_error:
-        yield Claim(camera.key, "thumbnail", NO_THUMBNAIL, "no thumbnail")
+        return thumbnail, thumbnail
+    return None if facts.thumbnail_error else (NO_THUMBNAIL, "no thumbnail")
+
+
+def _thumbnail_tables(facts: PhotoFacts) -> tuple[str, str] | None:
+    if not (facts.thumbnail_width_px and facts.thumbnail_height_px and facts.thumbnail_tables_digest):
+        return None
+    return facts.thumbnail_tables_digest, quality_text(facts.thumbnail_quality_factor, 0.0)
+
+
+class Shows(NamedTuple):
+    """How photos show their camera's nature in one aspect."""
+
+    reads: tuple[str, ...]
+    """The facts that `told` reads."""
+    told: Callable[[PhotoFacts], tuple[str, str] | None]
+    """Returns the value and its text; None where a photo does not show the aspect."""
+
+
+SHOWS: Mapping[str, Shows] = {
+    CAMERA: Shows(("make", "model"), lambda facts: ("", f"{facts.make or ''}\n{facts.model or ''}")),
+    "size": Shows(("width_px", "height_px"), _size),
+    "tables": Shows(("tables_digest", "quantisation_tables"), _tables),
+    "segments": Shows(("segments_form", "software"), _segments),
+    "software": Shows(("software",), _software),
+    "subsampling": Shows(("subsampling",), lambda facts: (facts.subsampling, facts.subsampling)),
+    "huffman": Shows(("huffman",), lambda facts: (facts.huffman, f"{facts.huffman} Huffman tables")),
+    "thumbnail": Shows(("thumbnail_width_px", "thumbnail_height_px", "thumbnail_error"), _thumbnail),
+    "thumbnail tables": Shows(
+        ("thumbnail_width_px", "thumbnail_height_px", "thumbnail_tables_digest", "thumbnail_quality_factor"),
+        _thumbnail_tables,
+    ),
+}
+"""By aspect: what photos show in it. The text of CAMERA is Make and Model as written."""
+
+
+def claims(facts: PhotoFacts, camera: Camera) -> Iterator[Claim]:
+    """Yield what a clean photo shows of its camera, aspect by aspect; see SHOWS."""
+    for aspect, shows in SHOWS.items():
+        told = shows.told(facts)
+        if told is not None:
+            yield Claim(camera.key, aspect, *told)
 
 
 def tables_text(tables: tuple[Table, ...]) -> str:
@@ -182,6 +223,30 @@ def enriched(catalogue: Catalogue, table: Iterable[LearnedRow]) -> Catalogue:
             unlisted.append(unlisted_camera(row["camera"], make, model, **named))
     # in a closed catalogue a camera that is not listed stays unknown, whatever is learned of it
     return Catalogue(cameras=listed, unlisted=tuple(unlisted) if catalogue.is_open else (), is_open=catalogue.is_open)
+
+
+def extended(table: Iterable[LearnedRow], handed_on: Iterable[LearnedRow]) -> list[LearnedRow]:
+    """Return `learn`'s table with what manifests hand on; of a value that both have, the better supported row counts.
+
+    The photographs that taught a camera's values may not be among those that were handed on.
+    """
+    order = {aspect: place for place, aspect in enumerate((CAMERA, *ASPECTS, *SHOWN))}
+    found: dict[tuple[str, str, str], LearnedRow] = {}
+    for row in (*table, *handed_on):
+        key = (row["camera"], row["aspect"], row["value"])
+        before = found.get(key)
+        if before is None or _support(before) < _support(row):
+            found[key] = row
+
+    def place(row: LearnedRow) -> tuple[object, ...]:
+        aspect = order.get(row["aspect"], len(order))
+        return row["camera"], aspect, not row["native"], -row["owners"], -row["photos"], row["value"]
+
+    return sorted(found.values(), key=place)
+
+
+def _support(row: LearnedRow) -> tuple[object, ...]:
+    return row["native"], row["owners"], row["photos"]
 
 
 def supported(table: Iterable[LearnedRow], photos_min: int, owners_min: int) -> frozenset[str]:

@@ -3,22 +3,26 @@
 A generation's table is ordered by photo, so a range of keys is read from a few of its row groups.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, cast, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StageError, StorageError
+from corpus.manifests.handed_on import HandedOn
 from corpus.records import SPLITS as ALL_SPLITS
 from corpus.storage import Store
 from corpus.storage.parquet import Condition
 from corpus.storage.parts import NAMED, batches, files_of, photos_table
 from corpus.text import leading_number
 from curation.consensus import LearnedRow
+
+T = TypeVar("T")
 
 FOLDER = "curated"
 PHOTOS, SPLITS, FOLDS, NATIVES = "photos.parquet", "splits.json", "folds.json", "natives.json"
@@ -78,26 +82,65 @@ def ledger_files(store: Store, generation: str) -> list[tuple[str, pa.Table]]:
     ]
 
 
+def folds_in(store: Store, generation: str) -> int:
+    """Return the number of folds that a generation has."""
+    folder = f"{FOLDER}/{generation}"
+    name = LEDGER if store.exists(f"{folder}/{LEDGER}") else FOLDS
+    return int(store.read_json(f"{folder}/{name}")["folds"])
+
+
 def tables_of(store: Store, generation: str) -> list[str]:
     """Return the files below `tables/` that a generation names; what it does not say yet is left out.
 
-    A file that no generation names is needed by nothing.
+    A file that no generation names is needed by nothing. Raises StorageError where it does not say what it names.
     """
-    folder = f"{FOLDER}/{generation}"
     found: list[str] = []
     for name, keys in ((NAMED, ("files", "attribution")), (LEDGER, ("files",))):
-        if store.exists(f"{folder}/{name}"):
-            told = store.read_json(f"{folder}/{name}")
-            found += [path for key in keys for path in told[key]]
+        path = f"{FOLDER}/{generation}/{name}"
+        if store.exists(path):
+            found += _texts(store, path, keys)
     return found
+
+
+class Groups(Mapping[str, T]):
+    """A value for each group, as two columns: some 30 bytes a group, where a dictionary takes 150."""
+
+    def __init__(self, groups: pa.Array, values: pa.Array) -> None:
+        """Take groups in order, and the value of each; those without one are left out."""
+        there = values.is_valid()
+        self.groups, self._values = groups.filter(there), values.filter(there)
+
+    @classmethod
+    def of(cls, told: Mapping[str, T], kind: pa.DataType) -> "Groups[T]":
+        """Return the columns of a mapping whose values are of an Arrow type."""
+        if isinstance(told, Groups):
+            return told
+        groups = sorted(told)
+        return cls(pa.array(groups, pa.string()), pa.array([told[group] for group in groups], kind))
+
+    def __getitem__(self, group: str) -> T:
+        at = bisect_left(self.groups, group, key=lambda one: one.as_py())
+        if at == len(self.groups) or self.groups[at].as_py() != group:
+            raise KeyError(group)
+        return cast(T, self._values[at].as_py())
+
+    def __iter__(self) -> Iterator[str]:
+        return (group.as_py() for group in self.groups)
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def columns(self) -> tuple[pa.Array, pa.Array]:
+        """Return the groups in order, and the value of each."""
+        return self.groups, self._values
 
 
 @dataclass(frozen=True)
 class Ledger:
     """The split and the fold of every group that any generation has had."""
 
-    splits: dict[str, str] = field(default_factory=dict)
-    folds: dict[str, int] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
+    folds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,31 +166,39 @@ class Moved(NamedTuple):
 
 @dataclass(frozen=True)
 class Past:
-    """The newest generation; `generation` is None before the first."""
+    """The newest generation; `generation` is None before the first.
+
+    Of photos and groups that it does not know, what the manifests in the store say counts.
+    """
 
     store: Store
     generation: str | None
+    handed_on: HandedOn | None = None
 
     def ledger(self, folds: int) -> Ledger:
         """Return its ledger, without folds where it has another number of folds than `folds`."""
-        if self.generation is None:
-            return Ledger()
-        folder = f"{FOLDER}/{self.generation}"
+        splits, by_number = self.handed_on.sides() if self.handed_on is not None else ({}, {})
+        found = Ledger(splits, by_number.get(folds, {}))
+        if self.generation is not None:
+            own = self._own_ledger(f"{FOLDER}/{self.generation}", folds)
+            found = Ledger({**found.splits, **own.splits}, {**found.folds, **own.folds}) if splits else own
+        return Ledger(Groups.of(found.splits, pa.string()), Groups.of(found.folds, pa.int32()))
+
+    def _own_ledger(self, folder: str, folds: int) -> Ledger:
         if self.store.exists(f"{folder}/{LEDGER}"):
-            return self._ledger_of_files(folder, folds)
+            return self._ledger_of_files(folds)
         splits: dict[str, str] = self.store.read_json(f"{folder}/{SPLITS}")
         told: dict[str, Any] = self.store.read_json(f"{folder}/{FOLDS}")
         return Ledger(splits, told["groups"] if told["folds"] == folds else {})
 
-    def _ledger_of_files(self, folder: str, folds: int) -> Ledger:
+    def _ledger_of_files(self, folds: int) -> Ledger:
         tables = [SIDES.empty_table(), *(table for _, table in ledger_files(self.store, str(self.generation)))]
-        columns = (pa.concat_tables(tables)[name].to_pylist() for name in SIDES.names)
-        rows = [(f"{group:016x}", split, fold) for group, split, fold in zip(*columns, strict=True)]
-        is_same = self.store.read_json(f"{folder}/{LEDGER}")["folds"] == folds
-        return Ledger(
-            {group: ALL_SPLITS[split] for group, split, _ in rows if split >= 0},
-            {group: fold for group, _, fold in rows if fold >= 0} if is_same else {},
-        )
+        whole = pa.concat_tables(tables).sort_by("group").combine_chunks()
+        names = pa.array([f"{group:016x}" for group in whole["group"].to_pylist()], pa.string())
+        split, fold = (_where_known(whole[name].combine_chunks()) for name in ("split", "fold"))
+        is_same = folds_in(self.store, str(self.generation)) == folds
+        splits = Groups[str](names, pa.array(ALL_SPLITS).take(split))
+        return Ledger(splits, Groups[int](names, fold.cast(pa.int32())) if is_same else {})
 
     def learned(self) -> list[LearnedRow]:
         """Return what it learned of cameras; nothing where its file was removed.
@@ -173,11 +224,18 @@ class Past:
         """
         versions: dict[str, set[str]] = defaultdict(set)
         groups: dict[str, dict[str, str]] = defaultdict(dict)
+        own: set[str] = set()
         for row in self._within(first, last):
             if row["has_side"]:
+                own.add(row["photo"])
                 groups[row["photo"]][row["version"]] = row["group"]
             if row["kept"]:
                 versions[row["photo"]].add(row["version"])
+        for row in self.handed_on.sided(first, last) if self.handed_on is not None else ():
+            if row["photo"] not in own:
+                groups[row["photo"]][row["version"]] = row["group"]
+                if row["kept"]:
+                    versions[row["photo"]].add(row["version"])
         return {photo: Before(frozenset(versions[photo]), found) for photo, found in groups.items()}
 
     def _within(self, first: str, last: str) -> list[dict[str, Any]]:
@@ -213,6 +271,20 @@ class Past:
 @lru_cache(maxsize=1)
 def _columns_of(store: Store, generation: str, columns: tuple[str, ...]) -> pa.Table:
     return photos_table(store, f"{FOLDER}/{generation}", columns)
+
+
+def _texts(store: Store, path: str, keys: Sequence[str]) -> list[str]:
+    told = store.read_json(path)
+    found = list[str]()
+    for some in [told.get(key, []) for key in keys] if isinstance(told, dict) else [None]:
+        if not isinstance(some, list) or not all(isinstance(text, str) for text in some):
+            raise StorageError(f"{store.url}: {path} does not say which files it needs; restore it")
+        found += some
+    return found
+
+
+def _where_known(numbers: pa.Array) -> pa.Array:
+    return pc.if_else(pc.greater_equal(numbers, 0), numbers, None)
 
 
 def _is_learned(row: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 REASONS: dict[str, str] = {
     "forgotten": "Its removal was asked for; see python -m crawlers.forget.",
     "deleted_at_source": "It was taken off its site, or out of its folder, after it was crawled.",
+    "changed_at_source": "Its address serves other bytes than the list names that it was fetched by.",
     "not_a_photo": "The site calls it a video or a drawing.",
     "no_original": "The site offers no original, only resized copies.",
     "licence_not_allowed": "Its licence is not among those taken.",
@@ -56,7 +57,9 @@ REASONS: dict[str, str] = {
 """The sentence of each slug, in the order of the funnel."""
 
 
+_PLACES = {slug: place for place, slug in enumerate(REASONS)}
+
+
 def in_funnel_order(reasons: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct reasons in the order of the funnel, unknown ones last and by name."""
-    order = {slug: place for place, slug in enumerate(REASONS)}
-    return tuple(sorted(set(reasons), key=lambda slug: (order.get(slug, len(order)), slug)))
+    return tuple(sorted(set(reasons), key=lambda slug: (_PLACES.get(slug, len(_PLACES)), slug)))

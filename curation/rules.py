@@ -7,9 +7,10 @@ that EXIF names, or that the folders of a labelled collection name, whether it i
 where there is no such entry.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Rules
@@ -216,6 +217,29 @@ RULES: tuple[Rule, ...] = (
 )
 """Every rule, in the order of the funnel."""
 
+READS: Mapping[Rule, tuple[str, ...]] = {
+    no_camera_model: ("model",),
+    camera_unknown: ("model",),
+    edited_by_software: ("editor_marks",),
+    software_not_firmware: ("software", "editor_marks"),
+    changed_later: ("taken_at", "modified_at"),
+    not_baseline: ("coding",),
+    not_colour: ("components",),
+    size_disagrees: ("width_px", "height_px", "exif_width_px", "exif_height_px"),
+    frame_turned: ("width_px", "height_px", "exif_width_px", "exif_height_px"),
+    thumbnail_turned: ("width_px", "height_px", "thumbnail_width_px", "thumbnail_height_px"),
+    saved_by_library: ("segments", "quantisation_tables", "quality_residual", "huffman"),
+    not_native_size: ("width_px", "height_px"),
+    not_native_tables: ("tables_digest", "quantisation_tables"),
+    not_native_segments: ("segments_form", "segments", "software"),
+    low_quality_factor: ("quality_factor", "tables_digest", "quantisation_tables"),
+    truncated: ("is_complete",),
+}
+"""The facts that each rule reads. `curation.judging.columns` asks a rule once for each combination of their values."""
+
+SPARED: Mapping[Rule, tuple[str, str]] = {changed_later: ("taken_at", "modified_at")}
+"""Two facts of which a rule refuses no photo where they are equal; asked for every moment it would be asked anew."""
+
 LEARNED = frozenset(
     {
         "camera_unknown", "software_not_firmware", "not_native_size", "not_native_tables", "not_native_segments",
@@ -230,6 +254,32 @@ def refusals(facts: PhotoFacts, camera: Camera | None, limits: Rules) -> tuple[s
     return tuple(reason for rule in RULES if (reason := rule(facts, camera, limits)) is not None)
 
 
+class Label(NamedTuple):
+    """Which camera a photo is by, and what that alone says against it."""
+
+    camera: Camera | None
+    reasons: frozenset[str]
+    not_counted: frozenset[str]
+    """Reasons of rules that do not count, since EXIF is not the label."""
+
+
+def label_of(
+    make: str | None, model: str | None, catalogue: Catalogue, chosen: Catalogue, labelled_camera: str | None = None
+) -> Label:
+    """Return the camera of a photo by its EXIF, or by its collection; see `judge_facts`."""
+    camera = named = catalogue.identify(make, model)
+    reasons = set()
+    if labelled_camera is not None:
+        camera = catalogue.get(labelled_camera)
+        if camera is None:  # it was removed from the catalogue
+            reasons.add("camera_unknown")
+        elif named not in (None, camera):
+            reasons.add("label_disagrees")
+    if camera is not None and camera.key not in chosen:
+        reasons.add(TOO_LITTLE_SUPPORT if catalogue.is_open else "camera_not_chosen")
+    return Label(camera, frozenset(reasons), frozenset() if labelled_camera is None else _OF_EXIF_NAMES)
+
+
 def judge_facts(
     facts: PhotoFacts, catalogue: Catalogue, chosen: Catalogue, limits: Rules, labelled_camera: str | None = None
 ) -> tuple[Camera | None, tuple[str, ...]]:
@@ -240,19 +290,9 @@ def judge_facts(
     or TOO_LITTLE_SUPPORT where the catalogue is open. The camera is the one that EXIF names, or `labelled_camera`, a
     catalogue key, where that is given: EXIF need not name that camera, but may name no other.
     """
-    camera = named = catalogue.identify(facts.make, facts.model)
-    if labelled_camera is None:
-        reasons = set(refusals(facts, camera, limits))
-    else:
-        camera = catalogue.get(labelled_camera)
-        reasons = set(refusals(facts, camera, limits)) - _OF_EXIF_NAMES
-        if camera is None:  # it was removed from the catalogue
-            reasons.add("camera_unknown")
-        elif named not in (None, camera):
-            reasons.add("label_disagrees")
-    if camera is not None and camera.key not in chosen:
-        reasons.add(TOO_LITTLE_SUPPORT if catalogue.is_open else "camera_not_chosen")
-    return camera, in_funnel_order(reasons)
+    label = label_of(facts.make, facts.model, catalogue, chosen, labelled_camera)
+    reasons = frozenset(refusals(facts, label.camera, limits)) - label.not_counted | label.reasons
+    return label.camera, in_funnel_order(reasons)
 
 
 def software_signs(facts: PhotoFacts) -> int:

@@ -23,8 +23,12 @@ from corpus.command_line import command_parser, configuration_of, exit_with, pro
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
-from corpus.receipts import publish_receipt
+from corpus.manifests.handed_on import handed_on
+from corpus.metrics.family import Sample
+from corpus.metrics.measured import Measured
+from corpus.receipts import last_receipt, publish_receipt
 from corpus.storage import Store
+from corpus.storage.requests import counted, sentence
 from corpus.text import escaped
 from curation.cluster.alone import Alone
 from curation.cluster.console import print_counts, wanted_photos, wanted_sentence
@@ -32,15 +36,16 @@ from curation.cluster.frames import Advance, Frames
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.examine import ORIGINAL_LOST, Original, Trouble, batches, examine_batch, kind_of
 from curation.facts.second_look import check_lost, confirmed, examined_alone
-from curation.generations import FOLDER, Past, latest_generation
+from curation.generations import FOLDER, FUNNEL, Past, latest_generation
 from curation.judging.given_splits import GivenSplits, read_given_splits
 from curation.judging.inputs import Inputs, find_inputs
+from curation.judging.refresh.base import Base, digest_of_inputs, is_unchanged, known_of_whole, refresh_base
+from curation.judging.refresh.refresh import refreshed
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
+from curation.publishing.metrics import generation_samples
 from curation.publishing.refreshed import publish_refreshed, unchanged
 from curation.publishing.shards import publish_shards
-from curation.refresh.base import Base, digest_of_inputs, is_unchanged, known_of_whole, refresh_base
-from curation.refresh.refresh import refreshed
 
 IN_PROCESS_MAX = 2_000
 """Up to this many photos, judging in this process is faster than handing them to a cluster."""
@@ -56,8 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stage and return the exit code 0; raises ShutterprintError for what the user can fix."""
     parser = command_parser("python -m curation.run", __doc__ or "")
     configuration = configuration_of(parser.parse_args(arguments))
-    curate(configuration, Console(highlight=False))
+    store, watched = configuration.store, configuration.metrics
+    samples = newest_samples(store)
+    folder, port, address = configuration.metrics_folder, watched.curation_port, watched.address
+    with counted(), Measured("curation", lambda: samples, folder=folder, port=port, address=address):
+        curate(configuration, Console(highlight=False))
+        samples = newest_samples(store)
     return 0
+
+
+def newest_samples(store: Store) -> list[Sample]:
+    """Return the metrics of the newest generation, none before the first."""
+    name = latest_generation(store)
+    if name is None:
+        return []
+    return generation_samples(name, store.read_json(f"{FOLDER}/{name}/{FUNNEL}"), last_receipt(store, "curation"))
 
 
 def curate(configuration: Configuration, console: Console) -> str:
@@ -87,6 +105,8 @@ def curate(configuration: Configuration, console: Console) -> str:
                 "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
         packed = publish_shards(configuration, workers, published.name, console)
+        if not store.is_local:
+            console.print(sentence(workers.requests(), counts["photos"]))
     told = {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"]}
     publish_receipt(store, "curation", told | {"wanted": wanted_photos(counts)} | packed)
     return published.name
@@ -268,7 +288,7 @@ def _judge_all(
     digest = digest_of_inputs(inputs)  # before they are read: what changes meanwhile is news
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX
     frames = Frames(None) if is_small else Frames(workers.client, workers.proved)
-    past = Past(store, latest_generation(store))
+    past = Past(store, latest_generation(store), handed_on(store))
 
     def show(verb: str, parts: int) -> AbstractContextManager[Advance]:
         return nullcontext(lambda _: None) if is_small else progress(console, verb, parts, "parts")

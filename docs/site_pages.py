@@ -63,7 +63,8 @@ def commands() -> str:
     ]
     for name, command in shutterprint.COMMANDS.items():
         shown = help_of(name)
-        about = f"{sentence(command.summary)} Needs the extra `{command.extra}`; the same as `{direct(name)}`."
+        extra = f"the extra `{command.extra}`" if command.extra else "no extra"
+        about = f"{sentence(command.summary)} Needs {extra}; the same as `{direct(name)}`."
         result = f"What comes out: {escaped(lowered(command.result))}"
         example, usage = f"```bash\n{command.example}\n```", f"```text\n{shown[shown.index('usage:') :]}```"
         parts += [f"## {name}", about, example, result, usage]

@@ -79,6 +79,8 @@ def _calibrate(configuration: Configuration, arguments: argparse.Namespace) -> N
     photographs = genuine_photographs(store, generation, arguments.split, fold=fold, photos=arguments.photos)
     if len(photographs) < _LEAST:
         console.print(f"{count(len(photographs), 'photograph')}: with fewer than {_LEAST} nothing is ever unusual")
+    if run is not None:
+        _fit_spread(configuration, run, generation, fold)
     works = works_for(photographs, arguments.planted)
     there, path = _destination(arguments.out, run)
     names = [path, generation, run.name if run else ""]
@@ -93,6 +95,30 @@ def _calibrate(configuration: Configuration, arguments: argparse.Namespace) -> N
     for line in table(calibration):
         console.print(line, soft_wrap=True)
     console.print(f"written: {escaped(there.path(path))}", soft_wrap=True)
+
+
+def _fit_spread(configuration: Configuration, run: "Run", generation: str, fold: int | None) -> None:
+    """Publish beside a run how windows of its training photographs scatter in its embedding, unless it is there."""
+    from examiner.detectors.splices.spread_file import SPREAD, spread_bytes
+    from examiner.trials.spread import PHOTOGRAPHS, fitted_spread
+    from train.archive.loading import run_parts
+    from train.archive.parts import model_of
+
+    path, console = f"{run.directory}/{SPREAD}", plain_console()
+    if run.store.exists(path):
+        return
+    console.print(f"measuring how windows of {PHOTOGRAPHS} training photographs scatter, for maps of splices")
+    store = configuration.store
+    try:
+        photographs = genuine_photographs(store, generation, "train", fold=fold)
+    except StageError:  # a generation may have no training photographs
+        photographs = []
+    model = model_of(run_parts(run, configuration.whole_catalogue))
+    spread = fitted_spread(model, store, photographs)
+    if spread is None:
+        console.print("they are too few, or the network has no map of places: splices are looked for without")
+    else:
+        run.store.publish(path, spread_bytes(spread))
 
 
 def _found(store: Store, name: str) -> "Run":

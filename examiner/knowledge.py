@@ -15,6 +15,7 @@ from examiner.calibration.measured import Calibration, calibration_of
 from examiner.detectors.prnu.fingerprint import Fingerprint
 
 if TYPE_CHECKING:  # a network needs torch, and the other findings do not
+    from examiner.detectors.splices.spread import Spread
     from train.model.loaded import Model
 
 CALIBRATION = "examiner.json"
@@ -46,6 +47,8 @@ class TrainedRun:
     model: "Model"
     calibration: Calibration | None = None
     """What the scores of genuine photographs are with this run; None before `examiner.calibrate`."""
+    spread: "Spread | None" = None
+    """How windows of genuine photographs scatter in its embedding; None before `examiner.calibrate`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,7 @@ def read_corpus(store: Store, generation: str, catalogue: Catalogue) -> Corpus:
 
 def read_run(store: Store, run: str, catalogue: Catalogue) -> TrainedRun:
     """Return the network that `run` names (as `train.predict` takes it) with its calibration, where it has one."""
+    from examiner.detectors.splices.spread_file import SPREAD, read_spread
     from train.archive.download import is_address
     from train.archive.loading import is_archive, load_model
     from train.fit.runs import find_run
@@ -82,7 +86,9 @@ def read_run(store: Store, run: str, catalogue: Catalogue) -> TrainedRun:
     found = find_run(store, run)
     path = f"{found.directory}/{CALIBRATION}"
     calibration = calibration_of(found.store.read(path), path) if found.store.exists(path) else None
-    return TrainedRun(found.name, model, calibration)
+    path = f"{found.directory}/{SPREAD}"
+    spread = read_spread(found.store.read(path), model.network.features, path) if found.store.exists(path) else None
+    return TrainedRun(found.name, model, calibration, spread)
 
 
 def read_trust(path: str) -> str:

@@ -62,7 +62,7 @@ def main() -> int:
 
     access = access_for(arguments.host, tuple(arguments.allow_host), token)
     workers = Workers(
-        arguments.at_once, corpus=arguments.generation, run=arguments.run, configuration=arguments.config,
+        arguments.at_once, corpus=knows.generation, run=knows.run, configuration=arguments.config,
         overrides=arguments.overrides, private=arguments.private,
     )  # fmt: skip
     with listening(arguments.host, arguments.port) as listener, workers:

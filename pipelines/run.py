@@ -1,7 +1,8 @@
 """Run: runs a pipeline's stages in order; run again after a failure, it continues with the stage that failed.
 
-`receipts/pipeline-<name>.json` records how far the current run has come. A stage has succeeded when it exited with 0
-*and* wrote its receipt: the exit code alone says little, since `scrapy crawl` exits 0 although a callback raised.
+`receipts/pipeline-<name>.json` records how far the current run has come, and the runs before (`pipelines.history`). A
+stage has succeeded when it exited with 0 *and* wrote its receipt: the exit code alone says little, since `scrapy crawl`
+exits 0 although a callback raised. When a run fails, the pipeline's hook is called (`pipelines.hook`).
 
 A stage whose receipt says that photos are `wanted` begins another round, up to the pipeline's `rounds`: what curation
 has learned of cameras lets photos pass that the crawl before it refused.
@@ -11,19 +12,39 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration
-from corpus.errors import ConfigurationError, StageError
+from corpus.errors import ShutterprintError, StageError
+from corpus.events import is_on
 from corpus.receipts import receipt_since
+from corpus.storage import Store
+from pipelines.history import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    Progress,
+    begun,
+    ended,
+    publish_progress,
+    read_progress,
+    stage_begun,
+    stage_ended,
+    told_by,
+)
+from pipelines.hook import call_hook, failure_of
+from pipelines.jobs.head import Head
+from pipelines.jobs.naming import job_name
+from pipelines.jobs.submission import is_submission, submit
 from pipelines.lock import pipeline_lock
 from pipelines.processes import executable, stop_group
-from pipelines.ray_head import is_submission, submit
 from pipelines.ray_output import is_of_ray
-from pipelines.stages import Stage, parse_stage
+from pipelines.stages import Stage, stages_of
 
 STOP_GRACE_S = 20.0
 """Seconds an interrupted stage has to end by itself: a crawl closes its window, a job its workers."""
@@ -39,37 +60,64 @@ def run_pipeline(
     runs, StageError where the pipeline is already running or a stage fails; run again, it continues with that stage.
     """
     stages = stages_of(configuration, name)
-    store, state_path = configuration.store, f"receipts/pipeline-{name}.json"
-    with pipeline_lock(store, name) as lock:
-        state = store.read_json(state_path) if store.exists(state_path) else {}
-        commands = [stage.command for stage in stages]
-        goes_on = state.get("stages") == commands and not state["finished"]
-        # after a finished run, or with other stages, it starts from the first stage
-        done, round_number = (state["receipts"], state.get("round", 1)) if goes_on else ([], 1)
-        for number, stage in enumerate(stages[: len(done)], start=1):
-            say(f"[{number}/{len(stages)}] {stage.command}: done in the run before")
-        while len(done) < len(stages):
-            number, stage = len(done) + 1, stages[len(done)]
-            say(f"[{number}/{len(stages)}] {stage.command}")
-            began_at_s = time.time()
-            receipt = _run_stage(configuration, name, stage, lock, say, ray_log)
-            say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
-            done = [*done, receipt]
-            wanted = receipt.get("wanted", 0)
-            if wanted and round_number < configuration.pipelines[name].rounds:
-                done, round_number = [], round_number + 1
-                say(f"{wanted:,} refused photos are wanted now: round {round_number} begins with the first stage")
-            told = {"stages": commands, "receipts": done, "round": round_number, "finished": len(done) == len(stages)}
-            store.publish_json(state_path, told)
-    return cast(list[dict[str, Any]], done)
+    with pipeline_lock(configuration.store, name) as lock:
+        progress = _begin(configuration.store, name, stages)
+        try:
+            for number, stage in enumerate(stages[: len(progress.receipts)], start=1):
+                say(f"[{number}/{len(stages)}] {stage.command}: done in the run before")
+            while not progress.finished:
+                number, stage = len(progress.receipts) + 1, stages[len(progress.receipts)]
+                say(f"[{number}/{len(stages)}] {stage.command}")
+                began_at_s = time.time()
+                progress = stage_begun(progress, stage.command, began_at_s)
+                publish_progress(configuration.store, name, progress)
+                receipt = _run_stage(configuration, name, stage, lock, say, ray_log)
+                say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
+                progress = _after_stage(configuration.pipelines[name].rounds, progress, receipt, say)
+                publish_progress(configuration.store, name, progress)
+        except BaseException as error:
+            _fail(configuration, name, progress, error, say)
+            raise
+    return [dict(receipt) for receipt in progress.receipts]
 
 
-def stages_of(configuration: Configuration, name: str) -> list[Stage]:
-    """Return the stages of a pipeline; raises ConfigurationError for an unknown name or stage."""
-    if name not in configuration.pipelines:
-        known = ", ".join(configuration.pipelines) or "none"
-        raise ConfigurationError(f"{configuration.file.name}: pipelines: there is no {name!r}, only {known}")
-    return [parse_stage(command, configuration.file) for command in configuration.pipelines[name].stages]
+def _begin(store: Store, name: str, stages: Sequence[Stage]) -> Progress:
+    """Publish and return the progress with a new run: it goes on where the last one stopped, or starts anew."""
+    commands = tuple(stage.command for stage in stages)
+    progress = read_progress(store, name)
+    continues = progress.goes_on_with(commands)
+    if not continues:
+        progress = replace(progress, commands=commands, receipts=(), round=1, finished=False)
+    progress = begun(progress, time.time(), continues=continues)
+    publish_progress(store, name, progress)
+    return progress
+
+
+def _after_stage(rounds: int, progress: Progress, receipt: dict[str, Any], say: Callable[[str], None]) -> Progress:
+    """Return the progress after a stage that succeeded: the next stage, another round, or the end of the run."""
+    now_s = time.time()
+    progress = stage_ended(progress, now_s, FINISHED, receipt)
+    receipts, wanted = (*progress.receipts, receipt), receipt.get("wanted", 0)
+    if wanted and progress.round < rounds:
+        say(f"{wanted:,} refused photos are wanted now: round {progress.round + 1} begins with the first stage")
+        return replace(progress, receipts=(), round=progress.round + 1)
+    progress = replace(progress, receipts=receipts, finished=len(receipts) == len(progress.commands))
+    return ended(progress, now_s, FINISHED) if progress.finished else progress
+
+
+def _fail(
+    configuration: Configuration, name: str, progress: Progress, error: BaseException, say: Callable[[str], None]
+) -> None:
+    """Publish that a run has ended before its time, and call the pipeline's hook; raises nothing but interrupts."""
+    now_s, is_stopped = time.time(), not isinstance(error, Exception)
+    outcome, text = (INTERRUPTED, None) if is_stopped else (FAILED, str(error) or repr(error))
+    progress = ended(stage_ended(progress, now_s, outcome, {}), now_s, outcome, text)
+    # what ended the run says more than that the storage or the hook fails, too
+    with suppress(ShutterprintError, OSError):
+        publish_progress(configuration.store, name, progress)
+    hook = configuration.pipelines[name].on_failure
+    if hook is not None and not is_stopped:
+        call_hook(hook, failure_of(configuration, name, progress.runs[-1]), configuration.hooks.timeout_s, say)
 
 
 def _run_stage(
@@ -84,7 +132,8 @@ def _run_stage(
     run = partial(_run_command, environment=_environment(configuration), lock=lock)
     if is_submission(stage.arguments):
         submission = run if ray_log is None else partial(run, ray_log=ray_log)
-        code = submit(stage.arguments, configuration.clusters.ray_dashboard, submission, say)
+        head = Head(configuration.clusters.ray_dashboard)
+        code = submit(stage.arguments, job_name(stage.arguments, configuration), head, submission, say)
     else:
         code = run(stage.arguments)
     receipt = receipt_since(configuration.store, stage.receipt, began_at_s)
@@ -109,17 +158,18 @@ def _environment(configuration: Configuration) -> dict[str, str]:
 
 def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: int, ray_log: Path | None = None) -> int:
     """Run a command in a process group of its own, so that stopping it stops everything it started."""
+    is_sifted = ray_log is not None or is_on()
     process = subprocess.Popen(
         [executable(arguments[0]), *arguments[1:]],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=None if ray_log is None else subprocess.PIPE,
-        stderr=None if ray_log is None else subprocess.STDOUT,
+        stdout=subprocess.PIPE if is_sifted else None,
+        stderr=subprocess.STDOUT if is_sifted else None,
         start_new_session=True,
         pass_fds=(lock,),
     )
     try:
-        if ray_log is not None and process.stdout is not None:
+        if process.stdout is not None:
             _sift(TextIOWrapper(process.stdout, encoding="utf-8", errors="replace"), ray_log)
         return process.wait()
     except BaseException:  # interrupts of any kind: no process of a stage may outlive its pipeline
@@ -127,11 +177,11 @@ def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: in
         raise
 
 
-def _sift(lines: Iterable[str], ray_log: Path) -> None:
-    """Print the lines of a job as they come, and write Ray's own to a file."""
-    with ray_log.open("a", encoding="utf-8") as log:
+def _sift(lines: Iterable[str], ray_log: Path | None) -> None:
+    """Print the lines of a stage as they come, and write Ray's own to a file where there is one."""
+    with nullcontext() if ray_log is None else ray_log.open("a", encoding="utf-8") as log:
         for line in lines:
-            if is_of_ray(line):
+            if log is not None and is_of_ray(line):
                 log.write(line)
                 log.flush()
             else:
@@ -139,9 +189,7 @@ def _sift(lines: Iterable[str], ray_log: Path) -> None:
 
 
 def _summary(receipt: dict[str, Any]) -> str:
-    shown = {key: value for key, value in receipt.items() if key not in ("stage", "finished_at_s")}
     return ", ".join(
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in shown.items()
-        if isinstance(value, str | int | float)
+        for key, value in told_by(receipt).items()
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 
+from corpus.events import as_asked, complain
+
 PACKAGES = ("corpus", "forensics", "shards", "curation", "crawlers", "train", "examiner", "pipelines", "demo")
 
 
@@ -21,7 +23,7 @@ class Command:
 
     module: str
     extra: str
-    """The extra of pyproject.toml that has its packages."""
+    """The extra of pyproject.toml that has its packages; empty where it needs none."""
     summary: str
     example: str
     result: str
@@ -30,7 +32,7 @@ class Command:
 
 COMMANDS = {
     "crawl": Command(
-        "pipelines.crawl", "crawl", "collect camera originals from Flickr, Wikimedia Commons or a folder",
+        "pipelines.crawl", "crawl", "collect camera originals from Flickr, Wikimedia Commons, a folder or a list",
         "shutterprint crawl flickr",
         "originals/ below the storage has each file as it was served, crawl/ one row for every photo found, with all "
         "reasons where it was refused. Exit code 0: the crawl is complete; 1: it failed, give the same command again; "
@@ -43,10 +45,11 @@ COMMANDS = {
         "`shutterprint check catalogue` checks the camera catalogue: cameras that cannot be told apart, and gaps.",
     ),
     "status": Command(
-        "crawlers.status.__main__", "crawl", "show what all crawls have done, what failed and what is left to do",
-        "shutterprint status --failures",
-        "Tables by source and camera: found, stored, refused and why, failed and when it is tried again; the share of "
-        "the configured time that is covered. Nothing is asked of any site.",
+        "pipelines.overview.__main__", "", "show the state of everything, what is wrong and what mends it",
+        "shutterprint status",
+        "Sources and how much of the time is covered, generations, trainings, pipelines, jobs, disk; then what is "
+        "wrong with the command that mends it, and what comes next. With --crawls, photos by source and camera: "
+        "found, stored, refused and why, failed and when they are tried again. Exit code 1: something is wrong.",
     ),
     "forget": Command(
         "crawlers.forget.__main__", "crawl", "take photographs down: remove them and never fetch them again",
@@ -76,6 +79,13 @@ COMMANDS = {
         "shutterprint pin iphone-6 --write cameras.yaml",
         "The changed entries of the catalogue as YAML on the standard output, or with --write a catalogue file.",
     ),
+    "manifest": Command(
+        "curation.manifest", "curate", "write a data set as a list of addresses and digests, to hand it on",
+        "shutterprint manifest latest -o data-set.parquet",
+        "One Parquet file by which `shutterprint crawl manifest` fetches the same originals on another machine, and "
+        "its description in Croissant. With --compare FILE: what of a list is gone, and whether all else is equal; "
+        "exit code 1 where it is not.",
+    ),
     "verify": Command(
         "shards.verify", "curate", "check that published shards are whole, to the bit",
         "shutterprint verify latest --all",
@@ -99,6 +109,12 @@ COMMANDS = {
         "shutterprint train --without-ray",
         "runs/<run>/ has the configuration, checkpoints, weights (safetensors) and evaluation.html: accuracy on "
         "devices never seen in training, for unaltered photographs and for each manipulation.",
+    ),
+    "jobs": Command(
+        "pipelines.jobs.__main__", "train", "list the trainings that run, attach to one, stop one",
+        "shutterprint jobs",
+        "A line for each job of the Ray head and each unfinished run: its id, run, state, since when, how far. `follow "
+        "NAME` shows its log until it ends, `stop NAME` stops it.",
     ),
     "evaluate": Command(
         "train.evaluate", "train", "evaluate a finished run again and compare with its record",
@@ -168,9 +184,17 @@ COMMANDS = {
         "files could not be used.",
     ),
     "pipelines": Command(
-        "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, or print crontab lines",
-        "shutterprint pipelines run refresh",
-        "The output of every stage in order. A run that failed continues at the stage that failed.",
+        "pipelines.__main__", "crawl", "run the named pipelines of pipelines.yaml, by hand or by cron",
+        "shutterprint pipelines install && shutterprint pipelines status",
+        "run: the output of every stage in order; a run that failed continues at the stage that failed. install, "
+        "remove and show: the lines of your crontab that start them. status and history: what runs did and changed, "
+        "when the next is due, what is wrong.",
+    ),
+    "prune": Command(
+        "pipelines.prune.__main__", "crawl", "remove old generations and runs, and what only they need",
+        "shutterprint prune --keep-generations 5 --keep-runs 3 --dry-run",
+        "What stays and what goes, each with the reason and its size. Originals, records, facts and the newest "
+        "generation always stay. With --dry-run nothing is removed.",
     ),
     "demo": Command(
         "demo.__main__", "demo", "show the whole product on this machine, with simulated cameras",
@@ -203,21 +227,21 @@ def main() -> None:
     if words[:1] in (["-h"], ["--help"]):
         print(teaching(COMMANDS[name]) + "\n", flush=True)
     sys.argv = [f"shutterprint {name}", *words]
-    try:
-        from corpus.command_line import exit_with
+    with as_asked():
+        try:
+            from corpus.command_line import exit_with
 
-        exit_with(import_module(COMMANDS[name].module).main)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in PACKAGES:  # a fault of ours, not of the installation
-            raise
-        extra = COMMANDS[name].extra
-        print(
-            f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in the "
-            "folder of Shutterprint",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+            exit_with(import_module(COMMANDS[name].module).main)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in PACKAGES:  # a fault of ours, not of the installation
+                raise
+            extra = COMMANDS[name].extra
+            complain(
+                f"shutterprint {name}: the package {missing} is not installed; run `pip install -e '.[{extra}]'` in "
+                "the folder of Shutterprint"
+            )
+            sys.exit(2)
 
 
 def overview() -> str:

@@ -7,11 +7,15 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from crawlers.windows.work_units import WorkShare, parse_work_share
 
-_SPIDERS = ("flickr", "wikimedia", "folder")
-_KNOWN = "`scrapy crawl SPIDER`, `python -m curation.run` or `ray job submit … -- python train/main.py`"
+_SPIDERS = ("flickr", "wikimedia", "folder", "manifest")
+_KNOWN = (
+    "`scrapy crawl SPIDER`, `python -m curation.run`, `ray job submit … -- python train/main.py` or "
+    "`python -m pipelines.prune`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,14 @@ def parse_stage(command: str, configuration_file: Path) -> Stage:
     return Stage(command, arguments, _receipt(command, words))
 
 
+def stages_of(configuration: Configuration, name: str) -> list[Stage]:
+    """Return the stages of a pipeline; raises ConfigurationError for an unknown name or stage."""
+    if name not in configuration.pipelines:
+        known = ", ".join(configuration.pipelines) or "none"
+        raise ConfigurationError(f"{configuration.file.name}: pipelines: there is no {name!r}, only {known}")
+    return [parse_stage(command, configuration.file) for command in configuration.pipelines[name].stages]
+
+
 def _receipt(command: str, words: list[str]) -> str:
     if words[:3] == ["ray", "job", "submit"] and "--" in words:
         words = words[words.index("--") + 1 :]
@@ -47,6 +59,8 @@ def _receipt(command: str, words: list[str]) -> str:
         return (parse_work_share(parts[-1]) if parts else WorkShare()).receipt(words[2])
     if words[:3] == ["python", "-m", "curation.run"]:
         return "curation"
+    if words[:3] == ["python", "-m", "pipelines.prune"] and "--dry-run" not in words:
+        return "prune"
     if words[:2] == ["python", "train/main.py"]:
         return "train"
     raise ConfigurationError(f"pipelines: stage {command!r} is not one of {_KNOWN}")

@@ -31,7 +31,15 @@ SMALL = {
     "demo.overrides.train.test_photos": 5,
     "demo.overrides.train.test_crops": 1,
 }
-NEEDS = ("# needs a key", "# needs a cluster", "# needs a training", "# needs photographs", "# needs a web server")
+NEEDS = (
+    "# needs a key",
+    "# needs a cluster",
+    "# needs a training",
+    "# needs photographs",
+    "# needs a web server",
+    "# changes your crontab",
+    "# needs a list",
+)
 
 
 def demo_command(folder: Path) -> list[str]:
@@ -196,6 +204,7 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
             ("tile.jpg", str(tmp_path / "tile.jpg")),
             ("PHOTOS", str(tmp_path / "photos")),
             ("/tmp/model.", str(tmp_path / "model.")),
+            ("/tmp/data-set.", str(tmp_path / "data-set.")),
             (".venv/bin/", str(Path(sys.executable).parent) + "/"),
         ):
             command = command.replace(name, real)

@@ -14,6 +14,7 @@ from torch import nn
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError, StageError
+from corpus.leases import Lease
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index, latest_generation, read_index
@@ -25,8 +26,10 @@ from train.baselines.on_features import residual_statistics
 from train.baselines.results import joined, judge_held_out, publish_baseline, score_line
 from train.data.answers import Answers, read_answers
 from train.data.samples import TrainingSamples
+from train.fit.ancestors import publish_start, start_of
 from train.fit.plain_training import train_plainly
 from train.fit.runs import RunConfig, open_run, run_of
+from train.fit.sole import train_alone
 from train.fit.training_run import carry_out, check_network, device_of, threads_of
 
 SAMPLES = 4000
@@ -144,10 +147,15 @@ def _fitters(
 def _network_answers(store: Store, index: Index, settings: Training, device: torch.device) -> Answers:
     """Return the answers of the run that holds this fold out, which is trained where it is not finished."""
     config = RunConfig(index.generation, index.classes, settings)
-    check_network(settings, len(index.classes), fetch_weights=run_of(store, config).begins_anew)
-    run = open_run(store, config)
-    if run.finished is None:
-        carry_out(run, device)
+    run = run_of(store, config)
+    start = start_of(run, config)
+    check_network(settings, len(index.classes), run.begins_anew and (start is None or start.ancestor is None))
+
+    def work(lease: Lease) -> None:
+        publish_start(run, start)
+        carry_out(open_run(store, config), device, lease=lease)
+
+    train_alone(run, work, lambda line: print(line, flush=True))
     return read_answers(store, run.directory)
 
 

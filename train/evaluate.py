@@ -40,8 +40,10 @@ from train.experiments.amounts import amount_rows
 from train.experiments.critique import critique_rows
 from train.experiments.publishing import experiment_table, publish_experiment, published_experiments
 from train.fit.answered import find_answered
-from train.fit.runs import CARRIED_OUT_BY, Run, RunConfig, find_run, load_network
-from train.fit.training_run import read_history, score_sentence, threads_of
+from train.fit.progress import read_history
+from train.fit.runs import CARRIED_OUT_BY, Run, RunConfig, find_run
+from train.fit.trained import load_network
+from train.fit.training_run import score_sentence, threads_of
 from train.model.checkpoints import kept_weights
 from train.model.network import CameraNetwork
 from train.transductive.figures import check_transductive, transductive_figures

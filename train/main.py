@@ -1,48 +1,67 @@
 """The training stage: trains a network on the newest generation of shards and evaluates it.
 
 Runs as `ray job submit --working-dir . -- python train/main.py`, or by hand as `python train/main.py`. The same
-command continues an unfinished run and does not repeat a finished one. Exit codes: 0 done, 2 impossible (one sentence
-says why), 130 interrupted.
+command continues an unfinished run and does not repeat a finished one. Where another process trains the run, this one
+shows how far that is, and takes over where it dies. Exit codes: 0 done, 2 impossible (one sentence says why), 75
+another process trains the run, or was stopped while this one waited for it, 130 interrupted.
 """
 
+import signal
+import sys
 from pathlib import Path
 
-from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.command_line import configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
+from corpus.leases import Lease
+from corpus.metrics.family import Sample
+from corpus.metrics.measured import Measured
 from corpus.receipts import publish_receipt
-from shards.index import latest_generation, read_index
+from corpus.sections import Training
+from corpus.storage.requests import counted, sentence
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
+from train.fit.ancestors import publish_start, read_start, start_of
 from train.fit.ledger import JOB_FOLDER, ledger_folder
-from train.fit.runs import RunConfig, begun_before, open_run, run_of
+from train.fit.metrics import training_samples
+from train.fit.progress import read_history
+from train.fit.runs import begun_before, check_begun, open_run, run_of
+from train.fit.sole import TrainedElsewhereError, train_alone
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
+from train.fit.wanted import training_parser, wanted_config
 
-_DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
-
-The run's folder is runs/<number>-<generation>-<digest> of the store: look at evaluation.html first.
-The same command continues a stopped training after its last checkpoint, also with other workers or loaders."""
+ELSEWHERE = 75
+"""Exit code where another process trains the run: EX_TEMPFAIL of BSD's sysexits.h, to be tried again later."""
 
 
 def main() -> int:
     """Run the command line; returns the exit code."""
-    parser = command_parser("python train/main.py", _DESCRIPTION)
-    parser.add_argument("--run", metavar="NAME", help="name of the run's folder (default: made from the settings)")
-    parser.add_argument("--without-ray", action="store_true", help="train in this process, without a Ray cluster")
-    parser.add_argument(
-        "--ledger", metavar="FOLDER", help="folder in which each worker writes down the samples it uses, step by step"
-    )
-    arguments = parser.parse_args()
-    train(configuration_of(arguments), arguments.run, arguments.without_ray, arguments.ledger)
+    arguments = training_parser().parse_args()
+    # SIGTERM is handled like ctrl-C, so that a stopped training gives its lease back
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    configuration = configuration_of(arguments)
+    try:
+        with counted() as requests:
+            train(configuration, arguments.run, arguments.without_ray, arguments.ledger, waits=not arguments.no_wait)
+            if not configuration.store.is_local:
+                print(sentence(requests(), samples_of(configuration.train), "a sample"), flush=True)
+    except TrainedElsewhereError as error:
+        print(error, file=sys.stderr)
+        return ELSEWHERE
     return 0
 
 
 def train(
-    configuration: Configuration, name: str | None = None, without_ray: bool = False, ledger: str | None = None
+    configuration: Configuration,
+    name: str | None = None,
+    without_ray: bool = False,
+    ledger: str | None = None,
+    *,
+    waits: bool = True,
 ) -> None:
     """Train on the newest generation; raises ShutterprintError where that is impossible.
 
-    `ledger`: a folder for what was used in each step (`train.fit.ledger`).
+    `ledger`: a folder for what was used in each step (`train.fit.ledger`). `waits`: as of `train_alone`.
     """
     store, settings = configuration.store, configuration.train
     if without_ray and settings.workers > 1:
@@ -50,37 +69,54 @@ def train(
     device = device_of(settings) if without_ray else None
     _check_storage(configuration)
     ledger = None if ledger is None else ledger_folder(ledger)
-    generation = latest_generation(store)
-    cameras = read_index(store, generation).leaving_out(settings.held_out_cameras).classes
-    config = RunConfig(generation, cameras, settings)
+    config = wanted_config(configuration)
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
+    run = run_of(store, config, name)
+    start = start_of(run, config)
+    fetches = run.begins_anew and (start is None or start.ancestor is None)
     # finds a wrong name, size or batch here, not in a worker minutes later
-    check_network(settings, len(index.classes), fetch_weights=run_of(store, config, name).begins_anew)
+    check_network(settings, len(index.classes), fetches)
     for before in begun_before(store, config) if name is None else ():
         print(
             f"note: {before} is unfinished and stays so: a version with another order of samples has begun it",
             flush=True,
         )
-    run = open_run(store, config, name)
-    score = run.finished
-    if score is not None:
+    check_begun(run, config, name)
+    if run.finished is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
-    else:
-        print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
-        if device is not None:
-            carry_out(run, device, ledger=ledger)
-        else:
-            from train.fit.cluster import carry_out_on_ray
 
-            carry_out_on_ray(run, settings, ledger)
-        score = run.finished
+    def samples() -> list[Sample]:
+        return training_samples(read_history(run), settings.epochs, run.finished)
+
+    def work(lease: Lease) -> None:
+        publish_start(run, start)
+        open_run(store, config, name)
+        if (begun_from := read_start(run)) is not None and run.begins_anew:
+            print(f"{run.name}: {begun_from.sentence()}", flush=True)
+        print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
+        watched, folder = configuration.metrics, configuration.metrics_folder
+        with Measured("train", samples, folder=folder, port=watched.train_port, address=watched.address):
+            if device is not None:
+                carry_out(run, device, ledger=ledger, lease=lease)
+            else:
+                from train.fit.cluster import carry_out_on_ray
+
+                carry_out_on_ray(run, settings, ledger, lease)
+
+    train_alone(run, work, lambda line: print(line, flush=True), waits=waits)
+    score = run.finished
     if score is None:
         raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")
     publish_receipt(store, "train", {"run": run.name, **score})
     evaluation = store.read_json(f"{run.directory}/evaluation.json")
     print(f"\n{evaluation_table(evaluation)}\n\n{score_sentence(run, score)}", flush=True)
+
+
+def samples_of(settings: Training) -> int:
+    """Return the samples that all epochs of a training consume."""
+    return settings.epochs * settings.steps_per_epoch * settings.accumulate * settings.batch * settings.workers
 
 
 def _check_storage(configuration: Configuration) -> None:

@@ -6,9 +6,9 @@ default. The shipped file names the recipe `modern`.
 """
 
 from corpus.sections.curation import Consensus, Curation, Rules, Shards, Support
-from corpus.sections.running import Clusters, Demo, Pipeline
+from corpus.sections.running import Clusters, Demo, Hooks, Metrics, OnFailure, Pipeline, PipelineName
 from corpus.sections.section import Section
-from corpus.sections.sources import Crawl, Flickr, Folder, Site, Sources, Wikimedia
+from corpus.sections.sources import Crawl, Flickr, Folder, Hosts, Manifest, Site, Sources, Wikimedia
 from corpus.sections.training import Recipe, Training
 
 __all__ = [
@@ -19,7 +19,13 @@ __all__ = [
     "Demo",
     "Flickr",
     "Folder",
+    "Hooks",
+    "Hosts",
+    "Manifest",
+    "Metrics",
+    "OnFailure",
     "Pipeline",
+    "PipelineName",
     "Recipe",
     "Rules",
     "Section",

@@ -71,7 +71,7 @@ class Curation(Section):
     """CSV file of official splits or folds: a column `path` (below the folder that was crawled), `photo` (a key) or
     `sha256`, and `split` (train, validation, test), `fold` (0 to `folds` - 1) or both. A relative path starts at the
     configuration file's folder. null: splits and folds are made here alone."""
-    judge_photos: Annotated[int, Field(ge=100)] = 10_000
+    judge_photos: Annotated[int, Field(ge=100)] = 50_000
     """Photographs in one part of the corpus, the unit that Dask judges."""
     worker_memory_mb: Annotated[int | None, Field(ge=256)] = None
     """Memory in MB beyond which a worker of the local cluster spills to disk; null: its share of the machine's."""

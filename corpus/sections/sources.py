@@ -35,20 +35,25 @@ class Crawl(Section):
     _check_folder = field_validator("limits_folder")(folder_path)
 
 
-class Site(Section):
-    """Keys of every photo site that has an API."""
+class Hosts(Section):
+    """Keys of every source that is fetched from hosts."""
 
-    api_url: str
-    """Address of the API."""
     hosts: tuple[str, ...]
     """The only hosts that are contacted, as shell-style patterns. A host whose name resolves to an address that is not
     public is refused unless that address is listed as well."""
-    api_requests: Annotated[int, Field(ge=1, le=64)] = 2
-    """Most concurrent API requests to one host, by all crawls on this machine together."""
     file_requests: Annotated[int, Field(ge=1, le=64)] = 2
     """Most concurrent downloads from one host, by all crawls on this machine together."""
     megabits_per_s: Annotated[float | None, Field(gt=0)] = None
     """Most Mbit/s that all downloads from one host take together, on average; null: no limit."""
+
+
+class Site(Hosts):
+    """Keys of every photo site that has an API."""
+
+    api_url: str
+    """Address of the API."""
+    api_requests: Annotated[int, Field(ge=1, le=64)] = 2
+    """Most concurrent API requests to one host, by all crawls on this machine together."""
     since: str
     """Earliest upload time that is crawled, an ISO 8601 date or time in UTC."""
     until: str | None = None
@@ -184,6 +189,18 @@ class Folder(Section):
         return value
 
 
+class Manifest(Hosts):
+    """A data set that was handed on as a list of addresses."""
+
+    hosts: tuple[str, ...] = ()
+    """Hosts that are contacted beside those of the sites above, as shell-style patterns. A list that names another host
+    is refused before anything is fetched. A host whose name resolves to an address that is not public is refused unless
+    that address is listed as well."""
+    megabits_per_s: Annotated[float | None, Field(gt=0)] = 25.0
+    """Most Mbit/s that all downloads from one of these hosts take together, on average; null: no limit. The hosts of
+    the sites above have the limits of their site."""
+
+
 class Sources(Section):
     """Where photographs come from."""
 
@@ -193,3 +210,5 @@ class Sources(Section):
     """Wikimedia Commons, or another wiki."""
     folder: Folder = Folder()
     """A folder of existing files."""
+    manifest: Manifest = Manifest()
+    """A data set that was handed on as a list of addresses."""

@@ -48,6 +48,10 @@ class Training(Section):
     weights: str | None = None
     """Path of a safetensors file whose weights the training starts from, instead of a download: as timm publishes them,
     or `weights.safetensors` of a run with the same network and front. null: none."""
+    start_from: str | None = None
+    """Finished run whose weights the training starts from: its name, or `last` for the last one that fits, with the
+    same network and fold and without cameras that are gone. Rows of the classifier go by the names of the cameras;
+    those of new cameras are drawn. `last` starts anew, and says why, where no run fits. null: none."""
     loss: Literal["cross_entropy", "cosine"] = "cross_entropy"
     """What is minimised. `cosine`: cross-entropy of cosines between embedding and class, with a scale and a margin, so
     that the embeddings of a camera lie close together."""
@@ -158,6 +162,13 @@ class Training(Section):
     def _is_whole_path(cls, value: str | None) -> str | None:
         if value is not None and not folder_path(value).startswith(("/", "~")):
             raise ValueError("is not a whole path; begin it with / or ~, since loaders run in other folders")
+        return value
+
+    @field_validator("start_from")
+    @classmethod
+    def _is_run(cls, value: str | None) -> str | None:
+        if value is not None and (not value or value.startswith((".", "-")) or "/" in value):
+            raise ValueError("is not `last` or the name of a run")
         return value
 
     @model_validator(mode="after")

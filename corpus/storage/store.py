@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import posixpath
-import re
 import secrets
 import shutil
 import time
@@ -26,18 +25,18 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.errors import ConfigurationError, StorageError
+from corpus.errors import StorageError, StorageUnavailableError
+from corpus.storage import s3
 from corpus.storage.errors import attempted, unavailable
+from corpus.storage.local import TEMPORARY_PREFIX, written_beside
 from corpus.storage.parquet import read_parquet
-from corpus.text import escaped
+from corpus.storage.requests import watch
 
 T = TypeVar("T")
 
-_SUPPORTED = ("file://", "s3://")
-_SCHEMES = ("s3", "memory")
-"""Schemes of object stores; `memory` is one process's own, for tests."""
 MARKER = "_done.json"
-TEMPORARY_PREFIX = ".tmp-"
+_conditional: dict[tuple[str, str], bool] = {}
+"""Which stores have conditional writes, as far as this process has tried."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 """What file systems without hard links answer to making one."""
 
@@ -59,11 +58,12 @@ class Store:
         # no cached listings: another process may have added or removed files since
         if self.is_local:  # fsspec would take `::` in a folder's path for a chain of file systems
             return fsspec.filesystem("file", use_listings_cache=False)
-        if self.is_patient or not self.url.startswith("s3://"):
+        if not self.is_s3:
             return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
-        once = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}  # botocore's own attempts
-        filesystem = fsspec.core.url_to_fs(self.url, use_listings_cache=False, **once)[0]
-        filesystem.retries = 1  # s3fs's; other options make another instance, so no other store's is changed
+        attempts = {"retries": {"total_max_attempts": s3.ATTEMPTS if self.is_patient else 1}, **s3.TIMEOUTS}
+        filesystem = fsspec.core.url_to_fs(self.url, use_listings_cache=False, config_kwargs=attempts)[0]
+        filesystem.retries = 1  # s3fs's own, which would multiply ours; other options make another instance
+        watch(filesystem.s3)
         return filesystem
 
     @property
@@ -71,39 +71,74 @@ class Store:
         """Whether the root is a folder on this machine."""
         return "://" not in self.url
 
+    @property
+    def is_s3(self) -> bool:
+        """Whether the root is in an object store that speaks S3."""
+        return self.url.startswith("s3://")
+
     def path(self, relative: str) -> str:
         """Return the full path of `relative` in the file system; raises StorageError for a path outside the root."""
         normal = posixpath.normpath(relative)
         if normal.startswith(("/", "..")) or "\0" in relative:
             raise StorageError(f"{relative!r} is not a path inside {self.url}")
-        root = self.url if self.is_local else str(attempted(self.url, lambda: fsspec.core.url_to_fs(self.url)[1]))
-        root = root.rstrip("/")
+        root = self.url.removeprefix("s3://") if self.is_s3 or self.is_local else fsspec.core.url_to_fs(self.url)[1]
+        root = str(root).rstrip("/")
         return root if normal == "." else f"{root}/{normal}"
 
     def exists(self, relative: str) -> bool:
-        """Whether there is a whole file or a directory at `relative`."""
-        return bool(self._attempted(relative, lambda: self.filesystem.exists(self.path(relative))))
+        """Whether there is a whole file at `relative`; an object store has no directories."""
+        path = self.path(relative)
+        if self.is_s3:
+            return self._attempted(relative, lambda: s3.exists(self.filesystem, path))
+        return bool(self._attempted(relative, lambda: self.filesystem.exists(path)))
 
     def size_bytes(self, relative: str) -> int:
         """Return the size of the file at `relative`; raises StorageError where there is none."""
+        path = self.path(relative)
         try:
-            return int(self._attempted(relative, lambda: self.filesystem.size(self.path(relative))))
+            if self.is_s3:
+                return int(self._attempted(relative, lambda: s3.head(self.filesystem, path)["ContentLength"]))
+            return int(self._attempted(relative, lambda: self.filesystem.size(path)))
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a directory, without temporary ones; none if it is missing."""
+        path = self.path(relative)
         try:
-            entries = self._attempted(relative, lambda: self.filesystem.ls(self.path(relative), detail=False))
+            if self.is_s3:
+                entries = self._attempted(relative, lambda: s3.names(self.filesystem, path))
+            else:
+                entries = self._attempted(relative, lambda: self.filesystem.ls(path, detail=False))
         except (FileNotFoundError, NotADirectoryError):
             return []
         names = {posixpath.basename(str(entry).rstrip("/")) for entry in entries}
         return sorted(name for name in names if name and not name.startswith(TEMPORARY_PREFIX))
 
+    def paths(self, relative: str, most: int) -> set[str] | None:
+        """Return the paths of all files below a directory; None where there are more than `most`, or may be.
+
+        In an object store this costs a request for every thousand files.
+        """
+        path, root = self.path(relative), self.path(".")
+
+        def listed() -> list[str]:
+            if self.is_s3:
+                return s3.below(self.filesystem, path, most)
+            return [str(one) for one in self.filesystem.find(path)]
+
+        found = self._attempted(relative, listed)
+        return None if len(found) > most else {one.removeprefix(f"{root}/") for one in found}
+
     def modified_at_s(self, relative: str) -> float:
         """Return when a file was last written, in seconds since 1970; raises StorageError where there is none."""
+        path = self.path(relative)
         try:
-            return float(self._attempted(relative, lambda: self.filesystem.modified(self.path(relative))).timestamp())
+            if self.is_s3:
+                written = self._attempted(relative, lambda: s3.head(self.filesystem, path)["LastModified"])
+            else:
+                written = self._attempted(relative, lambda: self.filesystem.modified(path))
+            return float(written.timestamp())
         except (FileNotFoundError, IsADirectoryError) as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
@@ -111,6 +146,8 @@ class Store:
         """Return the bytes `start:end` of a file; raises StorageError where there is none."""
         path = self.path(relative)
         try:
+            if self.is_s3:
+                return self._attempted(relative, lambda: s3.read(self.filesystem, path, start, end))
             return self._attempted(relative, lambda: cast(bytes, self.filesystem.cat_file(path, start=start, end=end)))
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: no file {relative}") from error
@@ -141,10 +178,13 @@ class Store:
         path = self.path(relative)
 
         def write() -> None:
+            if self.is_s3:
+                s3.publish(self.filesystem, path, data)
+                return
             if not self.is_local:
                 self.filesystem.pipe_file(path, data)
                 return
-            with _written_beside(Path(path), lambda file: file.write(data), keep_cached=keep_cached) as temporary:
+            with written_beside(Path(path), lambda file: file.write(data), keep_cached=keep_cached) as temporary:
                 temporary.replace(path)
 
         self._attempted(relative, write)
@@ -152,12 +192,29 @@ class Store:
     def create(self, relative: str, data: bytes) -> bool:
         """Write a whole new file and return True, or return False where there is one; of several processes one wins.
 
-        An object store must support conditional PUTs (`If-None-Match: *`, as Amazon's S3 does). A folder's file system
-        must support hard links; raises StorageError where it does not.
+        That needs an object store with conditional writes (`has_conditional_writes`), or a folder's file system with
+        hard links; raises StorageError where it has none. False is no proof that another process has written the
+        file: an object store is asked again where its answer was lost.
         """
         return self._attempted(relative, lambda: self._create(relative, data))
 
+    def has_conditional_writes(self, directory: str) -> bool:
+        """Whether of several processes that create one file only one can win; tried out in `directory`, once a process.
+
+        Amazon's S3, moto and recent MinIO can; some stores refuse the header `If-None-Match`, or pass it over.
+        """
+        if not self.is_s3:
+            return True
+        service = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+        place = (self.url, service)
+        if place not in _conditional:
+            path = self.path(f"{directory}/{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
+            _conditional[place] = self._attempted(directory, lambda: s3.has_conditional_writes(self.filesystem, path))
+        return _conditional[place]
+
     def _create(self, relative: str, data: bytes) -> bool:
+        if self.is_s3:
+            return s3.create(self.filesystem, self.path(relative), data)
         if not self.is_local:
             try:
                 self.filesystem.pipe_file(self.path(relative), data, mode="create")
@@ -167,7 +224,7 @@ class Store:
                 raise
             return True
         target = Path(self.path(relative))
-        with _written_beside(target, lambda file: file.write(data)) as temporary:
+        with written_beside(target, lambda file: file.write(data)) as temporary:
             try:
                 os.link(temporary, target)  # unlike a rename, this never replaces an existing file
             except FileExistsError:
@@ -194,6 +251,12 @@ class Store:
 
     def _remove(self, path: str) -> None:
         # not the file system's own `rm`, which takes a path with * or [ for a pattern
+        if self.is_s3:
+            found = s3.below(self.filesystem, path)
+            marker = [file for file in found if file == f"{path}/{MARKER}"]
+            s3.remove(self.filesystem, marker)
+            s3.remove(self.filesystem, [file for file in found if file not in marker])
+            return
         if not self.is_local:
             files = [str(file) for file in self.filesystem.find(path)]
             for file in sorted(files, key=lambda file: not file.endswith(f"/{MARKER}")):
@@ -210,11 +273,26 @@ class Store:
             with suppress(FileNotFoundError, NotADirectoryError):
                 target.unlink()
 
+    def remove_file(self, relative: str) -> None:
+        """Remove a file, if it exists, without looking for a directory of this name."""
+        path = self.path(relative)
+        if self.is_s3:
+            self._attempted(relative, lambda: s3.remove(self.filesystem, [path]))
+        else:
+            self._attempted(relative, lambda: self._remove(path))
+
     def sweep_temporary(self, directory: str, older_than_s: float) -> int:
         """Remove older files that killed writers left directly below a directory; return how many there were.
 
-        An object store has none. `older_than_s` must be more seconds than any write takes.
+        Of an object store, the parts of uploads that were cut off. `older_than_s` must be more seconds than any write
+        takes.
         """
+        if self.is_s3:
+            path = self.path(directory)
+            try:
+                return self._attempted(directory, lambda: s3.give_up_uploads(self.filesystem, path, older_than_s))
+            except StorageUnavailableError:  # not every key may list them, nor every store; they only cost
+                return 0
         return self._attempted(directory, lambda: self._sweep_temporary(directory, older_than_s))
 
     def _sweep_temporary(self, directory: str, older_than_s: float) -> int:
@@ -232,12 +310,15 @@ class Store:
         path = self.path(relative)
 
         def write() -> None:
+            if self.is_s3:
+                s3.publish_file(self.filesystem, path, local)
+                return
             if not self.is_local:
                 self.filesystem.put_file(str(local), path)
                 return
             with (
                 local.open("rb") as source,
-                _written_beside(Path(path), lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
+                written_beside(Path(path), lambda file: shutil.copyfileobj(source, file, 1 << 20)) as temporary,
             ):
                 temporary.replace(path)
 
@@ -249,8 +330,11 @@ class Store:
 
     def read_json(self, relative: str) -> Any:
         """Return the value of a JSON file; raises StorageError where it is missing or not JSON."""
+        return self._json(relative, self.read(relative))
+
+    def _json(self, relative: str, data: bytes) -> Any:
         try:
-            return json.loads(self.read(relative))
+            return json.loads(data)
         except ValueError as error:
             raise StorageError(f"{self.url}: {relative} is not JSON: {error}") from error
 
@@ -277,12 +361,21 @@ class Store:
 
     def done(self, directory: str) -> dict[str, Any] | None:
         """Return the marker of a whole directory, None for any other."""
-        if not self.exists(f"{directory}/{MARKER}"):
-            return None
-        return cast(dict[str, Any], self.read_json(f"{directory}/{MARKER}"))
+        marker = f"{directory}/{MARKER}"
+        path = self.path(marker)
+        if self.is_s3:  # one request instead of two
+            try:
+                data = self._attempted(marker, lambda: s3.read(self.filesystem, path, None, None))
+            except FileNotFoundError:
+                return None
+            return cast(dict[str, Any], self._json(marker, data))
+        return cast(dict[str, Any], self.read_json(marker)) if self.exists(marker) else None
 
     def done_names(self, relative: str) -> list[str]:
         """Return the sorted names of the whole directories directly below `relative`."""
+        if self.is_s3:
+            path = self.path(relative)
+            return sorted(self._attempted(relative, lambda: s3.names_with(self.filesystem, path, MARKER)))
         return [name for name in self.names(relative) if self.exists(f"{relative}/{name}/{MARKER}")]
 
     def _place(self, relative: str) -> str:
@@ -295,59 +388,3 @@ class Store:
 def json_bytes(value: Any) -> bytes:
     """Return a value as readable JSON with sorted keys, as `Store.publish_json` writes it."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def storage_fault(url: str) -> str | None:
-    """Return what is wrong with the address of a storage, as the end of a sentence; None where nothing is."""
-    scheme, separator, rest = url.partition("://")
-    if not url.strip() or "\0" in url:
-        return "is not a folder; give a path or s3://bucket/prefix"
-    if not separator:
-        beginning = re.match(r"[a-z][a-z0-9+]+:/", url)  # also what `//` becomes when a path is normalised
-        return f"is not a folder's path; did you mean {beginning[0]}/…?" if beginning else None
-    if "::" in url and (scheme != "file" or "://" in rest):
-        return "is not one address; chains of file systems (`::`) are not supported"
-    if scheme == "file":
-        return None if rest.startswith("/") else "is not a folder on this machine; write file:///path or the path alone"
-    if scheme not in _SCHEMES:
-        return f"is not a storage that is supported: {scheme}:// is none of a folder, {', '.join(_SUPPORTED)}"
-    return None if rest.strip("/") else f"is not whole; write {scheme}://bucket/prefix"
-
-
-def open_store(url: str, base: Path | None = None) -> Store:
-    """Return the store at `url`; a relative folder starts at `base` (default: the working directory).
-
-    `file:///path` is the folder `/path`. Raises ConfigurationError for other addresses than of a folder or of S3.
-    """
-    if fault := storage_fault(url):
-        raise ConfigurationError(f"storage: {escaped(url)} {fault}")
-    if "://" in url and not url.startswith("file://"):
-        return Store(url.rstrip("/"))
-    try:
-        folder = Path(url.removeprefix("file://")).expanduser()
-    except RuntimeError as error:
-        raise ConfigurationError(f"storage: {escaped(url)}: {error}") from error
-    return Store(str((base or Path.cwd()).joinpath(folder).resolve()))
-
-
-def temporary_beside(target: Path) -> Path:
-    """Return a new name beside `target`, short because the target's may have the longest length possible."""
-    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
-
-
-@contextmanager
-def _written_beside(target: Path, write: Callable[[BinaryIO], object], *, keep_cached: bool = True) -> Iterator[Path]:
-    """Yield a temporary file in the target's folder, written and flushed; it is removed unless it was renamed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(target)
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            if not keep_cached and hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        yield temporary
-    finally:
-        with suppress(OSError):  # where nothing can be removed, the error that says why is the first one
-            temporary.unlink(missing_ok=True)

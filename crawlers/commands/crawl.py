@@ -8,7 +8,6 @@ may be repeated.
 import argparse
 import asyncio
 import os
-import sys
 import traceback
 from typing import Any, cast
 
@@ -18,6 +17,8 @@ from scrapy.exceptions import UsageError
 from twisted.internet import tcp
 
 from corpus.errors import ShutterprintError
+from corpus.events import FLAG, as_asked, complain, is_asked, set_level
+from corpus.storage.requests import counted
 from corpus.text import escaped
 from crawlers.network.redaction import redacted
 from crawlers.spiders.flickr import KEY_VARIABLE
@@ -28,6 +29,11 @@ READ_BYTES = 1 << 18
 class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
     """Run a spider of this project by name."""
 
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add `--log-json` to Scrapy's own options."""
+        super().add_options(parser)
+        parser.add_argument(FLAG, action="store_true", help="write every line as a JSON object")
+
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Join repeated `-a set=…` into one argument, a line each, since Scrapy keeps only the last."""
         overrides = [text for text in opts.spargs if text.startswith("set=")]
@@ -35,21 +41,31 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
             joined = "set=" + "\n".join(text.removeprefix("set=") for text in overrides)
             opts.spargs = [text for text in opts.spargs if not text.startswith("set=")] + [joined]
         super().process_options(args, opts)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets them before a command runs
+        if is_asked():
+            # Scrapy's own handler, which it sets up anew for each crawl, takes no formatter
+            self.settings.set("LOG_ENABLED", False, priority="cmdline")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Crawl, and set the exit code."""
+        assert self.settings is not None  # noqa: S101 - as above
         if len(args) != 1:
             raise UsageError
+        with as_asked(), counted():
+            set_level(self.settings["LOG_LEVEL"])
+            self._crawl(args[0], opts)
+
+    def _crawl(self, spider: str, opts: argparse.Namespace) -> None:
         # Arrow's own allocators keep memory once they have it; a crawl writes one small table now and then
         pa.set_memory_pool(pa.system_memory_pool())
         # every read costs Twisted and Scrapy a dozen calls in Python; their default, 64 KiB, is a fortieth of a photo
         tcp.Connection.bufferSize = READ_BYTES
         assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before a command runs
         try:
-            crawler = self._create_crawler(args[0])
+            crawler = self._create_crawler(spider)
         except KeyError:
-            spiders = ", ".join(self.crawler_process.spider_loader.list())
-            print(f"scrapy crawl: there is no spider {args[0]}; there are {spiders}", file=sys.stderr)
+            known = ", ".join(self.crawler_process.spider_loader.list())
+            complain(f"scrapy crawl: there is no spider {spider}; there are {known}")
             self.exitcode = 2
             return
         errors: list[BaseException] = []
@@ -65,9 +81,9 @@ class Command(ScrapyCrawl):  # type: ignore[misc, unused-ignore]
             unavailable = getattr(crawler.spider, "is_storage_unavailable", False)
             self.exitcode = 0 if getattr(crawler.spider, "has_succeeded", False) else 2 if unavailable else 1
         elif isinstance(errors[0], ShutterprintError):
-            print(escaped(str(errors[0]), keep="\n"), file=sys.stderr)
+            complain(escaped(str(errors[0]), keep="\n"))
             self.exitcode = 2
         else:  # a fault of ours: the whole traceback, without the key
             text = "".join(traceback.format_exception(errors[0]))
-            print(redacted(text, os.environ.get(KEY_VARIABLE, "").strip()), file=sys.stderr)
+            complain(redacted(text, os.environ.get(KEY_VARIABLE, "").strip()), "fault")
             self.exitcode = 1

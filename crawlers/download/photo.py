@@ -6,11 +6,14 @@ is the file asked for, of which no more is transferred than the door needs (`cra
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
+from corpus.errors import StorageError
 from corpus.records import original_path
 from corpus.storage import Store
 from crawlers.download.fetcher import Fetcher, OriginalFailed, Rejected
+from crawlers.download.known_originals import KnownOriginals
 from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import Refused
 from crawlers.windows.records import ListedPhoto, Row, failed, refused, stored
@@ -29,6 +32,7 @@ class PhotoDownloader:
     """Downloads photos from a site."""
 
     store: Store
+    originals: KnownOriginals
     fetcher: Fetcher
     refused_uploads: RefusedUploads | None
     pictures: RefusedPictures
@@ -64,12 +68,14 @@ class PhotoDownloader:
 
     def _known_row(self, listed: ListedPhoto, path: str) -> Row | None:
         """Return the row of an upload that is stored (by a crawl cut off, or for another query) or was refused."""
-        if self.store.exists(path):
-            return stored(listed, path, self.store.read(path))
+        if self.originals.has(path):
+            with suppress(StorageError):  # it was removed since it was listed
+                return stored(listed, path, self.store.read(path))
         return self.refused_uploads.row(listed) if self.refused_uploads is not None else None
 
     def _publish(self, listed: ListedPhoto, path: str, data: bytes) -> Row:
         self.store.publish(path, data, keep_cached=False)
+        self.originals.add(path)
         return stored(listed, path, data)
 
 

@@ -34,7 +34,7 @@ from crawlers.windows.refused_pictures import remove_pictures
 class Traces:
     """What the store holds of one photo."""
 
-    rows: int = 0  # in tables of records, except those that say only that it is forgotten
+    rows: int = 0  # in manifests, and in tables of records except those that say only that it is forgotten
     originals: int = 0
     facts: int = 0
     is_known: bool = False
@@ -85,6 +85,9 @@ def survey(store: Store, photos: Sequence[str], problems: removal.Problems) -> d
             trace.versions.add(row["version"] or "")
             trace.sha256 |= {row["sha256"]} - {None}
             trace.pages |= {page_digest(plain_page(row["page_url"]))} if row["page_url"] else set()
+    for _, rows in removal.search(store, removal.manifests(store), "photo", photos, [], problems):
+        for row in rows:
+            traces[row["photo"]].rows += 1
     for _, rows in removal.search(store, removal.facts_tables(store), "photo", photos, ["version"], problems):
         for row in rows:
             traces[row["photo"]].facts += 1
@@ -103,7 +106,9 @@ def forget(store: Store, traces: dict[str, Traces], problems: removal.Problems) 
     """
     for photo, trace in traces.items():
         takedown(store, photo, trace.pages)
-    rows = removal.strip_records(store, traces.keys(), problems)
+    rows = removal.strip_records(store, traces.keys(), problems) + removal.strip_manifests(
+        store, traces.keys(), problems
+    )
     remove_pictures(store, traces.keys())
     originals = removal.remove_originals(store, traces.keys())
     facts = removal.remove_facts(store, traces.keys(), problems)

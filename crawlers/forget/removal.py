@@ -1,6 +1,7 @@
 """Find what the store's working files hold of photos, and remove it for good.
 
-Working files are the records of windows, whole or not, the checkpoints of unfinished windows, originals, and facts.
+Working files are the records of windows, whole or not, the checkpoints of unfinished windows, manifests that were
+handed on, originals, and facts.
 Every step may be cut off and repeated. What cannot be read is reported as a sentence, and the rest is done.
 """
 
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.leases import held
+from corpus.manifests import handed_on
 from corpus.records import original_path
 from corpus.storage import Store
 from corpus.takedowns import READ_AT_ONCE, apply_takedowns
@@ -46,6 +48,11 @@ def facts_tables(store: Store) -> list[str]:
     """Return the paths of all tables of facts, including those of other versions of the examiner."""
     kinds = [f"facts/{kind}" for kind in store.names("facts")]
     return [f"{kind}/{name}" for kind in kinds for name in store.names(kind) if name.endswith(".parquet")]
+
+
+def manifests(store: Store) -> list[str]:
+    """Return the paths of the manifests that were handed on to the store."""
+    return [f"{handed_on.FOLDER}/{name}" for name in store.names(handed_on.FOLDER)]
 
 
 def search(
@@ -126,6 +133,15 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
             except (StorageError, ValueError) as error:
                 problems.append(f"{path}: cannot be rewritten ({error})")
     return stripped
+
+
+def strip_manifests(store: Store, photos: Collection[str], problems: Problems) -> Counter[str]:
+    """Remove the rows of photos from all manifests; return how many of each there were."""
+    try:
+        return handed_on.without(store, photos)
+    except StorageError as error:
+        problems.append(f"{handed_on.FOLDER}: {error}; remove that manifest and crawl it again")
+        return Counter()
 
 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:

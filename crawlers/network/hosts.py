@@ -39,7 +39,7 @@ def url_refusal(url: str, patterns: Iterable[str]) -> str | None:
     parts, patterns = urlsplit(url), tuple(patterns)
     if parts.scheme not in ("http", "https"):
         return f"addresses of scheme {parts.scheme} are not asked for, only http and https"
-    if not _matches(patterns, parts.hostname or ""):
+    if not is_named(patterns, parts.hostname or ""):
         return f"host {parts.hostname} is not one of the source's hosts: {', '.join(patterns)}"
     return None
 
@@ -59,7 +59,7 @@ def is_open(address: str, patterns: Iterable[str]) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):  # judged as the IPv4 address it stands for, where it does
         in_nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
         ip = ip.ipv4_mapped or ip.sixtofour or in_nat64 or ip
-    return (ip.is_global and not ip.is_multicast) or _matches(patterns, str(ip))
+    return (ip.is_global and not ip.is_multicast) or is_named(patterns, str(ip))
 
 
 def is_through_proxy(url: str) -> bool:
@@ -179,5 +179,6 @@ class _Collected:
         self.done(self.addresses)
 
 
-def _matches(patterns: Iterable[str], host: str) -> bool:
+def is_named(patterns: Iterable[str], host: str) -> bool:
+    """Whether one of shell-style `patterns` matches a host."""
     return any(fnmatch.fnmatchcase(host.casefold(), pattern.casefold()) for pattern in patterns)

@@ -30,11 +30,13 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 
 from crawlers.network.concurrency import acquire, sleep
+from crawlers.network.hosts import is_named
 from crawlers.network.limits import HostLimits, Wait
 from crawlers.network.quota import CALLS_SPENT, Quota
 
 LIMITS_SETTING = "SHUTTERPRINT_LIMITS"
-"""Setting: {folder, delay_s, retries, api_requests, file_requests, megabits_per_s, quota: [name, calls an hour]}."""
+"""Setting: {folder, delay_s, retries, api_requests, file_requests, megabits_per_s, quota: [name, calls an hour], sites:
+[{hosts, file_requests, megabits_per_s}]}; a host of one of the `sites` has the limits of that."""
 
 KIND = "kind"  # key of a request's meta: `api` or `file`
 WAITING_STAT = "shutterprint/waiting"  # Scrapy stat: until when (`time.time()`) the crawl waits, and for what
@@ -192,7 +194,10 @@ class Politeness:
         host = _host(request)
         kind: Literal["api", "file"] = "api" if request.meta.get(KIND) == "api" else "file"
         if (host, kind) not in self.queues:
-            self.queues[host, kind] = _Queue(self.limits, host, kind, self._wait)
+            own: dict[str, Any] = next(
+                (each for each in self.limits.get("sites", ()) if is_named(each["hosts"], host)), {}
+            )
+            self.queues[host, kind] = _Queue({**self.limits, **own}, host, kind, self._wait)
         return self.queues[host, kind]
 
     def _free_slot(self, request: Request, size_bytes: int) -> None:

@@ -8,7 +8,8 @@ work that other processes held meanwhile. Several processes share a crawl: each 
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import scrapy
@@ -19,14 +20,18 @@ from scrapy.signals import bytes_received, headers_received
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError, StorageUnavailableError
+from corpus.metrics.family import Sample
+from corpus.metrics.measured import Measured
 from corpus.receipts import publish_receipt
-from corpus.sections import Site
+from corpus.sections import Hosts
+from corpus.storage.requests import sentence, so_far
 from crawlers.network.concurrency import called_every, in_thread
 from crawlers.network.limits import limits_folder
 from crawlers.network.politeness import TRANSFER, WAITING_STAT
 from crawlers.network.quota import Quota
 from crawlers.network.scrapy_settings import scrapy_settings
 from crawlers.spiders.context import CrawlContext
+from crawlers.spiders.metrics import crawl_samples
 from crawlers.spiders.progress import Progress, View
 from crawlers.spiders.window_run import WindowRunner
 from crawlers.windows import checkpoint
@@ -50,7 +55,9 @@ class PhotoSpider(scrapy.Spider):
     own_arguments: ClassVar[
         Mapping[str, tuple[str, ...]]
     ] = {}  # arguments of this spider alone → their values, default first
+    free_arguments: ClassVar[Mapping[str, str]] = {}  # arguments of this spider alone that take any text → an example
     arguments: Mapping[str, str]
+    measured: Measured
     calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
     is_storage_unavailable = False  # whether that is what ended the crawl
@@ -69,8 +76,10 @@ class PhotoSpider(scrapy.Spider):
         file, overrides = kwargs.pop("config", None), kwargs.pop("set", "")
         share = parse_work_share(kwargs.pop("part", "1/1"))
         own = {name: kwargs.pop(name, values[0]) for name, values in cls.own_arguments.items()}
+        free = {name: kwargs.pop(name, "") for name in cls.free_arguments}
         if kwargs:
-            more = "".join(f", {name}={values[-1]}" for name, values in cls.own_arguments.items())
+            examples = dict(cls.free_arguments) | {name: values[-1] for name, values in cls.own_arguments.items()}
+            more = "".join(f", {name}={example}" for name, example in examples.items())
             raise ConfigurationError(
                 f"-a {next(iter(kwargs))}: is not an argument; there are config=FILE, set=a.b=c{more} and part=i/n"
             )
@@ -79,17 +88,23 @@ class PhotoSpider(scrapy.Spider):
                 raise ConfigurationError(f"-a {name}={value}: is not one of {', '.join(cls.own_arguments[name])}")
         configuration = read_configuration(file, [line for line in overrides.split("\n") if line])
         section = getattr(configuration.sources, cls.source)
-        if isinstance(section, Site) and not configuration.crawl.contact.strip():
+        if isinstance(section, Hosts) and not configuration.crawl.contact.strip():
             raise ConfigurationError(
                 "crawl.contact: is empty; set it to your address or page: photo sites demand one in the User-Agent"
             )
         spider: Self = super().from_crawler(crawler, *args)
-        spider.arguments = own
+        spider.arguments = own | free
         spider.configure(CrawlContext.build(configuration, cls.source, share))
+        spider.measured = Measured(
+            share.receipt(cls.source), spider.samples, folder=configuration.metrics_folder,
+            port=configuration.metrics.crawl_port, address=configuration.metrics.address,
+        )  # fmt: skip
         quota = spider.quota()
         if quota is not None:
             spider.calls = Quota(limits_folder(configuration.crawl.limits_folder, os.environ), *quota)
-        crawler.settings.setdict(scrapy_settings(configuration, spider.context.site, quota), priority="spider")
+        sites = spider.reachable()
+        settings = scrapy_settings(configuration, sites[0] if sites else None, quota, sites[1:])
+        crawler.settings.setdict(settings, priority="spider")
         if crawler.settings["LOG_LEVEL"] == "INFO":  # `-L DEBUG` shows all
             for name in CHATTY_LOGGERS:
                 logging.getLogger(name).setLevel(logging.WARNING)
@@ -100,6 +115,10 @@ class PhotoSpider(scrapy.Spider):
     def configure(self, context: CrawlContext) -> None:
         """Check what the source needs and build what crawls it, `windows` included; raises ConfigurationError."""
         raise NotImplementedError
+
+    def reachable(self) -> Sequence[Hosts]:
+        """Return whose hosts may be contacted; the limits of the first hold for what the others do not name."""
+        return () if self.context.site is None else (self.context.site,)
 
     def quota(self) -> tuple[str, int] | None:
         """Return the name of the key whose calls the site counts and how many an hour it may make; None without."""
@@ -112,9 +131,10 @@ class PhotoSpider(scrapy.Spider):
     async def start(self) -> AsyncIterator[Any]:
         """Do the whole crawl; there are no requests that Scrapy itself would have to schedule."""
         context = self.context
-        progress = Progress(self.view, self.logger.info, is_terminal=Progress.is_watched())
+        progress = Progress(self.view, self.say_progress, is_terminal=Progress.is_watched())
         progress.start()
         try:
+            await in_thread(self.measured.begin)
             with called_every(TICK_S, progress.tick):
                 await in_thread(context.markers.refresh)
                 await in_thread(self.sweep)
@@ -134,7 +154,9 @@ class PhotoSpider(scrapy.Spider):
     def sweep(self) -> None:
         """Remove what killed crawls have left: unfinished files, and checkpoints that nobody needs any more."""
         store = self.context.store
-        for folder in store.names(f"originals/{self.source}"):
+        if not store.is_local:
+            store.sweep_temporary(f"originals/{self.source}", DAY_S)
+        for folder in store.names(f"originals/{self.source}") if store.is_local else ():
             store.sweep_temporary(f"originals/{self.source}/{folder}", DAY_S)
         checkpoint.sweep(store, self.source, self.context.markers.all)
 
@@ -155,6 +177,22 @@ class PhotoSpider(scrapy.Spider):
             calls_left=self.calls.left(time.time()) if self.calls is not None else None,
         )
 
+    def say_progress(self, line: str) -> None:
+        """Log a line of progress, which as an event has the figures too."""
+        view = asdict(self.view())
+        self.logger.info("%s", line, extra={"event": "crawl_progress", "fields": view})
+
+    def samples(self) -> list[Sample]:
+        """Return the metrics of this moment; other threads call it."""
+        stats, (until_s, _) = (
+            dict(self.crawler.stats.get_stats()),
+            self.crawler.stats.get_value(WAITING_STAT) or (0, ""),
+        )
+        return crawl_samples(
+            self.source, dict(self.context.counts), dict(self.context.reasons), stats, waits=time.time() < until_s,
+            calls_left=self.calls.left(time.time()) if self.calls is not None else None,
+        )  # fmt: skip
+
     def on_headers_received(self, headers: Headers, body_length: int, request: scrapy.Request) -> None:
         """Pass a response's headers to the transfer of its original, which may stop it there."""
         transfer = request.meta.get(TRANSFER)
@@ -168,7 +206,11 @@ class PhotoSpider(scrapy.Spider):
             raise StopDownload(fail=False)
 
     def closed(self, reason: str) -> None:
-        """Publish the receipt if, and only if, all went well; log a summary in one line."""
+        """Publish the receipt if, and only if, all went well; log a summary in one line; end the metrics."""
+        self._conclude(reason)
+        self.measured.end(succeeded=self.has_succeeded)
+
+    def _conclude(self, reason: str) -> None:
         context = self.context
         counts = {name: context.counts[name] for name in COUNTS}
         summary = ", ".join(f"{name} {number}" for name, number in counts.items())
@@ -186,6 +228,8 @@ class PhotoSpider(scrapy.Spider):
             return
         self.has_succeeded = True
         self.logger.info("crawl complete in %.1f s: %s", time.time() - context.started_at_s, summary)
+        if not context.store.is_local:
+            self.logger.info("%s", sentence(so_far(), counts["found"]))
 
     def receipt_details(self) -> dict[str, Any]:
         """Return what else the receipt of this source says."""

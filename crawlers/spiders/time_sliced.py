@@ -18,6 +18,7 @@ from scrapy.http import Response
 from corpus.errors import ConfigurationError
 from corpus.sections import Site
 from crawlers.download.fetcher import Fetcher
+from crawlers.download.known_originals import KnownOriginals
 from crawlers.download.photo import PHOTOS_AHEAD, PhotoDownloader
 from crawlers.network.concurrency import in_thread
 from crawlers.network.hosts import url_refusal
@@ -92,7 +93,12 @@ class SlicedSpider(PhotoSpider):
         refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
         downloader = PhotoDownloader(
-            store, fetcher, refused_uploads, RefusedPictures(store, self.source), context.counts
+            store,
+            KnownOriginals(store, self.source),
+            fetcher,
+            refused_uploads,
+            RefusedPictures(store, self.source),
+            context.counts,
         )
         at_once = site.file_requests + PHOTOS_AHEAD
         self.context, self.site = context, site

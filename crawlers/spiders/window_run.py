@@ -6,6 +6,8 @@ are in work at once; how many requests may be sent at once is up to the site's l
 """
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ from crawlers.windows.work_units import unit_of
 
 logger = logging.getLogger(__name__)
 
+FORGOTTEN_S = 10.0
+
 
 @dataclass
 class WindowRunner:
@@ -42,6 +46,7 @@ class WindowRunner:
     window: str = field(default="", init=False)  # the current window; `done` of its `total` photos have their row
     total: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
+    _forgotten: tuple[float, frozenset[str]] = field(default=(-math.inf, frozenset()), init=False)
 
     def read(self, window: str) -> list[Row]:
         """Return the rows of a whole window."""
@@ -97,7 +102,6 @@ class WindowRunner:
             self.refused_uploads.add(window, rows)
         context.counts["windows"] += 1
         context.counts["capped"] += bool(details.get("capped"))
-        await in_thread(context.markers.reread, window)
         return True
 
     def keep(self, window: str, rows: list[Row]) -> None:
@@ -108,7 +112,6 @@ class WindowRunner:
         context.units.check_lease()
         counted = marker_of(rows, marker["details"], marker.get("fingerprint", ""), relist=bool(marker.get("relist")))
         self._publish(window, rows, counted, is_listed=False)
-        context.markers.reread(window)
 
     async def maintain_all(self) -> None:
         """Retry failed photos that are due in whole windows, and judge again what other rules have refused."""
@@ -150,7 +153,7 @@ class WindowRunner:
     async def _rows_of(self, photos: Collection[ListedPhoto], checkpoint: Checkpoint) -> list[Row]:
         context = self.context
         earlier = await in_thread(checkpoint.read)
-        forgotten = await in_thread(taken_down, context.store)
+        forgotten = await in_thread(self._forgotten_lately)
         waiting, rows = deque(photos), list[Row]()
 
         async def work() -> None:
@@ -177,6 +180,16 @@ class WindowRunner:
             raise StageError(f"{len(photos)} photos were listed, but there are {len(rows)} rows")
         return rows
 
+    def _forgotten_lately(self) -> frozenset[str]:
+        """Return the takedown list; of an object store, as it was FORGOTTEN_S ago at most.
+
+        Before a window is published the list is asked again.
+        """
+        now_s = time.monotonic()
+        if not self.context.store.is_s3 or now_s - self._forgotten[0] > FORGOTTEN_S:
+            self._forgotten = now_s, taken_down(self.context.store)
+        return self._forgotten[1]
+
     def _without_forgotten(self, rows: list[Row]) -> list[Row]:
         """Return rows as the takedown list leaves them now; originals that came in meanwhile are removed."""
         forgotten = taken_down(self.context.store).intersection(row["photo"] for row in rows)
@@ -186,10 +199,11 @@ class WindowRunner:
 
     def _publish(self, window: str, rows: list[Row], marker: Marker, is_listed: bool) -> None:
         store, folder = self.context.store, f"crawl/{self.context.source}/{window}"
-        is_new = store.done(folder) is None
+        is_new = window not in self.context.markers.all  # read anew since the lease of its unit was taken
         store.publish_table(records_path(self.context.source, window), table(rows))
         if is_listed and is_new:
             store.publish(f"{folder}/{LISTED}", b"")
         store.mark_done(folder, marker)
+        self.context.markers.published(window, marker)
         if is_listed and not is_new:  # last: cut off before, an old window is listed once more
             store.publish(f"{folder}/{LISTED}", b"")

@@ -51,6 +51,7 @@ class Checkpoint:
     details: dict[str, Any]  # those of the marker that the window will have
     waiting: list[Row] = field(default_factory=list)  # rows that are not written yet
     number: int = 0  # of the next part
+    is_nothing: bool = False  # whether it is known that the store has nothing of it
 
     @property
     def folder(self) -> str:
@@ -60,7 +61,9 @@ class Checkpoint:
     def read(self) -> dict[tuple[str, str | None], Row]:
         """Return the rows that an earlier crawl has written, by photo and version."""
         rows: dict[tuple[str, str | None], Row] = {}
-        for name in self.store.names(self.folder):
+        names = self.store.names(self.folder)
+        self.is_nothing = not names
+        for name in names:
             if not name.endswith(".parquet"):
                 continue
             self.number = max(self.number, int(name.rpartition("-")[2].partition(".")[0]) + 1)
@@ -86,10 +89,12 @@ class Checkpoint:
 
     def write(self, number: int, rows: list[Row]) -> None:
         """Write one part, and with the first the window's details, so that a later crawl makes the same window."""
+        self.is_nothing = False
         if not self.store.exists(f"{self.folder}/{DETAILS}"):
             self.store.publish_json(f"{self.folder}/{DETAILS}", self.details)
         self.store.publish_table(f"{self.folder}/{self.fingerprint}-{number}.parquet", table(rows))
 
     def clear(self) -> None:
         """Remove all parts: the window is whole."""
-        self.store.remove(self.folder)
+        if not self.is_nothing:
+            self.store.remove(self.folder)

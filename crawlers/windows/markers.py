@@ -5,12 +5,13 @@ failed ones to retry and when (`retry`), by which rules it was judged (`fingerpr
 anew (`relist`). The time of the empty file `listed` beside it says when the window was last listed.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from corpus.storage import MARKER, Store
+from corpus.storage import MARKER, Store, json_bytes
 from corpus.text import iso_time
 from crawlers.windows.records import Row
 from crawlers.windows.work_units import origin_of
@@ -78,10 +79,17 @@ class Markers:
         """Read a window's marker again and return it, None where the window is not whole."""
         marker = self.store.done(f"{self.root}/{window}")
         if marker is not None:
-            if window not in self.all:
-                self._by_origin[origin_of(marker["details"])].append(window)
-            self.all[window] = marker
+            self._take(window, marker)
         return marker
+
+    def published(self, window: str, marker: Marker) -> None:
+        """Take note of a marker that this process has just published."""
+        self._take(window, json.loads(json_bytes(marker)))  # as it is read again
+
+    def _take(self, window: str, marker: Marker) -> None:
+        if window not in self.all:
+            self._by_origin[origin_of(marker["details"])].append(window)
+        self.all[window] = marker
 
     def windows_of(self, origin: str) -> list[str]:
         """Return the known windows of a query, in order of time, or of a directory."""

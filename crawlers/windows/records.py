@@ -72,6 +72,11 @@ def failed(listed: ListedPhoto, error: str, http_status: int | None = None, *, i
     return _row(listed, state="failed", error=error, http_status=http_status, is_transient=is_transient, **tried)
 
 
+def gone(listed: ListedPhoto, error: str, http_status: int | None) -> Row:
+    """Return the row of a photo whose address says that there is no such file any more."""
+    return _row(listed, state="deleted", error=error, http_status=http_status)
+
+
 def listed_photo_of(row: Row) -> ListedPhoto:
     """Return what the listing said of a photo, from its row: enough to fetch it again."""
     names = {field.name for field in dataclasses.fields(ListedPhoto)} - {"reasons", "error", "attempts"}

@@ -15,14 +15,19 @@ from corpus.errors import ConfigurationError
 
 
 def origin_of(details: Mapping[str, Any]) -> str:
-    """Return what a window was listed from, by its marker's details: a directory or a query."""
-    return str(details["directory"] if "directory" in details else details["query"])
+    """Return what a window was listed from, by its marker's details: a directory, a manifest or a query."""
+    return str(next(details[name] for name in ("directory", "manifest", "query") if name in details))
 
 
 def unit_of(details: Mapping[str, Any]) -> str:
-    """Return the unit that a window belongs to, by its marker's details: a directory, or a year (UTC) of a query."""
+    """Return the unit that a window belongs to, by its marker's details.
+
+    It is a directory, some rows of a manifest, or a year (UTC) of a query.
+    """
     if "directory" in details:
         return origin_of(details)
+    if "manifest" in details:
+        return f"{origin_of(details)} from {details['first']}"
     return f"{origin_of(details)} {datetime.fromtimestamp(details['window'][0], UTC).year}"
 
 

@@ -10,6 +10,7 @@ import logging
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from distributed.scheduler import KilledWorker
 
 from corpus.errors import StageError
 from corpus.storage import Store
+from corpus.storage.requests import of_process, so_far
 from curation.cluster.proof import OnProved, Probe, answer, check_answers, probe_in
 
 Task = TypeVar("Task")
@@ -57,6 +59,7 @@ class Workers:
         self._scheduler, self._workers, self._store = scheduler, workers, store
         self._memory = f"{memory_mb}MB" if memory_mb is not None else "auto"
         self._open = ExitStack()
+        self._asked_before: dict[str, Counter[str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -93,11 +96,25 @@ class Workers:
         client = self._client()
         if self._probe is not None:
             check_answers(self._probe, answers_of(client, answer, self._probe))
+        if self._scheduler is not None and self._store is not None and not self._store.is_local:
+            told = answers_of(client, of_process)
+            self._asked_before = {address: one for address, one in told.items() if isinstance(one, Counter)}
         return client
 
     def proved(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that also proves each worker that joins later, before its first task."""
         return function if self._probe is None else OnProved(self._probe, function)
+
+    def requests(self) -> Counter[str]:
+        """Return the requests to the object store so far, of this process and of all workers that are there.
+
+        Those of a worker of another cluster that has ended are not known.
+        """
+        total = so_far()
+        for address, told in (answers_of(self.client, of_process) if self._asked_before else {}).items():
+            if isinstance(told, Counter):
+                total += told - self._asked_before.get(address, Counter())
+        return total
 
     @cached_property
     def _probe(self) -> Probe | None:

@@ -190,7 +190,15 @@ OF_ROW: dict[str, Callable[[Row, ExplainContext], str]] = {
         ("not_a_photo", "no_original", "download_forbidden"), lambda row, _: f"so the site says: {_page(row)}"
     ),
     **dict.fromkeys(
-        ("not_jpeg", "original_lost", "original_damaged", "not_examined", "kills_examiner", "unreadable"),
+        (
+            "changed_at_source",
+            "not_jpeg",
+            "original_lost",
+            "original_damaged",
+            "not_examined",
+            "kills_examiner",
+            "unreadable",
+        ),
         lambda row, _: _error(row),
     ),
     "too_large": lambda row, context: (

@@ -1,30 +1,27 @@
 """Gather: bring the record and the facts of each upload together, in parts that are ranges of keys.
 
 A part holds about `part_photos` uploads at most, ordered by key: the record that counts and what the examination of its
-original found, both as JSON without nulls. The calling process holds one line an upload of the whole corpus: key,
-state, path and digest.
+original found. Tables are read some at a time, sorted, and cut into ranges; a part reads its range of each.
 """
 
 import json
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dask.dataframe as dd
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
-from curation.cluster.frames import TEXT, Frames, frame_of, frame_of_rows
-from curation.judging.inputs import Inputs, best_of, facts_rows, key_of_row, record_rows
+from curation.cluster.spool import Spool
+from curation.judging.inputs import EXAMINED_NEEDED, RECORD_NEEDED, Inputs, facts_table, record_table, state_ranks
 
-STATEMENTS = {"part": np.int64, "photo": TEXT, "version": TEXT, "state": TEXT, "window": TEXT, "row": TEXT}
-"""One row a record or row of facts, before they are brought together; `window` is empty for facts."""
-UPLOADS = {"record": TEXT, "examined": TEXT}
-"""One row an upload; `examined` is empty where its original was not examined."""
+UPLOADS = pa.schema([*RECORD_NEEDED, ("examined", pa.struct(list(EXAMINED_NEEDED)))])
+"""One row an upload; `examined` is null where its original was not examined."""
+PIECE_ROWS = 60_000
+"""About so many rows are read, sorted and cut at once."""
 
 
 @dataclass(frozen=True)
@@ -42,86 +39,167 @@ class Parts:
         """Return the part a photo belongs to."""
         return bisect_right(self.firsts, photo)
 
+    def cut(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Yield the rows of each part of a table that is ordered by `photo`."""
+        photos, start = table["photo"].combine_chunks(), 0
+        for first in self.firsts:
+            end = _place_of(photos, first, start)
+            yield table.slice(start, end - start)
+            start = end
+        yield table.slice(start)
+
 
 @dataclass(frozen=True)
 class Piece:
     """Tables that one task reads."""
 
+    name: str
     store: Store
     forgotten: frozenset[str]
     parts: Parts
     paths: tuple[str, ...]
+    places: tuple[int, ...]
+    """Of each path its place among all in the order of their names."""
     are_records: bool
 
 
 def parts_of(inputs: Inputs, part_photos: int) -> Parts:
     """Return ranges of about `part_photos` uploads each; all uploads of one photo are in the same range."""
-    keys = inputs.uploads["photo"]
+    keys = inputs.keys
     number = -(-len(keys) // part_photos)
     firsts = (keys[place * len(keys) // number].as_py() for place in range(1, number))
     return Parts(tuple(dict.fromkeys(firsts)))
 
 
-def gather(inputs: Inputs, parts: Parts, frames: Frames) -> dd.DataFrame:
-    """Return the frame of all uploads, columns as in UPLOADS, ordered by key within parts and over them."""
-    pieces = [
-        Piece(inputs.store, inputs.forgotten, parts, paths, are_records)
-        for all_paths, are_records in ((inputs.windows, True), (inputs.facts, False))
-        for paths in _pieces(all_paths, parts.number)
-    ]
-    statements = frames.read(_read, pieces, STATEMENTS)
-    return frames.mapped(frames.by_part(statements, parts.number), _uploads, kinds=UPLOADS)
+def pieces_of(inputs: Inputs, parts: Parts) -> list[Piece]:
+    """Return what is to be read, in pieces of about PIECE_ROWS rows of records each, and as many of facts."""
+    found = []
+    for name, paths, are_records in (("records", inputs.windows, True), ("facts", inputs.facts, False)):
+        place_of = {path: place for place, path in enumerate(sorted(paths))}
+        size = max(1, len(paths) * PIECE_ROWS // max(len(inputs.keys), 1))
+        for start in range(0, len(paths), size):
+            some = paths[start : start + size]
+            places = tuple(place_of[path] for path in some)
+            piece = f"{name}-{start:08d}"
+            found.append(Piece(piece, inputs.store, inputs.forgotten, parts, some, places, are_records))
+    return found
 
 
-def _pieces(paths: Sequence[str], number: int) -> Iterator[tuple[str, ...]]:
-    size = max(1, -(-len(paths) // (2 * number)))
-    for start in range(0, len(paths), size):
-        yield tuple(paths[start : start + size])
+def read_piece(piece: Piece, spool: Spool) -> None:
+    """Read tables and leave the rows of each part under the piece's name."""
+    tables = []
+    for place, path in zip(piece.places, piece.paths, strict=True):
+        if piece.are_records:
+            tables.append(ranked_records(record_table(piece.store, path, piece.forgotten), place))
+        else:
+            tables.append(facts_table(piece.store, path, piece.forgotten))
+    whole = pa.concat_tables(tables)
+    spool.write(piece.name, piece.parts.cut(whole.take(pc.sort_indices(whole["photo"]))))
 
 
-def _read(piece: Piece) -> pd.DataFrame:
-    rows: list[tuple[object, ...]] = []
-    read: Callable[..., Sequence[RecordRow | ExaminedRow]] = record_rows if piece.are_records else facts_rows
-    for path in piece.paths:
-        for row in read(piece.store, path, piece.forgotten):
-            key = key_of_row(row)
-            window = path if piece.are_records else ""
-            rows.append((piece.parts.part_of(key.photo), *key, row.get("state"), window, _packed(row)))
-    return frame_of_rows(rows, STATEMENTS)
+def ranked_records(table: pa.Table, place: int) -> pa.Table:
+    """Return the records of a window with what decides which record of an upload counts.
+
+    `place`: that of its path among all in the order of their names.
+    """
+    rows = pa.array(np.arange(len(table), 0, -1, dtype=np.int32))  # of equal records the first counts
+    order = (state_ranks(table["state"]), pa.array(np.full(len(table), place, np.int32)), rows)
+    for name, column in zip(_ORDER, order, strict=True):
+        table = table.append_column(name, column)
+    return table
 
 
-def _packed(row: Mapping[str, Any]) -> str:
+def uploads_of(part: int, pieces: Sequence[Piece], spool: Spool) -> pa.Table:
+    """Return the uploads of a part, columns as in UPLOADS, ordered by photo and version."""
+    records = that_count(spool.gathered([piece.name for piece in pieces if piece.are_records], part))
+    names = [piece.name for piece in pieces if not piece.are_records]
+    return with_facts(records, spool.gathered(names, part) if names else None)
+
+
+def that_count(records: pa.Table) -> pa.Table:
+    """Return the record of each upload that counts, ordered by photo and version; `records`: as `ranked_records`."""
+    records = _with_key(records)
+    keys = [(name, "ascending") for name in ("photo", "upload_version", *_ORDER)]
+    records = records.take(pc.sort_indices(records, sort_keys=keys))
+    upload = records["upload"].combine_chunks()
+    is_last = np.ones(len(records), bool)  # another upload follows, or none
+    is_last[:-1] = pc.not_equal(upload[:-1], upload[1:]).to_numpy(zero_copy_only=False)
+    return records.filter(pa.array(is_last)).combine_chunks()
+
+
+def with_facts(records: pa.Table, facts: pa.Table | None) -> pa.Table:
+    """Return uploads, columns as in UPLOADS, in the order of their records (see `that_count`)."""
+    if facts is None:
+        return _joined(records, pa.nulls(len(records), UPLOADS.field("examined").type))
+    facts = _with_key(facts)
+    once, rest = _once(facts)
+    chosen = _chosen(rest, records)
+    facts = pa.concat_tables([once, chosen]).combine_chunks() if len(chosen) else once.combine_chunks()
+    rows = pa.StructArray.from_arrays(
+        [facts[name].combine_chunks() for name in EXAMINED_NEEDED.names], fields=list(EXAMINED_NEEDED)
+    )
+    places = pc.index_in(records["upload"].combine_chunks(), value_set=facts["upload"].combine_chunks())
+    return _joined(records, rows.take(places))
+
+
+_ORDER = ("state_rank", "place", "row")
+
+
+def _joined(records: pa.Table, examined: pa.Array) -> pa.Table:
+    columns = [records[name].combine_chunks() for name in RECORD_NEEDED.names]
+    return pa.Table.from_arrays([*columns, examined], schema=UPLOADS)
+
+
+def _with_key(table: pa.Table) -> pa.Table:
+    """Return a table with columns that tell uploads apart."""
+    version = pc.fill_null(table["version"], "")
+    upload = pc.binary_join_element_wise(table["photo"], version, "\n")
+    return table.append_column("upload_version", version).append_column("upload", upload).combine_chunks()
+
+
+def _once(facts: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows whose upload was examined once, and the others."""
+    upload = facts["upload"].combine_chunks().dictionary_encode()
+    numbers = upload.indices.to_numpy()
+    is_single = np.bincount(numbers, minlength=len(upload.dictionary))[numbers] == 1
+    if is_single.all():
+        return facts, facts.slice(0, 0)
+    return facts.filter(pa.array(is_single)), facts.filter(pa.array(~is_single))
+
+
+def _chosen(facts: pa.Table, records: pa.Table) -> pa.Table:
+    """Return of uploads that were examined several times the row of the record's bytes, else any other.
+
+    An original examined twice (in a whole batch and in half of it) has equal rows; one that was replaced has not.
+    """
+    if not len(facts):
+        return facts
+    sha256 = dict(zip(records["upload"].to_pylist(), records["sha256"].to_pylist(), strict=True))
+    told = [_packed(row) for row in facts.select(EXAMINED_NEEDED.names).to_pylist()]
+    best: dict[str, tuple[tuple[bool, str], int]] = {}
+    for place, (upload, digest, text) in enumerate(
+        zip(facts["upload"].to_pylist(), facts["sha256"].to_pylist(), told, strict=True)
+    ):
+        rank = (digest != sha256.get(upload), text)
+        if upload not in best or rank < best[upload][0]:
+            best[upload] = (rank, place)
+    return facts.take([place for _, place in best.values()])
+
+
+def _packed(row: Any) -> str:
     there = {name: value for name, value in row.items() if value is not None}
     if "facts" in there:
         there["facts"] = {name: value for name, value in there["facts"].items() if value is not None}
     return json.dumps(there, ensure_ascii=False, separators=(",", ":"))
 
 
-def _uploads(statements: pd.DataFrame) -> pd.DataFrame:
-    records: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
-    examined: dict[tuple[str, str], set[str]] = defaultdict(set)
-    rows = (statements[name].to_numpy(dtype=object) for name in ("photo", "version", "window", "state", "row"))
-    for photo, version, window, state, row in zip(*rows, strict=True):
-        if window:
-            records[photo, version].append((window, state, row))
+def _place_of(photos: pa.Array, first: str, low: int) -> int:
+    """Return how many keys of an ordered column are before `first`, which is behind `low` of them."""
+    high = len(photos)
+    while low < high:
+        middle = (low + high) // 2
+        if photos[middle].as_py() < first:
+            low = middle + 1
         else:
-            examined[photo, version].add(row)
-    keys = sorted(records)
-    best = [best_of(records[key]) for key in keys]
-    facts = [_facts_of(record, examined[key]) for key, record in zip(keys, best, strict=True)]
-    return frame_of({"record": best, "examined": facts}, UPLOADS)
-
-
-def _facts_of(record: str, examined: set[str]) -> str:
-    """Return the row of facts of a record's bytes, else any other row, empty where there is none.
-
-    An original examined twice (in a whole batch and in half of it) has equal rows; one that was replaced has not.
-    """
-    if len(examined) < 2:
-        return next(iter(examined), "")
-    sha256 = json.loads(record).get("sha256")
-    return min(examined, key=lambda row: (json.loads(row)["sha256"] != sha256, row))
-
-
-# what a refresh asks of single uploads
-packed, facts_of = _packed, _facts_of
+            high = middle
+    return low

@@ -22,6 +22,7 @@ from corpus.storage import Store
 from corpus.storage.parquet import open_parquet, read_parquet
 from corpus.takedowns import apply_takedowns, taken_down
 from curation.facts.examine import Original, PhotoKey, facts_folder
+from curation.judging.columns.facts import NEEDED_FACTS
 
 T = TypeVar("T")
 
@@ -29,7 +30,35 @@ _STATES = pa.array(["failed", "refused", "stored", "deleted"])
 """From the weakest to the one that counts: another query's window may not know yet that a photo was deleted."""
 _STATE_RANKS = {state: rank for rank, state in enumerate(_STATES.to_pylist())}
 _UPLOAD = pa.schema([RECORD.field(name) for name in ("photo", "version", "state", "original", "sha256")])
+_KEY = pa.schema([RECORD.field("photo")])
 _EXAMINED_KEY = pa.schema([EXAMINED.field(name) for name in ("photo", "version", "sha256")])
+RECORD_NEEDED = pa.schema(
+    [
+        *(
+            RECORD.field(name)
+            for name in (
+                "photo", "version", "source", "state", "original", "sha256", "size_bytes", "site_sha1", "page_url",
+                "title", "owner_id", "owner_name", "licence", "licence_url", "uploaded_at", "claimed_camera",
+                "labelled_camera", "reasons", "error",
+            )
+        ),
+        ("facts", NEEDED_FACTS),
+    ]
+)  # fmt: skip
+"""What a judgement needs of a record."""
+EXAMINED_NEEDED = pa.schema(
+    [
+        *(
+            EXAMINED.field(name)
+            for name in (
+                "photo", "version", "sha256", "error", "pixel_error", "perceptual_hash", "foreign_grid",
+                "first_quality_factor",
+            )
+        ),
+        ("facts", NEEDED_FACTS),
+    ]
+)  # fmt: skip
+"""What it needs of an examination."""
 _READ_AT_ONCE = 8
 """Tables read at the same time, each of some megabytes: an object store takes 30 ms for each, however small."""
 
@@ -53,9 +82,7 @@ class Inputs:
         tables = [_UPLOAD.empty_table().append_column("rank", pa.array([], pa.int64()))]
         for place, table in enumerate(_tables(self.store, self.windows, _UPLOAD)):
             state = pc.if_else(pc.is_in(table["photo"], value_set=forgotten), "refused", table["state"])
-            # -1: a state that this program does not know
-            state_rank = pc.fill_null(pc.index_in(state, value_set=_STATES), -1).cast(pa.int64())
-            rank = pc.add(pc.multiply(state_rank, len(self.windows)), place)
+            rank = pc.add(pc.multiply(state_ranks(state).cast(pa.int64()), len(self.windows)), place)
             version = pc.fill_null(table["version"], "")
             columns = [table["photo"], version, state, table["original"], table["sha256"], rank]
             tables.append(pa.table(columns, names=[*_UPLOAD.names, "rank"]))
@@ -67,11 +94,12 @@ class Inputs:
             is_last[:-1] |= pc.not_equal(values[:-1], values[1:]).to_numpy(zero_copy_only=False)
         return ordered.filter(pa.array(is_last)).drop_columns(["rank"]).combine_chunks()
 
-    def moved(self) -> frozenset[str]:
-        """Return the SHA-256s of bytes that a deleted upload had and a stored one has: files that were moved."""
-        state, digest = self.uploads["state"], self.uploads["sha256"]
-        deleted, stored = (digest.filter(pc.equal(state, name)).drop_null() for name in ("deleted", "stored"))
-        return frozenset(deleted.filter(pc.is_in(deleted, value_set=stored.combine_chunks())).to_pylist())
+    @cached_property
+    def keys(self) -> pa.Array:
+        """The photos of all records in order, those of several uploads or windows as often; little memory is held."""
+        keys = [table["photo"] for table in _tables(self.store, self.windows, _KEY)]
+        photos = pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string())
+        return pc.take(photos, pc.sort_indices(photos)).combine_chunks()
 
     @property
     def stored(self) -> int:
@@ -110,6 +138,29 @@ def facts_rows(store: Store, path: str, forgotten: Collection[str]) -> list[Exam
     return [row for row in _table(store, path, EXAMINED).to_pylist() if row["photo"] not in forgotten]
 
 
+def record_table(store: Store, path: str, forgotten: Collection[str]) -> pa.Table:
+    """Return the rows of one window, columns as in RECORD_NEEDED; of forgotten photos what the takedown list leaves."""
+    table = _table(store, path, RECORD_NEEDED)
+    if not forgotten:
+        return table
+    is_forgotten = pc.is_in(table["photo"], value_set=pa.array(sorted(forgotten), pa.string()))
+    left = apply_takedowns(table.filter(is_forgotten).to_pylist(), forgotten)
+    bare = pa.Table.from_pylist(left, RECORD_NEEDED)
+    return pa.concat_tables([table.filter(pc.invert(is_forgotten)), bare]) if len(bare) else table
+
+
+def facts_table(store: Store, path: str, forgotten: Collection[str]) -> pa.Table:
+    """Return the rows of one table of facts, columns as in EXAMINED_NEEDED, without those of forgotten photos."""
+    table = _table(store, path, EXAMINED_NEEDED)
+    is_forgotten = pc.is_in(table["photo"], value_set=pa.array(sorted(forgotten), pa.string()))
+    return table.filter(pc.invert(is_forgotten)) if forgotten else table
+
+
+def state_ranks(states: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the rank of each state among the records of one upload; the highest counts."""
+    return pc.fill_null(pc.index_in(states, value_set=_STATES), -1)  # -1: a state that this program does not know
+
+
 def rows_where(
     store: Store, path: str, schema: pa.Schema, column: str, values: Collection[str], forgotten: Collection[str]
 ) -> list[Any]:
@@ -143,16 +194,27 @@ def _tables(store: Store, paths: Sequence[str], schema: pa.Schema) -> Iterator[p
 
 
 def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
-    """Return the columns of `schema` of one table; no others are decoded."""
+    """Return the columns of `schema` of one table; no others are decoded, nor other fields of nested ones."""
     data = pa.BufferReader(store.read(path))
     try:
-        table = open_parquet(data).read(schema.names, use_threads=False)
+        file = open_parquet(data)
+        table = file.read(_leaves(schema), use_threads=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise StorageError(f"{store.url}: {path} is not Parquet: {error}") from error
     try:
+        whole = RECORD if set(schema.names) <= set(RECORD.names) else EXAMINED
+        with_schema(file.schema_arrow.empty_table(), pa.schema([whole.field(name) for name in schema.names]))
         return with_schema(table, schema)
     except ValueError as error:
         raise _of_another_version(store, path, error) from error
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    found: list[str] = []
+    for field in schema:
+        nested = pa.types.is_struct(field.type)
+        found += [f"{field.name}.{one.name}" for one in field.type] if nested else [field.name]
+    return found
 
 
 def _of_another_version(store: Store, path: str, error: ValueError) -> StorageError:

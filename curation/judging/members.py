@@ -9,8 +9,10 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from curation.cluster.frames import TEXT
+from curation.judging.arrays.distinct import codes_of
 from curation.rules import LEARNED, RULES
 from forensics.photo_facts import PhotoFacts
 
@@ -135,13 +137,16 @@ class Member(NamedTuple):
         return self.camera is not None and self.camera != other.camera
 
 
-MEMBERS = {
-    "id": np.uint64, "photo": TEXT, "version": TEXT, "camera": TEXT, "group": TEXT, "is_proved": np.bool_,
-    "kept_before": np.bool_, "uploaded_at": TEXT, "standing": np.int8, "coarseness": np.float64,
-    "software_signs": np.int8, "thumbnail_bytes": "Int32", "tables": TEXT, "long_px": np.int64, "short_px": np.int64,
-    "segments": TEXT, "software": TEXT, "make": TEXT, "model": TEXT,
-}  # fmt: skip
-"""Columns of members on their way from the parts of the corpus to the calling process."""
+MEMBERS = pa.schema(
+    [
+        ("id", pa.uint64()), ("photo", pa.string()), ("version", pa.string()), ("camera", pa.string()),
+        ("group", pa.string()), ("is_proved", pa.bool_()), ("kept_before", pa.bool_()), ("uploaded_at", pa.string()),
+        ("standing", pa.int8()), ("coarseness", pa.float64()), ("software_signs", pa.int8()),
+        ("thumbnail_bytes", pa.int32()), ("tables", pa.string()), ("long_px", pa.int64()), ("short_px", pa.int64()),
+        ("segments", pa.string()), ("software", pa.string()), ("make", pa.string()), ("model", pa.string()),
+    ]
+)  # fmt: skip
+"""Columns of members on their way from the parts of the corpus to where copies are decided."""
 COLUMNS = (
     "id", "photo", "version", "camera", "group", "is_proved", "kept_before", "uploaded_at", "reasons", "coarseness",
     "software_signs", "thumbnail_bytes", "tables_digest", "width_px", "height_px", "segments_form", "software",
@@ -150,14 +155,17 @@ COLUMNS = (
 """Columns of `VerdictRow` that they are made from."""
 
 
-def member_row(row: Mapping[str, Any]) -> list[Any]:
-    """Return the values of MEMBERS of a verdict, a row with COLUMNS."""
-    sides = sorted((row["width_px"] or 0, row["height_px"] or 0))
+def members_of(verdicts: pa.Table) -> pa.Table:
+    """Return the members, columns as in MEMBERS, of verdicts with COLUMNS."""
+    sides = [pc.fill_null(verdicts[name], 0) for name in ("width_px", "height_px")]
+    reasons = codes_of(verdicts["reasons"])
+    distinct = verdicts["reasons"].take(pa.array(reasons.firsts)).to_pylist()
     made = {
-        "standing": int(standing_of(row["reasons"])), "tables": row["tables_digest"], "long_px": sides[1],
-        "short_px": sides[0], "segments": row["segments_form"],
+        "standing": pa.array(reasons.dealt([int(standing_of(one)) for one in distinct], np.int8)),
+        "tables": verdicts["tables_digest"], "long_px": pc.max_element_wise(*sides).cast(pa.int64()),
+        "short_px": pc.min_element_wise(*sides).cast(pa.int64()), "segments": verdicts["segments_form"],
     }  # fmt: skip
-    return [made[name] if name in made else row[name] for name in MEMBERS]
+    return pa.table([made[name] if name in made else verdicts[name] for name in MEMBERS.names], schema=MEMBERS)
 
 
 def member_of(row: Mapping[str, Any]) -> Member:

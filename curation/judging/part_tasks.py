@@ -1,324 +1,305 @@
-"""Part tasks: the functions that Dask workers apply to each part of the corpus; they read nothing but the past.
+"""Part tasks: what is done with each part of the corpus, and with each share of what parts leave for others.
 
-Between them a verdict is a row of a frame with the columns of `VerdictRow`.
+Tasks read tables of the spool and leave tables there, which are named after the task and the part. They return what is
+small. A share is what stands under some hash: all claims of a value, all keys of a picture, all photos of an owner.
 """
 
-import hashlib
-import json
+import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.records import CURATED, ExaminedRow, JudgedRow, RecordRow, full_row
-from corpus.takedowns import REASON as FORGOTTEN
-from curation.cluster.frames import TEXT, frame_of, frame_of_rows
-from curation.consensus import OWNERS_SEEN_MAX
-from curation.facts.examine import PhotoKey, Trouble
-from curation.generations import Before, Ledger, Moved, Past
-from curation.judging.copies import CopyVerdict
-from curation.judging.copy_pairs import keys_of
-from curation.judging.counts import Tally, tally
-from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides, has_serial
+from corpus.records import CURATED
+from corpus.text import ranked
+from curation.cluster.spool import Spool
+from curation.generations import Moved, Past
+from curation.judging.arrays.distinct import codes_of, combined
+from curation.judging.columns.final import COPIES, final_rows
+from curation.judging.columns.spelling import row_digests
+from curation.judging.columns.verdicts import Troubles, claims_of, owner_numbers, verdicts
+from curation.judging.copies import copy_verdicts
+from curation.judging.copy_pairs import PAIRS, keys_of, pairs_of
+from curation.judging.copy_sets import CopySets, found_in
+from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides
+from curation.judging.gather import Piece, uploads_of
 from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
-from curation.judging.members import COLUMNS, MEMBERS, Standing, coarseness, member_row, standing_of
-from curation.judging.verdict import VERDICT, Criteria, Evidence, VerdictRow, clean_claims, evidence_of, verdict
+from curation.judging.learning import counts_of
+from curation.judging.members import COLUMNS, MEMBERS, Standing, member_of, members_of, standing_of
+from curation.judging.splits import PHOTOS, LedgerColumns
+from curation.judging.tallies import Tally, tally_of
+from curation.judging.verdict import VERDICT, Criteria
 from curation.reasons import in_funnel_order
-from curation.rules import has_native_tables, software_signs
-from forensics.photo_facts import PhotoFacts
 
-Troubles = Mapping[PhotoKey, Trouble]
-
-VERDICTS = {field.name: pd.ArrowDtype(field.type) for field in VERDICT}
-CLAIMS = {"value": TEXT, "owner": np.uint64, "content": np.uint64, "text": TEXT}
-"""`value` is camera, aspect and value, a line each; `text` is empty in rows that another row of the part outranks."""
-COUNTS = {"value": TEXT, "text": TEXT, "photos": np.int64, "owners": np.int64, "owners_seen": TEXT}
-"""`owners_seen`: digests of owners in hex, see `curation.consensus.Count`."""
-DEVICES = {"device": TEXT}
-DEVICE_GROUPS = {"device": TEXT, "group": TEXT, "photos": np.int64, "kept_before": np.int64}
-BY_OWNER = {"camera": TEXT, "owner": TEXT, "group": TEXT, "photos": np.int64}
-VOTES = {
-    "id": np.uint64, "camera": TEXT, "group": TEXT, "split": TEXT, "fold": np.int64, "stays": np.bool_,
-}  # fmt: skip
-"""Columns of `given_splits.Vote`."""
-OF_OWNERS = {"camera": TEXT, "owner": TEXT, "group": TEXT, "new": np.bool_, "id": np.uint64}
+CAPPED = pa.schema(
+    [("owner", pa.uint64()), ("camera", pa.string()), ("new", pa.bool_()), ("id", pa.uint64()),
+     ("group", pa.string()), ("part", pa.int32())]
+)  # fmt: skip
+OWNERS = pa.schema([("camera", pa.string()), ("owner", pa.uint64()), ("photos", pa.int64())])
+HUBS_SHOWN = 20
 
 
-class CorpusDecisions(NamedTuple):
-    """What only all photos together decide."""
+class Place(NamedTuple):
+    """Where a judgement is made."""
 
-    copies: Mapping[int, CopyVerdict]
-    beyond_cap: Collection[int]
-    """Photos beyond their owner's cap, by id."""
-    paired: Collection[int]
-    """Photos in some pair of copies, by id; those that stay are among them."""
-    ledger: Ledger
-    given: Mapping[int, Refusal]
-    """Photos whose given split or fold cannot hold, by id."""
+    spool: Spool
+    parts: int
 
 
-def claims_of(uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles) -> pd.DataFrame:
-    """Return what clean photos show of their cameras, columns as in CLAIMS."""
-    rows: list[tuple[str, int, int, str]] = []
-    largest: dict[str, str] = {}
-    for record, evidence in _uploads(uploads, troubles):
-        if evidence.facts is None:
-            continue
-        # one picture counts once, whoever shows it; all owners that a site does not name count as one
-        owner, content = _number(_owner(record)), _number(_picture(record, evidence.facts))
-        for claim in clean_claims(record, evidence, criteria):
-            value = f"{claim.camera}\n{claim.aspect}\n{claim.value}"
-            # of several spellings of a value the largest counts, in whatever parts they are
-            is_larger = claim.text > largest.get(value, "")
-            rows.append((value, owner, content, claim.text if is_larger else ""))
-            if is_larger:
-                largest[value] = claim.text
-    return frame_of_rows(rows, CLAIMS)
+def gathered(part: int, place: Place, pieces: list[Piece], criteria: Criteria, troubles: Troubles) -> list[str]:
+    """Leave the uploads of a part and what the clean ones show of cameras; return the digests of deleted ones."""
+    uploads = uploads_of(part, pieces, place.spool)
+    place.spool.write(f"uploads-{part}", [uploads])
+    claims, values = claims_of(uploads, criteria, troubles)
+    place.spool.write(f"claims-{part}", dealt(claims, claims["value"].to_numpy(), place.parts), packed=False)
+    place.spool.write(f"values-{part}", dealt(values, values["value"].to_numpy(), place.parts))
+    is_deleted = pc.and_(pc.equal(uploads["state"], "deleted"), uploads["sha256"].is_valid())
+    found: list[str] = uploads["sha256"].filter(is_deleted).to_pylist()
+    return found
 
 
-def counts_of(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return how many photos and owners show each value, columns as in COUNTS; `claims` has all claims of a value."""
-    # among copies the claim of the owner with the smallest digest counts
-    single = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
-    counted = single.groupby("value", sort=True)["owner"].agg(photos="size", owners="nunique")
-    counted["text"] = claims.groupby("value", sort=True)["text"].max()
-    counted["owners_seen"] = _owners_seen(single)
-    return frame_of(counted.reset_index(), COUNTS)
+def stored_among(part: int, place: Place, digests: Collection[str]) -> list[str]:
+    """Return which of some digests an upload of a part has that is stored."""
+    uploads = place.spool.read(f"uploads-{part}", columns=["state", "sha256"])
+    stored = uploads["sha256"].filter(pc.equal(uploads["state"], "stored"))
+    found: list[str] = stored.filter(pc.is_in(stored, value_set=pa.array(sorted(digests), pa.string()))).to_pylist()
+    return found
 
 
-def _owners_seen(single: pd.DataFrame) -> pd.Series:
-    """Return the smallest digests of the owners of each value that is counted together with others, by value."""
-    is_together = single["value"].str.contains("\ntables\n|\nsegments\n", regex=True)
-    owners = single.loc[is_together, ["value", "owner"]].drop_duplicates().sort_values(["value", "owner"])
-    few = owners.groupby("value").head(OWNERS_SEEN_MAX)
-    return few["owner"].map("{:016x}".format).groupby(few["value"]).agg("".join)
+def counted(share: int, place: Place) -> pa.Table:
+    """Return how many photos and owners show each value of a share, see `learning.counts_of`."""
+    names = range(place.parts)
+    claims = place.spool.gathered([f"claims-{part}" for part in names], share)
+    return counts_of(claims, place.spool.gathered([f"values-{part}" for part in names], share))
 
 
-def verdicts(
-    uploads: pd.DataFrame, criteria: Criteria, troubles: Troubles, past: Past, moved: Mapping[str, Moved]
-) -> pd.DataFrame:
-    """Return the verdict on each photo as far as it can be judged alone, columns as in VERDICTS."""
-    rows: list[VerdictRow] = []
-    for record, evidence in _uploads(uploads, troubles):
-        row, facts = verdict(record, evidence, criteria), evidence.facts
-        serial = _serial(facts)
-        signs, coarse = (software_signs(facts), coarseness(facts)) if facts else (0, 0.0)
-        told = {"coarseness": coarse, "software_signs": signs, "thumbnail_bytes": facts and facts.thumbnail_bytes}
-        found = {
-            "id": _number(f"{row['photo']}\n{row['version']}"),
-            "is_proved": _is_proved(row, facts, criteria),
-            "kept_before": False,
-            "has_side": False,
-            "device": row["group"] if serial else None,
-            "serial": serial,
-            "shot": shot_of(facts),
-        }
-        rows.append(cast(VerdictRow, row | found | told))
-    before = past.kept(rows[0]["photo"], rows[-1]["photo"]) if rows else {}
-    there = Counter(row["photo"] for row in rows if "deleted_at_source" not in row["reasons"])
-    for row in rows:
-        known: Before | None = before.get(row["photo"])
-        row["kept_before"] = known is not None and row["version"] in known.versions
-        is_new = known is None or row["version"] not in known.groups
-        is_here = "deleted_at_source" not in row["reasons"]
-        if is_new and is_here and (from_elsewhere := moved.get(row["sha256"] or "")):
-            row["group"], row["kept_before"] = from_elsewhere
-            row["has_side"] = True
-        elif known is not None:  # it stays in its split, whoever owns it now
-            row["group"] = known.group_of(row["version"])
-            row["has_side"] = True
-        if there[row["photo"]] > 1:  # a replaced upload's versions: to have come first must not save the former one
-            row["kept_before"] = False
-    frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+def judged(
+    part: int, place: Place, criteria: Criteria, troubles: Troubles, past: Past, moved: Mapping[str, Moved]
+) -> list[str]:
+    """Leave the verdicts on a part and the keys that copies are found by; return devices with photos elsewhere."""
+    table = verdicts(place.spool.read(f"uploads-{part}"), criteria, troubles, past, moved)
+    place.spool.write(f"verdicts-{part}", [table])
+    keys = copy_keys(table)
+    place.spool.write(f"keys-{part}", dealt(keys, keys["key"].to_numpy(), place.parts), packed=False)
+    elsewhere = table.filter(pc.not_equal(table["device"], table["group"]))["device"].unique()
+    found: list[str] = elsewhere.to_pylist()
+    return found
 
 
-def devices_elsewhere(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return the devices that have a photo in another group than the one named after them, a column `device`."""
-    table = _table(verdicts, ["device", "group"])
-    found = table.filter(pc.not_equal(table["device"], table["group"]))["device"].unique()
-    return frame_of({"device": found.to_pylist()}, DEVICES)
-
-
-def groups_of_devices(verdicts: pd.DataFrame, devices: Collection[str]) -> pd.DataFrame:
-    """Return the numbers of photos of these devices that have their side by group, columns as in DEVICE_GROUPS."""
-    table = _table(verdicts, ["device", "group", "kept_before", "has_side"]).filter(pc.field("has_side"))
-    table = table.filter(pc.is_in(table["device"], value_set=pa.array(sorted(devices), pa.string())))
-    counted = table.group_by(["device", "group"]).aggregate([([], "count_all"), ("kept_before", "sum")])
-    columns = {"photos": counted["count_all"].to_pylist(), "kept_before": counted["kept_before_sum"].to_pylist()}
-    names = {name: counted[name].to_pylist() for name in ("device", "group")}
-    return frame_of(names | columns, DEVICE_GROUPS)
-
-
-def on_their_side(verdicts: pd.DataFrame, sides: DeviceSides) -> pd.DataFrame:
-    """Return the verdicts with the groups of devices whose photos lie in several, and the reasons that follow.
-
-    A photo that has its side stays there, and is refused if that is not its device's; any other joins its device.
-    """
-    table = _table(verdicts, ["device", "group", "has_side"])
-    refused_groups = pa.array(sorted(set().union(*sides.refused.values())), pa.string())
-    may_change = pc.or_(pc.invert(table["has_side"]), pc.is_in(table["group"], value_set=refused_groups))
-    is_of_one = pc.is_in(table["device"], value_set=pa.array(sorted(sides.group), pa.string()))
-    if not pc.any(pc.and_(may_change, is_of_one)).as_py():
-        return verdicts
-    rows: list[VerdictRow] = _table(verdicts, VERDICT.names).to_pylist()
-    for row in rows:
-        device = row["device"]
-        if device is None or device not in sides.group:
-            continue
-        if not row["has_side"]:
-            row["group"] = sides.group[device]
-        elif row["group"] in sides.refused.get(device, ()):
-            row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
-    frame: pd.DataFrame = pa.Table.from_pylist(rows, VERDICT).to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
-
-
-def keys(verdicts: pd.DataFrame) -> pd.DataFrame:
+def copy_keys(verdicts: pa.Table) -> pa.Table:
     """Return what copies are found by, see `copy_pairs.keys_of`.
 
     A photo that its site has deleted is found by its look alone, and one that was altered not by its look: it is no
     evidence. A file that was deleted from a folder is a copy of nothing, and nothing is a copy of it: its bytes may lie
     elsewhere now.
     """
-    table = _table(verdicts, ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"])
-    sha256, scans, hashes, shots, sources, reasons = (table[name].to_pylist() for name in table.column_names[1:])
-    is_there = ["deleted_at_source" not in of for of in reasons]
-    is_known = [there or source != "folder" for there, source in zip(is_there, sources, strict=True)]
-    is_seen = [known and standing_of(of) != Standing.ALTERED for known, of in zip(is_known, reasons, strict=True)]
-    stored, coded = (_where(is_there, digests) for digests in (sha256, scans))
-    return keys_of(table["id"].to_numpy(), stored, coded, _where(is_seen, hashes), _where(is_known, shots))
+    codes = codes_of(verdicts["reasons"])
+    reasons = verdicts["reasons"].take(pa.array(codes.firsts)).to_pylist()
+    is_there = codes.dealt(["deleted_at_source" not in of for of in reasons], bool)
+    in_folder = pc.fill_null(pc.equal(verdicts["source"], "folder"), False).to_numpy()
+    is_known = is_there | ~in_folder
+    is_seen = is_known & codes.dealt([standing_of(of) != Standing.ALTERED for of in reasons], bool)
+
+    def where(mask: np.ndarray, name: str) -> pa.Array:
+        return pc.if_else(pa.array(mask), verdicts[name].combine_chunks(), None)
+
+    told = (where(is_there, "sha256"), where(is_there, "scan_digest"))
+    return keys_of(verdicts["id"].to_numpy(), *told, where(is_seen, "perceptual_hash"), where(is_known, "shot"))
 
 
-def _where(mask: list[bool], values: list[Any]) -> list[Any]:
-    return [value if is_there else None for is_there, value in zip(mask, values, strict=True)]
+def groups_of_devices(part: int, place: Place, devices: Collection[str]) -> pa.Table:
+    """Return the numbers of photos of these devices that have their side, and of those kept before, by group."""
+    table = place.spool.read(f"verdicts-{part}", columns=["device", "group", "kept_before", "has_side"])
+    is_one = pc.is_in(table["device"], value_set=pa.array(sorted(devices), pa.string()))
+    table = table.filter(pc.and_(table["has_side"], is_one))
+    return table.group_by(["device", "group"]).aggregate([([], "count_all"), ("kept_before", "sum")])
 
 
-def members(verdicts: pd.DataFrame, ids: Collection[int]) -> pd.DataFrame:
-    """Return the photos with these ids, columns as in MEMBERS."""
-    table = _table(verdicts, list(COLUMNS))
-    is_wanted = pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_())
-    return frame_of_rows([member_row(row) for row in table.filter(is_wanted).to_pylist()], MEMBERS)
+def on_their_side(part: int, place: Place, sides: DeviceSides) -> None:
+    """Leave the verdicts with the groups of devices whose photos lie in several, and the reasons that follow.
+
+    A photo that has its side stays there, and is refused if that is not its device's; any other joins its device.
+    """
+    table = place.spool.read(f"verdicts-{part}")
+    is_one = pc.is_in(table["device"], value_set=pa.array(sorted(sides.group), pa.string()))
+    rows = np.flatnonzero(is_one.to_numpy())
+    if not len(rows):
+        return
+    told = table.select(["device", "group", "has_side", "reasons"]).take(pa.array(rows)).to_pylist()
+    groups, reasons = table["group"].to_pylist(), table["reasons"].to_pylist()
+    for row, one in zip(rows.tolist(), told, strict=True):
+        device = one["device"]
+        if not one["has_side"]:
+            groups[row] = sides.group[device]
+        elif one["group"] in sides.refused.get(device, ()):
+            reasons[row] = list(in_funnel_order([*one["reasons"], DEVICE_ON_TWO_SIDES]))
+    for name, values in (("group", groups), ("reasons", reasons)):
+        at = VERDICT.get_field_index(name)
+        table = table.set_column(at, VERDICT.field(name), pa.array(values, VERDICT.field(name).type))
+    place.spool.write(f"verdicts-{part}", [table])
 
 
-def by_owner(verdicts: pd.DataFrame, copies: Collection[int]) -> pd.DataFrame:
-    """Return the numbers of photos that stay by camera, owner and group, columns as in BY_OWNER."""
-    rows = [(row["camera"], _owner(row), row["group"]) for row in _staying(verdicts, copies)]
-    frame = pd.DataFrame(rows, columns=["camera", "owner", "group"], dtype=TEXT)
-    return frame_of(frame.groupby(["camera", "owner", "group"], sort=True).size().reset_index(name="photos"), BY_OWNER)
+def paired(share: int, place: Place, near_bits: int) -> pa.Table:
+    """Return the pairs of copies among photos under the keys of a share, columns as in `copy_pairs.PAIRS`."""
+    return pairs_of(place.spool.gathered([f"keys-{part}" for part in range(place.parts)], share), near_bits)
 
 
-def of_owners(verdicts: pd.DataFrame, copies: Collection[int], above: Collection[tuple[str, str]]) -> pd.DataFrame:
-    """Return the staying photos of the cameras and owners `above` the cap, columns as in OF_OWNERS."""
-    rows = [
-        (row["camera"], _owner(row), row["group"], not row["kept_before"], row["id"])
-        for row in _staying(verdicts, copies)
-        if (row["camera"], _owner(row)) in above
-    ]
-    return frame_of_rows(rows, OF_OWNERS)
+def members(part: int, place: Place, sets: CopySets) -> None:
+    """Leave the members of sets of copies to those that decide about them."""
+    table = place.spool.read(f"verdicts-{part}", columns=list(COLUMNS))
+    rows, places = sets.place_of(table["id"].to_numpy())
+    found = members_of(table.take(pa.array(rows)))
+    found = found.append_column("part", pa.array(np.full(len(found), part, np.int32)))
+    place.spool.write(f"members-{part}", dealt(found, places, place.parts))
 
 
-def votes(
-    verdicts: pd.DataFrame, copies: Mapping[int, CopyVerdict], beyond_cap: Collection[int], given: GivenSplits
-) -> pd.DataFrame:
-    """Return the given answers for photos that stay, and for copies of some, columns as in VOTES."""
-    rows: list[Vote] = []
-    table = _table(verdicts, ["id", "photo", "sha256", "camera", "group", "reasons"])
+def decided(share: int, place: Place, placeholder_copies: int) -> Counter[tuple[str, str]]:
+    """Leave the verdicts on the copies of a share to their parts; return the largest sets of copies (photo, reason)."""
+    names = [f"members-{part}" for part in range(place.parts)]
+    table = place.spool.gathered(names, share)
+    pairs = place.spool.read("pairs", share)
+    told = list(zip(*(pairs[name].to_pylist() for name in PAIRS.names), strict=True))
+    part_of = dict(zip(table["id"].to_pylist(), table["part"].to_pylist(), strict=True))
+    found = copy_verdicts([member_of(row) for row in table.select(MEMBERS.names).to_pylist()], told, placeholder_copies)
+    rows = [[*found], *([one[at] for one in found.values()] for at in range(3))]
+    copies = pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(rows, COPIES, strict=True)], schema=COPIES
+    )
+    parts = np.array([part_of[one] for one in found], np.int64)
+    place.spool.write(f"copies-{share}", dealt(copies, parts, place.parts))
+    sets = Counter((copy.of or "", copy.reason) for copy in found.values())
+    # a photo's copies are all in one share; those of none are in several
+    return Counter(dict([*ranked(sets)[:HUBS_SHOWN], *((one, n) for one, n in sets.items() if not one[0])]))
+
+
+def staying(part: int, place: Place) -> tuple[pa.Table, pa.Table]:
+    """Return the numbers of staying photos by camera and group (PHOTOS), and by camera and owner (OWNERS)."""
+    table, is_staying = _staying(part, place)
+    rows = table.filter(pa.array(is_staying))
+    by_group = rows.group_by(["camera", "group"]).aggregate([([], "count_all")])
+    told = rows.select(["camera"]).append_column("owner", pa.array(owner_numbers(rows)))
+    named = told.filter(_is_named(rows))
+    by_owner = named.group_by(["camera", "owner"]).aggregate([([], "count_all")])
+    return (
+        pa.table([by_group[name] for name in ("camera", "group", "count_all")], schema=PHOTOS),
+        pa.table([by_owner[name] for name in ("camera", "owner", "count_all")], schema=OWNERS),
+    )
+
+
+def above_cap(part: int, place: Place, above: pa.Table) -> None:
+    """Leave the staying photos of the cameras and owners that are `above` the cap to those that choose."""
+    table, is_staying = _staying(part, place)
+    owners = owner_numbers(table)
+    told = pa.table({"camera": table["camera"], "owner": pa.array(owners)})
+    is_staying &= np.asarray(_is_named(table)) & _rows_in(told, above)
+    rows = np.flatnonzero(is_staying)
+    some = table.take(pa.array(rows))
+    columns = [
+        pa.array(owners[rows]), some["camera"], pc.invert(some["kept_before"]), some["id"], some["group"],
+        pa.array(np.full(len(rows), part, np.int32)),
+    ]  # fmt: skip
+    found = pa.table(columns, schema=CAPPED)
+    place.spool.write(f"capped-{part}", dealt(found, owners[rows], place.parts))
+
+
+def beyond_cap(share: int, place: Place, owner_photos_max: int) -> pa.Table:
+    """Leave the photos beyond the caps of a share's owners to their parts; return their numbers, columns as PHOTOS.
+
+    Photos kept before stay; of the others those with the smallest ids, which are digests: an unbiased sample.
+    """
+    table = place.spool.gathered([f"capped-{part}" for part in range(place.parts)], share).combine_chunks()
+    camera = codes_of(table["camera"]).codes
+    owner, new, ids = (table[name].to_numpy() for name in ("owner", "new", "id"))
+    order = np.lexsort((ids, new, owner, camera))
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = (camera[order][1:] != camera[order][:-1]) | (owner[order][1:] != owner[order][:-1])
+    starts = np.maximum.accumulate(np.where(is_first, np.arange(len(order)), 0))
+    rows = order[np.arange(len(order)) - starts >= owner_photos_max]
+    beyond = table.take(pa.array(rows))
+    place.spool.write(f"beyond-{share}", dealt(beyond.select(["id"]), beyond["part"].to_numpy(), place.parts))
+    by_group = beyond.group_by(["camera", "group"]).aggregate([([], "count_all")])
+    return pa.table([by_group[name] for name in ("camera", "group", "count_all")], schema=PHOTOS)
+
+
+def votes(part: int, place: Place, has_cap: bool, given: GivenSplits) -> list[Vote]:
+    """Return the given answers for photos that stay, and for copies of some."""
+    columns = ["id", "photo", "sha256", "camera", "group", "reasons"]
+    table = place.spool.read(f"verdicts-{part}", columns=columns)
+    copies = _copies(part, place)
+    beyond = set(_beyond(part, place, has_cap).tolist())
+    copy_of = dict(zip(copies["id"].to_pylist(), copies["group"].to_pylist(), strict=True))
+    found: list[Vote] = []
     for row in table.to_pylist():
-        copy = copies.get(row["id"])
-        group = copy.group if copy else row["group"]
-        if row["reasons"] or group is None or row["id"] in beyond_cap:
+        group = copy_of.get(row["id"], row["group"])
+        if row["reasons"] or group is None or row["id"] in beyond:
             continue
         for split, fold in given.answers(row["photo"], row["sha256"]):
             answer = (split or "", NO_FOLD if fold is None else fold)
-            rows.append(Vote(row["id"], row["camera"], group, *answer, copy is None))
-    return frame_of_rows(rows, VOTES)
+            found.append(Vote(row["id"], row["camera"], group, *answer, row["id"] not in copy_of))
+    return found
 
 
-def finished(verdicts: pd.DataFrame, decisions: CorpusDecisions) -> tuple[pa.Table, list[bytes], Tally]:
-    """Return the rows of CURATED of a part, a digest of each, and their counts."""
-    rows: list[VerdictRow] = _table(verdicts, VERDICT.names).to_pylist()
-    for row in rows:
-        copy_verdict = decisions.copies.get(row["id"])
-        if copy_verdict is not None:
-            row["reasons"] = list(in_funnel_order([*row["reasons"], copy_verdict.reason]))
-            row["duplicate_of"] = copy_verdict.of
-            if copy_verdict.group is not None:  # if the photo that stays goes one day, its copy is in the same split
-                row["group"] = copy_verdict.group
-        elif row["id"] in decisions.beyond_cap:
-            row["reasons"] = ["beyond_owner_cap"]
-        refusal = decisions.given.get(row["id"])
-        if refusal is not None:
-            row["reasons"] = list(in_funnel_order([*row["reasons"], refusal.reason]))
-            row["error"] = row["error"] or refusal.text
-        row["kept"] = not row["reasons"]
-        is_copy_of_kept = row["duplicate_of"] is not None and row["group"] in decisions.ledger.splits
-        row["has_side"] = (row["has_side"] or row["kept"] or is_copy_of_kept) and FORGOTTEN not in row["reasons"]
-        if row["kept"]:
-            row["split"], row["fold"] = decisions.ledger.splits[row["group"]], decisions.ledger.folds[row["group"]]
-    curated = (list(row.values())[: len(CURATED)] for row in rows)  # the columns of VERDICT begin with these
-    digests = [hashlib.sha256(json.dumps(values).encode()).digest() for values in curated]
-    return pa.Table.from_pylist(rows, CURATED), digests, tally(rows, decisions.paired)
+class CorpusDecisions(NamedTuple):
+    """What only all photos together decide, beside copies and caps, which lie in the spool."""
+
+    has_cap: bool
+    sets: CopySets
+    ledger: LedgerColumns
+    given: Mapping[int, Refusal]
+    """Photos whose given split or fold cannot hold, by id."""
 
 
-def _uploads(frame: pd.DataFrame, troubles: Troubles) -> Iterator[tuple[RecordRow, Evidence]]:
-    texts = (frame[name].to_numpy(dtype=object) for name in ("record", "examined"))
-    for record_text, examined_text in zip(*texts, strict=True):
-        record: RecordRow = full_row(RecordRow, json.loads(record_text))
-        trouble = troubles.get(PhotoKey(record["photo"], record["version"] or ""))
-        examined = full_row(ExaminedRow, json.loads(examined_text)) if examined_text else None
-        yield record, evidence_of(record, trouble or examined)
+def finished(part: int, place: Place, decisions: CorpusDecisions) -> tuple[list[bytes], Tally]:
+    """Leave the rows of CURATED of a part; return a digest of each, and their counts."""
+    table = place.spool.read(f"verdicts-{part}")
+    ids = table["id"].to_numpy()
+    beyond = _beyond(part, place, decisions.has_cap)
+    table = final_rows(table, _copies(part, place), beyond, decisions.ledger, decisions.given)
+    curated = table.select(CURATED.names).combine_chunks()
+    place.spool.write(f"curated-{part}", [curated])
+    in_pairs, _ = found_in(decisions.sets.ids, ids)
+    return row_digests(curated), tally_of(table, np.sort(ids[in_pairs]))
 
 
-def _picture(record: RecordRow, facts: PhotoFacts) -> str:
-    """Return what copies of a picture have in common; the scan of a photo refused at the door is not known."""
-    known = facts.scan_digest or record["sha256"] or record["site_sha1"]
-    if known or not facts.taken_at:
-        return str(known or record["photo"])
-    header = (facts.serial_number, facts.image_unique_id, facts.scan_offset_bytes, facts.thumbnail_bytes)
-    return json.dumps([record["size_bytes"], facts.taken_at, facts.model, facts.tables_digest, *header])
+def dealt(table: pa.Table, numbers: np.ndarray, shares: int) -> list[pa.Table]:
+    """Return the rows of each share; a row belongs to its number modulo the number of shares."""
+    share = (numbers % numbers.dtype.type(shares)).astype(np.int64)
+    order = np.argsort(share, kind="stable")
+    ordered = table.take(pa.array(order))
+    edges = np.searchsorted(share[order], np.arange(shares + 1)).tolist()
+    return [ordered.slice(start, end - start) for start, end in itertools.pairwise(edges)]
 
 
-def shot_of(facts: PhotoFacts | None) -> int | None:
-    """Return a digest of what EXIF says of the shot; None where it names no model or no time."""
-    if facts is None or not facts.model or not facts.taken_at or facts.taken_at[0] not in "12":  # blank or 0000
-        return None
-    return _number(f"{facts.make}\n{facts.model}\n{facts.serial_number}\n{facts.taken_at}")
+def _copies(part: int, place: Place) -> pa.Table:
+    return place.spool.gathered([f"copies-{share}" for share in range(place.parts)], part)
 
 
-def _is_proved(row: JudgedRow, facts: PhotoFacts | None, criteria: Criteria) -> bool:
-    camera = criteria.catalogue.get(row["camera"]) if row["camera"] else None
-    if camera is None or facts is None or row["reasons"]:
-        return False
-    return facts.segments_form in camera.segments and has_native_tables(facts, camera)
+def _beyond(part: int, place: Place, has_cap: bool) -> np.ndarray:
+    if not has_cap:
+        return np.zeros(0, np.uint64)
+    table = place.spool.gathered([f"beyond-{share}" for share in range(place.parts)], part)
+    return np.asarray(table["id"].to_numpy())
 
 
-def _serial(facts: PhotoFacts | None) -> str | None:
-    if facts is None or not has_serial(facts.serial_number):
-        return None
-    return f"{facts.make or ''}\n{facts.model or ''}\n{facts.serial_number}"
+def _staying(part: int, place: Place) -> tuple[pa.Table, np.ndarray]:
+    """Return columns of a part's verdicts, and which photos stay: no reason speaks against them."""
+    columns = ["id", "camera", "source", "owner_id", "group", "kept_before", "reasons"]
+    table = place.spool.read(f"verdicts-{part}", columns=columns)
+    is_staying = np.array(pc.equal(pc.list_value_length(table["reasons"]), 0).to_numpy())
+    copies = np.sort(_copies(part, place)["id"].to_numpy())
+    is_staying[found_in(copies, table["id"].to_numpy())[0]] = False
+    return table, is_staying
 
 
-def _staying(verdicts: pd.DataFrame, copies: Collection[int]) -> Iterator[VerdictRow]:
-    table = _table(verdicts, ["id", "camera", "source", "owner_id", "group", "kept_before", "reasons"])
-    return (row for row in table.to_pylist() if not row["reasons"] and row["id"] not in copies)
+def _is_named(table: pa.Table) -> pa.Array:
+    return pc.fill_null(pc.not_equal(table["owner_id"], ""), False).combine_chunks()
 
 
-def _owner(row: RecordRow | JudgedRow) -> str:
-    return f"{row['source']}\n{row['owner_id']}" if row["owner_id"] else ""
-
-
-def _table(frame: pd.DataFrame, columns: list[str]) -> pa.Table:
-    return pa.Table.from_pandas(frame[columns], preserve_index=False)
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-
-
-# what a refresh asks of single photos
-digest_number, owner_of, picture_of, proved, serial_of = _number, _owner, _picture, _is_proved, _serial
+def _rows_in(table: pa.Table, other: pa.Table) -> np.ndarray:
+    """Return which rows of a table with the columns camera and owner are rows of another one."""
+    both = pa.concat_tables([table, other.select(["camera", "owner"])])
+    codes = combined([codes_of(both[name]) for name in ("camera", "owner")]).codes
+    return np.isin(codes[: len(table)], codes[len(table) :])

@@ -6,8 +6,14 @@ photographs; a camera with three groups is in all splits, one with two in train 
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.generations import Groups, Ledger
 
 PREFERENCE = ("train", "test", "validation")
 """The order in which a camera with few groups fills the splits."""
@@ -21,82 +27,147 @@ def group_of(device: str | None, source: str, owner: str | None) -> str:
     return hashlib.sha256("\0".join(("owner", source, owner or "")).encode()).hexdigest()[:16]
 
 
-Photos = Mapping[str, Mapping[str, int]]
-"""Numbers of kept photographs by camera and group."""
+class LedgerColumns(NamedTuple):
+    """The split and the fold of every group, as columns in the order of groups."""
+
+    groups: pa.Array
+    splits: pa.Array
+    folds: pa.Array
+
+    def of(self, groups: pa.Array) -> tuple[pa.Array, pa.Array, np.ndarray]:
+        """Return split and fold of each of some groups, null where it has none, and whether it has a split."""
+        places = pc.index_in(groups, value_set=self.groups)
+        split = self.splits.take(places)
+        return split, self.folds.take(places), np.asarray(split.is_valid().to_numpy(zero_copy_only=False), bool)
 
 
-def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, validation: float) -> dict[str, str]:
+def ledger_columns(ledger: Ledger) -> LedgerColumns:
+    """Return a ledger as columns for `finished`."""
+    groups, splits = Groups.of(ledger.splits, pa.string()).columns()
+    others, folds = Groups.of(ledger.folds, pa.int32()).columns()
+    return LedgerColumns(groups, splits, folds.take(pc.index_in(groups, value_set=others)))
+
+
+PHOTOS = pa.schema([("camera", pa.string()), ("group", pa.string()), ("photos", pa.int64())])
+"""Numbers of kept photographs by camera and group, ordered by both."""
+
+Photos: TypeAlias = Mapping[str, Mapping[str, int]] | pa.Table
+"""The same, as a table or as numbers by camera and group."""
+
+
+def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, validation: float) -> Groups[str]:
     """Return the split of every group of the ledger and of `photos`.
 
     `test` and `validation` are shares of a camera's photographs. Cameras with the fewest groups come first, since a
     group that two cameras share is bound by the first of them.
     """
     shares = {"train": 1 - test - validation, "test": test, "validation": validation}
-    splits = dict(ledger)
-    for camera in _fewest_groups_first(photos):
-        _assign_camera(splits, photos[camera], shares)
-    return splits
+    groups, known, cameras = _numbered(Groups.of(ledger, pa.string()), photos)
+    found = pc.fill_null(pc.index_in(known, value_set=pa.array(PREFERENCE)), -1).to_numpy().copy()
+    for camera in cameras:
+        _assign_camera(found, camera, [shares[split] for split in PREFERENCE])
+    return Groups(groups, pa.array(PREFERENCE).take(pa.array(found)))
 
 
 def assign_folds(
     ledger: Mapping[str, int], photos: Photos, folds: int, bound: Mapping[str, str] | None = None
-) -> dict[str, int]:
+) -> Groups[int]:
     """Return the fold, 0 … `folds` - 1, of every group of the ledger and of `photos`, for cross-validation.
 
     New groups, the largest of a camera first, go to the fold with the fewest of the camera's photographs. `bound`:
     groups that share a device → the group whose fold they have.
     """
     if bound:
-        found = assign_folds(ledger, _together(photos, bound), folds)
-        return found | {group: found[other] for group, other in bound.items() if other in found and group not in found}
-    found = dict(ledger)
-    for camera in _fewest_groups_first(photos):
-        held = Counter(dict.fromkeys(range(folds), 0))
-        for group in photos[camera].keys() & found.keys():
-            held[found[group]] += photos[camera][group]
-        for group in _new_groups(photos[camera], found):
+        table = _together(_table(photos), bound)
+        others = assign_folds(ledger, table, folds)
+        more = {group: others[other] for group, other in bound.items() if other in others and group not in others}
+        return Groups.of({**others, **more}, pa.int32())
+    groups, known, cameras = _numbered(Groups.of(ledger, pa.int32()), photos)
+    found = pc.fill_null(known, -1).to_numpy().copy()
+    for camera in cameras:
+        of = found[camera.groups]
+        held = np.bincount(of[of >= 0], camera.photos[of >= 0], folds).astype(np.int64).tolist()
+        new = _largest_first(camera, of < 0)
+        starts = [int(group[:8], 16) for group in groups.take(pa.array(camera.groups[new])).to_pylist()]
+        chosen = []
+        for start, number in zip(starts, camera.photos[new].tolist(), strict=True):
             # the group's digest chooses among equally empty folds: otherwise fold 0 got every camera's largest group
-            start = int(group[:8], 16)
-            fold = min(range(folds), key=lambda fold: (held[fold], (fold - start) % folds))
-            found[group] = fold
-            held[fold] += photos[camera][group]
-    return found
+            least = min(held)
+            fold = min((fold for fold in range(folds) if held[fold] == least), key=lambda one: (one - start) % folds)
+            chosen.append(fold)
+            held[fold] += number
+        found[camera.groups[new]] = chosen
+    return Groups(groups, pa.array(found))
 
 
-def _together(photos: Photos, bound: Mapping[str, str]) -> dict[str, dict[str, int]]:
+class _Camera(NamedTuple):
+    """The groups of one camera by number, and how many photographs each has."""
+
+    groups: np.ndarray
+    photos: np.ndarray
+
+
+def _table(photos: Photos) -> pa.Table:
+    if isinstance(photos, pa.Table):
+        return photos
+    rows = [(camera, group, number) for camera, of in sorted(photos.items()) for group, number in sorted(of.items())]
+    columns = zip(*rows, strict=True) if rows else [()] * len(PHOTOS)
+    return pa.Table.from_arrays(
+        [pa.array(column, one.type) for column, one in zip(columns, PHOTOS, strict=True)], schema=PHOTOS
+    )
+
+
+def _numbered(known: Groups[Any], photos: Photos) -> tuple[pa.Array, pa.Array, list[_Camera]]:
+    """Return all groups in order, what is known of each, and the cameras, those with the fewest groups first."""
+    table, (before, values) = _table(photos), known.columns()
+    both = pa.chunked_array([before, *table["group"].chunks], pa.string()).unique()
+    groups = both.take(pc.sort_indices(both))
+    numbers = pc.index_in(table["group"], value_set=groups).to_numpy()
+    counted = table["photos"].to_numpy()
+    encoded = table["camera"].combine_chunks().dictionary_encode()
+    keys, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    order = np.lexsort((numbers, codes))
+    edges = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    cameras = []
+    for place in sorted(range(len(keys)), key=lambda one: (edges[one + 1] - edges[one], keys[one])):
+        rows = order[edges[place] : edges[place + 1]]
+        cameras.append(_Camera(numbers[rows], counted[rows]))
+    return groups, values.take(pc.index_in(groups, value_set=before)), cameras
+
+
+def _together(photos: pa.Table, bound: Mapping[str, str]) -> pa.Table:
     """Return the numbers of photographs with those of bound groups added to the group that stands for them."""
-    found: dict[str, dict[str, int]] = {}
-    for camera, groups in photos.items():
-        counted: Counter[str] = Counter()
-        for group, number in groups.items():
-            counted[bound.get(group, group)] += number
-        found[camera] = dict(counted)
-    return found
+    names = pa.array(sorted(bound), pa.string())
+    stands = pa.array([bound[name] for name in sorted(bound)], pa.string())
+    places = pc.index_in(photos["group"], value_set=names).combine_chunks()
+    groups = pc.if_else(places.is_valid(), stands.take(places), photos["group"].combine_chunks())
+    whole = photos.set_column(1, "group", groups).group_by(["camera", "group"]).aggregate([("photos", "sum")])
+    whole = pa.table([whole[name] for name in ("camera", "group", "photos_sum")], schema=PHOTOS)
+    return whole.sort_by([("camera", "ascending"), ("group", "ascending")])
 
 
-def _fewest_groups_first(photos: Photos) -> list[str]:
-    return sorted(photos, key=lambda camera: (len(photos[camera]), camera))
+def _largest_first(camera: _Camera, of: np.ndarray) -> np.ndarray:
+    """Return the rows of some of a camera's groups, the largest first and equal ones by name."""
+    rows = np.flatnonzero(of)
+    return rows[np.lexsort((camera.groups[rows], -camera.photos[rows]))]
 
 
-def _new_groups(photos: Mapping[str, int], known: Mapping[str, object]) -> list[str]:
-    return sorted(photos.keys() - known.keys(), key=lambda group: (-photos[group], group))
-
-
-def _assign_camera(splits: dict[str, str], photos: Mapping[str, int], shares: Mapping[str, float]) -> None:
-    """Add the new groups of one camera to `splits`; `photos`: its numbers of photographs by group."""
-    total = sum(photos.values())
-    lacking = {split: shares[split] * total for split in PREFERENCE}
-    held: set[str] = set()
-    for group in photos.keys() & splits.keys():
-        held.add(splits[group])
-        lacking[splits[group]] -= photos[group]
-    new = _new_groups(photos, splits)
-    needed = PREFERENCE[: len(photos)]
-    for place, group in enumerate(new):
+def _assign_camera(splits: np.ndarray, camera: _Camera, shares: Sequence[float]) -> None:
+    """Give the new groups of one camera their splits, by their places in PREFERENCE; -1: a group has none."""
+    total = int(camera.photos.sum())
+    of = splits[camera.groups]
+    known = np.bincount(of[of >= 0], camera.photos[of >= 0], len(PREFERENCE))
+    lacking = [share * total - held for share, held in zip(shares, known.tolist(), strict=True)]
+    held = set(of[of >= 0].tolist())
+    new = _largest_first(camera, of < 0)
+    needed = range(min(len(PREFERENCE), len(camera.groups)))
+    chosen = []
+    for place, number in enumerate(camera.photos[new].tolist()):
         missing = [split for split in needed if split not in held]
         candidates = missing if len(missing) >= len(new) - place else needed
         # max returns the first of equals, so PREFERENCE decides between them
-        split = max(candidates, key=lambda split: lacking[split])
-        splits[group] = split
+        split = max(candidates, key=lacking.__getitem__)
+        chosen.append(split)
         held.add(split)
-        lacking[split] -= photos[group]
+        lacking[split] -= number
+    splits[camera.groups[new]] = chosen

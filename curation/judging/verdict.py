@@ -23,11 +23,12 @@ from curation.reasons import in_funnel_order
 from curation.rules import LEARNED, RULES, TOO_LITTLE_SUPPORT, judge_facts
 from forensics.photo_facts import PhotoFacts, facts_of_row
 
-_FROM_RECORD = tuple(name for name in CURATED.names if name in RECORD.names and name != "reasons")
-_FROM_FACTS = tuple(name for name in CURATED.names if name in FACTS.names)
-_BY_FACTS = frozenset(rule.__name__ for rule in RULES) | {"camera_not_chosen", TOO_LITTLE_SUPPORT, "label_disagrees"}
+FROM_RECORD = tuple(name for name in CURATED.names if name in RECORD.names and name != "reasons")
+FROM_FACTS = tuple(name for name in CURATED.names if name in FACTS.names)
+"""Columns of a verdict that are those of its record and of its facts."""
+BY_FACTS = frozenset(rule.__name__ for rule in RULES) | {"camera_not_chosen", TOO_LITTLE_SUPPORT, "label_disagrees"}
 """Reasons that follow from facts: they are found anew, so those that the door gave do not count."""
-_OF_CHOICE = frozenset({"camera_not_chosen", TOO_LITTLE_SUPPORT, "not_downloaded"})
+OF_CHOICE = frozenset({"camera_not_chosen", TOO_LITTLE_SUPPORT, "not_downloaded"})
 """Reasons that say nothing of the photo itself."""
 
 
@@ -80,7 +81,7 @@ def evidence_of(record: RecordRow, examined: ExaminedRow | Trouble | None) -> Ev
     facts = facts_of_row(record["facts"]) if record["facts"] is not None else None
     reasons = frozenset(record["reasons"] or ())
     if facts is not None:
-        reasons -= _BY_FACTS
+        reasons -= BY_FACTS
     if record["state"] == "deleted":
         reasons = frozenset({"deleted_at_source"})
     elif record["state"] != "refused" and not reasons:
@@ -92,8 +93,8 @@ def verdict(record: RecordRow, evidence: Evidence, criteria: Criteria) -> Judged
     """Return the row of one photo as far as it can be judged alone: not `kept`, `split` and `fold`."""
     facts, said = evidence.facts, dict[str, Any](record)
     camera, reasons = objections(record, evidence, criteria)
-    found = {name: getattr(facts, name) for name in _FROM_FACTS} if facts is not None else {}
-    row: JudgedRow = full_row(JudgedRow, {name: said[name] for name in _FROM_RECORD} | found)
+    found = {name: getattr(facts, name) for name in FROM_FACTS} if facts is not None else {}
+    row: JudgedRow = full_row(JudgedRow, {name: said[name] for name in FROM_RECORD} | found)
     row["camera"] = camera.key if camera else None
     row["version"] = record["version"] or ""
     row["perceptual_hash"] = evidence.perceptual_hash
@@ -121,7 +122,7 @@ def clean_claims(record: RecordRow, evidence: Evidence, criteria: Criteria) -> I
     if evidence.facts is None:
         return
     camera, reasons = objections(record, evidence, criteria)
-    if camera is not None and not set(reasons) - LEARNED - _OF_CHOICE:
+    if camera is not None and not set(reasons) - LEARNED - OF_CHOICE:
         yield from claims(evidence.facts, camera)
 
 

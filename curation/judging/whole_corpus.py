@@ -1,38 +1,41 @@
-"""Whole corpus: judge all uploads together, as a Dask DataFrame computation.
+"""Whole corpus: judge all uploads together, in tasks on parts of them.
 
-Uploads are brought together in parts (`gather`), cameras are learned from them (`consensus`), each upload is judged
-(`verdict`), copies are found and decided (`copy_pairs`, `copies`), and groups get splits and folds (`splits`). Between
-these steps only small tables reach the calling process: what was learned, the pairs of copies, the numbers of photos by
-group. The same inputs give the same verdicts, however they are divided into parts.
+Uploads are brought together in parts (`gather`), cameras are learned from them (`learning`, `consensus`), each upload
+is judged (`columns.verdicts`), copies are found and decided (`copy_pairs`, `copies`), and groups get splits and folds
+(`splits`). Tasks leave tables for each other (`part_tasks`); only small ones reach the calling process: what was
+learned, the pairs of copies, the numbers of photos by group, as columns. The same inputs give the same verdicts,
+however they are divided into parts.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-import dask.dataframe as dd
-import pandas as pd
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.catalogue import Catalogue
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.text import ranked
 from curation.cluster.frames import Advance, Frames
-from curation.consensus import Count, LearnedRow, enriched, learn, supported
+from curation.consensus import LearnedRow, enriched, extended, learn, supported
 from curation.facts.examine import Trouble
 from curation.generations import Ledger, Past
 from curation.judging import part_tasks
-from curation.judging.copies import CopyVerdict, copy_verdicts
-from curation.judging.copy_pairs import KEYS, PAIRS, SHOT, pairs_of
-from curation.judging.counts import Tally
+from curation.judging.copy_pairs import PAIRS, distinct_pairs
+from curation.judging.copy_sets import CopySets, copies_alone, copy_sets
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
-from curation.judging.gather import gather, parts_of
-from curation.judging.given_splits import Bound, GivenSplits, Vote, bind
+from curation.judging.gather import parts_of, pieces_of, read_piece
+from curation.judging.given_splits import Bound, GivenSplits, bind
 from curation.judging.inputs import Inputs
-from curation.judging.members import MEMBERS, member_of
-from curation.judging.splits import assign_folds, assign_splits
+from curation.judging.learning import counts_from
+from curation.judging.part_tasks import CorpusDecisions, Place
+from curation.judging.splits import PHOTOS, assign_folds, assign_splits, ledger_columns
+from curation.judging.tallies import Tally
 from curation.judging.verdict import Criteria
 
 ShowProgress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -54,14 +57,14 @@ class JudgeSettings:
 
 @dataclass(frozen=True)
 class Judged:
-    """The judgement of a corpus; its rows are computed while `parts` is iterated, which can be done once."""
+    """The judgement of a corpus; its rows are made while `parts` is iterated, which can be done once."""
 
     learned: list[LearnedRow]
     catalogue: Catalogue
     """Every camera with what was learned of it."""
     ledger: Ledger
-    pairs: list[tuple[int, int]]
-    """Ids of all pairs of copies that were found."""
+    pairs: np.ndarray
+    """Ids of all pairs of copies that were found, (n, 2)."""
     hubs: list[dict[str, Any]]
     """The largest sets of copies: {photo, copies, reason}."""
     number_of_parts: int
@@ -77,39 +80,177 @@ def judge_all(
     `troubles`: originals that could not be examined. Raises ConfigurationError for a chosen camera that the catalogue
     does not have.
     """
-    curation = settings.curation
-    parts = parts_of(inputs, curation.judge_photos)
-    trouble_of = frames.shared({trouble.key: trouble for trouble in troubles})
-    with show("gathering", parts.number) as advance:
-        uploads = frames.kept(gather(inputs, parts, frames), advance)
-    with show("learning", parts.number) as advance:
-        learned = _learn(uploads, settings, trouble_of, frames, parts.number, advance)
-    catalogue = enriched(settings.catalogue, learned)
-    chosen = chosen_cameras(catalogue, settings.cameras, learned)
-    criteria = frames.shared(Criteria(catalogue, chosen, settings.rules, curation))
-    with show("judging", parts.number) as advance:
-        moved = frames.shared(past.moved(inputs.moved()))
-        told = (criteria, trouble_of, past, moved)
-        judged = frames.mapped(uploads, part_tasks.verdicts, *told, kinds=part_tasks.VERDICTS)
-        verdicts = frames.kept(judged, advance)
-        del uploads, judged  # workers free their parts with the last reference
-    known = past.ledger(curation.folds)
-    sides = _device_sides(verdicts, known, frames)
-    if sides.group:
-        verdicts = frames.mapped(verdicts, part_tasks.on_their_side, frames.shared(sides), kinds=part_tasks.VERDICTS)
-        verdicts = frames.kept(verdicts, lambda _: None)
-    with show("comparing", parts.number) as advance:
-        copies, pairs, hubs = _copies(verdicts, curation, frames, parts.number, advance)
-    photos, beyond_cap = _photos_and_cap(verdicts, copies, curation.owner_photos_max, frames)
-    known, refused = _bound(verdicts, copies, beyond_cap, photos, known, sides, settings.given, frames)
-    ledger = Ledger(
-        assign_splits(known.splits, photos, test=curation.test, validation=curation.validation),
-        assign_folds(known.folds, photos, curation.folds, sides.bound),
-    )
-    paired = frozenset(one for pair in pairs for one in pair)
-    decisions = frames.shared(part_tasks.CorpusDecisions(copies, beyond_cap, paired, ledger, refused))
-    tasks = frames.tasks(verdicts, part_tasks.finished, decisions)
-    return Judged(learned, catalogue, ledger, pairs, hubs, len(tasks), frames.results(tasks))
+    with ExitStack() as until:
+        judgement = _Judgement(inputs, past, troubles, settings, frames, show, until)
+        judged = judgement.judged()
+        judgement.until = until.pop_all()
+        return judged
+
+
+@dataclass
+class _Judgement:
+    """One judgement while it is made."""
+
+    inputs: Inputs
+    past: Past
+    troubles: Iterable[Trouble]
+    settings: JudgeSettings
+    frames: Frames
+    show: ShowProgress
+    until: ExitStack
+    """Closed when nothing of the spool is needed any more."""
+
+    def judged(self) -> Judged:
+        """Judge all."""
+        curation = self.settings.curation
+        parts = parts_of(self.inputs, curation.judge_photos)
+        self.place = Place(self.frames.spool(self.inputs.store, self.until), parts.number)
+        self.all = list(range(parts.number))
+        pieces = pieces_of(self.inputs, parts)
+        trouble_of = self.frames.shared({trouble.key: trouble for trouble in self.troubles})
+        with self.show("gathering", len(pieces)) as advance:
+            self.frames.done(read_piece, pieces, self.place.spool, advance=advance)
+        with self.show("learning", parts.number) as advance:
+            # cameras that are not listed are learned, too: `curation.pin` can list them
+            base = self.settings.catalogue.opened()
+            criteria = Criteria(base, base, self.settings.rules, curation)
+            shared = (self.frames.shared(pieces), self.frames.shared(criteria), trouble_of)
+            deleted = self._each(part_tasks.gathered, *shared, advance=advance)
+            self.place.spool.remove(piece.name for piece in pieces)
+            counts = pa.concat_tables(self._each(part_tasks.counted))
+            self._remove("claims", "values")
+            learned = learn(counts_from(counts), self.settings.catalogue, self.settings.consensus)
+        if self.past.handed_on is not None:
+            told_of = self.past.handed_on.about()
+            learned = extended(
+                learned, (cast(LearnedRow, row.model_dump()) for about in told_of for row in about.natives)
+            )
+        catalogue = enriched(self.settings.catalogue, learned)
+        chosen = chosen_cameras(catalogue, self.settings.cameras, learned)
+        with self.show("judging", parts.number) as advance:
+            moved = self.past.moved(self._moved(deleted))
+            told = (Criteria(catalogue, chosen, self.settings.rules, curation), self.past, moved)
+            shared = tuple(map(self.frames.shared, told))
+            elsewhere = self._each(part_tasks.judged, shared[0], trouble_of, *shared[1:], advance=advance)
+            self._remove("uploads")
+            known = self.past.ledger(curation.folds)
+            sides = self._device_sides(frozenset(one for devices in elsewhere for one in devices), known)
+        with self.show("comparing", parts.number) as advance:
+            sets, pairs, hubs = self._copies(advance)
+            photos, has_cap = self._photos_and_cap()
+        (known, refused), photos = self._bound(photos, known, sides, has_cap)
+        ledger = Ledger(
+            assign_splits(known.splits, photos, test=curation.test, validation=curation.validation),
+            assign_folds(known.folds, photos, curation.folds, sides.bound),
+        )
+        decisions = CorpusDecisions(has_cap, sets, ledger_columns(ledger), refused)
+        return Judged(learned, catalogue, ledger, pairs, hubs, parts.number, self._finished(decisions))
+
+    def _each(self, function: Callable[..., Any], *arguments: Any, advance: Advance | None = None) -> list[Any]:
+        return self.frames.done(function, self.all, self.place, *arguments, advance=advance)
+
+    def _remove(self, *names: str) -> None:
+        self.place.spool.remove(f"{name}-{part}" for name in names for part in self.all)
+
+    def _moved(self, deleted: list[list[str]]) -> frozenset[str]:
+        """Return the SHA-256s of bytes that a deleted upload had and a stored one has: files that were moved."""
+        digests = frozenset(one for of_part in deleted for one in of_part)
+        if not digests:
+            return digests
+        found = self._each(part_tasks.stored_among, self.frames.shared(digests))
+        return frozenset(one for of_part in found for one in of_part)
+
+    def _device_sides(self, devices: frozenset[str], ledger: Ledger) -> DeviceSides:
+        """Return what becomes of devices whose photos are in other groups than theirs; mostly there are none."""
+        if not devices:
+            return DeviceSides({}, {}, {})
+        groups = pa.concat_tables(self._each(part_tasks.groups_of_devices, self.frames.shared(devices)))
+        summed = groups.group_by(["device", "group"]).aggregate([("count_all", "sum"), ("kept_before_sum", "sum")])
+        names = ("device", "group", "count_all_sum", "kept_before_sum_sum")
+        rows = sorted(zip(*(summed[name].to_pylist() for name in names), strict=True))
+        sides = device_sides((DeviceGroup(*row) for row in rows), ledger)
+        if sides.group:
+            self._each(part_tasks.on_their_side, self.frames.shared(sides))
+        return sides
+
+    def _copies(self, advance: Advance) -> tuple[CopySets, np.ndarray, list[dict[str, Any]]]:
+        curation, spool = self.settings.curation, self.place.spool
+        found = self._each(part_tasks.paired, curation.near_bits, advance=advance)
+        self._remove("keys")
+        pairs = distinct_pairs(pa.concat_tables(found))
+        del found
+        sets = copy_sets(pairs, self.place.parts)
+        places = sets.place_of(pairs[PAIRS.names[0]].to_numpy())[1]
+        spool.write("pairs", part_tasks.dealt(pairs, places, self.place.parts))
+        self._each(part_tasks.members, self.frames.shared(sets))
+        hubs: Counter[tuple[str, str]] = Counter()
+        for one in self._each(part_tasks.decided, curation.placeholder_copies):
+            hubs.update(one)
+        self._remove("members")
+        told = [
+            {"photo": photo, "copies": copies, "reason": reason}
+            for (photo, reason), copies in ranked(hubs)[: part_tasks.HUBS_SHOWN]
+        ]
+        return sets, copies_alone(pairs), told
+
+    def _photos_and_cap(self) -> tuple[pa.Table, bool]:
+        """Return the numbers of staying photos by camera and group, and whether some are beyond their owner's cap."""
+        cap = self.settings.curation.owner_photos_max
+        photos, owners = _Summed(["camera", "group"]), _Summed(["camera", "owner"])
+        for by_group, by_owner in self.frames.results(part_tasks.staying, self.all, self.place):
+            photos.add(by_group)
+            owners.add(by_owner)
+        above = owners.table().filter(pc.greater(pc.field("photos"), cap)) if cap else None
+        if above is not None and len(above):
+            self._each(part_tasks.above_cap, self.frames.shared(above))
+            for beyond in self._each(part_tasks.beyond_cap, cap):
+                photos.add(beyond.set_column(2, "photos", pc.negate(beyond["photos"])))
+            self._remove("capped")
+        there = photos.table().filter(pc.greater(pc.field("photos"), 0))
+        return there.combine_chunks(), above is not None and len(above) > 0
+
+    def _bound(self, photos: pa.Table, known: Ledger, sides: DeviceSides, has_cap: bool) -> tuple[Bound, pa.Table]:
+        """Return the ledger with the groups that given splits bind, and `photos` without those that are refused."""
+        given = self.settings.given
+        if not given.by_photo and not given.by_sha256:
+            return Bound(known, {}), photos
+        told = self._each(part_tasks.votes, has_cap, self.frames.shared(given))
+        votes = [vote for of_part in told for vote in of_part]
+        bound = bind([vote._replace(group=sides.bound.get(vote.group, vote.group)) for vote in votes], known)
+        refused = {v.id: (v.camera, v.group) for v in votes if v.stays and v.id in bound.refused}
+        less = [{"camera": camera, "group": group, "photos": -1} for camera, group in refused.values()]
+        summed = _Summed(["camera", "group"])
+        summed.add(photos)
+        summed.add(pa.Table.from_pylist(less, PHOTOS))
+        return bound, summed.table().filter(pc.greater(pc.field("photos"), 0)).combine_chunks()
+
+    def _finished(self, decisions: CorpusDecisions) -> Iterator[tuple[pa.Table, list[bytes], Tally]]:
+        task = partial(self.frames.results, part_tasks.finished, self.all, self.place)
+        with self.until:
+            for part, (digests, tally) in enumerate(task(self.frames.shared(decisions))):
+                yield self.place.spool.read(f"curated-{part}"), digests, tally
+                self.place.spool.remove([f"curated-{part}", f"verdicts-{part}"])
+
+
+class _Summed:
+    """Sums of `photos` by two columns, added part by part in the memory of their distinct values."""
+
+    def __init__(self, by: list[str]) -> None:
+        self._by, self._whole, self._new = by, 0, list[pa.Table]()
+
+    def add(self, table: pa.Table) -> None:
+        """Add the numbers of a part."""
+        self._new.append(table)
+        if sum(map(len, self._new[1:])) > len(self._new[0]) + 100_000:
+            self.table()
+
+    def table(self) -> pa.Table:
+        """Return the sums, ordered."""
+        whole = pa.concat_tables(self._new)
+        summed = whole.group_by(self._by).aggregate([("photos", "sum")])
+        summed = summed.rename_columns([*self._by, "photos"]).sort_by([(name, "ascending") for name in self._by])
+        self._new = [summed.combine_chunks()]
+        return self._new[0]
 
 
 def chosen_cameras(
@@ -128,98 +269,3 @@ def chosen_cameras(
             unlisted=tuple(camera for camera in catalogue.unlisted if camera.key in keys),
         )
     return Catalogue(cameras=catalogue.cameras) if isinstance(cameras, str) else catalogue.only(cameras)
-
-
-def _learn(
-    uploads: dd.DataFrame, settings: JudgeSettings, troubles: object, frames: Frames, parts: int, advance: Advance
-) -> list[LearnedRow]:
-    # cameras that are not listed are learned, too: `curation.pin` can list them
-    base = settings.catalogue.opened()
-    criteria = frames.shared(Criteria(base, base, settings.rules, settings.curation))
-    claims = frames.mapped(uploads, part_tasks.claims_of, criteria, troubles, kinds=part_tasks.CLAIMS)
-    counts = frames.mapped(frames.by_key(claims, "value", parts), part_tasks.counts_of, kinds=part_tasks.COUNTS)
-    return learn(counts_from(frames.whole(frames.kept(counts, advance))), settings.catalogue, settings.consensus)
-
-
-def _device_sides(verdicts: dd.DataFrame, ledger: Ledger, frames: Frames) -> DeviceSides:
-    """Return what becomes of devices whose photos are in other groups than theirs; mostly there are none."""
-    elsewhere = frames.whole(frames.mapped(verdicts, part_tasks.devices_elsewhere, kinds=part_tasks.DEVICES))
-    devices = frozenset(elsewhere["device"].tolist())
-    if not devices:
-        return DeviceSides({}, {}, {})
-    shared, kinds = frames.shared(devices), part_tasks.DEVICE_GROUPS
-    groups = frames.whole(frames.mapped(verdicts, part_tasks.groups_of_devices, shared, kinds=kinds))
-    found = groups.groupby(["device", "group"], sort=True)[["photos", "kept_before"]].sum().reset_index()
-    return device_sides((DeviceGroup(*row) for row in found.to_numpy().tolist()), ledger)
-
-
-def counts_from(frame: pd.DataFrame) -> list[Count]:
-    """Return the rows of a frame with the columns `part_tasks.COUNTS`, in an order of their own."""
-    found = []
-    for name, text, photos, owners, seen in sorted(frame.fillna("").to_numpy().tolist()):
-        camera, aspect, value = name.split("\n", 2)
-        digests = frozenset(int(seen[at : at + 16], 16) for at in range(0, len(seen), 16))
-        found.append(Count(camera, aspect, value, text, photos, owners, digests))
-    return found
-
-
-def _copies(
-    verdicts: dd.DataFrame, curation: Curation, frames: Frames, parts: int, advance: Advance
-) -> tuple[dict[int, CopyVerdict], list[tuple[int, int]], list[dict[str, Any]]]:
-    keys = frames.mapped(verdicts, part_tasks.keys, kinds=KEYS)
-    paired = frames.mapped(frames.by_key(keys, "key", parts), pairs_of, curation.near_bits, kinds=PAIRS)
-    pairs = frames.whole(frames.kept(paired, advance)).drop_duplicates()
-    ids = frames.shared(frozenset(pairs["first"].tolist()) | frozenset(pairs["second"].tolist()))
-    found = frames.whole(frames.mapped(verdicts, part_tasks.members, ids, kinds=MEMBERS))
-    members = [member_of(row) for row in pa.Table.from_pandas(found, preserve_index=False).to_pylist()]
-    told = list(zip(*(pairs[name].tolist() for name in PAIRS), strict=True))
-    result = copy_verdicts(members, told, curation.placeholder_copies)
-    sets = ranked(Counter((copy.of or "", copy.reason) for copy in result.values()))
-    hubs = [{"photo": photo, "copies": copies, "reason": reason} for (photo, reason), copies in sets[:20]]
-    # photos that state one shot may be frames of a burst
-    return result, sorted({pair[:2] for pair in told if pair[2] != SHOT}), hubs
-
-
-def _photos_and_cap(
-    verdicts: dd.DataFrame, copies: dict[int, CopyVerdict], owner_photos_max: int, frames: Frames
-) -> tuple[dict[str, dict[str, int]], frozenset[int]]:
-    """Return the numbers of staying photos by camera and group, and the ids of those beyond their owner's cap."""
-    refused = frames.shared(frozenset(copies))
-    tally = frames.whole(frames.mapped(verdicts, part_tasks.by_owner, refused, kinds=part_tasks.BY_OWNER))
-    photos: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    of_owner: Counter[tuple[str, str]] = Counter()
-    for camera, owner, group, number in tally.to_numpy().tolist():
-        photos[camera][group] += number
-        if owner:
-            of_owner[camera, owner] += number
-    above = frozenset(key for key, number in of_owner.items() if owner_photos_max and number > owner_photos_max)
-    beyond_cap: set[int] = set()
-    if above:
-        shared = frames.shared(above)
-        rows = frames.whole(frames.mapped(verdicts, part_tasks.of_owners, refused, shared, kinds=part_tasks.OF_OWNERS))
-        # photos kept before stay; of the others those with the smallest ids, which are digests: an unbiased sample
-        rows = rows.sort_values(["camera", "owner", "new", "id"])
-        rows = rows[rows.groupby(["camera", "owner"]).cumcount() >= owner_photos_max]
-        for camera, group, number in rows.groupby(["camera", "group"]).size().reset_index().to_numpy().tolist():
-            photos[camera][group] -= number
-        beyond_cap = set(rows["id"].tolist())
-    staying = {camera: {group: number for group, number in of.items() if number} for camera, of in photos.items()}
-    return {camera: of for camera, of in staying.items() if of}, frozenset(beyond_cap)
-
-
-def _bound(
-    verdicts: dd.DataFrame, copies: dict[int, CopyVerdict], beyond_cap: frozenset[int],
-    photos: dict[str, dict[str, int]], known: Ledger, sides: DeviceSides, given: GivenSplits, frames: Frames,
-) -> Bound:  # fmt: skip
-    """Return the ledger with the groups that given splits bind; takes the photos that are refused out of `photos`."""
-    if not given.by_photo and not given.by_sha256:
-        return Bound(known, {})
-    shared = (frames.shared(copies), frames.shared(beyond_cap), frames.shared(given))
-    told = frames.whole(frames.mapped(verdicts, part_tasks.votes, *shared, kinds=part_tasks.VOTES))
-    votes = [Vote(**row) for row in pa.Table.from_pandas(told, preserve_index=False).to_pylist()]
-    bound = bind([vote._replace(group=sides.bound.get(vote.group, vote.group)) for vote in votes], known)
-    for camera, group in {v.id: (v.camera, v.group) for v in votes if v.stays and v.id in bound.refused}.values():
-        photos[camera][group] -= 1
-        if not photos[camera][group]:
-            del photos[camera][group]
-    return bound

@@ -62,20 +62,30 @@ _MEANINGS = {
     "claimed_camera": "Catalogue key of the search that found it.",
     "taken_at": "As EXIF says, in the camera's own time.",
     "error": "Why its bytes are not a readable photograph.",
+    "url": "Address of its original at its site.",
+    "author": "Whom the licence asks to name.",
+    "owner": "Stands for its owner; hashed.",
+    "is_labelled": "Whether its collection's folders, not EXIF, name the camera.",
+    "shard": "File name of the tar of shards that has its tiles.",
 }
 
 _CREATIVE_COMMONS = re.compile(r"CC (BY|BY-SA|BY-ND|BY-NC|BY-NC-SA|BY-NC-ND) (\d\.\d)")
 
 
 def croissant(
-    generation: str, counts: Mapping[str, Any], files: Sequence[Mapping[str, Any]], fields: Iterable[pa.Field]
+    generation: str,
+    counts: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    fields: Iterable[pa.Field],
+    table: str = PHOTOS,
 ) -> dict[str, Any]:
-    """Return the Croissant description of a generation as plain JSON data, to be published beside its files.
+    """Return the Croissant description of a generation, or of its manifest, as plain JSON data.
 
-    `counts`: its funnel.json. `files`: those described, each {name, sha256, size_bytes, encoding (MIME type)}.
-    Files without `sha256` are those that the table is divided into, by their paths in the store. `fields`: the columns
-    of the table, e.g. the schema CURATED; they become the record set `photos` if it is among `files`. Raises TypeError
-    for a column whose type the format does not have.
+    It is to be published beside the files. `counts`: its funnel.json. `files`: those described, each {name, sha256,
+    size_bytes, encoding (MIME type)}. Files without `sha256` are those that the table is divided into, by their paths
+    in the store. `fields`: the columns of the file `table`, the schema CURATED or MANIFEST; they become the record set
+    `photos` if that file, or files that it is divided into, are among `files`. Raises TypeError for a column whose type
+    the format does not have.
     """
     described: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -95,8 +105,8 @@ def croissant(
     parts = [file["name"] for file in files if "sha256" not in file]
     if parts:
         described["distribution"].append(_file_set(parts))
-    if parts or any(file["name"] == PHOTOS for file in files):
-        source = {"fileSet": {"@id": PARTS}} if parts else {"fileObject": {"@id": PHOTOS}}
+    if parts or any(file["name"] == table for file in files):
+        source = {"fileSet": {"@id": PARTS}} if parts else {"fileObject": {"@id": table}}
         described["recordSet"] = [_record_set(fields, source)]
     return described
 
@@ -158,7 +168,7 @@ def _field(field: pa.Field, source: Mapping[str, Any]) -> dict[str, Any]:
 
 def _data_type(name: str, arrow: pa.DataType) -> str:
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
-        return "sc:URL" if name.endswith("_url") else "sc:Text"
+        return "sc:URL" if name == "url" or name.endswith("_url") else "sc:Text"
     if pa.types.is_boolean(arrow):
         return "sc:Boolean"
     if pa.types.is_integer(arrow):

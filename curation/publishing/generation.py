@@ -35,13 +35,13 @@ from curation.generations import (
     tables_of,
 )  # fmt: skip
 from curation.judging.counts import Tally, counts
+from curation.judging.refresh.ledger import Sides
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, attribution_html, too_many_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
+from curation.publishing.handed_on import known_classes
 from curation.publishing.identity import generation_digest, packed_digest, rows_sum
-from curation.refresh.ledger import Sides
-from shards.index import previous_classes
 from shards.plan import classes_after
 
 Row = dict[str, Any]
@@ -71,7 +71,7 @@ def publish_generation(
     latest = latest_generation(store)
     with tempfile.TemporaryDirectory(prefix="shutterprint-generation-") as folder:
         photos = Path(folder) / PHOTOS
-        total, digest, packed = _write_photos(photos, judged, shards, previous_classes(store), advance)
+        total, digest, packed = _write_photos(photos, judged, shards, known_classes(store), advance)
         cameras = (*judged.catalogue.cameras, *judged.catalogue.unlisted)
         names = {camera.key: (camera.name, camera.is_listed) for camera in cameras}
         counted = counts(total, names, judged.hubs, judged.pairs)
@@ -85,7 +85,7 @@ def publish_generation(
         with photos.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         store.publish_json(f"{FOLDER}/{name}/{SPLITS}", dict(judged.ledger.splits))
-        folds = {"folds": settings["curation"]["folds"], "groups": judged.ledger.folds}
+        folds = {"folds": settings["curation"]["folds"], "groups": dict(judged.ledger.folds)}
         store.publish_json(f"{FOLDER}/{name}/{FOLDS}", folds)
         described = {"name": PHOTOS, "sha256": sha256, "size_bytes": photos.stat().st_size}
         publish_beside(store, name, judged.learned, counted, total.samples, settings, [described])

@@ -22,8 +22,9 @@ from curation.cluster.alone import Alone, Ended
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
 from curation.generations import batches_of
+from curation.publishing.handed_on import known_classes, known_plans
 from shards.entries import POOL, ShardEntry
-from shards.index import Folds, Index, missing_files, previous_classes, previous_plans, publish_index, read_index
+from shards.index import Folds, Index, missing_files, publish_index, read_index
 from shards.plan import ShardPlan, classes_after, plan_shards
 from shards.write import cut_photo, write_shard
 
@@ -50,8 +51,8 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
         store.remove(f"{FOLDER}/{generation}/{MARKER}")
     batches = batches_of(store, generation, _PLANNED)
     kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
-    classes = classes_after(previous_classes(store), {row["camera"] for row in kept})
-    plans = plan_shards(kept, configuration.shards, classes, previous_plans(store))
+    classes = classes_after(known_classes(store), {row["camera"] for row in kept})
+    plans = plan_shards(kept, configuration.shards, classes, known_plans(store, configuration.shards, classes))
     entries: dict[str, ShardEntry] = {}
     lost = 0
     client, write = workers.client, workers.proved(partial(write_shard, store, settings=configuration.shards))

@@ -14,7 +14,7 @@ from examiner.report.content import Report
 from examiner.report.html import html_of
 from examiner.report.pdf import pdf_of
 from examiner.report.plain import WIDTH, as_dict, text_of
-from examiner.report.publishing import publish
+from examiner.report.publishing import publish, publishable
 from examiner.report.words import OUTCOMES
 
 _FEW_FILES = 3
@@ -40,6 +40,8 @@ def check_forms(arguments: argparse.Namespace, files: int) -> None:
         raise ConfigurationError(
             f"{option} writes the report of one photograph, and these are {files:,}; for many, give --case FOLDER"
         )
+    for path in filter(None, (arguments.html, arguments.pdf)):
+        publishable(path)
 
 
 def write_forms(reports: Iterable[Report], arguments: argparse.Namespace, files: int) -> int:

@@ -27,7 +27,6 @@ from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from forensics.jpeg.quality import quality_text
-from forensics.pixels.grid import grid_evidence
 
 _GRID_METHOD = (
     "Blocks of 8×8 px that were once compressed have more DCT zeros than blocks beside them; a sign test over all "
@@ -47,7 +46,7 @@ def shifted_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
     """Say whether another grid of blocks than the file's own is in the middle of the picture."""
     if photograph.kind != "JPEG":
         return
-    grid = grid_evidence(photograph.luma)
+    grid = photograph.grid
     if grid is None:
         yield Finding(
             "shifted_grid", "history", "The picture is too small or too plain to look for an earlier grid of blocks.",
@@ -94,7 +93,7 @@ def earlier_jpeg(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
     """Say of a file that is no JPEG whether its picture was one, where its grid begins, and how hard it was."""
     if photograph.kind == "JPEG":
         return
-    grid = grid_evidence(photograph.luma)
+    grid = photograph.grid
     if grid is None:
         yield Finding(
             "earlier_jpeg", "history", "The picture is too small or too plain to look for a grid of blocks.", "none",
@@ -146,7 +145,7 @@ pattern (9.4), and none of the others more than 6.4."""
 
 def foreign_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     """Say whether a region has another grid of blocks than the rest, as one from another JPEG has."""
-    own = grid_evidence(photograph.luma) if photograph.kind != "JPEG" else None
+    own = photograph.grid if photograph.kind != "JPEG" else None
     is_own_known = own is not None and own.log10_nfa <= -_GRID_IN_VOTES
     own_x, own_y = (own.x, own.y) if own is not None and is_own_known else (0, 0)
     found = window_of_foreign_grid(photograph.luma, own_x, own_y)

@@ -10,9 +10,8 @@ from examiner.detectors.splices.windows import windows_of
 from examiner.finding import Evidence, Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from forensics.pixels.grid import CROP_PX, middle_start
 from train.model.loaded import Model
-from train.prediction.phase import Phase, phase_of_jpeg, phase_of_pixels
+from train.prediction.phase import Phase, phase_of_jpeg_grid, phase_of_pixels_grid
 
 NAME, WITHOUT_NETWORK = "splices", "splices_without_network"
 _SHOWN = 3
@@ -26,16 +25,19 @@ _METHOD = (
     "The network judges windows of the whole picture, and each window's log-probabilities are compared with their "
     "median over the picture (Kullback-Leibler divergence). "
 )
+_SPREAD_METHOD = (
+    "In the maps, smaller windows also say how much likelier they are another photograph's, by the scatter of genuine "
+    "windows (probabilistic linear discriminant analysis)."
+)
 _SOURCE = (
     "Cozzolino and Verdoliva, Noiseprint, IEEE TIFS 15 (2020), for the idea; Mahdian and Saic, Image and Vision "
-    "Computing 27 (2009), for noise; Nikoukhah et al., ZERO, IPOL 11 (2021), for grids; decision 0022 of this project"
+    "Computing 27 (2009), for noise; Nikoukhah et al., ZERO, IPOL 11 (2021), for grids; Ioffe, ECCV (2006), for the "
+    "scatter; decisions 0022 and 0025 of this project"
 )
 _CAUTION = (
     "Depth of field, motion, sharp edges between textures, local adjustments and several pictures joined by the camera "
     "itself (HDR, panoramas, portrait mode) differ from place to place as well. A region by the same camera, processed "
-    "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against. "
-    "The strongest cells of a larger picture reach more, so what a score is worth holds for photographs of about the "
-    "size of those it was measured on."
+    "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against."
 )
 _PLAIN_CAUTION = " Without a network only noise and grids were looked at, which a last compression at 90 or less hides."
 
@@ -45,11 +47,13 @@ def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     model = knowledge.run.model if knowledge.run is not None else None
     name = WITHOUT_NETWORK if model is None else NAME
     method = _PLAIN_METHOD + "." if model is None else _METHOD + _PLAIN_METHOD + "; both count beside the network."
+    if knowledge.run is not None and knowledge.run.spread is not None:
+        method += " " + _SPREAD_METHOD
     caution = _CAUTION + (_PLAIN_CAUTION if model is None else "")
     x_px, y_px = _phase(photograph).origin or (0, 0)
-    found = consistency_of(
-        photograph.luma[y_px:, x_px:], None if model is None else windows_of(model, photograph.rgb[y_px:, x_px:])
-    )
+    spread = knowledge.run.spread if knowledge.run is not None else None
+    windows = None if model is None else windows_of(model, photograph.rgb[y_px:, x_px:], spread)
+    found = consistency_of(photograph.luma[y_px:, x_px:], windows, spread)
     if found.score is None:
         statement = (
             f"Only {found.answered:.0%} of the picture has traces that could be compared, fewer than {LEAST_CELLS} "
@@ -64,12 +68,9 @@ def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
 
 
 def _phase(photograph: Photograph) -> Phase:
-    luma = photograph.luma
-    top, left = (middle_start(each) for each in luma.shape)
-    middle = np.ascontiguousarray(luma[top : top + CROP_PX, left : left + CROP_PX])
     if photograph.kind == "JPEG":
-        return phase_of_jpeg(middle)
-    return phase_of_pixels(middle, photograph.stored.grid_px if photograph.stored is not None else 0)
+        return phase_of_jpeg_grid(photograph.grid)
+    return phase_of_pixels_grid(photograph.grid, photograph.stored.grid_px if photograph.stored is not None else 0)
 
 
 def _statement(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> str:

@@ -131,10 +131,11 @@ def _frame(aligned: Aligned) -> Finding:
 
 
 def _tones(difference: Difference) -> Finding:
-    brighter = "brighter" if difference.brightness_levels > 0 else "darker"
+    levels = round(difference.brightness_levels, 1)
+    brightness = f"{'brighter' if levels > 0 else 'darker'} by {abs(levels):.1f}" if levels else "as bright"
     return Finding(
         "thumbnail_tones", "history",
         f"The tones of thumbnail and picture differ by {difference.tones_levels:.1f} levels of 255; the thumbnail is "
-        f"{brighter} by {abs(difference.brightness_levels):.1f}.",
+        f"{brightness}.",
         "expected", difference.tones_levels, method=_METHOD, source=_SOURCE, caution=_CAUTION,
     )  # fmt: skip

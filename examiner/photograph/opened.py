@@ -20,6 +20,7 @@ from forensics.jpeg.segments import Segment, header_segments
 from forensics.metadata.previews import largest_preview, raw_form
 from forensics.photo_facts import PhotoFacts
 from forensics.pixels.decoding import decode_whole
+from forensics.pixels.grid import Grid, grid_evidence
 from train.prediction.pictures import Stored, decode_stored
 from train.prediction.reading import Kind, kind_of
 
@@ -97,6 +98,14 @@ class Photograph:
             self._refuse_large()
             return decode_whole(self.data, "GRAY", fastdct=False).picture[..., 0]
         return np.ascontiguousarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def grid(self) -> Grid | None:
+        """The grids of 8×8 blocks in the middle of the picture; None where it is too small or plain. Raises ValueError.
+
+        Several findings begin with it: it takes an eighth of a second.
+        """
+        return grid_evidence(self.luma)
 
     @cached_property
     def size_px(self) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from PIL import Image
 from examiner.trials.trial import Plant, Trial, as_jpeg, opened
 
 How = Literal["as it is", "resized", "recompressed"]
-_FACTORS = (0.7, 0.8, 1.25, 1.5)
-_QUALITIES = (60, 70, 80)
+FACTORS = (0.7, 0.8, 1.25, 1.5)
+QUALITIES = (60, 70, 80)
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ def spliced(host: Image.Image, donor: Image.Image, side_px: int, how: How, rando
     The square is smaller where the donor does not hold it, or where it would take more than 3/4 of a side of the host.
     """
     if how == "resized":
-        factor = float(random.choice(_FACTORS))
+        factor = float(random.choice(FACTORS))
         size_px = (round(donor.width * factor), round(donor.height * factor))
         donor = donor.resize(size_px, Image.Resampling.BICUBIC)
     elif how == "recompressed":
-        donor = opened(as_jpeg(donor, int(random.choice(_QUALITIES))))
+        donor = opened(as_jpeg(donor, int(random.choice(QUALITIES))))
     side_px = min(side_px, donor.width, donor.height, host.width * 3 // 4, host.height * 3 // 4)
     from_x, from_y = (int(random.integers(0, each - side_px + 1)) for each in donor.size)
     x_px, y_px = (int(random.integers(0, each - side_px + 1)) for each in host.size)

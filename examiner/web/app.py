@@ -6,6 +6,7 @@ request is ever a path.
 
 import asyncio
 import mimetypes
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from examiner.web.examinations import BusyError, Examinations, Examine
 from examiner.web.examine_api import examine_routes
 from examiner.web.gate.access import COOKIE, SESSION_S, Access, is_signed_in, is_token, session
 from examiner.web.gate.guard import Guard, TooLargeError
+from examiner.web.gate.metrics import Ended, metrics_routes
 from examiner.web.limits import Limits
 from examiner.web.runs_api import run_routes
 
@@ -51,7 +53,8 @@ def build(
 ) -> Guard:
     """Return the whole application; `configuration`: of the data set and runs, None to examine only."""
     limits, knows = limits or Limits(), knows or Knows()
-    examinations = Examinations(examine, limits)
+    answers, ended = Counter[int](), Ended()
+    examinations = Examinations(examine, limits, ended=ended.add)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +72,7 @@ def build(
     )  # fmt: skip
     _page_routes(app, access, limits, knows, has_data=configuration is not None)
     app.include_router(examine_routes(examinations, limits))
+    app.include_router(metrics_routes(answers, examinations, ended))
     if configuration is not None:
         app.include_router(data_routes(configuration))
         app.include_router(run_routes(configuration.store))
@@ -90,7 +94,7 @@ def build(
     async def unusable(request: Request, error: ShutterprintError) -> Response:
         return JSONResponse({"detail": str(error)}, 409)
 
-    return Guard(app, access, limits)
+    return Guard(app, access, limits, answers=answers)
 
 
 def _page_routes(app: FastAPI, access: Access, limits: Limits, knows: Knows, *, has_data: bool) -> None:

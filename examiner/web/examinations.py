@@ -8,10 +8,12 @@ may as well be a process of its own or another machine.
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Literal
 
 from examiner.web.limits import Limits
@@ -59,9 +61,19 @@ class Examination:
 class Examinations:
     """All examinations of one process."""
 
-    def __init__(self, examine: Examine, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
-        """Examine with `examine` within `limits`; `clock` gives seconds."""
-        self._examine, self._limits, self._clock = examine, limits, clock
+    def __init__(
+        self,
+        examine: Examine,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+        ended: Callable[[str, float], None] = lambda outcome, took_s: None,
+    ) -> None:
+        """Examine with `examine` within `limits`; `clock` gives seconds.
+
+        `ended`: is told `done` or `failed`, and the seconds, of each; one at a time.
+        """
+        self._examine, self._limits, self._clock, self._ended = examine, limits, clock, ended
+        self._telling = Lock()
         self._threads = ThreadPoolExecutor(limits.examinations_at_once, "examination")
         self._known: dict[str, Examination] = {}
         self._uploads = 0
@@ -113,6 +125,11 @@ class Examinations:
         for each in [each for each in self._known.values() if each.is_over and each.looked_at_s < late_s]:
             self.forget(each.key)
 
+    def present(self) -> tuple[Counter[str], int]:
+        """Return how many there are in each state, and how many bytes their files have."""
+        known = list(self._known.values())
+        return Counter(each.state for each in known), sum(len(each.data) for each in known)
+
     def close(self) -> None:
         """Drop everything; what is being examined ends by itself."""
         for key in list(self._known):
@@ -141,3 +158,5 @@ class Examinations:
             examination.reason, examination.state = FAILED, "failed"
         examination.took_s = self._clock() - examination.began_s
         examination.looked_at_s = self._clock()
+        with self._telling:
+            self._ended(examination.state, examination.took_s)

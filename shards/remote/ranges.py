@@ -15,6 +15,7 @@ from typing import Any
 
 from corpus.errors import StorageUnavailableError
 from corpus.storage import Store
+from corpus.storage.requests import count
 
 CONNECTIONS = 32
 """Requests at once; at 50 ms and 20 MB/s a connection they carry 640 requests or 640 MB a second."""
@@ -71,6 +72,7 @@ class _Obstore:
         import obstore
 
         key = f"{self._prefix}/{relative}".lstrip("/")
+        count("GET")
         return obstore.get_range(self._client, key, start=start, end=end).to_bytes()
 
 

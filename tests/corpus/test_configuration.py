@@ -158,6 +158,7 @@ def test_a_schedule_that_cron_takes_is_taken(configuration_file: Path, schedule:
         ("0 0 * * sunday", "is not what cron takes: sunday is no day of the week (0-7)"),
         ("9-5 0 * * *", "is not what cron takes: 9-5 is no minute (0-59)"),
         ("*/0 0 * * *", "is not what cron takes: */0 is no minute (0-59)"),
+        ("5/15 0 * * *", "is not what cron takes: 5/15 is no minute (0-59)"),
         ("1-2-3 0 * * *", "is not what cron takes: 1-2-3 is no minute (0-59)"),
         (", 0 * * *", "is not what cron takes: , is no minute (0-59)"),
         ("0 0 * *", "is not five fields of a crontab line such as 17 2 * * *"),

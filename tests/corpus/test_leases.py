@@ -275,3 +275,20 @@ def test_a_held_unit_that_another_process_takes_over_is_not_ours_and_stays_their
         assert theirs is not None
         assert not holding.is_ours()
     assert theirs.renew(time.time())
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+def test_a_clock_that_jumps_an_hour_never_leaves_two_holders(store: Store, jump_s: float) -> None:
+    """The holder's clock jumps and it renews; the other process's clock is right, and its machine another one."""
+    holder = taken(store)
+    holder = dataclasses.replace(holder, holder=dataclasses.replace(holder.holder, machine="another"))
+    assert holder.renew(NOW_S + 60 + jump_s)
+    other = take(store, FOLDER, UNIT, NOW_S + 61)
+    assert (other is None) == holder.renew(NOW_S + 62 + jump_s)
+    assert (other is not None) == (jump_s < 0), "a lease that seems to have run out an hour ago is taken over"
+
+
+def test_a_lease_of_a_clock_that_is_an_hour_ahead_runs_out_all_the_same(store: Store, foreign: Callable[..., None]):
+    foreign(expires_at_s=NOW_S + 3600 + LEASE_S)
+    assert take(store, FOLDER, UNIT, NOW_S + 60) is None
+    assert take(store, FOLDER, UNIT, NOW_S + 3600 + LEASE_S + 1) is not None

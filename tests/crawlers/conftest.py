@@ -266,10 +266,18 @@ class Crawler:
         own = {"SHUTTERPRINT_CONFIG": str(self.folder / "pipelines.yaml"), "OMP_NUM_THREADS": "1"}
         return {**inherited, **own, "FLICKR_API_KEY": API_KEY, **more}
 
-    def run(self, spider: str, *settings: str, log_level: str = "INFO", **environment: str) -> Crawl:
-        """Crawl to the end."""
+    def run(
+        self,
+        spider: str,
+        *settings: str,
+        log_level: str = "INFO",
+        own: dict[str, str] | None = None,
+        **environment: str,
+    ) -> Crawl:
+        """Crawl to the end; `own`: arguments of this spider alone."""
         log = self.folder.with_name(f"{self.folder.name}.log")  # beside it: some tests crawl the folder itself
-        arguments = [*self.command(spider, *settings)[3:], "-L", log_level]
+        mine = [part for name, value in (own or {}).items() for part in ("-a", f"{name}={value}")]
+        arguments = [*self.command(spider, *settings)[3:], *mine, "-L", log_level]
         server = forking_scrapy(self.repository)
         assert server.stdin is not None
         assert server.stdout is not None

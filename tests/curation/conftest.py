@@ -20,6 +20,7 @@ from PIL import Image
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.command_line import exit_with
+from corpus.manifests.handed_on import handed_on
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
@@ -359,7 +360,7 @@ class Corpus:
         told = (rules or Rules(), consensus or Consensus(), curation, given or GivenSplits())
         judge_settings = JudgeSettings(catalogue, cameras, *told)
         inputs = find_inputs(self.store, kind_of(curation))
-        past = Past(self.store, None if afresh else latest_generation(self.store))
+        past = Past(self.store, None if afresh else latest_generation(self.store), handed_on(self.store))
         return judge_all(inputs, past, troubles, judge_settings, Frames(None), lambda *_: nullcontext(lambda _: None))
 
     def rows(self, *arguments: Any, **settings: Any) -> dict[str, dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 import fnmatch
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.sections import Consensus
-from curation.cluster.frames import frame_of
 from curation.consensus import (
     ASPECTS,
     CANDIDATES_SHOWN,
@@ -22,8 +22,8 @@ from curation.consensus import (
     supported,
     tables_text,
 )
-from curation.judging.part_tasks import CLAIMS, counts_of
-from curation.judging.whole_corpus import counts_from
+from curation.judging.columns.verdicts import CLAIMS, VALUES
+from curation.judging.learning import counts_from, counts_of
 from forensics.jpeg.quality import scaled_tables
 from forensics.jpeg.table_family import is_scaled
 from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION, tables_digest
@@ -237,10 +237,18 @@ def test_a_firmware_pattern_always_takes_the_string_it_was_made_of(software):
 
 def counted(*rows):
     """Return what `counts_of` makes of (value, owner, picture) each, as value to (photos, owners)."""
-    columns = dict(zip(("value", "owner", "content"), zip(*rows, strict=True), strict=True))
-    frame = counts_of(frame_of(columns | {"text": [f"text of {row[0]}" for row in rows]}, CLAIMS))
-    assert [f"text of {value}" for value in frame["value"]] == frame["text"].tolist()
-    return {value: (photos, owners) for value, _, photos, owners, _ in frame.to_numpy().tolist()}
+    found = counts_from(counts_of(*claimed([(f"nexus-5x\nsize\n{value}", *told) for value, *told in rows])))
+    assert all(count.text == f"text of nexus-5x\nsize\n{count.value}" for count in found)
+    return {count.value: (count.photos, count.owners) for count in found}
+
+
+def claimed(rows):
+    """Return the claims and the values of (spelled value, owner, picture) each; of the texts the largest counts."""
+    spelled = sorted({row[0] for row in rows})
+    claims = [{"value": spelled.index(value), "owner": owner, "content": content} for value, owner, content in rows]
+    texts = [{"value": spelled.index(one), "spelled": one, "text": text} for one in spelled for text in
+             (f"text of {one}", "a smaller text")]  # fmt: skip
+    return pa.Table.from_pylist(claims, CLAIMS), pa.Table.from_pylist(texts, VALUES)
 
 
 def test_copies_of_one_picture_under_five_owners_count_once():
@@ -259,8 +267,8 @@ def test_copies_count_for_one_owner_whatever_the_order_they_come_in():
 
 def test_owners_of_values_that_are_counted_together_are_told_apart():
     tables, size = "nexus-5x\ntables\naa", "nexus-5x\nsize\n4032x3024"
-    columns = {"value": [tables] * 3 + [size], "owner": [5, 3, 5, 3], "content": [1, 2, 3, 4], "text": [""] * 4}
-    by_aspect = {count.aspect: count for count in counts_from(counts_of(frame_of(columns, CLAIMS)))}
+    rows = [(tables, 5, 1), (tables, 3, 2), (tables, 5, 3), (size, 3, 4)]
+    by_aspect = {count.aspect: count for count in counts_from(counts_of(*claimed(rows)))}
     assert by_aspect["tables"].owners_seen == {3, 5}
     assert (by_aspect["tables"].photos, by_aspect["size"].owners_seen) == (3, frozenset())
 

@@ -75,3 +75,11 @@ def test_forms_that_do_not_go_together_are_refused_before_any_work(
     monkeypatch.chdir(photos)
     with pytest.raises(ShutterprintError, match=message):
         run(monkeypatch, photos, photos, *words)
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    for option in ("--html", "--pdf"):
+        with pytest.raises(ShutterprintError, match="nowhere/a: there is no folder"):
+            run(monkeypatch, photos, photos / "photo 0.jpg", option, tmp_path / "nowhere" / "a")

@@ -1,7 +1,7 @@
-"""Pipelines: order, receipts, resuming, the lock, crontab lines; stages are real processes."""
+"""Pipelines: order, receipts, resuming, the lock; stages are real processes."""
 
+import json
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -9,54 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from corpus.command_line import exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, StageError
 from pipelines.__main__ import main
-from pipelines.crontab import crontab_lines
-from pipelines.run import run_pipeline, stages_of
+from pipelines.run import run_pipeline
+from pipelines.stages import parse_stage, stages_of
 
-_PYTHON = sys.executable
-
-# Stands beside the interpreter's own programs as `scrapy`: it notes that it ran, fails when told to, and writes
-# its receipt like a spider whose crawl is whole. It imports nothing of the product, so that it starts at once.
-_SPIDER = """#!{python} -SE
-import json, pathlib, sys, time
-spider = sys.argv[2]
-folder = pathlib.Path({folder!r})
-with (folder / "ran").open("a") as file:
-    file.write(spider + "\\n")
-if (folder / f"sleep-{{spider}}").exists():
-    time.sleep(60)
-if (folder / f"fail-{{spider}}").exists():
-    sys.exit(3)
-if not (folder / f"lie-{{spider}}").exists():
-    wanted = folder / f"want-{{spider}}"
-    receipt = {{"stored": 5, "stage": "crawl-" + spider, "finished_at_s": time.time()}}
-    if wanted.exists():
-        receipt["wanted"] = int(wanted.read_text())
-    (folder / "data/receipts" / f"crawl-{{spider}}.json").write_text(json.dumps(receipt))
-"""
-
-
-@pytest.fixture
-def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    python = programs / "python"
-    python.symlink_to(_PYTHON)
-    scrapy = programs / "scrapy"
-    scrapy.write_text(_SPIDER.format(python=_PYTHON, folder=str(tmp_path)))
-    scrapy.chmod(scrapy.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(sys, "executable", str(python))
-    file = tmp_path / "pipelines.yaml"
-    file.write_text(
-        "storage: data\npipelines:\n"
-        "  refresh:\n    schedule: '17 2 * * *'\n"
-        "    stages: [scrapy crawl flickr, scrapy crawl wikimedia, scrapy crawl folder]\n    rounds: 2\n"
-        "  once:\n    stages: [scrapy crawl wikimedia]\n"
-        "  odd:\n    stages: [rm -rf /]\n"
-    )
-    return read_configuration(file)
+PYTHON = sys.executable
 
 
 def ran(configuration: Configuration) -> list[str]:
@@ -67,6 +27,20 @@ def test_stages_run_in_order_and_their_receipts_come_back(configuration: Configu
     receipts = run_pipeline(configuration, "refresh", lambda _: None)
     assert ran(configuration) == ["flickr", "wikimedia", "folder"]
     assert [receipt["stored"] for receipt in receipts] == [5, 5, 5]
+
+
+def test_with_log_json_every_line_of_a_stage_is_an_event_too(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (configuration.file.parent / "say").touch()
+    monkeypatch.setattr(sys, "argv", ["pipelines", "--config", str(configuration.file), "--log-json", "run", "once"])
+    with pytest.raises(SystemExit):
+        exit_with(main)
+    written = capfd.readouterr()
+    told = [json.loads(line) for line in (written.out + written.err).splitlines()]
+    assert {"event": "epoch", "level": "info", "time": "2026-01-01T00:00:00.000Z"} in told
+    assert "a plain line of wikimedia" in {each["message"] for each in told if each["event"] == "line"}
+    assert told[-1]["exit_code"] == 0
 
 
 @pytest.mark.parametrize("fault", ["fail", "lie"])
@@ -124,10 +98,18 @@ def test_an_old_receipt_is_no_proof(configuration: Configuration) -> None:
 
 
 def test_a_foreign_command_or_an_unknown_name_is_refused_before_anything_runs(configuration: Configuration) -> None:
+    odd = read_configuration(configuration.file, ["pipelines.odd.stages=[rm -rf /]"])
     with pytest.raises(ConfigurationError, match="'rm -rf /' is not one of"):
-        run_pipeline(configuration, "odd", lambda _: None)
-    with pytest.raises(ConfigurationError, match="there is no 'nothing', only refresh, once, odd"):
+        run_pipeline(odd, "odd", lambda _: None)
+    with pytest.raises(ConfigurationError, match="there is no 'nothing', only refresh, once"):
         run_pipeline(configuration, "nothing", lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["a/b", "../refresh", "two words", ".hidden", "-x"])
+def test_a_pipeline_has_a_name_that_files_can_have(configuration: Configuration, name: str) -> None:
+    configuration.file.write_text(f"storage: data\npipelines:\n  {name!r}: {{stages: [scrapy crawl flickr]}}\n")
+    with pytest.raises(ConfigurationError, match="is not a name of letters, digits"):
+        read_configuration(configuration.file)
 
 
 def test_a_second_run_is_turned_away_while_the_first_or_its_orphaned_stage_works(
@@ -179,7 +161,7 @@ def start_pipeline(configuration: Configuration) -> "subprocess.Popen[str]":
         f"sys.argv = ['pipelines', '--config', {str(configuration.file)!r}, 'run', 'refresh']\n"
         "runpy.run_module('pipelines', run_name='__main__')"
     )
-    return subprocess.Popen([_PYTHON, "-c", code], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([PYTHON, "-c", code], stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(condition: object, timeout_s: float = 20) -> None:
@@ -189,20 +171,11 @@ def wait_for(condition: object, timeout_s: float = 20) -> None:
         time.sleep(0.05)
 
 
-def test_crontab_lines_are_absolute_quoted_and_only_for_scheduled_pipelines(configuration: Configuration) -> None:
-    lines = [line for line in crontab_lines(configuration, Path("/a folder/100%")) if not line.startswith("#")]
-    assert len(lines) == 1
-    assert lines[0].startswith("17 2 * * * ")
-    assert r"cd '/a folder/100\%'" in lines[0]
-    assert f"--config {configuration.file} run refresh" in lines[0]
-
-
-def test_no_crontab_is_made_of_a_stage_that_would_be_refused_at_night(
-    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["pipelines", "--config", str(configuration.file), "crontab"])
-    with pytest.raises(ConfigurationError, match="stage 'rm -rf /' is not one of"):
-        main()
+def test_pruning_is_a_stage_unless_it_only_says_what_it_would_do(configuration: Configuration) -> None:
+    command = "python -m pipelines.prune --keep-generations 5"
+    assert parse_stage(command, configuration.file).receipt == "prune"
+    with pytest.raises(ConfigurationError, match="is not one of"):
+        parse_stage(f"{command} --dry-run", configuration.file)
 
 
 def test_the_shipped_pipelines_are_all_stages_of_this_product(repository: Path) -> None:

@@ -31,9 +31,9 @@ def run_in_new_process(program: str, *words: str) -> subprocess.CompletedProcess
 
 
 def test_the_subcommands_are_these() -> None:
-    names = "crawl check status forget curate explain diff pin verify stats show"
-    trained = "train evaluate compare baseline predict enrol export examine calibrate serve device"
-    assert list(COMMANDS) == [*names.split(), *trained.split(), "pipelines", "demo"]
+    names = "crawl check status forget curate explain diff pin manifest verify stats show"
+    trained = "train jobs evaluate compare baseline predict enrol export examine calibrate serve device"
+    assert list(COMMANDS) == [*names.split(), *trained.split(), "pipelines", "prune", "demo"]
 
 
 def test_documents_name_only_subcommands_that_exist(repository: Path) -> None:
@@ -59,6 +59,7 @@ def test_help_of_a_subcommand_shows_an_example_what_comes_out_and_its_usage(
     assert f"Example:\n  shutterprint {name}" in shown
     assert "What comes out:\n" in shown
     assert f"usage: shutterprint {name} [-h]" in shown
+    assert "--log-json" in shown
     assert "python -m" not in shown.partition("usage:")[0]
 
 
@@ -76,7 +77,7 @@ def test_crawl_hands_configuration_part_and_keys_to_the_spider(tmp_path: Path) -
     (tmp_path / "photos" / "one.jpg").write_bytes(b"no JPEG")
     (tmp_path / "pipelines.yaml").write_text("storage: data\n")
     command = [sys.executable, "-m", "pipelines.shutterprint", "crawl", "folder", "--config", "pipelines.yaml"]
-    more = ["--set", "sources.folder.path=photos", "--set", "cameras=all", "--part", "1/2"]
+    more = ["--set", "sources.folder.path=photos", "--set", "cameras=all", "--part", "1/2", "-a", "gone=accept"]
     result = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (tmp_path / "data" / "receipts" / "crawl-folder-1-of-2.json").exists()

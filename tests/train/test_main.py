@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index, read_index
 from train.data.samples import TrainingSamples
+from train.fit import sole
 from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
@@ -80,9 +82,15 @@ def test_shuffled_labels_stay_near_chance(filled: Store, fill: Callable[..., Ind
 
 
 @pytest.mark.slow
-def test_killed_at_once_and_continued_with_other_loaders_equals_uninterrupted(
-    filled: Store, configuration: Configure, repository: Path, tmp_path: Path
+def test_one_that_waits_takes_over_from_a_killed_one_with_other_loaders_and_equals_uninterrupted(
+    filled: Store,
+    configuration: Configure,
+    repository: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sole, "LOOK_EVERY_S", 0.05)
     file = configuration(**FEW)
     loader = ("--set", "train.loaders=1")  # it goes on without one
     process = subprocess.Popen(
@@ -91,17 +99,23 @@ def test_killed_at_once_and_continued_with_other_loaders_equals_uninterrupted(
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     )
-    try:
-        for _ in range(12_000):
-            if filled.done_names("runs/killed/checkpoints") or process.poll() is not None:
-                break
+
+    def kill_after_a_checkpoint() -> None:
+        while not filled.done_names("runs/killed/checkpoints") and process.poll() is None:
             time.sleep(0.01)
-    finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert filled.done_names("runs/killed/checkpoints")
-    assert filled.done("runs/killed") is None
+
+    killer = threading.Thread(target=kill_after_a_checkpoint)
+    while not filled.exists("runs/killed/config.json") and process.poll() is None:
+        time.sleep(0.01)
+    killer.start()
     train(read_configuration(file), "killed", without_ray=True)
+    killer.join()
+    assert process.returncode == -signal.SIGKILL
+    said = capsys.readouterr().out
+    assert f"killed: process {process.pid} on " in said
+    assert "taking over" in said
     train(read_configuration(file), "straight", without_ray=True)
     assert filled.read("runs/killed/weights.safetensors") == filled.read("runs/straight/weights.safetensors")
     killed, straight = (filled.read_json(f"runs/{name}/evaluation.json") for name in ("killed", "straight"))
@@ -352,3 +366,29 @@ def test_a_fold_that_there_is_not_stops_before_any_work(filled: Store, configura
     with pytest.raises(StageError, match=r"train\.fold: 4 is none of generation 0001-abcdef, which has 0 to 3"):
         train(read_configuration(configuration(fold=4)), without_ray=True)
     assert runs_of(filled) == []
+
+
+def test_a_training_starts_from_the_last_runs_weights_the_same_way_each_time_and_sees_the_same_samples(
+    trained: Path, tmp_path: Path, fill: Callable[..., Index], capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = []
+    for place in ("one", "two"):
+        folder = tmp_path / place
+        settings = read_configuration(
+            shutil.copytree(trained.parent, folder) / trained.name,
+            ["train.start_from=last", "train.epochs=1", "train.steps_per_epoch=2"],
+        )
+        ancestor, store = runs_of(settings.store)[0], settings.store
+        fill(store, {"train": 3, "test": 2}, cameras=("other", "grainy", "smooth", "striped"), number=2)
+        train(settings, without_ray=True, ledger=str(folder / "used"))
+        assert f": starts from the weights of {ancestor}; new cameras: other" in capsys.readouterr().out
+        [run] = (name for name in runs_of(store) if "-0002-abcdef-" in name)
+        assert store.read_json(f"runs/{run}/start.json")["ancestor"] == ancestor
+        assert store.read_json(f"runs/{run}/evaluation.json")["started_from"] == ancestor
+        weights.append(store.read(f"runs/{run}/weights.safetensors"))
+        [ledger] = (folder / "used").iterdir()
+        steps = [json.loads(line) for line in ledger.read_text().splitlines()]
+        assert [step["numbers"] for step in steps] == [list(range(8)), list(range(8, 16))]
+        train(settings, without_ray=True)  # the same command finds the same run, and starts from no other
+        assert "is finished already" in capsys.readouterr().out
+    assert weights[0] == weights[1]

@@ -81,7 +81,7 @@ def publish_baseline(
 
 
 def _folder(name: str, generation: str, settings: Training, folds: int | None, told: dict[str, Any]) -> str:
-    decided = {"train": settings.model_dump(mode="json", exclude=set(CARRIED_OUT_BY)), **told}
+    decided = {"train": settings.model_dump(mode="json", exclude={*CARRIED_OUT_BY, "start_from"}), **told}
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:8]
     of_fold = "folds-" if folds else "" if settings.fold is None else f"fold{settings.fold}-"
     return f"{ROOT}/{name}-{generation}-{of_fold}{digest}"

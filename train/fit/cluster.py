@@ -7,6 +7,7 @@ not used: Ray gets the metrics alone. Usage statistics are off (RAY_USAGE_STATS_
 import logging
 import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -20,11 +21,14 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 from torch import nn
 
 from corpus.errors import ShutterprintError, StageError
+from corpus.events import say
+from corpus.leases import Lease
 from corpus.sections import Training
 from corpus.storage import Store
 from train.fit.loop import Told
+from train.fit.progress import progress_line, read_history
 from train.fit.runs import Run
-from train.fit.training_run import carry_out, cores_here, progress_line, read_history
+from train.fit.training_run import carry_out, cores_here
 from train.model.checkpoints import Metrics
 
 MAX_FAILURES = 3
@@ -46,10 +50,11 @@ _ADDRESS = "RAY_ADDRESS"
 """Set by `ray job submit`; set it by hand for a cluster that is already running."""
 
 
-def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None) -> None:
+def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None, lease: Lease | None = None) -> None:
     """Carry out a run on `train.workers` Ray Train workers and wait for its end.
 
-    `ledger`: a folder of the workers' machines in which each writes down which samples it used in each step.
+    `ledger`: a folder of the workers' machines in which each writes down which samples it used in each step. `lease`:
+    of this process; workers publish nothing once it is lost.
 
     Raises StageError where the cluster has too few CPUs or GPUs, or where the workers failed for good.
     """
@@ -70,17 +75,20 @@ def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None) ->
         options |= {"num_cpus": max(cores_here(), settings.workers), "include_dashboard": False}
     address = "local" if embedded else os.environ[_ADDRESS]
     check_reachable(address)
+    terminated = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, **options)
     except Exception as error:
         if (told := not_started(address, error)) is None:
             raise
         raise StageError(told) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminated)  # Ray's own handler ends the process with another exit code
     try:
         _check_resources(cast(Any, ray).cluster_resources(), settings)
         trainer = TorchTrainer(
             _worker,
-            train_loop_config={"url": run.store.url, "directory": run.directory, "ledger": ledger},
+            train_loop_config={"url": run.store.url, "directory": run.directory, "ledger": ledger, "lease": lease},
             torch_config=TorchConfig(backend="nccl" if settings.gpus else "gloo"),
             scaling_config=ray.train.ScalingConfig(num_workers=settings.workers, use_gpu=settings.gpus),
             run_config=ray.train.RunConfig(
@@ -168,7 +176,7 @@ def _worker(config: dict[str, Any]) -> None:
 
     carry_out(
         run, torch.device(device), rank=rank, ranks=ranks, wrap=wrap, report=report, gather=gather,
-        ledger=config["ledger"],
+        ledger=config["ledger"], lease=config["lease"],
     )  # fmt: skip
 
 
@@ -184,7 +192,7 @@ def _progress(run: Run, settings: Training) -> Iterator[None]:
             stopped = stop.wait(_PROGRESS_INTERVAL_S)  # once more after the end: the last epoch's line
             history = read_history(run)
             for metrics in history[seen:]:
-                print(progress_line(metrics, settings), flush=True)
+                say(progress_line(metrics, settings), "epoch", **metrics)
             seen = max(seen, len(history))
 
     thread = threading.Thread(target=follow, name="progress", daemon=True)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 
 from corpus.errors import StageError, StorageError
@@ -23,8 +22,6 @@ from corpus.storage import Store, open_store
 from corpus.text import leading_number
 from shards.index import Index, read_index
 from shards.remote.cache import open_cache
-from train.model.checkpoints import load_weights
-from train.model.network import CameraNetwork, build_network
 
 ROOT = "runs"
 FORMAT = 3
@@ -91,7 +88,16 @@ class RunConfig:
     @property
     def digest(self) -> str:
         """8 hex digits of a hash of everything above but for CARRIED_OUT_BY."""
-        return hashlib.sha256(json.dumps(self.without(CARRIED_OUT_BY), sort_keys=True).encode()).hexdigest()[:8]
+        told = self.without(CARRIED_OUT_BY)
+        if told["train"]["start_from"] is None:  # as the digests of runs that were begun before there was this key
+            del told["train"]["start_from"]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def ending(self) -> str:
+        """The name of its run behind the number."""
+        fold = "" if self.train.fold is None else f"fold{self.train.fold}-"
+        return f"{self.generation}-{fold}{self.digest}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
@@ -112,8 +118,7 @@ class RunConfig:
 def run_of(store: Store, config: RunConfig, name: str | None = None) -> Run:
     """Return the run of this configuration, begun or not; `name` and errors as `open_run` has them."""
     if name is None:
-        fold = "" if config.train.fold is None else f"fold{config.train.fold}-"
-        names, ending = store.names(ROOT), f"{config.generation}-{fold}{config.digest}"
+        names, ending = store.names(ROOT), config.ending
         number = 1 + max(map(leading_number, names), default=0)
         name = next((each for each in names if each.endswith(f"-{ending}")), f"{number:04d}-{ending}")
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":
@@ -127,12 +132,19 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     An unfinished run goes on as `config` says where they differ in what may change. `name`: replaces the name made from
     the configuration. Raises StageError where a run of that name has another configuration or format.
     """
-    changeable = CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
     run = run_of(store, config, name)
     path = f"{run.directory}/config.json"
-    if not store.exists(path):
+    begun = check_begun(run, config, name)
+    if begun is None or (begun != config and run.finished is None):
         store.publish_json(path, config.as_json())
-        return run
+    return run
+
+
+def check_begun(run: Run, config: RunConfig, name: str | None = None) -> RunConfig | None:
+    """Return the configuration that a run was begun with, None where it is not begun; errors as `open_run` has them."""
+    store, changeable = run.store, CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
+    if not _is_begun(run):
+        return None
     begun = run.config()
     if begun.format != config.format:
         raise StageError(
@@ -142,9 +154,7 @@ def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
     if begun.without(changeable) != config.without(changeable):
         changed = _changed(begun.without(changeable), config.without(changeable))
         raise StageError(f"{store.url}: {run.directory} was begun with another {changed}; choose another --run")
-    if begun != config and run.finished is None:
-        store.publish_json(path, config.as_json())
-    return run
+    return begun
 
 
 def begun_before(store: Store, config: RunConfig) -> list[str]:
@@ -180,19 +190,6 @@ def find_run(store: Store, wanted: str) -> Run:
     if run.finished is None:
         raise StorageError(f"{wanted}: is not finished; run the command that began it again")
     return _of_this_version(run)
-
-
-def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:
-    """Return a finished run's network, ready to answer, and its device: the GPU where torch sees one.
-
-    Raises StorageError where the run's weights are missing or do not fit its configuration.
-    """
-    config = run.config()
-    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    network = build_network(config.train, len(config.classes), fetch_weights=False)  # all weights come from the run
-    weights = f"{run.directory}/weights.safetensors"
-    load_weights(network, run.store.read(weights), f"{run.store.url}: {weights}")
-    return network.to(device).eval(), device
 
 
 def _changed(begun: dict[str, Any], now: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 from corpus.errors import ConfigurationError
+from corpus.events import say
+from corpus.leases import Lease
 from corpus.sections import Training
 from shards.index import Index
 from train.data.batches import TrainingBatches
@@ -21,9 +23,12 @@ from train.data.loading import prepare_loaders
 from train.data.skipped import TooManySkippedError
 from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
+from train.fit.ancestors import load_start, read_start
 from train.fit.ledger import keep_ledger
 from train.fit.loop import Told, seed_of, train_epochs
+from train.fit.progress import SKIPPED, progress_line
 from train.fit.runs import Run
+from train.fit.sole import check_lease
 from train.model.checkpoints import (
     Metrics,
     TrainingState,
@@ -37,9 +42,6 @@ from train.model.checkpoints import (
 from train.model.fine_tuning import check_stages
 from train.model.network import CameraNetwork, build_network, check_trains, compile_network
 
-SKIPPED = "skipped.jsonl"
-"""The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""
-
 
 def carry_out(
     run: Run,
@@ -51,12 +53,15 @@ def carry_out(
     report: Callable[[Metrics], None] = lambda _: None,
     gather: Callable[[Told], Sequence[Told]] = lambda own: [own],
     ledger: str | None = None,
+    lease: Lease | None = None,
 ) -> None:
     """Train a run to its end and evaluate it; each of `ranks` processes calls this.
 
     `wrap`: makes a module data-parallel. `report`: receives the metrics of each epoch, in every process. `gather`:
     returns what each process tells the others. `ledger`: a folder of this machine for what was used in each step.
+    `lease`: the right to train the run, asked for before anything is published. Raises StageError where it is lost.
     """
+    check_lease(run, lease)
     config = run.config()
     settings = config.train
     if settings.loaders:
@@ -65,7 +70,13 @@ def carry_out(
     index = config.index(run.store)
     torch.manual_seed(seed_of(settings.seed))
     # weights to begin with need not be there any more where a checkpoint is
-    network = build_network(settings, len(config.classes), fetch_weights=run.begins_anew).to(device)
+    begins_anew = run.begins_anew
+    start = read_start(run)
+    fetches = begins_anew and (start is None or start.ancestor is None)
+    network = build_network(settings, len(config.classes), fetch_weights=fetches)
+    if begins_anew:
+        load_start(network, run, config.classes)
+    network.to(device)
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
     compile_network(network, settings)
@@ -75,6 +86,7 @@ def carry_out(
 
     def within_epoch() -> None:
         if writes:
+            check_lease(run, lease)
             _publish_skipped(run, state.skipped)
             save_checkpoint(run.store, run.checkpoints, state)
 
@@ -82,10 +94,11 @@ def carry_out(
         if metrics["epoch"] == resumed_in:
             metrics["resumed"] = True  # `metrics` is the history's own entry
         if writes:
+            check_lease(run, lease)
             _publish_skipped(run, state.skipped)
             save_checkpoint(run.store, run.checkpoints, state)
             run.store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
-            print(progress_line(metrics, settings), flush=True)
+            say(progress_line(metrics, settings), "epoch", **metrics)
         report(metrics)
 
     def validate(average: nn.Module) -> Metrics:
@@ -103,7 +116,7 @@ def carry_out(
         _publish_skipped(run, [asdict(each) for each in error.skipped])
         raise
     if writes:
-        _finish(run, settings, index, state, device)
+        _finish(run, settings, index, state, device, lease)
 
 
 def check_network(settings: Training, classes: int, fetch_weights: bool = True) -> None:
@@ -149,14 +162,19 @@ def cores_here() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _finish(run: Run, settings: Training, index: Index, state: TrainingState, device: torch.device) -> None:
+def _finish(
+    run: Run, settings: Training, index: Index, state: TrainingState, device: torch.device, lease: Lease | None
+) -> None:
     store = run.store
     weights = to_safetensors(best_weights(store, run.checkpoints, state))
     store.publish(f"{run.directory}/weights.safetensors", weights)
     load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
     held_out = evaluate_network(cast(CameraNetwork, state.average), device, store, index, settings)
     evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
+    if (start := read_start(run)) is not None and start.ancestor is not None:
+        evaluation["started_from"] = start.ancestor
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
+    check_lease(run, lease)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
     held_out.publish(store, run.directory)
@@ -174,25 +192,3 @@ def _publish_skipped(run: Run, skipped: Sequence[Mapping[str, Any]]) -> None:
 
 def _json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows).encode()
-
-
-def read_history(run: Run) -> list[Metrics]:
-    """Return the metrics of the epochs finished so far."""
-    path = f"{run.directory}/metrics.jsonl"
-    if not run.store.exists(path):
-        return []
-    return [json.loads(line) for line in run.store.read(path).decode().splitlines()]
-
-
-def progress_line(metrics: Metrics, settings: Training) -> str:
-    """Return the line printed after an epoch, and another one where samples were skipped."""
-    left_s = (settings.epochs - metrics["epoch"]) * metrics["seconds"]
-    validation, skipped = metrics.get("validation_accuracy"), metrics["skipped"]
-    return (
-        f"epoch {metrics['epoch']:>3}/{settings.epochs}  loss {metrics['loss']:.3f}  "
-        f"accuracy {metrics['accuracy']:.3f}  "
-        + (f"validation {validation:.3f}  " if validation is not None else "")
-        + f"{metrics['crops_per_s']:,.0f} crops/s  data wait {metrics['data_wait']:.1%}  {left_s / 60:.1f} min left"
-        + ("  (resumed)" if metrics.get("resumed") else "")
-        + (f"\n  {skipped} samples skipped for damaged tiles, named in {SKIPPED}" if skipped else "")
-    )

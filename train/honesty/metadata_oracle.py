@@ -1,9 +1,10 @@
 """Metadata oracle: how far photographs of a split can be told apart without looking at a single pixel.
 
 Forests are fitted to what stands beside the pixels of training photographs: the quantisation tables alone; these and
-the photograph's size; and all facts of the header that the generation keeps (form of the segments, coding, length of
-the file), but for the names of camera and software. What they reach is no merit of a network: where it is high, cameras
-differ in their tables, and pixels carry these too.
+the photograph's size; and all facts of the header that the generation keeps (form of the segments, coding), but for
+the names of camera and software. What they reach is no merit of a network: where it is high, cameras differ in their
+tables, and pixels carry these too. One more forest sees only the length of the file by pixel. No header decides that
+but the pixels, of which noisy and sharpened ones need more bytes: it is the crudest trace in them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ Numbers = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
 
 TABLES, SIZES, HEADER = "quantisation tables", "tables and size", "all facts of the header"
+LENGTH = "bytes per pixel, which the pixels decide"
 _NUMBERS = ("width_px", "height_px", "mcu_width_px", "mcu_height_px", "quality_factor", "quality_residual")
 _WORDS = ("coding", "subsampling", "tables_digest", "segments_form")
 _FACTS = ("size_bytes", *_NUMBERS, *_WORDS)
@@ -33,9 +35,9 @@ _MISSING = -1.0
 def metadata_features(
     store: Store, index: Index, photo_rows: Numbers
 ) -> tuple[dict[str, list[dict[str, float | str]]], str | None]:
-    """Return by oracle (TABLES, SIZES and, where the generation's rows are there, HEADER) what it sees of each photo.
+    """Return by oracle what it sees of each photo: TABLES, SIZES and, of the generation's rows, HEADER and LENGTH.
 
-    Beside it stands why there is no HEADER, or None. Tables are those of the central tile's JPEG, which are the
+    Beside it stands why there are no rows, or None. Tables are those of the central tile's JPEG, which are the
     photograph's own. Numbers are compared as numbers, texts for equality.
     """
     tables = _tables(store, index, photo_rows)
@@ -43,7 +45,8 @@ def metadata_features(
     seen = {TABLES: tables, SIZES: sizes}
     facts, note = curated_rows(store, index, photo_rows, _FACTS)
     if note is None:
-        seen[HEADER] = [told | _without_null(more) for told, more in zip(sizes, facts, strict=True)]
+        seen[HEADER] = [told | _of_header(more) for told, more in zip(sizes, facts, strict=True)]
+        seen[LENGTH] = [_length(more) for more in facts]
     return seen, note
 
 
@@ -123,10 +126,10 @@ def _sizes(index: Index, photo_rows: Numbers) -> list[dict[str, float | str]]:
     ]
 
 
-def _without_null(row: Mapping[str, Any]) -> dict[str, float | str]:
-    facts = {name: value for name, value in row.items() if value is not None}
-    pixels = facts.get("width_px", 0) * facts.get("height_px", 0)
-    length = facts.pop("size_bytes", None)
-    if length is not None and pixels:
-        facts["bytes_per_pixel"] = length / pixels
-    return facts
+def _of_header(row: Mapping[str, Any]) -> dict[str, float | str]:
+    return {name: value for name, value in row.items() if value is not None and name != "size_bytes"}
+
+
+def _length(row: Mapping[str, Any]) -> dict[str, float | str]:
+    width_px, height_px, length = (row.get(name) or 0 for name in ("width_px", "height_px", "size_bytes"))
+    return {"bytes per pixel": length / (width_px * height_px)} if width_px and height_px and length else {}

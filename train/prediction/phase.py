@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.pixels.grid import CROP_PX, MOST_LOG10_NFA, grid_evidence, middle_start
+from forensics.pixels.grid import CROP_PX, MOST_LOG10_NFA, Grid, grid_evidence, middle_start
 from shards.restarts import Rectangle
 
 Source = Literal["own", "earlier", "estimated", "unknown"]
@@ -46,20 +46,29 @@ def looked_at(width_px: int, height_px: int) -> Rectangle:
 
 def phase_of_jpeg(luma: NDArray[np.uint8]) -> Phase:
     """Return the phase of a JPEG by its luma in `looked_at`."""
-    grid = grid_evidence(luma)
+    return phase_of_jpeg_grid(grid_evidence(luma))
+
+
+def phase_of_jpeg_grid(grid: Grid | None) -> Phase:
+    """Return the phase of a JPEG by the grids that were found in its middle."""
     if grid is None or grid.other_log10_nfa > MOST_LOG10_NFA:
         return OWN
     return Phase((grid.other_x, grid.other_y), "earlier")
 
 
 def phase_of_pixels(luma: NDArray[np.uint8], grid_px: int = 0) -> Phase:
-    """Return the phase of a picture that is no JPEG; `grid_px`: pitch of the blocks of its own lossy coding, or 0.
+    """Return the phase of a picture that is no JPEG, by its luma in `looked_at`; `grid_px` as below."""
+    return phase_of_pixels_grid(grid_evidence(luma), grid_px)
 
+
+def phase_of_pixels_grid(grid: Grid | None, grid_px: int = 0) -> Phase:
+    """Return the phase of a picture that is no JPEG by the grids that were found in its middle.
+
+    `grid_px`: pitch of the blocks of its own lossy coding, or 0.
     An origin on that coding's own grid says nothing of a camera: WebP of 10 resized photographs, in which no grid of a
     JPEG was left, showed one at multiples of 4 px in 8. As PNG or HEIC (quality 80), of 10 photographs in three places
     the right origin was found in all, and of resized ones none.
     """
-    grid = grid_evidence(luma)
     if grid is None or grid.log10_nfa > MOST_LOG10_NFA:
         return UNKNOWN
     if grid_px and grid.x % grid_px == 0 and grid.y % grid_px == 0:

@@ -6,6 +6,7 @@ windows see the picture, so the two differ; the answers of windows localise as w
 features are no map, or that takes one size of input only, judges crops with a coarser step.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from examiner.detectors.splices.spread import CELLS, Spread
 from train.model.loaded import Model, crop_answers
 from train.model.network import CameraNetwork, mixed_precision
 from train.model.scores import log_softmax
@@ -38,9 +40,11 @@ class Windows:
     step_px: int
     cells: int
     """Side of a window, in steps."""
+    projected: Floats | None = None
+    """Rows × columns × directions of a spread, of its own, smaller windows; None without one."""
 
 
-def windows_of(model: Model, rgb: NDArray[np.uint8]) -> Windows:
+def windows_of(model: Model, rgb: NDArray[np.uint8], spread: Spread | None = None) -> Windows:
     """Return the answers for all windows of a picture (height × width × 3) that begins on its grid of JPEG blocks.
 
     Raises ValueError where it is smaller than the network's crop.
@@ -52,9 +56,25 @@ def windows_of(model: Model, rgb: NDArray[np.uint8]) -> Windows:
         return _by_crops(model, rgb)
     features = _features(model, rgb, stride_px)
     with torch.inference_mode(), mixed_precision(model.device):
-        logits = [_row(model.network, features[:, row : row + WINDOW_CELLS].to(model.device)) for row in
-                  range(features.shape[1] - WINDOW_CELLS + 1)]  # fmt: skip
-    return Windows(_log_shares(torch.stack(logits)), stride_px, WINDOW_CELLS)
+        logits = [model.network.classify(each).float().cpu() for each in _pooled(model, features, WINDOW_CELLS)]
+        projected = None if spread is None else [spread.projected(each.float().cpu().numpy()) for each in
+                                                 _pooled(model, features, CELLS)]  # fmt: skip
+    log_shares = _log_shares(torch.stack(logits))
+    return Windows(log_shares, stride_px, WINDOW_CELLS, None if projected is None else np.stack(projected))
+
+
+def embeddings_of(model: Model, rgb: NDArray[np.uint8]) -> tuple[Floats, int] | None:
+    """Return the embeddings of all small windows, rows × columns × dimension, which a spread is fitted to.
+
+    Beside them how many pixels apart they begin. None for a picture smaller than a window, and for a network that
+    judges crops only.
+    """
+    stride_px = _stride(model.network)
+    if stride_px is None or min(rgb.shape[:2]) < max(stride_px * WINDOW_CELLS, model.settings.crop_px):
+        return None
+    features = _features(model, rgb, stride_px)
+    with torch.inference_mode(), mixed_precision(model.device):
+        return np.stack([each.float().cpu().numpy() for each in _pooled(model, features, CELLS)]), stride_px
 
 
 def _stride(network: CameraNetwork) -> int | None:
@@ -110,11 +130,12 @@ def _map(model: Model, rgb: NDArray[np.uint8]) -> Tensor:
     return features.permute(2, 0, 1) if _is_nhwc(network) else features
 
 
-def _row(network: CameraNetwork, features: Tensor) -> Tensor:
-    """Return the logits of the windows that lie beside each other in a strip of the map."""
-    strip = features.unfold(2, WINDOW_CELLS, 1).permute(2, 0, 1, 3).contiguous()
-    pooled = network.pooling(network.body, strip.permute(0, 2, 3, 1) if _is_nhwc(network) else strip)
-    return network.classify(pooled).float().cpu()
+def _pooled(model: Model, features: Tensor, cells: int) -> Iterator[Tensor]:
+    """Return the embeddings of the windows that lie beside each other, row by row of the map."""
+    network = model.network
+    for row in range(features.shape[1] - cells + 1):
+        strip = features[:, row : row + cells].to(model.device).unfold(2, cells, 1).permute(2, 0, 1, 3).contiguous()
+        yield network.pooling(network.body, strip.permute(0, 2, 3, 1) if _is_nhwc(network) else strip)
 
 
 def _by_crops(model: Model, rgb: NDArray[np.uint8]) -> Windows:

@@ -28,7 +28,7 @@ export function sheet(found) {
   const report = found.report;
   const [width, height] = report.size_px;
   const layers = report.findings.flatMap((finding) =>
-    finding.evidence.filter((each) => each.kind === "map" || each.kind === "regions").map((each) => ({ ...each, finding: finding.name })));
+    finding.evidence.filter((each) => each.kind === "regions" || (each.kind === "map" && each.values.length > 0)).map((each) => ({ ...each, finding: finding.name })));
   const view = width > 0 && width * height <= DISPLAYED_MAX_PX
     ? viewer(`/api/examinations/${at(found.key)}/picture`, [width, height], layers) : null;
 

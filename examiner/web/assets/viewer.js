@@ -3,13 +3,14 @@
 import { el, say } from "./dom.js";
 
 const CANVAS_MAX_PX = 2048;
-// From nothing to the strongest evidence; light enough for either theme and told apart by people who do not see red.
-const COLOURS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];
+// Weak, strong, strongest, and how much of the picture the strongest hides: as in the report's own pictures of maps.
+const COLOURS = [[255, 214, 10], [250, 130, 20], [206, 17, 72]];
+const STRONGEST_HIDES = 0.88;
 
 export function viewer(address, [width, height], layers) {
   const place = el("div", { class: "picture", role: "application", "aria-label": "Picture. Plus and minus zoom, arrows move, 0 shows the whole." });
-  const opacity = el("input", { type: "range", id: "opacity", min: "0", max: "100", value: "60", oninput: () => fade() });
-  const percentShown = el("output", { for: "opacity" }, "60 %");
+  const opacity = el("input", { type: "range", id: "opacity", min: "0", max: "100", value: "100", oninput: () => fade() });
+  const percentShown = el("output", { for: "opacity" }, "100 %");
   const choice = el("select", { id: "layer", onchange: () => change(Number(choice.value)) },
     el("option", { value: "-1" }, "nothing"), layers.map((each, number) => el("option", { value: String(number) }, each.title)));
   const caption = el("p", { class: "soft" });
@@ -115,15 +116,19 @@ export function viewer(address, [width, height], layers) {
 }
 
 function colourOf(value) {
-  const along = Math.min(Math.max(value, 0), 1) * (COLOURS.length - 1);
+  const share = Math.min(Math.max(value, 0), 1);
+  const along = share * (COLOURS.length - 1);
   const low = Math.min(Math.floor(along), COLOURS.length - 2);
-  return COLOURS[low].map((each, channel) => Math.round(each + (COLOURS[low + 1][channel] - each) * (along - low)));
+  const mixed = COLOURS[low].map((each, channel) => Math.round(each + (COLOURS[low + 1][channel] - each) * (along - low)));
+  return `rgb(${mixed.join(" ")} / ${(STRONGEST_HIDES * share).toFixed(3)})`;
 }
 
 function ramp(canvas) {
   const context = canvas.getContext("2d");
+  context.fillStyle = "rgb(128 128 128)";
+  context.fillRect(0, 0, canvas.width, canvas.height);
   for (let x = 0; x < canvas.width; x += 1) {
-    context.fillStyle = `rgb(${colourOf(x / (canvas.width - 1)).join(" ")})`;
+    context.fillStyle = colourOf(x / (canvas.width - 1));
     context.fillRect(x, 0, 1, canvas.height);
   }
 }
@@ -138,7 +143,7 @@ function mapCanvas({ values }) {
   values.forEach((row, y) => row.forEach((value, x) => {
     if (value === null) {
       context.fillStyle = (x + y) % 2 ? "rgb(120 120 120 / 0.75)" : "rgb(200 200 200 / 0.75)";
-    } else context.fillStyle = `rgb(${colourOf(value).join(" ")})`;
+    } else context.fillStyle = colourOf(value);
     context.fillRect(x * scale, y * scale, scale, scale);
   }));
   return canvas;

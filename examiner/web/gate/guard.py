@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect
@@ -32,10 +33,16 @@ class Guard:
     """The application behind all checks."""
 
     def __init__(
-        self, app: ASGIApp, access: Access, limits: Limits, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        access: Access,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+        answers: Counter[int] | None = None,
     ) -> None:
-        """Guard `app`; `clock` gives seconds."""
+        """Guard `app`; `clock` gives seconds; `answers` counts the answers by their status."""
         self.app, self.access, self.limits = app, access, limits
+        self.answers = Counter[int]() if answers is None else answers
         self._requests = Throttle(limits.requests_per_minute, limits.requests_burst, clock)
         self._examinations = Throttle(limits.examinations_per_minute, limits.examinations_burst, clock)
         self._sign_ins = Throttle(limits.sign_ins_per_minute, limits.sign_ins_burst, clock)
@@ -55,6 +62,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                self.answers[message["status"]] += 1
                 message = {**message, "headers": with_ours(message.get("headers", []))}
             await send(message)
 

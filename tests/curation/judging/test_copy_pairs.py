@@ -1,7 +1,7 @@
 """Copies are found by bytes, by scan and by perceptual hash, without comparing all photos with all."""
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from curation.judging.copy_pairs import (
     SHOT,
     SHOT_BITS,
     SHOT_CROWD,
+    distinct_pairs,
     keys_of,
     pairs_of,
 )  # fmt: skip
@@ -36,8 +37,12 @@ def keys(photos):
 def pairs(photos, near_bits=BITS):
     """Return the pairs among photos as (first, second, kind), ordered."""
     found = pairs_of(keys(photos), near_bits)
-    assert {name: str(kind) for name, kind in found.dtypes.items()} == {n: np.dtype(k).name for n, k in PAIRS.items()}
-    return sorted(map(tuple, found.to_numpy().tolist()))
+    assert found.schema == PAIRS
+    return rows_of(found)
+
+
+def rows_of(table):
+    return sorted(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def seen(*bits, of=0):
@@ -133,12 +138,13 @@ def test_what_is_none_has_no_key_and_nothing_at_all_gives_none(digest):
     assert len(keys({1: (digest("a"), None, None)})) == 1
     assert len(keys({1: (digest("a"), digest("b", 32), seen())})) == 2 + BANDS
     assert len(keys({1: (digest("a"), digest("b", 32), seen(), 7)})) == 3 + BANDS
-    assert list(keys({}).columns) == list(KEYS)
+    assert keys({}).schema == KEYS
     assert pairs({}) == pairs({1: (None, None, None)}) == []
 
 
 def test_bands_that_are_alike_in_different_places_are_not_compared():
-    assert keys({1: (None, None, "ab" * 32)})["key"].is_unique
+    found = keys({1: (None, None, "ab" * 32)})["key"].to_pylist()
+    assert len(set(found)) == len(found) == BANDS
 
 
 def test_a_digest_of_a_file_and_an_equal_one_of_a_scan_are_no_pair(digest):
@@ -175,11 +181,11 @@ def test_in_a_crowd_those_next_to_each_other_in_the_order_of_hashes_are_still_fo
 def test_keys_may_come_in_any_order_and_in_any_parts():
     photos = {number: (None, f"{number % 3:032x}", seen(number % 5, of=number % 2)) for number in range(40)}
     table = keys(photos)
-    shuffled = table.sample(frac=1, random_state=1, ignore_index=True)
-    assert pairs(photos) == sorted(map(tuple, pairs_of(shuffled, BITS).to_numpy().tolist()))
-    parts = [pairs_of(table[table["key"] % np.uint64(3) == rest], BITS) for rest in range(3)]
-    found = pd.concat(parts).drop_duplicates()
-    assert pairs(photos) == sorted(map(tuple, found.to_numpy().tolist()))
+    shuffled = table.take(pa.array(np.random.default_rng(1).permutation(len(table))))
+    assert pairs(photos) == rows_of(pairs_of(shuffled, BITS))
+    rest = table["key"].to_numpy() % np.uint64(3)
+    parts = [pairs_of(table.filter(pa.array(rest == one)), BITS) for one in range(3)]
+    assert pairs(photos) == rows_of(distinct_pairs(pa.concat_tables(parts)))
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,26 +1,34 @@
 """Records and facts are brought together, one row an upload, in parts that are ranges of keys."""
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.sections import Curation
 from corpus.takedowns import takedown
-from curation.cluster.frames import Frames
-from curation.judging.gather import Parts, gather, parts_of
+from curation.cluster.spool import Spool
+from curation.judging.gather import Parts, parts_of, pieces_of, read_piece, uploads_of
 from curation.judging.inputs import find_inputs
 
 KIND = "decoded"
 
 
 def gathered(store, part_photos=100):
-    """Return the parts as lists of (record, what was examined), read anew from their JSON."""
-    inputs = find_inputs(store, KIND)
-    frames = Frames(None)
-    parts = frames.results(gather(inputs, parts_of(inputs, part_photos), frames).to_delayed())
-    return [[tuple(json.loads(text or "null") for text in row) for row in part.to_numpy().tolist()] for part in parts]
+    """Return the parts as lists of (record, what was examined), each without what is null."""
+    inputs, spool = find_inputs(store, KIND), Spool(None, "")
+    parts = parts_of(inputs, part_photos)
+    pieces = pieces_of(inputs, parts)
+    for piece in pieces:
+        read_piece(piece, spool)
+    tables = [uploads_of(part, pieces, spool).to_pylist() for part in range(parts.number)]
+    return [[(there(row), there(row.pop("examined"))) for row in table] for table in tables]
+
+
+def there(row):
+    """Return what is not null in a row."""
+    if not isinstance(row, dict):
+        return row
+    return {name: there(value) for name, value in row.items() if value is not None and name != "examined"}
 
 
 def photos(part):

@@ -10,6 +10,7 @@ from PIL import Image
 import examiner
 from examiner.finding import Finding
 from examiner.photograph.opened import Photograph
+from forensics.pixels.grid import grid_evidence
 
 
 def picture(width_px: int = 320, height_px: int = 240) -> Image.Image:
@@ -110,3 +111,10 @@ def test_a_jpeg_beyond_the_bounds_is_not_decoded() -> None:
     for asked in ("luma", "rgb"):
         with pytest.raises(ValueError, match="is of 30000×30000 px, beyond 200 megapixels"):
             getattr(photograph, asked)
+
+
+def test_the_grid_of_blocks_is_looked_for_once_and_is_that_of_the_pixels() -> None:
+    photograph = Photograph(saved("JPEG", quality=80))
+    assert photograph.grid is not None
+    assert photograph.grid == grid_evidence(photograph.luma)
+    assert photograph.grid is photograph.grid

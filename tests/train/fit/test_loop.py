@@ -19,7 +19,7 @@ from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
 from train.fit.feed import Feed
 from train.fit.loop import Told, train_epochs
-from train.fit.training_run import progress_line
+from train.fit.progress import progress_line
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average

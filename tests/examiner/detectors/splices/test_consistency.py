@@ -138,6 +138,21 @@ def test_a_blurred_region_has_no_traces(host: np.ndarray) -> None:
     assert shares[8:, 8:].min() > 0.9
 
 
+def test_the_score_of_a_uniform_picture_does_not_grow_with_its_size() -> None:
+    random = np.random.default_rng(6)
+    coarse = cv2.resize(
+        random.integers(80, 160, (45, 60)).astype(np.float32), (1920, 1440), interpolation=cv2.INTER_CUBIC
+    )
+    picture = np.clip(coarse + random.normal(0, 5, coarse.shape), 0, 255).astype(np.uint8)
+    small = [
+        consistency_of(picture[top : top + 480, left : left + 640], None).score
+        for top in range(0, 1440, 480) for left in range(0, 1920, 640)
+    ]  # fmt: skip
+    whole = consistency_of(picture, None).score
+    assert whole is not None
+    assert whole < np.mean([each for each in small if each is not None])
+
+
 def test_too_few_cells_with_traces_give_no_score(host: np.ndarray) -> None:
     plain = np.full((640, 640), 90, np.uint8)
     plain[:128, :128] = luma(host)[:128, :128]

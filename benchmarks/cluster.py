@@ -1,0 +1,207 @@
+"""Benchmark: a tiny pipeline on S3, a Dask and a Ray cluster whose machines share no disk, against one machine.
+
+    python benchmarks/cluster.py [--workers 2]
+
+Each machine is a network namespace with an address of its own on a bridge, and has its own HOME, TMPDIR and working
+directory; only the bucket (moto_server behind `benchmarks/object_store.py`, on the bridge) is common to them. One
+machine crawls, runs Dask's scheduler and Ray's head, and gives the commands; the others run a worker of each, started
+as Dask's and Ray's own documentation says. The same photographs, settings and seed are then run on this machine alone
+with as many training workers, on a folder.
+
+Wanted: the same generation, shards and index, byte for byte, and the same evaluation. Needs root, for the namespaces.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.object_store import ObjectStore
+from benchmarks.tiny import Tiny, files_of, whole
+
+NETWORK = "10.213.77"
+BRIDGE = "sp-bridge"
+PROGRAMS = Path(sys.executable).parent
+RAY_PORT, DASK_PORT = 6379, 8786
+PATIENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "400",  # of a machine that is busy with other work
+    "RAY_gcs_server_request_timeout_seconds": "120",
+}
+
+
+class Machine:
+    """A network namespace with folders of its own."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.name, self.address, self.folder = f"sp-machine-{number}", f"{NETWORK}.{10 + number}", folder
+        for name in ("home", "tmp"):
+            (folder / name).mkdir(parents=True)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        cable = f"sp-{number}"
+        _ip("netns", "add", self.name)
+        _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        _ip("link", "set", cable, "master", BRIDGE, "up")
+        for words in (("addr", "add", f"{self.address}/24", "dev", "eth0"), ("link", "set", "eth0", "up")):
+            _ip("-n", self.name, *words)
+        _ip("-n", self.name, "link", "set", "lo", "up")
+
+    def environment(self, store: ObjectStore) -> dict[str, str]:
+        """Return the environment of its processes."""
+        own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp"), "GLOO_SOCKET_IFNAME": "eth0"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_", "HOME"))}
+        path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath)])
+        return {
+            **kept,
+            **store.environment(),
+            **own,
+            "PATH": path,
+            **PATIENT,
+        }
+
+    def inside(self) -> tuple[str, ...]:
+        """Return what stands before a command that it runs."""
+        return ("ip", "netns", "exec", self.name)
+
+    def start(self, store: ObjectStore, *command: str) -> None:
+        """Start a server of the machine, which ends with it."""
+        log = (self.folder / f"{Path(command[0]).name}-{len(self._processes)}.log").open("wb")
+        self._processes.append(
+            subprocess.Popen(
+                [*self.inside(), *command], env=self.environment(store), cwd=self.folder / "home", stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+            )
+        )  # fmt: skip
+
+    def end(self) -> None:
+        """End all its processes, by the namespace they are in, and remove it."""
+        for process in self._processes:
+            process.terminate()
+        time.sleep(3)
+        pids = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False).stdout
+        for pid in pids.split():
+            subprocess.run(["kill", "-9", pid], check=False, stderr=subprocess.DEVNULL)
+        _ip("netns", "del", self.name)
+
+
+@contextmanager
+def machines(number: int, folder: Path) -> Iterator[list[Machine]]:
+    """Yield machines on a bridge, whose own address is `NETWORK`.1."""
+    _ip("link", "add", BRIDGE, "type", "bridge")
+    made: list[Machine] = []
+    try:
+        _ip("addr", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
+        _ip("link", "set", BRIDGE, "up")
+        for one in range(number):
+            made.append(Machine(one, folder / f"machine-{one}"))
+        yield made
+    finally:
+        for machine in made:
+            machine.end()
+        _ip("link", "del", BRIDGE)
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
+
+
+def start_cluster(head: Machine, others: list[Machine], store: ObjectStore) -> None:
+    """Start Dask's scheduler and Ray's head on one machine, and a worker of each on the others."""
+    dask, ray = str(PROGRAMS / "dask"), str(PROGRAMS / "ray")
+    head.start(store, dask, "scheduler", "--host", head.address, "--port", str(DASK_PORT), "--no-dashboard")
+    # object-store-memory: nothing large passes through it
+    small = ("--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block")
+    head.start(
+        store, ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={RAY_PORT}", "--num-cpus=0",
+        "--include-dashboard=false", f"--temp-dir={head.folder / 'ray'}", *small,
+    )  # fmt: skip
+    time.sleep(15)
+    for other in others:
+        other.start(
+            store, dask, "worker", f"tcp://{head.address}:{DASK_PORT}", "--nthreads", "1", "--host", other.address
+        )
+        other.start(
+            store, ray, "start", f"--address={head.address}:{RAY_PORT}", f"--node-ip-address={other.address}",
+            "--num-cpus=1", *small,
+        )  # fmt: skip
+
+
+def run(tiny: Tiny, stage: str, prefix: tuple[str, ...] = ()) -> None:
+    """Run a stage; ends the benchmark where it fails."""
+    began_s = time.monotonic()
+    code, said = tiny.run(stage, 1800, prefix)
+    print(f"{'':<4}{stage}: exit {code}, {time.monotonic() - began_s:.0f} s", flush=True)
+    for line in said.splitlines():
+        if line.rpartition("requests: ")[1]:
+            print(f"{'':<8}requests: {line.rpartition('requests: ')[2]}", flush=True)
+    if code != 0:
+        sys.exit(said)
+
+
+def evaluation(files: dict[str, bytes]) -> dict[str, object]:
+    """Return the only run's evaluation."""
+    (path,) = (path for path in files if path.endswith("/evaluation.json"))
+    return dict(json.loads(files[path]))
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        sys.exit("skipped: needs root and the program ip, for network namespaces")
+    # short, since Ray puts Unix sockets below it
+    with tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp") as name, ExitStack() as stack:
+        folder = Path(name)
+        print("one machine, a folder:", flush=True)
+        alone = Tiny(_made(folder / "alone"), str(folder / "alone" / "data"), PATIENT)
+        alone.configure(train={"workers": asked.workers})
+        for stage in ("crawl", "curation", "train on ray"):
+            run(alone, stage)
+        wanted = files_of(folder / "alone" / "data")
+        hosts = stack.enter_context(machines(1 + asked.workers, folder))
+        store = stack.enter_context(ObjectStore(f"{NETWORK}.1"))
+        head, others = hosts[0], hosts[1:]
+        start_cluster(head, others, store)
+        clusters = {"dask_scheduler": f"tcp://{head.address}:{DASK_PORT}"}
+        own = {**head.environment(store), "RAY_ADDRESS": f"{head.address}:{RAY_PORT}"}
+        tiny = Tiny(_made(folder / "together"), store.url, own)
+        tiny.configure(clusters=clusters, train={"workers": asked.workers, "cache_folder": None})
+        print(f"{asked.workers} machines with workers, S3, no shared disk:", flush=True)
+        store.counts()
+        for stage in ("crawl", "curation", "train on ray"):
+            run(tiny, stage, head.inside())
+            print(f"{'':<8}counted by the store: {dict(store.counts())}", flush=True)
+        found = {path.removeprefix("data/"): data for path, data in store.objects().items()}
+    one, other = whole(wanted), whole(found)
+    data = {
+        path for path in one.keys() | other.keys() if path.startswith(("originals/", "facts/", "curated/", "shards/"))
+    }
+    differing = sorted(path for path in data if one.get(path) != other.get(path))
+    first, second = evaluation(wanted), evaluation(found)
+    print(f"{len(data)} files of originals, facts, generation and shards: {len(differing)} differ {differing[:3]}")
+    for key in ("photos", "weighted_accuracy", "unaltered", "manipulated", "chance"):
+        print(f"{key:<20}{first.get(key)!s:<24}{second.get(key)!s}")
+    is_equal = all(first.get(key) == second.get(key) for key in first if key not in ("run",))
+    print("the evaluation is the same" if is_equal else "the evaluation differs")
+    sys.exit(0 if is_equal and not differing else 1)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

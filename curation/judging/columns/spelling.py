@@ -1,0 +1,43 @@
+"""Spelling: the digest of each row of a table, that of the row's values as JSON, spelled column by column."""
+
+import hashlib
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.judging.arrays.distinct import codes_of
+
+_ESCAPED = r'[^ -~]|["\\]'
+"""Characters that JSON does not spell as they are; all but ASCII is escaped."""
+
+
+def row_digests(table: pa.Table) -> list[bytes]:
+    """Return the SHA-256 of each row as `json.dumps` spells the list of its values."""
+    if not len(table):
+        return []
+    columns = [_spelled(column.combine_chunks()) for column in table.columns]
+    joined = pc.binary_join_element_wise(*columns, ", ").cast(pa.binary()).to_pylist()
+    return [hashlib.sha256(b"[%b]" % text).digest() for text in joined]
+
+
+def _spelled(column: pa.Array) -> pa.Array:
+    """Return each value as JSON."""
+    if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
+        return pc.fill_null(column.cast(pa.string()), "null")
+    codes = codes_of(column)
+    if not pa.types.is_string(column.type) or codes.number * 2 < len(column):
+        distinct = column.take(pa.array(codes.firsts)).to_pylist()
+        return pa.array([json.dumps(value) for value in distinct], pa.string()).take(pa.array(codes.codes))
+    texts = pc.binary_join_element_wise('"', column, '"', "")
+    texts = pc.fill_null(texts, "null")
+    rows = np.flatnonzero(
+        pc.fill_null(pc.match_substring_regex(column, _ESCAPED), False).to_numpy(zero_copy_only=False)
+    )
+    if not len(rows):
+        return texts
+    whole = texts.to_pylist()
+    for row, value in zip(rows.tolist(), column.take(pa.array(rows)).to_pylist(), strict=True):
+        whole[row] = json.dumps(value)
+    return pa.array(whole, pa.string())

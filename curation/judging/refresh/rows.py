@@ -1,0 +1,161 @@
+"""Rows: the uploads of the next state, those that were judged anew and those that were not, as columns of numbers.
+
+The first rows are those of the last state that stay as they are, in their order; then come those judged anew.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.generations import Past
+from curation.judging.refresh.files import among, flattened
+from curation.judging.refresh.state import State
+from curation.judging.refresh.tables import id_of, number_of, sha_number
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the newest generation says of its uploads, as columns."""
+
+    id: npt.NDArray[np.uint64]
+    photo: npt.NDArray[np.uint64]
+    sha: npt.NDArray[np.uint64]
+    kept: npt.NDArray[np.bool_]
+    side: npt.NDArray[np.bool_]
+    group: npt.NDArray[np.uint64]
+    names: pa.Table
+    """photo, version."""
+
+    @classmethod
+    def of_state(cls, state: State) -> "Published":
+        """Return what was published of the uploads of a state."""
+        names = state.table.select(["photo", "version"])
+        ids, photos, shas, kept, side = (state.column(name) for name in ("id", "_photo", "_sha", "=kept", "=has_side"))
+        return cls(ids, photos, shas, kept, side, state.groups, names)
+
+    @classmethod
+    def of_generation(cls, past: Past) -> "Published":
+        """Return what a generation says, read from its table."""
+        columns = ["photo", "version", "sha256", "kept", "has_side", "group"]
+        rows = past.matching([[("photo", "!=", "")]], columns)
+        return cls(
+            np.array([id_of(row["photo"], row["version"]) for row in rows], np.uint64),
+            np.array([number_of(row["photo"]) for row in rows], np.uint64),
+            np.array([sha_number(row["sha256"]) for row in rows], np.uint64),
+            np.array([row["kept"] for row in rows], bool),
+            np.array([row["has_side"] for row in rows], bool),
+            np.array([int(row["group"], 16) for row in rows], np.uint64),
+            pa.table([pa.array([row[name] for row in rows], pa.string()) for name in columns[:2]], columns[:2]),
+        )
+
+    def places_of(self, ids: npt.NDArray[np.uint64]) -> Places:
+        """Return the place of each id, -1 where it has none."""
+        found = among(self.id, ids)
+        place_of = dict(zip(self.id[found].tolist(), found.tolist(), strict=True))
+        return np.array([place_of.get(one, -1) for one in ids.tolist()], np.int64)
+
+    def in_order(self, places: Places) -> list[int]:
+        """Return places in the order of keys."""
+        names = self.names.take(pa.array(places)).to_pylist()
+        return [
+            place
+            for _, place in sorted(zip(((row["photo"], row["version"]) for row in names), places.tolist(), strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The uploads of the next state."""
+
+    last: State
+    kept: Places
+    """The rows of the last state that stay as they are."""
+    new: pa.Table
+    """Those judged anew, columns of ALONE."""
+    published: Published
+    _made: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.kept) + len(self.new)
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of numbers or truth values of ALONE."""
+        if name not in self._made:
+            self._made[name] = np.concatenate([self.last.column(name)[self.kept], self.new[name].to_numpy()])
+        return self._made[name]
+
+    @cached_property
+    def is_new(self) -> npt.NDArray[np.bool_]:
+        """Whether each row was judged anew."""
+        return np.arange(len(self)) >= len(self.kept)
+
+    @cached_property
+    def place(self) -> Places:
+        """The place of each row in what was published, -1 for a new upload."""
+        kept = self.kept if self.published.id is self.last.column("id") else np.zeros(0, np.int64)
+        return np.concatenate([kept, self.published.places_of(self.new["id"].to_numpy())])
+
+    @cached_property
+    def old(self) -> Places:
+        """The row of each upload in the last state, -1 for a new upload."""
+        return self.place if self.published.id is self.last.column("id") else np.full(len(self), -1)
+
+    def was(self, values: npt.NDArray[Any], missing: Any) -> npt.NDArray[Any]:
+        """Return for each row a value that the last state or generation has at its place, else `missing`."""
+        if not len(values):
+            return np.full(len(self), missing, values.dtype)
+        return np.where(self.place >= 0, values[np.maximum(self.place, 0)], np.array(missing, values.dtype))
+
+    def last_column(self, name: str, missing: Any) -> npt.NDArray[Any]:
+        """Return for each row the value that the last state has of it, else `missing`."""
+        values = self.last.column(name)
+        if not len(values):
+            return np.full(len(self), missing, values.dtype)
+        return np.where(self.old >= 0, values[np.maximum(self.old, 0)], np.array(missing, values.dtype))
+
+    def having(self, name: str, values: npt.NDArray[np.uint64]) -> Places:
+        """Return the rows whose list has one of these values."""
+        place_of = np.full(len(self.last.table) + 1, -1)
+        place_of[self.kept] = np.arange(len(self.kept))
+        old = place_of[self.last.having(name, values)]
+        return np.concatenate([old[old >= 0], len(self.kept) + self._new.having(name, values)])
+
+    def in_order(self, places: Places) -> Places:
+        """Return rows in the order of keys."""
+        names = self.texts(places, ["photo", "version"])
+        order: Places = pc.sort_indices(names, [("photo", "ascending"), ("version", "ascending")]).to_numpy()
+        return places[order]
+
+    def new_lists(self, name: str) -> tuple[npt.NDArray[np.uint64], Places]:
+        """Return all items of a column of lists of the rows judged anew, and their places among these."""
+        return self._new.lists(name)
+
+    def items(self, name: str, places: Places) -> npt.NDArray[np.uint64]:
+        """Return all items of a column of lists of some rows."""
+        lists = self.texts(places, [name])[name]
+        return flattened(lists)[0]
+
+    @cached_property
+    def _new(self) -> State:
+        return State((), ()) if not len(self.new) else _as_state(self.new)
+
+    def texts(self, places: Places, names: list[str]) -> pa.Table:
+        """Return columns of ALONE of some rows, in their order."""
+        first = places < len(self.kept)
+        from_last = self.last.table.select(names).take(pa.array(self.kept[places[first]]))
+        from_new = self.new.select(names).take(pa.array(places[~first] - len(self.kept)))
+        order = np.argsort(np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)]))
+        return pa.concat_tables([from_last, from_new]).take(pa.array(order))
+
+
+def _as_state(table: pa.Table) -> State:
+    state = State(("",), (table,))
+    state.__dict__["table"] = table  # cached: it has the columns of ALONE alone
+    return state

@@ -1,0 +1,1 @@
+"""Overview: the state of the whole product, for a person: `shutterprint status`."""

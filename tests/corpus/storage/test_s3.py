@@ -1,0 +1,167 @@
+"""What the store promises on S3 beyond files: few requests, parts for what is large, one winner, no leftovers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corpus.errors import StorageUnavailableError
+from corpus.leases import held, take
+from corpus.storage import Store, open_store, s3, store
+from corpus.storage.requests import counted, sentence
+
+pytest.importorskip("s3fs", reason="needs the extra s3")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Run a make-believe S3 on a free port, which this process reaches; return a client of its own."""
+    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
+    import boto3
+    import s3fs
+
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem.clear_instance_cache()
+        boto3.client("s3").create_bucket(Bucket="files")
+        yield boto3.client("s3")
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture
+def place(client: Any, tmp_path: Path) -> Store:
+    there = open_store(f"s3://files/{tmp_path.name}")
+    there.has_conditional_writes("leases")  # tried out once a process
+    return there
+
+
+def asked(act: Callable[[], object]) -> dict[str, int]:
+    """Return the requests of an act, by method."""
+    with counted() as requests:
+        act()
+        return dict(requests())
+
+
+def test_each_act_is_one_request(place: Store) -> None:
+    assert asked(lambda: place.publish("w/a/x", b"1")) == {"PUT": 1}
+    assert asked(lambda: place.read("w/a/x")) == {"GET": 1}
+    assert asked(lambda: place.read("w/a/x", 0, 1)) == {"GET": 1}
+    assert asked(lambda: place.size_bytes("w/a/x")) == {"HEAD": 1}
+    for path in ("w/a/x", "w/a/nothing", "w/a", "nothing"):
+        assert asked(lambda path=path: place.exists(path)) == {"HEAD": 1}
+    for path in ("w", "w/a", "nothing"):
+        assert asked(lambda path=path: place.names(path)) == {"LIST": 1}
+    assert asked(lambda: place.mark_done("w/a", {})) == {"PUT": 1}
+    assert asked(lambda: place.done("w/a")) == {"GET": 1}
+    assert asked(lambda: place.done("w/b")) == {"GET": 1}
+    assert asked(lambda: place.done_names("w")) == {"LIST": 2}
+    assert asked(lambda: place.remove_file("w/a/x")) == {"DELETE": 1}
+    for name in range(5):
+        place.publish(f"w/a/{name}", b"")
+    assert asked(lambda: place.remove("w/a")) == {"LIST": 1, "DELETE": 1, "POST": 1}
+    assert place.names("w") == []
+
+
+def test_whole_directories_are_found_among_more_objects_than_a_listing_has(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two", "three"):
+        for file in range(4):
+            place.publish(f"w/{name}/{file}", b"")
+    place.mark_done("w/one", {})
+    place.mark_done("w/two", {})
+    place.publish("w/two/deep/_done.json", b"")
+    assert place.done_names("w") == ["one", "two"]
+    pages = s3._pages
+    monkeypatch.setattr(s3, "_pages", lambda *a, **k: pages(*a, **k, MaxKeys=1))
+    assert place.done_names("w") == ["one", "two"]
+    assert place.names("w/one") == ["0", "1", "2", "3", "_done.json"]
+
+
+def test_a_unit_that_nobody_holds_costs_three_requests(place: Store) -> None:
+    def work() -> None:
+        with held(place, "leases", "unit") as lease:
+            assert lease is not None
+            assert lease.is_ours()
+
+    assert asked(work) == {"PUT": 1, "LIST": 1, "DELETE": 1}
+    assert place.names("leases") == []
+
+
+def test_a_lease_that_was_taken_over_is_noticed_and_the_newer_one_is_left(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corpus.leases.CHECKED_S", 0.0)
+    with held(place, "leases", "unit") as holding:
+        assert holding is not None
+        assert holding.is_ours()
+        theirs = take(place, "leases", "unit", 4e9)
+        assert theirs is not None
+        assert not holding.is_ours()
+    assert place.names("leases") == ["unit.0.json", "unit.1.json"]
+    place.remove_file("leases/unit.0.json")
+    assert take(place, "leases", "unit", 4e9) is None, "the newer lease stands, though number 0 is free"
+    assert place.names("leases") == ["unit.1.json"]
+    theirs.release()
+    assert place.names("leases") == []
+
+
+def test_a_store_that_passes_over_the_condition_is_found_out_and_its_leases_wait(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filesystem = place.filesystem
+    monkeypatch.setattr(s3, "create", lambda _, path, data: filesystem.pipe_file(path, data) is not None)
+    monkeypatch.setattr(store, "_conditional", {})
+    slept: list[float] = []
+    monkeypatch.setattr("corpus.leases.time.sleep", slept.append)
+    assert not place.has_conditional_writes("leases")
+    assert asked(lambda: place.has_conditional_writes("leases")) == {}
+    lease = take(place, "leases", "unit", 1.0)
+    assert lease is not None
+    assert slept == [2.0]
+    assert take(place, "leases", "unit", 2.0) is None
+    lease.release()
+
+
+def test_what_is_large_goes_in_parts_and_comes_back(
+    place: Store, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "PART_BYTES", 5 << 20)
+    data = bytes(range(256)) * (11 << 12)
+    (tmp_path / "file").write_bytes(data)
+    parts = {"POST": 2, "PUT": 3}
+    assert asked(lambda: place.publish("large", data)) == parts
+    assert asked(lambda: place.publish_file("larger", tmp_path / "file")) == parts
+    assert place.read("large") == place.read("larger") == data
+
+
+def test_parts_of_a_writer_that_was_killed_are_given_up(place: Store, client: Any) -> None:
+    prefix = place.path("tars").partition("/")[2]
+    begun = client.create_multipart_upload(Bucket="files", Key=f"{prefix}/a.tar")
+    client.upload_part(Bucket="files", Key=f"{prefix}/a.tar", UploadId=begun["UploadId"], PartNumber=1, Body=b"x")
+    client.create_multipart_upload(Bucket="files", Key=f"{prefix}-else/a.tar")
+    assert place.sweep_temporary("tars", 1e9) == 0  # moto's begin in 2010
+    assert place.sweep_temporary("tars", 0) == 1
+    left = client.list_multipart_uploads(Bucket="files").get("Uploads", [])
+    assert [one["Key"] for one in left] == [f"{prefix}-else/a.tar"]
+
+
+def test_a_bucket_that_is_not_there_is_a_sentence(client: Any) -> None:
+    there = open_store("s3://no-such-bucket/x")
+    for act in (lambda: there.names("."), lambda: there.read("a"), lambda: there.publish("a", b"")):
+        with pytest.raises(StorageUnavailableError, match="there is no such bucket"):
+            act()
+
+
+def test_requests_are_told_by_method_and_for_each_photograph() -> None:
+    requests = Counter({"PUT": 240, "GET": 812, "LIST": 12})
+    assert sentence(requests, 560) == "requests: GET 812, PUT 240, LIST 12: 1.9 a photograph"
+    assert sentence(Counter(), 560) == "requests: none"

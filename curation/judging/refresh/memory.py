@@ -1,6 +1,6 @@
 """Memory: which group, side and rank among equals each upload has from the newest generation; as columns.
 
-The rules are those of `curation.judging.part_tasks.verdicts` and `curation.judging.devices`.
+The rules are those of `curation.judging.columns.verdicts` and `curation.judging.devices`.
 """
 
 from collections import Counter, defaultdict

@@ -31,11 +31,11 @@ from curation.cluster.frames import Frames
 from curation.facts.examine import facts_folder
 from curation.generations import Past, latest_generation, tables_of
 from curation.judging.inputs import find_inputs
+from curation.judging.refresh.base import digest_of_inputs, known_of_whole, refresh_base
+from curation.judging.refresh.refresh import refreshed
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import publish_generation
 from curation.publishing.refreshed import publish_refreshed
-from curation.refresh.base import digest_of_inputs, known_of_whole, refresh_base
-from curation.refresh.refresh import refreshed
 
 CURATION = Curation(owner_photos_max=300)
 SETTINGS = JudgeSettings(catalogue().opened(), Support(photos_min=20, owners_min=5), Rules(), Consensus(), CURATION)

@@ -39,13 +39,13 @@ from curation.facts.second_look import check_lost, confirmed, examined_alone
 from curation.generations import FOLDER, FUNNEL, Past, latest_generation
 from curation.judging.given_splits import GivenSplits, read_given_splits
 from curation.judging.inputs import Inputs, find_inputs
+from curation.judging.refresh.base import Base, digest_of_inputs, is_unchanged, known_of_whole, refresh_base
+from curation.judging.refresh.refresh import refreshed
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.publishing.metrics import generation_samples
 from curation.publishing.refreshed import publish_refreshed, unchanged
 from curation.publishing.shards import publish_shards
-from curation.refresh.base import Base, digest_of_inputs, is_unchanged, known_of_whole, refresh_base
-from curation.refresh.refresh import refreshed
 
 IN_PROCESS_MAX = 2_000
 """Up to this many photos, judging in this process is faster than handing them to a cluster."""

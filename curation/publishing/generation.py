@@ -35,13 +35,13 @@ from curation.generations import (
     tables_of,
 )  # fmt: skip
 from curation.judging.counts import Tally, counts
+from curation.judging.refresh.ledger import Sides
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, attribution_html, too_many_html
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
 from curation.publishing.handed_on import known_classes
 from curation.publishing.identity import generation_digest, packed_digest, rows_sum
-from curation.refresh.ledger import Sides
 from shards.plan import classes_after
 
 Row = dict[str, Any]

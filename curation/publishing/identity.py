@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from corpus.sections import Shards
-from curation.refresh.ledger import Sides
+from curation.judging.refresh.ledger import Sides
 from shards.plan import FORMAT as SHARDS_FORMAT
 
 FORMAT = 4

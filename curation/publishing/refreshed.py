@@ -20,14 +20,14 @@ from corpus.storage.parts import FOLDER as TABLES
 from corpus.storage.parts import NAMED
 from corpus.text import leading_number
 from curation.generations import FOLDER, FUNNEL, LEDGER, ledger_files
+from curation.judging.refresh.files import arrow_bytes
+from curation.judging.refresh.known import Known
+from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.refresh import Refreshed, curated_table
 from curation.publishing.attribution import csv_of
 from curation.publishing.generation import Published, clear_unfinished, publish_beside
 from curation.publishing.handed_on import known_classes
 from curation.publishing.identity import generation_digest, packed_digest
-from curation.refresh.files import arrow_bytes
-from curation.refresh.known import Known
-from curation.refresh.ledger import Sides
-from curation.refresh.refresh import Refreshed, curated_table
 from shards.plan import classes_after
 
 Row = dict[str, Any]

@@ -9,7 +9,18 @@ import pytest
 from corpus.errors import StageError
 from corpus.records import CURATED
 from corpus.storage import open_store
-from curation.generations import Before, Ledger, Moved, Past, generation_named, latest_generation
+from curation.generations import (
+    Before,
+    Ledger,
+    Moved,
+    Past,
+    folds_in,
+    generation_named,
+    latest_generation,
+    tables_of,
+)  # fmt: skip
+from curation.judging.refresh.files import write_arrow
+from curation.judging.refresh.ledger import Sides
 
 NAME = "0007-aaaaaaaaaa"
 
@@ -51,6 +62,16 @@ def test_the_ledger_has_the_split_and_the_fold_of_every_group(store):
 def test_the_ledger_of_another_number_of_folds_starts_anew_and_its_splits_stay(store):
     past = leave(store, splits={"g1": "train"}, folds={"folds": 5, "groups": {"g1": 3}})
     assert past.ledger(4) == Ledger({"g1": "train"}, {})
+
+
+def test_the_ledger_of_a_refresh_lies_in_files_that_generations_share(store):
+    told = Ledger({"00000000000000aa": "train", "00000000000000ff": "test"}, {"00000000000000ff": 4})
+    path = f"tables/{write_arrow(store, 'tables', Sides.of_ledger(told).table())}.arrow"
+    store.publish_json(f"curated/{NAME}/ledger.json", {"folds": 5, "files": [path]})
+    assert Past(store, NAME).ledger(5) == told
+    assert Past(store, NAME).ledger(4) == Ledger(told.splits, {})
+    assert folds_in(store, NAME) == 5
+    assert tables_of(store, NAME) == [path]
 
 
 def test_photos_that_were_kept_are_told_with_their_versions_and_their_group(store):

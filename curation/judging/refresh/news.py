@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from curation.facts.examine import Original
 from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
 from curation.judging.inputs import Inputs, facts_table, record_table
-from curation.refresh.files import among
-from curation.refresh.tables import Index, ids_in, indexed, rows_in, states_of
+from curation.judging.refresh.files import among
+from curation.judging.refresh.tables import Index, ids_in, indexed, rows_in, states_of
 
 _IndexRows = list[tuple[int, int, int]]
 

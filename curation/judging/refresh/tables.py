@@ -23,7 +23,7 @@ from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
 from curation.judging.arrays.numbers import numbers_of
 from curation.judging.inputs import Inputs, facts_rows, key_of_row, record_rows
-from curation.refresh.files import read_arrow, write_arrow
+from curation.judging.refresh.files import read_arrow, write_arrow
 
 Numbers = npt.NDArray[Any]
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX, Count
-from curation.refresh.files import among
-from curation.refresh.state import State
-from curation.refresh.uploads import Claims
+from curation.judging.refresh.files import among
+from curation.judging.refresh.state import State
+from curation.judging.refresh.uploads import Claims
 
 COUNTS = pa.schema(
     [

@@ -16,8 +16,8 @@ from curation.judging.arrays.numbers import numbers_of
 from curation.judging.columns.evidence import EvidenceColumns, evidence_columns
 from curation.judging.columns.verdicts import CLAIMS, Troubles, claims_by_row, owner_numbers, picture_numbers, verdicts
 from curation.judging.part_tasks import copy_keys
+from curation.judging.refresh.state import ALONE, hex_numbers
 from curation.judging.verdict import VERDICT, Criteria
-from curation.refresh.state import ALONE, hex_numbers
 
 Numbers = npt.NDArray[Any]
 
@@ -61,7 +61,7 @@ def alone(
         "_own_group": hex_numbers(table["group"]),
         "_cap": _numbers(of_site),
         "_camera": _numbers(camera),
-        "_sha": sha_numbers(table["sha256"]),
+        "_sha": _sha_numbers(table["sha256"]),
         "_is_clean": reasons.dealt([not one for one in told], bool),
         "_is_there": reasons.dealt(["deleted_at_source" not in one for one in told], bool),
         "_is_stored": pc.equal(uploads["state"], "stored"),
@@ -75,7 +75,7 @@ def alone(
     return pa.table([pa.array(one) if isinstance(one, np.ndarray) else one for one in columns], ALONE)
 
 
-def sha_numbers(digests: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+def _sha_numbers(digests: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """Return the first 64 bits of SHA-256s; 0 where one is not known."""
     return hex_numbers(pc.if_else(pc.equal(digests, ""), None, pc.utf8_slice_codeunits(digests, 0, 16)))
 

@@ -17,12 +17,12 @@ from curation.judging.copy_pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.members import COLUMNS, member_of, members_of
 from curation.judging.part_tasks import copy_keys
+from curation.judging.refresh.files import among
+from curation.judging.refresh.memory import Remembered
+from curation.judging.refresh.rows import Places, Rows
+from curation.judging.refresh.state import hex_text
 from curation.judging.verdict import VERDICT
 from curation.reasons import in_funnel_order
-from curation.refresh.files import among
-from curation.refresh.memory import Remembered
-from curation.refresh.rows import Places, Rows
-from curation.refresh.state import hex_text
 
 _Ids = npt.NDArray[np.uint64]
 _OF_KEYS = ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", "reasons"]

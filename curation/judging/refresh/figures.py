@@ -19,8 +19,8 @@ from corpus.text import ranked
 from curation.judging.copy_pairs import SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
 from curation.judging.part_tasks import HUBS_SHOWN
-from curation.refresh.state import State, hex_numbers
-from curation.refresh.tables import number_of
+from curation.judging.refresh.state import State, hex_numbers
+from curation.judging.refresh.tables import number_of
 
 Row = dict[str, Any]
 

@@ -14,12 +14,12 @@ from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Ledger, Past, latest_generation, tables_of
 from curation.judging.counts import Tally, counts
 from curation.judging.inputs import find_inputs
+from curation.judging.refresh.base import digest_of_inputs, is_unchanged, known_of_whole, refresh_base
+from curation.judging.refresh.refresh import refreshed
 from curation.judging.whole_corpus import JudgeSettings, judge_all
 from curation.publishing.generation import publish_generation
 from curation.publishing.refreshed import publish_refreshed
-from curation.refresh.base import digest_of_inputs, is_unchanged, known_of_whole, refresh_base
-from curation.refresh.refresh import refreshed
-from tests.curation.refresh.histories import History
+from tests.curation.judging.refresh.histories import History
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +101,7 @@ def test_a_history_of_changes_gives_the_rows_of_a_judgement_of_all(tmp_path):
 
 
 def test_what_has_not_changed_is_not_judged_nor_written_and_no_file_is_left_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.refresh.state.PART_UPLOADS", 40)
+    monkeypatch.setattr("curation.judging.refresh.state.PART_UPLOADS", 40)
     history = History.of(tmp_path, 420, 3)
     store = history.store
     history.come(400)
@@ -142,6 +142,9 @@ def test_other_rules_or_another_catalogue_judge_all_anew(tmp_path):
     history.come(10)
     inputs = find_inputs(history.store, KIND)
     assert refresh_base(history.store, inputs, SETTINGS) is not None
+    history.store.publish("manifests/0.parquet", b"")
+    assert refresh_base(history.store, inputs, SETTINGS) is None
+    history.store.remove("manifests/0.parquet")
     for change in ({"rules": Rules(quality_factor_min=90)}, {"catalogue": catalogue()}, {"curation": Curation()}):
         assert refresh_base(history.store, inputs, JudgeSettings(**{**vars(SETTINGS), **change})) is None
 

@@ -1,6 +1,6 @@
 """Memory: which group, side and rank among equals each upload has from the newest generation; as columns.
 
-The rules are those of `curation.judging.part_tasks.verdicts` and `curation.judging.devices`.
+The rules are those of `curation.judging.columns.verdicts` and `curation.judging.devices`.
 """
 
 from collections import Counter, defaultdict
@@ -12,10 +12,10 @@ import pandas as pd
 
 from curation.generations import Ledger
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
-from curation.refresh.files import among
-from curation.refresh.ledger import Sides
-from curation.refresh.rows import Rows
-from curation.refresh.state import hex_text
+from curation.judging.refresh.files import among
+from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.rows import Rows
+from curation.judging.refresh.state import hex_text
 
 
 class Remembered(NamedTuple):

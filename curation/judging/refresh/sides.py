@@ -8,12 +8,12 @@ import pandas as pd
 
 from corpus.sections import Curation
 from curation.generations import Ledger
+from curation.judging.refresh.files import among
+from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.memory import Remembered
+from curation.judging.refresh.rows import Places, Rows
+from curation.judging.refresh.state import hex_text
 from curation.judging.splits import assign_folds, assign_splits
-from curation.refresh.files import among
-from curation.refresh.ledger import Sides
-from curation.refresh.memory import Remembered
-from curation.refresh.rows import Places, Rows
-from curation.refresh.state import hex_text
 
 Truths = npt.NDArray[np.bool_]
 

@@ -27,24 +27,24 @@ from curation.judging.copies import CopyVerdict
 from curation.judging.copy_pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
+from curation.judging.refresh import figures
+from curation.judging.refresh.copies import Copies, copies_after
+from curation.judging.refresh.files import among, read_arrow, write_arrow
+from curation.judging.refresh.known import TABLES, Known
+from curation.judging.refresh.learning import COUNTS, counts_of, updated
+from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.memory import Remembered, remembered
+from curation.judging.refresh.news import News, read_uploads
+from curation.judging.refresh.rows import Places, Published, Rows
+from curation.judging.refresh.sides import assigned, beyond_cap
+from curation.judging.refresh.state import ALONE, DECIDED, PUBLISHED, STATE, State, hex_text, read_state, write_parts
+from curation.judging.refresh.tables import SEGMENTS_MAX, id_of, number_of, read_index, together, write_segment
+from curation.judging.refresh.uploads import alone, claims_in
 from curation.judging.splits import ledger_columns
 from curation.judging.tallies import tally_of
 from curation.judging.verdict import VERDICT, Criteria
 from curation.judging.whole_corpus import JudgeSettings, chosen_cameras
 from curation.reasons import in_funnel_order
-from curation.refresh import figures
-from curation.refresh.copies import Copies, copies_after
-from curation.refresh.files import among, read_arrow, write_arrow
-from curation.refresh.known import TABLES, Known
-from curation.refresh.learning import COUNTS, counts_of, updated
-from curation.refresh.ledger import Sides
-from curation.refresh.memory import Remembered, remembered
-from curation.refresh.news import News, read_uploads
-from curation.refresh.rows import Places, Published, Rows
-from curation.refresh.sides import assigned, beyond_cap
-from curation.refresh.state import ALONE, DECIDED, PUBLISHED, STATE, State, hex_text, read_state, write_parts
-from curation.refresh.tables import SEGMENTS_MAX, id_of, number_of, read_index, together, write_segment
-from curation.refresh.uploads import alone, claims_in
 
 Row = dict[str, Any]
 Numbers = npt.NDArray[Any]

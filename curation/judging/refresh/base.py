@@ -10,11 +10,11 @@ from corpus.storage import Store
 from curation.facts.examine import Original, Trouble, kind_of
 from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.inputs import Inputs
+from curation.judging.refresh.known import Known, digest_of_settings
+from curation.judging.refresh.news import News, news_of, read_uploads
+from curation.judging.refresh.refresh import Last, forgotten_ids, troubled_ids
+from curation.judging.refresh.tables import SEGMENTS_MAX, id_of, read_index, states_of, together, write_segment
 from curation.judging.whole_corpus import JudgeSettings
-from curation.refresh.known import Known, digest_of_settings
-from curation.refresh.news import News, news_of, read_uploads
-from curation.refresh.refresh import Last, forgotten_ids, troubled_ids
-from curation.refresh.tables import SEGMENTS_MAX, id_of, read_index, states_of, together, write_segment
 
 FIRST_MAX = 200_000
 """Up to this many uploads, the first refresh after all were judged together makes the state of all in this process."""

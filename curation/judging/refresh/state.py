@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.storage import Store
+from curation.judging.refresh.files import among, flattened, read_arrow, write_arrow
 from curation.judging.verdict import VERDICT
-from curation.refresh.files import among, flattened, read_arrow, write_arrow
 
 FOLDER = "judged/parts"
 PART_UPLOADS = 2_000

@@ -82,10 +82,10 @@ def _dry_run(configuration: Configuration, name: str) -> int:
     stages = stages_of(configuration, name)
     is_locked, holder = lock_holder(configuration.store, name)
     if is_locked:
-        print(
-            f"{name} is running (process {holder or 'dead, but a stage of it lives on'}); another run would be refused"
-        )
-    for one in upcoming(read_progress(configuration.store, name), [stage.command for stage in stages]):
+        who = holder or "its process is dead, but a stage of it lives on"
+        print(f"{name} is running ({who}); another run would be refused")
+    commands = [stage.command for stage in stages]
+    for one in upcoming(read_progress(configuration.store, name), commands, is_locked=is_locked):
         print(f"{'would run' if one.is_run else 'would skip'}  {one.command}  ({one.why})")
     rounds = configuration.pipelines[name].rounds
     if rounds > 1:

@@ -13,7 +13,7 @@ from typing import Any
 from corpus.configuration import Configuration
 from corpus.receipts import last_receipt
 from corpus.text import count, escaped
-from pipelines.history import FINISHED, RUNNING, PipelineRun, StageRun, read_progress
+from pipelines.history import FINISHED, RUNNING, PipelineRun, StageRun, outcome_now, read_progress
 from pipelines.lock import lock_holder
 from pipelines.scheduling.schedule import last_due, next_due, parse_schedule
 
@@ -38,8 +38,8 @@ class PipelineStatus:
     usual_s: float | None
     """Median time that its finished runs took."""
     is_locked: bool
-    holder: int | None
-    """The process that has written into the lock; None where it is dead."""
+    holder: str | None
+    """The process that holds the lock, in words; None where it is dead."""
     next_due_s: float | None
     missed_s: float | None
     """The last time at which it was due, where no run has begun since."""
@@ -106,9 +106,9 @@ def status_lines(status: PipelineStatus, now_s: float, zone: tzinfo | None = Non
         lines.append(f"  STUCK: {status.stuck}")
     elif status.is_locked and status.last is not None and status.last.stages:
         stage = status.last.stages[-1]
-        lines.append(f"  running for {span(now_s - status.last.began_at_s)} (process {status.holder}): {stage.command}")
+        lines.append(f"  running for {span(now_s - status.last.began_at_s)} ({status.holder}): {stage.command}")
     elif status.is_locked:
-        lines.append(f"  running (process {status.holder})")
+        lines.append(f"  running ({status.holder})")
     if status.last is None:
         lines.append("  has not run yet")
     for run in reversed(status.runs[-SHOWN_RUNS:]):
@@ -139,7 +139,7 @@ def history_lines(status: PipelineStatus, zone: tzinfo | None = None) -> list[st
         for stage in run.stages:
             took = "" if stage.took_s is None else f" in {span(stage.took_s)}"
             told = f": {_told(stage)}" if stage.told else ""
-            lines.append(f"    {stage.command}  {_outcome(stage.outcome, status)}{took}{told}")
+            lines.append(f"    {stage.command}  {outcome_now(stage.outcome, is_locked=status.is_locked)}{took}{told}")
         if run.error:
             lines.append(f"    {escaped(run.error)}")
     return lines
@@ -148,7 +148,7 @@ def history_lines(status: PipelineStatus, zone: tzinfo | None = None) -> list[st
 def run_line(run: PipelineRun, status: PipelineStatus, at: Callable[[float], str]) -> str:
     """Return number, begin, outcome and duration of a run."""
     took = "" if run.ended_at_s is None else f" after {span(run.ended_at_s - run.began_at_s)}"
-    return f"#{run.number}  {at(run.began_at_s)}  {_outcome(run.outcome, status)}{took}"
+    return f"#{run.number}  {at(run.began_at_s)}  {outcome_now(run.outcome, is_locked=status.is_locked)}{took}"
 
 
 def span(seconds: float) -> str:
@@ -181,7 +181,7 @@ def _usual(runs: tuple[PipelineRun, ...]) -> float | None:
 
 
 def _stuck(
-    runs: tuple[PipelineRun, ...], is_locked: bool, holder: int | None, usual_s: float | None, now_s: float
+    runs: tuple[PipelineRun, ...], is_locked: bool, holder: str | None, usual_s: float | None, now_s: float
 ) -> str | None:
     if not is_locked:
         return None
@@ -194,14 +194,9 @@ def _stuck(
     if usual_s is not None and running_s > max(STUCK_FACTOR * usual_s, STUCK_LEAST_S):
         return (
             f"it runs for {span(running_s)} and usually takes {span(usual_s)}; if its log shows no progress, stop "
-            f"process {holder}: the next run goes on"
+            f"{holder}: the next run goes on"
         )
     return None
-
-
-def _outcome(outcome: str, status: PipelineStatus) -> str:
-    """Return an outcome; what seems to be running while nobody holds the lock was killed."""
-    return "killed" if outcome == RUNNING and not status.is_locked else outcome
 
 
 def _changes(run: PipelineRun, before: PipelineRun | None) -> str:

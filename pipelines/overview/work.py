@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from corpus.configuration import Configuration
 from corpus.text import escaped, one_line
-from pipelines.history import FAILED, INTERRUPTED, KILLED, RUNNING
+from pipelines.history import FAILED, INTERRUPTED, KILLED, outcome_now
 from pipelines.jobs.head import Head, NoAnswerError
 from pipelines.overview.part import Advice, Part, ago
 from pipelines.status import span, status_of
@@ -21,8 +21,7 @@ def pipelines_part(configuration: Configuration, now_s: float) -> Part:
     for name in configuration.pipelines:
         status = status_of(configuration, name, now_s)
         run, stage = status.last, status.last.stages[-1] if status.last and status.last.stages else None
-        # what seems to run while nobody holds the lock was killed
-        outcome = None if run is None else KILLED if run.outcome == RUNNING and not status.is_locked else run.outcome
+        outcome = None if run is None else outcome_now(run.outcome, is_locked=status.is_locked)
         how = "runs now" if status.is_locked else outcome or "never run"
         at_s = None if run is None else run.ended_at_s or run.began_at_s
         due = "" if status.next_due_s is None else f"in {span(status.next_due_s - now_s)}"

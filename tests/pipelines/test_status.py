@@ -114,7 +114,8 @@ def test_a_lock_whose_holder_is_dead_is_stuck_on_a_stage_that_lives_on(configura
     code = (
         "import subprocess, sys; from corpus.storage import open_store; from pipelines.lock import pipeline_lock\n"
         "with pipeline_lock(open_store(sys.argv[1]), 'refresh') as lock:\n"
-        "    print(subprocess.Popen(['sleep', '60'], pass_fds=(lock,), stdout=subprocess.DEVNULL).pid, flush=True)\n"
+        "    inherited = {'pass_fds': (lock.descriptor,), 'stdout': subprocess.DEVNULL}\n"
+        "    print(subprocess.Popen(['sleep', '60'], **inherited).pid, flush=True)\n"
         "    import os; os.kill(os.getpid(), 9)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -127,3 +127,8 @@ def leading_number(name: str) -> int:
     """Return the number that the name of a generation or run begins with (12 for `0012-3fa9`), otherwise 0."""
     first = name.partition("-")[0]
     return int(first) if first.isascii() and first.isdigit() else 0
+
+
+def age(name: str) -> tuple[int, str]:
+    """Return what names of generations and runs are sorted by, the oldest first: their number, then their name."""
+    return leading_number(name), name

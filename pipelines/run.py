@@ -149,7 +149,7 @@ def _tell(configuration: Configuration, name: str, run: PipelineRun, say: Callab
         call_hook(pipeline.on_failure, failure_of(configuration, name, run), configuration.hooks.timeout_s, say)
 
 
-def _text_of(error: Exception) -> str:
+def _text_of(error: BaseException) -> str:
     return str(error) or repr(error)
 
 

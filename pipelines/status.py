@@ -1,7 +1,7 @@
 """Status: what a person wants to know of each pipeline: when it last ran, what changed, when it is due, what is wrong.
 
-`status_of` gathers facts from the history, the lock and the schedule; `status_lines` and `history_lines` say them.
-Times are shown in this machine's time zone, which is cron's.
+`status_of` gathers facts from the history, the lock, the schedule and what cron has; `status_lines` and `history_lines`
+say them. Times are shown in this machine's time zone, which is cron's.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,19 @@ from typing import Any
 from corpus.configuration import Configuration
 from corpus.receipts import last_receipt
 from corpus.text import count, escaped
-from pipelines.history import FINISHED, RUNNING, PipelineRun, StageRun, outcome_now, read_progress
+from pipelines.history import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    KILLED,
+    RUNNING,
+    PipelineRun,
+    StageRun,
+    outcome_now,
+    read_progress,
+)
 from pipelines.lock import lock_holder
+from pipelines.scheduling.installed import SYSTEMD, Installation, installation
 from pipelines.scheduling.schedule import last_due, next_due, parse_schedule
 
 STUCK_FACTOR = 5
@@ -32,8 +43,7 @@ class PipelineStatus:
 
     name: str
     schedule: str | None
-    installed: bool | None
-    """Whether cron has it; None: not asked, or there is no schedule."""
+    installation: Installation
     runs: tuple[PipelineRun, ...]
     usual_s: float | None
     """Median time that its finished runs took."""
@@ -49,35 +59,49 @@ class PipelineStatus:
     """Why its run counts as stuck; None where it does not."""
 
     @property
+    def outcome(self) -> str | None:
+        """How its last run ended, or that it is running; None where it has not run yet."""
+        return None if self.last is None else outcome_now(self.last.outcome, is_locked=self.is_locked)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether its last run ended before its time and nobody goes on with it."""
+        return self.outcome in (FAILED, INTERRUPTED, KILLED) and not self.is_locked
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it was missed, is stuck or has stopped: exit code 1 of everything that shows its status."""
+        return self.missed_s is not None or self.stuck is not None or self.has_stopped
+
+    @property
     def last(self) -> PipelineRun | None:
         """The last run, running or not."""
         return self.runs[-1] if self.runs else None
 
 
-def status_of(
-    configuration: Configuration, name: str, now_s: float, installed: bool | None = None, zone: tzinfo | None = None
-) -> PipelineStatus:
+def status_of(configuration: Configuration, name: str, now_s: float, zone: tzinfo | None = None) -> PipelineStatus:
     """Return what is known of a pipeline; raises StorageError where its history is damaged.
 
-    `installed`: whether cron has it, None where that is not known. `zone`: that of cron; None: this machine's.
+    `zone`: that of cron; None: this machine's.
     """
     store, pipeline = configuration.store, configuration.pipelines[name]
     runs = read_progress(store, name).runs
     is_locked, holder = lock_holder(store, name)
     usual_s = _usual(runs)
+    starts = installation(configuration, name)
     due = missed = None
     if pipeline.schedule is not None:
         schedule, now = parse_schedule(pipeline.schedule), datetime.fromtimestamp(now_s, UTC)
         due = next_due(schedule, now, zone)
         last = last_due(schedule, datetime.fromtimestamp(now_s - LATE_S, UTC), zone)
         # without a run, nothing says since when it has been installed
-        if last is not None and installed is not False and not is_locked and runs:
+        if last is not None and starts.is_installed is not False and not is_locked and runs:
             missed = last.timestamp() if _was_idle(runs[-1], last.timestamp()) else None
     wanted = last_receipt(store, "curation").get("wanted", 0)
     return PipelineStatus(
         name,
         pipeline.schedule,
-        installed if pipeline.schedule is not None else None,
+        starts,
         runs,
         usual_s,
         is_locked,
@@ -96,8 +120,11 @@ def status_lines(status: PipelineStatus, now_s: float, zone: tzinfo | None = Non
         "" if status.next_due_s is None else f", next due {at(status.next_due_s)}, in {span(status.next_due_s - now_s)}"
     )
     lines = [f"{status.name}  ({status.schedule or 'run by hand'}{due})"]
-    if status.installed is False:
-        lines.append("  not in the crontab: shutterprint pipelines install, unless systemd starts it")
+    if status.installation.has_other_schedule:
+        option = " --systemd" if status.installation.by == SYSTEMD else ""
+        lines.append(f"  {status.installation.by} has another schedule: shutterprint pipelines install{option}")
+    elif status.installation.is_installed is False and status.schedule is not None:
+        lines.append("  not installed, neither in the crontab nor for systemd: shutterprint pipelines install")
     if status.missed_s is not None:
         lines.append(
             f"  MISSED: it was due {at(status.missed_s)}, and no run has begun since; was the machine off, or cron?"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from corpus.configuration import read_configuration
 from corpus.leases import held
 from corpus.receipts import publish_receipt
 from corpus.storage import Store, open_store
@@ -21,6 +22,7 @@ from pipelines import history
 from pipelines.lock import pipeline_lock
 from pipelines.overview.__main__ import main
 from pipelines.overview.disk import size_of
+from pipelines.scheduling.crontab import block, write_crontab
 
 QUERY, SINCE_S, DAY_S = "apple/iphone_4s", 1577836800, 86400
 CONFIGURATION = """
@@ -35,8 +37,8 @@ WITHOUT = "import sys; sys.modules['scrapy'] = None; from pipelines.shutterprint
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Return the store of a configuration in the working directory."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crontab_file: Path) -> Store:
+    """Return the store of a configuration in the working directory; no pipeline is installed."""
     (tmp_path / "pipelines.yaml").write_text(CONFIGURATION)
     monkeypatch.chdir(tmp_path)
     return open_store("data", tmp_path)
@@ -182,6 +184,21 @@ def test_a_pipeline_that_stopped_is_wrong_unless_it_runs(store: Store, status: A
         with pipeline_lock(store, "refresh"):
             text, code = status("--json")
             assert (code, json.loads(text)["pipelines"]["refresh"]["state"]) == (0, "runs now")
+
+
+def test_a_pipeline_that_is_not_installed_was_not_missed_and_one_that_is_was(store: Store, status: Any) -> None:
+    whole(store)
+    path = "receipts/pipeline-refresh.json"
+    progress = store.read_json(path)
+    progress["runs"][0] |= {"began_at_s": 1.0, "ended_at_s": 2.0}
+    store.publish_json(path, progress)
+    assert status()[1] == 0
+    configuration = read_configuration(Path("pipelines.yaml"))
+    Path("scrapy.cfg").touch()
+    write_crontab(b"", block(configuration, Path.cwd()))
+    text, code = status("--json")
+    assert code == 1
+    assert advised(text) == {"pipeline refresh was due and did not begin": "shutterprint pipelines status"}
 
 
 def test_an_unfinished_run_is_wrong_once_nothing_was_written_for_an_hour(store: Store, status: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from corpus.configuration import Configuration
 from corpus.receipts import last_receipt
-from corpus.text import count, escaped
+from corpus.text import count, escaped, span
 from pipelines.history import (
     FAILED,
     FINISHED,
@@ -176,20 +176,6 @@ def run_line(run: PipelineRun, status: PipelineStatus, at: Callable[[float], str
     """Return number, begin, outcome and duration of a run."""
     took = "" if run.ended_at_s is None else f" after {span(run.ended_at_s - run.began_at_s)}"
     return f"#{run.number}  {at(run.began_at_s)}  {outcome_now(run.outcome, is_locked=status.is_locked)}{took}"
-
-
-def span(seconds: float) -> str:
-    """Return a span of time in its two largest units, e.g. `2 h 5 min`."""
-    left, parts = round(seconds), list[str]()
-    for unit_s, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        if left >= unit_s or (name == "s" and not parts):
-            parts.append(f"{left // unit_s} {name}")
-            left %= unit_s
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return " ".join(parts)
 
 
 def _was_idle(last: PipelineRun, due_s: float) -> bool:

@@ -6,11 +6,11 @@ This is the one place that says of pipelines when they are due, and of jobs what
 from dataclasses import asdict
 
 from corpus.configuration import Configuration
-from corpus.text import escaped, one_line
+from corpus.text import ago, escaped, one_line, span
 from pipelines.jobs.head import Head, NoAnswerError
-from pipelines.overview.part import Advice, Part, ago
+from pipelines.overview.part import Advice, Part
 from pipelines.scheduling.installed import SYSTEMD
-from pipelines.status import span, status_of
+from pipelines.status import status_of
 
 _TEXT = 60
 

@@ -20,7 +20,7 @@ from pipelines.overview.__main__ import main as overview
 from pipelines.scheduling.crontab import block
 from pipelines.scheduling.installed import SYSTEMD, Installation, installation, units_folder
 from pipelines.scheduling.systemd import units
-from pipelines.status import PipelineStatus, history_lines, span, status_lines, status_of
+from pipelines.status import PipelineStatus, history_lines, status_lines, status_of
 
 NOW_S = datetime(2026, 11, 29, 12, 0, tzinfo=UTC).timestamp()
 NIGHT_S = datetime(2026, 11, 29, 2, 17, tzinfo=UTC).timestamp()
@@ -224,11 +224,3 @@ def test_photos_that_are_wanted_are_told_for_pipelines_that_curate(configuration
     assert "wanted" not in told(configuration)
     curates = read_configuration(configuration.file, ["pipelines.refresh.stages=[python -m curation.run]"])
     assert "58 refused photos are wanted" in told(curates)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (3601, "1 h"), (90061, "1 d 1 h"), (172800, "2 d")],
-)
-def test_spans_of_time(seconds: float, text: str) -> None:
-    assert span(seconds) == text

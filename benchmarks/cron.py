@@ -278,9 +278,10 @@ def _kill_once(configuration: Configuration, chance: random.Random, since_s: flo
     while True:
         _until(lambda: lock_holder(configuration.store, PIPELINE)[1] is not None)
         time.sleep(chance.uniform(0.0, usual))
-        holder = lock_holder(configuration.store, PIPELINE)[1]
-        if holder is None:  # it has ended before; the next one, then
+        told = lock_holder(configuration.store, PIPELINE)[1]
+        if told is None:  # it has ended before; the next one, then
             continue
+        holder = int(told.removeprefix("process "))
         stage = next(iter(_children(holder)), None)
         what = chance.choice(["the pipeline", "the stage", "everything"])
         runs = read_progress(configuration.store, PIPELINE).runs

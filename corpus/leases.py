@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from corpus.errors import StorageError, StorageUnavailableError
@@ -33,6 +34,10 @@ from corpus.storage import Store
 
 logger = logging.getLogger(__name__)
 
+LEASES = "leases"
+"""Folder of the leases that concern a whole store: that of curation, and in object stores those of pipelines."""
+CURATION_UNIT = "curation"
+"""Who holds it may publish a generation, or remove one."""
 LEASE_S = 600.0
 """How long a lease holds unless it is renewed, in seconds."""
 RENEW_EVERY_S = LEASE_S / 4
@@ -78,6 +83,11 @@ class Holder:
         except OSError:  # it is alive, but its state is hidden from us
             return False
         return state in "ZX" or started != self.started  # a zombie does no more work
+
+    def described(self) -> str:
+        """Return the process in words: its id, its host, and since when it holds its lease."""
+        since = datetime.fromtimestamp(self.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return f"process {self.pid} on {self.host} since {since}"
 
 
 def this_process() -> Holder:

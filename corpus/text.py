@@ -3,6 +3,7 @@ r"""Text: makes short, safe text for people and paths from numbers, times and st
 size(1_240_000_000)          "1.24 GB"
 count(1200, "photo")         "1,200 photos"
 iso_time(1412236800)         "2014-10-02T08:00:00Z"
+span(7500)                   "2 h 5 min"
 escaped("a\x1b[2J")           r"a\x1b[2J"
 slug("Taken with NEX-7")     "taken-with-nex-7"
 """
@@ -123,7 +124,33 @@ def iso_time(time_s: float) -> str:
     return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def span(seconds: float) -> str:
+    """Return a span of time in its two largest units, e.g. `2 h 5 min`."""
+    left, parts = round(seconds), list[str]()
+    for unit_s, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if left >= unit_s or (name == "s" and not parts):
+            parts.append(f"{left // unit_s} {name}")
+            left %= unit_s
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return " ".join(parts)
+
+
+def ago(moment_s: float | None, now_s: float) -> str:
+    """Return how long ago a moment was, with its time: `3 h 5 min ago (2026-11-29T12:00:00Z)`; `never` for None."""
+    if moment_s is None:
+        return "never"
+    return f"{span(max(0.0, now_s - moment_s))} ago ({iso_time(moment_s)})"
+
+
 def leading_number(name: str) -> int:
     """Return the number that the name of a generation or run begins with (12 for `0012-3fa9`), otherwise 0."""
     first = name.partition("-")[0]
     return int(first) if first.isascii() and first.isdigit() else 0
+
+
+def age(name: str) -> tuple[int, str]:
+    """Return what names of generations and runs are sorted by, the oldest first: their number, then their name."""
+    return leading_number(name), name

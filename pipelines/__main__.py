@@ -5,17 +5,18 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
+from corpus.text import escaped
 from pipelines.history import read_progress, upcoming
 from pipelines.lock import lock_holder
 from pipelines.run import run_pipeline
 from pipelines.scheduling import crontab, systemd
+from pipelines.scheduling.installed import CRON, units_folder
 from pipelines.stages import stages_of
 from pipelines.status import history_lines, status_lines, status_of
 
@@ -30,7 +31,8 @@ _DESCRIPTION = """Run the named pipelines of pipelines.yaml, by hand or by cron.
 
 A run holds a lock, stops at the first stage that fails and says why. Run again, it continues with that stage.
 `install` and `remove` change our own lines of your crontab and no other. Give them in the folder of Shutterprint: it
-becomes the working directory of the stages."""
+becomes the working directory of the stages. Exit code of `status`: 1 where a pipeline was missed, is stuck or has
+stopped."""
 
 
 def main() -> int:
@@ -54,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("name", metavar="NAME", help="the pipeline's name in pipelines.yaml")
     run.add_argument("--dry-run", action="store_true", help="say which stages would run and why, and run none")
     add("list", _list, "show every pipeline with its schedule and stages")
-    text = "print service and timer units of systemd instead, or write them into FOLDER"
-    for name, act, about in (
-        ("show", _show, "show the crontab lines of all pipelines with a schedule, and what the crontab has"),
-        ("install", _install, "put the pipelines that have a schedule into your crontab, in place of earlier lines"),
-    ):
-        add(name, act, about).add_argument("--systemd", nargs="?", const="", metavar="FOLDER", help=text)
+    show = add("show", _show, "show the crontab lines of all pipelines with a schedule, and what the crontab has")
+    show.add_argument("--systemd", action="store_true", help="show service and timer units of systemd instead")
+    about = "put the pipelines that have a schedule into your crontab, in place of earlier lines"
+    text = "write service and timer units of systemd into FOLDER instead (default: ~/.config/systemd/user)"
+    install = add("install", _install, about)
+    install.add_argument("--systemd", nargs="?", const=units_folder(), type=Path, metavar="FOLDER", help=text)
     add("remove", _remove, "take our lines out of your crontab")
     status = add("status", _status, "show last runs, what each changed, when the next is due, and what is wrong")
     history = add("history", _history, "show all runs with the times of their stages")
@@ -82,10 +84,10 @@ def _dry_run(configuration: Configuration, name: str) -> int:
     stages = stages_of(configuration, name)
     is_locked, holder = lock_holder(configuration.store, name)
     if is_locked:
-        print(
-            f"{name} is running (process {holder or 'dead, but a stage of it lives on'}); another run would be refused"
-        )
-    for one in upcoming(read_progress(configuration.store, name), [stage.command for stage in stages]):
+        who = holder or "its process is dead, but a stage of it lives on"
+        print(f"{name} is running ({who}); another run would be refused")
+    commands = [stage.command for stage in stages]
+    for one in upcoming(read_progress(configuration.store, name), commands, is_locked=is_locked):
         print(f"{'would run' if one.is_run else 'would skip'}  {one.command}  ({one.why})")
     rounds = configuration.pipelines[name].rounds
     if rounds > 1:
@@ -102,8 +104,8 @@ def _list(configuration: Configuration, _: argparse.Namespace) -> int:
 
 
 def _show(configuration: Configuration, arguments: argparse.Namespace) -> int:
-    if arguments.systemd is not None:
-        return _print_units(configuration, arguments.systemd)
+    if arguments.systemd:
+        return _units(configuration, None)
     wanted = crontab.block(configuration, Path.cwd())
     print("The crontab's lines, as `shutterprint pipelines install` would write them:\n")
     print(wanted.decode("utf-8", "surrogateescape"))
@@ -126,7 +128,10 @@ def _show(configuration: Configuration, arguments: argparse.Namespace) -> int:
 
 def _install(configuration: Configuration, arguments: argparse.Namespace) -> int:
     if arguments.systemd is not None:
-        return _print_units(configuration, arguments.systemd)
+        return _units(configuration, arguments.systemd)
+    if all(one.schedule is None for one in configuration.pipelines.values()) and _has_block(configuration):
+        print("no pipeline has a schedule any more")
+        return _remove(configuration, arguments)
     wanted, before = crontab.block(configuration, Path.cwd()), crontab.read_crontab()
     after = crontab.with_block(before, configuration, wanted)
     names = ", ".join(name for name, one in configuration.pipelines.items() if one.schedule is not None)
@@ -137,6 +142,10 @@ def _install(configuration: Configuration, arguments: argparse.Namespace) -> int
         print(f"installed in your crontab: {names}; see `shutterprint pipelines status`")
     _print_notes(after, configuration)
     return 0
+
+
+def _has_block(configuration: Configuration) -> bool:
+    return bool(crontab.installed_block(crontab.read_crontab(), configuration))
 
 
 def _remove(configuration: Configuration, _: argparse.Namespace) -> int:
@@ -151,14 +160,13 @@ def _remove(configuration: Configuration, _: argparse.Namespace) -> int:
 
 
 def _status(configuration: Configuration, arguments: argparse.Namespace) -> int:
-    now_s, installed = time.time(), None
-    with suppress(StageError):  # a machine without cron; systemd may start them
-        installed = bool(crontab.installed_block(crontab.read_crontab(), configuration))
-    for name in _names(configuration, arguments.name):
-        print("\n".join(status_lines(status_of(configuration, name, now_s, installed), now_s)))
-    if installed and crontab.is_cron_running() is False:
+    now_s = time.time()
+    told = [status_of(configuration, name, now_s) for name in _names(configuration, arguments.name)]
+    for status in told:
+        print("\n".join(status_lines(status, now_s)))
+    if any(status.installation.by == CRON for status in told) and crontab.is_cron_running() is False:
         print("NO CRON: the crontab has these pipelines, but no cron daemon runs on this machine: service cron start")
-    return 0
+    return 1 if any(status.is_wrong for status in told) else 0
 
 
 def _history(configuration: Configuration, arguments: argparse.Namespace) -> int:
@@ -179,25 +187,30 @@ def _names(configuration: Configuration, name: str | None) -> list[str]:
     return [name]
 
 
-def _print_units(configuration: Configuration, folder: str) -> int:
+def _units(configuration: Configuration, folder: Path | None) -> int:
+    """Write the units into a folder, or print them where there is none."""
     texts = systemd.units(configuration, Path.cwd())
     faults = systemd.faults(texts)
     if faults:
         raise ConfigurationError(f"systemd-analyze finds fault with the units:\n{faults}")
     for name, text in texts.items():
-        if folder:
-            file = Path(folder).expanduser() / name
+        if folder is None:
+            print(f"# {name}\n{text}")
+            continue
+        file = folder.expanduser() / name
+        try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-            print(f"written: {file}")
-        else:
-            print(f"# {name}\n{text}")
+        except OSError as error:
+            raise ConfigurationError(f"{escaped(file)} cannot be written: {error.strerror}") from error
+        print(f"written: {escaped(file)}")
     checked = (
         "systemd-analyze is not installed here, so nobody has checked them"
         if faults is None
         else "checked by systemd-analyze verify"
     )
-    print(f"# {checked}\n{systemd.HOW_TO.format(timers=' '.join(name for name in texts if name.endswith('.timer')))}")
+    print(f"# {checked}" if folder is not None else f"# {checked}\n{systemd.INSTALL}")
+    print(systemd.HOW_TO.format(timers=" ".join(name for name in texts if name.endswith(".timer"))))
     return 0
 
 

@@ -110,13 +110,15 @@ class Upcoming:
     why: str
 
 
-def upcoming(progress: Progress, commands: Sequence[str]) -> list[Upcoming]:
-    """Return what the next run does with each stage."""
+def upcoming(progress: Progress, commands: Sequence[str], *, is_locked: bool = False) -> list[Upcoming]:
+    """Return what the next run does with each stage; `is_locked`: whether a run holds the pipeline's lock."""
     done, round_number, first = 0, 1, "the run before has finished"
     if progress.goes_on_with(commands):
         done, round_number = len(progress.receipts), progress.round
-        last = progress.runs[-1].outcome if progress.runs else FAILED
-        first = "the run before failed here" if last == FAILED else f"the run before was {_stopped(last)} here"
+        last = outcome_now(progress.runs[-1].outcome if progress.runs else FAILED, is_locked=is_locked)
+        first = {FAILED: "the run before failed here", RUNNING: "the run of now is here"}.get(
+            last, f"the run before was {last} here"
+        )
     elif not progress.commands:
         first = "the pipeline has not run yet"
     elif progress.commands != tuple(commands):
@@ -125,10 +127,6 @@ def upcoming(progress: Progress, commands: Sequence[str]) -> list[Upcoming]:
     found = [Upcoming(command, False, f"done in the run before{of_round}") for command in commands[:done]]
     found += [Upcoming(command, True, f"{first}{of_round}") for command in commands[done : done + 1]]
     return found + [Upcoming(command, True, "after the stage above") for command in commands[done + 1 :]]
-
-
-def _stopped(outcome: str) -> str:
-    return KILLED if outcome == RUNNING else outcome
 
 
 def path_of(name: str) -> str:
@@ -144,6 +142,17 @@ def begun(progress: Progress, now_s: float, *, continues: bool) -> Progress:
     runs = tuple(_killed(run) if run.outcome == RUNNING else run for run in progress.runs)
     number = runs[-1].number + 1 if runs else 1
     return replace(progress, runs=(*runs, PipelineRun(number, now_s, os.getpid(), socket.gethostname(), continues)))
+
+
+def unbegun(now_s: float, error: str) -> PipelineRun:
+    """Return a run that could not be begun; its number is 0, and no history has it."""
+    host = socket.gethostname()
+    return PipelineRun(0, now_s, os.getpid(), host, False, now_s, FAILED, clipped(error, _TEXT_MAX))
+
+
+def outcome_now(outcome: str, *, is_locked: bool) -> str:
+    """Return an outcome; what seems to be running while nobody holds the pipeline's lock was killed."""
+    return KILLED if outcome == RUNNING and not is_locked else outcome
 
 
 def stage_begun(progress: Progress, command: str, now_s: float) -> Progress:

@@ -2,7 +2,8 @@
 
 `receipts/pipeline-<name>.json` records how far the current run has come, and the runs before (`pipelines.history`). A
 stage has succeeded when it exited with 0 *and* wrote its receipt: the exit code alone says little, since `scrapy crawl`
-exits 0 although a callback raised. When a run fails, the pipeline's hook is called (`pipelines.hook`).
+exits 0 although a callback raised. When a run fails or cannot be begun, the pipeline's hook is called
+(`pipelines.hook`), and when a run finds that the one before it was killed.
 
 A stage whose receipt says that photos are `wanted` begins another round, up to the pipeline's `rounds`: what curation
 has learned of cameras lets photos pass that the crawl before it refused.
@@ -28,6 +29,8 @@ from pipelines.history import (
     FAILED,
     FINISHED,
     INTERRUPTED,
+    RUNNING,
+    PipelineRun,
     Progress,
     begun,
     ended,
@@ -36,12 +39,13 @@ from pipelines.history import (
     stage_begun,
     stage_ended,
     told_by,
+    unbegun,
 )
 from pipelines.hook import call_hook, failure_of
 from pipelines.jobs.head import Head
 from pipelines.jobs.naming import job_name
 from pipelines.jobs.submission import is_submission, submit
-from pipelines.lock import pipeline_lock
+from pipelines.lock import AlreadyRunningError, PipelineLock, pipeline_lock
 from pipelines.processes import executable, stop_group
 from pipelines.ray_output import is_of_ray
 from pipelines.stages import Stage, stages_of
@@ -59,38 +63,58 @@ def run_pipeline(
     among the output. Raises ConfigurationError for an unknown name or stage before anything
     runs, StageError where the pipeline is already running or a stage fails; run again, it continues with that stage.
     """
-    stages = stages_of(configuration, name)
-    with pipeline_lock(configuration.store, name) as lock:
-        progress = _begin(configuration.store, name, stages)
-        try:
-            for number, stage in enumerate(stages[: len(progress.receipts)], start=1):
-                say(f"[{number}/{len(stages)}] {stage.command}: done in the run before")
-            while not progress.finished:
-                number, stage = len(progress.receipts) + 1, stages[len(progress.receipts)]
-                say(f"[{number}/{len(stages)}] {stage.command}")
-                began_at_s = time.time()
-                progress = stage_begun(progress, stage.command, began_at_s)
-                publish_progress(configuration.store, name, progress)
-                receipt = _run_stage(configuration, name, stage, lock, say, ray_log)
-                say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
-                progress = _after_stage(configuration.pipelines[name].rounds, progress, receipt, say)
-                publish_progress(configuration.store, name, progress)
-        except BaseException as error:
-            _fail(configuration, name, progress, error, say)
-            raise
+    progress = Progress()
+    try:
+        stages = stages_of(configuration, name)
+        with pipeline_lock(configuration.store, name) as lock:
+            try:
+                progress, killed = _begin(configuration.store, name, stages, lock)
+                for run in killed:
+                    _tell(configuration, name, run, say)
+                for number, stage in enumerate(stages[: len(progress.receipts)], start=1):
+                    say(f"[{number}/{len(stages)}] {stage.command}: done in the run before")
+                while not progress.finished:
+                    number, stage = len(progress.receipts) + 1, stages[len(progress.receipts)]
+                    say(f"[{number}/{len(stages)}] {stage.command}")
+                    began_at_s = time.time()
+                    progress = stage_begun(progress, stage.command, began_at_s)
+                    _publish(configuration.store, name, progress, lock)
+                    receipt = _run_stage(configuration, name, stage, lock, say, ray_log)
+                    say(f"[{number}/{len(stages)}] done in {time.time() - began_at_s:.0f} s: {_summary(receipt)}")
+                    progress = _after_stage(configuration.pipelines[name].rounds, progress, receipt, say)
+                    _publish(configuration.store, name, progress, lock)
+            except BaseException as error:
+                progress = _failed(configuration.store, name, progress, lock, error)
+                raise
+    except AlreadyRunningError:  # that one runs, so nothing has failed
+        raise
+    except Exception as error:
+        # without a run, the storage could not be reached, or the history or a stage cannot be read
+        run = progress.runs[-1] if progress.runs else unbegun(time.time(), _text_of(error))
+        _tell(configuration, name, run, say)
+        raise
     return [dict(receipt) for receipt in progress.receipts]
 
 
-def _begin(store: Store, name: str, stages: Sequence[Stage]) -> Progress:
-    """Publish and return the progress with a new run: it goes on where the last one stopped, or starts anew."""
+def _begin(store: Store, name: str, stages: Sequence[Stage], lock: PipelineLock) -> tuple[Progress, list[PipelineRun]]:
+    """Publish and return the progress with a new run, and the runs that are now known to have been killed.
+
+    The new run goes on where the last one stopped, or starts anew.
+    """
     commands = tuple(stage.command for stage in stages)
     progress = read_progress(store, name)
     continues = progress.goes_on_with(commands)
     if not continues:
         progress = replace(progress, commands=commands, receipts=(), round=1, finished=False)
+    running = {run.number for run in progress.runs if run.outcome == RUNNING}
     progress = begun(progress, time.time(), continues=continues)
+    _publish(store, name, progress, lock)
+    return progress, [run for run in progress.runs if run.number in running]
+
+
+def _publish(store: Store, name: str, progress: Progress, lock: PipelineLock) -> None:
+    lock.check()
     publish_progress(store, name, progress)
-    return progress
 
 
 def _after_stage(rounds: int, progress: Progress, receipt: dict[str, Any], say: Callable[[str], None]) -> Progress:
@@ -105,31 +129,40 @@ def _after_stage(rounds: int, progress: Progress, receipt: dict[str, Any], say: 
     return ended(progress, now_s, FINISHED) if progress.finished else progress
 
 
-def _fail(
-    configuration: Configuration, name: str, progress: Progress, error: BaseException, say: Callable[[str], None]
-) -> None:
-    """Publish that a run has ended before its time, and call the pipeline's hook; raises nothing but interrupts."""
+def _failed(store: Store, name: str, progress: Progress, lock: PipelineLock, error: BaseException) -> Progress:
+    """Publish and return the progress of a run that has ended before its time; without a run it stays as it is."""
+    if not progress.runs:
+        return progress
     now_s, is_stopped = time.time(), not isinstance(error, Exception)
-    outcome, text = (INTERRUPTED, None) if is_stopped else (FAILED, str(error) or repr(error))
+    outcome, text = (INTERRUPTED, None) if is_stopped else (FAILED, _text_of(error))
     progress = ended(stage_ended(progress, now_s, outcome, {}), now_s, outcome, text)
-    # what ended the run says more than that the storage or the hook fails, too
+    # what ended the run says more than that the storage fails, too
     with suppress(ShutterprintError, OSError):
-        publish_progress(configuration.store, name, progress)
-    hook = configuration.pipelines[name].on_failure
-    if hook is not None and not is_stopped:
-        call_hook(hook, failure_of(configuration, name, progress.runs[-1]), configuration.hooks.timeout_s, say)
+        _publish(store, name, progress, lock)
+    return progress
+
+
+def _tell(configuration: Configuration, name: str, run: PipelineRun, say: Callable[[str], None]) -> None:
+    """Call the pipeline's hook where it has one; raises nothing but interrupts."""
+    pipeline = configuration.pipelines.get(name)
+    if pipeline is not None and pipeline.on_failure is not None:
+        call_hook(pipeline.on_failure, failure_of(configuration, name, run), configuration.hooks.timeout_s, say)
+
+
+def _text_of(error: BaseException) -> str:
+    return str(error) or repr(error)
 
 
 def _run_stage(
     configuration: Configuration,
     name: str,
     stage: Stage,
-    lock: int,
+    lock: PipelineLock,
     say: Callable[[str], None],
     ray_log: Path | None,
 ) -> dict[str, Any]:
     began_at_s = time.time()
-    run = partial(_run_command, environment=_environment(configuration), lock=lock)
+    run = partial(_run_command, environment=_environment(configuration), lock=lock.descriptor)
     if is_submission(stage.arguments):
         submission = run if ray_log is None else partial(run, ray_log=ray_log)
         head = Head(configuration.clusters.ray_dashboard)

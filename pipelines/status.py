@@ -1,7 +1,7 @@
 """Status: what a person wants to know of each pipeline: when it last ran, what changed, when it is due, what is wrong.
 
-`status_of` gathers facts from the history, the lock and the schedule; `status_lines` and `history_lines` say them.
-Times are shown in this machine's time zone, which is cron's.
+`status_of` gathers facts from the history, the lock, the schedule and what cron has; `status_lines` and `history_lines`
+say them. Times are shown in this machine's time zone, which is cron's.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,20 @@ from typing import Any
 
 from corpus.configuration import Configuration
 from corpus.receipts import last_receipt
-from corpus.text import count, escaped
-from pipelines.history import FINISHED, RUNNING, PipelineRun, StageRun, read_progress
+from corpus.text import count, escaped, span
+from pipelines.history import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    KILLED,
+    RUNNING,
+    PipelineRun,
+    StageRun,
+    outcome_now,
+    read_progress,
+)
 from pipelines.lock import lock_holder
+from pipelines.scheduling.installed import SYSTEMD, Installation, installation
 from pipelines.scheduling.schedule import last_due, next_due, parse_schedule
 
 STUCK_FACTOR = 5
@@ -32,14 +43,13 @@ class PipelineStatus:
 
     name: str
     schedule: str | None
-    installed: bool | None
-    """Whether cron has it; None: not asked, or there is no schedule."""
+    installation: Installation
     runs: tuple[PipelineRun, ...]
     usual_s: float | None
     """Median time that its finished runs took."""
     is_locked: bool
-    holder: int | None
-    """The process that has written into the lock; None where it is dead."""
+    holder: str | None
+    """The process that holds the lock, in words; None where it is dead."""
     next_due_s: float | None
     missed_s: float | None
     """The last time at which it was due, where no run has begun since."""
@@ -49,35 +59,49 @@ class PipelineStatus:
     """Why its run counts as stuck; None where it does not."""
 
     @property
+    def outcome(self) -> str | None:
+        """How its last run ended, or that it is running; None where it has not run yet."""
+        return None if self.last is None else outcome_now(self.last.outcome, is_locked=self.is_locked)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether its last run ended before its time and nobody goes on with it."""
+        return self.outcome in (FAILED, INTERRUPTED, KILLED) and not self.is_locked
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it was missed, is stuck or has stopped: exit code 1 of everything that shows its status."""
+        return self.missed_s is not None or self.stuck is not None or self.has_stopped
+
+    @property
     def last(self) -> PipelineRun | None:
         """The last run, running or not."""
         return self.runs[-1] if self.runs else None
 
 
-def status_of(
-    configuration: Configuration, name: str, now_s: float, installed: bool | None = None, zone: tzinfo | None = None
-) -> PipelineStatus:
+def status_of(configuration: Configuration, name: str, now_s: float, zone: tzinfo | None = None) -> PipelineStatus:
     """Return what is known of a pipeline; raises StorageError where its history is damaged.
 
-    `installed`: whether cron has it, None where that is not known. `zone`: that of cron; None: this machine's.
+    `zone`: that of cron; None: this machine's.
     """
     store, pipeline = configuration.store, configuration.pipelines[name]
     runs = read_progress(store, name).runs
     is_locked, holder = lock_holder(store, name)
     usual_s = _usual(runs)
+    starts = installation(configuration, name)
     due = missed = None
     if pipeline.schedule is not None:
         schedule, now = parse_schedule(pipeline.schedule), datetime.fromtimestamp(now_s, UTC)
         due = next_due(schedule, now, zone)
         last = last_due(schedule, datetime.fromtimestamp(now_s - LATE_S, UTC), zone)
         # without a run, nothing says since when it has been installed
-        if last is not None and installed is not False and not is_locked and runs:
+        if last is not None and starts.is_installed is not False and not is_locked and runs:
             missed = last.timestamp() if _was_idle(runs[-1], last.timestamp()) else None
     wanted = last_receipt(store, "curation").get("wanted", 0)
     return PipelineStatus(
         name,
         pipeline.schedule,
-        installed if pipeline.schedule is not None else None,
+        starts,
         runs,
         usual_s,
         is_locked,
@@ -96,8 +120,11 @@ def status_lines(status: PipelineStatus, now_s: float, zone: tzinfo | None = Non
         "" if status.next_due_s is None else f", next due {at(status.next_due_s)}, in {span(status.next_due_s - now_s)}"
     )
     lines = [f"{status.name}  ({status.schedule or 'run by hand'}{due})"]
-    if status.installed is False:
-        lines.append("  not in the crontab: shutterprint pipelines install, unless systemd starts it")
+    if status.installation.has_other_schedule:
+        option = " --systemd" if status.installation.by == SYSTEMD else ""
+        lines.append(f"  {status.installation.by} has another schedule: shutterprint pipelines install{option}")
+    elif status.installation.is_installed is False and status.schedule is not None:
+        lines.append("  not installed, neither in the crontab nor for systemd: shutterprint pipelines install")
     if status.missed_s is not None:
         lines.append(
             f"  MISSED: it was due {at(status.missed_s)}, and no run has begun since; was the machine off, or cron?"
@@ -106,9 +133,9 @@ def status_lines(status: PipelineStatus, now_s: float, zone: tzinfo | None = Non
         lines.append(f"  STUCK: {status.stuck}")
     elif status.is_locked and status.last is not None and status.last.stages:
         stage = status.last.stages[-1]
-        lines.append(f"  running for {span(now_s - status.last.began_at_s)} (process {status.holder}): {stage.command}")
+        lines.append(f"  running for {span(now_s - status.last.began_at_s)} ({status.holder}): {stage.command}")
     elif status.is_locked:
-        lines.append(f"  running (process {status.holder})")
+        lines.append(f"  running ({status.holder})")
     if status.last is None:
         lines.append("  has not run yet")
     for run in reversed(status.runs[-SHOWN_RUNS:]):
@@ -139,7 +166,7 @@ def history_lines(status: PipelineStatus, zone: tzinfo | None = None) -> list[st
         for stage in run.stages:
             took = "" if stage.took_s is None else f" in {span(stage.took_s)}"
             told = f": {_told(stage)}" if stage.told else ""
-            lines.append(f"    {stage.command}  {_outcome(stage.outcome, status)}{took}{told}")
+            lines.append(f"    {stage.command}  {outcome_now(stage.outcome, is_locked=status.is_locked)}{took}{told}")
         if run.error:
             lines.append(f"    {escaped(run.error)}")
     return lines
@@ -148,21 +175,7 @@ def history_lines(status: PipelineStatus, zone: tzinfo | None = None) -> list[st
 def run_line(run: PipelineRun, status: PipelineStatus, at: Callable[[float], str]) -> str:
     """Return number, begin, outcome and duration of a run."""
     took = "" if run.ended_at_s is None else f" after {span(run.ended_at_s - run.began_at_s)}"
-    return f"#{run.number}  {at(run.began_at_s)}  {_outcome(run.outcome, status)}{took}"
-
-
-def span(seconds: float) -> str:
-    """Return a span of time in its two largest units, e.g. `2 h 5 min`."""
-    left, parts = round(seconds), list[str]()
-    for unit_s, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        if left >= unit_s or (name == "s" and not parts):
-            parts.append(f"{left // unit_s} {name}")
-            left %= unit_s
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return " ".join(parts)
+    return f"#{run.number}  {at(run.began_at_s)}  {outcome_now(run.outcome, is_locked=status.is_locked)}{took}"
 
 
 def _was_idle(last: PipelineRun, due_s: float) -> bool:
@@ -181,7 +194,7 @@ def _usual(runs: tuple[PipelineRun, ...]) -> float | None:
 
 
 def _stuck(
-    runs: tuple[PipelineRun, ...], is_locked: bool, holder: int | None, usual_s: float | None, now_s: float
+    runs: tuple[PipelineRun, ...], is_locked: bool, holder: str | None, usual_s: float | None, now_s: float
 ) -> str | None:
     if not is_locked:
         return None
@@ -194,14 +207,9 @@ def _stuck(
     if usual_s is not None and running_s > max(STUCK_FACTOR * usual_s, STUCK_LEAST_S):
         return (
             f"it runs for {span(running_s)} and usually takes {span(usual_s)}; if its log shows no progress, stop "
-            f"process {holder}: the next run goes on"
+            f"{holder}: the next run goes on"
         )
     return None
-
-
-def _outcome(outcome: str, status: PipelineStatus) -> str:
-    """Return an outcome; what seems to be running while nobody holds the lock was killed."""
-    return "killed" if outcome == RUNNING and not status.is_locked else outcome
 
 
 def _changes(run: PipelineRun, before: PipelineRun | None) -> str:

@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.text import escaped
 from pipelines.jobs.head import Head, Job, NoAnswerError
-from pipelines.jobs.table import Training, table, trainings
+from pipelines.jobs.submission import READY_WITHIN_S
+from pipelines.jobs.table import Training, live_job, table, trainings
 from pipelines.processes import executable
 from train.fit.sole import Ended, described, follow, trainer_of
 
@@ -46,7 +48,7 @@ def _list(configuration: Configuration) -> None:
     try:
         jobs = Head(configuration.clusters.ray_dashboard).jobs()
     except NoAnswerError as error:
-        print(f"note: {error}; only trainings without a job of its are listed", file=sys.stderr)
+        print(f"note: {error}; only trainings that are not Ray jobs are listed", file=sys.stderr)
         jobs = []
     rows = table(jobs, trainings(configuration.store))
     if len(rows) == 1:
@@ -68,14 +70,30 @@ def _follow(configuration: Configuration, name: str) -> int:
             "RAY_LOGGER_LEVEL": os.environ.get("RAY_LOGGER_LEVEL", "warning"),
         }
         command = [executable("ray"), "job", "logs", *(["--follow"] if job.is_live else []), job.id]
-        subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
-        ended = Head(configuration.clusters.ray_dashboard).job(job.id)
-        return 0 if ended is not None and ended.state == "succeeded" else 1
+        while True:
+            subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
+            ended = _answered(Head(configuration.clusters.ray_dashboard), job.id)
+            if ended is None or not ended.is_live or not job.is_live:
+                return 0 if ended is not None and ended.state == "succeeded" else 1
+            print(f"note: the connection to the log of {job.id} has ended and the job has not; again", file=sys.stderr)
+            time.sleep(_LOOK_EVERY_S)
     assert training is not None  # noqa: S101  `_find` raises where both are missing
     ended_as = follow(training.run, lambda line: print(line, flush=True))
     if ended_as is not Ended.FINISHED:
         print(f"{training.run.name}: {ended_as.value}", file=sys.stderr)
     return 0 if ended_as is Ended.FINISHED else 1
+
+
+def _answered(head: Head, name: str) -> Job | None:
+    """Return a job; a head that does not answer is asked again for READY_WITHIN_S."""
+    until_s = time.monotonic() + READY_WITHIN_S
+    while True:
+        try:
+            return head.job(name)
+        except NoAnswerError as error:
+            if not error.may_pass or time.monotonic() > until_s:
+                raise
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _stop(configuration: Configuration, name: str) -> int:
@@ -108,16 +126,21 @@ def _wait(what: str, until_s: float) -> None:
 def _find(configuration: Configuration, name: str) -> tuple[Job | None, Training | None]:
     """Return the job, or else the training, of this name; raises StageError where there is neither."""
     there = {training.run.name: training for training in trainings(configuration.store)}
-    training = there.get(name)
+    training, head = there.get(name), Head(configuration.clusters.ray_dashboard)
     of_trainer = training.trainer.job if training is not None and training.trainer is not None else ""
     if of_trainer or training is None:
         try:
-            job = Head(configuration.clusters.ray_dashboard).job(of_trainer or name)
+            job = head.job(of_trainer or name)
         except NoAnswerError as error:
             told = f"{name}: is no run, and {error}" if training is None else f"{name}: {error}"
             raise StageError(told) from error
         if job is not None:
             return job, training
+    if training is None or (training.trainer is None and not training.is_finished):
+        with suppress(NoAnswerError):  # a job that waits to train it holds no lease yet
+            job = live_job(head.jobs(), configuration.store, name)
+            if job is not None:
+                return job, training
     if training is None:
         raise StageError(f"{name}: is neither a job of the Ray head nor a run; `shutterprint jobs` lists them")
     return None, training

@@ -7,7 +7,7 @@ earlier ones stay. Of two that submit at the same moment, Ray refuses one, which
 A head takes jobs only once it has its dashboard and its agent; until then, and while it is very busy, `ray job submit`
 ends with a refused connection or with status 500 ("No available agent to submit job"). A submission that ended without
 a job is made again for READY_WITHIN_S, but only where the head says that there is no such job, or refuses the
-connection: one that wants another token, or does not answer, may have it.
+connection: a head that refuses our token or does not answer may already have the job.
 """
 
 import sys

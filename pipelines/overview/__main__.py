@@ -23,7 +23,6 @@ from corpus.text import escaped, one_line
 from pipelines.overview.data_set import data_set_part
 from pipelines.overview.disk import disk_part
 from pipelines.overview.part import Advice, Part
-from pipelines.overview.runs import runs_part
 from pipelines.overview.work import jobs_part, pipelines_part
 
 _DESCRIPTION = """Show the state of everything: sources, data set, trainings, pipelines, jobs, disk, and what is wrong.
@@ -71,10 +70,15 @@ def parts_of(configuration: Configuration, now_s: float) -> dict[str, Callable[[
 
         return sources_part(configuration, now_s)
 
+    def runs() -> Part:
+        from pipelines.overview.runs import runs_part
+
+        return runs_part(configuration, now_s)
+
     return {
         "sources": sources,
         "data_set": partial(data_set_part, configuration, now_s),
-        "trainings": partial(runs_part, configuration, now_s),
+        "trainings": runs,
         "pipelines": partial(pipelines_part, configuration, now_s),
         "jobs": partial(jobs_part, configuration, now_s),
         "disk": partial(disk_part, configuration),
@@ -89,7 +93,7 @@ def _read(name: str, read: Callable[[], Part]) -> Part:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         return Part(title, notes=[f"left out: the package {missing} is not installed here; it is in {_CRAWL_EXTRA}"])
-    except (StorageError, KeyError, TypeError, ValueError) as error:
+    except (StorageError, OSError, KeyError, TypeError, ValueError) as error:
         what = f"{title} cannot be told: {type(error).__name__}: {one_line(str(error), 300)}"
         return Part(
             title, advice=[Advice(what, "look at that file; restore it, or run the command that wrote it again")]

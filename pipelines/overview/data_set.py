@@ -3,14 +3,13 @@
 from typing import Any
 
 from corpus.configuration import Configuration
-from corpus.leases import holders
+from corpus.leases import CURATION_UNIT, LEASES, holders
 from corpus.receipts import last_receipt
 from corpus.storage import MARKER, Store
-from corpus.text import count, escaped, leading_number
-from pipelines.overview.part import Advice, Part, ago
+from corpus.text import ago, count, escaped, leading_number
+from pipelines.overview.part import Advice, Part
 
 CURATED, SHARDS = "curated", "shards"
-LEASES, LEASE_UNIT = "leases", "curation"
 _SHOWN = 3
 _CHANGES = ("stored", "refused", "failed", "deleted")
 _CURATE = "python -m curation.run"
@@ -21,7 +20,7 @@ def data_set_part(configuration: Configuration, now_s: float) -> Part:
     store = configuration.store
     names = sorted(store.done_names(CURATED), key=leading_number)
     packed = set(store.done_names(SHARDS))
-    at_work = holders(store, LEASES, now_s).get(LEASE_UNIT)
+    at_work = holders(store, LEASES, now_s).get(CURATION_UNIT)
     newest = [_generation(store, name, name in packed) for name in reversed(names[-_SHOWN:])]
     rows = [
         (escaped(each["name"]), f"{each['photos']:,}", f"{each['kept']:,}", "whole" if each["packed"] else "none",

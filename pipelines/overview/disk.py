@@ -13,7 +13,9 @@ from corpus.configuration import Configuration
 from corpus.text import size
 from pipelines.overview.part import Advice, Part
 
-FOLDERS = ("originals", "crawl", "facts", "curated", "tables", "judged", "shards", "runs")
+FOLDERS = (
+    "originals", "crawl", "manifests", "facts", "judging", "judged", "curated", "tables", "shards", "runs", "baselines",
+)  # fmt: skip
 LOOK_FOR_S = 3.0
 _LITTLE_SHARE, _LITTLE_BYTES = 0.05, 5 * 10**9
 

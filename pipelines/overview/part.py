@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from corpus.text import iso_time
-from pipelines.status import span
-
 
 @dataclass(frozen=True)
 class Advice:
@@ -31,10 +28,3 @@ class Part:
     data: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict)
     """The same for programs."""
     advice: Sequence[Advice] = ()
-
-
-def ago(moment_s: float | None, now_s: float) -> str:
-    """Return how long ago a moment was, with its time: `3 h 5 min ago (2026-11-29T12:00:00Z)`; `never` for None."""
-    if moment_s is None:
-        return "never"
-    return f"{span(max(0.0, now_s - moment_s))} ago ({iso_time(moment_s)})"

@@ -1,63 +1,54 @@
-"""Runs: trainings that are finished or not, with their accuracy on held-out devices."""
+"""Runs: trainings, finished or not, with their accuracy on held-out devices, as `pipelines.jobs.table` reads them."""
 
 from typing import Any
 
 from corpus.configuration import Configuration
 from corpus.errors import StorageError
-from corpus.storage import MARKER, Store
-from corpus.text import count, escaped, leading_number
-from pipelines.overview.part import Advice, Part, ago
+from corpus.storage import MARKER
+from corpus.text import ago, count, escaped
+from pipelines.jobs.table import Training, trainings
+from pipelines.overview.part import Advice, Part
 
-ROOT = "runs"
 _SHOWN = 5
-_STILL_AT_WORK_S = 3600.0
-"""A run that wrote nothing for longer is taken for stopped; with a checkpoint every ten minutes that is long."""
 
 
 def runs_part(configuration: Configuration, now_s: float) -> Part:
-    """Return the newest runs; a run that is unfinished and wrote nothing lately is told as stopped."""
-    store = configuration.store
-    names = sorted(store.names(ROOT), key=lambda name: (leading_number(name), name))
-    newest = [_run(store, name) for name in reversed(names[-_SHOWN:])]
+    """Return the newest runs; wrong is one whose trainer has died, not one that was stopped or is given back."""
+    found = trainings(configuration.store)
+    newest = [_told(training) for training in reversed(found[-_SHOWN:])]
     rows = [
-        (escaped(each["name"]), each["state"], "" if each["accuracy"] is None else f"{each['accuracy']:.3f}",
-         ago(each["at_s"], now_s))
+        (escaped(each["name"]), escaped(each["state"]), each["progress"],
+         "" if each["accuracy"] is None else f"{each['accuracy']:.3f}", ago(each["at_s"], now_s))
         for each in newest
     ]  # fmt: skip
-    notes = [f"and {count(len(names) - _SHOWN, 'older run')}"] if len(names) > _SHOWN else []
-    columns = ("run", "state", "weighted accuracy", "last written") if rows else ()
-    data = {"runs": names, "newest": newest}
-    return Part("Trainings", columns, rows, notes or ([] if rows else ["no run yet"]), data, _advice(newest, now_s))
+    notes = [f"and {count(len(found) - _SHOWN, 'older run')}"] if len(found) > _SHOWN else []
+    columns = ("run", "state", "progress", "weighted accuracy", "last written") if rows else ()
+    data = {"runs": [training.run.name for training in found], "newest": newest}
+    return Part("Trainings", columns, rows, notes or ([] if rows else ["no run yet"]), data, _advice(found))
 
 
-def _run(store: Store, name: str) -> dict[str, Any]:
-    folder = f"{ROOT}/{name}"
-    done = store.done(folder)
-    written = [f"{folder}/{MARKER}"] if done else [f"{folder}/{file}" for file in ("metrics.jsonl", "config.json")]
+def _told(training: Training) -> dict[str, Any]:
+    store, folder = training.run.store, training.run.directory
     at_s = None
-    for path in written:
+    for file in [MARKER] if training.is_finished else ["metrics.jsonl", "config.json"]:
         try:
-            at_s = max(at_s or 0.0, store.modified_at_s(path))
+            at_s = max(at_s or 0.0, store.modified_at_s(f"{folder}/{file}"))
         except StorageError:
             continue
     return {
-        "name": name,
-        "state": "finished" if done else f"{_epochs(store, folder)} epochs so far",
-        "is_finished": done is not None,
-        "accuracy": (done or {}).get("weighted_accuracy"),
+        "name": training.run.name,
+        "state": training.state,
+        "progress": training.progress,
+        "is_finished": training.is_finished,
+        "accuracy": (training.done or {}).get("weighted_accuracy"),
         "at_s": at_s,
     }
 
 
-def _epochs(store: Store, folder: str) -> int:
-    path = f"{folder}/metrics.jsonl"
-    return len(store.read(path).splitlines()) if store.exists(path) else 0
-
-
-def _advice(newest: list[dict[str, Any]], now_s: float) -> list[Advice]:
+def _advice(found: list[Training]) -> list[Advice]:
     return [
-        Advice(f"{escaped(each['name'])}: unfinished, and nothing was written for {_STILL_AT_WORK_S / 3600:.0f} h",
-               f"the command that began it goes on, such as python train/main.py --run {escaped(each['name'])}")
-        for each in newest
-        if not each["is_finished"] and (each["at_s"] or 0.0) < now_s - _STILL_AT_WORK_S
+        Advice(f"{escaped(each.run.name)}: its trainer has died, and nobody goes on with it",
+               f"the command that began it goes on, such as python train/main.py --run {escaped(each.run.name)}")
+        for each in found
+        if each.is_left
     ]  # fmt: skip

@@ -10,12 +10,12 @@ from corpus.configuration import Configuration
 from corpus.errors import StorageError
 from corpus.leases import holders
 from corpus.storage import Store
-from corpus.text import count, escaped, iso_time
+from corpus.text import ago, count, escaped, iso_time
 from crawlers.status.coverage import asked_queries, coverages
 from crawlers.windows import checkpoint
 from crawlers.windows.time_slices import period
 from crawlers.windows.work_units import leases_folder
-from pipelines.overview.part import Advice, Part, ago
+from pipelines.overview.part import Advice, Part
 
 SLICED = ("flickr", "wikimedia")
 _READ_AT_ONCE = 16

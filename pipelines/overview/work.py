@@ -6,11 +6,11 @@ This is the one place that says of pipelines when they are due, and of jobs what
 from dataclasses import asdict
 
 from corpus.configuration import Configuration
-from corpus.text import escaped, one_line
-from pipelines.history import FAILED, INTERRUPTED, KILLED, RUNNING
+from corpus.text import ago, escaped, one_line, span
 from pipelines.jobs.head import Head, NoAnswerError
-from pipelines.overview.part import Advice, Part, ago
-from pipelines.status import span, status_of
+from pipelines.overview.part import Advice, Part
+from pipelines.scheduling.installed import SYSTEMD
+from pipelines.status import status_of
 
 _TEXT = 60
 
@@ -21,9 +21,7 @@ def pipelines_part(configuration: Configuration, now_s: float) -> Part:
     for name in configuration.pipelines:
         status = status_of(configuration, name, now_s)
         run, stage = status.last, status.last.stages[-1] if status.last and status.last.stages else None
-        # what seems to run while nobody holds the lock was killed
-        outcome = None if run is None else KILLED if run.outcome == RUNNING and not status.is_locked else run.outcome
-        how = "runs now" if status.is_locked else outcome or "never run"
+        how = "runs now" if status.is_locked else status.outcome or "never run"
         at_s = None if run is None else run.ended_at_s or run.began_at_s
         due = "" if status.next_due_s is None else f"in {span(status.next_due_s - now_s)}"
         rows.append((escaped(name), how, ago(at_s, now_s), status.schedule or "by hand", due))
@@ -35,11 +33,16 @@ def pipelines_part(configuration: Configuration, now_s: float) -> Part:
         said = escaped(name)
         if status.stuck:
             advice.append(Advice(f"pipeline {said} is stuck: {status.stuck}", "shutterprint pipelines status"))
-        elif outcome in (FAILED, INTERRUPTED, KILLED) and stage is not None and not status.is_locked:
-            what = f"pipeline {said} stopped in `{escaped(stage.command)}`"
+        elif status.has_stopped:
+            where = "before its first stage" if stage is None else f"in `{escaped(stage.command)}`"
+            what = f"pipeline {said} stopped {where}"
             advice.append(Advice(what, f"shutterprint pipelines run {said}  (it goes on with that stage)"))
         elif status.missed_s is not None:
             advice.append(Advice(f"pipeline {said} was due and did not begin", "shutterprint pipelines status"))
+        if status.installation.has_other_schedule:
+            what = f"pipeline {said}: {status.installation.by} has another schedule"
+            option = " --systemd" if status.installation.by == SYSTEMD else ""
+            advice.append(Advice(what, f"shutterprint pipelines install{option}", is_wrong=False))
     columns = ("pipeline", "last run", "when", "schedule", "next due") if rows else ()
     return Part("Pipelines", columns, rows, [] if rows else ["none in the configuration"], data, advice)
 

@@ -7,17 +7,18 @@ index or a configuration that cannot be read, since what it needs is then not kn
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from corpus.errors import StorageError
 from corpus.storage import MARKER, TEMPORARY_PREFIX, Store
 from corpus.storage.parts import FOLDER as TABLES
-from corpus.text import leading_number
+from corpus.text import age, leading_number
 from curation.generations import tables_of
 from shards.entries import POOL, files_of_tar
 
-CURATED, SHARDS, RUNS = "curated", "shards", "runs"
+CURATED, SHARDS, RUNS, BASELINES = "curated", "shards", "runs", "baselines"
 SHARED = (POOL, TABLES)
 """Folders of files that are needed only by the generations that name them."""
 
@@ -46,16 +47,47 @@ def shared_files(store: Store, generation: str) -> set[str]:
     return found | set(tables_of(store, generation))
 
 
+def config_of(store: Store, run: str) -> Any:
+    """Return the content of a run's `config.json`; None where it has not been begun."""
+    return _read(store, f"{RUNS}/{run}/config.json")
+
+
 def generation_of(store: Store, run: str) -> str | None:
     """Return the generation that a run was trained on; None where it has not been begun."""
-    path = f"{RUNS}/{run}/config.json"
-    if not store.exists(path):
+    value = config_of(store, run)
+    if value is None:
         return None
-    value = store.read_json(path)
     generation = value.get("generation") if isinstance(value, dict) else None
     if not isinstance(generation, str):
-        raise StorageError(f"{store.url}: {path} does not say which generation the run needs; remove the run")
+        raise StorageError(
+            f"{store.url}: {RUNS}/{run}/config.json does not say which generation the run needs; remove the run"
+        )
     return generation
+
+
+def generations_needed(store: Store, of_runs: Iterable[str]) -> dict[str, str]:
+    """Return why each generation that these runs, or a baseline, were made from is needed, as read just now."""
+    found: dict[str, str] = {}
+    for run in sorted(of_runs):
+        generation = generation_of(store, run)
+        if generation is not None:
+            found.setdefault(generation, f"run {run} needs it")
+    for baseline in store.names(BASELINES):
+        value = _read(store, f"{BASELINES}/{baseline}/baseline.json")
+        if isinstance(value, dict) and isinstance(value.get("generation"), str):
+            found.setdefault(value["generation"], f"baseline {baseline} needs it")
+    return found
+
+
+def ancestor_of(store: Store, run: str) -> str | None:
+    """Return the finished run whose weights a run starts from (`train.fit.ancestors`); None where there is none."""
+    path = f"{RUNS}/{run}/start.json"
+    value = _read(store, path)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("ancestor"), str | None):
+        raise StorageError(f"{store.url}: {path} does not say what the run starts from; delete it")
+    return value.get("ancestor")
 
 
 def generations(store: Store) -> list[str]:
@@ -74,11 +106,6 @@ def whole(store: Store, folder: str) -> list[str]:
     return sorted((name for name in store.names(folder) if store.exists(f"{folder}/{name}/{MARKER}")), key=age)
 
 
-def age(name: str) -> tuple[int, str]:
-    """Return what names of generations and runs are sorted by: their number, then their name."""
-    return leading_number(name), name
-
-
 def files_below(store: Store, folder: str) -> list[Stored]:
     """Return all files below a folder, temporary ones too; none where it is missing."""
     root = store.path(".")
@@ -90,6 +117,10 @@ def files_below(store: Store, folder: str) -> list[Stored]:
             yield Stored(posixpath.relpath(str(path), root), int(told["size"] or 0), seconds)
 
     return sorted(listed(), key=lambda file: file.path)
+
+
+def _read(store: Store, path: str) -> Any:
+    return store.read_json(path) if store.exists(path) else None
 
 
 def _tars(store: Store, index: str) -> list[str]:

@@ -1,9 +1,10 @@
 """Plan: what may be removed from a store so that the last generations and runs stay, with the reason for each.
 
 What stays: the newest generation and those begun after it; the last N whole ones; the last M finished runs; runs that a
-person has named; runs that somebody trains, that were touched within a day, or that were begun after the oldest run
-of these; the generation of every run that stays; all shared files that such a generation needs. Originals, records and
-facts are not looked at. Nothing is changed.
+person has named, or has enrolled cameras in; runs that somebody trains, that were touched within a day, or that were
+begun after the oldest run of these; the runs that one of these, or the configuration, starts from; the generation of
+every run that stays and of every baseline; all shared files that such a generation needs. Originals, records and facts
+are not looked at. Nothing is changed.
 """
 
 from collections.abc import Collection
@@ -11,17 +12,19 @@ from dataclasses import dataclass
 
 from corpus.leases import holders
 from corpus.storage import Store
-from corpus.text import count, leading_number
+from corpus.text import age, count
+from pipelines.prune.names import is_made
 from pipelines.prune.needs import (
     CURATED,
     RUNS,
     SHARDS,
     SHARED,
     Stored,
-    age,
+    ancestor_of,
+    config_of,
     files_below,
-    generation_of,
     generations,
+    generations_needed,
     runs,
     shared_files,
     whole,
@@ -51,19 +54,21 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def plan_pruning(store: Store, keep_generations: int | None, keep_runs: int | None, now_s: float) -> Plan:
+def plan_pruning(
+    store: Store, keep_generations: int | None, keep_runs: int | None, now_s: float, start_from: str | None = None
+) -> Plan:
     """Return what may be removed.
 
-    `keep_generations`, `keep_runs`: how many of the last ones stay, at least 1; None: all. Raises StorageError where it
-    cannot be read what a generation or a run needs.
+    `keep_generations`, `keep_runs`: how many of the last ones stay, at least 1; None: all. `start_from`: the key of the
+    section `train`. Raises StorageError where it cannot be read what a generation or a run needs.
     """
     files = {folder: files_below(store, folder) for folder in (RUNS, SHARDS, CURATED, *SHARED)}
-    kept_runs = _kept_runs(store, keep_runs, files[RUNS], now_s)
+    kept_runs = _kept_runs(store, keep_runs, files[RUNS], now_s, start_from)
     kept = _kept_generations(store, keep_generations, kept_runs)
     stays = {f"{RUNS}/{name}": why for name, why in kept_runs.items()}
     stays |= {f"{CURATED}/{name}": why for name, why in kept.items()}
     removals = [
-        _folder(f"{RUNS}/{name}", "beyond the last runs, and nobody trains it", files[RUNS])
+        _folder(f"{RUNS}/{name}", _why_gone(name, files[RUNS]), files[RUNS])
         for name in runs(store)
         if name not in kept_runs
     ]
@@ -86,16 +91,19 @@ def plan_pruning(store: Store, keep_generations: int | None, keep_runs: int | No
     return Plan(tuple(dict.fromkeys(removals)), stays, tuple(notes))
 
 
-def _kept_runs(store: Store, keep: int | None, files: list[Stored], now_s: float) -> dict[str, str]:
+def _kept_runs(
+    store: Store, keep: int | None, files: list[Stored], now_s: float, start_from: str | None
+) -> dict[str, str]:
     """Return why each run that stays does so, by its name."""
     every = runs(store)
     if keep is None:
         return dict.fromkeys(every, "all runs stay")
-    kept = {name: "a person has named it" for name in every if not leading_number(name)}
+    kept = {name: "a person has named it" for name in every if not is_made(name, config_of(store, name))}
     finished = [name for name in whole(store, RUNS) if name not in kept]
     kept |= dict.fromkeys(finished[-keep:], f"of the last {count(keep, 'finished run')}")
     oldest = age(finished[-keep:][0]) if finished else (0, "")
-    for name in sorted({*every} - {*finished} - kept.keys()):
+    begun = sorted({*every} - {*whole(store, RUNS)})
+    for name in sorted({*begun} - kept.keys()):
         touched_s = max((file.modified_at_s for file in files if _is_below(file.path, {f"{RUNS}/{name}"})), default=0.0)
         if holders(store, f"{RUNS}/{name}", now_s):
             kept[name] = "somebody trains it"
@@ -103,7 +111,23 @@ def _kept_runs(store: Store, keep: int | None, files: list[Stored], now_s: float
             kept[name] = "unfinished, and touched within a day"
         elif age(name) > oldest:
             kept[name] = "unfinished, and begun after a run that stays"
+    for name in every:
+        if name not in kept and any(
+            _is_below(file.path, {f"{RUNS}/{name}/enrolled"}) and not file.is_temporary for file in files
+        ):
+            kept[name] = "has enrolled cameras"
+    if start_from in every and start_from not in kept:
+        kept[str(start_from)] = "train.start_from names it"
+    for name in begun:
+        if name in kept and (ancestor := ancestor_of(store, name)) in every and ancestor not in kept:
+            kept[str(ancestor)] = f"run {name} starts from it"
     return kept
+
+
+def _why_gone(name: str, files: list[Stored]) -> str:
+    has_calibration = any(file.path == f"{RUNS}/{name}/examiner.json" for file in files)
+    calibration = "; its calibration, examiner.json, goes too" if has_calibration else ""
+    return f"beyond the last runs, and nobody trains it{calibration}"
 
 
 def _kept_generations(store: Store, keep: int | None, kept_runs: Collection[str]) -> dict[str, str]:
@@ -121,15 +145,12 @@ def _kept_generations(store: Store, keep: int | None, kept_runs: Collection[str]
             kept[done[-1]] = f"the newest {of}"
         else:
             kept |= {name: "no generation is whole yet" for name in every if name in store.names(folder)}
-    for run in sorted(kept_runs):
-        generation = generation_of(store, run)
-        if generation in every and generation not in kept:
-            kept[generation] = f"run {run} needs it"
-    return kept
+    needed = generations_needed(store, kept_runs)
+    return kept | {name: why for name, why in needed.items() if name in every and name not in kept}
 
 
 def _shared(store: Store, kept: Collection[str], files: dict[str, list[Stored]]) -> tuple[list[Removal], list[str]]:
-    """Return the shared files that no generation needs which stays, and notes on what was not looked at."""
+    """Return the shared files that no remaining generation needs, and notes on what was not looked at."""
     newest = whole(store, CURATED)[-1:]
     if newest and newest[0] not in whole(store, SHARDS):
         text = "the newest generation has no whole shards yet, so no shards or tables are removed: curate first"
@@ -140,7 +161,7 @@ def _shared(store: Store, kept: Collection[str], files: dict[str, list[Stored]])
     ]
     # an entry says that its tar is whole, so it goes first
     unneeded.sort(key=lambda file: (not file.path.endswith(".json"), file.path))
-    return [Removal(file.path, "no generation that stays needs it", file.size_bytes, False) for file in unneeded], []
+    return [Removal(file.path, "no remaining generation needs it", file.size_bytes, False) for file in unneeded], []
 
 
 def _folder(path: str, why: str, files: list[Stored]) -> Removal:

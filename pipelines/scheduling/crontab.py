@@ -21,6 +21,10 @@ COMMAND_MAX_BYTES = 990
 _TIMEOUT_S = 30.0
 
 
+class _NoEndError(StageError):
+    """The program `crontab` was ended; what it has done is not known."""
+
+
 def block(configuration: Configuration, folder: Path) -> bytes:
     """Return the block that starts all scheduled pipelines in `folder`.
 
@@ -56,14 +60,22 @@ def read_crontab() -> bytes:
 def write_crontab(before: bytes, after: bytes) -> None:
     """Make `after` the user's crontab.
 
-    Raises StageError where it is no longer `before`, and where cron refuses the new one.
+    Raises StageError where it is no longer `before`, where cron refuses the new one, and where `crontab` does not end
+    and has not written it.
     """
     if read_crontab() != before:
         raise StageError("the crontab has been changed by somebody else just now; give the same command again")
-    result = _crontab("-", given=after)
-    if result.returncode != 0:
-        raise StageError(f"cron refuses the new crontab, and the old one stays: {_told(result.stderr)}")
-    if read_crontab() != after:
+    try:
+        result = _crontab("-", given=after)
+    except _NoEndError as error:
+        now = read_crontab()
+        if now == before:
+            raise StageError(f"{error}; the crontab is as it was") from error
+    else:
+        if result.returncode != 0:
+            raise StageError(f"cron refuses the new crontab, and the old one stays: {_told(result.stderr)}")
+        now = read_crontab()
+    if now != after:
         raise StageError("`crontab -l` does not show what was written; look at it with `crontab -e`")
 
 
@@ -149,7 +161,7 @@ def _crontab(*words: str, given: bytes | None = None) -> "subprocess.CompletedPr
             [program, *words], input=given, env=environment, capture_output=True, check=False, timeout=_TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise StageError(f"`crontab {' '.join(words)}` does not end; nothing was changed") from error
+        raise _NoEndError(f"`crontab {' '.join(words)}` has not ended within {_TIMEOUT_S:.0f} s") from error
 
 
 def _told(text: Sequence[int] | bytes) -> str:

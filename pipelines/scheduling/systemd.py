@@ -5,6 +5,7 @@ for the days on which clocks change (systemd.time(7)). Unlike cron, a timer make
 the machine was off. Pure, but for `faults`, which asks systemd-analyze.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ KillMode=mixed
 TimeoutStopSec={stop_s}
 """
 _TIMER = """[Unit]
-Description=Shutterprint pipeline {name}: {schedule}
+{description}
 
 [Timer]
 {calendar}
@@ -46,10 +47,22 @@ AccuracySec=1s
 [Install]
 WantedBy=timers.target
 """
-HOW_TO = """# Write them with --systemd ~/.config/systemd/user, then:
+INSTALL = "# `shutterprint pipelines install --systemd` writes them into ~/.config/systemd/user."
+HOW_TO = """# To have systemd start them:
 #   systemctl --user daemon-reload && systemctl --user enable --now {timers}
 #   loginctl enable-linger    (so that they run while nobody is logged in)
 # Secrets, a line FLICKR_API_KEY=… each, go into ~/.config/shutterprint.env, readable by you alone (chmod 600)."""
+
+
+def unit_name(configuration: Configuration, name: str) -> str:
+    """Return the name of a pipeline's units, which no other configuration's pipeline has."""
+    digest = hashlib.sha256(os.fsencode(configuration.file)).hexdigest()[:8]
+    return f"shutterprint-{name}-{digest}"
+
+
+def description(name: str, schedule: str) -> str:
+    """Return the line of a timer that says what it starts and when."""
+    return f"Description=Shutterprint pipeline {_plain(name)}: {_plain(schedule)}"
 
 
 def units(configuration: Configuration, folder: Path) -> dict[str, str]:
@@ -58,11 +71,11 @@ def units(configuration: Configuration, folder: Path) -> dict[str, str]:
     for name, schedule in scheduled(configuration, folder).items():
         command = launch_command(configuration, name, folder)
         calendar = "\n".join(f"OnCalendar={line}" for line in calendar_lines(parse_schedule(schedule)))
-        unit = f"shutterprint-{name}"
+        unit = unit_name(configuration, name)
         found[f"{unit}.service"] = _SERVICE.format(
             name=_plain(name), folder=_plain(str(folder)), command=_quoted(command), stop_s=STOP_S
         )
-        found[f"{unit}.timer"] = _TIMER.format(name=_plain(name), schedule=_plain(schedule), calendar=calendar)
+        found[f"{unit}.timer"] = _TIMER.format(description=description(name, schedule), calendar=calendar)
     return found
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from corpus.text import (
+    age,
+    ago,
     clipped,
     commonest,
     count,
@@ -16,6 +18,7 @@ from corpus.text import (
     parsed_time,
     size,
     slug,
+    span,
     unique_slug,
     years,
 )
@@ -96,3 +99,21 @@ def test_times_are_utc_and_whole_seconds():
 )
 def test_a_generations_number_is_what_its_name_begins_with(name, number):
     assert leading_number(name) == number
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (3601, "1 h"), (90061, "1 d 1 h"), (172800, "2 d")],
+)
+def test_spans_of_time(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_how_long_ago_a_moment_was() -> None:
+    assert ago(1_000_000.0, 1_000_061.0) == "1 min 1 s ago (1970-01-12T13:46:40Z)"
+    assert ago(2.0, 1.0).startswith("0 s ago"), "clocks differ"
+    assert ago(None, 1.0) == "never"
+
+
+def test_runs_are_sorted_by_their_number_then_their_name() -> None:
+    assert sorted(["0010-a", "9-b", "0009-a", "mine"], key=age) == ["mine", "0009-a", "9-b", "0010-a"]

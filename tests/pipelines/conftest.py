@@ -70,11 +70,12 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configurat
 
 @pytest.fixture
 def crontab_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file that stands for the user's crontab; nothing is in it yet."""
+    """Return the file that stands for the user's crontab; nothing is in it yet, and no unit of systemd is there."""
     folder, file = tmp_path / "cron", tmp_path / "cron" / "crontab.txt"
     folder.mkdir()
     program = folder / "crontab"
     program.write_text(_CRONTAB.format(file=file))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     return file

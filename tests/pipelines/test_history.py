@@ -19,6 +19,7 @@ from pipelines.history import (
     read_progress,
     stage_begun,
     stage_ended,
+    upcoming,
 )
 from pipelines.run import run_pipeline
 
@@ -137,6 +138,12 @@ def test_a_dry_run_says_which_stages_would_run_and_why_and_runs_none(
     configuration.file.write_text(configuration.file.read_text().replace("crawl folder", "crawl flickr"))
     changed = call(configuration, monkeypatch, capsys, "run", "refresh", "--dry-run")
     assert "would run  scrapy crawl flickr  (the pipeline has other stages than in the run before)" in changed
+
+
+def test_a_dry_run_does_not_call_a_run_killed_that_is_running() -> None:
+    running = stage_begun(begun(Progress(("a",), finished=False), 10.0, continues=False), "a", 11.0)
+    assert [one.why for one in upcoming(running, ["a"], is_locked=True)] == ["the run of now is here"]
+    assert [one.why for one in upcoming(running, ["a"], is_locked=False)] == ["the run before was killed here"]
 
 
 def test_history_prints_every_run_with_its_stages(

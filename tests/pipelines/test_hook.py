@@ -11,7 +11,10 @@ from typing import ClassVar
 import pytest
 
 from corpus.configuration import Configuration, read_configuration
-from corpus.errors import ConfigurationError, StageError
+from corpus.errors import ConfigurationError, ShutterprintError, StageError, StorageError
+from pipelines.history import Progress, begun, publish_progress, stage_begun
+from pipelines.hook import ENVIRONMENT
+from pipelines.lock import AlreadyRunningError, pipeline_lock
 from pipelines.run import run_pipeline
 
 
@@ -67,8 +70,7 @@ def script(folder: Path, text: str) -> list[str]:
 
 TELL = """
 import json, os, sys, pathlib
-known = {key: value for key, value in os.environ.items() if key.startswith(("SHUTTERPRINT_", "FLICKR"))}
-told = [sys.argv[1:], known, json.load(sys.stdin)]
+told = [sys.argv[1:], dict(os.environ), json.load(sys.stdin)]
 pathlib.Path(__file__).with_name("told.json").write_text(json.dumps(told))
 """
 
@@ -76,7 +78,9 @@ pathlib.Path(__file__).with_name("told.json").write_text(json.dumps(told))
 def test_a_command_gets_the_facts_in_its_environment_and_on_its_input(
     configuration: Configuration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FLICKR_API_KEY", "secret")
+    for secret in ("FLICKR_API_KEY", "AWS_SECRET_ACCESS_KEY", "SHUTTERPRINT_HOOK_TOKEN", "SMTP_PASSWORD"):
+        monkeypatch.setenv(secret, "secret")
+    monkeypatch.setenv("https_proxy", "http://proxy.example.org:3128")
     folder = configuration.file.parent
     error, said = failing(configuration, {"command": script(folder, TELL)})
     words, environment, facts = json.loads((folder / "told.json").read_text())
@@ -85,7 +89,8 @@ def test_a_command_gets_the_facts_in_its_environment_and_on_its_input(
     assert facts["error"] == error
     assert environment["SHUTTERPRINT_STAGE"] == facts["stage"]
     assert environment["SHUTTERPRINT_ERROR"] == error
-    assert "FLICKR_API_KEY" not in environment
+    passed = {key for key in environment if not key.startswith("SHUTTERPRINT_")}
+    assert {"PATH", "https_proxy"} <= passed <= {*ENVIRONMENT, "LC_CTYPE"}, "LC_CTYPE: the hook's own interpreter"
     assert "secret" not in (folder / "told.json").read_text()
     assert not [line for line in said if "on_failure" in line]
 
@@ -103,6 +108,50 @@ def test_a_hook_that_fails_or_hangs_is_told_and_hides_nothing(
     error, said = failing(configuration, {"command": script(configuration.file.parent, text)}, timeout_s=1)
     assert "`scrapy crawl wikimedia` failed with exit code 3" in error
     assert sentence in said[-1]
+
+
+def test_a_run_that_cannot_be_begun_is_told_too(configuration: Configuration) -> None:
+    store = configuration.store
+    store.publish("receipts/pipeline-refresh.json", b"[1, 2")
+    hook = {"command": script(configuration.file.parent, TELL)}
+    told = read_configuration(configuration.file, [f"pipelines.refresh.on_failure={json.dumps(hook)}"])
+    with pytest.raises(StorageError) as caught:
+        run_pipeline(told, "refresh", lambda _: None)
+    facts = json.loads((configuration.file.parent / "told.json").read_text())[2]
+    assert (facts["outcome"], facts["run"], facts["stage"], facts["error"]) == ("failed", 0, "", str(caught.value))
+
+
+def test_a_storage_that_cannot_be_reached_is_told_too(configuration: Configuration) -> None:
+    (configuration.file.parent / "data").write_text("is no folder")
+    hook = {"command": script(configuration.file.parent, TELL)}
+    told = read_configuration(configuration.file, [f"pipelines.refresh.on_failure={json.dumps(hook)}"])
+    with pytest.raises((ShutterprintError, OSError)):
+        run_pipeline(told, "refresh", lambda _: None)
+    facts = json.loads((configuration.file.parent / "told.json").read_text())[2]
+    assert (facts["outcome"], facts["run"]) == ("failed", 0)
+
+
+def test_a_run_that_was_killed_is_told_when_the_next_one_begins(configuration: Configuration) -> None:
+    commands = configuration.pipelines["refresh"].stages
+    killed = stage_begun(begun(Progress(commands, finished=False), 1.0, continues=False), commands[0], 2.0)
+    publish_progress(configuration.store, "refresh", killed)
+    hook = {"command": script(configuration.file.parent, TELL)}
+    told = read_configuration(configuration.file, [f"pipelines.refresh.on_failure={json.dumps(hook)}"])
+    run_pipeline(told, "refresh", lambda _: None)
+    facts = json.loads((configuration.file.parent / "told.json").read_text())[2]
+    assert (facts["outcome"], facts["run"], facts["stage"]) == ("killed", 1, commands[0])
+    assert "was killed" in facts["error"]
+    (configuration.file.parent / "told.json").unlink()
+    run_pipeline(told, "refresh", lambda _: None)
+    assert not (configuration.file.parent / "told.json").exists(), "it is told once"
+
+
+def test_a_run_that_is_turned_away_has_not_failed(configuration: Configuration) -> None:
+    hook = {"command": script(configuration.file.parent, TELL)}
+    told = read_configuration(configuration.file, [f"pipelines.refresh.on_failure={json.dumps(hook)}"])
+    with pipeline_lock(configuration.store, "refresh"), pytest.raises(AlreadyRunningError):
+        run_pipeline(told, "refresh", lambda _: None)
+    assert not (configuration.file.parent / "told.json").exists()
 
 
 def test_a_hook_that_does_not_exist_hides_nothing_either(configuration: Configuration) -> None:

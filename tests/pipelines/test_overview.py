@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from corpus.leases import held
+from corpus.configuration import read_configuration
+from corpus.leases import held, this_process
 from corpus.receipts import publish_receipt
 from corpus.storage import Store, open_store
 from crawlers.windows.work_units import leases_folder
@@ -21,6 +23,7 @@ from pipelines import history
 from pipelines.lock import pipeline_lock
 from pipelines.overview.__main__ import main
 from pipelines.overview.disk import size_of
+from pipelines.scheduling.crontab import block, write_crontab
 
 QUERY, SINCE_S, DAY_S = "apple/iphone_4s", 1577836800, 86400
 CONFIGURATION = """
@@ -35,8 +38,8 @@ WITHOUT = "import sys; sys.modules['scrapy'] = None; from pipelines.shutterprint
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Return the store of a configuration in the working directory."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crontab_file: Path) -> Store:
+    """Return the store of a configuration in the working directory; no pipeline is installed."""
     (tmp_path / "pipelines.yaml").write_text(CONFIGURATION)
     monkeypatch.chdir(tmp_path)
     return open_store("data", tmp_path)
@@ -184,19 +187,64 @@ def test_a_pipeline_that_stopped_is_wrong_unless_it_runs(store: Store, status: A
             assert (code, json.loads(text)["pipelines"]["refresh"]["state"]) == (0, "runs now")
 
 
-def test_an_unfinished_run_is_wrong_once_nothing_was_written_for_an_hour(store: Store, status: Any) -> None:
+def test_a_pipeline_that_is_not_installed_was_not_missed_and_one_that_is_was(store: Store, status: Any) -> None:
+    whole(store)
+    path = "receipts/pipeline-refresh.json"
+    progress = store.read_json(path)
+    progress["runs"][0] |= {"began_at_s": 1.0, "ended_at_s": 2.0}
+    store.publish_json(path, progress)
+    assert status()[1] == 0
+    configuration = read_configuration(Path("pipelines.yaml"))
+    Path("scrapy.cfg").touch()
+    write_crontab(b"", block(configuration, Path.cwd()))
+    text, code = status("--json")
+    assert code == 1
+    assert advised(text) == {"pipeline refresh was due and did not begin": "shutterprint pipelines status"}
+
+
+def test_an_unfinished_run_is_wrong_only_where_its_trainer_has_died(store: Store, status: Any) -> None:
     whole(store)
     store.publish("runs/0002-x/metrics.jsonl", b"{}\n{}\n")
+    for name in ("0002-x/metrics.jsonl", "0001-0001-2f58ed3197-aa/config.json"):
+        os.utime(store.path(f"runs/{name}"), (time.time() - 7200,) * 2)
     text, code = status()
     assert code == 0
-    assert "2 epochs so far" in text
-    file = store.path("runs/0002-x/metrics.jsonl")
-    os.utime(file, (time.time() - 7200,) * 2)
+    assert "unfinished" in text
+    with held(store, "runs/0002-x", "lease"):
+        text, code = status()
+        assert code == 0
+        assert f"process {os.getpid()} on " in text
+    dead = {**asdict(this_process()), "started": "1", "token": "t", "since_s": time.time() - 60}
+    store.publish_json("runs/0002-x/lease.0.json", {**dead, "expires_at_s": time.time() + 60})
     text, code = status("--json")
     assert code == 1
     (advice,) = advised(text).items()
-    assert advice[0].startswith("0002-x: unfinished")
+    assert advice[0] == "0002-x: its trainer has died, and nobody goes on with it"
     assert "--run 0002-x" in advice[1]
+
+
+def test_of_finished_runs_the_epochs_are_not_read(store: Store, status: Any) -> None:
+    whole(store)
+    Path(store.path("runs/0001-0001-2f58ed3197-aa/metrics.jsonl")).mkdir()  # reading it would be an error
+    text, code = status()
+    assert code == 0
+    assert "0.912" in text
+
+
+def test_every_folder_of_the_storage_is_added_up_and_an_error_of_the_system_spoils_its_part_alone(
+    store: Store, status: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole(store)
+    for folder in ("tables", "baselines", "judged", "manifests"):
+        store.publish(f"{folder}/x", bytes(7))
+    used = json.loads(status("--json")[0])["disk"]["used_bytes"]
+    assert {used[folder] for folder in ("tables", "baselines", "judged", "manifests")} == {7}
+    Path(store.path("receipts/pipeline-refresh.json")).unlink()
+    Path(store.path("receipts/pipeline-refresh.json")).mkdir()
+    text, code = status()
+    assert code == 1
+    assert "Pipelines cannot be told" in text
+    assert "are free on" in text
 
 
 @pytest.mark.parametrize("path", ["curated/0001-2f58ed3197/funnel.json", "receipts/pipeline-refresh.json"])

@@ -1,6 +1,7 @@
 """Pipelines: order, receipts, resuming, the lock; stages are real processes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 from corpus.command_line import exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import ConfigurationError, StageError
+from corpus.storage import Store, open_store
 from pipelines.__main__ import main
+from pipelines.lock import AlreadyRunningError, lock_holder, pipeline_lock
 from pipelines.run import run_pipeline
 from pipelines.stages import parse_stage, stages_of
 
@@ -139,6 +142,34 @@ def not_locked(configuration: Configuration) -> bool:
     except StageError:
         return False
     return True
+
+
+def foreign_lease(store: Store) -> str:
+    """Let a process of another machine hold the pipeline in the store; return the path of its lease."""
+    now_s = time.time()
+    holder = {"host": "elsewhere", "machine": "another", "pid": 7, "started": "1", "token": "t"}
+    path = "leases/pipeline-refresh.0.json"
+    store.publish_json(path, {**holder, "since_s": now_s - 1, "expires_at_s": now_s + 60})
+    return path
+
+
+def test_in_an_object_store_a_pipeline_that_runs_on_another_machine_turns_a_run_away(tmp_path: Path) -> None:
+    store = open_store(f"memory://{tmp_path.name}")
+    path = foreign_lease(store)
+    assert lock_holder(store, "refresh") == (True, "process 7 on elsewhere")
+    refused = pytest.raises(AlreadyRunningError, match=r"already running \(process 7 on elsewhere since ")
+    with refused, pipeline_lock(store, "refresh"):
+        pass
+    store.remove(path)
+    with pipeline_lock(store, "refresh") as lock:
+        assert lock_holder(store, "refresh") == (True, f"process {os.getpid()}")
+        assert store.names("leases") == ["pipeline-refresh.0.json"]
+        lock.check()
+        foreign_lease(store)
+        with pytest.raises(StageError, match="another process has taken pipeline refresh over"):
+            lock.check()
+    store.remove(path)
+    assert lock_holder(store, "refresh") == (False, None)
 
 
 def test_an_interrupted_pipeline_stops_its_stage(configuration: Configuration) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,14 @@ import pytest
 
 from corpus.configuration import Configuration, read_configuration
 from corpus.receipts import publish_receipt
+from pipelines.__main__ import main
 from pipelines.history import PipelineRun, Progress, StageRun, publish_progress
 from pipelines.lock import lock_holder, pipeline_lock
-from pipelines.status import PipelineStatus, history_lines, span, status_lines, status_of
+from pipelines.overview.__main__ import main as overview
+from pipelines.scheduling.crontab import block
+from pipelines.scheduling.installed import SYSTEMD, Installation, installation, units_folder
+from pipelines.scheduling.systemd import units
+from pipelines.status import PipelineStatus, history_lines, status_lines, status_of
 
 NOW_S = datetime(2026, 11, 29, 12, 0, tzinfo=UTC).timestamp()
 NIGHT_S = datetime(2026, 11, 29, 2, 17, tzinfo=UTC).timestamp()
@@ -35,14 +41,21 @@ def run(number: int, began_at_s: float, took_s: float | None, outcome: str, *sta
     return PipelineRun(number, began_at_s, os.getpid(), "host", False, ended_at_s, outcome, stages=stages)
 
 
-def told(configuration: Configuration, *runs: PipelineRun, installed: bool | None = True) -> str:
+@pytest.fixture(autouse=True)
+def cron(crontab_file: Path) -> Path:
+    return crontab_file
+
+
+def told(configuration: Configuration, *runs: PipelineRun, installed: bool = True) -> str:
     """Return the status of the pipeline `refresh` after these runs as text, in UTC."""
     publish_progress(configuration.store, "refresh", Progress(("a",), (), 1, True, runs))
     return "\n".join(status_lines(seen(configuration, installed), NOW_S, UTC))
 
 
-def seen(configuration: Configuration, installed: bool | None = True) -> PipelineStatus:
-    return status_of(configuration, "refresh", NOW_S, installed, UTC)
+def seen(configuration: Configuration, installed: bool = True) -> PipelineStatus:
+    folder = configuration.file.parent
+    (folder / "cron" / "crontab.txt").write_bytes(block(configuration, folder) if installed else b"")
+    return status_of(configuration, "refresh", NOW_S, UTC)
 
 
 def test_a_pipeline_that_has_not_run_says_so_and_when_it_is_due(configuration: Configuration) -> None:
@@ -50,7 +63,73 @@ def test_a_pipeline_that_has_not_run_says_so_and_when_it_is_due(configuration: C
         "refresh  (17 2 * * *, next due 2026-11-30 02:17, in 14 h 17 min)",
         "  has not run yet",
     ]
-    assert "not in the crontab" in "\n".join(status_lines(seen(configuration, installed=False), NOW_S, UTC))
+    assert "  not installed, neither in the crontab nor for systemd: shutterprint pipelines install" in status_lines(
+        seen(configuration, installed=False), NOW_S, UTC
+    )
+
+
+def test_where_neither_cron_nor_systemd_can_be_asked_nothing_is_said_of_them(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert installation(configuration, "refresh").is_installed is None
+    status = status_of(configuration, "refresh", NOW_S, UTC)
+    assert not any("install" in line for line in status_lines(status, NOW_S, UTC))
+
+
+def test_a_timer_of_systemd_starts_it_as_well(configuration: Configuration) -> None:
+    seen(configuration, installed=False)
+    units_folder().mkdir(parents=True)
+    for name, text in units(configuration, configuration.file.parent).items():
+        (units_folder() / name).write_text(text)
+    assert installation(configuration, "refresh") == Installation(True, SYSTEMD, False)
+    assert installation(configuration, "once") == Installation(False)
+    other = read_configuration(configuration.file, ["pipelines.refresh.schedule='18 2 * * *'"])
+    assert installation(other, "refresh") == Installation(False, SYSTEMD, True)
+
+
+@pytest.mark.parametrize("schedule", ["'18 2 * * *'", "null"])
+def test_a_crontab_with_another_schedule_is_said_and_misses_nothing(
+    configuration: Configuration, schedule: str
+) -> None:
+    publish_progress(
+        configuration.store, "refresh", Progress(("a",), (), 1, True, (run(1, NIGHT_S - 3 * DAY_S, 7.0, "finished"),))
+    )
+    assert seen(configuration).missed_s is not None
+    changed = read_configuration(configuration.file, [f"pipelines.refresh.schedule={schedule}"])
+    status = status_of(changed, "refresh", NOW_S, UTC)
+    assert status.missed_s is None
+    assert "  the crontab has another schedule: shutterprint pipelines install" in status_lines(status, NOW_S, UTC)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "began_at_s", "is_wrong"),
+    [
+        ("finished", NIGHT_S + 1, False),
+        ("failed", NIGHT_S + 1, True),
+        ("interrupted", NIGHT_S + 1, True),
+        ("running", NIGHT_S + 1, True),
+        ("finished", NIGHT_S - 3 * DAY_S, True),
+    ],
+)
+def test_a_pipeline_that_was_missed_or_has_stopped_is_wrong(
+    configuration: Configuration, outcome: str, began_at_s: float, is_wrong: bool
+) -> None:
+    told(configuration, run(1, began_at_s, None if outcome == "running" else 10.0, outcome))
+    assert status_of(configuration, "refresh", NOW_S, UTC).is_wrong == is_wrong
+
+
+def test_both_commands_end_with_the_same_exit_code(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--config", str(configuration.file)]
+    now_s = time.time()
+    for outcome, code in (("finished", 0), ("failed", 1)):
+        told(configuration, run(1, now_s - 60, 30.0, outcome))
+        monkeypatch.setattr(sys, "argv", ["pipelines", *words, "status"])
+        assert main() == code
+        assert overview(words) == code
+    assert "pipeline refresh stopped before its first stage" in capsys.readouterr().out
 
 
 def test_each_run_says_how_long_it_took_and_what_it_changed(configuration: Configuration) -> None:
@@ -114,7 +193,8 @@ def test_a_lock_whose_holder_is_dead_is_stuck_on_a_stage_that_lives_on(configura
     code = (
         "import subprocess, sys; from corpus.storage import open_store; from pipelines.lock import pipeline_lock\n"
         "with pipeline_lock(open_store(sys.argv[1]), 'refresh') as lock:\n"
-        "    print(subprocess.Popen(['sleep', '60'], pass_fds=(lock,), stdout=subprocess.DEVNULL).pid, flush=True)\n"
+        "    inherited = {'pass_fds': (lock.descriptor,), 'stdout': subprocess.DEVNULL}\n"
+        "    print(subprocess.Popen(['sleep', '60'], **inherited).pid, flush=True)\n"
         "    import os; os.kill(os.getpid(), 9)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -144,11 +224,3 @@ def test_photos_that_are_wanted_are_told_for_pipelines_that_curate(configuration
     assert "wanted" not in told(configuration)
     curates = read_configuration(configuration.file, ["pipelines.refresh.stages=[python -m curation.run]"])
     assert "58 refused photos are wanted" in told(curates)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (3601, "1 h"), (90061, "1 d 1 h"), (172800, "2 d")],
-)
-def test_spans_of_time(seconds: float, text: str) -> None:
-    assert span(seconds) == text

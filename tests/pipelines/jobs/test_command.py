@@ -106,6 +106,40 @@ def test_a_job_is_stopped_by_its_id_and_by_the_name_of_its_run(
         jobs("stop", "raysubmit_1")
 
 
+def test_a_run_whose_job_waits_is_stopped_by_its_name(jobs: Jobs, run: Run, head: Any) -> None:
+    (name,) = {job_of_run(run.store, run.config(), None)}
+    head.jobs = {name: "FAILED", f"{name}.2": "PENDING"}
+    assert jobs("stop", run.name) == 0
+    assert head.jobs == {name: "FAILED", f"{name}.2": "STOPPED"}
+
+
+# stands for `ray job logs --follow` whose connection drops once
+_LOGS = """#!{python} -SE
+import os, pathlib, sys, urllib.request
+calls = pathlib.Path({calls!r})
+with calls.open("a") as file:
+    file.write(" ".join(sys.argv[1:]) + "\\n")
+if len(calls.read_text().splitlines()) == 2:
+    url = os.environ["RAY_API_SERVER_ADDRESS"] + "/api/jobs/" + sys.argv[-1] + "/SUCCEEDED"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT"))
+"""
+
+
+def test_a_log_whose_connection_drops_is_followed_again_while_the_job_lives(
+    jobs: Jobs, head: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs, calls = tmp_path / "bin", tmp_path / "calls"
+    programs.mkdir()
+    ray = programs / "ray"
+    ray.write_text(_LOGS.format(python=sys.executable, calls=str(calls)))
+    ray.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    head.jobs = {"raysubmit_1": "RUNNING"}
+    assert jobs("follow", "raysubmit_1") == 0
+    assert calls.read_text().splitlines() == ["job logs --follow raysubmit_1"] * 2
+    assert "the connection to the log of raysubmit_1 has ended and the job has not" in capsys.readouterr().err
+
+
 def test_a_training_without_ray_is_followed_and_stopped_where_it_runs(
     jobs: Jobs, run: Run, configuration: Configuration, capsys: pytest.CaptureFixture[str], repository: Path
 ) -> None:

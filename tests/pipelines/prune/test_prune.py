@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,16 +17,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import StageError, StorageError
-from corpus.leases import held
-from corpus.sections import Shards
+from corpus.leases import CURATION_UNIT, LEASES, held
+from corpus.sections import Shards, Training
 from corpus.storage import MARKER, Store, open_store
-from pipelines.prune.__main__ import LEASE_UNIT, LEASES, main, prune
+from pipelines.prune.__main__ import main, prune
+from pipelines.prune.names import is_made
 from pipelines.prune.needs import files_below, shared_files
 from pipelines.prune.plan import UNTOUCHED_S, plan_pruning
 from shards.entries import files_of_tar
 from shards.index import missing_files
 from tests.shards.conftest import Collection
+from train.fit.runs import RunConfig
 
+SHORT = r"\d{4}-(\d{4}-aa)-(\d\d)"
 OLD_S = time.time() - 10 * UNTOUCHED_S
 
 
@@ -57,9 +63,26 @@ def add_generation(store: Store, name: str, tars: list[str], tables: list[str], 
         put_json(store, f"curated/{name}/{MARKER}", {})
 
 
-def add_run(store: Store, name: str, generation: str, *, finished: bool, age_s: float = 10 * UNTOUCHED_S) -> None:
+def config_of(short: str) -> RunConfig:
+    """Return the configuration of the run that tests call `<number>-<generation>-<seed>`."""
+    found = re.fullmatch(SHORT, short)
+    return (
+        RunConfig(found[1], ("a",), Training(seed=int(found[2]))) if found else RunConfig("0001-aa", ("a",), Training())
+    )
+
+
+@cache
+def named(short: str) -> str:
+    """Return the name that the run of such a short name has."""
+    return f"{short[:4]}-{config_of(short).ending}"
+
+
+def add_run(store: Store, short: str, generation: str, *, finished: bool, age_s: float = 10 * UNTOUCHED_S) -> str:
+    """Add a run and return its name; a name that is no short one was given by a person."""
+    config = replace(config_of(short), generation=generation).as_json()
+    name = named(short) if re.fullmatch(SHORT, short) else short
     folder = f"runs/{name}"
-    put_json(store, f"{folder}/config.json", {"generation": generation})
+    put_json(store, f"{folder}/config.json", config)
     put(store, f"{folder}/checkpoints/0001/weights.safetensors", b"weights")
     put_json(store, f"{folder}/checkpoints/0001/{MARKER}", {})
     if finished:
@@ -68,6 +91,7 @@ def add_run(store: Store, name: str, generation: str, *, finished: bool, age_s: 
     then_s = time.time() - age_s
     for path in () if not store.is_local else Path(store.path(folder)).rglob("*"):
         os.utime(path, (then_s, then_s))
+    return name
 
 
 def files(store: Store) -> set[str]:
@@ -132,7 +156,7 @@ def test_the_generation_of_a_run_that_stays_stays_too(store: Store) -> None:
     said = pruned(store, 1, 2)
     assert store.done("curated/0003-aa") is not None
     assert store.exists("shards/tars/train-3.tar")
-    assert "keeps curated/0003-aa: run 0002-0003-aa-22 needs it" in said
+    assert f"keeps curated/0003-aa: run {named('0002-0003-aa-22')} needs it" in said
 
 
 def test_without_numbers_only_what_nothing_needs_goes(store: Store) -> None:
@@ -160,17 +184,87 @@ def test_a_run_that_somebody_trains_or_touched_today_stays_and_an_abandoned_one_
     add_run(store, "0001-0001-aa-66", "0001-aa", finished=False, age_s=60)
     add_run(store, "0009-0004-aa-77", "0004-aa", finished=False)
     add_run(store, "mine", "0001-aa", finished=True)
-    with held(store, "runs/0001-0002-aa-44", "lease"):
-        for path in Path(store.path("runs/0001-0002-aa-44")).iterdir():
+    with held(store, f"runs/{named('0001-0002-aa-44')}", "lease"):
+        for path in Path(store.path(f"runs/{named('0001-0002-aa-44')}")).iterdir():
             os.utime(path, (OLD_S, OLD_S))
         pruned(store, 1, 1)
-    assert store.names("runs") == ["0001-0001-aa-66", "0001-0002-aa-44", "0003-0004-aa-33", "0009-0004-aa-77", "mine"]
+    stay = ("0001-0001-aa-66", "0001-0002-aa-44", "0003-0004-aa-33", "0009-0004-aa-77")
+    assert store.names("runs") == sorted([*map(named, stay), "mine"])
     assert store.names("curated") == ["0001-aa", "0002-aa", "0004-aa"]
+
+
+@pytest.mark.parametrize("name", ["1-best", "2024-x", "0001-best", "0001-0001-aa-12345678", "0001"])
+def test_a_run_whose_name_does_not_follow_from_its_configuration_was_named_by_a_person(store: Store, name: str) -> None:
+    add_run(store, name, "0001-aa", finished=True)
+    assert f"keeps runs/{name}: a person has named it" in pruned(store, 1, 1)
+    assert store.done(f"runs/{name}") is not None
+
+
+@pytest.mark.parametrize("settings", [{}, {"fold": 2}, {"start_from": "last"}, {"workers": 3, "seed": 7}])
+def test_a_name_is_made_as_training_makes_it_of_the_keys_that_it_knew(settings: dict[str, object]) -> None:
+    config = RunConfig("0001-aa", ("a", "b"), Training.model_validate(settings))
+    written = json.loads(json.dumps(config.as_json()))
+    assert is_made(f"0012-{config.ending}", written)
+    assert not is_made(f"012-{config.ending}", written)
+    del written["train"]["network"]  # a key that has come since
+    assert not is_made(f"0012-{config.ending}", written)
+
+
+def test_a_run_in_which_cameras_are_enrolled_stays(store: Store) -> None:
+    name = named("0001-0001-aa-11")
+    put(store, f"runs/{name}/enrolled/a.safetensors", b"camera")
+    assert f"keeps runs/{name}: has enrolled cameras" in pruned(store, 1, 1)
+
+
+def test_of_a_run_that_goes_with_its_calibration_that_is_said(store: Store) -> None:
+    name = named("0001-0001-aa-11")
+    put_json(store, f"runs/{name}/examiner.json", {})
+    (line,) = [line for line in pruned(store, 1, 1) if line.startswith(f"removes runs/{name}")]
+    assert line.endswith("its calibration, examiner.json, goes too")
+
+
+def test_what_a_training_starts_from_stays(store: Store) -> None:
+    first, second = named("0001-0001-aa-11"), named("0002-0003-aa-22")
+    begun = add_run(store, "0009-0004-aa-77", "0004-aa", finished=False)
+    put_json(store, f"runs/{begun}/start.json", {"ancestor": second})
+    said: list[str] = []
+    prune(store, 1, 1, said.append, first)
+    assert f"keeps runs/{first}: train.start_from names it" in said
+    assert f"keeps runs/{second}: run {begun} starts from it" in said
+
+
+def test_a_baseline_keeps_its_generation(store: Store) -> None:
+    put_json(store, "baselines/noise-0002-aa-11/baseline.json", {"generation": "0002-aa"})
+    assert "keeps curated/0002-aa: baseline noise-0002-aa-11 needs it" in pruned(store, 1, 1)
+    assert store.exists("shards/tars/train-2.tar")
+
+
+def test_what_has_come_to_be_needed_since_the_plan_is_left(store: Store) -> None:
+    """While the plan is told, one run is trained again and another one is begun on an old generation."""
+    said: list[str] = []
+    taken, first = ExitStack(), named("0001-0001-aa-11")
+
+    def say(line: str) -> None:
+        if not said:
+            taken.enter_context(held(store, f"runs/{first}", "lease"))
+            add_run(store, "0009-0002-aa-88", "0002-aa", finished=False)
+        said.append(line)
+
+    with taken:
+        removed = prune(store, 1, 1, say)
+    assert f"leaves runs/{first}: somebody trains it now" in said
+    assert f"leaves curated/0001-aa: run {first} needs it" in said
+    assert f"leaves shards/0002-aa: run {named('0009-0002-aa-88')} needs it" in said
+    assert store.names("curated") == ["0001-aa", "0002-aa", "0004-aa"]
+    assert all(missing_of(store, name) == set() for name in ("0001-aa", "0002-aa", "0004-aa"))
+    assert [one.path for one in removed if one.is_folder] == [
+        f"runs/{named('0002-0003-aa-22')}", "shards/0003-aa", "curated/0003-aa"
+    ]  # fmt: skip
 
 
 def test_nothing_is_removed_while_somebody_curates(store: Store) -> None:
     before = files(store)
-    with held(store, LEASES, LEASE_UNIT), pytest.raises(StageError, match="curates it since"):
+    with held(store, LEASES, CURATION_UNIT), pytest.raises(StageError, match=r"process \d+ on \S+ since .* curates it"):
         pruned(store, 1, 1)
     assert files(store) == before
 
@@ -178,12 +272,16 @@ def test_nothing_is_removed_while_somebody_curates(store: Store) -> None:
 def test_its_lease_is_that_of_curation(repository: Path) -> None:
     # read and not imported, since that would load Dask
     text = (repository / "curation" / "run.py").read_text()
-    assert f'LEASES, LEASE_UNIT = "{LEASES}", "{LEASE_UNIT}"' in text
+    assert f'LEASES, LEASE_UNIT = "{LEASES}", "{CURATION_UNIT}"' in text
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("shards/0004-aa/index.json", {}), ("runs/0003-0004-aa-33/config.json", []), ("curated/0004-aa/photos.json", 3)],
+    [
+        ("shards/0004-aa/index.json", {}),
+        (f"runs/{named('0003-0004-aa-33')}/config.json", {"train": {}}),
+        ("curated/0004-aa/photos.json", 3),
+    ],
 )
 def test_where_a_need_cannot_be_read_nothing_is_removed(store: Store, path: str, value: object) -> None:
     store.publish_json(path, value)

@@ -13,6 +13,7 @@ import pytest
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
 from pipelines.__main__ import main
+from pipelines.scheduling import crontab
 from pipelines.scheduling.crontab import block, read_crontab, write_crontab
 
 Call = Callable[..., str]
@@ -77,6 +78,18 @@ def test_a_changed_configuration_replaces_the_block_where_it_stands(
     assert [line[:14] for line in lines if not line.startswith("#")] == ["41 */2 * * 1-5"]
 
 
+def test_installing_without_a_schedule_left_takes_the_block_out(
+    call: Call, configuration: Configuration, crontab_file: Path
+) -> None:
+    crontab_file.write_bytes(b"# mine\n")
+    call("install")
+    configuration.file.write_text(configuration.file.read_text().replace("    schedule: '17 2 * * *'\n", ""))
+    assert call("install").splitlines() == [
+        "no pipeline has a schedule any more", "removed from your crontab; its other lines are as they were"
+    ]  # fmt: skip
+    assert crontab_file.read_bytes() == b"# mine\n"
+
+
 def test_two_configurations_have_a_block_each(call: Call, configuration: Configuration, crontab_file: Path) -> None:
     other = configuration.file.with_name("other.yaml")
     shutil.copy(configuration.file, other)
@@ -107,6 +120,22 @@ def test_what_somebody_else_writes_meanwhile_is_not_lost(crontab_file: Path) -> 
     with pytest.raises(StageError, match="changed by somebody else"):
         write_crontab(before, b"# ours\n")
     assert crontab_file.read_bytes() == b"# theirs\n"
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_where_the_program_does_not_end_the_crontab_is_read_again(
+    crontab_file: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    program = crontab_file.with_name("crontab")
+    writing = {"before": "exec sleep 60", "after": f"cat > '{crontab_file}'; exec sleep 60"}[where]
+    program.write_text(program.read_text().replace("-)  cat", f"-)  {writing}; cat"))
+    monkeypatch.setattr(crontab, "_TIMEOUT_S", 0.5)
+    if where == "after":
+        write_crontab(b"", b"# ours\n")
+        assert crontab_file.read_bytes() == b"# ours\n"
+    else:
+        with pytest.raises(StageError, match=r"has not ended within .*; the crontab is as it was"):
+            write_crontab(b"", b"# ours\n")
 
 
 def test_the_line_works_in_the_bare_environment_of_cron(

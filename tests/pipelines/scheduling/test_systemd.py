@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from corpus.configuration import Configuration
+from corpus.errors import ConfigurationError
 from pipelines.__main__ import main
 from pipelines.scheduling.schedule import next_due, parse_schedule
-from pipelines.scheduling.systemd import calendar_lines, faults, units
+from pipelines.scheduling.systemd import calendar_lines, faults, unit_name, units
 
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 
@@ -54,23 +55,36 @@ def test_the_service_quotes_what_systemd_would_replace(configuration: Configurat
     folder = configuration.file.parent / "$100%n"
     folder.mkdir()
     (folder / "scrapy.cfg").touch()
-    service = units(configuration, folder)["shutterprint-refresh.service"]
+    service = units(configuration, folder)[f"{unit_name(configuration, 'refresh')}.service"]
     (command,) = [line for line in service.splitlines() if line.startswith("ExecStart=")]
     assert command.startswith('ExecStart=/bin/sh -c "mkdir -p ')
     assert "$$100%%n" in command
     assert f"WorkingDirectory={folder}".replace("%", "%%") in service
 
 
-def test_units_are_printed_or_written(
+def test_units_of_two_configurations_have_names_of_their_own(configuration: Configuration) -> None:
+    other = configuration.model_copy(update={"file": configuration.file.with_name("other.yaml")})
+    assert re.fullmatch(r"shutterprint-refresh-[0-9a-f]{8}", unit_name(configuration, "refresh"))
+    assert unit_name(configuration, "refresh") != unit_name(other, "refresh")
+
+
+def test_show_prints_units_and_install_writes_them(
     configuration: Configuration, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    own, unit = tmp_path / "config" / "systemd" / "user", unit_name(configuration, "refresh")
     monkeypatch.setattr(sys, "argv", ["pipelines", "--config", str(configuration.file), "show", "--systemd"])
     assert main() == 0
     shown = capsys.readouterr().out
-    assert "# shutterprint-refresh.timer\n[Unit]" in shown
+    assert f"# {unit}.timer\n[Unit]" in shown
     assert "OnCalendar=*-*-* 02:17:00" in shown
-    assert "systemctl --user enable --now shutterprint-refresh.timer" in shown
-    monkeypatch.setattr(sys, "argv", [*sys.argv[:3], "install", "--systemd", str(tmp_path / "units")])
-    assert main() == 0
-    assert {file.name for file in (tmp_path / "units").iterdir()} == set(units(configuration, tmp_path))
+    assert f"systemctl --user enable --now {unit}.timer" in shown
+    assert not own.exists()
+    for words, folder in ((), own), ((str(tmp_path / "units"),), tmp_path / "units"):
+        monkeypatch.setattr(sys, "argv", [*sys.argv[:3], "install", "--systemd", *words])
+        assert main() == 0
+        assert {file.name for file in folder.iterdir()} == set(units(configuration, tmp_path))
+    monkeypatch.setattr(sys, "argv", [*sys.argv[:3], "install", "--systemd", str(configuration.file)])
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        main()

@@ -265,6 +265,10 @@ def _refresh(
         published = publish_refreshed(
             store, found, base.last.known, _judged_by(configuration), configuration.shards, check
         )
+        if base.is_first and not published.is_new:
+            whole = known_of_whole(published.name, settings, digest_of_inputs(base.news.inputs), troubles)
+            whole.publish(store)
+            whole.tidy(store)
     elif base.news.segment:
         base.remembered(store)
     _say_published(published, console)

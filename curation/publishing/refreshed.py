@@ -58,8 +58,10 @@ def publish_refreshed(
     marker = {"photos": found.counts["photos"], "kept": found.counts["kept"], "digest": digest}
     marker["packed"] = packed_digest(shards, classes)
     latest = last.generation
-    files, written = _files(found, last.public)
     check()
+    if latest and store.done(f"{FOLDER}/{latest}") == marker and not last.parts:
+        return Published(latest, found.counts, False)  # its tables were written again or copied, with equal rows
+    files, written = _files(found, last.public)
     if latest and store.done(f"{FOLDER}/{latest}") == marker and len(last.public) == len(last.parts) > 0:
         known = replace(found.known, public=files)
         _publish_tables(store, written)

@@ -28,6 +28,14 @@ _REFUSED = ("PreconditionFailed", "412")
 _UNKNOWN = ("NotImplemented", "501")
 
 
+class _RemovalError(OSError):
+    """An object could not be removed; `response` is what botocore's errors have (`corpus.storage.errors`)."""
+
+    def __init__(self, said: dict[str, str]) -> None:
+        super().__init__(f"{said['Code']}: {said['Message']}")
+        self.response = {"Error": said}
+
+
 def exists(filesystem: Any, path: str) -> bool:
     """Whether there is an object."""
     try:
@@ -100,7 +108,7 @@ def remove(filesystem: Any, paths: list[str]) -> None:
         delete = {"Objects": [{"Key": key} for _, _, key in some], "Quiet": True}
         answer = filesystem.call_s3("delete_objects", Bucket=some[0][0], Delete=delete)
         for error in answer.get("Errors", ()):
-            raise PermissionError(f"{error.get('Key')}: {error.get('Code')}: {error.get('Message')}")
+            raise _RemovalError({"Code": str(error.get("Code") or ""), "Message": str(error.get("Message") or "")})
 
 
 def publish(filesystem: Any, path: str, data: bytes) -> None:

@@ -168,7 +168,7 @@ class _Check:
         for name, form in _FORMS.items():
             is_right = pc.match_substring_regex(batch[name], form)
             self.refuse(pc.fill_null(pc.invert(is_right), False), name, "is not of the form that it must have")
-        self.refuse(_where(pc.less(batch["size_bytes"], 1)), "size_bytes", "is no size of a file")
+        self.refuse(_where(pc.less(batch["size_bytes"], 1)), "size_bytes", "is not a file size")
         self.refuse(self._outside(batch["quality_factor"], 1, 100), "quality_factor", "is not within 1 to 100")
         self.refuse(self._outside(batch["fold"], 0, (self.about.folds or 100) - 1), "fold", "is no fold")
         if self.about.generation is not None:

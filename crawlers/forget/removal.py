@@ -137,11 +137,13 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
 
 def strip_manifests(store: Store, photos: Collection[str], problems: Problems) -> Counter[str]:
     """Remove the rows of photos from all manifests; return how many of each there were."""
-    try:
-        return handed_on.without(store, photos)
-    except StorageError as error:
-        problems.append(f"{handed_on.FOLDER}: {error}; remove that manifest and crawl it again")
-        return Counter()
+    removed: Counter[str] = Counter()
+    for name in handed_on.names_in(store) if photos else ():
+        try:
+            removed += handed_on.without(store, name, photos)
+        except StorageError as error:
+            problems.append(str(error))
+    return removed
 
 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.http import Response
 
-from corpus.records import original_path
+from corpus.records import original_path, version_of
 from corpus.storage import Store
 from crawlers.download.fetcher import FINAL_STATUSES, Fetcher, OriginalFailed, Rejected
 from crawlers.network.concurrency import in_thread
@@ -24,6 +25,7 @@ from crawlers.windows.refused_pictures import RefusedPictures
 from forensics.photo_facts import facts_of_row
 
 CHANGED = "changed_at_source"
+WIKIMEDIA = "wikimedia"
 _UNREAD = facts_of_row({"width_px": 0, "height_px": 0})
 
 
@@ -79,7 +81,7 @@ class ManifestDownloader:
                 if isinstance(fetched, Rejected) and not self._is_of_bytes(listed, fetched):
                     await in_thread(self.pictures.keep, listed, fetched.verdict, fetched.beginning)
                     return refused(listed, fetched.verdict, fetched.size_bytes)
-                difference = _difference(listed, fetched)
+                difference = _difference(listed, fetched)  # by the listed address, not the mirror's
                 if difference is None and isinstance(fetched, bytes):
                     self.counts["bytes"] += len(fetched)
                     return await in_thread(self._publish, listed, path, fetched)
@@ -133,4 +135,14 @@ def _difference(listed: ManifestPhoto, fetched: bytes | Rejected) -> str | None:
         return f"{listed.size_bytes:,} bytes are listed and {len(fetched):,} were served"
     if listed.wanted_sha256 is not None and (found := hashlib.sha256(fetched).hexdigest()) != listed.wanted_sha256:
         return f"SHA-256 {listed.wanted_sha256} is listed and {found} was served"
+    if listed.source == WIKIMEDIA and listed.version not in _wikimedia_versions(listed, fetched):
+        return f"version {listed.version} is listed, which is not made of the SHA-1 of what was served"
     return None
+
+
+def _wikimedia_versions(listed: ManifestPhoto, data: bytes) -> list[str]:
+    """Return the versions that `crawlers.sites.mediawiki` makes of a file: of its SHA-1, else of the path."""
+    made_of = [hashlib.sha1(data, usedforsecurity=False).hexdigest()]
+    if listed.original_url is not None:
+        made_of.append(urlsplit(listed.original_url).path)
+    return [version_of(identity) for identity in made_of]

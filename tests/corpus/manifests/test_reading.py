@@ -59,7 +59,7 @@ def test_rows_come_as_they_were_written(written):
         (kept(1, url="https://a/\r\nHost: b"), "is not of the form"),
         (kept(1, sha256="A" * 64), "sha256"),
         (kept(1, sha256=None), "sha256 'None' is missing though the photo is kept"),
-        (kept(1, size_bytes=-5), "size_bytes '-5' is no size of a file"),
+        (kept(1, size_bytes=-5), "size_bytes '-5' is not a file size"),
         (kept(1, camera="../x"), "camera '../x' is not of the form"),
         (kept(1, split="all"), "split 'all' is not of the form"),
         (kept(1, fold=5), "fold '5' is no fold"),
@@ -111,7 +111,7 @@ def test_another_table_is_none(written, tmp_path):
 @pytest.mark.parametrize(
     ("about", "said"),
     [
-        ("[" * 100_000, "its metadata are none of a manifest"),
+        ("[" * 100_000, "its metadata are not those of a manifest"),
         (json.dumps({"schema_version": 2}), "is a manifest of version 2, this program reads version 1"),
         (json.dumps({"schema_version": 1, "tars": {"../x": "0" * 64}}), "tars"),
         (json.dumps({"schema_version": 1, "classes": ["a/b"]}), "classes.0"),

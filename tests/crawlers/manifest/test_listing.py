@@ -1,5 +1,8 @@
 """Taking a list in: what a stranger's may not ask for, and lists of addresses by others."""
 
+import hashlib
+from collections import Counter
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,12 +13,14 @@ from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
 from corpus.manifests.about import About, Learned, schema_about
 from corpus.manifests.handed_on import handed_on
-from corpus.records import MANIFEST
-from corpus.storage import open_store
+from corpus.records import MANIFEST, original_path, version_of
+from corpus.storage import Store, open_store
 from corpus.takedowns import takedown
 from crawlers.forget.__main__ import forget, survey
+from crawlers.forget.removal import strip_manifests
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
+from crawlers.manifest.originals import ManifestDownloader
 from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
 from crawlers.network.politeness import KIND, Politeness
 from crawlers.network.scrapy_settings import scrapy_settings
@@ -25,12 +30,13 @@ SHA256 = "ab" * 32
 
 
 def row(number, **changes):
-    return dict.fromkeys(MANIFEST.names) | {
-        "photo": f"flickr:{number}", "version": "0123456789", "source": "flickr", "kept": True,
+    said = dict.fromkeys(MANIFEST.names) | {
+        "photo": f"flickr:{number}", "source": "flickr", "kept": True,
         "url": f"https://live.staticflickr.com/{number}_o.jpg", "sha256": SHA256, "size_bytes": 1000,
         "camera": "iphone-6", "is_labelled": False, "group": "0123456789abcdef", "has_side": True, "split": "train",
         "fold": 0, "reasons": [], "licence": "CC BY 2.0", "author": "Ada", "owner": "00112233445566aa",
     } | changes  # fmt: skip
+    return said | {"version": changes.get("version", version_of("/".join(["", *said["url"].split("/")[3:]])))}
 
 
 @pytest.fixture
@@ -78,6 +84,35 @@ def test_a_host_that_is_not_allowed_is_refused_before_anything_is_fetched(taken,
     assert said in told
     assert "row 2: flickr:2" in told
     assert "nothing was fetched" in told
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "said"),
+    [
+        (1, {"source": "wikimedia"}, "row 1: flickr:1 is said to be of another source, wikimedia"),
+        (1, {"version": "0123456789"}, "row 1: flickr:1: version 0123456789 is not the one that a crawl gives to"),
+        (1, {"photo": "folder:a.jpg", "source": "folder"}, "is not the one that a crawl gives to"),
+        (1, {"photo": "manifest:a", "source": None, "version": "0123456789"}, "is not the one that a crawl gives to"),
+    ],
+)
+def test_a_list_cannot_name_the_upload_that_another_crawl_will_look_for(taken, store, number, changes, said):
+    assert said in refusal(taken, store, [row(number, **changes)], name="m.parquet", mirror=True)
+
+
+def test_bytes_of_wikimedia_that_are_not_those_of_the_listed_version_are_not_taken(taken, store):
+    """The version is made of the SHA-1 of the file."""
+    data = b"\xff\xd8 another picture \xff\xd9"
+    own, other = version_of(hashlib.sha1(data).hexdigest()), "0123456789"
+    for version, state in ((other, "refused"), (own, "stored")):
+        said = row(1, photo="wikimedia:1", source="wikimedia", url="https://upload.wikimedia.org/a.jpg",
+                   version=version, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))  # fmt: skip
+        [window] = taken([said], name="m.parquet").windows()
+        path = original_path("wikimedia:1", version)
+        store.publish(path, data)
+        downloader = ManifestDownloader(store, None, None, 0, "", None, Counter())
+        got = downloader._known(photo_of(window.rows[0]), path)
+        assert got["state"] == state, got["error"]
+        assert got["reasons"] == ([] if state == "stored" else ["changed_at_source"])
 
 
 def test_a_mirror_stands_for_all_hosts(taken):
@@ -188,6 +223,33 @@ def test_what_is_forgotten_later_leaves_the_manifest_too(taken, store):
     assert forget(store, traces, [])["flickr:1"].rows == 1
     assert store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])["photo"].to_pylist() == ["flickr:2"]
     assert handed_on(store).about()[0].generation == "0001-ab"
+
+
+def test_a_manifest_never_stands_with_what_is_forgotten(taken, store, monkeypatch):
+    """A crawl that is killed right after it was published does not leave it with those rows."""
+    takedown(store, "flickr:1")
+    publish_file, seen = Store.publish_file, []
+
+    def publish_and_look(self, relative, local):
+        publish_file(self, relative, local)
+        seen.append(self.read_table(relative, ["photo"])["photo"].to_pylist())
+
+    monkeypatch.setattr(Store, "publish_file", publish_and_look)
+    taken([row(1), row(2)], name="m.parquet")
+    assert seen == [["flickr:2"]]
+
+
+def test_each_damaged_manifest_is_a_problem_of_its_own_and_the_others_are_done(taken, store):
+    listing = taken([row(1), row(2)], name="m.parquet")
+    store.publish("manifests/0000.parquet", b"PAR1")
+    store.publish("manifests/ffff.parquet", b"no table")
+    problems = []
+    assert strip_manifests(store, ["flickr:1"], problems) == {"flickr:1": 1}
+    assert [problem.partition(" is damaged")[0].rpartition("/")[2] for problem in problems] == [
+        "0000.parquet",
+        "ffff.parquet",
+    ]
+    assert store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])["photo"].to_pylist() == ["flickr:2"]
 
 
 def test_each_site_keeps_its_own_limits(tmp_path):

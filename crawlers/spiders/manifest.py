@@ -13,6 +13,7 @@ is not asked for again, unless of a mirror or with `-a gone=ask`.
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,6 +88,9 @@ class ManifestSpider(PhotoSpider):
         """Remove what killed crawls have left; originals of a list lie among those of all sources."""
         super().sweep()
         store = self.context.store
+        if store.is_s3:  # which sweeps all that is below, with one request
+            store.sweep_temporary("originals", DAY_S)
+            return
         for source in store.names("originals"):
             for folder in store.names(f"originals/{source}"):
                 store.sweep_temporary(f"originals/{source}/{folder}", DAY_S)
@@ -123,7 +127,9 @@ class ManifestSpider(PhotoSpider):
                 if row is not None and not self._is_open(row):
                     kept.append(row)
                 else:
-                    photos.append(photo_of(said))
+                    # so that what fails again and again waits longer each time
+                    before = row["attempts"] if row is not None else None
+                    photos.append(replace(photo_of(said), attempts=before or 0))
             else:
                 kept.append(refused_row(said))
         if marker is not None and not photos:  # nothing of it is open

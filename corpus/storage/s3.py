@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 PART_BYTES = 16 << 20
-"""Larger objects are sent in parts of this size, so that a cut connection costs one part."""
+"""Objects from twice this size on are sent in parts of it, so that a cut connection costs one part."""
 PARTS_AT_ONCE = 4
 ATTEMPTS = 2
 """botocore's, in each of ours: one cut connection needs no pause of seconds."""

@@ -165,6 +165,18 @@ def test_a_mirror_gives_what_it_has_and_sites_give_the_rest(origin, elsewhere, m
     assert fetched == {row["photo"] for row in kept} | duplicates
 
 
+def test_what_a_mirror_lacks_waits_longer_after_each_failure(origin, elsewhere, mirror):
+    asked = len(origin.site.requests)
+    own = {"file": str(origin.file), "mirror": f"{mirror.url}/{{sha256}}.jpg"}
+    for attempts in (1, 2):
+        crawl = elsewhere.run("manifest", own=own)
+        assert crawl.exit_code == 0, crawl.log
+        failed = [row for row in elsewhere.rows("manifest") if row["state"] == "failed"]
+        assert [row["attempts"] for row in failed] == [attempts] * 7
+    assert elsewhere.run("manifest", own={"file": str(origin.file)}).exit_code == 0
+    assert len(origin.site.requests) == asked, "they wait an hour"
+
+
 def test_another_host_ends_the_crawl_before_it_begins(origin, elsewhere):
     elsewhere.tree["sources"]["flickr"]["hosts"] = elsewhere.tree["sources"]["wikimedia"]["hosts"] = ["localhost"]
     elsewhere.tree["sources"]["flickr"]["api_url"] = "http://localhost/"

@@ -22,9 +22,12 @@ from crawlers.forget.removal import CURATION_LEASE, JUDGING, strip_manifests
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
 from crawlers.manifest.originals import ManifestDownloader
+from crawlers.manifest.outcome import Outcome
 from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
 from crawlers.network.politeness import KIND, Politeness
 from crawlers.network.scrapy_settings import scrapy_settings
+from crawlers.vetting.door import Refused
+from crawlers.windows.records import refused
 from curation.cluster.frames import SPOOL
 from curation.run import LEASE_UNIT, LEASES
 
@@ -263,6 +266,17 @@ def test_what_a_killed_curation_left_is_forgotten_unless_another_is_at_work(stor
         assert store.exists(f"{JUDGING}/0123/verdicts-0.arrow")
     forget(store, survey(store, ["flickr:1"], []), [])
     assert store.names(JUDGING) == []
+
+
+def test_what_the_list_itself_refuses_is_no_loss(taken):
+    said = row(1, kept=False, has_side=False, reasons=["changed_at_source"])
+    [window] = taken([said], name="m.parquet").windows()
+    outcome = Outcome()
+    outcome.add([refused_row(window.rows[0])])
+    assert next(outcome.lines()).startswith("0 of 0 photographs")
+    changed = refused(photo_of(window.rows[0]), Refused(("changed_at_source",), error="other bytes"))
+    outcome.add([changed])
+    assert "other bytes there now: 1" in next(outcome.lines())
 
 
 def test_each_site_keeps_its_own_limits(tmp_path):

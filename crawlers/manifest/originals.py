@@ -113,8 +113,9 @@ class ManifestDownloader:
 
     def _is_of_bytes(self, listed: ManifestPhoto, rejected: Rejected) -> bool:
         """Whether a refusal says that these are not the listed bytes, rather than that a rule objects."""
-        is_larger = "too_large" in rejected.verdict.reasons and listed.size_bytes is not None
-        return listed.has_verdict or is_larger
+        if "too_large" in rejected.verdict.reasons:  # than the list says; else than this crawl takes
+            return listed.size_bytes is not None
+        return listed.has_verdict
 
     def _known(self, listed: ManifestPhoto, path: str) -> Row | None:
         """Return the row of an upload that is in the store, from this crawl or another one; None where it is not."""

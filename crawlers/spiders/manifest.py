@@ -127,9 +127,7 @@ class ManifestSpider(PhotoSpider):
                 if row is not None and not self._is_open(row):
                     kept.append(row)
                 else:
-                    # so that what fails again and again waits longer each time
-                    before = row["attempts"] if row is not None else None
-                    photos.append(replace(photo_of(said), attempts=before or 0))
+                    photos.append(replace(photo_of(said), attempts=self._attempts(row)))
             else:
                 kept.append(refused_row(said))
         if marker is not None and not photos:  # nothing of it is open
@@ -163,6 +161,14 @@ class ManifestSpider(PhotoSpider):
             return True
         is_lost = row["state"] == "deleted" or CHANGED in (row["reasons"] or ())
         return is_lost and self._asks_anew
+
+    def _attempts(self, row: Row | None) -> int:
+        """Return how often a photo has failed: the next attempt waits longer each time.
+
+        What a mirror lacks does not keep the sites from being asked, so further attempts there do not count.
+        """
+        before = (row["attempts"] if row is not None else None) or 0
+        return max(before - 1, 0) if self.mirror else before
 
     @property
     def _asks_anew(self) -> bool:

@@ -26,6 +26,10 @@ _KEY_LENGTH_MAX = 64
 _UNSPELLABLE = re.compile(r"[^A-Za-z0-9 \t._,/()-]")
 """Characters that a key leaves out although they carry meaning: the + of a Galaxy S8+, letters of other scripts."""
 
+STARS_MAX = 4
+"""`*` in one pattern of firmware."""
+_STARS_BESIDE = re.compile(r"\*\*|\[0-9\]\*\[0-9\]\*")
+
 
 def _text(pattern: str, name: str) -> AfterValidator:
     return AfterValidator(matching(pattern, name))
@@ -79,6 +83,11 @@ class Camera(BaseModel):
         for field, values in (("make", self.make), ("model", self.model), ("sizes", self.sizes)):
             if not values and self.is_listed:
                 raise ValueError(f"{field}: needs at least one entry")
+        for pattern in self.software:  # each `*` more can multiply the time that a text without a match takes
+            if pattern.count("*") > STARS_MAX or _STARS_BESIDE.search(pattern):
+                raise ValueError(
+                    f"software: {pattern[:80]!r} has more than {STARS_MAX} `*`, or `[0-9]*` twice in a row"
+                )
         return self
 
     @property

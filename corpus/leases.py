@@ -149,8 +149,9 @@ class Lease:
 
 
 def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> Lease | None:
-    """Take the lease of a unit and return it, or None where another process has it; never waits.
+    """Take the lease of a unit and return it, or None where another process has it.
 
+    It does not wait for that one; in an object store without conditional writes it waits SETTLE_S for other takers.
     `folder`: a folder of the store, no other files of which are named `<name>.<number>.json`. `unit`: a valid file name
     without dots. `now_s`: `time.time()`. `job`: as `Holder` has it.
     """
@@ -161,14 +162,17 @@ def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> L
         if store.create(first.path, first.data(now_s)) or _is_written(first, now_s):
             if list(_numbers(store, folder, unit)) == [0]:
                 return first
-            store.remove_file(first.path)  # a later lease stands, whose earlier ones have been removed
+            if _is_written(first, now_s):  # else it has been released or taken over, and what is there is another's
+                store.remove_file(first.path)  # a later lease stands, whose earlier ones have been removed
     before = _standing(store, folder, unit)
     if before and _holder(before[max(before)], now_s) is not None:
         return None
     lease = Lease(store, folder, unit, max(before, default=-1) + 1, holder, secrets.token_hex(8))
     data = lease.data(now_s)
-    store.create(lease.path, data)
-    if not is_exclusive:
+    if is_exclusive:
+        store.create(lease.path, data)
+    else:  # the condition may be refused (501), and says nothing: of two writers the later one wins
+        store.publish(lease.path, data)
         time.sleep(SETTLE_S)
     # The result of `create` is not used: a PUT whose response was lost is sent again, and refused. And the earlier
     # leases must be unchanged: neither renewed nor released since, nor released and taken again.
@@ -180,13 +184,26 @@ def take(store: Store, folder: str, unit: str, now_s: float, job: str = "") -> L
     return None
 
 
+_NEVER = (-math.inf, -math.inf)
+
+
+def _moment() -> tuple[float, float]:
+    """Return the seconds of the two clocks: one stands still while the machine is suspended, the other may be set."""
+    return time.monotonic(), time.time()
+
+
+def _is_within(before_s: tuple[float, float], now_s: tuple[float, float], most_s: float) -> bool:
+    """Whether by both clocks less than `most_s` has passed, and neither went back."""
+    return all(0 <= now - before < most_s for before, now in zip(before_s, now_s, strict=True))
+
+
 class HeldLease:
     """A lease that a thread renews in the background until it is released."""
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self._ended = threading.Event()
-        self._checked_s = self._renewed_s = time.monotonic()
+        self._checked_s = self._renewed_s = _moment()
         # the work and the renewing thread may renew at the same moment
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._renew_until_released, daemon=True)
@@ -198,25 +215,25 @@ class HeldLease:
         In an object store it is renewed where that is due, and not looked at for CHECKED_S after it was.
         """
         with self._lock:
-            now_s = time.monotonic()
+            now_s = _moment()
             if self._ended.is_set():
                 return False
             if self.lease.store.is_s3:
-                if now_s - self._checked_s < CHECKED_S:
+                if _is_within(self._checked_s, now_s, CHECKED_S):
                     return True
-                if now_s - self._renewed_s < RENEW_EVERY_S / 2:
+                if _is_within(self._renewed_s, now_s, RENEW_EVERY_S / 2):
                     is_ours = self.lease.stands()
-                    self._checked_s = now_s if is_ours else -math.inf
+                    self._checked_s = now_s if is_ours else _NEVER
                     return is_ours
             is_ours = self.lease.renew(time.time())
-            self._checked_s = self._renewed_s = now_s if is_ours else -math.inf
+            self._checked_s = self._renewed_s = now_s if is_ours else _NEVER
             return is_ours
 
     def release(self) -> None:
         """Stop renewing and give the unit back."""
         self._ended.set()
         self._thread.join()  # a renewal that is under way would bring the file back
-        if self.lease.store.is_s3 and time.monotonic() - self._checked_s < CHECKED_S:
+        if self.lease.store.is_s3 and _is_within(self._checked_s, _moment(), CHECKED_S):
             self.lease.release_unseen()
         else:
             self.lease.release()

@@ -11,7 +11,7 @@ and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -298,7 +298,7 @@ def _judge_all(
         return nullcontext(lambda _: None) if is_small else progress(console, verb, parts, "parts")
 
     judged = judge_all(inputs, past, troubles, settings, frames, show)
-    with show("writing", judged.number_of_parts) as advance:
+    with closing(judged), show("writing", judged.number_of_parts) as advance:
         published = publish_generation(store, judged, _judged_by(configuration), configuration.shards, advance, check)
     known = known_of_whole(published.name, settings, digest, troubles)
     known.publish(store)

@@ -24,6 +24,10 @@ _CameraKey = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_lengt
 _Tar = Annotated[str, Field(pattern=r"^[a-z]+-[0-9a-f]+\.tar$", max_length=100)]
 
 
+class OtherVersionError(ValueError):
+    """A manifest is whole, and of another version than this program reads."""
+
+
 class Learned(BaseModel):
     """One value that photographs of a camera show: a row of a generation's natives.json."""
 
@@ -79,9 +83,9 @@ def about_of(schema: pa.Schema) -> About | None:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the metadata"
-        raise ValueError(f"its metadata are none of a manifest: {where}: {first['msg']}") from error
+        raise ValueError(f"its metadata are not those of a manifest: {where}: {first['msg']}") from error
     if about.schema_version != SCHEMA:
-        raise ValueError(
+        raise OtherVersionError(
             f"it is a manifest of version {about.schema_version}, this program reads version {SCHEMA}; export it again "
             "with the same version of this program"
         )

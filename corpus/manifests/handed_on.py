@@ -5,22 +5,26 @@ What it says of groups, splits, folds, labels and cameras counts where this stor
 they have decided never changes.
 """
 
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from corpus.errors import StorageError
-from corpus.manifests.about import About, about_of
+from corpus.manifests.about import KEY, About, OtherVersionError, about_of
 from corpus.records import MANIFEST, with_schema
 from corpus.storage import Store
 from corpus.storage.parquet import Condition, open_parquet, read_parquet
 from corpus.text import leading_number
 
 FOLDER = "manifests"
+_BATCH_ROWS = 50_000
 
 Row = dict[str, Any]
 
@@ -74,10 +78,12 @@ class HandedOn:
         with self.store.open(f"{FOLDER}/{name}") as file:
             try:
                 about = about_of(open_parquet(file).schema_arrow)
+            except OtherVersionError as error:
+                raise StorageError(f"{self.store.url}: {FOLDER}/{name}: {error}") from error
             except (OSError, ValueError, pa.ArrowException) as error:
-                raise self._damaged(name, error) from error
+                raise _damaged(self.store, name, error) from error
         if about is None:
-            raise self._damaged(name, "it says nothing of itself")
+            raise _damaged(self.store, name, "it says nothing of itself")
         return about
 
     def _table(self, name: str, columns: list[str], where: list[list[Condition]]) -> pa.Table:
@@ -86,33 +92,75 @@ class HandedOn:
             try:
                 return with_schema(read_parquet(file, columns, where), schema)
             except (OSError, ValueError, pa.ArrowException) as error:
-                raise self._damaged(name, error) from error
-
-    def _damaged(self, name: str, error: object) -> StorageError:
-        return StorageError(
-            f"{self.store.url}: {FOLDER}/{name} is damaged ({error}); remove it and crawl its manifest again"
-        )
+                raise _damaged(self.store, name, error) from error
 
 
 def handed_on(store: Store) -> HandedOn:
     """Return the manifests of a store, those of the latest generations last."""
-    names = [name for name in store.names(FOLDER) if name.endswith(".parquet")]
+    names = names_in(store)
     found = HandedOn(store, tuple(names))
     ages = {name: leading_number(about.generation or "0") for name, about in zip(names, found.about(), strict=True)}
     return HandedOn(store, tuple(sorted(names, key=lambda name: (ages[name], name))))
 
 
-def without(store: Store, photos: Collection[str]) -> Counter[str]:
-    """Rewrite the manifests of a store without the rows of photos; return how many of each there were.
+def names_in(store: Store) -> list[str]:
+    """Return the files of a store's manifests below FOLDER."""
+    return [name for name in store.names(FOLDER) if name.endswith(".parquet")]
 
-    Raises StorageError for a manifest that is damaged.
+
+def without(store: Store, name: str, photos: Collection[str]) -> Counter[str]:
+    """Rewrite a manifest of a store without the rows of photos; return how many of each there were.
+
+    `name`: its file below FOLDER. Raises StorageError for a manifest that is damaged.
     """
-    removed: Counter[str] = Counter()
-    wanted = pa.array(sorted(photos), pa.string())
-    for name in store.names(FOLDER):
-        whole = store.read_table(f"{FOLDER}/{name}")
-        is_of = pc.is_in(whole["photo"], value_set=wanted)
-        if pc.any(is_of).as_py():
-            removed.update(whole["photo"].filter(is_of).to_pylist())
-            store.publish_table(f"{FOLDER}/{name}", whole.filter(pc.invert(is_of)))
+    if not photos:
+        return Counter()
+    path = f"{FOLDER}/{name}"
+    with tempfile.TemporaryDirectory(prefix="shutterprint-manifest-") as folder:
+        written = Path(folder) / name
+        try:
+            with store.open(path) as file:
+                removed = leave_out(file, photos, written)
+        except (ValueError, pa.ArrowException) as error:
+            raise _damaged(store, name, error) from error
+        except OSError as error:  # of Parquet: "not a Parquet file", without an errno
+            if error.errno is not None:
+                raise
+            raise _damaged(store, name, error) from error
+        if removed:
+            store.publish_file(path, written)
     return removed
+
+
+def leave_out(source: BinaryIO, photos: Collection[str], written: Path) -> Counter[str]:
+    """Write a manifest without the rows of photos to a local file; return how many of each there were.
+
+    Nothing is written where there are none. Texts stay dictionaries, so that a small file that repeats long ones takes
+    little memory. Raises what pyarrow raises.
+    """
+    wanted = pa.array(sorted(photos), pa.string())
+    with pq.ParquetFile(source, pre_buffer=False) as plain:
+        schema = with_schema(plain.schema_arrow.empty_table(), MANIFEST).schema
+        metadata = plain.schema_arrow.metadata or {}
+        removed: Counter[str] = Counter()
+        for batch in plain.iter_batches(_BATCH_ROWS, columns=["photo"], use_threads=False):
+            removed.update(batch["photo"].filter(pc.is_in(batch["photo"], value_set=wanted)).to_pylist())
+    if not removed:
+        return removed
+    source.seek(0)
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    kinds = [pa.dictionary(pa.int32(), pa.string()) if field.name in texts else field.type for field in schema]
+    packed = pa.schema([pa.field(name, kind) for name, kind in zip(schema.names, kinds, strict=True)])
+    with (
+        pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False) as file,
+        pq.ParquetWriter(written, packed, compression="zstd", store_schema=False) as writer,
+    ):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=schema.names, use_threads=False):
+            is_other = pc.invert(pc.is_in(batch["photo"].cast(pa.string()), value_set=wanted))
+            writer.write_table(pa.Table.from_batches([batch]).select(schema.names).cast(packed).filter(is_other))
+        writer.add_key_value_metadata({KEY: metadata[KEY]} if KEY in metadata else {})
+    return removed
+
+
+def _damaged(store: Store, name: str, error: object) -> StorageError:
+    return StorageError(f"{store.url}: {FOLDER}/{name} is damaged ({error}); remove it and crawl its manifest again")

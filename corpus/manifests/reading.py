@@ -2,8 +2,12 @@
 
 Everything that the rest of the program relies on is checked here, before anything is fetched or judged: the columns and
 their types, the form of every value, the bounds of the whole, and that each upload is listed once. A value that is not
-as it must be is a ConfigurationError of one sentence. Memory is bounded by BATCH_ROWS, whatever the file claims: texts
-are read as dictionaries, so that a text repeated a million times is held once.
+as it must be is a ConfigurationError of one sentence.
+
+A batch has BATCH_ROWS rows of texts of TEXT_MAX_BYTES; texts are read as dictionaries, so that one that is repeated a
+million times is held once. A column of a row group is not read where the file says that it unpacks to more than
+CHUNK_MAX_BYTES, or to more than its values can have. A file whose pages unpack to more than it says is found out only
+when the page has been unpacked.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,9 +28,15 @@ from corpus.text import escaped
 ROWS_MAX = 20_000_000
 FILE_MAX_BYTES = 4 << 30
 UNPACKED_MAX_BYTES = 16 << 30
+CHUNK_MAX_BYTES = 256 << 20
+"""A column of a row group, unpacked."""
 TEXT_MAX_BYTES = 4096
 REASONS_MAX = 64
 BATCH_ROWS = 1000
+_CHUNK_HEADER_BYTES = 1 << 16
+"""What a column's pages may have beside its values: headers, and the least and greatest value in them."""
+_LONGEST = {"camera": 100, "shard": 100}
+"""Characters, where the form gives no bound."""
 _SHOWN_CHARACTERS = 80
 _ERROR_CHARACTERS = 200
 
@@ -98,6 +108,7 @@ def read_batches(file: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]
     with _opened(file) as plain:
         schema = plain.schema_arrow
         texts = [plain.schema.column(place).path for place in range(len(plain.schema))]
+        _check_chunks(file, plain.metadata, columns)
     first = 0
     try:
         with pq.ParquetFile(file, read_dictionary=texts, pre_buffer=False) as parquet:
@@ -105,12 +116,34 @@ def read_batches(file: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]
                 arrays = [_plain(file, first, name, batch[name], schema.field(name).type) for name in columns]
                 yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
                 first += len(batch)
+                if first > ROWS_MAX:  # whatever the file says of itself
+                    raise ConfigurationError(f"{escaped(file)}: has more than {ROWS_MAX:,} rows; divide it")
     except (OSError, pa.ArrowException) as error:
         raise ConfigurationError(f"{escaped(file)}: cannot be read after row {first:,}: {_said(error)}") from error
 
 
+def _check_chunks(file: Path, metadata: pq.FileMetaData, columns: Sequence[str]) -> None:
+    """Raise ConfigurationError where a column of a row group unpacks to more than it may have."""
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(place)
+            name = chunk.path_in_schema.partition(".")[0]
+            most_bytes = min(chunk.num_values * (TEXT_MAX_BYTES + 8) + _CHUNK_HEADER_BYTES, CHUNK_MAX_BYTES)
+            if name in columns and chunk.total_uncompressed_size > most_bytes:
+                raise ConfigurationError(
+                    f"{escaped(file)}: column {escaped(name)[:_SHOWN_CHARACTERS]} unpacks to "
+                    f"{chunk.total_uncompressed_size:,} bytes for {chunk.num_values:,} values, more than "
+                    f"{most_bytes:,}; write it with smaller row groups and texts of {TEXT_MAX_BYTES:,} bytes at most"
+                )
+
+
 def _plain(file: Path, first: int, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return a column as its schema has it; raises ConfigurationError for a text that is too long."""
+    if pa.types.is_list(column.type) and (pc.max(pc.list_value_length(column)).as_py() or 0) > REASONS_MAX:
+        raise ConfigurationError(
+            f"{escaped(file)}: rows {first + 1:,} to {first + len(column):,}: column {escaped(name)} has more than "
+            f"{REASONS_MAX} texts in a row: they are too many"
+        )
     words = column.flatten() if pa.types.is_list(column.type) else column
     if pa.types.is_dictionary(words.type):
         words.dictionary.validate(full=True)  # texts that are not UTF-8
@@ -168,7 +201,12 @@ class _Check:
         for name, form in _FORMS.items():
             is_right = pc.match_substring_regex(batch[name], form)
             self.refuse(pc.fill_null(pc.invert(is_right), False), name, "is not of the form that it must have")
-        self.refuse(_where(pc.less(batch["size_bytes"], 1)), "size_bytes", "is no size of a file")
+        for name, most in _LONGEST.items():
+            self.refuse(_where(pc.greater(pc.utf8_length(batch[name]), most)), name, f"has more than {most} characters")
+        is_fetched = pc.or_(self.is_kept, pc.and_(pc.is_valid(batch["url"]), pc.is_valid(batch["sha256"])))
+        is_fetched = pc.or_(is_fetched, pc.is_null(batch["kept"]))
+        self.refuse(pc.and_(is_fetched, pc.equal(batch["version"], "")), "version", "is missing")
+        self.refuse(_where(pc.less(batch["size_bytes"], 1)), "size_bytes", "is not a file size")
         self.refuse(self._outside(batch["quality_factor"], 1, 100), "quality_factor", "is not within 1 to 100")
         self.refuse(self._outside(batch["fold"], 0, (self.about.folds or 100) - 1), "fold", "is no fold")
         if self.about.generation is not None:
@@ -186,18 +224,20 @@ class _Check:
         self.refuse(pc.is_null(batch["kept"]), "kept", "is missing")
         for name in _OF_KEPT:
             self.refuse(pc.and_(self.is_kept, pc.is_null(batch[name])), name, "is missing though the photo is kept")
-        self.refuse(pc.and_(self.is_kept, pc.equal(batch["version"], "")), "version", "is missing")
         has_side = pc.fill_null(batch["has_side"], False)
         for name in ("group", "split"):
             self.refuse(pc.and_(has_side, pc.is_null(batch[name])), name, "is missing though the photo has its side")
         number = pc.fill_null(pc.list_value_length(batch["reasons"]), 0)
-        self.refuse(pc.greater(number, REASONS_MAX), "reasons", "are too many")
         wrong = pc.equal(self.is_kept, pc.greater(number, 0))
         self.refuse(wrong, "reasons", "must be there for a refused photo, and for no other")
         reasons = batch["reasons"].flatten()
         wrong = pc.invert(pc.fill_null(pc.match_substring_regex(reasons, r"^[a-z_0-9]{1,64}$"), False))
         if pc.any(wrong).as_py():
-            raise self.fault(0, "reasons", "of this row, or of one of the next, are no reasons")
+            raise self.fault(
+                int(pc.list_parent_indices(batch["reasons"])[pc.index(wrong, True).as_py()].as_py()),
+                "reasons",
+                "are no reasons",
+            )
 
     def refuse(self, is_wrong: Any, name: str, what: str) -> None:
         """Raise for the first row in which a mask is true."""

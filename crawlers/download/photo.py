@@ -70,7 +70,10 @@ class PhotoDownloader:
         """Return the row of an upload that is stored (by a crawl cut off, or for another query) or was refused."""
         if self.originals.has(path):
             with suppress(StorageError):  # it was removed since it was listed
-                return stored(listed, path, self.store.read(path))
+                data = self.store.read(path)
+                if listed.site_sha1 in (None, hashlib.sha1(data, usedforsecurity=False).hexdigest()):
+                    return stored(listed, path, data)
+                # other bytes lie there, put by a list or damaged: the file is fetched, and takes their place
         return self.refused_uploads.row(listed) if self.refused_uploads is not None else None
 
     def _publish(self, listed: ListedPhoto, path: str, data: bytes) -> Row:

@@ -12,7 +12,7 @@ from typing import Any
 
 from corpus.errors import ConfigurationError
 from corpus.manifests.about import KEY
-from corpus.manifests.handed_on import FOLDER, without
+from corpus.manifests.handed_on import FOLDER, leave_out
 from corpus.manifests.reading import Manifest, open_manifest, table_of
 from corpus.storage import Store
 from corpus.takedowns import taken_down
@@ -85,8 +85,11 @@ def take_in(
     check_manifest(manifest, hosts, original_max_bytes, is_mirrored=is_mirrored)
     published = f"{FOLDER}/{digest}.parquet"
     if not store.exists(published):
-        store.publish_file(published, path)
-        without(store, taken_down(store))
+        # without what is forgotten from the first moment on: nothing looks at a manifest again that is there
+        remaining, forgotten = folder / f"{digest}-remaining.parquet", taken_down(store)
+        with path.open("rb") as opened:
+            left_out = leave_out(opened, forgotten, remaining) if forgotten else None
+        store.publish_file(published, remaining if left_out else path)
     return Listing(digest, manifest, manifest.rows)
 
 

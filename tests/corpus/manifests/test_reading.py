@@ -59,11 +59,15 @@ def test_rows_come_as_they_were_written(written):
         (kept(1, url="https://a/\r\nHost: b"), "is not of the form"),
         (kept(1, sha256="A" * 64), "sha256"),
         (kept(1, sha256=None), "sha256 'None' is missing though the photo is kept"),
-        (kept(1, size_bytes=-5), "size_bytes '-5' is no size of a file"),
+        (kept(1, size_bytes=-5), "size_bytes '-5' is not a file size"),
         (kept(1, camera="../x"), "camera '../x' is not of the form"),
         (kept(1, split="all"), "split 'all' is not of the form"),
         (kept(1, fold=5), "fold '5' is no fold"),
         (kept(1, quality_factor=0), "is not within 1 to 100"),
+        (kept(1, camera="a" * 101), "has more than 100 characters"),
+        (kept(1, shard=f"train-{'0' * 100}.tar"), "has more than 100 characters"),
+        (kept(1, version=""), "version '' is missing"),
+        (refused(1, version=""), "version '' is missing"),  # it may be fetched on request
         (kept(1, kept=None), "kept 'None' is missing"),
         (kept(1, group=None), "group 'None' is missing"),
         (kept(1, reasons=["duplicate"]), "must be there for a refused photo, and for no other"),
@@ -111,7 +115,7 @@ def test_another_table_is_none(written, tmp_path):
 @pytest.mark.parametrize(
     ("about", "said"),
     [
-        ("[" * 100_000, "its metadata are none of a manifest"),
+        ("[" * 100_000, "its metadata are not those of a manifest"),
         (json.dumps({"schema_version": 2}), "is a manifest of version 2, this program reads version 1"),
         (json.dumps({"schema_version": 1, "tars": {"../x": "0" * 64}}), "tars"),
         (json.dumps({"schema_version": 1, "classes": ["a/b"]}), "classes.0"),
@@ -150,6 +154,27 @@ def test_a_text_that_is_repeated_a_thousand_times_is_held_once(tmp_path):
         writer.add_key_value_metadata({KEY: schema_about(ABOUT).metadata[KEY]})
     assert file.stat().st_size < 1_000_000
     before = pa.default_memory_pool().max_memory()
-    with pytest.raises(ConfigurationError, match="column title has a text of 20,000,000 bytes, more than 4,096"):
+    with pytest.raises(
+        ConfigurationError, match=r"column title unpacks to 20,.* bytes for 3,000 values, more than 12,"
+    ):
         read(file)
-    assert pa.default_memory_pool().max_memory() - before < 300_000_000
+    assert pa.default_memory_pool().max_memory() - before < 10_000_000, "it was not unpacked"
+
+
+def test_a_column_that_unpacks_to_too_much_and_rows_that_are_too_many_are_refused(written, monkeypatch):
+    file = written([kept(number, title=f"{number}" * 1000) for number in range(100)])
+    assert len(read(file)) == 100
+    monkeypatch.setattr("corpus.manifests.reading.CHUNK_MAX_BYTES", 100_000)
+    with pytest.raises(ConfigurationError, match="column title unpacks to"):
+        read(file)
+    monkeypatch.undo()
+    manifest = open_manifest(file)
+    monkeypatch.setattr("corpus.manifests.reading.ROWS_MAX", 99)
+    monkeypatch.setattr("corpus.manifests.reading._opened", lambda file: pq.ParquetFile(file))  # it says less
+    with pytest.raises(ConfigurationError, match="has more than 99 rows"):
+        list(manifest.batches())
+
+
+def test_the_row_of_a_wrong_reason_is_named(written):
+    with pytest.raises(ConfigurationError, match=r"row 2: flickr:000002: reasons .* are no reasons"):
+        read(written([refused(1), refused(2, reasons=["duplicate", "<script>"])]))

@@ -1,5 +1,6 @@
 """What the store promises on S3 beyond files: few requests, parts for what is large, one winner, no leftovers."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,11 +115,48 @@ def test_a_lease_that_was_taken_over_is_noticed_and_the_newer_one_is_left(
     assert place.names("leases") == []
 
 
-def test_a_store_that_passes_over_the_condition_is_found_out_and_its_leases_wait(
-    place: Store, monkeypatch: pytest.MonkeyPatch
+def test_a_machine_that_was_suspended_looks_at_its_lease_again(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held(place, "leases", "unit") as holding:
+        assert holding is not None
+        assert take(place, "leases", "unit", 4e9) is not None
+        assert holding.is_ours(), "it was looked at a moment ago"
+        now_s = time.time()
+        monkeypatch.setattr("corpus.leases.time.time", lambda: now_s + 3600)  # the monotonic clock stood still
+        assert not holding.is_ours()
+    place.remove("leases")
+
+
+def test_a_refused_first_lease_of_another_process_is_left_alone(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our writing number 0 and our listing another process has taken over, and its lease is number 0, too."""
+    create = Store.create
+
+    def create_and_lose(store: Store, path: str, data: bytes) -> bool:
+        done = create(store, path, data)
+        store.publish(path, b"theirs")
+        store.publish(path.replace(".0.", ".1."), b"another's")
+        return done
+
+    monkeypatch.setattr(Store, "create", create_and_lose)
+    take(place, "leases", "unit", 1.0)
+    assert place.read("leases/unit.0.json") == b"theirs"
+    place.remove("leases")
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["passed over", "501"])
+def test_a_store_without_the_condition_is_found_out_and_its_leases_wait(
+    place: Store, monkeypatch: pytest.MonkeyPatch, is_refused: bool
 ) -> None:
+    from botocore.exceptions import ClientError
+
     filesystem = place.filesystem
-    monkeypatch.setattr(s3, "create", lambda _, path, data: filesystem.pipe_file(path, data) is not None)
+
+    def create(_: Any, path: str, data: bytes) -> bool:
+        if is_refused:
+            said = {"Error": {"Code": "NotImplemented", "Message": "A header you provided implies functionality"}}
+            raise OSError(5, "Input/output error") from ClientError(said, "PutObject")
+        return filesystem.pipe_file(path, data) is not None
+
+    monkeypatch.setattr(s3, "create", create)
     monkeypatch.setattr(store, "_conditional", {})
     slept: list[float] = []
     monkeypatch.setattr("corpus.leases.time.sleep", slept.append)
@@ -129,6 +167,29 @@ def test_a_store_that_passes_over_the_condition_is_found_out_and_its_leases_wait
     assert slept == [2.0]
     assert take(place, "leases", "unit", 2.0) is None
     lease.release()
+
+
+@pytest.mark.parametrize(
+    ("code", "asked_times", "said"), [("SlowDown", 2, "it asks to slow down"), ("AccessDenied", 1, "access is denied")]
+)
+def test_one_object_of_many_that_is_not_removed_is_told_as_any_refusal_is(
+    place: Store, monkeypatch: pytest.MonkeyPatch, code: str, asked_times: int, said: str
+) -> None:
+    for name in "ab":
+        place.publish(f"w/{name}", b"")
+    calls, call = [], place.filesystem.call_s3
+
+    def answer(method: str, **given: Any) -> Any:
+        if method != "delete_objects":
+            return call(method, **given)
+        calls.append(method)
+        return {"Errors": [{"Key": "w/a", "Code": code, "Message": "no"}]}
+
+    monkeypatch.setattr(place.filesystem, "call_s3", answer)
+    monkeypatch.setattr("corpus.storage.errors.RETRY_PAUSES_S", (0.01,))
+    with pytest.raises(StorageUnavailableError, match=said):
+        place.remove("w")
+    assert len(calls) == asked_times
 
 
 def test_what_is_large_goes_in_parts_and_comes_back(
@@ -152,6 +213,23 @@ def test_parts_of_a_writer_that_was_killed_are_given_up(place: Store, client: An
     assert place.sweep_temporary("tars", 0) == 1
     left = client.list_multipart_uploads(Bucket="files").get("Uploads", [])
     assert [one["Key"] for one in left] == [f"{prefix}-else/a.tar"]
+
+
+def test_parts_are_given_up_beyond_the_first_page(place: Store, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix, call = place.path("tars").partition("/")[2], place.filesystem.call_s3
+    for name in range(3):
+        client.create_multipart_upload(Bucket="files", Key=f"{prefix}/{name}.tar")
+
+    def one_a_page(method: str, **given: Any) -> Any:
+        page = call(method, **given)
+        if method != "list_multipart_uploads":
+            return page
+        after = [one for one in page.get("Uploads", ()) if one["Key"] > given.get("KeyMarker", "")]
+        last = {"NextKeyMarker": after[0]["Key"], "NextUploadIdMarker": after[0]["UploadId"]} if after else {}
+        return {"Uploads": after[:1], "IsTruncated": len(after) > 1} | last
+
+    monkeypatch.setattr(place.filesystem, "call_s3", one_a_page)
+    assert place.sweep_temporary("tars", 0) == 3
 
 
 def test_a_bucket_that_is_not_there_is_a_sentence(client: Any) -> None:

@@ -1,5 +1,8 @@
 """Taking a list in: what a stranger's may not ask for, and lists of addresses by others."""
 
+import hashlib
+from collections import Counter
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -8,29 +11,39 @@ from scrapy.utils.test import get_crawler
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
+from corpus.leases import held
 from corpus.manifests.about import About, Learned, schema_about
 from corpus.manifests.handed_on import handed_on
-from corpus.records import MANIFEST
-from corpus.storage import open_store
+from corpus.records import MANIFEST, original_path, version_of
+from corpus.storage import Store, open_store
 from corpus.takedowns import takedown
+from crawlers.download.fetcher import Rejected
 from crawlers.forget.__main__ import forget, survey
+from crawlers.forget.removal import CURATION_LEASE, JUDGING, strip_manifests
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
+from crawlers.manifest.originals import ManifestDownloader, ManifestPhoto, _difference
+from crawlers.manifest.outcome import Outcome
 from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
 from crawlers.network.politeness import KIND, Politeness
 from crawlers.network.scrapy_settings import scrapy_settings
+from crawlers.vetting.door import Refused
+from crawlers.windows.records import refused
+from curation.cluster.frames import SPOOL
+from curation.run import LEASE_UNIT, LEASES
 
 HOSTS = ("live.staticflickr.com", "upload.wikimedia.org")
 SHA256 = "ab" * 32
 
 
 def row(number, **changes):
-    return dict.fromkeys(MANIFEST.names) | {
-        "photo": f"flickr:{number}", "version": "0123456789", "source": "flickr", "kept": True,
+    said = dict.fromkeys(MANIFEST.names) | {
+        "photo": f"flickr:{number}", "source": "flickr", "kept": True,
         "url": f"https://live.staticflickr.com/{number}_o.jpg", "sha256": SHA256, "size_bytes": 1000,
         "camera": "iphone-6", "is_labelled": False, "group": "0123456789abcdef", "has_side": True, "split": "train",
         "fold": 0, "reasons": [], "licence": "CC BY 2.0", "author": "Ada", "owner": "00112233445566aa",
     } | changes  # fmt: skip
+    return said | {"version": changes.get("version", version_of("/".join(["", *said["url"].split("/")[3:]])))}
 
 
 @pytest.fixture
@@ -71,6 +84,8 @@ def refusal(taken, store, *arguments, **options):
         ("https://live.staticflickr.com@evil.example/1.jpg", "host evil.example is not one of"),
         ("https://LIVE.staticflickr.com.evil.example/1.jpg", "is not one of the source's hosts"),
         ("https://[::1/1.jpg", "is not an address"),
+        ("https://live.staticflickr.com:22/1.jpg", "port 22 of live.staticflickr.com is not asked for files"),
+        ("https://live.staticflickr.com:x/1.jpg", "is not an address"),
     ],
 )
 def test_a_host_that_is_not_allowed_is_refused_before_anything_is_fetched(taken, store, url, said):
@@ -78,6 +93,35 @@ def test_a_host_that_is_not_allowed_is_refused_before_anything_is_fetched(taken,
     assert said in told
     assert "row 2: flickr:2" in told
     assert "nothing was fetched" in told
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "said"),
+    [
+        (1, {"source": "wikimedia"}, "row 1: flickr:1 is said to be of another source, wikimedia"),
+        (1, {"version": "0123456789"}, "row 1: flickr:1: version 0123456789 is not the one that a crawl gives to"),
+        (1, {"photo": "folder:a.jpg", "source": "folder"}, "is not the one that a crawl gives to"),
+        (1, {"photo": "manifest:a", "source": None, "version": "0123456789"}, "is not the one that a crawl gives to"),
+    ],
+)
+def test_a_list_cannot_name_the_upload_that_another_crawl_will_look_for(taken, store, number, changes, said):
+    assert said in refusal(taken, store, [row(number, **changes)], name="m.parquet", mirror=True)
+
+
+def test_bytes_of_wikimedia_that_are_not_those_of_the_listed_version_are_not_taken(taken, store):
+    """The version is made of the SHA-1 of the file."""
+    data = b"\xff\xd8 another picture \xff\xd9"
+    own, other = version_of(hashlib.sha1(data).hexdigest()), "0123456789"
+    for version, state in ((other, "refused"), (own, "stored")):
+        said = row(1, photo="wikimedia:1", source="wikimedia", url="https://upload.wikimedia.org/a.jpg",
+                   version=version, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))  # fmt: skip
+        [window] = taken([said], name="m.parquet").windows()
+        path = original_path("wikimedia:1", version)
+        store.publish(path, data)
+        downloader = ManifestDownloader(store, None, None, 0, "", None, Counter())
+        got = downloader._known(photo_of(window.rows[0]), path)
+        assert got["state"] == state, got["error"]
+        assert got["reasons"] == ([] if state == "stored" else ["changed_at_source"])
 
 
 def test_a_mirror_stands_for_all_hosts(taken):
@@ -188,6 +232,67 @@ def test_what_is_forgotten_later_leaves_the_manifest_too(taken, store):
     assert forget(store, traces, [])["flickr:1"].rows == 1
     assert store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])["photo"].to_pylist() == ["flickr:2"]
     assert handed_on(store).about()[0].generation == "0001-ab"
+
+
+def test_a_manifest_never_stands_with_what_is_forgotten(taken, store, monkeypatch):
+    """A crawl that is killed right after it was published does not leave it with those rows."""
+    takedown(store, "flickr:1")
+    publish_file, seen = Store.publish_file, []
+
+    def publish_and_look(self, relative, local):
+        publish_file(self, relative, local)
+        seen.append(self.read_table(relative, ["photo"])["photo"].to_pylist())
+
+    monkeypatch.setattr(Store, "publish_file", publish_and_look)
+    taken([row(1), row(2)], name="m.parquet")
+    assert seen == [["flickr:2"]]
+
+
+def test_each_damaged_manifest_is_a_problem_of_its_own_and_the_others_are_done(taken, store):
+    listing = taken([row(1), row(2)], name="m.parquet")
+    store.publish("manifests/0000.parquet", b"PAR1")
+    store.publish("manifests/ffff.parquet", b"no table")
+    problems = []
+    assert strip_manifests(store, ["flickr:1"], problems) == {"flickr:1": 1}
+    assert [problem.partition(" is damaged")[0].rpartition("/")[2] for problem in problems] == [
+        "0000.parquet",
+        "ffff.parquet",
+    ]
+    assert store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])["photo"].to_pylist() == ["flickr:2"]
+
+
+def test_what_a_killed_curation_left_is_forgotten_unless_another_is_at_work(store):
+    assert (JUDGING, CURATION_LEASE) == (SPOOL, (LEASES, LEASE_UNIT))
+    store.publish(f"{JUDGING}/0123/verdicts-0.arrow", b"rows")
+    with held(store, *CURATION_LEASE):
+        forget(store, survey(store, ["flickr:1"], []), [])
+        assert store.exists(f"{JUDGING}/0123/verdicts-0.arrow")
+    forget(store, survey(store, ["flickr:1"], []), [])
+    assert store.names(JUDGING) == []
+
+
+def test_what_the_list_itself_refuses_is_no_loss(taken):
+    said = row(1, kept=False, has_side=False, reasons=["changed_at_source"])
+    [window] = taken([said], name="m.parquet").windows()
+    outcome = Outcome()
+    outcome.add([refused_row(window.rows[0])])
+    assert next(outcome.lines()).startswith("0 of 0 photographs")
+    changed = refused(photo_of(window.rows[0]), Refused(("changed_at_source",), error="other bytes"))
+    outcome.add([changed])
+    assert "other bytes there now: 1" in next(outcome.lines())
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "reason", "is_of_bytes"),
+    [(1000, "too_large", True), (None, "too_large", False), (1000, "not_jpeg", True)],
+)
+def test_a_file_that_is_larger_than_listed_has_changed_and_another_may_be_too_large(size_bytes, reason, is_of_bytes):
+    listed = ManifestPhoto("flickr:1", "flickr", size_bytes=size_bytes, wanted_sha256=SHA256, has_verdict=True)
+    rejected = Rejected(Refused((reason,)), 2000)
+    assert ManifestDownloader(None, None, None, 0, "", None, Counter())._is_of_bytes(listed, rejected) is is_of_bytes
+    wanted = "1,000 bytes of a JPEG" if size_bytes else "a JPEG"
+    what = "too many" if reason == "too_large" else "no JPEG"
+    assert _difference(listed, rejected) == f"2,000 bytes were served, {what}; listed: {wanted}"
 
 
 def test_each_site_keeps_its_own_limits(tmp_path):

@@ -25,7 +25,7 @@ from train.fit.ancestors import publish_start, read_start, start_of
 from train.fit.ledger import JOB_FOLDER, ledger_folder
 from train.fit.metrics import training_samples
 from train.fit.progress import read_history
-from train.fit.runs import begun_before, check_begun, open_run, run_of
+from train.fit.runs import Run, begin_run, begun_before, check_begun, run_of
 from train.fit.sole import TrainedElsewhereError, train_alone
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
 from train.fit.wanted import training_parser, wanted_config
@@ -87,12 +87,15 @@ def train(
     if run.finished is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
 
-    def samples() -> list[Sample]:
-        return training_samples(read_history(run), settings.epochs, run.finished)
+    def find() -> Run:
+        return run_of(store, config, name)
 
-    def work(lease: Lease) -> None:
-        publish_start(run, start)
-        open_run(store, config, name)
+    def work(run: Run, lease: Lease) -> None:
+        def samples() -> list[Sample]:
+            return training_samples(read_history(run), settings.epochs, run.finished)
+
+        publish_start(run, start_of(run, config))
+        begin_run(run, config, name)
         if (begun_from := read_start(run)) is not None and run.begins_anew:
             print(f"{run.name}: {begun_from.sentence()}", flush=True)
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
@@ -105,7 +108,7 @@ def train(
 
                 carry_out_on_ray(run, settings, ledger, lease)
 
-    train_alone(run, work, lambda line: print(line, flush=True), waits=waits)
+    run = train_alone(find, work, lambda line: print(line, flush=True), waits=waits)
     score = run.finished
     if score is None:
         raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")

@@ -166,21 +166,24 @@ def _finish(
     run: Run, settings: Training, index: Index, state: TrainingState, device: torch.device, lease: Lease | None
 ) -> None:
     store = run.store
-    weights = to_safetensors(best_weights(store, run.checkpoints, state))
-    store.publish(f"{run.directory}/weights.safetensors", weights)
-    load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
+    check_lease(run, lease)  # whoever has lost the run need not evaluate it
+    path, weights = f"{run.directory}/weights.safetensors", to_safetensors(best_weights(store, run.checkpoints, state))
+    load_weights(state.average, weights, path)
     held_out = evaluate_network(cast(CameraNetwork, state.average), device, store, index, settings)
     evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
     if (start := read_start(run)) is not None and start.ancestor is not None:
         evaluation["started_from"] = start.ancestor
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
+    # the evaluation takes long: all files follow it, so that none of a run that was taken over is replaced
     check_lease(run, lease)
+    store.publish(path, weights)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
     held_out.publish(store, run.directory)
     store.publish_json(f"{run.directory}/evaluation.json", evaluation)
     store.publish(f"{run.directory}/evaluation.html", page.encode())
     keys = ("split", "photos", "weighted_accuracy", "weighted_interval", "unaltered", "manipulated", "chance")
+    check_lease(run, lease)
     store.mark_done(run.directory, {key: evaluation[key] for key in keys})
 
 

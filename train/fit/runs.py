@@ -116,7 +116,7 @@ class RunConfig:
 
 
 def run_of(store: Store, config: RunConfig, name: str | None = None) -> Run:
-    """Return the run of this configuration, begun or not; `name` and errors as `begin_run` has them."""
+    """Return the run of this configuration, begun or not; `name` and errors: those of `begin_run`."""
     if name is None:
         names, ending = store.names(ROOT), config.ending
         number = 1 + max(map(leading_number, names), default=0)
@@ -130,7 +130,7 @@ def run_of(store: Store, config: RunConfig, name: str | None = None) -> Run:
 
 
 def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
-    """Return the run of this configuration, and begin it where there is none yet; errors as `begin_run` has them."""
+    """Return the run of this configuration, and begin it where there is none yet; errors: those of `begin_run`."""
     run = run_of(store, config, name)
     begin_run(run, config, name)
     return run
@@ -148,7 +148,7 @@ def begin_run(run: Run, config: RunConfig, name: str | None = None) -> None:
 
 
 def check_begun(run: Run, config: RunConfig, name: str | None = None) -> RunConfig | None:
-    """Return the configuration that a run was begun with, None where it is not begun; errors as `begin_run` has them."""
+    """Return the configuration that a run was begun with, None where it is not begun; errors: those of `begin_run`."""
     store, changeable = run.store, CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
     if not _is_begun(run):
         return None

@@ -35,12 +35,10 @@ def test_who_lost_the_lease_leaves_the_files_of_its_successor_alone(
         return result
 
     monkeypatch.setattr(training_run, AT[moment], then_lost)
-    with (
-        held(filled, run.directory, UNIT) as lease,
-        pytest.raises(StageError, match="another process has taken this training over"),
-    ):
+    with held(filled, run.directory, UNIT) as lease:
         assert lease is not None
-        carry_out(run, torch.device("cpu"), lease=lease.lease)
+        with pytest.raises(StageError, match="another process has taken this training over"):
+            carry_out(run, torch.device("cpu"), lease=lease.lease)
     assert {name: filled.read(f"{run.directory}/{name}") for name in THEIRS} == dict.fromkeys(THEIRS, b"theirs")
     assert run.finished is not None
     assert run.finished["weighted_accuracy"] == 0.5

@@ -97,7 +97,8 @@ def configuration() -> str:
     return (
         "# Configuration\n\n`pipelines.yaml` is the only configuration. A key that is left out has its default; an "
         "unknown key, a wrong type and a value out of range stop the command before any work, with the key's path. "
-        "`--set a.b=c` sets a key for one command. Secrets come from the environment: `FLICKR_API_KEY`.\n\n"
+        "`--set a.b=c` sets a key for one command. Secrets come from the environment, "
+        "[variable by variable](../deploy.md#secrets-and-the-environment).\n\n"
         + "\n\n".join(sections(Configuration, "", Configuration.model_json_schema()))
         + "\n"
     )

@@ -21,14 +21,14 @@ from corpus.sections import Training
 from corpus.storage.requests import counted, sentence
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
-from train.fit.ancestors import publish_start, read_start, start_of
 from train.fit.ledger import JOB_FOLDER, ledger_folder
 from train.fit.metrics import training_samples
+from train.fit.one_trainer import TrainedElsewhereError, train_alone
+from train.fit.parent import parent_of, publish_parent, read_parent
 from train.fit.progress import read_history
+from train.fit.requested import requested_config, training_parser
 from train.fit.runs import Run, begin_run, begun_before, check_begun, run_of
-from train.fit.sole import TrainedElsewhereError, train_alone
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
-from train.fit.wanted import training_parser, wanted_config
 
 ELSEWHERE = 75
 """Exit code where another process trains the run: EX_TEMPFAIL of BSD's sysexits.h, to be tried again later."""
@@ -69,13 +69,13 @@ def train(
     device = device_of(settings) if without_ray else None
     _check_storage(configuration)
     ledger = None if ledger is None else ledger_folder(ledger)
-    config = wanted_config(configuration)
+    config = requested_config(configuration)
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
     run = run_of(store, config, name)
-    start = start_of(run, config)
-    fetches = run.begins_anew and (start is None or start.ancestor is None)
+    parent = parent_of(run, config)
+    fetches = run.begins_anew and (parent is None or parent.run is None)
     # finds a wrong name, size or batch here, not in a worker minutes later
     check_network(settings, len(index.classes), fetches)
     for before in begun_before(store, config) if name is None else ():
@@ -94,10 +94,10 @@ def train(
         def samples() -> list[Sample]:
             return training_samples(read_history(run), settings.epochs, run.finished)
 
-        publish_start(run, start_of(run, config))
+        publish_parent(run, parent_of(run, config))
         begin_run(run, config, name)
-        if (begun_from := read_start(run)) is not None and run.begins_anew:
-            print(f"{run.name}: {begun_from.sentence()}", flush=True)
+        if (parent := read_parent(run)) is not None and run.begins_anew:
+            print(f"{run.name}: {parent.sentence()}", flush=True)
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         watched, folder = configuration.metrics, configuration.metrics_folder
         with Measured("train", samples, folder=folder, port=watched.train_port, address=watched.address):

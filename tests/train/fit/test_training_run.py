@@ -11,8 +11,8 @@ from corpus.leases import held
 from corpus.sections import Training
 from corpus.storage import Store
 from train.fit import training_run
+from train.fit.one_trainer import UNIT
 from train.fit.runs import Run, RunConfig, open_run
-from train.fit.sole import UNIT
 from train.fit.training_run import carry_out
 
 THEIRS = ("weights.safetensors", "metrics.jsonl", "evaluation.json", "evaluation.html", "answers.arrow")

@@ -1,4 +1,4 @@
-"""Sole: one process at a time trains a run; a second one shows how far it is, and goes on where the first has died.
+"""One trainer: one process at a time trains a run; a second one shows how far it is, and goes on where that has died.
 
 The right to train is a lease (`corpus.leases`), the file `lease.<n>.json` of the run's folder, on disks and object
 stores alike. It is renewed while the training goes on and removed when it ends, however it ends. A process of this
@@ -136,7 +136,7 @@ def cure(run: Run, trainer: Holder) -> str:
 
 @contextmanager
 def _still_trained(run: Run, say: Callable[[str], None]) -> Iterator[None]:
-    """Where the wait is interrupted, say that the training is not."""
+    """Where the wait is interrupted, say that the training goes on."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Sole: of several processes one trains a run; the others show how far it is, and go on where it has died."""
+"""One trainer: of several processes one trains a run; the others show how far it is, and go on where it has died."""
 
 import json
 import threading
@@ -12,9 +12,9 @@ from corpus.errors import StageError
 from corpus.leases import LEASE_S, Lease, held
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.fit import sole
+from train.fit import one_trainer
+from train.fit.one_trainer import UNIT, TrainedElsewhereError, check_lease, own_job, train_alone, trainer_of
 from train.fit.runs import Run, RunConfig, begin_run, open_run, run_of
-from train.fit.sole import UNIT, TrainedElsewhereError, check_lease, own_job, train_alone, trainer_of
 
 EPOCH = {
     "epoch": 1, "loss": 0.5, "accuracy": 0.9, "seconds": 60.0, "crops_per_s": 10.0, "data_wait": 0.01, "skipped": 0
@@ -29,8 +29,8 @@ def run(request: pytest.FixtureRequest, tmp_path: Path, settings: Callable[..., 
 
 @pytest.fixture(autouse=True)
 def _looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sole, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(sole, "_AGAIN_WITHIN_S", 0.01)
+    monkeypatch.setattr(one_trainer, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(one_trainer, "_AGAIN_WITHIN_S", 0.01)
 
 
 def foreign(run: Run, for_s: float = 60, **changes: object) -> None:
@@ -52,7 +52,7 @@ def refuse(*_: object) -> None:
 def test_whoever_trains_holds_the_lease_and_leaves_nothing_behind(run: Run) -> None:
     seen = []
     train_alone(lambda: run, lambda _, lease: (seen.append(trainer_of(run)), finish(run))[1], seen.append)
-    assert [trainer.pid for trainer in seen if trainer is not None] == [sole.os.getpid()]
+    assert [trainer.pid for trainer in seen if trainer is not None] == [one_trainer.os.getpid()]
     assert sorted(run.store.names(run.directory)) == ["_done.json", "config.json"]
     train_alone(lambda: run, refuse, seen.append)  # it is finished
 
@@ -155,7 +155,7 @@ def test_a_run_that_was_begun_in_another_folder_meanwhile_is_trained_there(
 
     def another_first(*arguments: object) -> object:
         """Let others begin first a run with the number that ours would have, then ours."""
-        monkeypatch.setattr(sole, "held", held)
+        monkeypatch.setattr(one_trainer, "held", held)
         open_run(store, RunConfig("0002-def", ("a", "b"), settings(epochs=9)))
         open_run(store, config)
         return held(*arguments)  # type: ignore[arg-type]
@@ -166,7 +166,7 @@ def test_a_run_that_was_begun_in_another_folder_meanwhile_is_trained_there(
         assert lease.folder == run.directory
         finish(run)
 
-    monkeypatch.setattr(sole, "held", another_first)
+    monkeypatch.setattr(one_trainer, "held", another_first)
     expected = f"0003-{config.ending}"
     assert train_alone(lambda: run_of(store, config), work, print).name == expected
     assert trained == [(expected, [expected])]

@@ -15,7 +15,7 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from corpus.leases import Lease
 from corpus.metrics.family import Sample
-from corpus.metrics.measured import Measured
+from corpus.metrics.task_metrics import TaskMetrics
 from corpus.receipts import publish_receipt
 from corpus.sections import Training
 from corpus.storage.requests import counted, sentence
@@ -100,7 +100,7 @@ def train(
             print(f"{run.name}: {parent.sentence()}", flush=True)
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         watched, folder = configuration.metrics, configuration.metrics_folder
-        with Measured("train", samples, folder=folder, port=watched.train_port, address=watched.address):
+        with TaskMetrics("train", samples, folder=folder, port=watched.train_port, address=watched.address):
             if device is not None:
                 carry_out(run, device, ledger=ledger, lease=lease)
             else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from corpus.metrics import measured
+from corpus.metrics import task_metrics
 from corpus.metrics.family import Family
 from crawlers.spiders import metrics as crawl_metrics
 from curation.publishing import metrics as curation_metrics

@@ -85,7 +85,7 @@ def main() -> None:
         overrides = [f"train.steps_per_epoch={steps}", *keys]
         train(read_configuration(file, overrides), name, without_ray=True)
         told = store.read_json(f"runs/{name}/evaluation.json")
-        start = told.get("started_from", "drawn weights")
+        start = told.get("parent", "drawn weights")
         print(
             f"RESULT {name:24} {steps:4} steps from {start:14} unaltered {told['unaltered']:.3f} weighted "
             f"{told['weighted_accuracy']:.3f} CPU {time.process_time() - began_s:.0f} s", flush=True,
@@ -98,8 +98,8 @@ def main() -> None:
     for seed in range(arguments.seeds):
         for steps in arguments.steps:
             trained(f"anew-{steps}-{seed}", steps, f"train.seed={seed}")
-            ancestor = f"000{seed + 1}-before"
-            trained(f"from-{steps}-{seed}", steps, f"train.seed={seed}", f"train.start_from={ancestor}")
+            parent = f"000{seed + 1}-before"
+            trained(f"from-{steps}-{seed}", steps, f"train.seed={seed}", f"train.start_from={parent}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
 from corpus.events import FLAG, as_asked, complain, is_asked, tell
-from corpus.metrics.measured import STEPS
+from corpus.metrics.task_metrics import STEPS
 from corpus.storage.errors import unavailable
 from corpus.text import escaped
 

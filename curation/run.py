@@ -25,7 +25,7 @@ from corpus.errors import ConfigurationError, StageError
 from corpus.leases import LEASE_S, held, holders
 from corpus.manifests.handed_on import handed_on
 from corpus.metrics.family import Sample
-from corpus.metrics.measured import Measured
+from corpus.metrics.task_metrics import TaskMetrics
 from corpus.receipts import last_receipt, publish_receipt
 from corpus.storage import Store
 from corpus.storage.requests import counted, sentence
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store, watched = configuration.store, configuration.metrics
     samples = newest_samples(store)
     folder, port, address = configuration.metrics_folder, watched.curation_port, watched.address
-    with counted(), Measured("curation", lambda: samples, folder=folder, port=port, address=address):
+    with counted(), TaskMetrics("curation", lambda: samples, folder=folder, port=port, address=address):
         curate(configuration, Console(highlight=False))
         samples = newest_samples(store)
     return 0

@@ -14,13 +14,14 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
 
 from corpus.configuration import Configuration
+from corpus.sections import Support
 from curation import rules
 from curation.reasons import REASONS
 from pipelines import shutterprint
@@ -96,7 +97,8 @@ def configuration() -> str:
     return (
         "# Configuration\n\n`pipelines.yaml` is the only configuration. A key that is left out has its default; an "
         "unknown key, a wrong type and a value out of range stop the command before any work, with the key's path. "
-        "`--set a.b=c` sets a key for one command. Secrets come from the environment: `FLICKR_API_KEY`.\n\n"
+        "`--set a.b=c` sets a key for one command. Secrets come from the environment, "
+        "[variable by variable](../deploy.md#secrets-and-the-environment).\n\n"
         + "\n\n".join(sections(Configuration, "", Configuration.model_json_schema()))
         + "\n"
     )
@@ -113,9 +115,10 @@ def sections(model: type[BaseModel], path: str, schema: dict[str, Any]) -> Itera
             continue
         child = child_model(field.annotation)
         if child:
-            step = name if child is field.annotation else f"{name}.NAME"
+            step = f"{name}.NAME" if get_origin(field.annotation) is dict else name
             below.append((child, f"{path}{step}."))
-            continue
+            if field.is_required() or field.default is not None:
+                continue
         value = described["properties"][name]
         default = "required" if field.is_required() else f"`{json.dumps(value.get('default', {}))}`"
         meaning = escaped(" ".join((field.description or "").split()))
@@ -129,11 +132,14 @@ def sections(model: type[BaseModel], path: str, schema: dict[str, Any]) -> Itera
 
 
 def child_model(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of a section, or of the values of a mapping of sections; None for a plain key."""
-    found = [part for part in (annotation, *getattr(annotation, "__args__", ())[-1:]) if inspect.isclass(part)]
-    models = [part for part in found if issubclass(part, BaseModel)]
-    is_choice = not inspect.isclass(annotation) and getattr(annotation, "__origin__", None) is not dict
-    return None if is_choice or not models else models[0]
+    """Return the model of a section, also of one that may be null, or of the values of a mapping of sections.
+
+    None for a plain key, and for a key whose section is one choice among others.
+    """
+    choices = [part for part in get_args(annotation) if part is not type(None)]
+    if get_origin(annotation) is dict or (len(choices) == 1 and type(None) in get_args(annotation)):
+        annotation = choices[-1]
+    return annotation if inspect.isclass(annotation) and issubclass(annotation, BaseModel) else None
 
 
 def kind(value: dict[str, Any]) -> str:
@@ -141,7 +147,8 @@ def kind(value: dict[str, Any]) -> str:
     if "anyOf" in value:
         return " or ".join(kind(part) for part in value["anyOf"])
     if "$ref" in value:
-        return "`{photos_min, owners_min}`"
+        name = value["$ref"].rpartition("/")[2]
+        return "`{photos_min, owners_min}`" if name == Support.__name__ else "mapping"
     if "enum" in value or "const" in value:
         return ", ".join(f"`{choice}`" for choice in value.get("enum", [value.get("const")]))
     names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}

@@ -3,8 +3,10 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +39,35 @@ def test_the_reference_has_every_command_key_and_reason(site: Path) -> None:
     assert [name for name in Configuration.model_fields if name not in keys and name != "file"] == []
     assert all(key in keys for key in ("crawl.delay_s", "sources.folder.layout", "pipelines.NAME.stages", "demo.seed"))
     assert [slug for slug in REASONS if slug not in reasons] == []
+
+
+def test_the_reference_has_each_key_of_each_section_and_no_other(site: Path) -> None:
+    page = (site / "reference" / "configuration.html").read_text()
+    shown = re.findall(r"<tr>\s*<td><code>([^<]*)</code></td>", page)
+    assert sorted(shown) == sorted(set(keys_of(Configuration.model_json_schema())) - {"file"})
+    assert {"pipelines.NAME.on_failure", "pipelines.NAME.on_failure.webhook", "recipes.NAME.source"} <= set(shown)
+    assert [row for row in re.findall(r"<tr>.*?</tr>", page, re.S) if "{photos_min, owners_min}" in row] == [
+        row for row in re.findall(r"<tr>.*?</tr>", page, re.S) if "<td><code>cameras</code></td>" in row
+    ]
+
+
+def keys_of(schema: dict[str, Any]) -> Iterator[str]:
+    """Yield the path of each key of a JSON schema; a key whose section may be null, and the keys of that section."""
+
+    def below(of: dict[str, Any], path: str) -> Iterator[str]:
+        for name, value in of["properties"].items():
+            sections = {part.get("$ref") for part in value.get("anyOf", ())} - {None}
+            others = [part for part in value.get("anyOf", ()) if "$ref" not in part and part["type"] != "null"]
+            within = value.get("additionalProperties") if value.get("type") == "object" else value
+            if isinstance(within, dict) and "$ref" in within:
+                step = name if within is value else f"{name}.NAME"
+                yield from below(schema["$defs"][within["$ref"].rpartition("/")[2]], f"{path}{step}.")
+                continue
+            yield f"{path}{name}"
+            if len(sections) == 1 and not others:
+                yield from below(schema["$defs"][sections.pop().rpartition("/")[2]], f"{path}{name}.")
+
+    return below(schema, "")
 
 
 def test_no_page_loads_or_names_another_host(site: Path) -> None:

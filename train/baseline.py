@@ -26,10 +26,10 @@ from train.baselines.on_features import residual_statistics
 from train.baselines.results import joined, judge_held_out, publish_baseline, score_line
 from train.data.answers import Answers, read_answers
 from train.data.samples import TrainingSamples
-from train.fit.ancestors import publish_start, start_of
+from train.fit.one_trainer import train_alone
+from train.fit.parent import parent_of, publish_parent
 from train.fit.plain_training import train_plainly
-from train.fit.runs import RunConfig, open_run, run_of
-from train.fit.sole import train_alone
+from train.fit.runs import Run, RunConfig, begin_run, run_of
 from train.fit.training_run import carry_out, check_network, device_of, threads_of
 
 SAMPLES = 4000
@@ -148,14 +148,15 @@ def _network_answers(store: Store, index: Index, settings: Training, device: tor
     """Return the answers of the run that holds this fold out, which is trained where it is not finished."""
     config = RunConfig(index.generation, index.classes, settings)
     run = run_of(store, config)
-    start = start_of(run, config)
-    check_network(settings, len(index.classes), run.begins_anew and (start is None or start.ancestor is None))
+    parent = parent_of(run, config)
+    check_network(settings, len(index.classes), run.begins_anew and (parent is None or parent.run is None))
 
-    def work(lease: Lease) -> None:
-        publish_start(run, start)
-        carry_out(open_run(store, config), device, lease=lease)
+    def work(run: Run, lease: Lease) -> None:
+        publish_parent(run, parent_of(run, config))
+        begin_run(run, config)
+        carry_out(run, device, lease=lease)
 
-    train_alone(run, work, lambda line: print(line, flush=True))
+    run = train_alone(lambda: run_of(store, config), work, lambda line: print(line, flush=True))
     return read_answers(store, run.directory)
 
 

@@ -15,20 +15,20 @@ from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
 from corpus.leases import Lease
 from corpus.metrics.family import Sample
-from corpus.metrics.measured import Measured
+from corpus.metrics.task_metrics import TaskMetrics
 from corpus.receipts import publish_receipt
 from corpus.sections import Training
 from corpus.storage.requests import counted, sentence
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
-from train.fit.ancestors import publish_start, read_start, start_of
 from train.fit.ledger import JOB_FOLDER, ledger_folder
 from train.fit.metrics import training_samples
+from train.fit.one_trainer import TrainedElsewhereError, train_alone
+from train.fit.parent import parent_of, publish_parent, read_parent
 from train.fit.progress import read_history
-from train.fit.runs import begun_before, check_begun, open_run, run_of
-from train.fit.sole import TrainedElsewhereError, train_alone
+from train.fit.requested import requested_config, training_parser
+from train.fit.runs import Run, begin_run, begun_before, check_begun, run_of
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
-from train.fit.wanted import training_parser, wanted_config
 
 ELSEWHERE = 75
 """Exit code where another process trains the run: EX_TEMPFAIL of BSD's sysexits.h, to be tried again later."""
@@ -69,13 +69,13 @@ def train(
     device = device_of(settings) if without_ray else None
     _check_storage(configuration)
     ledger = None if ledger is None else ledger_folder(ledger)
-    config = wanted_config(configuration)
+    config = requested_config(configuration)
     index = config.index(store)
     for note in TrainingBatches(store, index, settings).check():
         print(f"note: {note}", flush=True)
     run = run_of(store, config, name)
-    start = start_of(run, config)
-    fetches = run.begins_anew and (start is None or start.ancestor is None)
+    parent = parent_of(run, config)
+    fetches = run.begins_anew and (parent is None or parent.run is None)
     # finds a wrong name, size or batch here, not in a worker minutes later
     check_network(settings, len(index.classes), fetches)
     for before in begun_before(store, config) if name is None else ():
@@ -87,17 +87,20 @@ def train(
     if run.finished is not None:
         print(f"{run.name} is finished already; new shards or settings start a new run", flush=True)
 
-    def samples() -> list[Sample]:
-        return training_samples(read_history(run), settings.epochs, run.finished)
+    def find() -> Run:
+        return run_of(store, config, name)
 
-    def work(lease: Lease) -> None:
-        publish_start(run, start)
-        open_run(store, config, name)
-        if (begun_from := read_start(run)) is not None and run.begins_anew:
-            print(f"{run.name}: {begun_from.sentence()}", flush=True)
+    def work(run: Run, lease: Lease) -> None:
+        def samples() -> list[Sample]:
+            return training_samples(read_history(run), settings.epochs, run.finished)
+
+        publish_parent(run, parent_of(run, config))
+        begin_run(run, config, name)
+        if (parent := read_parent(run)) is not None and run.begins_anew:
+            print(f"{run.name}: {parent.sentence()}", flush=True)
         print(f"{run.name}: {settings.network} on {len(index.classes)} cameras, {run.store.url}", flush=True)
         watched, folder = configuration.metrics, configuration.metrics_folder
-        with Measured("train", samples, folder=folder, port=watched.train_port, address=watched.address):
+        with TaskMetrics("train", samples, folder=folder, port=watched.train_port, address=watched.address):
             if device is not None:
                 carry_out(run, device, ledger=ledger, lease=lease)
             else:
@@ -105,7 +108,7 @@ def train(
 
                 carry_out_on_ray(run, settings, ledger, lease)
 
-    train_alone(run, work, lambda line: print(line, flush=True), waits=waits)
+    run = train_alone(find, work, lambda line: print(line, flush=True), waits=waits)
     score = run.finished
     if score is None:
         raise ConfigurationError(f"{run.name}: the workers ended without finishing the run; see their log")

@@ -21,7 +21,7 @@ from scrapy.signals import bytes_received, headers_received
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError, ShutterprintError, StorageUnavailableError
 from corpus.metrics.family import Sample
-from corpus.metrics.measured import Measured
+from corpus.metrics.task_metrics import TaskMetrics
 from corpus.receipts import publish_receipt
 from corpus.sections import Hosts
 from corpus.storage.requests import sentence, so_far
@@ -57,7 +57,7 @@ class PhotoSpider(scrapy.Spider):
     ] = {}  # arguments of this spider alone → their values, default first
     free_arguments: ClassVar[Mapping[str, str]] = {}  # arguments of this spider alone that take any text → an example
     arguments: Mapping[str, str]
-    measured: Measured
+    measured: TaskMetrics
     calls: Quota | None = None  # the calls of the site's key, where the site counts them
     has_succeeded = False
     is_storage_unavailable = False  # whether that is what ended the crawl
@@ -95,7 +95,7 @@ class PhotoSpider(scrapy.Spider):
         spider: Self = super().from_crawler(crawler, *args)
         spider.arguments = own | free
         spider.configure(CrawlContext.build(configuration, cls.source, share))
-        spider.measured = Measured(
+        spider.measured = TaskMetrics(
             share.receipt(cls.source), spider.samples, folder=configuration.metrics_folder,
             port=configuration.metrics.crawl_port, address=configuration.metrics.address,
         )  # fmt: skip

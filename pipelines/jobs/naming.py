@@ -9,7 +9,7 @@ from pathlib import Path
 
 from corpus.configuration import DEFAULT_FILE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
-from train.fit.wanted import job_of_run, training_parser, wanted_config
+from train.fit.requested import job_of_run, requested_config, training_parser
 
 
 def job_name(arguments: Sequence[str], configuration: Configuration) -> str:
@@ -24,7 +24,7 @@ def job_name(arguments: Sequence[str], configuration: Configuration) -> str:
         with contextlib.redirect_stderr(io.StringIO()):
             asked = training_parser().parse_args(words[at + 3 :])  # behind `-- python train/main.py`
         own = read_configuration(asked.config or _sent(words[:at]) or configuration.file, asked.overrides)
-        return job_of_run(own.store, wanted_config(own), asked.run)
+        return job_of_run(own.store, requested_config(own), asked.run)
     except (ShutterprintError, SystemExit):
         told = json.dumps([str(configuration.file), *words])
         return f"shutterprint-{hashlib.sha256(told.encode()).hexdigest()[:16]}"

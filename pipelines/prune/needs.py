@@ -79,15 +79,15 @@ def generations_needed(store: Store, of_runs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def ancestor_of(store: Store, run: str) -> str | None:
-    """Return the finished run whose weights a run starts from (`train.fit.ancestors`); None where there is none."""
-    path = f"{RUNS}/{run}/start.json"
+def parent_of(store: Store, run: str) -> str | None:
+    """Return the finished run whose weights a run starts from (`train.fit.parent`); None where there is none."""
+    path = f"{RUNS}/{run}/parent.json"
     value = _read(store, path)
     if value is None:
         return None
-    if not isinstance(value, dict) or not isinstance(value.get("ancestor"), str | None):
+    if not isinstance(value, dict) or not isinstance(value.get("run"), str | None):
         raise StorageError(f"{store.url}: {path} does not say what the run starts from; delete it")
-    return value.get("ancestor")
+    return value.get("run")
 
 
 def generations(store: Store) -> list[str]:

@@ -20,11 +20,11 @@ from pipelines.prune.needs import (
     SHARDS,
     SHARED,
     Stored,
-    ancestor_of,
     config_of,
     files_below,
     generations,
     generations_needed,
+    parent_of,
     runs,
     shared_files,
     whole,
@@ -119,8 +119,8 @@ def _kept_runs(
     if start_from in every and start_from not in kept:
         kept[str(start_from)] = "train.start_from names it"
     for name in begun:
-        if name in kept and (ancestor := ancestor_of(store, name)) in every and ancestor not in kept:
-            kept[str(ancestor)] = f"run {name} starts from it"
+        if name in kept and (parent := parent_of(store, name)) in every and parent not in kept:
+            kept[str(parent)] = f"run {name} starts from it"
     return kept
 
 

@@ -22,6 +22,7 @@ from pipelines.shutterprint import COMMANDS, PACKAGES
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 MANIFESTS = sorted(path for path in FOLDER.glob("*.yaml") if path.name not in ("kustomization.yaml", "pipelines.yaml"))
+POLICIES = FOLDER / "networkpolicy.yaml"
 DOCUMENTS = [
     pytest.param(document, id=f"{path.stem}-{document['kind']}")
     for path in MANIFESTS
@@ -83,6 +84,43 @@ def test_no_file_has_a_secret(repository: Path, compose: dict[str, Any]) -> None
         for name, value in service.get("environment", {}).items():
             assert not re.search("KEY|PASSWORD|TOKEN|SECRET", name) or re.fullmatch(r"\$\{\w+(:[?-].*)?\}", value), name
     assert ".env" in (repository / ".gitignore").read_text().split()
+
+
+def test_all_pods_have_the_credentials_of_the_store_and_two_have_one_secret_more_each() -> None:
+    more: dict[str, set[str]] = {}
+    for path in MANIFESTS:
+        for document in yaml.safe_load_all(path.read_text()):
+            for pod in pods(document):
+                for container in pod["containers"]:
+                    assert container["envFrom"] == [{"secretRef": {"name": "shutterprint-store"}}]
+                    keys = [each["valueFrom"]["secretKeyRef"] for each in container.get("env", ())]
+                    assert {key["name"] for key in keys} <= {"shutterprint"}
+                    more[container["name"]] = {key["key"] for key in keys}
+    assert {name: keys for name, keys in more.items() if keys} == {
+        "refresh": {"FLICKR_API_KEY", "SHUTTERPRINT_HOOK_TOKEN"}, "page": {"SHUTTERPRINT_TOKEN"}
+    }  # fmt: skip
+
+
+def test_from_outside_the_page_has_one_open_port_and_nothing_else_has_any() -> None:
+    policies = {each["metadata"]["name"]: each["spec"] for each in yaml.safe_load_all(POLICIES.read_text())}
+    assert {name: policy["podSelector"] for name, policy in policies.items()} == {
+        "within": {}, "page": {"matchLabels": {"app": "page"}}
+    }  # fmt: skip
+    assert all(policy["policyTypes"] == ["Ingress"] for policy in policies.values())
+    inside, operators = policies["within"]["ingress"]
+    assert inside == {"from": [{"podSelector": {}}]}
+    assert operators["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "operators"}}}]
+    assert {port["port"] for port in operators["ports"]} == {8265, 8786, 8787}
+    page, service = yaml.safe_load_all((FOLDER / "page.yaml").read_text())
+    (port,) = page["spec"]["template"]["spec"]["containers"][0]["ports"]
+    assert policies["page"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": port["containerPort"]}]}]
+    assert service["spec"]["selector"] == page["spec"]["template"]["metadata"]["labels"] == {"app": "page"}
+
+
+def test_images_of_others_have_a_version(repository: Path, compose: dict[str, Any]) -> None:
+    images = {service["image"] for name, service in compose["services"].items() if name in ("store", "bucket")}
+    assert len(images) == 1
+    assert all(re.search(r":RELEASE\.[0-9TZ-]+\}$", image) for image in images)
 
 
 @pytest.mark.parametrize("folder", ["deploy", "deploy/kubernetes"])
@@ -183,7 +221,7 @@ def test_the_image_has_every_package_and_runs_as_nobody_in_particular(repository
     assert all("-c constraints.txt" in line for line in text.splitlines() if "pip install" in line)
     taken = {line[1:] for line in (repository / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert set(PACKAGES) <= taken
-    assert {"scrapy.cfg", "constraints.txt", "pyproject.toml", "README.md", "LICENSE"} <= taken
+    assert {"scrapy.cfg", "pipelines.yaml", "constraints.txt", "pyproject.toml", "README.md", "LICENSE"} <= taken
     assert all((repository / name).exists() for name in taken)
 
 

@@ -22,7 +22,7 @@ from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index, read_index
 from train.data.samples import TrainingSamples
-from train.fit import sole
+from train.fit import one_trainer
 from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
@@ -90,7 +90,7 @@ def test_one_that_waits_takes_over_from_a_killed_one_with_other_loaders_and_equa
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sole, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(one_trainer, "LOOK_EVERY_S", 0.05)
     file = configuration(**FEW)
     loader = ("--set", "train.loaders=1")  # it goes on without one
     process = subprocess.Popen(
@@ -378,13 +378,13 @@ def test_a_training_starts_from_the_last_runs_weights_the_same_way_each_time_and
             shutil.copytree(trained.parent, folder) / trained.name,
             ["train.start_from=last", "train.epochs=1", "train.steps_per_epoch=2"],
         )
-        ancestor, store = runs_of(settings.store)[0], settings.store
+        parent, store = runs_of(settings.store)[0], settings.store
         fill(store, {"train": 3, "test": 2}, cameras=("other", "grainy", "smooth", "striped"), number=2)
         train(settings, without_ray=True, ledger=str(folder / "used"))
-        assert f": starts from the weights of {ancestor}; new cameras: other" in capsys.readouterr().out
+        assert f": starts from the weights of {parent}; new cameras: other" in capsys.readouterr().out
         [run] = (name for name in runs_of(store) if "-0002-abcdef-" in name)
-        assert store.read_json(f"runs/{run}/start.json")["ancestor"] == ancestor
-        assert store.read_json(f"runs/{run}/evaluation.json")["started_from"] == ancestor
+        assert store.read_json(f"runs/{run}/parent.json")["run"] == parent
+        assert store.read_json(f"runs/{run}/evaluation.json")["parent"] == parent
         weights.append(store.read(f"runs/{run}/weights.safetensors"))
         [ledger] = (folder / "used").iterdir()
         steps = [json.loads(line) for line in ledger.read_text().splitlines()]

@@ -116,32 +116,39 @@ class RunConfig:
 
 
 def run_of(store: Store, config: RunConfig, name: str | None = None) -> Run:
-    """Return the run of this configuration, begun or not; `name` and errors as `open_run` has them."""
+    """Return the run of this configuration, begun or not; `name` and errors: those of `begin_run`."""
     if name is None:
         names, ending = store.names(ROOT), config.ending
         number = 1 + max(map(leading_number, names), default=0)
-        name = next((each for each in names if each.endswith(f"-{ending}")), f"{number:04d}-{ending}")
+        own = [each for each in names if each.endswith(f"-{ending}")]
+        # a folder may have nothing but the lease of a process that is about to look for one that is begun
+        begun = (each for each in own if _is_begun(Run(store, f"{ROOT}/{each}")))
+        name = next(begun, own[0] if own else f"{number:04d}-{ending}")
     elif not name or name.startswith((".", "-")) or "/" in name or name == "latest":
         raise StageError(f"--run {name}: is not a plain folder name")
     return Run(store, f"{ROOT}/{name}")
 
 
 def open_run(store: Store, config: RunConfig, name: str | None = None) -> Run:
-    """Return the run of this configuration, and begin it where there is none yet.
-
-    An unfinished run goes on as `config` says where they differ in what may change. `name`: replaces the name made from
-    the configuration. Raises StageError where a run of that name has another configuration or format.
-    """
+    """Return the run of this configuration, and begin it where there is none yet; errors: those of `begin_run`."""
     run = run_of(store, config, name)
-    path = f"{run.directory}/config.json"
-    begun = check_begun(run, config, name)
-    if begun is None or (begun != config and run.finished is None):
-        store.publish_json(path, config.as_json())
+    begin_run(run, config, name)
     return run
 
 
+def begin_run(run: Run, config: RunConfig, name: str | None = None) -> None:
+    """Begin a run where it is not begun yet; an unfinished one goes on as `config` says in what may change.
+
+    `name`: the one that was given, where it was not made from the configuration. Raises StageError where the run has
+    another configuration or format.
+    """
+    begun = check_begun(run, config, name)
+    if begun is None or (begun != config and run.finished is None):
+        run.store.publish_json(f"{run.directory}/config.json", config.as_json())
+
+
 def check_begun(run: Run, config: RunConfig, name: str | None = None) -> RunConfig | None:
-    """Return the configuration that a run was begun with, None where it is not begun; errors as `open_run` has them."""
+    """Return the configuration that a run was begun with, None where it is not begun; errors: those of `begin_run`."""
     store, changeable = run.store, CARRIED_OUT_BY if name is None else _CHANGEABLE_BY_NAME
     if not _is_begun(run):
         return None

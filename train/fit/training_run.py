@@ -23,12 +23,12 @@ from train.data.loading import prepare_loaders
 from train.data.skipped import TooManySkippedError
 from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
-from train.fit.ancestors import load_start, read_start
 from train.fit.ledger import keep_ledger
 from train.fit.loop import Told, seed_of, train_epochs
+from train.fit.one_trainer import check_lease
+from train.fit.parent import load_parent, read_parent
 from train.fit.progress import SKIPPED, progress_line
 from train.fit.runs import Run
-from train.fit.sole import check_lease
 from train.model.checkpoints import (
     Metrics,
     TrainingState,
@@ -71,11 +71,11 @@ def carry_out(
     torch.manual_seed(seed_of(settings.seed))
     # weights to begin with need not be there any more where a checkpoint is
     begins_anew = run.begins_anew
-    start = read_start(run)
-    fetches = begins_anew and (start is None or start.ancestor is None)
+    parent = read_parent(run)
+    fetches = begins_anew and (parent is None or parent.run is None)
     network = build_network(settings, len(config.classes), fetch_weights=fetches)
     if begins_anew:
-        load_start(network, run, config.classes)
+        load_parent(network, run, config.classes)
     network.to(device)
     state = first_state(network, settings)
     load_checkpoint(run.store, run.checkpoints, state)
@@ -166,21 +166,24 @@ def _finish(
     run: Run, settings: Training, index: Index, state: TrainingState, device: torch.device, lease: Lease | None
 ) -> None:
     store = run.store
-    weights = to_safetensors(best_weights(store, run.checkpoints, state))
-    store.publish(f"{run.directory}/weights.safetensors", weights)
-    load_weights(state.average, weights, f"{run.directory}/weights.safetensors")
+    check_lease(run, lease)  # whoever has lost the run need not evaluate it
+    path, weights = f"{run.directory}/weights.safetensors", to_safetensors(best_weights(store, run.checkpoints, state))
+    load_weights(state.average, weights, path)
     held_out = evaluate_network(cast(CameraNetwork, state.average), device, store, index, settings)
     evaluation = {"run": run.name, "epoch": state.best_epoch, **held_out.figures}
-    if (start := read_start(run)) is not None and start.ancestor is not None:
-        evaluation["started_from"] = start.ancestor
+    if (parent := read_parent(run)) is not None and parent.run is not None:
+        evaluation["parent"] = parent.run
     page = evaluation_page(run.name, evaluation, settings.model_dump(), state.history)
+    # the evaluation takes long: all files follow it, so that none of a run that was taken over is replaced
     check_lease(run, lease)
+    store.publish(path, weights)
     # again, since a run killed between its last checkpoint and this file reaches this line without another epoch
     store.publish(f"{run.directory}/metrics.jsonl", _json_lines(state.history))
     held_out.publish(store, run.directory)
     store.publish_json(f"{run.directory}/evaluation.json", evaluation)
     store.publish(f"{run.directory}/evaluation.html", page.encode())
     keys = ("split", "photos", "weighted_accuracy", "weighted_interval", "unaltered", "manipulated", "chance")
+    check_lease(run, lease)
     store.mark_done(run.directory, {key: evaluation[key] for key in keys})
 
 

@@ -17,9 +17,9 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
 from corpus.leases import held
 from pipelines.jobs.__main__ import main
-from train.fit import sole
+from train.fit import one_trainer
+from train.fit.requested import job_of_run
 from train.fit.runs import Run, RunConfig, open_run
-from train.fit.wanted import job_of_run
 
 EPOCH = {
     "epoch": 2, "loss": 0.5, "accuracy": 0.9, "seconds": 60.0, "crops_per_s": 10.0, "data_wait": 0.01, "skipped": 0
@@ -61,7 +61,7 @@ def test_jobs_of_the_head_and_trainings_without_one_are_listed(
     alone = open_run(run.store, RunConfig("0001-abc", ("a", "b"), configuration.train), "alone")
     open_run(run.store, RunConfig("0001-abc", ("a", "b"), configuration.train), "left")
     run.store.mark_done(open_run(run.store, RunConfig("0001-abc", ("a",), configuration.train), "whole").directory, {})
-    with held(run.store, alone.directory, sole.UNIT):
+    with held(run.store, alone.directory, one_trainer.UNIT):
         assert jobs() == 0
     header, *lines = [line.split(None, 4) for line in capsys.readouterr().out.splitlines()]
     assert header == ["job", "run", "state", "since", "progress"]
@@ -77,7 +77,7 @@ def test_a_job_that_somebody_submitted_by_hand_is_known_by_the_lease_of_its_run(
     jobs: Jobs, run: Run, head: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head.jobs = {"raysubmit_1": "RUNNING"}
-    with held(run.store, run.directory, sole.UNIT, "raysubmit_1"):
+    with held(run.store, run.directory, one_trainer.UNIT, "raysubmit_1"):
         jobs()
     _, line = capsys.readouterr().out.splitlines()
     assert line.split()[:3] == ["raysubmit_1", run.name, "running"]
@@ -97,7 +97,7 @@ def test_a_job_is_stopped_by_its_id_and_by_the_name_of_its_run(
     jobs: Jobs, run: Run, head: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head.jobs = {"raysubmit_1": "RUNNING", "raysubmit_2": "RUNNING"}
-    with held(run.store, run.directory, sole.UNIT, "raysubmit_2"):
+    with held(run.store, run.directory, one_trainer.UNIT, "raysubmit_2"):
         assert jobs("stop", "raysubmit_1") == 0
         assert jobs("stop", run.name) == 0
     assert head.jobs == {"raysubmit_1": "STOPPED", "raysubmit_2": "STOPPED"}
@@ -150,7 +150,7 @@ def test_a_training_without_ray_is_followed_and_stopped_where_it_runs(
     )
     process = subprocess.Popen([sys.executable, "-c", program], cwd=repository, stderr=subprocess.DEVNULL)
     try:
-        while sole.trainer_of(run) is None:
+        while one_trainer.trainer_of(run) is None:
             assert process.poll() is None
             time.sleep(0.02)
         assert jobs("stop", run.name) == 0
@@ -167,7 +167,7 @@ def test_a_training_of_another_machine_is_stopped_there(jobs: Jobs, run: Run) ->
     now_s = time.time()
     holder = {"host": "elsewhere", "machine": "another", "pid": os.getpid(), "started": "1", "token": "t"}
     lease = {**holder, "since_s": now_s, "expires_at_s": now_s + 60}
-    run.store.publish_json(f"{run.directory}/{sole.UNIT}.0.json", lease)
+    run.store.publish_json(f"{run.directory}/{one_trainer.UNIT}.0.json", lease)
     with pytest.raises(StageError, match=rf"on another machine; stop it there: `kill {os.getpid()}`"):
         jobs("stop", run.name)
 

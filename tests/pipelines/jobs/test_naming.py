@@ -10,8 +10,8 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.storage import open_store
 from pipelines.jobs.naming import job_name
 from shards.index import publish_index
+from train.fit.requested import jobs_of_run, requested_config
 from train.fit.runs import open_run
-from train.fit.wanted import jobs_of_run, wanted_config
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def _elsewhere(configuration: Configuration, small_catalogue: Path) -> Path:
 
 def test_a_run_that_is_begun_keeps_its_id_and_is_found_by_it(configuration: Configuration) -> None:
     before = named(configuration)
-    run = open_run(configuration.store, wanted_config(configuration))
+    run = open_run(configuration.store, requested_config(configuration))
     assert named(configuration) == before
     assert before in jobs_of_run(configuration.store, run.name)
     assert named(configuration, "--run", "mine") in jobs_of_run(configuration.store, "mine")

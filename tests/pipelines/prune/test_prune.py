@@ -226,7 +226,7 @@ def test_of_a_run_that_goes_with_its_calibration_that_is_said(store: Store) -> N
 def test_what_a_training_starts_from_stays(store: Store) -> None:
     first, second = named("0001-0001-aa-11"), named("0002-0003-aa-22")
     begun = add_run(store, "0009-0004-aa-77", "0004-aa", finished=False)
-    put_json(store, f"runs/{begun}/start.json", {"ancestor": second})
+    put_json(store, f"runs/{begun}/parent.json", {"run": second})
     said: list[str] = []
     prune(store, 1, 1, said.append, first)
     assert f"keeps runs/{first}: train.start_from names it" in said

@@ -1,4 +1,4 @@
-"""Wanted: which run a command line of `train/main.py` asks for, told without torch.
+"""Requested: which run a command line of `train/main.py` asks for, told without torch.
 
 So a machine that only submits a training knows its run, and gives the job an id that follows from that.
 """
@@ -36,7 +36,7 @@ def training_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def wanted_config(configuration: Configuration) -> RunConfig:
+def requested_config(configuration: Configuration) -> RunConfig:
     """Return what a training now would be of: the newest generation and its cameras; raises ShutterprintError."""
     store, settings = configuration.store, configuration.train
     generation = latest_generation(store)

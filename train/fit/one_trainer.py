@@ -1,4 +1,4 @@
-"""Sole: one process at a time trains a run; a second one shows how far it is, and goes on where the first has died.
+"""One trainer: one process at a time trains a run; a second one shows how far it is, and goes on where that has died.
 
 The right to train is a lease (`corpus.leases`), the file `lease.<n>.json` of the run's folder, on disks and object
 stores alike. It is renewed while the training goes on and removed when it ends, however it ends. A process of this
@@ -40,18 +40,24 @@ class Ended(Enum):
     NOBODY = "nobody was seen to train it"
 
 
-def train_alone(run: Run, work: Callable[[Lease], None], say: Callable[[str], None], *, waits: bool = True) -> None:
-    """Do `work` while no other process trains a run, or wait until the one that does has finished it.
+def train_alone(
+    find: Callable[[], Run], work: Callable[[Run, Lease], None], say: Callable[[str], None], *, waits: bool = True
+) -> Run:
+    """Do `work` while no other process trains a run, or wait until the one that does has finished it; return the run.
 
-    `work` trains, and publishes nothing once its lease is lost. Where the other process dies meanwhile, this one takes
-    over. Raises TrainedElsewhereError where the other process is stopped, and without `waits` where there is one.
+    `find`: returns the run of a configuration, begun or not; it is asked again once the lease is taken, since another
+    process may have begun it in another folder meanwhile. `work` trains, and publishes nothing once its lease is lost.
+    Where the other process dies, this one takes over. Raises TrainedElsewhereError where the other process is stopped,
+    and without `waits` where there is one.
     """
-    while run.finished is None:
+    while (run := find()).finished is None:
         with held(run.store, run.directory, UNIT, own_job()) as lease:
-            if lease is not None:
+            if lease is not None and find() == run:
                 if run.finished is None:  # it may have been finished since
-                    work(lease.lease)
-                return
+                    work(run, lease.lease)
+                return run
+        if lease is not None:
+            continue
         if not waits and (trainer := trainer_of(run)) is not None:
             raise TrainedElsewhereError(f"{run.name}: {described(trainer)} trains it already; {cure(run, trainer)}")
         with _still_trained(run, say):
@@ -64,6 +70,7 @@ def train_alone(run: Run, work: Callable[[Lease], None], say: Callable[[str], No
             say(f"{run.name}: its trainer has died or was not heard of for {LEASE_S / 60:.0f} minutes; taking over")
         elif ended is Ended.NOBODY:
             time.sleep(random.uniform(0, _AGAIN_WITHIN_S))
+    return run
 
 
 def follow(run: Run, say: Callable[[str], None]) -> Ended:
@@ -129,7 +136,7 @@ def cure(run: Run, trainer: Holder) -> str:
 
 @contextmanager
 def _still_trained(run: Run, say: Callable[[str], None]) -> Iterator[None]:
-    """Where the wait is interrupted, say that the training is not."""
+    """Where the wait is interrupted, say that the training goes on."""
     try:
         yield
     except KeyboardInterrupt:

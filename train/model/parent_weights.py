@@ -1,4 +1,4 @@
-"""Inherited: weights of a network that knew fewer cameras, put into a new one by the names of the cameras.
+"""Parent weights: those of a network that knew fewer cameras, put into a new one by the names of the cameras.
 
 All weights before the classifier are taken as they are. Of the classifier, and of its bias where it has one, a camera
 that was known takes its row along, wherever its label stands now; the row of a new camera stays as it was drawn.
@@ -24,7 +24,7 @@ def misfit(network: CameraNetwork, weights: Mapping[str, Tensor], known: Sequenc
     needed = {name for name in own if not name.startswith(_OPTIONAL)}
     given = {name for name in weights if not name.startswith(_OPTIONAL)}
     if needed != given:
-        return f"its weights are named otherwise, the first {min(needed ^ given)}"
+        return f"its weights have other names, e.g. {min(needed ^ given)}"
     for name in sorted(own.keys() & weights.keys()):
         rows = name.startswith(_CLASSIFIER)
         wanted = (len(known), *own[name].shape[1:]) if rows else tuple(own[name].shape)
@@ -34,7 +34,7 @@ def misfit(network: CameraNetwork, weights: Mapping[str, Tensor], known: Sequenc
 
 
 @torch.no_grad()
-def inherit(
+def take_weights(
     network: CameraNetwork, weights: Mapping[str, Tensor], known: Sequence[str], cameras: Sequence[str]
 ) -> None:
     """Set a network's weights to these, which fit it (`misfit`); `known`, `cameras`: of the weights, of the network."""

@@ -9,9 +9,9 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from corpus.metrics import measured
+from corpus.metrics import task_metrics
 from corpus.metrics.family import Family, Sample
-from corpus.metrics.measured import STEPS, Measured
+from corpus.metrics.task_metrics import STEPS, TaskMetrics
 
 PHOTOS = Family("shutterprint_crawl_photos_total", "counter", "Photos.", ("state",))
 LEFT = Family("shutterprint_crawl_calls_left", "gauge", "Calls.")
@@ -42,7 +42,7 @@ def of(folder: Path, name: str, **labels: str) -> float | None:
 
 
 def run(folder: Path, number: int, fault: Exception | None = None) -> None:
-    with Measured("crawl-flickr", lambda: counted(number), folder=folder):
+    with TaskMetrics("crawl-flickr", lambda: counted(number), folder=folder):
         if fault is not None:
             raise fault
 
@@ -84,7 +84,7 @@ def test_a_damaged_file_begins_anew(tmp_path: Path) -> None:
 def test_the_file_is_written_while_the_task_runs_and_is_whole_whenever_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "WRITE_EVERY_S", 0.001)
+    monkeypatch.setattr(task_metrics, "WRITE_EVERY_S", 0.001)
     read, number = threading.Event(), iter(range(1_000_000))
 
     def samples() -> list[Sample]:
@@ -93,7 +93,7 @@ def test_the_file_is_written_while_the_task_runs_and_is_whole_whenever_it_is_rea
             read.set()
         return [Sample(PHOTOS, current, (f"state {each}",)) for each in range(60)]
 
-    with Measured("crawl-flickr", samples, folder=tmp_path):
+    with TaskMetrics("crawl-flickr", samples, folder=tmp_path):
         STEPS["examining"] = (5, 9)
         while not read.is_set():
             found = values((tmp_path / "shutterprint-crawl-flickr.prom").read_text())
@@ -111,7 +111,10 @@ def free_port() -> int:
 
 def test_a_task_answers_at_its_port_while_it_runs_and_no_longer() -> None:
     port = free_port()
-    with Measured("crawl-flickr", lambda: counted(4), port=port), urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+    with (
+        TaskMetrics("crawl-flickr", lambda: counted(4), port=port),
+        urlopen(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
         assert 'photos_total{state="stored",task="crawl-flickr"} 4.0' in answer.read().decode()
     with pytest.raises(OSError):
         urlopen(f"http://127.0.0.1:{port}/metrics")
@@ -122,7 +125,7 @@ def test_a_port_that_is_taken_is_said_and_the_work_goes_on(caplog: pytest.LogCap
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with Measured("crawl-flickr", lambda: counted(4), port=port):
+        with TaskMetrics("crawl-flickr", lambda: counted(4), port=port):
             pass
     (record,) = caplog.records
     assert f"127.0.0.1:{port} cannot be listened at" in record.getMessage()
@@ -138,13 +141,13 @@ def test_a_folder_that_cannot_be_written_or_a_storage_that_refuses_is_said_once_
     def refuses() -> list[Sample]:
         raise OSError("the storage does not answer")
 
-    with Measured("crawl-flickr", refuses, folder=tmp_path):
+    with TaskMetrics("crawl-flickr", refuses, folder=tmp_path):
         pass
     assert len(caplog.records) == 2
 
 
 def test_nobody_who_asks_for_neither_pays_for_the_library(tmp_path: Path) -> None:
-    measurement = Measured("crawl-flickr", lambda: pytest.fail("was read"))
+    measurement = TaskMetrics("crawl-flickr", lambda: pytest.fail("was read"))
     with measurement:
         pass
     assert list(tmp_path.iterdir()) == []

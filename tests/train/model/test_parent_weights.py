@@ -1,4 +1,4 @@
-"""Inherited: rows of a classifier go by the names of the cameras; all other weights stay what they were."""
+"""Parent weights: rows of a classifier go by the names of the cameras; all other weights stay what they were."""
 
 import re
 from collections.abc import Callable
@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from corpus.sections import Training
-from train.model.inherited import inherit, misfit
 from train.model.network import build_network, outline_network
+from train.model.parent_weights import misfit, take_weights
 
 KNOWN = ("b", "a")
 CAMERAS = ("a", "c", "b", "d")
@@ -24,7 +24,7 @@ def test_each_camera_takes_its_row_along_and_new_ones_keep_what_was_drawn(
     network = build_network(settings(**changes), 4)
     drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     assert misfit(network, weights, KNOWN) is None
-    inherit(network, weights, KNOWN, CAMERAS)
+    take_weights(network, weights, KNOWN, CAMERAS)
     for name, tensor in network.state_dict().items():
         if name.startswith("classifier."):
             assert torch.equal(tensor[[2, 0]], weights[name])
@@ -39,7 +39,7 @@ def test_a_head_for_manipulations_may_be_new_and_may_be_left_behind(settings: Ca
         weights = dict(build_network(before, 2).state_dict())
         network = build_network(now, 2)
         assert misfit(network, weights, KNOWN) is None
-        inherit(network, weights, KNOWN, KNOWN)
+        take_weights(network, weights, KNOWN, KNOWN)
         assert torch.equal(network.state_dict()["classifier.weight"], weights["classifier.weight"])
 
 
@@ -48,7 +48,7 @@ def test_a_head_for_manipulations_may_be_new_and_may_be_left_behind(settings: Ca
     [
         ({"network": "shutter_small"}, "has the shape"),
         ({"front": "both"}, "has the shape"),
-        ({"loss": "cosine"}, r"named otherwise, the first classifier\.bias"),
+        ({"loss": "cosine"}, r"have other names, e\.g\. classifier\.bias"),
     ],
 )
 def test_weights_of_another_network_are_told(

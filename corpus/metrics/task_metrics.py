@@ -1,4 +1,4 @@
-"""Measured: the metrics of one task, such as a crawl or a training, while it runs and after it.
+"""Task metrics: those of one task, such as a crawl or a training, while it runs and after it.
 
 A task that runs long answers at an address of its own (`metrics.crawl_port` …). Any task may keep a file for the
 textfile collector of Prometheus's node_exporter (`metrics.folder`), which stays when the task has ended: `*.prom`,
@@ -38,7 +38,7 @@ FAMILIES = (RUNNING, STARTED, SUCCEEDED, DURATION, RUNS, STEP_DONE, STEP_WHOLE)
 _LOG = logging.getLogger(__name__)
 
 
-class Measured:
+class TaskMetrics:
     """The metrics of one task, from `begin` to `end`, or as a `with` block, which fails with an exception."""
 
     def __init__(

@@ -81,5 +81,6 @@ def digest_of_settings(settings: JudgeSettings, kind: str) -> str:
     told = [
         FORMAT, EXAMINER_VERSION, kind, cameras, settings.catalogue.model_dump(), settings.rules.model_dump(),
         settings.consensus.model_dump(), settings.curation.model_dump(exclude=_OF_THE_MACHINE),
+        sorted(settings.given.by_photo.items()), sorted(settings.given.by_sha256.items()),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

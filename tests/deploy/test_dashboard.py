@@ -14,7 +14,7 @@ from curation.publishing import metrics as curation_metrics
 from examiner.web.gate import metrics as page_metrics
 from train.fit import metrics as training_metrics
 
-MODULES = (measured, crawl_metrics, curation_metrics, training_metrics, page_metrics)
+MODULES = (task_metrics, crawl_metrics, curation_metrics, training_metrics, page_metrics)
 FAMILIES: dict[str, Family] = {family.name: family for module in MODULES for family in module.FAMILIES}
 LABELS = {"of", "on", "outcome", "reason", "source", "state", "status", "step", "verdict"}
 """Each has few values: none names a photograph, an owner, an address or a camera."""

@@ -26,7 +26,8 @@ _KEY_LENGTH_MAX = 64
 _UNSPELLABLE = re.compile(r"[^A-Za-z0-9 \t._,/()-]")
 """Characters that a key leaves out although they carry meaning: the + of a Galaxy S8+, letters of other scripts."""
 
-_STARS_MAX = 4
+STARS_MAX = 4
+"""`*` in one pattern of firmware."""
 _STARS_BESIDE = re.compile(r"\*\*|\[0-9\]\*\[0-9\]\*")
 
 
@@ -83,9 +84,9 @@ class Camera(BaseModel):
             if not values and self.is_listed:
                 raise ValueError(f"{field}: needs at least one entry")
         for pattern in self.software:  # each `*` more can multiply the time that a text without a match takes
-            if pattern.count("*") > _STARS_MAX or _STARS_BESIDE.search(pattern):
+            if pattern.count("*") > STARS_MAX or _STARS_BESIDE.search(pattern):
                 raise ValueError(
-                    f"software: {pattern[:80]!r} has more than {_STARS_MAX} `*`, or `[0-9]*` twice in a row"
+                    f"software: {pattern[:80]!r} has more than {STARS_MAX} `*`, or `[0-9]*` twice in a row"
                 )
         return self
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypedDict, cast
 
-from corpus.catalogue import Camera, Catalogue, unlisted_camera
+from corpus.catalogue import STARS_MAX, Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
 from forensics.jpeg.quality import estimate_quality_factor, quality_text
 from forensics.jpeg.table_family import families, is_scaled
@@ -172,9 +172,12 @@ def firmware_pattern(software: str) -> str:
     """Return a firmware string as a pattern of the catalogue without its version: `Ver.[0-9]*` of `Ver.1.02`.
 
     Firmware is updated; otherwise each version would need support of its own. `10.2` and `10.2.1` have one pattern.
+    Of more numbers than STARS_MAX the later ones keep their length: a catalogue has no pattern with more.
     """
     plain = _SPECIAL.sub("?", " ".join(software.split()))
-    return _VERSION.sub("[0-9]*", plain)
+    numbers = list(_VERSION.finditer(plain))
+    rest = numbers[STARS_MAX - 1].end() if len(numbers) > STARS_MAX else len(plain)
+    return _VERSION.sub("[0-9]*", plain[:rest]) + _VERSION.sub(lambda number: "?" * len(number[0]), plain[rest:])
 
 
 def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> list[LearnedRow]:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from corpus.command_line import command_parser, configuration_of, exit_with, plain_console
 from corpus.configuration import Configuration
+from corpus.manifests.handed_on import handed_on
 from corpus.text import count, one_line
 from curation.consensus import enriched
 from curation.facts.examine import Trouble, kind_of
@@ -81,7 +82,8 @@ def explain(configuration: Configuration, text: str, *, tags: bool = False) -> R
 
 def explanation(configuration: Configuration, photo: FoundPhoto, *, tags: bool = False) -> Row:
     """Return what `explain` returns of a photo that was found."""
-    past = Past(configuration.store, latest_generation(configuration.store))
+    store = configuration.store
+    past = Past(store, latest_generation(store), handed_on(store))
     context = _context(configuration, past)
     record = photo.record
     examined: Mapping[str, Any] = {} if isinstance(photo.examined, Trouble) else photo.examined or {}

@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def export(configuration: Configuration, generation: str, file: Path, console: Console) -> Summary:
-    """Write the manifest of a generation and its description; both appear whole or not at all."""
+    """Write the manifest of a generation, and then its description; each appears whole or not at all.
+
+    Raises StageError where a crawl would refuse the manifest; nothing is written then.
+    """
     if file.suffix != ".parquet":
         raise ConfigurationError(f"-o {file}: is no name of a Parquet file (.parquet)")
     store = configuration.store
@@ -64,6 +67,11 @@ def export(configuration: Configuration, generation: str, file: Path, console: C
     with tempfile.TemporaryDirectory(prefix="shutterprint-manifest-") as folder:
         written = Path(folder) / file.name
         summary = write_manifest(configuration, generation, written)
+        try:
+            for _ in open_manifest(written).batches():
+                pass
+        except ConfigurationError as error:
+            raise StageError(f"-o {file}: is not written, since no crawl would take it: {error}") from error
         with written.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         size_bytes = written.stat().st_size

@@ -11,7 +11,7 @@ and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -228,7 +228,7 @@ def _judge_all(
 
     judged = judge_all(inputs, past, troubles, settings, frames, show)
     judged_by = configuration.model_dump(mode="json", include=_JUDGED_BY, exclude={"curation": _OF_THE_MACHINE})
-    with show("writing", judged.number_of_parts) as advance:
+    with closing(judged), show("writing", judged.number_of_parts) as advance:
         published = publish_generation(store, judged, judged_by, configuration.shards, advance, check)
     console.print(f"generation {published.name}" + ("" if published.is_new else ": nothing new since it was published"))
     return published

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 PART_BYTES = 16 << 20
-"""Larger objects are sent in parts of this size, so that a cut connection costs one part."""
+"""Objects from twice this size on are sent in parts of it, so that a cut connection costs one part."""
 PARTS_AT_ONCE = 4
 ATTEMPTS = 2
 """botocore's, in each of ours: one cut connection needs no pause of seconds."""
@@ -155,13 +155,17 @@ def give_up_uploads(filesystem: Any, path: str, older_than_s: float) -> int:
     Their parts are in no listing, and cost as much as objects do.
     """
     bucket, _, key = path.partition("/")
-    answer = filesystem.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=f"{key}/")
     before, given_up = datetime.now(UTC) - timedelta(seconds=older_than_s), 0
-    for one in answer.get("Uploads", ()):
-        if one["Initiated"] <= before:
-            filesystem.call_s3("abort_multipart_upload", Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
-            given_up += 1
-    return given_up
+    where: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{key}/"}
+    while True:
+        page = filesystem.call_s3("list_multipart_uploads", **where)
+        for one in page.get("Uploads", ()):
+            if one["Initiated"] <= before:
+                filesystem.call_s3("abort_multipart_upload", Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
+                given_up += 1
+        if not page.get("IsTruncated"):
+            return given_up
+        where |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
 
 def _pages(filesystem: Any, bucket: str, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:

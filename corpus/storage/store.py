@@ -270,15 +270,16 @@ class Store:
                 with suppress(FileNotFoundError):  # as above
                     shutil.rmtree(target)
         else:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                target.unlink()
+            _remove_file(target)
 
     def remove_file(self, relative: str) -> None:
-        """Remove a file, if it exists, without looking for a directory of this name."""
+        """Remove a file, if it exists; a directory of this name stays."""
         path = self.path(relative)
         if self.is_s3:
             self._attempted(relative, lambda: s3.remove(self.filesystem, [path]))
-        else:
+        elif self.is_local:
+            self._attempted(relative, lambda: _remove_file(Path(path)))
+        elif not self.filesystem.isdir(path):
             self._attempted(relative, lambda: self._remove(path))
 
     def sweep_temporary(self, directory: str, older_than_s: float) -> int:
@@ -383,6 +384,11 @@ class Store:
 
     def _attempted(self, relative: str, act: Callable[[], T]) -> T:
         return attempted(self._place(relative), act, is_patient=self.is_patient)
+
+
+def _remove_file(target: Path) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        target.unlink()
 
 
 def json_bytes(value: Any) -> bytes:

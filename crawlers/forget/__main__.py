@@ -110,6 +110,7 @@ def forget(store: Store, traces: dict[str, Traces], problems: removal.Problems) 
         store, traces.keys(), problems
     )
     remove_pictures(store, traces.keys())
+    removal.remove_judging(store)
     originals = removal.remove_originals(store, traces.keys())
     facts = removal.remove_facts(store, traces.keys(), problems)
     return {

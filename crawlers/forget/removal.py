@@ -29,6 +29,10 @@ from crawlers.windows.work_units import leases_folder, unit_of
 
 Problems = list[str]
 
+JUDGING = "judging"
+CURATION_LEASE = ("leases", "curation")
+"""As `curation.cluster.frames` and `curation.run` have them, which import Dask: most of a short command's start."""
+
 COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")  # the columns of records that are read to find a photo
 
 
@@ -144,6 +148,17 @@ def strip_manifests(store: Store, photos: Collection[str], problems: Problems) -
         except StorageError as error:
             problems.append(str(error))
     return removed
+
+
+def remove_judging(store: Store) -> None:
+    """Remove the tables that a curation which was killed has left, which hold rows of all photos.
+
+    A curation that is at work removes its own when it ends.
+    """
+    if store.names(JUDGING):
+        with held(store, *CURATION_LEASE) as lease:
+            if lease is not None:
+                store.remove(JUDGING)
 
 
 def _strip(store: Store, path: str, photos: Collection[str]) -> list[str]:

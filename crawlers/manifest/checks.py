@@ -5,6 +5,7 @@ disk, its keys may be those under which a later crawl looks for other photograph
 the rules. Each fault is a ConfigurationError of one sentence.
 """
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
@@ -90,8 +91,19 @@ def _path(url: str | None) -> str | None:
         return None
 
 
+def _is_loopback(host: str) -> bool:
+    """Whether a host is an address of this machine, which only a configuration that names it lets through."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _refusal(url: str, hosts: Sequence[str]) -> str | None:
     try:
+        port, host = urlsplit(url).port, urlsplit(url).hostname or ""
+        if port not in (None, 80, 443) and not _is_loopback(host):
+            return f"port {port} of {host} is not asked for files"
         return url_refusal(url, hosts)
     except ValueError as error:  # brackets that close nothing, a port that is no number
         return f"{url[:80]} is not an address: {error}"

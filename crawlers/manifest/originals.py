@@ -6,18 +6,21 @@ that it has. Asked of a mirror, a photograph that the mirror lacks stays open, s
 """
 
 import hashlib
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.http import Response
 
+from corpus.errors import StorageError
 from corpus.records import original_path, version_of
 from corpus.storage import Store
 from crawlers.download.fetcher import FINAL_STATUSES, Fetcher, OriginalFailed, Rejected
+from crawlers.download.known_originals import KnownOriginals
 from crawlers.network.concurrency import in_thread
 from crawlers.vetting.door import JPEG_START, Accepted, Door, Refused, Verdict
 from crawlers.windows.records import ListedPhoto, Row, failed, gone, refused, stored
@@ -62,14 +65,16 @@ class ManifestDownloader:
     """Address of a mirror with `{sha256}` in it; empty: the sites are asked."""
     pictures: RefusedPictures
     counts: Counter[str]
+    _originals: dict[str, KnownOriginals] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     async def row_of(self, listed: ListedPhoto) -> Row:
         """Return the row of one photo."""
         if not isinstance(listed, ManifestPhoto) or listed.version is None:
             raise TypeError(f"{listed.photo} is not of a manifest")
         path = original_path(listed.photo, listed.version)
-        if await in_thread(self.store.exists, path):
-            return await in_thread(self._known, listed, path)
+        if (known := await in_thread(self._known, listed, path)) is not None:
+            return known
         address = self._address(listed)
         if address is None:
             what = "the mirror is asked by SHA-256, which the list lacks" if self.mirror else "no site serves it"
@@ -108,12 +113,18 @@ class ManifestDownloader:
 
     def _is_of_bytes(self, listed: ManifestPhoto, rejected: Rejected) -> bool:
         """Whether a refusal says that these are not the listed bytes, rather than that a rule objects."""
-        is_larger = "too_large" in rejected.verdict.reasons and listed.size_bytes is not None
-        return listed.has_verdict or is_larger
+        if "too_large" in rejected.verdict.reasons:  # than the list says; else than this crawl takes
+            return listed.size_bytes is not None
+        return listed.has_verdict
 
-    def _known(self, listed: ManifestPhoto, path: str) -> Row:
-        """Return the row of an upload that is in the store, from this crawl or another one."""
-        data = self.store.read(path)
+    def _known(self, listed: ManifestPhoto, path: str) -> Row | None:
+        """Return the row of an upload that is in the store, from this crawl or another one; None where it is not."""
+        if not self._originals_like(path).has(path):
+            return None
+        try:
+            data = self.store.read(path)
+        except StorageError:  # it was removed since it was listed
+            return None
         difference = _difference(listed, data)
         if difference is not None:
             return refused(listed, Refused((CHANGED,), error=f"in the store already: {difference}"))
@@ -122,15 +133,23 @@ class ManifestDownloader:
 
     def _publish(self, listed: ManifestPhoto, path: str, data: bytes) -> Row:
         self.store.publish(path, data, keep_cached=False)
+        self._originals_like(path).add(path)
         return stored(listed, path, data)
+
+    def _originals_like(self, path: str) -> KnownOriginals:
+        """Return the originals of the same source, which in an object store are listed once."""
+        source = path.split("/")[1]
+        with self._lock:
+            return self._originals.setdefault(source, KnownOriginals(self.store, source))
 
 
 def _difference(listed: ManifestPhoto, fetched: bytes | Rejected) -> str | None:
     """Return how a file differs from what is listed, None where it does not."""
     if isinstance(fetched, Rejected):
         found = f"{fetched.size_bytes:,} bytes" if fetched.size_bytes is not None else "another file"
-        what = "more" if "too_large" in fetched.verdict.reasons else "no JPEG"
-        return f"{found}, {what}, where {listed.size_bytes or 0:,} bytes of a JPEG are listed"
+        what = "too many" if "too_large" in fetched.verdict.reasons else "no JPEG"
+        wanted = f"{listed.size_bytes:,} bytes of a JPEG" if listed.size_bytes is not None else "a JPEG"
+        return f"{found} were served, {what}; listed: {wanted}"
     if listed.size_bytes is not None and len(fetched) != listed.size_bytes:
         return f"{listed.size_bytes:,} bytes are listed and {len(fetched):,} were served"
     if listed.wanted_sha256 is not None and (found := hashlib.sha256(fetched).hexdigest()) != listed.wanted_sha256:

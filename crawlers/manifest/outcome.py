@@ -49,4 +49,5 @@ def _state_of(row: Row) -> str | None:
         return GONE
     if row["state"] == "failed":
         return FAILED
-    return CHANGED_STATE if CHANGED in (row["reasons"] or ()) else None
+    # what the list itself refuses with this reason was not asked for, and has no error
+    return CHANGED_STATE if CHANGED in (row["reasons"] or ()) and row["error"] is not None else None

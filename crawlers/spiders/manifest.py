@@ -13,6 +13,7 @@ is not asked for again, unless of a mirror or with `-a gone=ask`.
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,6 +88,9 @@ class ManifestSpider(PhotoSpider):
         """Remove what killed crawls have left; originals of a list lie among those of all sources."""
         super().sweep()
         store = self.context.store
+        if store.is_s3:  # which sweeps all that is below, with one request
+            store.sweep_temporary("originals", DAY_S)
+            return
         for source in store.names("originals"):
             for folder in store.names(f"originals/{source}"):
                 store.sweep_temporary(f"originals/{source}/{folder}", DAY_S)
@@ -123,7 +127,7 @@ class ManifestSpider(PhotoSpider):
                 if row is not None and not self._is_open(row):
                     kept.append(row)
                 else:
-                    photos.append(photo_of(said))
+                    photos.append(replace(photo_of(said), attempts=self._attempts(row)))
             else:
                 kept.append(refused_row(said))
         if marker is not None and not photos:  # nothing of it is open
@@ -157,6 +161,14 @@ class ManifestSpider(PhotoSpider):
             return True
         is_lost = row["state"] == "deleted" or CHANGED in (row["reasons"] or ())
         return is_lost and self._asks_anew
+
+    def _attempts(self, row: Row | None) -> int:
+        """Return how often a photo has failed: the next attempt waits longer each time.
+
+        What a mirror lacks does not keep the sites from being asked, so further attempts there do not count.
+        """
+        before = (row["attempts"] if row is not None else None) or 0
+        return max(before - 1, 0) if self.mirror else before
 
     @property
     def _asks_anew(self) -> bool:

@@ -4,6 +4,7 @@ Tasks hand tables to each other through a spool (`curation.cluster.spool`) and g
 tasks of a dead worker are done again. Without a client (small corpora, tests) everything is done in this process.
 """
 
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -41,16 +42,20 @@ class Frames:
         """Return where tasks leave tables for each other until `until` is closed.
 
         That is this process's memory, or a folder of the store; of a store elsewhere workers of this machine alone use
-        a temporary folder.
+        a temporary folder. Each run has a folder of its own below SPOOL: tasks of a killed run, which a lasting cluster
+        still does, write into theirs. What earlier runs left is removed at the start and the end, so the caller must be
+        the only run (`curation.run.sole_run`).
         """
+        store.remove(SPOOL)
+        folder = f"{SPOOL}/{secrets.token_hex(8)}"
         if self.client is None:
-            spool = Spool(None, SPOOL)
+            spool = Spool(None, folder)
         elif store.is_local or self.client.cluster is None:
-            spool = Spool(store, SPOOL)
-            spool.remove()
+            spool = Spool(store, folder)
+            until.callback(store.remove, SPOOL)
         else:
-            folder = until.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-judging-"))
-            spool = Spool(open_store(folder), SPOOL)
+            temporary = until.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-judging-"))
+            spool = Spool(open_store(temporary), folder)
         until.callback(spool.remove)
         return spool
 

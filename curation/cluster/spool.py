@@ -37,6 +37,8 @@ class Spool:
         for table in tables:
             writer = writer or pa.ipc.new_file(sink, table.schema, options=_PACKED if packed else _PLAIN)
             batches = table.combine_chunks().to_batches()
+            if len(batches) > 1:  # texts of more than 2 GB, which one batch cannot hold
+                raise ValueError(f"{name}: a table of {table.nbytes:,} bytes is too large; lower curation.judge_photos")
             writer.write_batch(batches[0] if batches else _empty(table.schema))
         if writer is None:
             raise ValueError(f"{name}: no table to write")
@@ -60,7 +62,7 @@ class Spool:
         return pa.concat_tables([self.read(name, place, columns) for name in names])
 
     def remove(self, names: Iterable[str] | None = None) -> None:
-        """Remove tables that are not needed any more; None: all of them, and what earlier runs left."""
+        """Remove tables that are not needed any more; None: all of them."""
         if names is None:
             self._kept.clear()
             if self._store is not None:
@@ -69,7 +71,7 @@ class Spool:
         for name in names:
             self._kept.pop(name, None)
             if self._store is not None:
-                self._store.remove(f"{self._folder}/{name}.arrow")
+                self._store.remove_file(f"{self._folder}/{name}.arrow")  # one request instead of two
 
     def _publish(self, path: str, data: pa.Buffer) -> None:
         assert self._store is not None  # noqa: S101 - for mypy

@@ -29,7 +29,8 @@ def reproduction(store: Store, generation: str, manifest: Manifest) -> Row:
     `there`, `here`: {generation, photos, kept}; `gone`: the kept photographs that could not be had, each {photo,
     camera, reason, error}; `cameras`: by key {kept, gone}; `not_fetched`: how many photographs have no record here;
     `differs`: by COMPARED {photos, examples}; `tars`: {there, equal, incomplete, other}, where an incomplete tar lacks
-    photographs that are gone; `is_equal`: whether nothing differs but for what is gone.
+    photographs that are gone; `is_equal`: whether nothing differs but for what is gone. Photographs that are refused
+    there and gone here count in neither.
     """
     gone: list[Row] = []
     cameras: dict[str, Counter[str]] = defaultdict(Counter)
@@ -48,8 +49,10 @@ def reproduction(store: Store, generation: str, manifest: Manifest) -> Row:
             if row is None:
                 counted["not_fetched"] += 1
                 incomplete.add(said["shard"] or "")
-            elif said["kept"] and not row["kept"] and OF_SOURCE & set(row["reasons"]):
-                reason = next(each for each in row["reasons"] if each in OF_SOURCE)
+            elif not row["kept"] and (lost := (OF_SOURCE & set(row["reasons"])) - set(said["reasons"] or ())):
+                if not said["kept"]:  # refused there, gone here: it is in neither data set
+                    continue
+                reason = next(each for each in row["reasons"] if each in lost)
                 gone.append(
                     {name: said[name] for name in ("photo", "camera")} | {"reason": reason, "error": row["error"]}
                 )

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.judging.learning import differs
 from forensics.pixels.perceptual_hash import orientations
 
 BYTES, SCAN, HASH, NEAR, SHOT = 0, 1, 2, 3, 4
@@ -89,7 +90,7 @@ def distinct_pairs(pairs: pa.Table) -> pa.Table:
     """Return pairs (columns as in PAIRS) without repetitions, ordered by ids."""
     first, second, kind = (pairs[name].to_numpy() for name in PAIRS.names)
     order = np.lexsort((kind, second, first))
-    is_new = _is_new(first[order], second[order], kind[order])
+    is_new = differs(first[order], second[order], kind[order])
     return pairs.take(pa.array(order[is_new])).combine_chunks()
 
 
@@ -124,14 +125,6 @@ def _shared(keys: pa.Table) -> dict[int, _Rows]:
     return found
 
 
-def _is_new(*columns: np.ndarray) -> np.ndarray:
-    """Return which rows differ from the one before."""
-    found = np.ones(len(columns[0]), bool)
-    if len(found):
-        found[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    return found
-
-
 def _exact(ids: np.ndarray, digests: Texts, kind: int) -> pa.Table:
     texts = _texts(digests)
     there = texts.is_valid().to_numpy(zero_copy_only=False)
@@ -158,7 +151,7 @@ def _equal(rows: _Rows, words: int, kind: int) -> pa.Table:
     told = [rows.words[:, at] for at in range(words)]
     order = np.lexsort((rows.ids, *told, rows.key))
     ids = rows.ids[order]
-    is_first = _is_new(rows.key[order], *(word[order] for word in told))
+    is_first = differs(rows.key[order], *(word[order] for word in told))
     smallest = ids[is_first][np.cumsum(is_first) - 1]
     other = smallest != ids
     return _pairs(smallest[other], ids[other], kind)
@@ -168,7 +161,7 @@ def _without_equals(rows: _Rows) -> _Rows:
     """Return rows ordered by key and hash, of equal ones the one with the smallest id: `_equal` pairs the others."""
     words = [rows.words[:, at] for at in range(len(_WORDS))]
     ordered = rows.of(np.lexsort((rows.ids, *reversed(words), rows.key)))
-    return ordered.of(_is_new(ordered.key, *(ordered.words[:, at] for at in range(len(_WORDS)))))
+    return ordered.of(differs(ordered.key, *(ordered.words[:, at] for at in range(len(_WORDS)))))
 
 
 def _near(rows: _Rows, kind: int, near_bits: int) -> pa.Table:

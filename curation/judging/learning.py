@@ -29,12 +29,12 @@ def counts_of(claims: pa.Table, values: pa.Table) -> pa.Table:
     order = np.lexsort((owner, content, value))
     value, owner, content = value[order], owner[order], content[order]
     # among copies the claim of the owner with the smallest digest counts
-    is_first = _differs(value, content)
+    is_first = differs(value, content)
     value, owner = value[is_first], owner[is_first]
     order = np.lexsort((owner, value))
     value, owner = value[order], owner[order]
-    starts = np.flatnonzero(_differs(value))
-    of_owner = _differs(value, owner)
+    starts = np.flatnonzero(differs(value))
+    of_owner = differs(value, owner)
     ends = np.append(starts, len(value))[1:]
     rows = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
@@ -58,7 +58,7 @@ def counts_from(table: pa.Table) -> list[Count]:
     return found
 
 
-def _differs(*columns: np.ndarray) -> np.ndarray:
+def differs(*columns: np.ndarray) -> np.ndarray:
     """Return which rows differ from the one before."""
     found = np.ones(len(columns[0]), bool)
     if len(found):

@@ -10,7 +10,7 @@ however they are divided into parts.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -70,6 +70,8 @@ class Judged:
     number_of_parts: int
     parts: Iterator[tuple[pa.Table, list[bytes], Tally]]
     """In the order of keys: rows of CURATED, a digest of each row, and their counts."""
+    close: Callable[[], None] = lambda: None
+    """Removes what tasks have left for each other, where `parts` was not iterated to its end."""
 
 
 def judge_all(
@@ -84,7 +86,7 @@ def judge_all(
         judgement = _Judgement(inputs, past, troubles, settings, frames, show, until)
         judged = judgement.judged()
         judgement.until = until.pop_all()
-        return judged
+        return replace(judged, close=judgement.until.close)
 
 
 @dataclass

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from corpus.configuration import Configuration
 from corpus.errors import StorageError
 from corpus.manifests.about import About, Learned, schema_about
+from corpus.manifests.reading import TEXT_MAX_BYTES
 from corpus.records import MANIFEST, RECORD, photo_digest, with_schema
 from corpus.takedowns import taken_down
 from curation.facts.examine import kind_of
@@ -106,7 +107,7 @@ def catalogue_digest(configuration: Configuration) -> str:
 
 
 def rules_digest(configuration: Configuration) -> str:
-    """Return 16 hex digits of everything that decides verdicts and shards beside the photographs."""
+    """Return 16 hex digits of what decides verdicts and shards beside the photographs and `curation.given_splits`."""
     names = [rule.__name__ for rule in RULES]
     return _digest([settings_of(configuration), catalogue_digest(configuration), names, EDITORS])
 
@@ -181,7 +182,11 @@ def _manifest_row(
     owner = group_of(None, row["source"] or "", row["owner_id"]) if row["owner_id"] else None
     made = {
         "url": url,
-        "author": row["owner_name"] or row["owner_id"],
+        "author": _clipped(row["owner_name"] or row["owner_id"]),
+        "title": _clipped(row["title"]),
+        "licence": _clipped(row["licence"]),
+        "licence_url": _short(row["licence_url"]),
+        "page_url": _short(row["page_url"]),
         "is_labelled": label is not None and label == row["camera"],
         "owner": owner,
         "has_side": has_side,
@@ -191,6 +196,16 @@ def _manifest_row(
     }
     said = row | made | (dict.fromkeys(_OF_KEPT) if not row["kept"] else {})
     return {name: said[name] for name in MANIFEST.names}
+
+
+def _clipped(text: str | None) -> str | None:
+    """Return the beginning of a text that is longer than a manifest's may be."""
+    return None if text is None else text.encode()[:TEXT_MAX_BYTES].decode(errors="ignore")
+
+
+def _short(address: str | None) -> str | None:
+    """Return an address, None where it is longer than a manifest's may be: its beginning would be another one."""
+    return address if address is None or len(address.encode()) <= TEXT_MAX_BYTES else None
 
 
 def _count(counted: dict[str, int], row: Row) -> None:

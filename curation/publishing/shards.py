@@ -41,7 +41,8 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
     StageError where a worker could not cut what this machine can, and where too many originals are lost.
     """
     store = configuration.store
-    for folder in (f"{FOLDER}/{generation}", POOL):  # left by killed writers; only one run packs at a time
+    # left by killed writers; only one run packs at a time. An object store sweeps all that is below with one request
+    for folder in (FOLDER,) if store.is_s3 else (f"{FOLDER}/{generation}", POOL):
         store.sweep_temporary(folder, 0)
     if store.done(f"{FOLDER}/{generation}") is not None:
         if not (missing := missing_files(store, generation)):

@@ -27,8 +27,9 @@ LAST = (None, 95, 90, 80, 70)
 MOST_PX = 960
 """Longest side of the part of a photograph that is looked at."""
 _WINDOWS = 50
-"""Windows that each picture gives; fewer than 10 say nothing of its scatter."""
+"""Windows that each picture gives at most."""
 _LEAST_WINDOWS = 10
+"""Fewer say nothing of a picture's scatter."""
 
 
 def fitted_spread(model: Model, store: Store, photographs: Sequence[Genuine]) -> Spread | None:

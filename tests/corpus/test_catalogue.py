@@ -354,3 +354,12 @@ def test_every_name_gives_a_short_key_that_a_catalogue_could_list(make: str, mod
     key = key_of(make, model)
     assert len(key) <= 80
     assert Camera(key=key, name="A", make=("A",), model=("A",), sizes=("64x64",)).key == key
+
+
+@pytest.mark.parametrize("pattern", ["[0-9]*[0-9]*x", "a**", "[0-9]*.[0-9]*.[0-9]*.[0-9]*.[0-9]*x"])
+def test_a_pattern_of_firmware_that_takes_for_ever_is_refused(pattern):
+    """Such a pattern may come with a stranger's list: 40 digits without an x keep the first of them busy."""
+    entry = {"key": "a", "name": "A", "make": ["A"], "model": ["B"], "sizes": ["100x100"]}
+    Camera.model_validate(entry | {"software": ["[0-9]*.[0-9]*.[0-9]*.[0-9]*x"]})
+    with pytest.raises(ValueError, match=r"software: .* has more than 4"):
+        Camera.model_validate(entry | {"software": [pattern]})

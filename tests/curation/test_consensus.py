@@ -200,6 +200,7 @@ CAMERA = Camera(key="a", name="A", make=("A",), model=("A",), sizes=("64x64",))
         ("HDR+ 1.0.126161355r", "HDR+ [0-9]*r"),
         ("  DSC-W800   v1 ", "DSC-W[0-9]* v[0-9]*"),
         ("no number", "no number"),
+        ("a1 b2 c3 d4 e5.6", "a[0-9]* b[0-9]* c[0-9]* d[0-9]* e???"),
     ],
 )
 def test_firmware_is_generalised_to_any_version(software, pattern):

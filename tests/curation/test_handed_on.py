@@ -8,18 +8,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.configuration import read_configuration
-from corpus.manifests.about import about_of, schema_about
+from corpus.errors import StageError
+from corpus.manifests.about import About, about_of, schema_about
 from corpus.manifests.handed_on import HandedOn, handed_on
-from corpus.records import MANIFEST
+from corpus.manifests.reading import open_manifest
+from corpus.records import CURATED, MANIFEST
 from corpus.sections import Consensus, Shards
 from corpus.storage import open_store
 from corpus.takedowns import takedown
 from curation.consensus import extended, learn
 from curation.generations import Past, latest_generation
+from curation.inspection.reproduction import reproduction
 from curation.manifest import main
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.handed_on import known_classes, known_plans
-from curation.publishing.manifest import other_settings, write_manifest
+from curation.publishing.manifest import _clipped, other_settings, write_manifest
 from forensics.photo_facts import facts_of_row
 
 VERDICT = ("version", "kept", "reasons", "split", "fold", "has_side")
@@ -197,3 +200,43 @@ def test_the_formats_own_library_reads_it_by_its_description(there, tmp_path, mo
     assert (distribution["contentUrl"], distribution["encodingFormat"]) == ("data-set.parquet", PARQUET)
     assert croissant("0001-ab", json.loads(there.store.read(
         f"curated/{latest_generation(there.store)}/funnel.json")), [], MANIFEST).get("recordSet") is None  # fmt: skip
+
+
+def test_a_manifest_that_no_crawl_would_take_is_not_written(there, tmp_path, monkeypatch):
+    def write_twice(configuration, generation, file):
+        summary = write_manifest(configuration, generation, file)
+        table = pq.read_table(file)
+        pq.write_table(pa.concat_tables([table, table]), file)
+        return summary
+
+    configured(there, tmp_path)
+    monkeypatch.setattr("curation.manifest.write_manifest", write_twice)
+    with pytest.raises(StageError, match=r"is not written, since no crawl would take it: .*photo and version"):
+        main(["--config", str(tmp_path / "pipelines.yaml"), "latest", "-o", str(tmp_path / "m.parquet")])
+    assert not list(tmp_path.glob("m.parquet*"))
+
+
+def test_an_author_that_is_too_long_for_a_manifest_is_cut_off_between_letters():
+    assert _clipped("a" + "é" * 3000) == "a" + "é" * 2047
+    assert (_clipped("Ann"), _clipped(None)) == ("Ann", None)
+
+
+def test_what_is_refused_there_and_gone_here_is_no_difference(tmp_path):
+    """It was fetched on request; other reasons of what is here are a difference."""
+    store, photos = open_store("here", tmp_path), ["flickr:1", "flickr:2", "flickr:3"]
+    listed = [
+        dict.fromkeys(MANIFEST.names) | {"photo": photo, "version": "0123456789", "kept": False, "reasons": [reason]}
+        for photo, reason in zip(photos, ["duplicate", "changed_at_source", "duplicate"], strict=True)
+    ]
+    pq.write_table(
+        pa.Table.from_pylist(listed, schema_about(About(generation="0001-ab", folds=5))), tmp_path / "m.parquet"
+    )
+    found = ["deleted_at_source", "changed_at_source", "screenshot"]
+    here = [
+        {"photo": photo, "version": "0123456789", "kept": False, "reasons": [reason]}
+        for photo, reason in zip(photos, found, strict=True)
+    ]
+    store.publish_table("curated/0001-ab/photos.parquet", pa.Table.from_pylist(here, CURATED))
+    compared = reproduction(store, "0001-ab", open_manifest(tmp_path / "m.parquet"))
+    assert compared["differs"] == {"reasons": {"photos": 1, "examples": ["flickr:3"]}}
+    assert compared["gone"] == []

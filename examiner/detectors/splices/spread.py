@@ -7,6 +7,7 @@ place of the person. Distances beyond what is usual count by their logarithm, as
 an odd texture lie far from their own photograph, too.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,8 +21,8 @@ CELLS = 2
 """Side of a window, in places of the network's map: half of that of the windows that name cameras."""
 DIRECTIONS = 32
 """Directions of the embedding that are kept: those in which photographs differ most, measured by their scatter."""
-LEAST_PHOTOGRAPHS = 40
-"""Fewer say too little of how photographs differ."""
+LEAST_PHOTOGRAPHS = 8
+"""Fewer say too little of how photographs differ; each gives a picture by each name."""
 _SHRINKAGE = 0.05
 _LEAST_VARIANCE = 1e-3
 _FREEDOM = 10.0
@@ -48,31 +49,33 @@ class Spread:
         return np.asarray(embeddings @ self.directions, np.float32)
 
 
-def fitted(photographs: Sequence[tuple[str, Floats]]) -> Spread:
-    """Return the spread of photographs: each as a name of what they have in common, and windows × dimension.
+def fitted(pictures: Sequence[tuple[str, Floats]]) -> Spread:
+    """Return the spread of pictures: each as a name of what they have in common, and windows × dimension.
 
-    Photographs differ from those of the same name only: of two regions of a picture, both have had the picture's last
-    compression, so how compressions differ says nothing of splices. Raises ValueError where they are too few.
+    A photograph gives one picture by each name. Pictures differ from those of the same name only: of two regions of a
+    picture, both have had its last compression, so how compressions differ says nothing of splices. Raises ValueError
+    where the photographs are too few.
     """
-    if len(photographs) < LEAST_PHOTOGRAPHS:
-        raise ValueError(f"{len(photographs)} photographs are too few to see how photographs differ")
-    means = np.stack([windows.mean(axis=0, dtype=np.float64) for _, windows in photographs])
-    number = sum(len(windows) for _, windows in photographs)
+    photographs = max(Counter(name for name, _ in pictures).values(), default=0)
+    if photographs < LEAST_PHOTOGRAPHS:
+        raise ValueError(f"{photographs} photographs are too few to see how photographs differ")
+    means = np.stack([windows.mean(axis=0, dtype=np.float64) for _, windows in pictures])
+    number = sum(len(windows) for _, windows in pictures)
     dimension = means.shape[1]
     within = np.zeros((dimension, dimension))
-    for mean, (_, windows) in zip(means, photographs, strict=True):
+    for mean, (_, windows) in zip(means, pictures, strict=True):
         off = windows - mean
         within += off.T @ off
-    within /= max(number - len(photographs), 1)
+    within /= max(number - len(pictures), 1)
     within = (1 - _SHRINKAGE) * within + _SHRINKAGE * np.trace(within) / dimension * np.eye(dimension)
     variances, axes = np.linalg.eigh(within)
     whitening = axes / np.sqrt(variances)
     white = means @ whitening
-    names = np.array([name for name, _ in photographs])
+    names = np.array([name for name, _ in pictures])
     off = np.concatenate([white[names == name] - white[names == name].mean(axis=0) for name in np.unique(names)])
     between, turned = np.linalg.eigh(off.T @ off / max(len(off) - len(np.unique(names)), 1))
     kept = np.argsort(-between, kind="stable")[:DIRECTIONS]
-    of_windows = len(photographs) / number  # scatter of a mean of so many windows
+    of_windows = len(pictures) / number  # scatter of a mean of so many windows
     return Spread(
         (whitening @ turned[:, kept]).astype(np.float32),
         (white.mean(axis=0) @ turned[:, kept]).astype(np.float32),

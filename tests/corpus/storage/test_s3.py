@@ -215,6 +215,23 @@ def test_parts_of_a_writer_that_was_killed_are_given_up(place: Store, client: An
     assert [one["Key"] for one in left] == [f"{prefix}-else/a.tar"]
 
 
+def test_parts_are_given_up_beyond_the_first_page(place: Store, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix, call = place.path("tars").partition("/")[2], place.filesystem.call_s3
+    for name in range(3):
+        client.create_multipart_upload(Bucket="files", Key=f"{prefix}/{name}.tar")
+
+    def one_a_page(method: str, **given: Any) -> Any:
+        page = call(method, **given)
+        if method != "list_multipart_uploads":
+            return page
+        after = [one for one in page.get("Uploads", ()) if one["Key"] > given.get("KeyMarker", "")]
+        last = {"NextKeyMarker": after[0]["Key"], "NextUploadIdMarker": after[0]["UploadId"]} if after else {}
+        return {"Uploads": after[:1], "IsTruncated": len(after) > 1} | last
+
+    monkeypatch.setattr(place.filesystem, "call_s3", one_a_page)
+    assert place.sweep_temporary("tars", 0) == 3
+
+
 def test_a_bucket_that_is_not_there_is_a_sentence(client: Any) -> None:
     there = open_store("s3://no-such-bucket/x")
     for act in (lambda: there.names("."), lambda: there.read("a"), lambda: there.publish("a", b"")):

@@ -200,6 +200,15 @@ def test_a_removal_cut_off_in_between_leaves_a_directory_that_is_not_whole(
     assert store.names("w") == ["a", "records", "z"]
 
 
+def test_removing_a_file_leaves_a_directory_of_its_name(place: Store) -> None:
+    place.publish("w/a", b"1")
+    place.remove_file("w")
+    assert place.names("w") == ["a"]
+    place.remove_file("w/a")
+    place.remove_file("w/a")
+    assert place.names("w") == []
+
+
 def test_a_path_to_be_removed_is_no_pattern(place: Store) -> None:
     for path in ("w/a", "w/[a]", "w/*", "w/?/x", "w/b/x"):
         place.publish(path, b"")

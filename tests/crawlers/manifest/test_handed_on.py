@@ -13,11 +13,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from corpus.records import original_path
+from corpus.manifests.about import About, schema_about
+from corpus.records import MANIFEST, original_path, version_of
 from curation.manifest import main as manifest
 from curation.run import main as curate
 from demo.uploads.upload import read_listing
@@ -163,6 +165,20 @@ def test_a_mirror_gives_what_it_has_and_sites_give_the_rest(origin, elsewhere, m
     fetched = {row["photo"] for row in elsewhere.rows("manifest") if row["state"] == "stored"}
     duplicates = {photo for photo, row in verdicts(origin.crawler).items() if row["reasons"] == ["duplicate"]}
     assert fetched == {row["photo"] for row in kept} | duplicates
+
+
+def test_what_fails_waits_longer_each_time_and_what_a_mirror_lacks_does_not(make_crawler, origin, mirror):
+    crawler = make_crawler(origin.site)
+    sha256 = "ab" * 32
+    said = {"photo": "folder:a.jpg", "version": version_of(sha256), "source": "folder", "sha256": sha256}
+    file = crawler.folder / "list.parquet"
+    pq.write_table(pa.Table.from_pylist([dict.fromkeys(MANIFEST.names) | said], schema_about(About())), file)
+    found = []
+    for asked in ({"mirror": f"{mirror.url}/{{sha256}}.jpg"},) * 2 + ({},) * 2:  # no site serves it
+        crawl = crawler.run("manifest", own={"file": str(file), **asked})
+        assert crawl.exit_code == 0, crawl.log
+        found += [row["attempts"] for row in crawler.rows("manifest")]
+    assert found == [1, 1, 2, 2], "the last one has to wait an hour"
 
 
 def test_another_host_ends_the_crawl_before_it_begins(origin, elsewhere):

@@ -11,19 +11,26 @@ from scrapy.utils.test import get_crawler
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
+from corpus.leases import held
 from corpus.manifests.about import About, Learned, schema_about
 from corpus.manifests.handed_on import handed_on
 from corpus.records import MANIFEST, original_path, version_of
 from corpus.storage import Store, open_store
 from corpus.takedowns import takedown
+from crawlers.download.fetcher import Rejected
 from crawlers.forget.__main__ import forget, survey
-from crawlers.forget.removal import strip_manifests
+from crawlers.forget.removal import CURATION_LEASE, JUDGING, strip_manifests
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
-from crawlers.manifest.originals import ManifestDownloader
+from crawlers.manifest.originals import ManifestDownloader, ManifestPhoto, _difference
+from crawlers.manifest.outcome import Outcome
 from crawlers.network.hosts import ALLOWED_HOSTS_SETTING
 from crawlers.network.politeness import KIND, Politeness
 from crawlers.network.scrapy_settings import scrapy_settings
+from crawlers.vetting.door import Refused
+from crawlers.windows.records import refused
+from curation.cluster.frames import SPOOL
+from curation.run import LEASE_UNIT, LEASES
 
 HOSTS = ("live.staticflickr.com", "upload.wikimedia.org")
 SHA256 = "ab" * 32
@@ -77,6 +84,8 @@ def refusal(taken, store, *arguments, **options):
         ("https://live.staticflickr.com@evil.example/1.jpg", "host evil.example is not one of"),
         ("https://LIVE.staticflickr.com.evil.example/1.jpg", "is not one of the source's hosts"),
         ("https://[::1/1.jpg", "is not an address"),
+        ("https://live.staticflickr.com:22/1.jpg", "port 22 of live.staticflickr.com is not asked for files"),
+        ("https://live.staticflickr.com:x/1.jpg", "is not an address"),
     ],
 )
 def test_a_host_that_is_not_allowed_is_refused_before_anything_is_fetched(taken, store, url, said):
@@ -250,6 +259,40 @@ def test_each_damaged_manifest_is_a_problem_of_its_own_and_the_others_are_done(t
         "ffff.parquet",
     ]
     assert store.read_table(f"manifests/{listing.digest}.parquet", ["photo"])["photo"].to_pylist() == ["flickr:2"]
+
+
+def test_what_a_killed_curation_left_is_forgotten_unless_another_is_at_work(store):
+    assert (JUDGING, CURATION_LEASE) == (SPOOL, (LEASES, LEASE_UNIT))
+    store.publish(f"{JUDGING}/0123/verdicts-0.arrow", b"rows")
+    with held(store, *CURATION_LEASE):
+        forget(store, survey(store, ["flickr:1"], []), [])
+        assert store.exists(f"{JUDGING}/0123/verdicts-0.arrow")
+    forget(store, survey(store, ["flickr:1"], []), [])
+    assert store.names(JUDGING) == []
+
+
+def test_what_the_list_itself_refuses_is_no_loss(taken):
+    said = row(1, kept=False, has_side=False, reasons=["changed_at_source"])
+    [window] = taken([said], name="m.parquet").windows()
+    outcome = Outcome()
+    outcome.add([refused_row(window.rows[0])])
+    assert next(outcome.lines()).startswith("0 of 0 photographs")
+    changed = refused(photo_of(window.rows[0]), Refused(("changed_at_source",), error="other bytes"))
+    outcome.add([changed])
+    assert "other bytes there now: 1" in next(outcome.lines())
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "reason", "is_of_bytes"),
+    [(1000, "too_large", True), (None, "too_large", False), (1000, "not_jpeg", True)],
+)
+def test_a_file_that_is_larger_than_listed_has_changed_and_another_may_be_too_large(size_bytes, reason, is_of_bytes):
+    listed = ManifestPhoto("flickr:1", "flickr", size_bytes=size_bytes, wanted_sha256=SHA256, has_verdict=True)
+    rejected = Rejected(Refused((reason,)), 2000)
+    assert ManifestDownloader(None, None, None, 0, "", None, Counter())._is_of_bytes(listed, rejected) is is_of_bytes
+    wanted = "1,000 bytes of a JPEG" if size_bytes else "a JPEG"
+    what = "too many" if reason == "too_large" else "no JPEG"
+    assert _difference(listed, rejected) == f"2,000 bytes were served, {what}; listed: {wanted}"
 
 
 def test_each_site_keeps_its_own_limits(tmp_path):

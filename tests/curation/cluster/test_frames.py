@@ -7,7 +7,7 @@ import pytest
 
 from corpus.errors import StageError
 from corpus.storage import open_store
-from curation.cluster.frames import Frames
+from curation.cluster.frames import SPOOL, Frames
 from curation.cluster.spool import Spool
 from curation.cluster.workers import Workers
 
@@ -46,6 +46,32 @@ def cluster():
 @pytest.fixture(params=["here", "on a cluster"])
 def frames(request):
     return Frames(None if request.param == "here" else request.getfixturevalue("cluster"))
+
+
+def test_late_tasks_of_a_killed_run_do_not_write_into_another_runs_tables(cluster, tmp_path):
+    store = open_store("data", tmp_path)
+    killed = Frames(cluster).spool(store, ExitStack())
+    killed.write("numbers-0", [pa.table({"n": [1]})])
+    with ExitStack() as until:
+        own = Frames(cluster).spool(store, until)
+        assert store.names(SPOOL) == []
+        own.write("numbers-0", [pa.table({"n": [2]})])
+        killed.write("numbers-0", [pa.table({"n": [3]})])
+        assert own.read("numbers-0")["n"].to_pylist() == [2]
+    assert store.names("") == []
+
+
+def test_a_table_that_is_no_single_batch_is_not_cut_off(tmp_path):
+    table = pa.table({"n": [1]})
+
+    class Large:
+        schema, nbytes = table.schema, 5
+
+        def combine_chunks(self):
+            return pa.concat_tables([table, table])
+
+    with pytest.raises(ValueError, match=r"numbers: a table of 5 bytes is too large; lower curation.judge_photos"):
+        Spool(open_store(str(tmp_path)), "w").write("numbers", [Large()])
 
 
 def test_tasks_leave_tables_for_those_of_the_next_step_and_none_is_left_at_the_end(frames, tmp_path):

@@ -75,8 +75,10 @@ def test_directions_are_the_strongest_ones(spread: Spread) -> None:
 
 def test_too_few_photographs_are_refused() -> None:
     random = np.random.default_rng(3)
-    with pytest.raises(ValueError, match="too few"):
-        fitted([("png", windows_of_photograph(random, 20)) for _ in range(LEAST_PHOTOGRAPHS - 1)])
+    few = range(LEAST_PHOTOGRAPHS - 1)
+    for names in (("png",), ("png", "95", "90", "80", "70")):  # many pictures of few photographs are too few
+        with pytest.raises(ValueError, match=f"{len(few)} photographs are too few"):
+            fitted([(name, windows_of_photograph(random, 20)) for _ in few for name in names])
 
 
 def test_a_spread_is_read_as_it_was_written_and_a_wrong_one_is_named(spread: Spread) -> None:

@@ -98,6 +98,11 @@ def names_with(filesystem: Any, path: str, file: str) -> list[str]:
     return found
 
 
+def check_bucket(filesystem: Any, path: str) -> None:
+    """Ask for one key of a bucket; raises what S3 says where there is no such bucket."""
+    filesystem.call_s3("list_objects_v2", Bucket=path.partition("/")[0], MaxKeys=1)
+
+
 def remove(filesystem: Any, paths: list[str]) -> None:
     """Remove objects of one bucket; those that are not there are no error."""
     for start in range(0, len(paths), _KEYS_MAX):

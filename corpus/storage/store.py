@@ -100,7 +100,13 @@ class Store:
                 return int(self._attempted(relative, lambda: s3.head(self.filesystem, path)["ContentLength"]))
             return int(self._attempted(relative, lambda: self.filesystem.size(path)))
         except FileNotFoundError as error:
+            self._check_bucket(relative)
             raise StorageError(f"{self.url}: no file {relative}") from error
+
+    def _check_bucket(self, relative: str) -> None:
+        """Raise StorageUnavailableError where not only a file is missing but its bucket, of which HEAD says nothing."""
+        if self.is_s3:
+            self._attempted(relative, lambda: s3.check_bucket(self.filesystem, self.path("")))
 
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a directory, without temporary ones; none if it is missing."""
@@ -159,6 +165,7 @@ class Store:
         try:
             file = self._attempted(relative, lambda: cast(BinaryIO, self.filesystem.open(path, "rb")))
         except FileNotFoundError as error:
+            self._check_bucket(relative)
             raise StorageError(f"{self.url}: no file {relative}") from error
         with file:
             try:

@@ -46,7 +46,7 @@ from pipelines.jobs.head import Head
 from pipelines.jobs.naming import job_name
 from pipelines.jobs.submission import is_submission, submit
 from pipelines.lock import AlreadyRunningError, PipelineLock, pipeline_lock
-from pipelines.processes import executable, stop_group
+from pipelines.processes import executable, interrupts_held, stop_group
 from pipelines.ray_output import is_of_ray
 from pipelines.stages import Stage, stages_of
 
@@ -192,21 +192,24 @@ def _environment(configuration: Configuration) -> dict[str, str]:
 def _run_command(arguments: Sequence[str], environment: dict[str, str], lock: int, ray_log: Path | None = None) -> int:
     """Run a command in a process group of its own, so that stopping it stops everything it started."""
     is_sifted = ray_log is not None or is_on()
-    process = subprocess.Popen(
-        [executable(arguments[0]), *arguments[1:]],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if is_sifted else None,
-        stderr=subprocess.STDOUT if is_sifted else None,
-        start_new_session=True,
-        pass_fds=(lock,),
-    )
+    process = None
     try:
+        with interrupts_held():
+            process = subprocess.Popen(
+                [executable(arguments[0]), *arguments[1:]],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if is_sifted else None,
+                stderr=subprocess.STDOUT if is_sifted else None,
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
         if process.stdout is not None:
             _sift(TextIOWrapper(process.stdout, encoding="utf-8", errors="replace"), ray_log)
         return process.wait()
     except BaseException:  # interrupts of any kind: no process of a stage may outlive its pipeline
-        stop_group(process, STOP_GRACE_S)
+        if process is not None:
+            stop_group(process, STOP_GRACE_S)
         raise
 
 

@@ -104,8 +104,7 @@ class Store:
             raise StorageError(f"{self.url}: no file {relative}") from error
 
     def _check_bucket(self, relative: str) -> None:
-        """Raise StorageUnavailableError where not only a file is missing but its bucket, of which HEAD says nothing."""
-        if self.is_s3:
+        if self.is_s3:  # of a bucket that is missing as well, HEAD says nothing
             self._attempted(relative, lambda: s3.check_bucket(self.filesystem, self.path("")))
 
     def names(self, relative: str) -> list[str]:

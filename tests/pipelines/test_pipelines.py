@@ -16,6 +16,7 @@ from corpus.errors import ConfigurationError, StageError
 from corpus.storage import Store, open_store
 from pipelines.__main__ import main
 from pipelines.lock import AlreadyRunningError, lock_holder, pipeline_lock
+from pipelines.processes import interrupts_held
 from pipelines.run import run_pipeline
 from pipelines.stages import parse_stage, stages_of
 
@@ -216,3 +217,17 @@ def test_the_shipped_pipelines_are_all_stages_of_this_product(repository: Path) 
     retrain = stages_of(shipped, "retrain")[0]
     assert retrain.receipt == "train"
     assert retrain.arguments[-1] == str(repository / "pipelines.yaml")
+
+
+def test_an_interrupt_that_comes_while_a_process_starts_is_heeded_once_it_is_known() -> None:
+    known = []
+
+    def start() -> None:
+        with interrupts_held():
+            signal.raise_signal(signal.SIGINT)
+            known.append("started")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert known == ["started"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

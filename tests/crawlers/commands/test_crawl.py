@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
     [
         ("flickr", [], {"FLICKR_API_KEY": ""}, "FLICKR_API_KEY: is not set"),
         ("wikimedia", ["crawl.contact=''"], {}, "crawl.contact: is empty"),
-        ("instagram", [], {}, "there is no spider instagram; there are flickr, folder, wikimedia"),
+        ("instagram", [], {}, "there is no spider instagram; there are flickr, folder, manifest, wikimedia"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(start_site, make_crawler, spider, settings, environment, sentence):

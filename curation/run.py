@@ -22,7 +22,7 @@ from rich.console import Console
 from corpus.command_line import command_parser, configuration_of, exit_with, progress
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError
-from corpus.leases import LEASE_S, held, holders
+from corpus.leases import CURATION_UNIT, LEASE_S, LEASES, held, holders
 from corpus.manifests.handed_on import handed_on
 from corpus.metrics.family import Sample
 from corpus.metrics.task_metrics import TaskMetrics
@@ -49,9 +49,6 @@ from curation.publishing.shards import publish_shards
 
 IN_PROCESS_MAX = 2_000
 """Up to this many photos, judging in this process is faster than handing them to a cluster."""
-LEASES, LEASE_UNIT = "leases", "curation"
-"""The lease stands outside of what curation publishes."""
-
 _JUDGED_BY = {"cameras", "rules", "consensus", "curation"}
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
 """Keys of the section `curation` that change how fast a corpus is judged, not the verdicts."""
@@ -121,7 +118,7 @@ def sole_run(store: Store) -> Iterator[Callable[[], None]]:
     LEASE_S. Raises StageError, naming the holder and since when, where another run curates the store; so does the
     check once another run has taken over.
     """
-    with held(store, LEASES, LEASE_UNIT) as lease:
+    with held(store, LEASES, CURATION_UNIT) as lease:
         if lease is None:
             raise StageError(f"{store.url}: {_who(store)}; run python -m curation.run again when that one has ended")
 
@@ -136,7 +133,7 @@ def sole_run(store: Store) -> Iterator[Callable[[], None]]:
 
 
 def _who(store: Store) -> str:
-    holder = holders(store, LEASES, time.time()).get(LEASE_UNIT)
+    holder = holders(store, LEASES, time.time()).get(CURATION_UNIT)
     if holder is None:  # it has ended since, or two runs began at the same moment and both stepped back
         return "another run curates it or has just done so"
     since = datetime.fromtimestamp(holder.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from corpus.errors import StageError
-from pipelines.processes import executable, stop_group
+from pipelines.processes import executable, interrupts_held, stop_group
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 45.0  # Ray drains its node for up to 30 s
@@ -54,7 +54,7 @@ def ray_head(log: Path) -> Iterator[str]:
     )
     process: subprocess.Popen[bytes] | None = None
     try:
-        with log.open("wb") as output:
+        with log.open("wb") as output, interrupts_held():
             process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
             )

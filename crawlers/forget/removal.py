@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StorageError, StorageUnavailableError
-from corpus.leases import held
+from corpus.leases import CURATION_UNIT, LEASES, held
 from corpus.manifests import handed_on
 from corpus.records import original_path
 from corpus.storage import Store
@@ -30,8 +30,7 @@ from crawlers.windows.work_units import leases_folder, unit_of
 Problems = list[str]
 
 JUDGING = "judging"
-CURATION_LEASE = ("leases", "curation")
-"""As `curation.cluster.frames` and `curation.run` have them, which import Dask: most of a short command's start."""
+"""As `curation.cluster.frames` has it, which imports Dask: most of a short command's start."""
 
 COLUMNS = ("photo", "version", "sha256", "page_url", "reasons")  # the columns of records that are read to find a photo
 
@@ -156,7 +155,7 @@ def remove_judging(store: Store) -> None:
     A curation that is at work removes its own when it ends.
     """
     if store.names(JUDGING):
-        with held(store, *CURATION_LEASE) as lease:
+        with held(store, LEASES, CURATION_UNIT) as lease:
             if lease is not None:
                 store.remove(JUDGING)
 

@@ -13,9 +13,9 @@ import pytest
 
 from corpus import leases
 from corpus.errors import StageError
+from corpus.leases import CURATION_UNIT as UNIT
 from corpus.leases import LEASE_S, holders, this_process
-from curation.run import LEASE_UNIT as UNIT
-from curation.run import LEASES as FOLDER
+from corpus.leases import LEASES as FOLDER
 from curation.run import sole_run
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from scrapy.utils.test import get_crawler
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
-from corpus.leases import held
+from corpus.leases import CURATION_UNIT, LEASES, held
 from corpus.manifests.about import About, Learned, schema_about
 from corpus.manifests.handed_on import handed_on
 from corpus.records import MANIFEST, original_path, version_of
@@ -19,7 +19,7 @@ from corpus.storage import Store, open_store
 from corpus.takedowns import takedown
 from crawlers.download.fetcher import Rejected
 from crawlers.forget.__main__ import forget, survey
-from crawlers.forget.removal import CURATION_LEASE, JUDGING, strip_manifests
+from crawlers.forget.removal import JUDGING, strip_manifests
 from crawlers.manifest.foreign import parse_columns
 from crawlers.manifest.listing import is_wanted, photo_of, refused_row, take_in
 from crawlers.manifest.originals import ManifestDownloader, ManifestPhoto, _difference
@@ -30,7 +30,6 @@ from crawlers.network.scrapy_settings import scrapy_settings
 from crawlers.vetting.door import Refused
 from crawlers.windows.records import refused
 from curation.cluster.frames import SPOOL
-from curation.run import LEASE_UNIT, LEASES
 
 HOSTS = ("live.staticflickr.com", "upload.wikimedia.org")
 SHA256 = "ab" * 32
@@ -262,9 +261,9 @@ def test_each_damaged_manifest_is_a_problem_of_its_own_and_the_others_are_done(t
 
 
 def test_what_a_killed_curation_left_is_forgotten_unless_another_is_at_work(store):
-    assert (JUDGING, CURATION_LEASE) == (SPOOL, (LEASES, LEASE_UNIT))
+    assert JUDGING == SPOOL
     store.publish(f"{JUDGING}/0123/verdicts-0.arrow", b"rows")
-    with held(store, *CURATION_LEASE):
+    with held(store, LEASES, CURATION_UNIT):
         forget(store, survey(store, ["flickr:1"], []), [])
         assert store.exists(f"{JUDGING}/0123/verdicts-0.arrow")
     forget(store, survey(store, ["flickr:1"], []), [])

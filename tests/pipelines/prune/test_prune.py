@@ -269,12 +269,6 @@ def test_nothing_is_removed_while_somebody_curates(store: Store) -> None:
     assert files(store) == before
 
 
-def test_its_lease_is_that_of_curation(repository: Path) -> None:
-    # read and not imported, since that would load Dask
-    text = (repository / "curation" / "run.py").read_text()
-    assert f'LEASES, LEASE_UNIT = "{LEASES}", "{CURATION_UNIT}"' in text
-
-
 @pytest.mark.parametrize(
     ("path", "value"),
     [

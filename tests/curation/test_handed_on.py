@@ -12,7 +12,7 @@ from corpus.errors import StageError
 from corpus.manifests.about import About, about_of, schema_about
 from corpus.manifests.handed_on import HandedOn, handed_on
 from corpus.manifests.reading import open_manifest
-from corpus.records import CURATED, MANIFEST
+from corpus.records import CURATED, MANIFEST, version_of
 from corpus.sections import Consensus, Shards
 from corpus.storage import open_store
 from corpus.takedowns import takedown
@@ -35,6 +35,8 @@ def there(tmp_path_factory, varied_corpus):
     corpus = varied_corpus(open_store(str(tmp_path_factory.mktemp("there"))))
     for record in corpus.records:
         record["original_url"] = f"https://live.staticflickr.com/{record['photo'][7:]}_o.jpg"
+    for row in (*corpus.records, *corpus.examined):
+        row["version"] = version_of(row["version"])
     late = [corpus.records.pop() for _ in range(60)]
     corpus.publish()
     corpus.records += late

@@ -221,9 +221,9 @@ def test_parts_are_given_up_beyond_the_first_page(place: Store, client: Any, mon
         client.create_multipart_upload(Bucket="files", Key=f"{prefix}/{name}.tar")
 
     def one_a_page(method: str, **given: Any) -> Any:
-        page = call(method, **given)
         if method != "list_multipart_uploads":
-            return page
+            return call(method, **given)
+        page = call(method, Bucket=given["Bucket"], Prefix=given["Prefix"])  # moto knows no markers
         after = [one for one in page.get("Uploads", ()) if one["Key"] > given.get("KeyMarker", "")]
         last = {"NextKeyMarker": after[0]["Key"], "NextUploadIdMarker": after[0]["UploadId"]} if after else {}
         return {"Uploads": after[:1], "IsTruncated": len(after) > 1} | last

@@ -84,10 +84,19 @@ class Holder:
             return False
         return state in "ZX" or started != self.started  # a zombie does no more work
 
+    @property
+    def process(self) -> str:
+        """The process in words: its id and its host."""
+        return f"process {self.pid} on {self.host}"
+
+    @property
+    def since(self) -> str:
+        """The date and time at which it took its lease."""
+        return datetime.fromtimestamp(self.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
     def described(self) -> str:
         """Return the process in words: its id, its host, and since when it holds its lease."""
-        since = datetime.fromtimestamp(self.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        return f"process {self.pid} on {self.host} since {since}"
+        return f"{self.process} since {self.since}"
 
 
 def this_process() -> Holder:

@@ -12,7 +12,6 @@ and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,8 +135,7 @@ def _who(store: Store) -> str:
     holder = holders(store, LEASES, time.time()).get(CURATION_UNIT)
     if holder is None:  # it has ended since, or two runs began at the same moment and both stepped back
         return "another run curates it or has just done so"
-    since = datetime.fromtimestamp(holder.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"process {holder.pid} on {holder.host} curates it since {since}"
+    return f"{holder.process} curates it since {holder.since}"
 
 
 def _examine_new(

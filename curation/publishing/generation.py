@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from corpus.records import CURATED
 from corpus.sections import Shards
 from corpus.storage import Store
-from corpus.text import leading_number
 from curation.cluster.frames import Advance
 from curation.consensus import LearnedRow
 from curation.generations import (
@@ -41,7 +40,7 @@ from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, at
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
 from curation.publishing.handed_on import known_classes
-from curation.publishing.identity import generation_digest, packed_digest, rows_sum
+from curation.publishing.identity import generation_digest, name_after, packed_digest, rows_sum
 from shards.plan import classes_after
 
 Row = dict[str, Any]
@@ -80,7 +79,7 @@ def publish_generation(
             return Published(latest, counted, False)
         check()
         clear_unfinished(store)
-        name = f"{(leading_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
+        name = name_after(latest, digest)
         store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
         with photos.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

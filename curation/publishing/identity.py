@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from corpus.sections import Shards
+from corpus.text import leading_number
 from curation.judging.refresh.ledger import Sides
 from shards.plan import FORMAT as SHARDS_FORMAT
 
@@ -33,6 +34,11 @@ def generation_digest(
     sides = hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()
     told = [FORMAT, packed_digest(shards, classes), sides, learned, hubs, f"{rows:x}"]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def name_after(latest: str | None, digest: str) -> str:
+    """Return the name of the generation with this digest that follows `latest`, None before the first."""
+    return f"{(leading_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
 
 
 def packed_digest(shards: Shards, classes: Sequence[str]) -> str:

@@ -18,7 +18,6 @@ from corpus.sections import Shards
 from corpus.storage import Store
 from corpus.storage.parts import FOLDER as TABLES
 from corpus.storage.parts import NAMED
-from corpus.text import leading_number
 from curation.generations import FOLDER, FUNNEL, LEDGER, ledger_files
 from curation.judging.refresh.files import arrow_bytes
 from curation.judging.refresh.known import Known
@@ -27,7 +26,7 @@ from curation.judging.refresh.refresh import Refreshed, curated_table
 from curation.publishing.attribution import csv_of
 from curation.publishing.generation import Published, clear_unfinished, publish_beside
 from curation.publishing.handed_on import known_classes
-from curation.publishing.identity import generation_digest, packed_digest
+from curation.publishing.identity import generation_digest, name_after, packed_digest
 from shards.plan import classes_after
 
 Row = dict[str, Any]
@@ -69,7 +68,7 @@ def publish_refreshed(
         known.tidy(store)
         return Published(latest, found.counts, False)
     clear_unfinished(store)
-    name = f"{(leading_number(latest) if latest else 0) + 1:04d}-{digest[:10]}"
+    name = name_after(latest, digest)
     folder = f"{FOLDER}/{name}"
     of_ledger, ledger_data = _ledger_files(store, found.ledger, ledger_files(store, latest) if latest else [])
     # named first, so that a run that follows a killed one knows which files were begun

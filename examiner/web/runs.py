@@ -5,7 +5,7 @@ from typing import Any
 
 from corpus.errors import StorageError
 from corpus.storage import Store
-from corpus.text import leading_number
+from corpus.text import age
 
 ROOT = "runs"
 METRICS, CONFIGURATION, EVALUATION = "metrics.jsonl", "config.json", "evaluation.json"
@@ -22,7 +22,7 @@ class UnknownRunError(LookupError):
 
 def runs(store: Store) -> list[dict[str, Any]]:
     """Return all runs, the newest first: {name, finished, unaltered, manipulated, weighted_accuracy, photos}."""
-    names = sorted(store.names(ROOT), key=lambda name: (leading_number(name), name), reverse=True)
+    names = sorted(store.names(ROOT), key=age, reverse=True)
     return [_summary(store, name) for name in names]
 
 

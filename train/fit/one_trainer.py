@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import Enum
 
 from corpus.errors import ShutterprintError, StageError
@@ -123,9 +122,8 @@ def own_job() -> str:
 
 def described(trainer: Holder) -> str:
     """Return a process in words: what it is, where, and since when it trains."""
-    since = datetime.fromtimestamp(trainer.since_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    process = f"process {trainer.pid} on {trainer.host}"
-    return f"{f'Ray job {trainer.job} ({process})' if trainer.job else process}, since {since},"
+    process = f"Ray job {trainer.job} ({trainer.process})" if trainer.job else trainer.process
+    return f"{process}, since {trainer.since},"
 
 
 def cure(run: Run, trainer: Holder) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from corpus.errors import ConfigurationError, StageError, StorageError
 from corpus.storage import Store
-from corpus.text import leading_number
+from corpus.text import age
 from train.fit.runs import FORMAT, ROOT, Run, RunConfig
 from train.model.checkpoints import read_weights
 from train.model.network import CameraNetwork, outline_network
@@ -109,7 +109,7 @@ def _chosen(store: Store, config: RunConfig) -> Parent:
         if isinstance(parent, str):
             raise ConfigurationError(f"train.start_from: {wanted} {parent}")
         return parent
-    names = sorted(store.done_names(ROOT), key=lambda name: (leading_number(name), name), reverse=True)
+    names = sorted(store.done_names(ROOT), key=age, reverse=True)
     first = "no run is finished yet"
     for place, name in enumerate(names):
         parent = _as_parent(Run(store, f"{ROOT}/{name}"), config)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from corpus.text import leading_number
+from corpus.text import age, leading_number
 from shards.index import Index, read_index
 from shards.remote.cache import open_cache
 
@@ -183,7 +183,7 @@ def find_run(store: Store, wanted: str) -> Run:
     Raises StorageError where there is no such run, it is unfinished, or another version trained it.
     """
     if wanted == "latest":
-        names = sorted(store.done_names(ROOT), key=lambda name: (leading_number(name), name))
+        names = sorted(store.done_names(ROOT), key=age)
         if not names:
             raise StorageError(f"{store.url}: {ROOT}/ holds no finished run; train one first")
         return _of_this_version(Run(store, f"{ROOT}/{names[-1]}"))

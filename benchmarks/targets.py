@@ -1,4 +1,4 @@
-"""Targets of the crawl's benchmarks: compares measured values with targets and prints the comparison."""
+"""Targets of benchmarks: compares measured values with targets and prints the comparison."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

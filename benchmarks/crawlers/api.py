@@ -1,6 +1,6 @@
 """The demo's Flickr API for the crawl's benchmarks, over a listing of photographs and in a process of its own.
 
-    python crawl_api.py FOLDER SITE_URL DELAY_S sizes|no-sizes
+    python -m benchmarks.crawlers.api FOLDER SITE_URL DELAY_S sizes|no-sizes
 
 Prints the port it listens on. The addresses of files in its answers are those of SITE_URL.
 """

@@ -1,6 +1,6 @@
 """Runs a command and writes its CPU time, peak memory and exit code as JSON.
 
-    python crawl_cost.py RESULT LONGEST_S COMMAND…
+    python cost.py RESULT LONGEST_S COMMAND…
 
 The kernel counts the memory of the process that starts a program as the program's own, so the measuring process must
 be smaller than the measured one. The command and all processes that it started and waited for are counted; the peak

@@ -1,6 +1,6 @@
 """Benchmark: compares the crawl with a plain Scrapy spider, img2dataset and curl, on a site of its own on loopback.
 
-    python benchmarks/crawl.py [a|b|c] [--photos N] [--keep DIR]
+    python -m benchmarks.crawlers.crawl [a|b|c] [--photos N] [--keep DIR]
 
 a: connections paced at 4 MiB/s; four of five photographs must be refused, each by its header, since the API states no
    sizes. Measures bytes sent per byte kept, and photos per second.
@@ -20,10 +20,19 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from crawl_photos import Photos, Plan, write_photos
-from crawl_runs import Crawl, Run, crawl, curl, downloaded_bytes, img2dataset, install_img2dataset, plain_scrapy
-from crawl_site import NGINX, NO_NGINX, PhotoSite, duration_s, peak_parallel
-from crawl_targets import Target, at_least, at_most, no_fault, print_targets
+from benchmarks.crawlers.photo_site import NGINX, NO_NGINX, PhotoSite, duration_s, peak_parallel
+from benchmarks.crawlers.photos import Photos, Plan, write_photos
+from benchmarks.crawlers.runs import (
+    Crawl,
+    Run,
+    crawl,
+    curl,
+    downloaded_bytes,
+    img2dataset,
+    install_img2dataset,
+    plain_scrapy,
+)
+from benchmarks.targets import Target, at_least, at_most, no_fault, print_targets
 
 PACE_BYTES_PER_S = 4 << 20
 PACED_REQUESTS, UNPACED_REQUESTS = 8, 16

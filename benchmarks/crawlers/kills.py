@@ -1,6 +1,6 @@
 """Benchmark: compares a crawl that is killed with SIGKILL many times with the same crawl left alone.
 
-    python benchmarks/kills.py [--kills 30] [--photos 500] [--seed 1] [--keep DIR]
+    python -m benchmarks.crawlers.kills [--kills 30] [--photos 500] [--seed 1] [--keep DIR]
 
 Uses the site of the crawl's other benchmarks, slowed down so that kills meet every stage. A quarter of the kills each
 aim at the listing, headers, originals and the publication of a window; the exact moment is random. After each kill the
@@ -21,11 +21,10 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
-from crawl_photos import Plan, write_photos
-from crawl_runs import Crawl
-from crawl_site import NGINX, NO_NGINX, PhotoSite, Served, duration_s
-from crawl_targets import Target, at_least, at_most, no_fault, print_targets
-
+from benchmarks.crawlers.photo_site import NGINX, NO_NGINX, PhotoSite, Served, duration_s
+from benchmarks.crawlers.photos import Plan, write_photos
+from benchmarks.crawlers.runs import Crawl
+from benchmarks.targets import Target, at_least, at_most, no_fault, print_targets
 from corpus.storage import MARKER, TEMPORARY_PREFIX
 
 REQUESTS = 4

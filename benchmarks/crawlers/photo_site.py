@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from crawl_photos import Photos
+from benchmarks.crawlers.photos import Photos
+from benchmarks.places import REPOSITORY
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 NO_NGINX = "nginx not found; Debian's package nginx-light has it"
@@ -99,9 +100,10 @@ class PhotoSite:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_url = f"{self.url}/rest"
-        program, sizes = Path(__file__).with_name("crawl_api.py"), "sizes" if states_sizes else "no-sizes"
-        command = [sys.executable, str(program), str(photos.folder), self.url, str(api_delay_s), sizes]
-        self.api = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        sizes = "sizes" if states_sizes else "no-sizes"
+        words = [str(photos.folder.resolve()), self.url, str(api_delay_s), sizes]
+        command = [sys.executable, "-m", "benchmarks.crawlers.api", *words]
+        self.api = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
         assert self.api.stdout is not None
         user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.geteuid() == 0 else ""
         paced = f"sendfile off; output_buffers 1 {piece_bytes}; postpone_output 0; limit_rate {bytes_per_s};"

@@ -1,6 +1,6 @@
 """The plain Scrapy spider that the crawl is compared with: downloads a list of addresses into files.
 
-scrapy runspider crawl_plain.py -a urls=LIST -a folder=FOLDER
+scrapy runspider plain_spider.py -a urls=LIST -a folder=FOLDER
 """
 
 from collections.abc import AsyncIterator

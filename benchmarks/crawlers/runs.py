@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from crawl_photos import SINCE, UNTIL, Photos
-from crawl_site import PhotoSite, Served
 
+from benchmarks.crawlers.photo_site import PhotoSite, Served
+from benchmarks.crawlers.photos import SINCE, UNTIL, Photos
+from benchmarks.places import REPOSITORY
 from corpus.storage import open_store
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 API_KEY = "0123456789abcdef" * 2
 LONGEST_RUN_S = 900.0
 LOG_TAIL_BYTES = 2000
@@ -129,7 +129,7 @@ def plain_scrapy(folder: Path, site: PhotoSite, requests: int) -> Run:
     urls, files = _prepare(folder, site)
     limits = ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN")
     settings = [*(f"{name}={requests}" for name in limits), "LOG_LEVEL=WARNING", "TELNETCONSOLE_ENABLED=False"]
-    program = str(Path(__file__).with_name("crawl_plain.py"))
+    program = str(Path(__file__).with_name("plain_spider.py"))
     command = [sys.executable, "-m", "scrapy", "runspider", program, "-a", f"urls={urls}", "-a", f"folder={files}"]
     return _run([*command, *(part for setting in settings for part in ("-s", setting))], folder, site, folder)
 
@@ -189,7 +189,7 @@ def _prepare(folder: Path, site: PhotoSite) -> tuple[Path, Path]:
 def _run(command: list[str], folder: Path, site: PhotoSite, current: Path, **environment: str) -> Run:
     """Run a command in the folder `current`; its log and its cost are written to `folder`."""
     position, log, result = site.position(), folder / "run.log", folder / "cost.json"
-    program = Path(__file__).with_name("crawl_cost.py")
+    program = Path(__file__).with_name("cost.py")
     with log.open("wb") as file:
         subprocess.run(
             [sys.executable, str(program), str(result), str(LONGEST_RUN_S), *command],

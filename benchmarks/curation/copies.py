@@ -1,6 +1,6 @@
 """Benchmark: how many altered copies of real photographs the search for copies finds, and which pairs it finds falsely.
 
-    python benchmarks/copies.py [FOLDER] [--photos N] [--processes N] [--simulated N]
+    python -m benchmarks.curation.copies [FOLDER] [--photos N] [--processes N] [--simulated N]
 
 FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files straight from cameras.
 Each is turned, brightened, cropped and saved again by Pillow, which writes the camera's EXIF into the copy. A copy is
@@ -23,8 +23,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageEnhance
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.places import ORIGINALS
 from corpus.records import JudgedRow, full_row
 from corpus.sections import Curation
 from curation.facts.pixels import pixel_facts
@@ -164,9 +163,8 @@ def print_table(files: list[Seen]) -> None:
 
 def main() -> None:
     """Measure and print the tables."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--photos", type=int, help="the most photographs to measure, taken evenly")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--simulated", type=int, help="measure so many photographs of the demo's cameras")

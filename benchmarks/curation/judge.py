@@ -1,6 +1,6 @@
 """Benchmark: judge and publish a corpus of planted truths at two sizes; print time a row, memory, wrong verdicts.
 
-    python benchmarks/judge.py [--photos 100000 1000000] [--memory-mb 4000] [--folder FOLDER] [--keep]
+    python -m benchmarks.curation.judge [--photos 100000 1000000] [--memory-mb 4000] [--folder FOLDER] [--keep]
 
 One process plants each corpus, and another judges it with two Dask workers (`--memory-mb` each). CPU time is that of
 the job and its workers together, step by step; memory is the resident memory of each of them, measured ten times a
@@ -26,11 +26,9 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.planted import KIND, catalogue, plant
-from benchmarks.planted_check import wrong_natives, wrong_verdicts
-from benchmarks.planted_many import BASE, plant_many
+from benchmarks.curation.planted import KIND, catalogue, plant
+from benchmarks.curation.planted_check import wrong_natives, wrong_verdicts
+from benchmarks.curation.planted_many import BASE, plant_many
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
 from curation.cluster.frames import Frames

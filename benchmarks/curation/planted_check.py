@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.planted import CAMERAS, KEPT, key_of_camera, natives
+from benchmarks.curation.planted import CAMERAS, KEPT, key_of_camera, natives
 from corpus.records import SPLITS
 
 Row = dict[str, Any]

@@ -1,4 +1,4 @@
-"""A made-up corpus of any size: one of `benchmarks.planted`, again and again as other pictures of the same owners.
+"""A made-up corpus of any size: one of `planted.py`, again and again as other pictures of the same owners.
 
 Planting a photograph by itself takes a third of a millisecond, so a corpus of ten millions is made from one of 20,000.
 Each repetition has other keys, digests, hashes and times, by a mask of its own: what is equal or near within one stays
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.planted import KIND, plant
+from benchmarks.curation.planted import KIND, plant
 from corpus.records import EXAMINED, RECORD
 from corpus.storage import Store
 from curation.facts.examine import facts_folder

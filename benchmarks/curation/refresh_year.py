@@ -1,6 +1,6 @@
 """Benchmark: a simulated year of refreshes of a growing corpus; print time and bytes a refresh by month, and orphans.
 
-    python benchmarks/refresh_year.py [--photos 1000000] [--days 365] [--folder FOLDER] [--out FILE]
+    python -m benchmarks.curation.refresh_year [--photos 1000000] [--days 365] [--folder FOLDER] [--out FILE]
 
 Planted records and facts come in equal shares, one a day; each day some uploads of any age are deleted and some are
 replaced. The first share is judged whole, each later one by a refresh. Time is CPU time of this process, bytes are
@@ -21,9 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.planted import KIND, WINDOW, catalogue, plant
+from benchmarks.curation.planted import KIND, WINDOW, catalogue, plant
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store

@@ -1,6 +1,6 @@
 """Benchmark: judges manipulated photographs with the product itself; prints which are kept, by manipulation.
 
-    python benchmarks/verdicts.py [FOLDER] [--each 6] [--simulated 2] [--rounds 1] [--keep FOLDER]
+    python -m benchmarks.curation.verdicts [FOLDER] [--each 6] [--simulated 2] [--rounds 1] [--keep FOLDER]
 
 Originals are the files below FOLDER/originals (default `../shared/photos` beside the repository, left out where it is
 missing) and photographs by the demo's simulated cameras. Every manipulation that Pillow, jpegtran, ImageMagick and
@@ -32,12 +32,11 @@ from typing import Any
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.manipulations.corpus import ALONE, BESIDE, Made, Original, genuine_photographs, written
-from benchmarks.manipulations.every import MANIPULATIONS
-from benchmarks.manipulations.subject import program
-from benchmarks.manipulations.traces import NO_CAMERA, marks, traces, variations
+from benchmarks.curation.manipulations.corpus import ALONE, BESIDE, Made, Original, genuine_photographs, written
+from benchmarks.curation.manipulations.every import MANIPULATIONS
+from benchmarks.curation.manipulations.subject import program
+from benchmarks.curation.manipulations.traces import NO_CAMERA, marks, traces, variations
+from benchmarks.places import COLLECTION, REPOSITORY
 from corpus.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
 from corpus.sections import Folder
 from corpus.storage import open_store
@@ -45,7 +44,6 @@ from curation.generations import batches_of, latest_generation
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
 
-ROOT = Path(__file__).resolve().parents[1]
 GENUINE_REFUSED_MAX = 0.02
 REASONS_SHOWN = 3
 FILES_SHOWN = 40
@@ -68,7 +66,7 @@ class Told:
 def configure(folder: Path, mode: str) -> Path:
     """Write the configuration and the catalogue of all cameras; return the configuration's path."""
     catalogue = folder / "cameras.yaml"
-    catalogue.write_text(BUILT_IN.read_text() + (ROOT / "demo" / "cameras.yaml").read_text())
+    catalogue.write_text(BUILT_IN.read_text() + (REPOSITORY / "demo" / "cameras.yaml").read_text())
     source: dict[str, Any] = {"path": mode}
     if "owner" in Folder.model_fields:
         source["owner"] = OWNER_LEVEL
@@ -88,7 +86,7 @@ def judged(configuration: Path, store: Path, rounds: int) -> dict[str, Row]:
     for _ in range(rounds):
         for command in (("pipelines.shutterprint", "crawl", "folder"), ("curation.run",)):
             words = [sys.executable, "-m", *command, "--config", str(configuration)]
-            result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+            result = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
             if result.returncode:
                 shown = (result.stdout + result.stderr)[-2000:]
                 sys.exit(f"{' '.join(command)} ended with {result.returncode}:\n{shown}")
@@ -220,9 +218,10 @@ def measure(folder: Path, photos: Path | None, each: int, simulated: int, rounds
 
 def main() -> None:
     """Read the command line and measure."""
-    beside = ROOT.parent / "shared" / "photos"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", metavar="FOLDER", nargs="?", type=Path, default=beside if beside.is_dir() else None)
+    parser.add_argument(
+        "photos", metavar="FOLDER", nargs="?", type=Path, default=COLLECTION if COLLECTION.is_dir() else None
+    )
     parser.add_argument("--each", type=int, default=6, help="photographs for each manipulation; 0: of every camera one")
     parser.add_argument("--simulated", type=int, default=2, help="photographs by each of twenty simulated devices")
     parser.add_argument("--rounds", type=int, default=1, help="how often crawl and curation run")

@@ -1,7 +1,7 @@
 """Arithmetic: what Flickr at 40 cameras and ten years of uploads comes to: calls, bytes, days, euros, disks.
 
-    python benchmarks/arithmetic.py            prints the tables
-    python benchmarks/arithmetic.py --write    puts them into docs/deploy.md
+    python -m benchmarks.documents.arithmetic            prints the tables
+    python -m benchmarks.documents.arithmetic --write    puts them into docs/deploy.md
 
 Every measured number is quoted with the file of this repository that says so, and every other one is an assumption with
 a name. The calls are counted by the code that crawls, on uploads that are spread evenly over each year.
@@ -11,15 +11,14 @@ import argparse
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
+from benchmarks.places import REPOSITORY
 from corpus.sections import Flickr
 from crawlers.sites.flickr import CALLS_PER_HOUR, PER_PAGE, SHORTEST_SLICE_S, SLICE_TOTAL_MAX
 from crawlers.windows.time_slices import Step, TimeSlice, Walk, years
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "deploy.md"
-BEGIN, END = "<!-- benchmarks/arithmetic.py -->", "<!-- the end of what it writes -->"
+BEGIN, END = "<!-- benchmarks/documents/arithmetic.py -->", "<!-- the end of what it writes -->"
 
 CAMERAS, YEARS = 40, 10
 A_CAMERA_AND_YEAR = (1_000, 10_000, 100_000)
@@ -227,7 +226,7 @@ def tables() -> str:
             ["what", "value", "says"],
             [[each.meaning, _value(each), f"`{each.file}`: “{_shown(each.quote)}”"] for each in MEASURED],
         ),
-        "Assumed; put your own into `benchmarks/arithmetic.py`:",
+        "Assumed; put your own into `benchmarks/documents/arithmetic.py`:",
         _table(["what", "value"], [[each.meaning, _value(each)] for each in ASSUMED]),
     ]
     return "\n\n".join(parts)

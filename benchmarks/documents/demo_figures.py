@@ -1,10 +1,11 @@
 """Figures of a demo run that documents show: finds them, and brings them up to date from the output of another run.
 
-`python benchmarks/demo_figures.py OUTPUT… [--write]` compares the ```text blocks of README.md and docs/tutorial.md with
-what commands printed: the whole output of `make demo`, and that of each further command that the documents show. A line
-has a counterpart where the two are equal but for numbers, digests and folders; among equal ones the first belongs to
-the first. With `--write`, counterparts take the lines' places. It prints, with file and line, what differs, what has no
-counterpart, and what a person must read: paragraphs and pictures below a comment `<!-- demo run: … -->`.
+`python -m benchmarks.documents.demo_figures OUTPUT… [--write]` compares the ```text blocks of README.md and
+docs/tutorial.md with what commands printed: the whole output of `make demo`, and that of each further command that the
+documents show. A line has a counterpart where the two are equal but for numbers, digests and folders; among equal ones
+the first belongs to the first. With `--write`, counterparts take the lines' places. It prints, with file and line, what
+differs, what has no counterpart, and what a person must read: paragraphs and pictures below a comment
+`<!-- demo run: … -->`.
 
 Exit codes: 0 every line is as in the output, 1 some differ or have no counterpart.
 """
@@ -14,9 +15,10 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from benchmarks.places import REPOSITORY
+
 DOCUMENTS = {"README.md": True, "docs/tutorial.md": True, "docs/index.md": False}
 """Whether the text blocks of a document are output."""
-_ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"<!-- demo run: (.*?) -->")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 _FOLDER = re.compile(r"/\S*?/(?=(?:store|pipelines\.yaml|uploads)\b)")
@@ -71,7 +73,7 @@ def main() -> int:
     output = "\n".join(path.read_text() for path in arguments.outputs)
     every = []
     for name, has_output in DOCUMENTS.items():
-        path = _ROOT / name
+        path = REPOSITORY / name
         new, told = refreshed(path.read_text(), output, has_output)
         if arguments.write:
             path.write_text(new)

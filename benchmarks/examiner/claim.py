@@ -1,7 +1,7 @@
 """What metadata and thumbnails give away: scores of genuine photographs, and detection at 1 % false alarms.
 
-    python -m benchmarks.examiner_claim real  ../shared/photos [PHOTOGRAPHS OF EACH CAMERA]
-    python -m benchmarks.examiner_claim demo  demo-data        [PHOTOGRAPHS OF EACH CAMERA]
+    python -m benchmarks.examiner.claim real  ../shared/photos [PHOTOGRAPHS OF EACH CAMERA]
+    python -m benchmarks.examiner.claim demo  demo-data        [PHOTOGRAPHS OF EACH CAMERA]
 
 `real`: the genuine originals of the shared collection. Each photograph is compared with what the other sessions of its
 camera show, so that it does not vouch for itself; a session counts as an owner. `demo`: kept photographs of the
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.places import COLLECTION
 from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.sections import Consensus
 from curation.consensus import Count, claims, enriched, learn
@@ -153,7 +154,7 @@ def demo(folder: Path, each: int) -> None:
 
 def main() -> None:
     """Run the command line."""
-    which, folder = (sys.argv[1:3]) if len(sys.argv) > 2 else ("real", "../shared/photos")
+    which, folder = (sys.argv[1:3]) if len(sys.argv) > 2 else ("real", str(COLLECTION))
     each = int(sys.argv[3]) if len(sys.argv) > 3 else 4
     path = Path(folder)
     if not path.is_dir():

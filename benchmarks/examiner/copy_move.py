@@ -1,6 +1,6 @@
 """How often copied regions are seen at 1 % false alarms, by size and by what was done to them.
 
-    python -m benchmarks.examiner_copy_move GENUINE … [--trials 20] [--genuine 200] [--megapixels 30]
+    python -m benchmarks.examiner.copy_move GENUINE … [--trials 20] [--genuine 200] [--megapixels 30]
 
 Every .jpg below the folders GENUINE (default `../shared/photos/originals` beside the repository) is asked as it is, up
 to `--genuine` of them, and the first `--trials` again with every planted copy of `examiner.trials.copy_move`. It prints
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.places import ORIGINALS
 from examiner.findings.copy_move import copied_region
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -23,8 +24,7 @@ from examiner.trials.copy_move import TRIALS
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
-    parser.add_argument("folders", nargs="*", type=Path, default=[beside])
+    parser.add_argument("folders", nargs="*", type=Path, default=[ORIGINALS])
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--genuine", type=int, default=200)
     parser.add_argument("--megapixels", type=float, default=30, help="largest photographs that are asked")

@@ -1,6 +1,6 @@
 """Benchmark: writes the calibration that is shipped: as many originals of real cameras as photographs of the demo's.
 
-    python -m benchmarks.examiner_defaults CONFIG [--photos ../shared/photos/originals] [--planted 12] [--jobs 2]
+    python -m benchmarks.examiner.defaults CONFIG [--photos ../shared/photos/originals] [--planted 12] [--jobs 2]
         [--out examiner/calibration/default.json]
 
 CONFIG: pipelines.yaml of a finished demo. Simulated cameras alone make a bad default: of 101 originals of real cameras

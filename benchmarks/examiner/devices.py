@@ -1,6 +1,6 @@
 """How surely a photograph is matched with its device, by references, JPEG quality, crop and scale.
 
-    python -m benchmarks.examiner_devices [--simulated 6] [--references 50] [--tests 8] [--photos ../shared/photos]
+    python -m benchmarks.examiner.devices [--simulated 6] [--references 50] [--tests 8] [--photos ../shared/photos]
 
 Simulated: one device of each of the first models, with references and tests of scenes apart; the false alarms are those
 of tests by another device of the same model, and by the devices of the other models. Real: every camera with four
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.places import COLLECTION
 from demo.simulation.cameras import MODELS, take_photograph
 from demo.simulation.scenes import draw_scene
 from examiner.detectors.prnu.correlation import log10_false_alarm, peak_of
@@ -43,8 +44,7 @@ def main() -> None:
     parser.add_argument("--references", type=int, default=50)
     parser.add_argument("--tests", type=int, default=8, help="photographs of each device that are judged")
     parser.add_argument("--size", type=int, nargs=2, default=(960, 720), help="of simulated photographs, px")
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos"
-    parser.add_argument("--photos", type=Path, default=beside)
+    parser.add_argument("--photos", type=Path, default=COLLECTION)
     arguments = parser.parse_args()
     if arguments.simulated:
         simulated(arguments.simulated, arguments.references, arguments.tests, tuple(arguments.size))

@@ -1,6 +1,6 @@
 """Benchmark: how often the findings of a file's history see what was planted, at 1 % false alarms, and what they cost.
 
-    python benchmarks/examiner_history.py [FOLDER ...] [--genuine N] [--planted N] [--finding NAME]
+    python -m benchmarks.examiner.history [FOLDER ...] [--genuine N] [--planted N] [--finding NAME]
 
 Each FOLDER (default `../shared/photos/originals` beside the repository) holds JPEGs straight from cameras; a demo's
 `store/originals` does as well. Genuine photographs are scored whole. What `examiner.trials.history` plants is done to
@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before `shards.py` beside this file
-
+from benchmarks.places import ORIGINALS
 from examiner.findings.history import double_compression, earlier_jpeg, foreign_grid, resampling, shifted_grid
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -67,9 +66,8 @@ def cost(data: bytes) -> None:
 
 def main() -> None:
     """Measure and print the tables."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="*", type=Path, default=[beside])
+    parser.add_argument("folders", nargs="*", type=Path, default=[ORIGINALS])
     parser.add_argument("--genuine", type=int, default=200)
     parser.add_argument("--planted", type=int, default=12)
     parser.add_argument("--finding", choices=ASKED, nargs="*", default=list(ASKED))

@@ -1,6 +1,6 @@
 """Benchmark: examines mutated files of all formats; each must give a report or a sentence, in bounded time and memory.
 
-    python benchmarks/examiner_mutations.py [FOLDER] [--count 100000] [--seed 1] [--jobs 2] [--only INDEX]
+    python -m benchmarks.examiner.mutations [FOLDER] [--count 100000] [--seed 1] [--jobs 2] [--only INDEX]
 
 Mutated are small made pictures of every kind that is examined (JPEGs with EXIF, thumbnail, profile and a second image;
 PNG, TIFF, WebP, HEIC, AVIF, a raw file) and, from the originals in FOLDER (default `../shared/photos/originals` beside
@@ -28,14 +28,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before benchmarks/shards.py, which is not the package
-from coder_mutations import attack_restarts, attack_segments, pictures
-from mutation_loop import mutated
-from mutations import MUTATIONS
 from PIL import Image
 
 import examiner
+from benchmarks.forensics.coder_mutations import attack_restarts, attack_segments, pictures
+from benchmarks.forensics.header_mutations import MUTATIONS
+from benchmarks.forensics.mutation_loop import mutated
+from benchmarks.places import ORIGINALS
 from examiner.report.plain import as_dict, text_of
 from examiner.sandbox.worker import Sandbox
 
@@ -174,9 +173,8 @@ def examined(job: int, jobs: int, count: int, seed: int, originals: list[bytes],
 
 def main() -> None:
     """Mutate, examine, report."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)

@@ -4,7 +4,7 @@ Tables: scanner or camera, with false alarms by folder of real originals; pixel 
 the page was saved. Scanners and pages are simulated, and their devices and pages are drawn for this run. With
 --calibration, the scores of genuine simulated scans are written for `examiner/calibration/default.json`.
 
-    python -m benchmarks.examiner_scans [--genuine FOLDER]... [--pages 6] [--photographs 60] [--calibration FILE]
+    python -m benchmarks.examiner.scans [--genuine FOLDER]... [--pages 6] [--photographs 60] [--calibration FILE]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Benchmark: seconds and memory of the examination of a photograph of 12 megapixels, with and without a network.
 
-    python benchmarks/examiner_speed.py [PHOTO] [--config FILE] [--generation NAME] [--run RUN] [--times 3]
+    python -m benchmarks.examiner.speed [PHOTO] [--config FILE] [--generation NAME] [--run RUN] [--times 3]
 
 PHOTO (default: one of 12 MP from `../shared/photos/originals` beside the repository, else a made one) is examined in a
 sandbox, as `examine` does it: without anything, then with the generation and the network that are named. `CPU` is what
@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before benchmarks/shards.py, which is not the package
 from PIL import Image
 
+from benchmarks.places import ORIGINALS
 from examiner.examination import FINDINGS
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -32,8 +31,7 @@ GOAL_MB = 1500
 
 def photograph(wanted: Path | None) -> tuple[str, bytes]:
     """Return the name and the bytes of the photograph."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
-    for path in [wanted] if wanted else sorted(beside.rglob("*.jpg")):
+    for path in [wanted] if wanted else sorted(ORIGINALS.rglob("*.jpg")):
         if wanted or Image.open(path).size in ((WIDTH_PX, HEIGHT_PX), (HEIGHT_PX, WIDTH_PX)):
             return path.name, path.read_bytes()
     random, saved = np.random.default_rng(1), io.BytesIO()

@@ -1,6 +1,6 @@
 """Benchmark: splices found by the examiner, and by methods of the literature that need no training, in one run.
 
-    python -m benchmarks.examiner STORE [--run latest] [--photos 40] [--sizes 64 128 320 512] [--hows foreign …]
+    python -m benchmarks.examiner.splices STORE [--run latest] [--photos 40] [--sizes 64 128 320 512] [--hows foreign …]
         [--qualities png 95 90 80 70] [--without-baselines] [--real FOLDER] [--network STORE]
 
 Hosts are photographs of the newest generation's test split, by cameras of the network, spread over the devices. Into
@@ -35,9 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.examiner_baselines import noise_map, splicebuster_map, zero_map
+from benchmarks.examiner.splice_baselines import noise_map, splicebuster_map, zero_map
+from benchmarks.places import ORIGINALS
 from corpus.errors import ShutterprintError
 from corpus.storage import Store
 from curation.generations import batches_of, generation_named
@@ -92,7 +91,7 @@ def main() -> int:
     parser.add_argument("--hows", nargs="+", default=list(HOWS), choices=list(HOWS))
     parser.add_argument("--qualities", nargs="+", default=["png", "95", "90", "80", "70"])
     parser.add_argument("--without-baselines", action="store_true")
-    parser.add_argument("--real", type=Path, default=Path(__file__).resolve().parents[2] / "shared/photos/originals")
+    parser.add_argument("--real", type=Path, default=ORIGINALS)
     arguments = parser.parse_args()
     is_real = arguments.store == "-"
     if is_real and not arguments.real.is_dir():

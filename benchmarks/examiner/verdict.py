@@ -1,6 +1,6 @@
 """Benchmark: how often a verdict on many tests calls a genuine photograph unusual, and how often it finds one trace.
 
-`python -m benchmarks.examiner_verdict [photographs …]`. Scores are drawn, so no files are needed: of every four tests
+`python -m benchmarks.examiner.verdict [photographs …]`. Scores are drawn, so no files are needed: of every four tests
 one is normal, one has a heavy tail (log-normal), one is nearly always 0, and one has much in common with its likes.
 What is planted raises one score: by six deviations of a normal test, by five of one that is nearly always 0, or a
 heavy-tailed one by a factor of 3,000.

@@ -1,6 +1,6 @@
 """Benchmark: compares the entropy coder with libjpeg's on real photographs and on files made for it.
 
-    python benchmarks/coder.py [FOLDER] [--every 1]
+    python -m benchmarks.forensics.coder [FOLDER] [--every 1]
 
 FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files. For each baseline one,
 the coefficients and tables must equal those that libjpeg-turbo reads through jpeglib (`pip install jpeglib`; left out
@@ -27,6 +27,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.places import ORIGINALS
 from forensics.coefficients import Coefficients, read_coefficients, write_rectangle
 
 EDGE_PX = 8
@@ -39,9 +40,8 @@ SCANS = {"one": "", "three": "0;\n1;\n2;\n", "two": "0;\n1,2;\n"}
 
 def main() -> None:
     """Compare, report."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--every", type=int, default=1, help="take each so many-th photograph")
     arguments = parser.parse_args()
     outcomes: Counter[str] = Counter()

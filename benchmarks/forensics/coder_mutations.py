@@ -1,7 +1,7 @@
 """Benchmark: reads the coefficients of mutated JPEGs; each must give the right ones or a ValueError, never a crash.
 
-    python benchmarks/coder_mutations.py [FOLDER] [--count 200000] [--seed 1] [--only INDEX]
-    NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/checked python benchmarks/coder_mutations.py --count 20000
+    python -m benchmarks.forensics.coder_mutations [FOLDER] [--count 200000] [--seed 1] [--only INDEX]
+    NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/checked python -m benchmarks.forensics.coder_mutations --count 20000
 
 Mutated are small pictures of all subsamplings with and without restart markers and, from the originals in FOLDER
 (default `../shared/photos/originals` beside the repository; left out where it is missing), a tile each with the
@@ -24,9 +24,10 @@ from pathlib import Path
 
 import numpy as np
 import simplejpeg
-from mutation_loop import mutated, tried
 from PIL import Image
 
+from benchmarks.forensics.mutation_loop import mutated, tried
+from benchmarks.places import ORIGINALS
 from forensics.coefficients import read_coefficients, write_rectangle
 from forensics.errors import JpegError
 from forensics.pixels.decoding import decode_whole
@@ -200,9 +201,8 @@ def check(data: bytes) -> str:
 
 def main() -> None:
     """Mutate, read, compare, report."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="repeat the mutation of this index alone and let it raise")
@@ -219,7 +219,7 @@ def main() -> None:
         lambda index: mutated(arguments.seed, index, originals, MUTATIONS),
         check,
         slow_ms=SLOW_MS,
-        again=f"python benchmarks/coder_mutations.py --seed {arguments.seed}",
+        again=f"python -m benchmarks.forensics.coder_mutations --seed {arguments.seed}",
     )
     for outcome, count in found.outcomes.most_common():
         print(f"{count:>8}  {outcome}")

@@ -1,6 +1,6 @@
 """Benchmark: CPU time to read the facts of photographs, compared with ExifTool, ImageMagick and decoding.
 
-    python benchmarks/facts.py [FOLDER] [--decoded 12]
+    python -m benchmarks.forensics.facts [FOLDER] [--decoded 12]
 
 FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files. They are read once
 beforehand, so that every program finds them in the page cache. Times are user and system CPU time, reading included;
@@ -22,6 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.places import ORIGINALS
 from forensics.errors import HeaderIncomplete
 from forensics.header import read_facts
 from forensics.photo_facts import PhotoFacts
@@ -136,9 +137,8 @@ def verdict(is_met: bool) -> str:
 
 def main() -> None:
     """Measure and print one table, and the targets beside it."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--decoded", type=int, default=12, help="photographs the decoder's way is measured on")
     arguments = parser.parse_args()
     paths = sorted(arguments.folder.rglob("*.jpg"))

@@ -1,6 +1,6 @@
 """Benchmark: reads mutated headers of real photographs; each must give facts or a JpegError, fast, in constant memory.
 
-    python benchmarks/mutations.py [FOLDER] [--count 200000] [--seed 1] [--only INDEX]
+    python -m benchmarks.forensics.header_mutations [FOLDER] [--count 200000] [--seed 1] [--only INDEX]
 
 FOLDER (default `../shared/photos` beside the repository) is searched for .jpg files. The header and the first bytes of
 the scan of each are mutated: bits are flipped, bytes overwritten, deleted and inserted, lengths of segments and entries
@@ -15,8 +15,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from mutation_loop import mutated, tried
-
+from benchmarks.forensics.mutation_loop import mutated, tried
+from benchmarks.places import COLLECTION
 from forensics.errors import JpegError
 from forensics.header import read_facts
 from forensics.hints import hints
@@ -135,9 +135,8 @@ def rss_mb() -> float:
 
 def main() -> None:
     """Mutate, read, report."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=COLLECTION)
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="repeat the mutation of this index alone and let it raise")
@@ -161,7 +160,7 @@ def main() -> None:
         lambda index: mutated(arguments.seed, index, originals, MUTATIONS),
         check,
         slow_ms=SLOW_MS,
-        again=f"python benchmarks/mutations.py --seed {arguments.seed}",
+        again=f"python -m benchmarks.forensics.header_mutations --seed {arguments.seed}",
         after=tell_memory,
     )
     print(", ".join(f"{count} {outcome}" for outcome, count in found.outcomes.most_common()))

@@ -1,6 +1,6 @@
 """Benchmark: measures the evidence from pixels on real photographs, untouched and saved again, and its cost.
 
-    python benchmarks/pixels.py [FOLDER] [--photos N] [--processes N]
+    python -m benchmarks.forensics.pixels [FOLDER] [--photos N] [--processes N]
 
 FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files straight from cameras.
 The central 560 px square of each is saved again in known ways (Pillow, IJG tables, 4:2:0). For the hashes, which are
@@ -23,6 +23,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from benchmarks.places import ORIGINALS
 from curation.facts.pixels import pixel_facts
 from forensics.header import read_facts
 from forensics.pixels.decoding import decode_luma
@@ -240,9 +241,8 @@ def share_sharing_a_band(pairs: list[tuple[bytes, bytes]], bands: int, order: np
 
 def main() -> None:
     """Measure and print the tables."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--photos", type=int, help="the most photographs to measure, taken evenly")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()

@@ -1,12 +1,12 @@
 """Benchmark: a tiny pipeline on S3, a Dask and a Ray cluster whose machines share no disk, against one machine.
 
-    python benchmarks/cluster.py [--workers 2]
+    python -m benchmarks.pipelines.cluster [--workers 2]
 
 Each machine is a network namespace with an address of its own on a bridge, and has its own HOME, TMPDIR and working
-directory; only the bucket (moto_server behind `benchmarks/object_store.py`, on the bridge) is common to them. One
-machine crawls, runs Dask's scheduler and Ray's head, and gives the commands; the others run a worker of each, started
-as Dask's and Ray's own documentation says. The same photographs, settings and seed are then run on this machine alone
-with as many training workers, on a folder.
+directory; only the bucket (moto_server behind `benchmarks/storage/object_store.py`, on the bridge) is common to them.
+One machine crawls, runs Dask's scheduler and Ray's head, and gives the commands; the others run a worker of each,
+started as Dask's and Ray's own documentation says. The same photographs, settings and seed are then run on this machine
+alone with as many training workers, on a folder.
 
 Wanted: the same generation, shards and index, byte for byte, and the same evaluation. Needs root, for the namespaces.
 """
@@ -23,10 +23,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.object_store import ObjectStore
-from benchmarks.tiny import Tiny, files_of, whole
+from benchmarks.pipelines.tiny import Tiny, files_of, whole
+from benchmarks.storage.object_store import ObjectStore
 
 NETWORK = "10.213.77"
 BRIDGE = "sp-bridge"

@@ -1,6 +1,6 @@
 """Benchmark: real cron refreshes a changing photo site, is killed at random, and is compared with a run from scratch.
 
-    python benchmarks/cron.py [--refreshes 10] [--models 3] [--photos 4] [--seed 1] [--keep DIR] [--out FILE]
+    python -m benchmarks.pipelines.cron [--refreshes 10] [--models 3] [--photos 4] [--seed 1] [--keep DIR] [--out FILE]
 
 Debian's cron starts the pipeline `refresh` (crawl, curation with shards) every minute, by the lines that
 `shutterprint pipelines install` writes. Before each refresh the site gains, loses, replaces and re-dates photographs,
@@ -32,6 +32,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.places import REPOSITORY
 from corpus.configuration import Configuration, read_configuration
 from corpus.storage import MARKER
 from corpus.storage.parts import photos_table
@@ -45,7 +46,6 @@ from demo.uploads.upload import Upload, write_listing
 from pipelines.history import read_progress
 from pipelines.lock import lock_holder
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 KEY = "0123456789abcdef" * 2
 OTHERS = f"FLICKR_API_KEY={KEY}\n# mine\n"
 """Lines of the crontab that are not ours."""
@@ -57,6 +57,7 @@ LOOK_S = 0.2
 REFRESH_MAX_S = 1800.0
 _SPOOL, _EMPTY = ("/var/spool/cron/crontabs", "/etc/cron.d", "/run"), "/etc/crontab"
 _INSIDE = "--inside"
+_PROGRAM = (sys.executable, "-m", "benchmarks.pipelines.cron")
 
 
 @dataclass
@@ -161,7 +162,7 @@ def _inside_namespaces(words: list[str]) -> int:
     if not possible:
         print("skipped: namespaces cannot be made here; run it as root on Linux")
         return 0
-    command = [*namespaces, "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, __file__, _INSIDE, *words]
+    command = [*namespaces, "sh", "-c", f'{mounts} && exec "$@"', "sh", *_PROGRAM, _INSIDE, *words]
     # `unshare` ignores SIGTERM; interrupted, `run` kills it, and the kernel all that is inside
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return subprocess.run(command, check=False).returncode

@@ -1,15 +1,16 @@
 """Benchmark: what a person sees when the place or a cluster fails in the middle of a stage, and whether it heals.
 
-    python benchmarks/faults.py [--stages crawl curation train] [--faults 503 403 …] [--cut-s 60]
+    python -m benchmarks.pipelines.faults [--stages crawl curation train] [--faults 503 403 …] [--cut-s 60]
 
-A tiny pipeline on S3 (`benchmarks/tiny.py`) runs once without trouble. Then for each stage and fault the bucket is as
-it was before the stage, and the fault begins in its middle: after half of the requests that it made. Wanted of each:
-the stage ends with an exit code other than 0, says one sentence and no traceback, and whatever a marker calls whole is
-as without the fault; given again without the fault, the same command ends with the same bytes. A cut of 60 s ends by
-itself: there the stage may as well succeed.
+A tiny pipeline on S3 (`benchmarks/pipelines/tiny.py`) runs once without trouble. Then for each stage and fault the
+bucket is as it was before the stage, and the fault begins in its middle: after half of the requests that it made.
+Wanted of each: the stage ends with an exit code other than 0, says one sentence and no traceback, and whatever a marker
+calls whole is as without the fault; given again without the fault, the same command ends with the same bytes. A cut of
+60 s ends by itself: there the stage may as well succeed.
 
-Faults of the bucket are those of `benchmarks/object_store.py`. `disk full` gives the stage a file system of 200 kB for
-its temporary files; `clock +1h` and `clock -1h` let a stage run with a wrong clock, where libfaketime is installed.
+Faults of the bucket are those of `benchmarks/storage/object_store.py`. `disk full` gives the stage a file system of 200
+kB for its temporary files; `clock +1h` and `clock -1h` let a stage run with a wrong clock, where libfaketime is
+installed.
 """
 
 import argparse
@@ -23,10 +24,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.object_store import FAULTS, Fault, ObjectStore
-from benchmarks.tiny import STAGES, Tiny, half_published, whole
+from benchmarks.pipelines.tiny import STAGES, Tiny, half_published, whole
+from benchmarks.storage.object_store import FAULTS, Fault, ObjectStore
 
 FAKETIME = next(
     (path for path in map(Path, ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",)) if path.exists()), None

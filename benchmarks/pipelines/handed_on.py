@@ -1,8 +1,9 @@
 """The demo's data set handed on as a list: is it the same when another machine makes it again, with all and with 95 %?
 
-`python -m benchmarks.handed_on DEMO WORK`: DEMO is the folder of a finished `make demo` (read alone), WORK one for two
-empty stores. The demo's photo site serves the demo's uploads where they were served. Each store is filled by the list
-alone, with the demo's configuration; the second time GONE of the kept photographs have been deleted at the site.
+`python -m benchmarks.pipelines.handed_on DEMO WORK`: DEMO is the folder of a finished `make demo` (read alone), WORK
+one for two empty stores. The demo's photo site serves the demo's uploads where they were served. Each store is filled
+by the list alone, with the demo's configuration; the second time GONE of the kept photographs have been deleted at the
+site.
 """
 
 import argparse

@@ -1,12 +1,12 @@
 """Benchmark: random kills over all stages of a pipeline; the end must be as without them, byte for byte.
 
-    python benchmarks/kills_all.py [--kills 1000] [--seed 1] [--minutes 0] [--storage folder|s3]
+    python -m benchmarks.pipelines.kills [--kills 1000] [--seed 1] [--minutes 0] [--storage folder|s3]
 
-A tiny pipeline (`benchmarks/tiny.py`) runs once left alone, which tells how long each stage takes. Then it runs again
-and again from an empty store, and each stage is killed with SIGKILL, with all its processes, at a random moment of the
-time that it took; the same command then continues. Every third time a stage is let go on to its end, so that kills meet
-all stages alike. When a pipeline ends, its store is compared with the one left alone. `--minutes` ends the measurement
-earlier. `benchmarks/kills.py` aims at single moments of a crawl. Exit code 1: a difference.
+A tiny pipeline (`benchmarks/pipelines/tiny.py`) runs once left alone, which tells how long each stage takes. Then it
+runs again and again from an empty store, and each stage is killed with SIGKILL, with all its processes, at a random
+moment of the time that it took; the same command then continues. Every third time a stage is let go on to its end, so
+that kills meet all stages alike. When a pipeline ends, its store is compared with the one left alone. `--minutes` ends
+the measurement earlier. `benchmarks/crawlers/kills.py` aims at single moments of a crawl. Exit code 1: a difference.
 """
 
 import argparse
@@ -23,10 +23,8 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.object_store import ObjectStore
-from benchmarks.tiny import STAGES, Tiny, files_of, whole
+from benchmarks.pipelines.tiny import STAGES, Tiny, files_of, whole
+from benchmarks.storage.object_store import ObjectStore
 
 STARTS_S = 2.0
 """What a stage takes before it can have done anything: importing; kills come later than this."""

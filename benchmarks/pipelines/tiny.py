@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from benchmarks.places import REPOSITORY
+
 CAMERAS = {"alpha-one": ("ALPHA", "One", "A1.07", 18.0), "beta-two": ("Beta", "Two", None, 2.0)}
 STAGES = ("crawl", "curation", "train")
 WIDTH_PX, HEIGHT_PX = 160, 128

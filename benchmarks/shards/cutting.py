@@ -1,6 +1,6 @@
 """Benchmark: CPU time to cut photographs into tiles, compared with libturbojpeg's lossless crops.
 
-    python benchmarks/shards.py [FOLDER] [--photos 40] [--tile-px 1024] [--rounds 5]
+    python -m benchmarks.shards.cutting [FOLDER] [--photos 40] [--tile-px 1024] [--rounds 5]
 
 FOLDER (default `../shared/photos/originals` beside the repository) is searched for .jpg files, of which evenly chosen
 ones that are large enough are cut. Each photograph is cut by every program in turn, in one process, into the same up
@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.remove(str(Path(__file__).resolve().parent))  # where this script would be taken for the package `shards`
-
+from benchmarks.places import ORIGINALS
 from forensics.coefficients import read_coefficients
 from shards.tiles import Cut, cut_tiles
 
@@ -56,9 +55,8 @@ def fastest_ms(work: Callable[[], object], rounds: int) -> float:
 
 def main() -> None:
     """Cut, compare, report."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "photos" / "originals"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--photos", type=int, default=40)
     parser.add_argument("--tile-px", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,6 +1,6 @@
 """Benchmark: the index and the order of simulated generations of several sizes; print times, memory and sizes.
 
-    python benchmarks/index.py [--tiles 1000000 20000000] [--folder FOLDER] [--plot FILE.svg]
+    python -m benchmarks.shards.index [--tiles 1000000 20000000] [--folder FOLDER] [--plot FILE.svg]
 
 A generation has four tiles a photograph, 100 cameras and a group for 50 photographs on average, with few large groups
 and many small ones; it has no tars, since nothing here reads a JPEG. Building and publishing are those of the product.
@@ -19,7 +19,6 @@ import os
 import pickle
 import re
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,8 +29,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from corpus.records import SPLITS
 from corpus.storage import Store, open_store
@@ -161,7 +158,7 @@ def loader(sent: bytes, number: int, loaders: int, ready: Any, answers: Any, don
 def measure_loaders(folder: str, loaders: int) -> tuple[float, float, float, int]:
     """Return PSS beside the map and of it, the growth (MB, of all loaders together), and the bytes pickled."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["shards.order", "shards.reader", "benchmarks.index"])
+    context.set_forkserver_preload(["shards.order", "shards.reader", "benchmarks.shards.index"])
     _, order = _order(open_store(folder), "balanced")
     sent = pickle.dumps(order)
     ready, done, answers = context.Barrier(loaders), context.Event(), context.Queue()

@@ -1,7 +1,7 @@
 """Benchmark: crops a CPU second from the same tiles, ours against webdataset, libjpeg, Ray Data and MosaicML streaming.
 
-    python benchmarks/reader.py PHOTOS [--crops 2000] [--rounds 3] [--tiles 400] [--restart-mcus 8] [--folder FOLDER]
-        [--kinds]
+    python -m benchmarks.shards.reader PHOTOS [--crops 2000] [--rounds 3] [--tiles 400] [--restart-mcus 8]
+        [--folder FOLDER] [--kinds]
 
 PHOTOS: a folder of originals. They are packed as the product packs them: tiles of 1024 px with a restart marker every
 8 MCUs (`--restart-mcus`). Each way reads crops at random places of tiles in random order, in batches of 16, with two
@@ -40,11 +40,9 @@ import torch
 import webdataset as wds
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.packing import digest_of, pack, photos_below
-from benchmarks.partial_decode import decode_partly
-from benchmarks.reader_peers import mosaic_batches, mosaic_write, ray_batches, tree_cpu_s
+from benchmarks.shards.packing import digest_of, pack, photos_below
+from benchmarks.shards.partial_decode import decode_partly
+from benchmarks.shards.reader_peers import mosaic_batches, mosaic_write, ray_batches, tree_cpu_s
 from corpus.sections import Shards
 from corpus.storage import Store, open_store
 from shards.index import Index

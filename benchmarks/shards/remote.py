@@ -1,11 +1,12 @@
 """Benchmark: the two readers on an object store behind a slow network, against the same tars on the local disk.
 
-    python benchmarks/remote.py PHOTOS [--tiles 160] [--seconds 8] [--readers 8] [--folder FOLDER]
+    python -m benchmarks.shards.remote PHOTOS [--tiles 160] [--seconds 8] [--readers 8] [--folder FOLDER]
 
 PHOTOS: a folder of originals, packed as the product packs them (tiles of 1024 px, a restart marker every 8 MCUs).
-`benchmarks/slow_network.py` adds 50 ms to every request and caps each connection at 20 MB/s. Behind it is moto_server,
-and, where nginx is installed, nginx with the same files: moto spends milliseconds of CPU on a request and closes the
-connection after it, so that it is measured rather than the reader. Its own most, without the slow network, is printed.
+`benchmarks/storage/slow_network.py` adds 50 ms to every request and caps each connection at 20 MB/s. Behind it is
+moto_server, and, where nginx is installed, nginx with the same files: moto spends milliseconds of CPU on a request and
+closes the connection after it, so that it is measured rather than the reader. Its own most, without the slow network,
+is printed.
 
     tiles       exact reader, whole tiles
     crops       exact reader, random 480 px crops through the restart index
@@ -37,10 +38,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.reader import GENERATION, pack_tiles
-from benchmarks.slow_network import SlowNetwork
+from benchmarks.shards.reader import GENERATION, pack_tiles
+from benchmarks.storage.slow_network import SlowNetwork
 from corpus.storage import Store, open_store
 from shards.index import Index, read_index
 from shards.order import Order, batches_of, generator

@@ -1,8 +1,8 @@
 """Benchmark: how shards are written: killed at random moments, refreshed every night, several photographs at once.
 
-    python benchmarks/writing.py kills [--kills 30] [--seed 1]
-    python benchmarks/writing.py refreshes [--photos 1000] [--refreshes 10]
-    python benchmarks/writing.py rate [--originals FOLDER]
+    python -m benchmarks.shards.writing kills [--kills 30] [--seed 1]
+    python -m benchmarks.shards.writing refreshes [--photos 1000] [--refreshes 10]
+    python -m benchmarks.shards.writing rate [--originals FOLDER]
 
 `kills`: a process writes twelve shards and their index and is killed with SIGKILL at random moments; the same command
 continues. When it ends before all kills are used, it begins again with an empty store. All files must be those of a
@@ -27,11 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from crawl_targets import Target, at_least, at_most, no_fault, print_targets
 from PIL import Image
 
-sys.path.remove(str(Path(__file__).resolve().parent))  # where shards.py would be taken for the package
-
+from benchmarks.places import REPOSITORY
+from benchmarks.targets import Target, at_least, at_most, no_fault, print_targets
 from corpus.records import photo_digest
 from corpus.sections import Shards
 from corpus.storage import TEMPORARY_PREFIX, Store
@@ -43,6 +42,7 @@ CLASSES = ("a", "b", "c")
 SPLITS = ("train",) * 7 + ("test",) * 2 + ("validation",)
 KILLED = Shards(tile_px=512, tiles_per_photo=4, shard_photos=5)
 POLL_S = 0.001
+PROGRAM = (sys.executable, "-m", "benchmarks.shards.writing")
 
 
 def add_photos(store: Store, rows: list[dict[str, Any]], number: int, size_px: tuple[int, int]) -> None:
@@ -88,7 +88,7 @@ def files_of(store: Store) -> dict[str, str]:
 
 def writer(store: Store, rows: Path, settings: Shards) -> "subprocess.Popen[bytes]":
     """Start this program to write the shards of a store in a process of its own."""
-    return subprocess.Popen([sys.executable, __file__, "write", store.url, str(rows), settings.model_dump_json()])
+    return subprocess.Popen([*PROGRAM, "write", store.url, str(rows), settings.model_dump_json()], cwd=REPOSITORY)
 
 
 def kills(work: Path, number: int, chance: random.Random) -> list[Target]:
@@ -189,8 +189,10 @@ def rate(work: Path, folder: Path | None) -> list[Target]:
     for at_once in (1, 2, 4):
         settings = Shards(photos_at_once=at_once)
         store.remove("shards")
-        program = [sys.executable, __file__, "write", store.url, str(told), settings.model_dump_json(), "--measured"]
-        cpu_s, wall_s, peak_mb = json.loads(subprocess.run(program, capture_output=True, check=True).stdout)
+        program = [*PROGRAM, "write", store.url, str(told), settings.model_dump_json(), "--measured"]
+        cpu_s, wall_s, peak_mb = json.loads(
+            subprocess.run(program, capture_output=True, check=True, cwd=REPOSITORY).stdout
+        )
         print(f"{at_once:<9}{1e3 * cpu_s / len(rows):>8.0f}{1e3 * wall_s / len(rows):>9.0f}{peak_mb:>9.0f}", flush=True)
         digests.add(json.dumps(files_of(store), sort_keys=True))
     return [at_most("different results", len(digests), 1)]

@@ -1,6 +1,6 @@
 """A slow network for benchmarks: a TCP proxy that delays every byte and caps each connection.
 
-    python benchmarks/slow_network.py HOST:PORT [--delay-ms 50] [--mb-per-s 20]
+    python -m benchmarks.storage.slow_network HOST:PORT [--delay-ms 50] [--mb-per-s 20]
 
 It listens on a free port of 127.0.0.1 and prints it. Half of `--delay-ms` is added in each direction, so a request on
 an open connection takes that much longer, and a new connection waits once more for its handshake. `--mb-per-s` caps
@@ -15,6 +15,8 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+
+from benchmarks.places import REPOSITORY
 
 CHUNK_BYTES = 1 << 16
 CHUNKS_MAX = 64
@@ -108,8 +110,11 @@ class SlowNetwork:
     """The proxy as a process of its own; use it in a `with`."""
 
     def __init__(self, host: str, port: int, delay_ms: float = 50, mb_per_s: float = 20) -> None:
-        command = [sys.executable, __file__, f"{host}:{port}", f"--delay-ms={delay_ms}", f"--mb-per-s={mb_per_s}"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        words = [f"{host}:{port}", f"--delay-ms={delay_ms}", f"--mb-per-s={mb_per_s}"]
+        command = [sys.executable, "-m", "benchmarks.storage.slow_network", *words]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
 

@@ -1,6 +1,6 @@
 """Benchmark: the network against the baselines on real photographs of known cameras, sessions disjoint, by folds.
 
-    python benchmarks/baselines.py [--photos ../shared/photos] [--folder FOLDER] [--names NAME …]
+    python -m benchmarks.train.baselines [--photos ../shared/photos] [--folder FOLDER] [--names NAME …]
         [--samples N] [--steps N] [--seed N]
 
 Packs the originals of the collection's cameras that have three sessions or more; a session, shots of one camera less
@@ -15,9 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.packing import digest_of, enough_for, groups_of, pack, photos_below
+from benchmarks.places import COLLECTION
+from benchmarks.shards.packing import digest_of, enough_for, groups_of, pack, photos_below
 from corpus.sections import Shards, Training
 from corpus.storage import open_store
 from train.baseline import run_baseline
@@ -37,7 +36,7 @@ SMALL = {
 def main() -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "photos")
+    parser.add_argument("--photos", type=Path, default=COLLECTION)
     parser.add_argument("--folder", help="folder of the store, kept; default: a temporary one")
     parser.add_argument("--names", nargs="+", default=NAMES)
     parser.add_argument("--samples", type=int, default=4000)

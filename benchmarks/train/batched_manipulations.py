@@ -1,10 +1,10 @@
 """Measures manipulations of whole batches on a device against the loaders' way, crop by crop, in one process.
 
-`python -m benchmarks.batched_manipulations [--device cpu|cuda] [--crop-px 112] [--batch 32] [--threads 1]`. Crops are
-noise, whose JPEGs have more to code than those of photographs: this favours the batches. Prints crops a second, the
+`python -m benchmarks.train.batched_manipulations [--device cpu|cuda] [--crop-px 112] [--batch 32] [--threads 1]`. Crops
+are noise, whose JPEGs have more to code than those of photographs: this favours the batches. Prints crops a second, the
 best of five rounds: `loaders` one after the other on one core; `device` from pixels in this process's memory, their
-copy included; `left to it`, what a loader has left to do where the device manipulates. The last line is of batches as
-a training draws them, half manipulated, and says what is sent to the device: the pixels of the windows, beside those of
+copy included; `left to it`, what a loader has left to do where the device manipulates. The last line is of batches as a
+training draws them, half manipulated, and says what is sent to the device: the pixels of the windows, beside those of
 finished crops, and of windows all padded to the largest possible one.
 """
 

@@ -1,6 +1,6 @@
 """Benchmark: photographs judged in a second, compared with the plain way.
 
-    python -m benchmarks.predict [FOLDER] [--photos 200] [--megapixels 11 13] [--crop 112] [--loaders 2]
+    python -m benchmarks.train.predict [FOLDER] [--photos 200] [--megapixels 11 13] [--crop 112] [--loaders 2]
 
 The photographs of FOLDER (default `../shared/photos/originals` beside the repository) within these sizes are judged
 again and again, `--photos` of them in all, by an untrained `shutter_small`: its answers mean nothing, its speed does.
@@ -30,6 +30,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.places import ORIGINALS
 from corpus.catalogue import Catalogue
 from corpus.sections import Training
 from forensics.header import read_facts
@@ -105,8 +106,7 @@ def cpu_ms(paths: list[str], crop_px: int, crops: int) -> tuple[float, float, fl
 def main() -> int:
     """Print what was measured; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    beside = Path(__file__).resolve().parents[2] / "shared/photos/originals"
-    parser.add_argument("folder", nargs="?", type=Path, default=beside)
+    parser.add_argument("folder", nargs="?", type=Path, default=ORIGINALS)
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--megapixels", type=float, nargs=2, default=(11, 13))
     parser.add_argument("--crop", type=int, default=112)

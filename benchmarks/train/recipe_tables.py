@@ -1,7 +1,7 @@
 """Recipe tables: figures of finished trainings by variant, and paired differences, as lines of Markdown.
 
-A result is what `benchmarks.recipe_training.trained` returns. All rows are of the photographs that all variants have
-judged with all their seeds, in the folds that all their seeds have finished.
+A result is what `benchmarks.train.recipe_training.trained` returns. All rows are of the photographs that all variants
+have judged with all their seeds, in the folds that all their seeds have finished.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.recipe_training import Bench, Variant
+from benchmarks.train.recipe_training import Bench, Variant
 from train.estimation.bootstrap import intervals, paired
 from train.evaluation.figures import scores
 

@@ -1,6 +1,6 @@
 """Benchmark: settings of a training compared at equal CPU time or equal crops, with seeds, paired by device.
 
-    python benchmarks/recipes.py DATA (--seconds 600 | --crops 78000) [--recipes modern,kaggle-2018,small]
+    python -m benchmarks.train.recipes DATA (--seconds 600 | --crops 78000) [--recipes modern,kaggle-2018,small]
         [--vary train.flips=none,d4 …] [--set train.front=rgb …] [--seeds 3] [--folds 3] [--only-folds 0,1]
         [--groups index.csv:session] [--photos 60] [--threads 1] [--out FOLDER] [--table]
 
@@ -32,18 +32,15 @@ import argparse
 import itertools
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.packing import digest_of, enough_for, groups_of, pack, photos_below
-from benchmarks.recipe_tables import finished, line_of, tables
-from benchmarks.recipe_training import Bench, Variant, trained, write_whole
+from benchmarks.shards.packing import digest_of, enough_for, groups_of, pack, photos_below
+from benchmarks.train.recipe_tables import finished, line_of, tables
+from benchmarks.train.recipe_training import Bench, Variant, trained, write_whole
 from corpus.configuration import override_key
 from corpus.errors import ShutterprintError
 from corpus.recipes import resolved

@@ -2,7 +2,7 @@
 
 Photographs are random scenes with noise, whose strength and grain tell the cameras. A network is trained on all cameras
 but the last, then on all of them, from drawn weights and from those of the first run, with the same samples. Run from
-the repository's root: `python -m benchmarks.retraining FOLDER`.
+the repository's root: `python -m benchmarks.train.retraining FOLDER`.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Benchmark: how near the training loop comes to the same loop on one batch that is there already.
 
-    python benchmarks/train_step.py [--network shutter_small] [--crop-px 112] [--batch 48] [--steps 40] [--rounds 3]
+    python -m benchmarks.train.step [--network shutter_small] [--crop-px 112] [--batch 48] [--steps 40] [--rounds 3]
         [--ways 0:2,1:1] [--photos FOLDER] [--timm benchmark.py]
 
 The loop is the product's own (`train.fit.loop.train_epochs`) with its batches, without Ray: tiles are read, decoded,
@@ -33,9 +33,7 @@ import numpy as np
 import simplejpeg
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.reader import pack_tiles
+from benchmarks.shards.reader import pack_tiles
 from corpus.sections import Training
 from corpus.storage import Store
 from shards.index import Index

@@ -12,12 +12,13 @@ The hash of a turned or mirrored picture follows from its own (`orientations`): 
 the frequencies, and a mirror changes the sign of odd ones. So copies are found in any orientation without a second
 hash, and nothing depends on a choice of one orientation, which would be a near tie in many pictures.
 
-Measured on 101 originals of 17 cameras (benchmarks/pixels.py), decoded at 1/8, each against its versions saved at 50 to
-90, resized to a quarter, half and one and a half, with gamma 0.8 and 1.2, and with 1 % cut off: the median distance of
-a kind of version is 0 to 21, the largest 32; different scenes differ by 87 and more. In between, shots of one scene, as
-in a burst or from a tripod, differ by 19 to 61: no threshold separates the nearest of them from versions of one file.
-Of 4,950 pairs of originals 5 are within 32 bits, each pair of one scene; the least of all eight orientations is the
-same as upright for the 15 nearest pairs. With 3 % cut off the distance is 10 to 90 (benchmarks/copies.py).
+Measured on 101 originals of 17 cameras (benchmarks/forensics/pixels.py), decoded at 1/8, each against its versions
+saved at 50 to 90, resized to a quarter, half and one and a half, with gamma 0.8 and 1.2, and with 1 % cut off: the
+median distance of a kind of version is 0 to 21, the largest 32; different scenes differ by 87 and more. In between,
+shots of one scene, as in a burst or from a tripod, differ by 19 to 61: no threshold separates the nearest of them from
+versions of one file. Of 4,950 pairs of originals 5 are within 32 bits, each pair of one scene; the least of all eight
+orientations is the same as upright for the 15 nearest pairs. With 3 % cut off the distance is 10 to 90
+(benchmarks/curation/copies.py).
 
 To search without comparing all pairs, cut the hash into bands and compare photos that share one exactly. Of pairs
 within 32 bits, two arbitrary versions of one photo, 8 bands of 32 bits find 0.91 and 16 bands of 16 bits 0.9996; of

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 import yaml
 
-from benchmarks import planted
+from benchmarks.curation import planted
 from corpus.catalogue import BUILT_IN, read_catalogue
 from corpus.errors import StageError, StorageError
 from corpus.sections import Consensus, Curation, Rules, Support

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from benchmarks.planted import catalogue, plant
-from benchmarks.planted_check import wrong_natives, wrong_verdicts
+from benchmarks.curation.planted import catalogue, plant
+from benchmarks.curation.planted_check import wrong_natives, wrong_verdicts
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.storage import open_store
 from curation.cluster.frames import Frames

@@ -39,7 +39,7 @@ class TrainingBatches:
     def unfinished(self) -> bool:
         """Whether a batch has pixels and finishes in place of its crops, as `train.manipulate_on` says.
 
-        On a CPU loaders make crops ten to a hundred times as fast (`benchmarks/batched_manipulations.py`).
+        On a CPU loaders make crops ten to a hundred times as fast (`benchmarks/train/batched_manipulations.py`).
         """
         where = self.settings.manipulate_on
         by_device = self.device.type == "cuda" and self.settings.interpolation == "cubic"

@@ -17,8 +17,8 @@ from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.manipulations.every import MANIPULATIONS
-from benchmarks.manipulations.subject import NotApplicableError, Subject, program
+from benchmarks.curation.manipulations.every import MANIPULATIONS
+from benchmarks.curation.manipulations.subject import NotApplicableError, Subject, program
 from demo.simulation.cameras import MODELS
 from demo.uploads.make import capture
 from demo.uploads.planning import DEVICES_PER_CAMERA, plan_uploads

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.manipulations import metadata, pixels
-from benchmarks.manipulations.subject import Subject
+from benchmarks.curation.manipulations import metadata, pixels
+from benchmarks.curation.manipulations.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from benchmarks.manipulations.pixels import resave
-from benchmarks.manipulations.subject import NotApplicableError, Subject, retagged, transformed
+from benchmarks.curation.manipulations.pixels import resave
+from benchmarks.curation.manipulations.subject import NotApplicableError, Subject, retagged, transformed
 
 _EDGE_PX = 64
 

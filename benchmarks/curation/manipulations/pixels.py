@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageEnhance
 
-from benchmarks.manipulations.subject import NotApplicableError, Subject, converted, saved
+from benchmarks.curation.manipulations.subject import NotApplicableError, Subject, converted, saved
 
 _SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 _SCREEN_PX = (1080, 1920)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.manipulations.every import MANIPULATIONS, Manipulation
-from benchmarks.manipulations.subject import NotApplicableError, Subject, program
-from benchmarks.manipulations.traces import NO_CAMERA, marks, normal_order, traces, variations
+from benchmarks.curation.manipulations.every import MANIPULATIONS, Manipulation
+from benchmarks.curation.manipulations.subject import NotApplicableError, Subject, program
+from benchmarks.curation.manipulations.traces import NO_CAMERA, marks, normal_order, traces, variations
 from corpus.catalogue import Camera
 from demo.simulation.cameras import MODELS
 from demo.uploads.make import capture

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.manipulations.corpus import BESIDE, Made, Original
-from benchmarks.manipulations.pixels import resave
-from benchmarks.manipulations.subject import Subject
-from benchmarks.verdicts import Told, configure, judged, print_genuine, print_table
+from benchmarks.curation.manipulations.corpus import BESIDE, Made, Original
+from benchmarks.curation.manipulations.pixels import resave
+from benchmarks.curation.manipulations.subject import Subject
+from benchmarks.curation.verdicts import Told, configure, judged, print_genuine, print_table
 from demo.simulation.cameras import MODELS
 from demo.uploads.make import capture
 from demo.uploads.planning import plan_uploads

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.arithmetic import CAMERAS, MEASURED, PAGE, YEARS, Measured, figures, listing_calls, written
+from benchmarks.documents.arithmetic import CAMERAS, MEASURED, PAGE, YEARS, Measured, figures, listing_calls, written
 
 
 @pytest.mark.parametrize("measured", MEASURED, ids=lambda each: each.meaning)

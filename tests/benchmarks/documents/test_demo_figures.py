@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.demo_figures import DOCUMENTS, masked, refreshed
+from benchmarks.documents.demo_figures import DOCUMENTS, masked, refreshed
 
 DOCUMENT = """# Demo
 ```bash

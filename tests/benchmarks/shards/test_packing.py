@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.packing import Photo, digest_of, enough_for, folds_of, groups_of, pack, photos_below
+from benchmarks.shards.packing import Photo, digest_of, enough_for, folds_of, groups_of, pack, photos_below
 from corpus.sections import Shards, Training
 from corpus.storage import Store, open_store
 from train.baseline import run_baseline

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.recipe_tables import figures_of, finished, line_of, pooled, tables
-from benchmarks.recipe_training import Bench, Variant
+from benchmarks.train.recipe_tables import figures_of, finished, line_of, pooled, tables
+from benchmarks.train.recipe_training import Bench, Variant
 from corpus.storage import open_store
 from train.data.answers import CHALLENGE
 

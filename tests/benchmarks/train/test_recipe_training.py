@@ -9,8 +9,18 @@ from unittest import mock
 import pytest
 import torch
 
-from benchmarks.packing import enough_for, pack, photos_below
-from benchmarks.recipe_training import Bench, Variant, crops_for, crops_in, of_length, phases_of, speed, train, trained
+from benchmarks.shards.packing import enough_for, pack, photos_below
+from benchmarks.train.recipe_training import (
+    Bench,
+    Variant,
+    crops_for,
+    crops_in,
+    of_length,
+    phases_of,
+    speed,
+    train,
+    trained,
+)
 from corpus.sections import Shards, Training
 from corpus.storage import open_store
 from train.model.fine_tuning import prepare_epoch

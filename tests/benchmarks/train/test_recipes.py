@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.recipes import bench_of, folds_of, main, parsed, variants_of
+from benchmarks.train.recipes import bench_of, folds_of, main, parsed, variants_of
 
 Asked = Callable[..., Namespace]
 TINY = ("network=shutter_tiny", "outer_crop_px=64", "crop_px=32", "batch=8", "test_crops=1")

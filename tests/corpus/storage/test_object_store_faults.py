@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.object_store import Fault, ObjectStore
+from benchmarks.storage.object_store import Fault, ObjectStore
 from corpus.errors import StorageUnavailableError
 from corpus.leases import held
 from corpus.storage import Store, open_store

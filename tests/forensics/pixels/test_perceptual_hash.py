@@ -14,7 +14,7 @@ GAMMAS = (0.8, 1.2)
 
 
 NEAR_BITS = 32
-"""Every version of a photo measured by benchmarks/pixels.py is within this distance, and no other scene."""
+"""Every version of a photo measured by benchmarks/forensics/pixels.py is within this distance, and no other scene."""
 
 
 def distance(first: bytes, second: bytes) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.planted import KIND, plant
+from benchmarks.curation.planted import KIND, plant
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.storage import Store, open_store
 from curation.facts.examine import facts_folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.planted import KIND, catalogue
+from benchmarks.curation.planted import KIND, catalogue
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage.parts import photos_table
 from corpus.takedowns import takedown

@@ -26,23 +26,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks.pipelines.changing_site import DAY_S, Site, make_site
+from benchmarks.pipelines.comparison import compare
 from benchmarks.places import REPOSITORY
 from corpus.configuration import Configuration, read_configuration
 from corpus.storage import MARKER
-from corpus.storage.parts import photos_table
 from corpus.text import iso_time
 from crawlers.windows.markers import LISTED
 from demo.local_configuration import CAMERAS
 from demo.photo_site.flickr.api import API_PATH
-from demo.simulation.cameras import MODELS
-from demo.uploads.make import make_uploads
-from demo.uploads.upload import Upload, write_listing
 from pipelines.history import read_progress
 from pipelines.lock import lock_holder
 
@@ -50,76 +47,11 @@ KEY = "0123456789abcdef" * 2
 OTHERS = f"FLICKR_API_KEY={KEY}\n# mine\n"
 """Lines of the crontab that are not ours."""
 PIPELINE = "refresh"
-DAY_S = 86400
-FIRST_SHARE = 0.5
-"""Share of the photographs that are on the site from the beginning."""
 LOOK_S = 0.2
 REFRESH_MAX_S = 1800.0
 _SPOOL, _EMPTY = ("/var/spool/cron/crontabs", "/etc/cron.d", "/run"), "/etc/crontab"
 _INSIDE = "--inside"
 _PROGRAM = (sys.executable, "-m", "benchmarks.pipelines.cron")
-
-
-@dataclass
-class Site:
-    """A photo site of this machine whose photographs change."""
-
-    folder: Path
-    port: int
-    all: list[Upload]
-    chance: random.Random
-    shown: list[Upload] = field(default_factory=list)
-    process: "subprocess.Popen[str] | None" = None
-    done: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def waiting(self) -> list[Upload]:
-        """Photographs that have not been on the site yet."""
-        known = {upload.file for upload in self.shown} | self.gone
-        return [upload for upload in self.all if upload.file not in known]
-
-    gone: set[str] = field(default_factory=set)
-
-    def start(self) -> str:
-        """Serve what is shown, and return the site's address."""
-        write_listing(self.folder, self.shown, {"shown": len(self.shown)})
-        words = [sys.executable, "-m", "demo.photo_site", str(self.folder), "--port", str(self.port)]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-        assert self.process.stdout is not None
-        address = self.process.stdout.readline().split()[-1]
-        self.port = int(address.rpartition(":")[2])
-        return address
-
-    def stop(self) -> None:
-        """Stop serving."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait()
-
-    def change(self, gains: int) -> None:
-        """Gain, lose, replace and re-date photographs."""
-        for upload in self.waiting[:gains]:
-            self.shown.append(upload)
-            self.done["gained"] += 1
-        lost = self.chance.choice(self.shown)
-        self.shown.remove(lost)
-        self.gone.add(lost.file)
-        self.done["lost"] += 1
-        if self.waiting:  # another picture in the place of one, with its id, as its owner's upload
-            place, other = self.chance.randrange(len(self.shown)), self.waiting[-1]
-            before = self.shown[place]
-            self.gone |= {before.file}
-            self.shown[place] = replace(
-                other, id=before.id, uploaded_at_s=before.uploaded_at_s, owner_id=before.owner_id,
-                owner_name=before.owner_name, claimed_camera=before.claimed_camera,
-            )  # fmt: skip
-            self.done["replaced"] += 1
-        place = self.chance.randrange(len(self.shown))
-        moved_s = self.chance.randrange(-40, 40) * DAY_S
-        self.shown[place] = replace(
-            self.shown[place], uploaded_at_s=min(self.shown[place].uploaded_at_s + moved_s, int(time.time()) - DAY_S)
-        )
-        self.done["re-dated"] += 1
 
 
 def main() -> int:
@@ -170,7 +102,7 @@ def _inside_namespaces(words: list[str]) -> int:
 
 def _benchmark(folder: Path, given: argparse.Namespace, say: Any) -> int:
     chance = random.Random(given.seed)
-    site = _make_site(folder / "uploads", given, chance)
+    site = make_site(folder / "uploads", given.models, given.photos, given.seed, chance)
     site.start()
     configuration = _configure(folder, "cron", site)
     say(f"{len(site.all)} photographs of {given.models} cameras, {len(site.shown)} of them on the site at first; "
@@ -214,20 +146,7 @@ def _benchmark(folder: Path, given: argparse.Namespace, say: Any) -> int:
         cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     site.stop()
-    return _compare(configuration, scratch, say)
-
-
-def _make_site(folder: Path, given: argparse.Namespace, chance: random.Random) -> Site:
-    uploads = make_uploads(folder, given.photos, given.seed, workers=1, models=MODELS[: given.models])
-    now_s = int(time.time())
-    # all on one site, over the last ten months: every crawl lists the whole span anew
-    spread = [
-        replace(upload, id=str(50_000_000_000 + number), site="flickr",
-                uploaded_at_s=now_s - chance.randrange(2 * DAY_S, 300 * DAY_S))
-        for number, upload in enumerate(uploads)
-    ]  # fmt: skip
-    chance.shuffle(spread)
-    return Site(folder, 0, spread, chance, spread[: round(FIRST_SHARE * len(spread))])
+    return compare(configuration, scratch, say)
 
 
 def _configure(folder: Path, name: str, site: Site) -> Configuration:
@@ -344,71 +263,6 @@ def _descendants(process: int) -> Iterator[int]:
     for child in _children(process):
         yield child
         yield from _descendants(child)
-
-
-def _rows(configuration: Configuration) -> dict[str, dict[str, Any]]:
-    """Return the rows of the newest generation, by photo and version."""
-    store = configuration.store
-    newest = store.done_names("curated")[-1]
-    columns = [
-        "photo",
-        "version",
-        "kept",
-        "reasons",
-        "camera",
-        "group",
-        "split",
-        "fold",
-        "duplicate_of",
-        "sha256",
-    ]
-    table = photos_table(store, f"curated/{newest}", columns)
-    return {f"{row['photo']} {row['version']}": row for row in table.to_pylist()}
-
-
-def _compare(refreshed: Configuration, scratch: Configuration, say: Any) -> int:
-    """Say how the two newest generations differ, by name; return 1 for a difference that nothing explains."""
-    ours, theirs = _rows(refreshed), _rows(scratch)
-    current = {row["photo"] for row in theirs.values()}
-    found: dict[str, list[str]] = {}
-    for name in sorted(ours.keys() | theirs.keys()):
-        kind, told = _difference(ours.get(name), theirs.get(name), current)
-        if kind:
-            found.setdefault(kind, []).append(f"{name}: {told}")
-    kept = [sum(row["kept"] for row in rows.values()) for rows in (ours, theirs)]
-    say(f"\ncompared: {len(ours)} rows after the refreshes, {kept[0]} kept; {len(theirs)} from scratch, {kept[1]} kept")
-    say(f"equal in every column: {sum(ours.get(name) == row for name, row in theirs.items())} of {len(theirs)}")
-    for kind, names in sorted(found.items()):
-        say(f"\n{kind}: {len(names)}")
-        for name in names:
-            say(f"  {name}")
-    unexplained = [kind for kind in found if kind.startswith("UNEXPLAINED")]
-    say("\nevery difference is one that a refresh must remember" if not unexplained else "\nsome are not explained")
-    return 1 if unexplained else 0
-
-
-def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, current: set[str]) -> tuple[str, str]:
-    """Return the kind of a difference and what it is; empty where there is none."""
-    if ours is None:
-        return "UNEXPLAINED: only from scratch", f"{theirs}"
-    if theirs is None:
-        if ours["photo"] in current:  # the site once served it as what it is
-            return "remembered: former versions of replaced photographs", ", ".join(ours["reasons"]) or "kept"
-        if ours["kept"]:
-            return "UNEXPLAINED: kept, but gone from the site", f"{ours}"
-        return "remembered: photographs gone from the site", ", ".join(ours["reasons"])
-    different = [column for column in ours if ours[column] != theirs[column]]
-    if not different:
-        return "", ""
-    told = ", ".join(f"{column} {ours[column]} / {theirs[column]}" for column in different)
-    if set(different) <= {"split", "fold", "group"} and ours["kept"] and theirs["kept"]:
-        return "remembered: places in splits and folds", told
-    reasons = {*ours["reasons"]} ^ {*theirs["reasons"]}
-    if reasons and all(
-        reason.startswith(("duplicate", "beyond_owner_cap", "device_on_two_sides")) for reason in reasons
-    ):
-        return "remembered: first-come keepers and what a device's two sides refuse", told
-    return "UNEXPLAINED: other verdicts", told
 
 
 @contextmanager

@@ -11,10 +11,11 @@ def test_a_site_gains_loses_replaces_and_re_dates() -> None:
     uploads = [upload(number) for number in range(12)]
     site = Site(Path("none"), 0, uploads, random.Random(1), uploads[:6])
     for day in range(1, 4):
-        before = {each.id: each for each in site.shown}
+        before, gained = {each.id: each for each in site.shown}, site.waiting[0]
         site.change(1)
         ids = [each.id for each in site.shown]
         assert len(ids) == len(set(ids)) == 6
+        assert set(ids) < before.keys() | {gained.id}
         assert {each.file for each in site.shown}.isdisjoint(site.gone)
         replaced = [each for each in site.shown if each.id in before and each.file != before[each.id].file]
         assert [(each.owner_id, each.claimed_camera) for each in replaced] == [

@@ -32,9 +32,9 @@ from typing import Any
 
 import yaml
 
-from benchmarks.curation.manipulations.corpus import ALONE, BESIDE, Made, Original, genuine_photographs, written
 from benchmarks.curation.manipulations.every import MANIPULATIONS
 from benchmarks.curation.manipulations.subject import program
+from benchmarks.curation.manipulations.torture_corpus import ALONE, BESIDE, Made, Original, genuine_photographs, written
 from benchmarks.curation.manipulations.traces import NO_CAMERA, marks, traces, variations
 from benchmarks.places import COLLECTION, REPOSITORY
 from corpus.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue

@@ -1,15 +1,15 @@
 """What metadata and thumbnails give away: scores of genuine photographs, and detection at 1 % false alarms.
 
-    python -m benchmarks.examiner.claim real  ../shared/photos [PHOTOGRAPHS OF EACH CAMERA]
-    python -m benchmarks.examiner.claim demo  demo-data        [PHOTOGRAPHS OF EACH CAMERA]
+    python -m benchmarks.examiner.claim [real] [../shared/photos] [PHOTOGRAPHS OF EACH CAMERA]
+    python -m benchmarks.examiner.claim demo demo-data [PHOTOGRAPHS OF EACH CAMERA]
 
 `real`: the genuine originals of the shared collection. Each photograph is compared with what the other sessions of its
 camera show, so that it does not vouch for itself; a session counts as an owner. `demo`: kept photographs of the
 simulated cameras, with what the whole generation shows. Skips where the folder is missing.
 """
 
+import argparse
 import csv
-import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -154,13 +154,15 @@ def demo(folder: Path, each: int) -> None:
 
 def main() -> None:
     """Run the command line."""
-    which, folder = (sys.argv[1:3]) if len(sys.argv) > 2 else ("real", str(COLLECTION))
-    each = int(sys.argv[3]) if len(sys.argv) > 3 else 4
-    path = Path(folder)
-    if not path.is_dir():
-        print(f"{folder} is missing: nothing to measure")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", nargs="?", choices=("real", "demo"), default="real")
+    parser.add_argument("folder", nargs="?", type=Path, default=COLLECTION)
+    parser.add_argument("each", nargs="?", type=int, default=4, help="photographs of each camera")
+    given = parser.parse_args()
+    if not given.folder.is_dir():
+        print(f"{given.folder} is missing: nothing to measure")
         return
-    {"real": real, "demo": demo}[which](path, each)
+    {"real": real, "demo": demo}[given.which](given.folder, given.each)
 
 
 if __name__ == "__main__":

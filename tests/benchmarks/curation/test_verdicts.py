@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.curation.manipulations.corpus import BESIDE, Made, Original
 from benchmarks.curation.manipulations.pixels import resave
 from benchmarks.curation.manipulations.subject import Subject
+from benchmarks.curation.manipulations.torture_corpus import BESIDE, Made, Original
 from benchmarks.curation.verdicts import Told, configure, judged, print_genuine, print_table
 from demo.simulation.cameras import MODELS
 from demo.uploads.make import capture

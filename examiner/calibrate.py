@@ -26,7 +26,7 @@ from examiner.trials.genuine import ALL, genuine_photographs
 from examiner.trials.measuring import Work, measured_part, works_for
 
 if TYPE_CHECKING:  # it needs torch, and a calibration without a run does not
-    from train.fit.runs import Run
+    from train.runs.run import Run
 
 _DESCRIPTION = """Measure what the examiner's findings are worth, on photographs that curation has found genuine.
 
@@ -122,7 +122,7 @@ def _fit_spread(configuration: Configuration, run: "Run", generation: str, fold:
 
 
 def _found(store: Store, name: str) -> "Run":
-    from train.fit.runs import find_run
+    from train.runs.run import find_run
 
     return find_run(store, name)
 

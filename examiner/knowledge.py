@@ -78,7 +78,7 @@ def read_run(store: Store, run: str, catalogue: Catalogue) -> TrainedRun:
     from examiner.detectors.splices.spread_file import SPREAD, read_spread
     from train.archive.download import is_address
     from train.archive.loading import is_archive, load_model
-    from train.fit.runs import find_run
+    from train.runs.run import find_run
 
     model = load_model(store, run, catalogue)
     if is_address(run) or is_archive(run):

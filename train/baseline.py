@@ -26,11 +26,11 @@ from train.baselines.on_features import residual_statistics
 from train.baselines.results import joined, judge_held_out, publish_baseline, score_line
 from train.data.answers import Answers, read_answers
 from train.data.samples import TrainingSamples
-from train.fit.one_trainer import train_alone
-from train.fit.parent import parent_of, publish_parent
 from train.fit.plain_training import train_plainly
-from train.fit.runs import Run, RunConfig, begin_run, run_of
 from train.fit.training_run import carry_out, check_network, device_of, threads_of
+from train.runs.one_trainer import train_alone
+from train.runs.parent import parent_of, publish_parent
+from train.runs.run import Run, RunConfig, begin_run, run_of
 
 SAMPLES = 4000
 BACKBONE = "resnet50"

@@ -9,7 +9,7 @@ import json
 from corpus.command_line import command_parser, configuration_of, exit_with
 from train.evaluation.comparison import compare, notes_of
 from train.evaluation.table import aligned, figure_text
-from train.fit.answered import find_answers
+from train.runs.answered import find_answers
 
 _DESCRIPTION = """Compare two runs, or baselines, on the photographs that both judged: paired differences, by device.
 

@@ -22,12 +22,12 @@ from train.archive.loading import ENROLLED, is_archive, load_parts
 from train.archive.parts import Parts, model_of
 from train.archive.stated import check_stated
 from train.archive.writing import keys_of, write_archive
-from train.fit.runs import find_run
 from train.model.loaded import Enrolled, Model
 from train.open_set.files import enrolled_bytes
 from train.prediction.finding import find_photos
 from train.prediction.photographs import photograph
 from train.prediction.reading import read_file
+from train.runs.run import find_run
 
 _DESCRIPTION = """Add a camera to a finished run from 10 to 50 of its photographs, without training.
 

@@ -39,13 +39,13 @@ from train.evaluation.table import aligned, evaluation_table, figure_text
 from train.experiments.amounts import amount_rows
 from train.experiments.critique import critique_rows
 from train.experiments.publishing import experiment_table, publish_experiment, published_experiments
-from train.fit.answered import find_answered
-from train.fit.progress import read_history
-from train.fit.runs import CARRIED_OUT_BY, Run, RunConfig, find_run
-from train.fit.trained import load_network
 from train.fit.training_run import score_sentence, threads_of
 from train.model.checkpoints import kept_weights
 from train.model.network import CameraNetwork
+from train.runs.answered import find_answered
+from train.runs.progress import read_history
+from train.runs.run import CARRIED_OUT_BY, Run, RunConfig, find_run
+from train.runs.trained import load_network
 from train.transductive.figures import check_transductive, transductive_figures
 from train.transductive.page import HEADING, transductive_rows, transductive_section, transductive_text
 

@@ -22,13 +22,13 @@ from corpus.storage.requests import counted, sentence
 from train.data.batches import TrainingBatches
 from train.evaluation.table import evaluation_table
 from train.fit.ledger import JOB_FOLDER, ledger_folder
-from train.fit.metrics import training_samples
-from train.fit.one_trainer import TrainedElsewhereError, train_alone
-from train.fit.parent import parent_of, publish_parent, read_parent
-from train.fit.progress import read_history
-from train.fit.requested import requested_config, training_parser
-from train.fit.runs import Run, begin_run, begun_before, check_begun, run_of
 from train.fit.training_run import carry_out, check_network, device_of, score_sentence
+from train.runs.metrics import training_samples
+from train.runs.one_trainer import TrainedElsewhereError, train_alone
+from train.runs.parent import parent_of, publish_parent, read_parent
+from train.runs.progress import read_history
+from train.runs.requested import requested_config, training_parser
+from train.runs.run import Run, begin_run, begun_before, check_begun, run_of
 
 ELSEWHERE = 75
 """Exit code where another process trains the run: EX_TEMPFAIL of BSD's sysexits.h, to be tried again later."""

@@ -15,7 +15,7 @@ from pipelines.jobs.head import Head, Job, NoAnswerError
 from pipelines.jobs.submission import READY_WITHIN_S
 from pipelines.jobs.table import Training, live_job, table, trainings
 from pipelines.processes import executable
-from train.fit.one_trainer import Ended, described, follow, trainer_of
+from train.runs.one_trainer import Ended, described, follow, trainer_of
 
 _DESCRIPTION = """List the trainings of the Ray head and of the storage, follow one, stop one.
 

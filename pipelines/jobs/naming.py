@@ -9,7 +9,7 @@ from pathlib import Path
 
 from corpus.configuration import DEFAULT_FILE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
-from train.fit.requested import job_of_run, requested_config, training_parser
+from train.runs.requested import job_of_run, requested_config, training_parser
 
 
 def job_name(arguments: Sequence[str], configuration: Configuration) -> str:

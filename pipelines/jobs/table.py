@@ -10,10 +10,10 @@ from corpus.leases import Holder, is_left
 from corpus.storage import Store
 from corpus.text import age, iso_time, one_line
 from pipelines.jobs.head import Job
-from train.fit.one_trainer import UNIT, trainer_of
-from train.fit.progress import progress_line, read_history
-from train.fit.requested import jobs_of_run
-from train.fit.runs import ROOT, Run
+from train.runs.one_trainer import UNIT, trainer_of
+from train.runs.progress import progress_line, read_history
+from train.runs.requested import jobs_of_run
+from train.runs.run import ROOT, Run
 
 _TRAINS = "train/main.py"
 _HEADER = ("job", "run", "state", "since", "progress")

@@ -26,7 +26,7 @@ from pipelines.prune.needs import CURATED, RUNS, SHARDS, files_below, generation
 from pipelines.prune.plan import Plan, Removal, plan_pruning
 
 RUN_UNIT = "lease"
-"""The lease of a run, as `train.fit.one_trainer` has it."""
+"""The lease of a run, as `train.runs.one_trainer` has it."""
 _SHOWN_FILES = 5
 
 

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from train.fit.runs import CARRIED_OUT_BY
+from train.runs.run import CARRIED_OUT_BY
 
 _SHAPE = r"\d{4,}-\S+-[0-9a-f]{8}"
 
@@ -23,7 +23,7 @@ def is_made(name: str, config: Any) -> bool:
 
 
 def _ending(config: Any) -> str | None:
-    """Return what `train.fit.runs.RunConfig.ending` was for the version that wrote a configuration.
+    """Return what `train.runs.run.RunConfig.ending` was for the version that wrote a configuration.
 
     `RunConfig` itself would add the keys of `train` that have come since, and so find another digest.
     """

@@ -80,7 +80,7 @@ def generations_needed(store: Store, of_runs: Iterable[str]) -> dict[str, str]:
 
 
 def parent_of(store: Store, run: str) -> str | None:
-    """Return the finished run whose weights a run starts from (`train.fit.parent`); None where there is none."""
+    """Return the finished run whose weights a run starts from (`train.runs.parent`); None where there is none."""
     path = f"{RUNS}/{run}/parent.json"
     value = _read(store, path)
     if value is None:

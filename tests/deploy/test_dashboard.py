@@ -12,7 +12,7 @@ from corpus.metrics.family import Family
 from crawlers.spiders import metrics as crawl_metrics
 from curation.publishing import metrics as curation_metrics
 from examiner.web.gate import metrics as page_metrics
-from train.fit import metrics as training_metrics
+from train.runs import metrics as training_metrics
 
 MODULES = (task_metrics, crawl_metrics, curation_metrics, training_metrics, page_metrics)
 FAMILIES: dict[str, Family] = {family.name: family for module in MODULES for family in module.FAMILIES}

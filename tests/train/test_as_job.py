@@ -15,9 +15,9 @@ from corpus.leases import is_left
 from corpus.storage import Store
 from demo.ray_head import ray_head
 from pipelines.jobs.__main__ import main as jobs
-from train.fit.one_trainer import UNIT, TrainedElsewhereError, trainer_of
-from train.fit.runs import Run
 from train.main import train
+from train.runs.one_trainer import UNIT, TrainedElsewhereError, trainer_of
+from train.runs.run import Run
 
 SECONDS = 300
 

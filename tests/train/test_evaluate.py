@@ -17,8 +17,8 @@ from corpus.sections import Training
 from train.compare import main as compare_runs
 from train.evaluate import agreement, carried_out_here, main
 from train.experiments.publishing import published_experiments
-from train.fit.runs import RunConfig
 from train.main import train
+from train.runs.run import RunConfig
 
 Run = Callable[..., tuple[int, str]]
 

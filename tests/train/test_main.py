@@ -22,12 +22,12 @@ from corpus.receipts import receipt_since
 from corpus.storage import Store
 from shards.index import Index, read_index
 from train.data.samples import TrainingSamples
-from train.fit import one_trainer
-from train.fit.runs import RunConfig
 from train.fit.training_run import threads_of
 from train.main import main, train
 from train.model.checkpoints import to_safetensors
 from train.model.network import build_network
+from train.runs import one_trainer
+from train.runs.run import RunConfig
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from train.archive.download import downloaded, is_address
 from train.archive.parts import Parts, model_of
 from train.archive.reading import read_archive
 from train.estimation.calibration import CALIBRATION
-from train.fit.runs import Run, find_run
 from train.model.loaded import Model
 from train.open_set.files import OPEN_SET, PROTOTYPES
+from train.runs.run import Run, find_run
 
 ENROLLED = "enrolled"
 """Folder of a run in which enrolled cameras are: what training published there stays as it is."""

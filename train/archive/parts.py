@@ -11,11 +11,11 @@ import torch
 
 from corpus.catalogue import Camera, Catalogue
 from corpus.errors import ConfigurationError, StorageError
-from train.fit.runs import RunConfig
 from train.model.checkpoints import read_weights
 from train.model.loaded import Enrolled, Model
 from train.model.network import CameraNetwork, fill_network, outline_network
 from train.open_set.files import read_enrolled, read_open_set, read_prototypes
+from train.runs.run import RunConfig
 
 _CROP_PX_MAX = 1024
 """Twice the square that is judged: what is read must not ask for more memory than a machine has."""

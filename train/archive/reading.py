@@ -20,8 +20,8 @@ from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive.parts import Parts
 from train.archive.stated import check_stated
-from train.fit.runs import CARRIED_OUT_BY, RunConfig
 from train.open_set.files import KEY, is_shown
+from train.runs.run import CARRIED_OUT_BY, RunConfig
 
 FORMAT = 1
 """Format of the file; raise it when its members change their meaning."""

@@ -23,7 +23,7 @@ from train.data.answers import CHALLENGE, Answers, judge, publish_answers
 from train.evaluation.figures import figures
 from train.evaluation.held_out import held_out_photos
 from train.evaluation.table import interval_text
-from train.fit.runs import CARRIED_OUT_BY
+from train.runs.run import CARRIED_OUT_BY
 
 ROOT = "baselines"
 

@@ -26,10 +26,10 @@ from corpus.leases import Lease
 from corpus.sections import Training
 from corpus.storage import Store
 from train.fit.loop import Told
-from train.fit.progress import progress_line, read_history
-from train.fit.runs import Run
 from train.fit.training_run import carry_out, cores_here
 from train.model.checkpoints import Metrics
+from train.runs.progress import progress_line, read_history
+from train.runs.run import Run
 
 MAX_FAILURES = 3
 """How often a group of workers is restarted after one of them died."""

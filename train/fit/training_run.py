@@ -25,10 +25,6 @@ from train.evaluation.held_out import evaluate_network, validation_metrics
 from train.evaluation.page import evaluation_page
 from train.fit.ledger import keep_ledger
 from train.fit.loop import Told, seed_of, train_epochs
-from train.fit.one_trainer import check_lease
-from train.fit.parent import load_parent, read_parent
-from train.fit.progress import SKIPPED, progress_line
-from train.fit.runs import Run
 from train.model.checkpoints import (
     Metrics,
     TrainingState,
@@ -41,6 +37,10 @@ from train.model.checkpoints import (
 )
 from train.model.fine_tuning import check_stages
 from train.model.network import CameraNetwork, build_network, check_trains, compile_network
+from train.runs.one_trainer import check_lease
+from train.runs.parent import load_parent, read_parent
+from train.runs.progress import SKIPPED, progress_line
+from train.runs.run import Run
 
 
 def carry_out(

@@ -6,7 +6,7 @@ from pathlib import Path
 from corpus.errors import StorageError
 from corpus.storage import Store, open_store
 from train.data.answers import FILE, Answers, read_answers
-from train.fit.runs import ROOT, find_run
+from train.runs.run import ROOT, find_run
 
 BASELINES = "baselines"
 

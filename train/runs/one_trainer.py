@@ -15,8 +15,8 @@ from enum import Enum
 
 from corpus.errors import ShutterprintError, StageError
 from corpus.leases import LEASE_S, Holder, Lease, held, holders, is_left
-from train.fit.progress import progress_line, read_history
-from train.fit.runs import Run
+from train.runs.progress import progress_line, read_history
+from train.runs.run import Run
 
 UNIT = "lease"
 LOOK_EVERY_S = 5.0

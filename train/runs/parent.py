@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from corpus.errors import ConfigurationError, StageError, StorageError
 from corpus.storage import Store
 from corpus.text import age
-from train.fit.runs import FORMAT, ROOT, Run, RunConfig
 from train.model.checkpoints import read_weights
 from train.model.network import CameraNetwork, outline_network
 from train.model.parent_weights import misfit, take_weights
+from train.runs.run import FORMAT, ROOT, Run, RunConfig
 
 FILE = "parent.json"
 LAST = "last"

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from corpus.sections import Training
-from train.fit.runs import Run
+from train.runs.run import Run
 
 SKIPPED = "skipped.jsonl"
 """The file of a run that names each damaged tile: the first sample that met it, attempt, tile, tar, what is wrong."""

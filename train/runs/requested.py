@@ -11,7 +11,7 @@ from corpus.command_line import command_parser
 from corpus.configuration import Configuration
 from corpus.storage import Store
 from shards.index import latest_generation, read_index
-from train.fit.runs import RunConfig
+from train.runs.run import RunConfig
 
 _DESCRIPTION = """Train a network on the newest shards and evaluate it on held-out devices.
 

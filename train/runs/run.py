@@ -1,4 +1,4 @@
-"""Runs: finds, begins and loads trainings, each a folder `runs/<run>/` of the store.
+"""Run: finds, begins and loads trainings, each a folder `runs/<run>/` of the store.
 
 A run's name is `<number>-<generation>-<digest>`, with `fold<k>-` before the digest where fold k is held out. The digest
 covers the generation and the `train` section, but for the keys that say where a training is carried out and by how many

@@ -2,9 +2,9 @@
 
 import torch
 
-from train.fit.runs import Run
 from train.model.checkpoints import load_weights
 from train.model.network import CameraNetwork, build_network
+from train.runs.run import Run
 
 
 def load_network(run: Run) -> tuple[CameraNetwork, torch.device]:

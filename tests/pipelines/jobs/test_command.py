@@ -17,9 +17,9 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError
 from corpus.leases import held
 from pipelines.jobs.__main__ import main
-from train.fit import one_trainer
-from train.fit.requested import job_of_run
-from train.fit.runs import Run, RunConfig, open_run
+from train.runs import one_trainer
+from train.runs.requested import job_of_run
+from train.runs.run import Run, RunConfig, open_run
 
 EPOCH = {
     "epoch": 2, "loss": 0.5, "accuracy": 0.9, "seconds": 60.0, "crops_per_s": 10.0, "data_wait": 0.01, "skipped": 0

@@ -10,8 +10,8 @@ from corpus.configuration import Configuration, read_configuration
 from corpus.storage import open_store
 from pipelines.jobs.naming import job_name
 from shards.index import publish_index
-from train.fit.requested import jobs_of_run, requested_config
-from train.fit.runs import open_run
+from train.runs.requested import jobs_of_run, requested_config
+from train.runs.run import open_run
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from pipelines.prune.plan import UNTOUCHED_S, plan_pruning
 from shards.entries import files_of_tar
 from shards.index import missing_files
 from tests.shards.conftest import Collection
-from train.fit.runs import RunConfig
+from train.runs.run import RunConfig
 
 SHORT = r"\d{4}-(\d{4}-aa)-(\d\d)"
 OLD_S = time.time() - 10 * UNTOUCHED_S

@@ -10,13 +10,13 @@ import torch
 from corpus.catalogue import Camera
 from corpus.sections import Training
 from train.archive.parts import Parts
-from train.fit.runs import RunConfig
 from train.model.checkpoints import to_safetensors
 from train.model.loaded import Enrolled
 from train.model.network import build_network
 from train.model.refusal import OpenSet, Refusal
 from train.open_set.files import enrolled_bytes, open_set_json, prototypes_bytes
 from train.open_set.prototypes import make_prototypes
+from train.runs.run import RunConfig
 
 CLASSES = ("alpha", "beta", "gamma")
 

@@ -19,10 +19,10 @@ from train.data.samples import Batch
 from train.data.skipped import Skipped, Tally, TooManySkippedError
 from train.fit.feed import Feed
 from train.fit.loop import Told, train_epochs
-from train.fit.progress import progress_line
 from train.model.checkpoints import TrainingState, first_state, load_checkpoint, save_checkpoint, to_safetensors
 from train.model.network import build_network
 from train.model.optimisation import learning_rate, update_average
+from train.runs.progress import progress_line
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from shards.index import read_index
 from train.data.samples import TrainingSamples
 from train.fit import cluster
 from train.fit.cluster import _reason, check_reachable, not_started
-from train.fit.runs import Run
 from train.main import train
+from train.runs.run import Run
 
 SECONDS = 400
 STEPS, EPOCHS, OF_STEP = 60, 2, 16

@@ -11,9 +11,9 @@ from corpus.leases import held
 from corpus.sections import Training
 from corpus.storage import Store
 from train.fit import training_run
-from train.fit.one_trainer import UNIT
-from train.fit.runs import Run, RunConfig, open_run
 from train.fit.training_run import carry_out
+from train.runs.one_trainer import UNIT
+from train.runs.run import Run, RunConfig, open_run
 
 THEIRS = ("weights.safetensors", "metrics.jsonl", "evaluation.json", "evaluation.html", "answers.arrow")
 AT = {"evaluation": "evaluate_network", "end of the epochs": "train_epochs", "results": "evaluation_page"}

@@ -9,8 +9,8 @@ import pytest
 from corpus.configuration import read_configuration
 from corpus.errors import StageError, StorageError
 from train.evaluation.open_set_page import open_set_tables
-from train.fit.runs import find_run
 from train.open_set.files import read_open_set, read_prototypes
+from train.runs.run import find_run
 
 
 def test_a_camera_held_out_trains_nothing_and_is_unknown_in_the_evaluation(held_out: Path) -> None:

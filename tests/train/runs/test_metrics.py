@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from train.fit.metrics import training_samples
+from train.runs.metrics import training_samples
 
 EPOCH: dict[str, Any] = {
     "epoch": 1, "seconds": 60.0, "loss": 1.25, "accuracy": 0.5, "crops_per_s": 210.0, "data_wait": 0.012, "skipped": 2,

@@ -12,9 +12,9 @@ from corpus.errors import StageError
 from corpus.leases import LEASE_S, Lease, held
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.fit import one_trainer
-from train.fit.one_trainer import UNIT, TrainedElsewhereError, check_lease, own_job, train_alone, trainer_of
-from train.fit.runs import Run, RunConfig, begin_run, open_run, run_of
+from train.runs import one_trainer
+from train.runs.one_trainer import UNIT, TrainedElsewhereError, check_lease, own_job, train_alone, trainer_of
+from train.runs.run import Run, RunConfig, begin_run, open_run, run_of
 
 EPOCH = {
     "epoch": 1, "loss": 0.5, "accuracy": 0.9, "seconds": 60.0, "crops_per_s": 10.0, "data_wait": 0.01, "skipped": 0

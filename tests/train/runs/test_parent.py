@@ -9,10 +9,10 @@ import torch
 from corpus.errors import ConfigurationError, StageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.fit.parent import Parent, load_parent, parent_of, publish_parent
-from train.fit.runs import Run, RunConfig, open_run, run_of
 from train.model.checkpoints import to_safetensors
 from train.model.network import build_network
+from train.runs.parent import Parent, load_parent, parent_of, publish_parent
+from train.runs.run import Run, RunConfig, open_run, run_of
 
 Finished = Callable[..., Run]
 

@@ -5,7 +5,7 @@ import pytest
 from corpus.errors import StageError, StorageError
 from corpus.sections import Training
 from corpus.storage import Store, open_store
-from train.fit.runs import RunConfig, begun_before, find_run, open_run
+from train.runs.run import RunConfig, begun_before, find_run, open_run
 
 
 @pytest.fixture

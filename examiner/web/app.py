@@ -20,14 +20,14 @@ from fastapi.responses import JSONResponse
 
 from corpus.configuration import Configuration
 from corpus.errors import ShutterprintError
-from examiner.web.data_api import data_routes
+from examiner.web.browse.data_api import data_routes
+from examiner.web.browse.runs_api import run_routes
 from examiner.web.examinations import BusyError, Examinations, Examine
 from examiner.web.examine_api import examine_routes
 from examiner.web.gate.access import COOKIE, SESSION_S, Access, is_signed_in, is_token, session
 from examiner.web.gate.guard import Guard, TooLargeError
 from examiner.web.gate.metrics import Ended, metrics_routes
 from examiner.web.limits import Limits
-from examiner.web.runs_api import run_routes
 
 _SWEEP_EVERY_S = 15.0
 _DESCRIPTION = """What photographs show, the data set that this rests on, and the networks trained on it.

@@ -4,7 +4,7 @@ from corpus.errors import StageError
 from corpus.storage import Store
 from curation.generations import generation_named
 from examiner.web.app import Knows
-from examiner.web.runs import runs
+from examiner.web.browse.runs import runs
 
 
 def knows_of(store: Store, generation: str | None, run: str | None) -> Knows:

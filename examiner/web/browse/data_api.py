@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from corpus.configuration import Configuration
-from examiner.web import data_set
-from examiner.web.data_set import UnknownError
+from examiner.web.browse import data_set
+from examiner.web.browse.data_set import UnknownError
 
 T = TypeVar("T")
 Text = Annotated[str, Query(max_length=500)]

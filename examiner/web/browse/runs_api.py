@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response
 
 from corpus.storage import Store
-from examiner.web import runs as stored
+from examiner.web.browse import runs as stored
+from examiner.web.browse.runs import UnknownRunError
 from examiner.web.gate.headers import STORED_PAGE
-from examiner.web.runs import UnknownRunError
 
 
 def run_routes(store: Store) -> APIRouter:

@@ -1,4 +1,4 @@
-"""The demo, small, and the commands of the README: what a newcomer types works."""
+"""The demo, small, and the commands of README and guides: what a newcomer types works."""
 
 import hashlib
 import re
@@ -166,19 +166,24 @@ def test_interrupted_it_stops_all_it_started(
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def readme_commands(repository: Path) -> list[tuple[str, str]]:
-    """Return the commands of the README's bash blocks, each with the first line of its block."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", (repository / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    return [
-        (block.splitlines()[0], line.split("#")[0].strip())
+DOCUMENTS = ("README.md", *(f"docs/guides/{name}.md" for name in ("data-set", "predict", "evaluation", "refresh")))
+
+
+def documented_commands(repository: Path) -> list[tuple[str, str]]:
+    """Return the commands of the documents' bash blocks, each once, with the first line of its block."""
+    text = "".join((repository / name).read_text().replace("\n.venv/bin/", "\n") for name in DOCUMENTS)
+    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    found = [
+        (block.splitlines()[0], line.split(" #")[0].strip())
         for block in blocks
         for line in block.splitlines()
-        if line.split("#")[0].strip()
+        if not line.startswith("#") and line.strip()
     ]
+    return list({command: (head, command) for head, command in reversed(found)}.values())[::-1]
 
 
 @pytest.mark.timeout(700)
-def test_every_command_of_the_readme_works_or_says_what_it_needs(
+def test_every_command_of_readme_and_guides_works_or_says_what_it_needs(
     demo: tuple[Path, str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = demo
@@ -189,7 +194,7 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
     shutil.copy(photo, tmp_path / "photos" / "one.jpg")
     shutil.copy(repository / "pipelines.yaml", tmp_path / "pipelines.yaml")
     monkeypatch.setenv("SHUTTERPRINT_CONFIG", str(tmp_path / "pipelines.yaml"))
-    commands = readme_commands(repository)
+    commands = documented_commands(repository)
     assert len(commands) >= 10
     for head, command in commands:
         if head.startswith(NEEDS):
@@ -205,9 +210,9 @@ def test_every_command_of_the_readme_works_or_says_what_it_needs(
             ("PHOTOS", str(tmp_path / "photos")),
             ("/tmp/model.", str(tmp_path / "model.")),
             ("/tmp/data-set.", str(tmp_path / "data-set.")),
-            (".venv/bin/", str(Path(sys.executable).parent) + "/"),
         ):
             command = command.replace(name, real)
+        command = f"{Path(sys.executable).parent}/{command}"
         result = subprocess.run(
             shlex.split(command), cwd=repository, capture_output=True, text=True, check=False, timeout=120
         )

@@ -1,6 +1,6 @@
 """Benchmark: a simulated year of refreshes of a growing corpus; print time and bytes a refresh by month, and orphans.
 
-    python -m benchmarks.curation.refresh_year [--photos 1000000] [--days 365] [--folder FOLDER] [--out FILE]
+    python -m benchmarks.curation.refresh_year [--photos 1000000] [--days 365] [--folder FOLDER]
 
 Planted records and facts come in equal shares, one a day; each day some uploads of any age are deleted and some are
 replaced. The first share is judged whole, each later one by a refresh. Time is CPU time of this process, bytes are
@@ -135,6 +135,8 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--folder", type=Path, default=None)
     given = parser.parse_args()
+    if given.folder:
+        given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="refresh-year-") as folder:
         site = Site(Path(folder), given.photos, given.days)
         site.day()

@@ -5,7 +5,7 @@ reads others raises AttributeError. So what is declared beside a rule (`curation
 the rule reads, and what the columns say is what the rule says.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -39,6 +39,8 @@ _READ = {name for columns in READS.values() for name in columns} | {
 FACT_NAMES = tuple(name for name in FactsRow.__annotations__ if name in _READ or name in _BESIDE)
 """The facts that a judgement needs, in the order of `FactsRow`."""
 NEEDED_FACTS = pa.struct([schema_of(FactsRow).field(name) for name in FACT_NAMES])
+_SETTERS = {name: getattr(PhotoFacts, name).__set__ for name in FACT_NAMES}
+"""Set one fact of a frozen object; facts have slots."""
 _TUPLES = frozenset(name for name, kind in get_type_hints(PhotoFacts).items() if get_origin(kind) is tuple)
 _NESTED = frozenset(
     name for name in _TUPLES if get_origin(get_args(get_type_hints(PhotoFacts)[name])[0]) is tuple
@@ -68,12 +70,18 @@ class FactColumns:
             self._codes[name] = codes_of(self._arrays[name])
         return self._codes[name]
 
-    def facts(self, row: int, names: Sequence[str]) -> PhotoFacts:
-        """Return the facts of one row that have these names, and no others."""
-        found = object.__new__(PhotoFacts)
+    def facts(self, rows: np.ndarray, names: Sequence[str]) -> Iterator[PhotoFacts]:
+        """Yield the facts of some rows, one after another; they have these names, and no others."""
+        columns = []
         for name in names:
-            object.__setattr__(found, name, self.values(name)[self.codes(name).codes[row]])
-        return found
+            values = self.values(name)
+            columns.append([values[code] for code in self.codes(name).codes[rows].tolist()])
+        made = [_SETTERS[name] for name in names]
+        for row in zip(*columns, strict=True):
+            found = object.__new__(PhotoFacts)
+            for put, value in zip(made, row, strict=True):
+                put(found, value)
+            yield found
 
     def values(self, name: str) -> list[Any]:
         """Return the distinct values of a column by number, as `PhotoFacts` has them."""
@@ -85,7 +93,7 @@ class FactColumns:
     def told(self, names: Sequence[str], function: Callable[[PhotoFacts], T]) -> tuple[Codes, list[T]]:
         """Return the combinations of these facts, and what a function says of each."""
         codes = self.codes(*names)
-        return codes, [function(self.facts(row, names)) for row in codes.firsts.tolist()]
+        return codes, [function(facts) for facts in self.facts(codes.firsts, names)]
 
 
 class Judgement:
@@ -99,9 +107,9 @@ class Judgement:
         names, labels = facts.codes("make", "model"), codes_of(labelled)
         both = combined([names, labels])
         self.labels: list[Label] = []
-        for row in both.firsts.tolist():
-            found = facts.facts(row, ("make", "model"))
-            self.labels.append(label_of(found.make, found.model, catalogue, chosen, labelled[row].as_py()))
+        told = labelled.take(pa.array(both.firsts)).to_pylist()
+        for found, label in zip(facts.facts(both.firsts, ("make", "model")), told, strict=True):
+            self.labels.append(label_of(found.make, found.model, catalogue, chosen, label))
         self._by_label = both
         distinct: dict[int, int] = {}
         self.cameras: list[Camera | None] = []
@@ -136,9 +144,10 @@ class Judgement:
         if rows is not None:
             codes = codes_of(pa.array(codes.codes[rows]))
         firsts = codes.firsts if rows is None else rows[codes.firsts]
+        named = [self.cameras[number] for number in self.of.codes[firsts].tolist()]
         said = [
-            rule(self._facts.facts(row, names), self.cameras[self.of.codes[row]], self._limits) not in (None, False)
-            for row in firsts.tolist()
+            rule(facts, camera, self._limits) not in (None, False)
+            for facts, camera in zip(self._facts.facts(firsts, names), named, strict=True)
         ]
         return codes.dealt(said, np.uint64)
 

@@ -136,7 +136,7 @@ def _exact(ids: np.ndarray, digests: Texts, kind: int) -> pa.Table:
 
 def _hexadecimal(texts: pa.Array) -> np.ndarray:
     """Return texts of hex digits as numbers of 64 bits."""
-    if pc.all(pc.equal(pc.binary_length(texts), 16)).as_py():
+    if pc.all(pc.equal(pc.binary_length(texts), 16), min_count=0).as_py():
         return np.frombuffer(bytes.fromhex("".join(texts.to_pylist())), ">u8").astype(np.uint64)
     return np.array([int(text, 16) for text in texts.to_pylist()], np.uint64)
 

@@ -34,7 +34,8 @@ def counts_of(claims: pa.Table, values: pa.Table) -> pa.Table:
     of_owner, owners = _numbered(owner)
     photos = np.bincount(of_value, minlength=len(distinct))
     # numbers are in the order of what they stand for, so pairs are ordered by value, and those of one value by owner
-    pairs = np.unique(of_value * max(len(owners), 1) + of_owner)
+    pairs = np.sort(of_value * max(len(owners), 1) + of_owner)
+    pairs = pairs[differs(pairs)]
     edges = np.searchsorted(pairs, np.arange(len(distinct) + 1) * max(len(owners), 1)).tolist()
     rows = []
     for place, (number, start, end) in enumerate(zip(distinct.tolist(), edges, edges[1:], strict=False)):
@@ -55,7 +56,7 @@ def _counted_once(value: np.ndarray, owner: np.ndarray, content: np.ndarray) -> 
     # few pictures have copies, and those that may have one are found by a sort of one number for each claim
     mixed = content ^ (value * _ODD)
     ordered = np.sort(mixed)
-    again = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
     counts = np.ones(len(mixed), bool)
     if len(again):
         rows = np.flatnonzero(pc.is_in(pa.array(mixed), value_set=pa.array(again)).to_numpy(zero_copy_only=False))

@@ -18,6 +18,7 @@ from corpus.records import FactsRow, schema_of
 from corpus.sections import Rules
 from curation.consensus import SHOWS
 from curation.judging.arrays.distinct import Codes, codes_of, combined
+from curation.judging.arrays.packed_tables import unpacked
 from curation.reasons import REASONS
 from curation.rules import READS, RULES, SPARED, Label, label_of
 from forensics.photo_facts import PhotoFacts
@@ -51,7 +52,7 @@ class FactColumns:
     """The facts of the rows of a table, as columns of the names FACT_NAMES; every row has facts."""
 
     def __init__(self, facts: pa.StructArray) -> None:
-        """Take a column of NEEDED_FACTS."""
+        """Take a column of NEEDED_FACTS; its quantisation tables may be packed (`arrays.packed_tables`)."""
         self.length = len(facts)
         self._arrays = dict(zip((field.name for field in facts.type), facts.flatten(), strict=True))
         self._codes: dict[str, Codes] = {}
@@ -86,7 +87,10 @@ class FactColumns:
     def values(self, name: str) -> list[Any]:
         """Return the distinct values of a column by number, as `PhotoFacts` has them."""
         if name not in self._values:
-            values = self._arrays[name].take(pa.array(self.codes(name).firsts)).to_pylist()
+            array = self._arrays[name]
+            values = array.take(pa.array(self.codes(name).firsts)).to_pylist()
+            if pa.types.is_binary(array.type):
+                values = [unpacked(value) for value in values]
             self._values[name] = [_as_fact(name, value) for value in values]
         return self._values[name]
 

@@ -20,8 +20,8 @@ def packed(sets: pa.ListArray) -> pa.Array:
     tables = sets.flatten()
     lengths = pc.list_value_length(tables)
     entries = tables.flatten()
-    is_plain = not tables.null_count and not entries.null_count and pc.all(pc.equal(lengths, _ENTRIES), min_count=0).as_py()
-    if not is_plain:
+    is_whole = pc.all(pc.equal(lengths, _ENTRIES), min_count=0).as_py()
+    if tables.null_count or entries.null_count or not is_whole:
         return pa.array([_bytes_of(one) for one in sets.to_pylist()], pa.binary())
     numbers = pc.fill_null(pc.list_value_length(sets), 0).to_numpy().astype(np.int64)
     ends = np.cumsum(numbers) * _TABLE_BYTES

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from curation.judging.arrays.characters import data_of
 
-_DIGITS = 16
+_DIGITS = (16, 32, 64)
+"""The lengths of digests in hex digits."""
 _NO_DIGIT = 255
 _VALUES = np.full(256, _NO_DIGIT, np.uint8)
 _VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
@@ -22,22 +23,25 @@ def numbers_of(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 
 def digest_numbers(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return the first 64 bits of each digest, a text that begins with 16 hex digits; of any other text `numbers_of`.
+    """Return 64 bits of each digest, a text of 16, 32 or 64 hex digits; of any other text `numbers_of`.
 
-    No text is null. Which of the two a text has depends on it alone, so equal texts have equal numbers in all tables.
+    They are the exclusive or of its words of 64 bits. No text is null. Which of the two numbers a text has depends on it
+    alone, so equal texts have equal numbers in all tables.
     """
     data, offsets = data_of(texts)
     found = np.zeros(len(texts), np.uint64)
     if not len(found):
         return found
-    rows = np.flatnonzero(np.diff(offsets) >= _DIGITS)
-    digits = _VALUES[data[offsets[rows][:, None] + np.arange(_DIGITS)]]
-    is_hex = digits.max(axis=1, initial=0) < _NO_DIGIT
-    rows = rows[is_hex]
-    packed = (digits[is_hex, 0::2] << 4) | digits[is_hex, 1::2]
-    found[rows] = np.ascontiguousarray(packed).view(">u8").ravel()
-    is_other = np.ones(len(found), bool)
-    is_other[rows] = False
+    lengths, is_other = np.diff(offsets), np.ones(len(found), bool)
+    for length in _DIGITS:
+        rows = np.flatnonzero(lengths == length)
+        whole = len(rows) == len(found)
+        digits = _VALUES[data.reshape(-1, length) if whole else data[offsets[rows][:, None] + np.arange(length)]]
+        rows = rows[digits.max(axis=1, initial=0) < _NO_DIGIT]
+        digits = digits[digits.max(axis=1, initial=0) < _NO_DIGIT]
+        words = np.ascontiguousarray((digits[:, 0::2] << 4) | digits[:, 1::2]).view(">u8")
+        found[rows] = np.bitwise_xor.reduce(words.astype(np.uint64), axis=1)
+        is_other[rows] = False
     if is_other.any():
         found[is_other] = numbers_of(pc.filter(texts, pa.array(is_other)))
     return found

@@ -25,8 +25,8 @@ def numbers_of(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
 def digest_numbers(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return 64 bits of each digest, a text of 16, 32 or 64 hex digits; of any other text `numbers_of`.
 
-    They are the exclusive or of its words of 64 bits. No text is null. Which of the two numbers a text has depends on it
-    alone, so equal texts have equal numbers in all tables.
+    They are the exclusive or of its words of 64 bits. No text is null. Which of the two numbers a text has depends on
+    it alone, so equal texts have equal numbers in all tables.
     """
     data, offsets = data_of(texts)
     found = np.zeros(len(texts), np.uint64)

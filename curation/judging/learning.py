@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.consensus import OWNERS_SEEN_MAX, Count
+from curation.judging.arrays.numbers import SPREADING
 
 COUNTS = pa.schema(
     [
@@ -13,7 +14,6 @@ COUNTS = pa.schema(
     ]
 )  # fmt: skip
 """`owners_seen`: digests of owners, see `curation.consensus.Count`."""
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 _TOGETHER = ("tables", "segments")
 """Aspects whose values are counted together."""
 
@@ -54,7 +54,7 @@ def counts_of(claims: pa.Table, values: pa.Table) -> pa.Table:
 def _counted_once(value: np.ndarray, owner: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Return the rows of claims that count: of copies that show one value, that of the least owner."""
     # few pictures have copies, and those that may have one are found by a sort of one number for each claim
-    mixed = content ^ (value * _ODD)
+    mixed = content ^ (value * SPREADING)
     ordered = np.sort(mixed)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     counts = np.ones(len(mixed), bool)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.judging.arrays.characters import bytes_outside, data_of, rows_with
-from curation.judging.arrays.numbers import digest_numbers, numbers_of
+from curation.judging.arrays.numbers import SPREADING, digest_numbers, numbers_of
 from curation.judging.arrays.packed_tables import packed, unpacked, with_packed
 from curation.judging.arrays.things import Things
 from curation.judging.columns.spelling import row_digests
@@ -80,7 +80,8 @@ def test_a_digest_is_numbered_by_its_words_and_any_other_text_by_its_own_digest(
     def number(text):
         if len(text) not in (16, 32, 64) or not set(text) <= set("0123456789abcdef"):
             return numbers_of(pa.array([text]))[0]
-        return functools.reduce(operator.xor, (int(text[at : at + 16], 16) for at in range(0, len(text), 16)))
+        words = (int(text[at : at + 16], 16) for at in range(0, len(text), 16))
+        return functools.reduce(operator.xor, words) * int(SPREADING) % 2**64
 
     array = pa.array(texts, pa.string())[cut:]
     assert digest_numbers(array).tolist() == [number(text) for text in texts[cut:]]

@@ -236,13 +236,22 @@ MANIFEST = schema_of(ManifestRow)
 
 def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the columns of `schema` in its order; raises ValueError where one is missing or of another type."""
+    check_schema(table.schema, schema)
+    found = table.select(schema.names)
+    if found.schema.equals(schema):
+        return found.replace_schema_metadata(schema.metadata)
+    return found.cast(schema)
+
+
+def check_schema(found: pa.Schema, schema: pa.Schema) -> None:
+    """Raise ValueError where `found` lacks a column of `schema`, or has it of another type."""
     for field in schema:
-        if field.name not in table.column_names:
+        place = found.get_field_index(field.name)
+        if place < 0:
             raise ValueError(f"it has no column {field.name}")
-        found = table.schema.field(field.name).type
-        if found != field.type:
-            raise ValueError(f"its column {field.name} is of type {found}, not {field.type}")
-    return table.select(schema.names).cast(schema)
+        kind = found.field(place).type
+        if kind != field.type:
+            raise ValueError(f"its column {field.name} is of type {kind}, not {field.type}")
 
 
 def full_row(kind: type[AnyRow], row: Mapping[str, Any]) -> AnyRow:

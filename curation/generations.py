@@ -134,6 +134,10 @@ class Groups(Mapping[str, T]):
         """Return the groups in order, and the value of each."""
         return self.groups, self._values
 
+    def as_dict(self) -> dict[str, T]:
+        """Return the same as a dictionary, without a search for each group."""
+        return dict(zip(self.groups.to_pylist(), self._values.to_pylist(), strict=True))
+
 
 @dataclass(frozen=True)
 class Ledger:

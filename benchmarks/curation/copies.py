@@ -29,7 +29,7 @@ from corpus.sections import Curation
 from curation.facts.pixels import pixel_facts
 from curation.judging.columns.verdicts import shot_of
 from curation.judging.copy_pairs import PAIRS, SCAN, SHOT, keys_of, pairs_of
-from curation.judging.members import COLUMNS, coarseness, member_of, members_of
+from curation.judging.members import COLUMNS, coarseness, members_from, members_of
 from curation.judging.verdict import VERDICT
 from curation.rules import software_signs
 from demo.uploads.make import make_uploads
@@ -103,7 +103,7 @@ def pairs_found(files: list[Seen]) -> list[tuple[int, int, int]]:
     }
     keys = keys_of(np.arange(len(files), dtype=np.uint64), [None] * len(files), **columns)
     rows = pa.Table.from_pylist([row_of(one, place) for place, one in enumerate(files)], VERDICT)
-    members = [member_of(row) for row in members_of(rows).to_pylist()]
+    members = members_from(members_of(rows))
     pairs = pairs_of(keys, Curation().near_bits)
     found = zip(*(pairs[name].to_pylist() for name in PAIRS.names), strict=True)
     return [

@@ -399,4 +399,27 @@ def _remove_file(target: Path) -> None:
 
 def json_bytes(value: Any) -> bytes:
     """Return a value as readable JSON with sorted keys, as `Store.publish_json` writes it."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (_spelled(value, 1) + "\n").encode()
+
+
+def _spelled(value: Any, depth: int) -> str:
+    """Return what `json.dumps` returns with an indent of 1, for a value `depth` - 1 deep.
+
+    With an indent Python's encoder is a generator of small texts. So each object and list that holds no other is
+    spelled at once, by the encoder in C, with line breaks for separators.
+    """
+    if not isinstance(value, dict | list | tuple) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    inner, outer = "\n" + " " * depth, "\n" + " " * (depth - 1)
+    held = list(value.values()) if isinstance(value, dict) else value
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        return outer.join(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).split("\n"))
+    if not any(isinstance(one, dict | list | tuple) for one in held):
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(f",{inner}", ": "))
+        return f"{text[0]}{inner}{text[1:-1]}{outer}{text[-1]}"
+    if isinstance(value, dict):
+        told = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_spelled(one, depth + 1)}" for key, one in sorted(value.items())
+        ]
+        return "{" + inner + f",{inner}".join(told) + outer + "}"
+    return "[" + inner + f",{inner}".join(_spelled(one, depth + 1) for one in held) + outer + "]"

@@ -127,7 +127,10 @@ class Workers:
         # what workers spill is removed with the run
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="shutterprint-dask-"))
         # else a worker that is being started again a quarter of a minute after it died is taken for lost, and closed
-        self._open.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}))
+        patient = {"distributed.deploy.lost-worker-timeout": "1 day"}
+        # nobody looks at the stacks that each process takes a hundred times a second, nor at its fifty ticks
+        quiet = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
+        self._open.enter_context(dask.config.set(patient | quiet))
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self._workers,
             threads_per_worker=1,

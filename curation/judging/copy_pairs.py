@@ -128,13 +128,17 @@ def _shared(keys: pa.Table) -> dict[int, _Rows]:
 def _exact(ids: np.ndarray, digests: Texts, kind: int) -> pa.Table:
     texts = _texts(digests)
     there = texts.is_valid().to_numpy(zero_copy_only=False)
-    halves = [
-        np.array([int(text, 16) for text in pc.utf8_slice_codeunits(texts.drop_null(), *place).to_pylist()], np.uint64)
-        for place in ((0, 16), (16, 32))
-    ]
+    halves = [_hexadecimal(pc.utf8_slice_codeunits(texts.drop_null(), *place)) for place in ((0, 16), (16, 32))]
     words = np.zeros((len(halves[0]), len(_WORDS)), np.uint64)
     words[:, 0] = halves[1]
     return _keys(halves[0], kind, ids[there], words)
+
+
+def _hexadecimal(texts: pa.Array) -> np.ndarray:
+    """Return texts of hex digits as numbers of 64 bits."""
+    if pc.all(pc.equal(pc.binary_length(texts), 16), min_count=0).as_py():
+        return np.frombuffer(bytes.fromhex("".join(texts.to_pylist())), ">u8").astype(np.uint64)
+    return np.array([int(text, 16) for text in texts.to_pylist()], np.uint64)
 
 
 def _texts(texts: Texts) -> pa.Array:

@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 from corpus.storage import Store
 from curation.cluster.spool import Spool
+from curation.judging.arrays.packed_tables import unpacked, with_packed
 from curation.judging.inputs import EXAMINED_NEEDED, RECORD_NEEDED, Inputs, facts_table, record_table, state_ranks
 
 UPLOADS = pa.schema([*RECORD_NEEDED, ("examined", pa.struct(list(EXAMINED_NEEDED)))])
-"""One row an upload; `examined` is null where its original was not examined."""
+"""One row an upload; `examined` is null where its original was not examined. On the way through the spool the
+quantisation tables in `facts` are packed (`arrays.packed_tables`)."""
 PIECE_ROWS = 60_000
 """About so many rows are read, sorted and cut at once."""
 
@@ -93,7 +95,9 @@ def read_piece(piece: Piece, spool: Spool) -> None:
             tables.append(ranked_records(record_table(piece.store, path, piece.forgotten), place))
         else:
             tables.append(facts_table(piece.store, path, piece.forgotten))
-    whole = pa.concat_tables(tables)
+    whole = pa.concat_tables(tables).combine_chunks()
+    facts = with_packed(whole["facts"].combine_chunks(), "quantisation_tables")
+    whole = whole.set_column(whole.schema.get_field_index("facts"), "facts", facts)
     spool.write(piece.name, piece.parts.cut(whole.take(pc.sort_indices(whole["photo"]))))
 
 
@@ -130,13 +134,15 @@ def that_count(records: pa.Table) -> pa.Table:
 def with_facts(records: pa.Table, facts: pa.Table | None) -> pa.Table:
     """Return uploads, columns as in UPLOADS, in the order of their records (see `that_count`)."""
     if facts is None:
-        return _joined(records, pa.nulls(len(records), UPLOADS.field("examined").type))
+        fields = [EXAMINED_NEEDED.field(name) for name in EXAMINED_NEEDED.names[:-1]]
+        return _joined(records, pa.nulls(len(records), pa.struct([*fields, records.schema.field("facts")])))
     facts = _with_key(facts)
     once, rest = _once(facts)
     chosen = _chosen(rest, records)
     facts = pa.concat_tables([once, chosen]).combine_chunks() if len(chosen) else once.combine_chunks()
     rows = pa.StructArray.from_arrays(
-        [facts[name].combine_chunks() for name in EXAMINED_NEEDED.names], fields=list(EXAMINED_NEEDED)
+        [facts[name].combine_chunks() for name in EXAMINED_NEEDED.names],
+        fields=[facts.schema.field(name) for name in EXAMINED_NEEDED.names],
     )
     places = pc.index_in(records["upload"].combine_chunks(), value_set=facts["upload"].combine_chunks())
     return _joined(records, rows.take(places))
@@ -147,7 +153,7 @@ _ORDER = ("state_rank", "place", "row")
 
 def _joined(records: pa.Table, examined: pa.Array) -> pa.Table:
     columns = [records[name].combine_chunks() for name in RECORD_NEEDED.names]
-    return pa.Table.from_arrays([*columns, examined], schema=UPLOADS)
+    return pa.Table.from_arrays([*columns, examined], names=UPLOADS.names)
 
 
 def _with_key(table: pa.Table) -> pa.Table:
@@ -189,7 +195,11 @@ def _chosen(facts: pa.Table, records: pa.Table) -> pa.Table:
 def _packed(row: Any) -> str:
     there = {name: value for name, value in row.items() if value is not None}
     if "facts" in there:
-        there["facts"] = {name: value for name, value in there["facts"].items() if value is not None}
+        there["facts"] = {
+            name: unpacked(value) if isinstance(value, bytes) else value
+            for name, value in there["facts"].items()
+            if value is not None
+        }
     return json.dumps(there, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.errors import StorageError
-from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, with_schema
+from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, check_schema, with_schema
 from corpus.storage import Store
 from corpus.storage.parquet import open_parquet, read_parquet
 from corpus.takedowns import apply_takedowns, taken_down
@@ -203,7 +203,7 @@ def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
         raise StorageError(f"{store.url}: {path} is not Parquet: {error}") from error
     try:
         whole = RECORD if set(schema.names) <= set(RECORD.names) else EXAMINED
-        with_schema(file.schema_arrow.empty_table(), pa.schema([whole.field(name) for name in schema.names]))
+        check_schema(file.schema_arrow, pa.schema([whole.field(name) for name in schema.names]))
         return with_schema(table, schema)
     except ValueError as error:
         raise _of_another_version(store, path, error) from error

@@ -4,7 +4,6 @@
 refusal says of a photo: nothing, that its file was altered, or something between the two.
 """
 
-from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -49,6 +48,9 @@ def coarseness(facts: PhotoFacts) -> float:
     """Return the mean of all entries of the quantisation tables: the smaller, the finer the compression."""
     tables = facts.quantisation_tables
     return sum(map(sum, tables)) / (64 * len(tables)) if tables else 0.0
+
+
+_STANDINGS = tuple(Standing)
 
 
 class Form(NamedTuple):
@@ -168,8 +170,9 @@ def members_of(verdicts: pa.Table) -> pa.Table:
     return pa.table([made[name] if name in made else verdicts[name] for name in MEMBERS.names], schema=MEMBERS)
 
 
-def member_of(row: Mapping[str, Any]) -> Member:
-    """Return the member that a row with the columns of MEMBERS describes."""
-    said = dict(row)
-    form = Form(*(said.pop(name) for name in Form._fields))
-    return Member(**said | {"standing": Standing(said["standing"]), "form": form})
+def members_from(table: pa.Table) -> list[Member]:
+    """Return the members that the rows of a table with the columns of MEMBERS describe."""
+    column: dict[str, list[Any]] = {name: table[name].to_pylist() for name in MEMBERS.names}
+    column["standing"] = [_STANDINGS[number] for number in column["standing"]]
+    column["form"] = list(map(Form, *(column[name] for name in Form._fields)))
+    return list(map(Member, *(column[name] for name in Member._fields)))

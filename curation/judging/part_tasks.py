@@ -28,7 +28,7 @@ from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides
 from curation.judging.gather import Piece, uploads_of
 from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
 from curation.judging.learning import counts_of
-from curation.judging.members import COLUMNS, MEMBERS, Standing, member_of, members_of, standing_of
+from curation.judging.members import COLUMNS, Standing, members_from, members_of, standing_of
 from curation.judging.splits import PHOTOS, LedgerColumns
 from curation.judging.tallies import Tally, tally_of
 from curation.judging.verdict import VERDICT, Criteria
@@ -163,7 +163,7 @@ def decided(share: int, place: Place, placeholder_copies: int) -> Counter[tuple[
     pairs = place.spool.read("pairs", share)
     told = list(zip(*(pairs[name].to_pylist() for name in PAIRS.names), strict=True))
     part_of = dict(zip(table["id"].to_pylist(), table["part"].to_pylist(), strict=True))
-    found = copy_verdicts([member_of(row) for row in table.select(MEMBERS.names).to_pylist()], told, placeholder_copies)
+    found = copy_verdicts(members_from(table), told, placeholder_copies)
     rows = [[*found], *([one[at] for one in found.values()] for at in range(3))]
     copies = pa.Table.from_arrays(
         [pa.array(column, field.type) for column, field in zip(rows, COPIES, strict=True)], schema=COPIES
@@ -266,7 +266,10 @@ def finished(part: int, place: Place, decisions: CorpusDecisions) -> tuple[list[
 
 def dealt(table: pa.Table, numbers: np.ndarray, shares: int) -> list[pa.Table]:
     """Return the rows of each share; a row belongs to its number modulo the number of shares."""
-    share = (numbers % numbers.dtype.type(shares)).astype(np.int64)
+    if shares == 1:
+        return [table]
+    # numpy sorts numbers of 16 bits by radix, six times faster than those of 64
+    share = (numbers % numbers.dtype.type(shares)).astype(np.uint16 if shares < 1 << 16 else np.int64)
     order = np.argsort(share, kind="stable")
     ordered = table.take(pa.array(order))
     edges = np.searchsorted(share[order], np.arange(shares + 1)).tolist()

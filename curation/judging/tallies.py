@@ -4,7 +4,6 @@ What is counted is counted by its distinct values, and what must only be told ap
 as numbers, so that a tally is small and made without a Python object for each row.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 
 from corpus.records import CURATED, SPLITS
 from curation.judging.arrays.distinct import Codes, codes_of, combined
-from curation.judging.arrays.numbers import numbers_of
+from curation.judging.arrays.numbers import digest_numbers, numbers_of
 from curation.judging.arrays.things import Things
 from curation.judging.copy_sets import found_in
 from forensics.jpeg.quality import quality_name, quality_text
@@ -222,7 +221,7 @@ def _count_cameras(found: Tally, table: pa.Table, is_kept: np.ndarray, sizes: np
             getattr(found.cameras[keys[camera.codes[row]]], name)[text] += int(numbers[place])
     splits = _places(rows["split"])
     owners = _digests(rows, ("source", "owner_id"))
-    groups, devices = _digests(rows, ("group",)), _digests(rows, ("device",))
+    groups, devices = digest_numbers(rows["group"]), digest_numbers(pc.fill_null(rows["device"], "None"))
     has_device = np.asarray(rows["device"].is_valid().to_numpy(), bool)
     order = np.argsort(camera.codes, kind="stable")
     edges = np.searchsorted(camera.codes[order], np.arange(camera.number + 1))
@@ -244,18 +243,18 @@ def _note_sides(found: Tally, table: pa.Table, is_kept: np.ndarray, paired: np.n
         return
     splits, folds = _places(rows["split"]), pc.fill_null(rows["fold"], 0).to_numpy()
     told = np.asarray(pc.fill_null(pc.not_equal(rows["serial"], ""), False).to_numpy(), bool)
-    serials = _digests(rows.filter(pa.array(told)), ("serial",), lambda row: _digest_of_serial(row[0]))
+    serials = _digests(rows.filter(pa.array(told)), ("serial",), lambda row: _spelled_serial(row[0]))
     named = np.asarray(pc.fill_null(pc.not_equal(rows["owner_id"], ""), False).to_numpy(), bool)
     owners = _digests(rows.filter(pa.array(named)), ("source", "owner_id", "camera"))
     files = pc.fill_null(rows["sha256"], "None")
     scans = pc.if_else(pc.fill_null(pc.equal(rows["scan_digest"], ""), True), files, rows["scan_digest"])
     for name, digests, where in (
-        ("groups", _digests(rows, ("group",)), splits),
+        ("groups", digest_numbers(rows["group"]), splits),
         ("serials", serials, splits[told]),
         ("serials_in_folds", serials, folds[told]),
         ("owners", owners, splits[named]),
-        ("bytes", numbers_of(files), splits),
-        ("scans", numbers_of(scans), splits),
+        ("bytes", digest_numbers(files), splits),
+        ("scans", digest_numbers(scans), splits),
     ):
         found.sides[name].add(Things(digests, where))
     ids = rows["id"].to_numpy()
@@ -285,10 +284,10 @@ def _digests(
     return np.asarray(codes.dealt(numbers_of(pa.array(texts, pa.string())), np.uint64))
 
 
-def _digest_of_serial(serial: str) -> str:
-    """Return 16 hex digits of a device, told by its maker's first word, its model and its serial number."""
-    make, model, number = (" ".join(part.casefold().split()) for part in serial.split("\n", 2))
-    return hashlib.sha256(f"{make.partition(' ')[0]}\n{model}\n{number}".encode()).hexdigest()[:16]
+def _spelled_serial(serial: str) -> str:
+    """Return what tells a device: its maker's first word, its model and its serial number."""
+    make, model, number = (" ".join(part.split()) for part in serial.casefold().split("\n", 2))
+    return f"{make.partition(' ')[0]}\n{model}\n{number}"
 
 
 def _places(splits: pa.ChunkedArray) -> np.ndarray:

@@ -8,12 +8,16 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.page import link, page, paragraph, section, table
 from corpus.storage import Store
 from corpus.text import clipped, count, escaped
 from curation.generations import batches_of
+from curation.judging.arrays.characters import bytes_outside, data_of, rows_with
+from curation.judging.arrays.distinct import codes_of
 
 PAGE_PHOTOS_MAX = 5000
 """Browsers scroll longer tables badly, and nobody reads them."""
@@ -26,6 +30,10 @@ _TEXT_CHARACTERS = 300
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """Spreadsheets take cells that begin so for formulas; a leading apostrophe makes them text (OWASP). Those set to
 Japanese or Chinese take the full-width forms for the same."""
+_SPECIAL = bytes_outside(first=ord(" "), last=ord("~"), but=b',"')
+"""Bytes that CSV quotes, or that may be escaped; the full-width forms are among them."""
+_FORMULA_BYTES = np.frombuffer(b" =+-@", np.uint8)
+"""First bytes of texts that may begin a formula, after blanks too."""
 
 Row = dict[str, Any]
 
@@ -43,15 +51,36 @@ def csv_of(photos: pa.Table) -> bytes:
     return _csv([_kept_rows(photos.select(_READ))])
 
 
-def _csv(tables: Iterable[list[Row]]) -> bytes:
-    written = io.BytesIO()
-    text = io.TextIOWrapper(written, encoding="utf-8", errors="replace", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for rows in tables:
-        writer.writerows([_cell(row[column]) for column in COLUMNS] for row in rows)
-    text.flush()
-    return written.getvalue()
+def _csv(tables: Iterable[pa.Table]) -> bytes:
+    lines = [f"{','.join(COLUMNS)}\n".encode()]
+    for photos in tables:
+        cells = [_cells(photos[column].combine_chunks()) for column in COLUMNS]
+        joined = pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), "\n", "")
+        lines.append(data_of(joined)[0].tobytes())
+    return b"".join(lines)
+
+
+def _cells(column: pa.Array) -> pa.Array:
+    """Return texts as they stand in CSV; those that have nothing to quote or to escape stay as they are."""
+    codes = codes_of(column)
+    if codes.number * 2 < len(column):
+        return _cells(column.take(pa.array(codes.firsts))).take(pa.array(codes.codes))
+    texts = pc.fill_null(column, "")
+    data, offsets = data_of(texts)
+    starts = offsets[:-1][np.diff(offsets) > 0]
+    is_special = np.zeros(len(texts), bool)
+    is_special[rows_with(texts, _SPECIAL)] = True
+    is_special[np.diff(offsets) > 0] |= np.isin(data[starts], _FORMULA_BYTES)
+    if not is_special.any():
+        return texts
+    spelled = [_quoted(_cell(text)) for text in texts.filter(pa.array(is_special)).to_pylist()]
+    return pc.replace_with_mask(texts, pa.array(is_special), pa.array(spelled, pa.string()))
+
+
+def _quoted(cell: str) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow((cell, ""))  # of one empty cell the writer would make `""`
+    return line.getvalue()[:-2]
 
 
 def attribution_html(store: Store, generation: str) -> str:
@@ -59,15 +88,14 @@ def attribution_html(store: Store, generation: str) -> str:
 
     If there are more than PAGE_PHOTOS_MAX photos, it only refers to attribution.csv. Raises as `attribution_csv`.
     """
-    sources: dict[str, list[Row]] = {}
-    photos = 0
-    for rows in _kept(store, generation):
-        photos += len(rows)
-        for row in rows if photos <= PAGE_PHOTOS_MAX else ():
-            sources.setdefault(row["source"] or "", []).append(row)
+    photos = sum(pc.sum(batch.column("kept")).as_py() or 0 for batch in batches_of(store, generation, ["kept"]))
     if photos > PAGE_PHOTOS_MAX:
         note = "They are too many for one page: the file attribution.csv beside it names author, licence and page."
         return _too_many(photos, note)
+    sources: dict[str, list[Row]] = {}
+    for kept in _kept(store, generation):
+        for row in kept.to_pylist():
+            sources.setdefault(row["source"] or "", []).append(row)
     lead = "The photographs of this data set, their authors and the licences they are used under."
     sections = [_source_section(source, rows) for source, rows in sorted(sources.items())]
     return page("Attribution", lead, sections or [paragraph("No photo is kept.")])
@@ -92,15 +120,17 @@ def _source_section(source: str, rows: list[Row]) -> str:
     return section(f"{source} ({count(len(rows), 'photo')})", table(header, body))
 
 
-def _kept(store: Store, generation: str) -> Iterator[list[Row]]:
+def _kept(store: Store, generation: str) -> Iterator[pa.Table]:
     """Yield the photos that a generation keeps, batch by batch, each with its author."""
     for batch in batches_of(store, generation, _READ):
         yield _kept_rows(batch)
 
 
-def _kept_rows(photos: pa.RecordBatch | pa.Table) -> list[Row]:
-    rows = photos.filter(photos.column("kept")).to_pylist()
-    return [{**row, "author": row["owner_name"] or row["owner_id"]} for row in rows]
+def _kept_rows(photos: pa.RecordBatch | pa.Table) -> pa.Table:
+    table = photos if isinstance(photos, pa.Table) else pa.Table.from_batches([photos])
+    kept = table.filter(table["kept"])
+    has_name = pc.fill_null(pc.not_equal(kept["owner_name"], ""), False)
+    return kept.append_column("author", pc.if_else(has_name, kept["owner_name"], kept["owner_id"]))
 
 
 def _cell(value: Any) -> str:

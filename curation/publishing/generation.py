@@ -29,6 +29,7 @@ from curation.generations import (
     NATIVES,
     PHOTOS,
     SPLITS,
+    Groups,
     Past,
     latest_generation,
     tables_of,
@@ -83,8 +84,11 @@ def publish_generation(
         store.publish_file(f"{FOLDER}/{name}/{PHOTOS}", photos)
         with photos.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        store.publish_json(f"{FOLDER}/{name}/{SPLITS}", dict(judged.ledger.splits))
-        folds = {"folds": settings["curation"]["folds"], "groups": dict(judged.ledger.folds)}
+        store.publish_json(f"{FOLDER}/{name}/{SPLITS}", Groups.of(judged.ledger.splits, pa.string()).as_dict())
+        folds = {
+            "folds": settings["curation"]["folds"],
+            "groups": Groups.of(judged.ledger.folds, pa.int32()).as_dict(),
+        }
         store.publish_json(f"{FOLDER}/{name}/{FOLDS}", folds)
         described = {"name": PHOTOS, "sha256": sha256, "size_bytes": photos.stat().st_size}
         publish_beside(store, name, judged.learned, counted, total.samples, settings, [described])

@@ -39,6 +39,7 @@ TOO_PLAIN = 0.1
 night), a black frame 0.003; sensor noise of 3 grey levels in a picture of 500 px alone makes 0.01."""
 
 ORIENTATIONS = 8
+_BANDS, _BAND_BYTES = 8, 4
 
 _AVERAGED_PX = 64
 _FREQUENCIES = 16
@@ -69,19 +70,36 @@ def orientations(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     its own mirror image, keeps its sign when turned; such a bit is wrong here.
     """
     swapped, signs = _turns()
-    turned = np.packbits(np.unpackbits(hashes, axis=1)[:, swapped], axis=1)
-    return np.concatenate([hashes ^ signs[:, None], turned ^ signs[:, None]])
+    bands = np.ascontiguousarray(hashes).reshape(-1, _BANDS, _BAND_BYTES)
+    turned = np.zeros(bands.shape[:2], np.uint32)
+    for band in range(_BANDS):
+        for byte in range(_BAND_BYTES):  # each byte of a band says which bits of the turned band it sets
+            turned[:, band] |= swapped[band, byte][bands[:, band, byte]]
+    whole = np.stack([np.ascontiguousarray(hashes), turned.view(np.uint8).reshape(-1, _BANDS * _BAND_BYTES)])
+    return (whole[:, None] ^ signs[None, :, None]).reshape(ORIENTATIONS, -1, _BANDS * _BAND_BYTES)
 
 
 @lru_cache(maxsize=1)
-def _turns() -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Return which bit each bit is when the axes are swapped, and the bits (4, 32) that mirrors of the axes change."""
+def _turns() -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Return what each byte of a hash is when the axes are swapped, and the bits (4, 32) that mirrors change.
+
+    The first is (8 bands, 4 bytes, 256 values): four bytes of the turned band, in the order of memory.
+    """
     order = _low_frequencies_first()
     rows, columns = np.divmod(order, _FREQUENCIES)
     places = np.argsort(order)
     is_odd = [(rows + 1) % 2 == 1, (columns + 1) % 2 == 1]
     changed = [np.zeros_like(is_odd[0]), is_odd[0], is_odd[1], is_odd[0] ^ is_odd[1]]
-    return places[columns * _FREQUENCIES + rows], np.packbits(changed, axis=1)
+    bit = places[columns * _FREQUENCIES + rows]
+    values = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    alone = np.zeros((_BANDS, _BAND_BYTES, 256, _BANDS * _BAND_BYTES * 8), np.uint8)
+    for band in range(_BANDS):
+        for byte in range(_BAND_BYTES):
+            first = 8 * (band * _BAND_BYTES + byte)
+            alone[band, byte, :, first : first + 8] = values
+    turned = np.packbits(alone[..., bit], axis=-1).reshape(_BANDS, _BAND_BYTES, 256, _BANDS, _BAND_BYTES)
+    own = np.stack([turned[band, :, :, band] for band in range(_BANDS)])
+    return np.ascontiguousarray(own).view(np.uint32)[..., 0], np.packbits(changed, axis=1)
 
 
 def _averaged(picture: NDArray[Any]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ reads others raises AttributeError. So what is declared beside a rule (`curation
 the rule reads, and what the columns say is what the rule says.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -18,6 +18,7 @@ from corpus.records import FactsRow, schema_of
 from corpus.sections import Rules
 from curation.consensus import SHOWS
 from curation.judging.arrays.distinct import Codes, codes_of, combined
+from curation.judging.arrays.packed_tables import unpacked
 from curation.reasons import REASONS
 from curation.rules import READS, RULES, SPARED, Label, label_of
 from forensics.photo_facts import PhotoFacts
@@ -39,6 +40,8 @@ _READ = {name for columns in READS.values() for name in columns} | {
 FACT_NAMES = tuple(name for name in FactsRow.__annotations__ if name in _READ or name in _BESIDE)
 """The facts that a judgement needs, in the order of `FactsRow`."""
 NEEDED_FACTS = pa.struct([schema_of(FactsRow).field(name) for name in FACT_NAMES])
+_SETTERS = {name: getattr(PhotoFacts, name).__set__ for name in FACT_NAMES}
+"""Set one fact of a frozen object; facts have slots."""
 _TUPLES = frozenset(name for name, kind in get_type_hints(PhotoFacts).items() if get_origin(kind) is tuple)
 _NESTED = frozenset(
     name for name in _TUPLES if get_origin(get_args(get_type_hints(PhotoFacts)[name])[0]) is tuple
@@ -49,7 +52,7 @@ class FactColumns:
     """The facts of the rows of a table, as columns of the names FACT_NAMES; every row has facts."""
 
     def __init__(self, facts: pa.StructArray) -> None:
-        """Take a column of NEEDED_FACTS."""
+        """Take a column of NEEDED_FACTS; its quantisation tables may be packed (`arrays.packed_tables`)."""
         self.length = len(facts)
         self._arrays = dict(zip((field.name for field in facts.type), facts.flatten(), strict=True))
         self._codes: dict[str, Codes] = {}
@@ -68,24 +71,33 @@ class FactColumns:
             self._codes[name] = codes_of(self._arrays[name])
         return self._codes[name]
 
-    def facts(self, row: int, names: Sequence[str]) -> PhotoFacts:
-        """Return the facts of one row that have these names, and no others."""
-        found = object.__new__(PhotoFacts)
+    def facts(self, rows: np.ndarray, names: Sequence[str]) -> Iterator[PhotoFacts]:
+        """Yield the facts of some rows, one after another; they have these names, and no others."""
+        columns = []
         for name in names:
-            object.__setattr__(found, name, self.values(name)[self.codes(name).codes[row]])
-        return found
+            values = self.values(name)
+            columns.append([values[code] for code in self.codes(name).codes[rows].tolist()])
+        made = [_SETTERS[name] for name in names]
+        for row in zip(*columns, strict=True):
+            found = object.__new__(PhotoFacts)
+            for put, value in zip(made, row, strict=True):
+                put(found, value)
+            yield found
 
     def values(self, name: str) -> list[Any]:
         """Return the distinct values of a column by number, as `PhotoFacts` has them."""
         if name not in self._values:
-            values = self._arrays[name].take(pa.array(self.codes(name).firsts)).to_pylist()
+            array = self._arrays[name]
+            values = array.take(pa.array(self.codes(name).firsts)).to_pylist()
+            if pa.types.is_binary(array.type):
+                values = [unpacked(value) for value in values]
             self._values[name] = [_as_fact(name, value) for value in values]
         return self._values[name]
 
     def told(self, names: Sequence[str], function: Callable[[PhotoFacts], T]) -> tuple[Codes, list[T]]:
         """Return the combinations of these facts, and what a function says of each."""
         codes = self.codes(*names)
-        return codes, [function(self.facts(row, names)) for row in codes.firsts.tolist()]
+        return codes, [function(facts) for facts in self.facts(codes.firsts, names)]
 
 
 class Judgement:
@@ -99,9 +111,9 @@ class Judgement:
         names, labels = facts.codes("make", "model"), codes_of(labelled)
         both = combined([names, labels])
         self.labels: list[Label] = []
-        for row in both.firsts.tolist():
-            found = facts.facts(row, ("make", "model"))
-            self.labels.append(label_of(found.make, found.model, catalogue, chosen, labelled[row].as_py()))
+        told = labelled.take(pa.array(both.firsts)).to_pylist()
+        for found, label in zip(facts.facts(both.firsts, ("make", "model")), told, strict=True):
+            self.labels.append(label_of(found.make, found.model, catalogue, chosen, label))
         self._by_label = both
         distinct: dict[int, int] = {}
         self.cameras: list[Camera | None] = []
@@ -136,9 +148,10 @@ class Judgement:
         if rows is not None:
             codes = codes_of(pa.array(codes.codes[rows]))
         firsts = codes.firsts if rows is None else rows[codes.firsts]
+        named = [self.cameras[number] for number in self.of.codes[firsts].tolist()]
         said = [
-            rule(self._facts.facts(row, names), self.cameras[self.of.codes[row]], self._limits) not in (None, False)
-            for row in firsts.tolist()
+            rule(facts, camera, self._limits) not in (None, False)
+            for facts, camera in zip(self._facts.facts(firsts, names), named, strict=True)
         ]
         return codes.dealt(said, np.uint64)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.judging.arrays.characters import bytes_outside, rows_with
 from curation.judging.arrays.distinct import codes_of
 
-_ESCAPED = r'[^ -~]|["\\]'
-"""Characters that JSON does not spell as they are; all but ASCII is escaped."""
+_ESCAPED = bytes_outside(first=ord(" "), last=ord("~"), but=b'"\\')
+"""Bytes that JSON does not spell as they are; all but ASCII is escaped."""
 
 
 def row_digests(table: pa.Table) -> list[bytes]:
@@ -32,12 +33,10 @@ def _spelled(column: pa.Array) -> pa.Array:
         return pa.array([json.dumps(value) for value in distinct], pa.string()).take(pa.array(codes.codes))
     texts = pc.binary_join_element_wise('"', column, '"', "")
     texts = pc.fill_null(texts, "null")
-    rows = np.flatnonzero(
-        pc.fill_null(pc.match_substring_regex(column, _ESCAPED), False).to_numpy(zero_copy_only=False)
-    )
+    rows = rows_with(column, _ESCAPED)
     if not len(rows):
         return texts
-    whole = texts.to_pylist()
-    for row, value in zip(rows.tolist(), column.take(pa.array(rows)).to_pylist(), strict=True):
-        whole[row] = json.dumps(value)
-    return pa.array(whole, pa.string())
+    spelled = pa.array([json.dumps(value) for value in column.take(pa.array(rows)).to_pylist()], pa.string())
+    is_escaped = np.zeros(len(column), bool)
+    is_escaped[rows] = True
+    return pc.replace_with_mask(texts, pa.array(is_escaped), spelled)

@@ -19,10 +19,10 @@ from curation.consensus import SHOWS
 from curation.facts.examine import PhotoKey, Trouble
 from curation.generations import Moved, Past
 from curation.judging.arrays.distinct import codes_of, combined
-from curation.judging.arrays.numbers import numbers_of
+from curation.judging.arrays.numbers import digest_numbers, numbers_of
 from curation.judging.columns.evidence import EvidenceColumns, evidence_columns, judgement_of, reasons_of
 from curation.judging.columns.facts import FactColumns
-from curation.judging.devices import device_of, has_serial
+from curation.judging.devices import device_of
 from curation.judging.members import coarseness
 from curation.judging.splits import group_of
 from curation.judging.verdict import FROM_FACTS, FROM_RECORD, OF_CHOICE, VERDICT, Criteria
@@ -39,6 +39,7 @@ VALUES = pa.schema([("value", pa.uint64()), ("spelled", pa.string()), ("text", p
 _SIGNS = ("segments", "quantisation_tables", "quality_residual", "huffman")
 _PROVING = ("segments_form", "tables_digest", "quantisation_tables")
 _OF_SHOT = ("make", "model", "serial_number", "taken_at")
+_OF_CLAIMS = ["photo", "source", "owner_id", "sha256", "site_sha1", "size_bytes"]
 _HEADER = (
     "taken_at", "model", "tables_digest", "serial_number", "image_unique_id", "scan_offset_bytes", "thumbnail_bytes",
 )  # fmt: skip
@@ -103,21 +104,19 @@ def claims_by_row(uploads: pa.Table, criteria: Criteria, troubles: Troubles) -> 
     learns = codes.dealt([not set(one) - LEARNED - OF_CHOICE for one in reasons], bool)[evidence.rows]
     learns &= judgement.of.dealt([camera is not None for camera in judgement.cameras], bool)
     there = np.flatnonzero(learns)
-    learning = uploads.take(pa.array(evidence.rows[there]))
+    learning = uploads.select(_OF_CLAIMS).take(pa.array(evidence.rows[there]))
     # one picture counts once, whoever shows it; all owners that a site does not name count as one
-    owner, content = owner_numbers(learning), numbers_of(_pictures(learning, evidence, there))
+    owner, content = owner_numbers(learning), digest_numbers(_pictures(learning, evidence, there))
     columns: tuple[list[np.ndarray], ...] = ([], [], [], [])
     texts: dict[str, str] = {}
     for aspect, shows in SHOWS.items():
         both = combined([judgement.of, evidence.facts.codes(*shows.reads)])
         both = codes_of(pa.array(both.codes[there]))
         spelled: list[str | None] = []
-        for place in both.firsts.tolist():
-            row = int(there[place])
-            told, camera = (
-                shows.told(evidence.facts.facts(row, shows.reads)),
-                judgement.cameras[judgement.of.codes[row]],
-            )
+        rows_asked = there[both.firsts]
+        named = [judgement.cameras[number] for number in judgement.of.codes[rows_asked].tolist()]
+        for facts, camera in zip(evidence.facts.facts(rows_asked, shows.reads), named, strict=True):
+            told = shows.told(facts)
             value = None if told is None or camera is None else f"{camera.key}\n{aspect}\n{told[0]}"
             spelled.append(value)
             if told is not None and value is not None:
@@ -138,7 +137,8 @@ def picture_numbers(uploads: pa.Table, evidence: EvidenceColumns) -> np.ndarray:
     """Return a number for each row's picture, the same for all copies that are known as such; 0 without facts."""
     found = np.zeros(len(uploads), np.uint64)
     there = np.arange(len(evidence.rows))
-    found[evidence.rows] = numbers_of(_pictures(uploads.take(pa.array(evidence.rows)), evidence, there))
+    some = uploads.select(_OF_CLAIMS).take(pa.array(evidence.rows))
+    found[evidence.rows] = digest_numbers(_pictures(some, evidence, there))
     return found
 
 
@@ -170,18 +170,18 @@ def _devices(uploads: pa.Table, facts: FactColumns, spread: _Spread) -> dict[str
     for place, name in enumerate(("device", "serial")):
         values = pa.array([one[place] for one in told], pa.string())
         found[name] = spread(values.take(pa.array(codes.codes)))
-    owners = combined([codes_of(uploads["source"]), codes_of(uploads["owner_id"])])
-    rows = uploads.select(["source", "owner_id"]).take(pa.array(owners.firsts)).to_pylist()
+    is_unknown = found["device"].is_null()
+    unknown = uploads.select(["source", "owner_id"]).filter(is_unknown)
+    owners = combined([codes_of(unknown["source"]), codes_of(unknown["owner_id"])])
+    rows = unknown.take(pa.array(owners.firsts)).to_pylist()
     groups = pa.array([group_of(None, row["source"] or "", row["owner_id"]) for row in rows], pa.string())
     of_owner = groups.take(pa.array(owners.codes))
-    return found | {"group": pc.if_else(found["device"].is_valid(), found["device"], of_owner)}
+    return found | {"group": pc.replace_with_mask(found["device"], is_unknown, of_owner)}
 
 
 def _device(facts: PhotoFacts) -> tuple[str | None, str | None]:
-    if not has_serial(facts.serial_number):
-        return None, None
-    serial = f"{facts.make or ''}\n{facts.model or ''}\n{facts.serial_number}"
-    return device_of(facts.make, facts.model, facts.serial_number), serial
+    device = device_of(facts.make, facts.model, facts.serial_number)
+    return device, None if device is None else f"{facts.make or ''}\n{facts.model or ''}\n{facts.serial_number}"
 
 
 def _proves(criteria: Criteria) -> Callable[[PhotoFacts, Camera | None, Rules], bool]:

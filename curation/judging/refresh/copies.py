@@ -15,7 +15,7 @@ import pyarrow as pa
 from curation.judging.copies import CopyVerdict, copy_verdicts
 from curation.judging.copy_pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
-from curation.judging.members import COLUMNS, member_of, members_of
+from curation.judging.members import COLUMNS, members_from, members_of
 from curation.judging.part_tasks import copy_keys
 from curation.judging.refresh.files import among
 from curation.judging.refresh.memory import Remembered
@@ -63,7 +63,7 @@ def copies_after(
         if memory.two_sides[place]:
             row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
     schema = pa.schema([VERDICT.field(name) for name in COLUMNS])
-    members = [member_of(row) for row in members_of(pa.Table.from_pylist(told, schema)).to_pylist()]
+    members = members_from(members_of(pa.Table.from_pylist(told, schema)))
     found = list(zip(*(within[name].tolist() for name in PAIRS.names), strict=True))
     verdicts = copy_verdicts(members, found, placeholder_copies)
     # those that were in a pair and are in none any more stay

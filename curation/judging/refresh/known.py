@@ -16,7 +16,7 @@ from curation.facts.examine import EXAMINER_VERSION
 from curation.judging.whole_corpus import JudgeSettings
 
 FOLDER, TABLES = "judged", "judged/tables"
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same uploads would be judged otherwise, or the files below `judged/` change their form."""
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
 

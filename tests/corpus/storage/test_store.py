@@ -1,6 +1,7 @@
 """What the store promises: whole files or none, markers last, nothing outside its root."""
 
 import errno
+import json
 import multiprocessing
 import os
 import re
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corpus.errors import ConfigurationError, StorageError
 from corpus.records import original_path, version_of
-from corpus.storage import Store, open_store
+from corpus.storage import Store, json_bytes, open_store
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -275,3 +278,23 @@ def test_a_folder_may_have_any_name_chains_of_file_systems_included(tmp_path: Pa
 def test_an_address_that_is_no_storage_is_told_with_the_address(url: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^storage: {re.escape(url)}"):
         open_store(url)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+        | st.dictionaries(st.integers(), inner, max_size=2)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(VALUES)
+def test_json_is_spelled_as_the_standard_library_spells_it_with_an_indent(value: object) -> None:
+    wanted = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    assert json_bytes(value) == wanted.encode()

@@ -6,6 +6,8 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corpus.errors import StorageError
 from corpus.records import CURATED
@@ -63,6 +65,22 @@ def test_no_cell_is_a_formula_and_quotes_and_lines_survive(store):
         "'=HYPERLINK(1)", 'He said "hi",\nthen left', "'-1+1", r"\tx", "Größe 3 €",
     ]  # fmt: skip
     assert {line["author"] for line in read(store)} == {"' =x"}
+
+
+CELLS = st.none() | st.sampled_from(["plain", " =1", "", "-"]) | st.text('ab =,"\n\r\x07ü\u200b＝', max_size=4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=5))
+def test_the_csv_is_that_of_pythons_writer_for_each_photo(rows):
+    made = [row(n, title=title, owner_name=name, owner_id=who) for n, (title, name, who) in enumerate(rows)]
+    wanted = io.StringIO()
+    writer = csv.writer(wanted, lineterminator="\n")
+    writer.writerow(attribution.COLUMNS)
+    for one in made:
+        told = one | {"author": one["owner_name"] or one["owner_id"]}
+        writer.writerow([attribution._cell(told[name]) for name in attribution.COLUMNS])
+    assert attribution.csv_of(pa.Table.from_pylist(made, CURATED)).decode() == wanted.getvalue()
 
 
 def test_full_width_signs_are_quoted_and_hidden_characters_are_escaped(store):

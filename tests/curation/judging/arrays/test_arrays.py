@@ -1,14 +1,19 @@
 """Arrays: digests and things as numbers, pairs joined to sets, rows spelled as JSON."""
 
+import functools
 import hashlib
+import itertools
 import json
+import operator
 
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.arrays.numbers import numbers_of
+from curation.judging.arrays.characters import bytes_outside, data_of, rows_with
+from curation.judging.arrays.numbers import SPREADING, digest_numbers, numbers_of
+from curation.judging.arrays.packed_tables import packed, unpacked, with_packed
 from curation.judging.arrays.things import Things
 from curation.judging.columns.spelling import row_digests
 from curation.judging.copy_pairs import NEAR, PAIRS, SHOT
@@ -60,6 +65,62 @@ def test_pairs_of_one_shot_alone_are_no_pairs_of_copies():
     table = pa.Table.from_pylist([dict(zip(PAIRS.names, row, strict=True)) for row in rows], PAIRS)
     assert copies_alone(table).tolist() == [[1, 2]]
     assert [one.tolist() for one in found_in(np.array([2, 5]), np.array([5, 1, 2]))] == [[0, 2], [1, 0]]
+
+
+HEX = "0123456789abcdef"
+NO_DIGESTS = st.sampled_from(["", "Z" * 16, "0123456789abcdeF", "ü", "0" * 40])
+DIGESTS = st.sampled_from([15, 16, 16, 17, 32, 64]).flatmap(
+    lambda digits: st.text(HEX, min_size=digits, max_size=digits)
+)
+
+
+@settings(deadline=None)
+@given(st.lists(DIGESTS | NO_DIGESTS, max_size=6), st.integers(0, 3))
+def test_a_digest_is_numbered_by_its_words_and_any_other_text_by_its_own_digest(texts, cut):
+    def number(text):
+        if len(text) not in (16, 32, 64) or not set(text) <= set("0123456789abcdef"):
+            return numbers_of(pa.array([text]))[0]
+        words = (int(text[at : at + 16], 16) for at in range(0, len(text), 16))
+        return functools.reduce(operator.xor, words) * int(SPREADING) % 2**64
+
+    array = pa.array(texts, pa.string())[cut:]
+    assert digest_numbers(array).tolist() == [number(text) for text in texts[cut:]]
+    assert digest_numbers(pa.chunked_array([array, array])).tolist() == [number(text) for text in 2 * texts[cut:]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.text('ab"\n\x7fü', max_size=3), max_size=6), st.integers(0, 3))
+def test_texts_with_certain_bytes_are_found_by_looking_at_all_bytes_at_once(texts, cut):
+    special = bytes_outside(first=ord(" "), last=ord("~"), but=b'"')
+    array, texts = pa.array(texts, pa.string())[cut:], texts[cut:]
+    wanted = [row for row, text in enumerate(texts) if any(one == '"' or not " " <= one <= "~" for one in text or "")]
+    assert rows_with(array, special).tolist() == wanted
+    data, offsets = data_of(array)
+    assert [data[a:b].tobytes().decode() for a, b in itertools.pairwise(offsets)] == [text or "" for text in texts]
+
+
+ENTRIES = st.integers(0, 65535)
+SETS = st.none() | st.lists(
+    st.lists(ENTRIES, min_size=64, max_size=64) | st.none() | st.lists(ENTRIES | st.none(), max_size=3), max_size=2
+)
+PLAIN = st.none() | st.lists(st.lists(ENTRIES, min_size=64, max_size=64), max_size=2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(SETS, max_size=4) | st.lists(PLAIN, max_size=4), st.integers(0, 2))
+def test_sets_of_tables_are_packed_and_unpacked_and_equal_ones_have_equal_bytes(sets, cut):
+    kind = pa.list_(pa.list_(pa.uint16()))
+    found = packed(pa.array(sets, kind)[cut:])
+    assert [unpacked(data) for data in found.to_pylist()] == sets[cut:]
+    # whatever else is in the column
+    assert found.to_pylist() == [packed(pa.array([one], kind)).to_pylist()[0] for one in sets[cut:]]
+
+
+def test_facts_keep_their_other_fields_and_their_nulls_when_their_tables_are_packed():
+    kind = pa.struct([("tables", pa.list_(pa.list_(pa.uint16()))), ("model", pa.string())])
+    facts = pa.array([{"tables": [[7] * 64], "model": "a"}, None, {"tables": None, "model": None}], kind)
+    found = with_packed(facts, "tables").to_pylist()
+    assert found == [{"tables": b"\7\0" * 64, "model": "a"}, None, {"tables": None, "model": None}]
 
 
 TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -119,7 +120,7 @@ def test_columns_show_of_a_camera_what_the_claims_of_each_photo_show(rows, known
 def test_each_rule_says_what_it_reads_and_is_asked_with_nothing_else(photo):
     assert READS.keys() == set(RULES)
     columns = columns_of([photo()])
-    some = columns.facts(0, ("model", "width_px"))
+    (some,) = columns.facts(np.array([0]), ("model", "width_px"))
     assert (some.model, some.width_px) == ("Nexus 5X", 4032)
     with pytest.raises(AttributeError):
         _ = some.software

@@ -27,6 +27,7 @@ from examiner.report.content import Report
 from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
 from examiner.report.verdict import Outcome
 from examiner.report.words import (
+    AS_STORED,
     LEVELS,
     LEVELS_EXPLAINED,
     METHOD_HEADER,
@@ -72,7 +73,7 @@ def html_of(report: Report) -> str:
     sections = [_strongest(report, strongest), *(each for each in groups if each), _methods(report), _rates(report),
                 _provenance(report)]  # fmt: skip
     photograph = picture(
-        upright(report.preview, report.orientation), TURNED if report.orientation != 1 else "As stored.", _UNSHOWN
+        upright(report.preview, report.orientation), TURNED if report.orientation != 1 else AS_STORED, _UNSHOWN
     )
     verdict = notice(_OUTCOME_TONES[report.outcome], OUTCOMES[report.outcome], report.verdict)
     return page(heading_of(report), what_it_is(report), [verdict, photograph, contents_of(sections), *sections])

@@ -11,6 +11,7 @@ from examiner.report.page_a4 import Colour, PageA4
 from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
 from examiner.report.verdict import Outcome
 from examiner.report.words import (
+    AS_STORED,
     LEVELS,
     LEVELS_EXPLAINED,
     METHOD_HEADER,
@@ -55,7 +56,7 @@ def pdf_of(report: Report) -> bytes:
     page.soft(what_it_is(report))
     page.notice(_OUTCOME_COLOURS[report.outcome], OUTCOMES[report.outcome], report.verdict)
     photograph = upright(report.preview, report.orientation)
-    page.picture(photograph, TURNED if report.orientation != 1 else "As stored.", _PHOTOGRAPH_MM)
+    page.picture(photograph, TURNED if report.orientation != 1 else AS_STORED, _PHOTOGRAPH_MM)
     strongest = report.strongest
     page.heading("Strongest evidence")
     if not strongest:
@@ -78,7 +79,7 @@ def _finding(page: PageA4, report: Report, finding: Finding, *, short: bool = Fa
     if finding.strength is not None:
         page.soft(f"{sentence(strength_text(finding.strength))}.")
     if short:
-        page.soft("Its evidence is shown before, with the strongest.")
+        page.soft("Its evidence is shown above, with the strongest.")
         return
     for each in finding.evidence:
         _evidence(page, report, each)

@@ -14,7 +14,7 @@ from typing import Any
 
 from corpus.errors import StageError
 from examiner.web.gate.access import Access
-from train.fit.cluster import check_reachable
+from train.fit.cluster import check_reachable, not_started
 
 APPLICATION = "shutterprint"
 _ADDRESS = "RAY_ADDRESS"
@@ -57,13 +57,14 @@ def on_ray(
     terminated = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, namespace="serve", **options)
-    except (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError) as error:
-        place = "on this machine" if embedded else f"at {address} ({_ADDRESS})"
-        raise StageError(f"--ray: Ray does not answer {place}: {_first_line(error)}; try again") from error
+    except Exception as error:
+        if (told := not_started(address, error, "serve without --ray")) is None:
+            raise
+        raise StageError(told) from error
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, terminated)  # Ray's own handler ends the process with another exit code
     try:
-        _check(cluster.cluster_resources(), wanted.examiners)
+        check_resources(cluster.cluster_resources(), wanted.examiners)
         if serve.status().proxies:
             raise StageError(
                 f"--ray: Ray Serve runs already on the cluster of {_ADDRESS}; deploy the page to it with "
@@ -93,7 +94,8 @@ def wait_for_the_end() -> None:
         pass
 
 
-def _check(resources: dict[str, float], examiners: int) -> None:
+def check_resources(resources: dict[str, float], examiners: int) -> None:
+    """Raise StageError where a cluster has fewer CPUs than `examiners`; one that grows on demand counts as it is."""
     there = int(resources.get("CPU", 0))
     if there < examiners:
         raise StageError(
@@ -105,7 +107,3 @@ def _check(resources: dict[str, float], examiners: int) -> None:
 def _reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

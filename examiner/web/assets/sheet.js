@@ -11,14 +11,14 @@ const GROUPS = {
   camera: "Which camera took it",
   splices: "Whether it is one picture",
   device: "Which device took it",
-  scan: "Whether it was scanned or photographed from something",
+  scan: "Whether it is a scan, or a photograph of a print or display",
 };
 const LEVELS = {
   unusual: ["!", "Unusual"],
   weak: ["?", "Weak sign"],
   expected: ["✓", "Expected"],
   estimated: ["~", "Estimate"],
-  fact: ["i", "Read"],
+  fact: ["i", "Fact"],
   none: ["–", "No answer"],
 };
 const DISPLAYED_MAX_PX = 100_000_000;
@@ -45,9 +45,9 @@ export function sheet(found) {
     downloads,
     view?.element,
     Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), view)),
-    el("p", { class: "soft" }, `How often genuine photographs show the same: ${report.calibration || "not measured"}. ` +
+    el("p", { class: "soft" }, `False alarms were measured on: ${report.calibration || "no photographs"}. ` +
       "Each test calls up to 1 % of genuine photographs unusual, so the verdict takes all tests together."),
-    el("p", { class: "soft" }, `Shutterprint ${report.version}; ${report.generation ? `generation ${report.generation}` : "no data set"}; ${report.run ? `run ${report.run}` : "no network"}.`));
+    el("p", { class: "soft" }, `Shutterprint ${report.version}; data set: ${report.generation ? `generation ${report.generation}` : "none"}; trained network: ${report.run ? `run ${report.run}` : "none"}.`));
   return { element, opened: () => { heading.focus({ preventScroll: true }); view?.opened(); }, close: () => view?.close() };
 }
 
@@ -68,19 +68,20 @@ function findingOf(finding, view) {
 
 function strengthOf(strength) {
   const alike = Math.round(strength.false_alarm_rate * (1 + strength.photographs)) - 1;
-  return `As much in ${count(alike)} of ${count(strength.photographs)} genuine photographs by ${count(strength.devices)} devices (${strength.origin}).`;
+  const many = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
+  return `${count(alike)} of ${many(strength.photographs, "genuine photograph")} by ${many(strength.devices, "device")} ${alike === 1 ? "scores" : "score"} as high (${strength.origin}).`;
 }
 
 function moreOf(finding) {
-  const parts = [["How it was seen", finding.method], ["Where the method is from", finding.source], ["What else looks the same", finding.caution]]
+  const parts = [["Method", finding.method], ["Source", finding.source], ["Caution", finding.caution]]
     .filter(([, text]) => text);
   const detection = finding.strength?.detection ?? [];
   if (!parts.length && !detection.length) return null;
-  return el("details", {}, el("summary", {}, "Method, source and limits"),
+  return el("details", {}, el("summary", {}, "Method, source, and what else looks the same"),
     el("dl", {}, parts.map(([title, text]) => [el("dt", {}, title), el("dd", {}, text)])),
-    detection.length ? table(["What was planted", "found", "of photographs"],
+    detection.length ? table(["Alteration", "Found", "Photographs altered"],
       detection.map((each) => [each.what, percent(each.share), count(each.photographs)]),
-      { caption: "How often it finds what it looks for, at 1 % false alarms", numeric: [1, 2] }) : null);
+      { caption: "Alterations made to genuine photographs as a test, found at 1 % false alarms", numeric: [1, 2] }) : null);
 }
 
 function evidenceOf(evidence, finding, view) {

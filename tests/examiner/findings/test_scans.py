@@ -42,7 +42,7 @@ def said(data: bytes) -> dict[str, Finding]:
 
 def test_a_scan_is_called_one(scan: bytes) -> None:
     found = said(scan)
-    assert "as the line of sensors of a scanner leaves it" in found["scanner_or_camera"].statement
+    assert "as the line sensor of a scanner leaves it" in found["scanner_or_camera"].statement
     assert (found["scanner_or_camera"].score or 0) > SCANNED
     assert "names “GARNET Scan 3.1”" in found["scanner_header"].statement
     assert found["scanner_header"].level == "fact"

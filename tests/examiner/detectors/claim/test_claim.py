@@ -170,7 +170,7 @@ def test_the_named_camera_is_said_and_its_serial_number_kept_private(known: Know
     assert "SN-12345678" not in str(finding)
     shown = Knowledge(known.corpus, None, known.catalogue, private=True)
     assert "SN-12345678" in str(of(alder(1), claimed_camera, shown))
-    assert of(with_exif(alder(1), b""), claimed_camera).statement == "It names no camera."
+    assert of(with_exif(alder(1), b""), claimed_camera).statement == "The file names no camera."
 
 
 def test_a_file_of_a_program_bears_the_reasons_of_curation() -> None:

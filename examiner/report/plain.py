@@ -58,7 +58,7 @@ def _lines(finding: Finding, width: int, *, whole: bool = False) -> list[str]:
         lines += _wrapped(f"{sentence(strength_text(finding.strength))}.", width, below)
     if whole:
         lines += [line for each in finding.evidence if isinstance(each, Table) for line in _table(each, width, below)]
-        lines += _wrapped(finding.caution, width, below)
+        lines += _wrapped(f"Caution: {finding.caution}" if finding.caution else "", width, below)
     return lines
 
 

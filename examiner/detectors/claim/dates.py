@@ -86,7 +86,7 @@ def _of_gps(moments: Moments) -> Iterator[Comparison]:
     stated = _offset_s(moments.taken_offset)
     if stated is not None:
         yield Comparison(
-            f"GPS time is {duration(zone_s - stated)} off the camera's clock and its stated offset {moments.taken_offset}",
+            f"GPS time is {duration(zone_s - stated)} off the camera's clock at its offset {moments.taken_offset}",
             abs(zone_s - stated), "seconds; minutes to hours where the position was not found anew",
         )  # fmt: skip
         return

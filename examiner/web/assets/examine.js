@@ -102,7 +102,7 @@ export function examinePart(about) {
           found = await ask(`/api/examinations/${at(key)}`, { signal: stop.signal });
           if (found.state === "done" || found.state === "failed") break;
           bar.removeAttribute("value");
-          tell(found.state === "working" ? "is being examined" : `waits; ${found.before} before it`);
+          tell(found.state === "working" ? "is being examined" : found.before ? `waits; ${found.before} before it` : "is next");
           await pause(LOOK_S);
           if (stop.signal.aborted) return;
         }

@@ -14,7 +14,7 @@ _METHOD = (
     "A network that was trained to tell cameras apart judges {crops} crops of {crop_px} px from the middle of the "
     "picture; the mean of their log-probabilities is calibrated on photographs by devices it was not trained on."
 )
-_SOURCE = "docs/decisions/0018-figures-by-device.md and 0019-a-model-to-hand-on.md of this project"
+_SOURCE = "Decisions 0018 and 0019 of this project"
 _CAUTION = (
     "Resizing, strong compression, filters and screenshots change the traces of a camera. A camera that the network "
     "does not know is not always recognised as unknown, and similar models by one maker are confused with each other."
@@ -49,15 +49,17 @@ def _claim(answer: Answer, model: Model, method: str) -> Finding:
             f"The file names {stated}, which the network does not know, so the pixels cannot confirm it.", method
         )
     name, score = model.name_of(answer.claim), log10_odds_against(answer, answer.claim)
-    share = share_of(answer, answer.claim)
+    probability = _shown(share_of(answer, answer.claim))
+    if answer.none_probability is not None:
+        probability += ", unknown cameras included"
     if answer.verdict == "agrees":
         statement = (
             f"The file names {name}, which is also the camera that the pixels look like most: the network gives it a "
-            f"probability of {_shown(share)}."
+            f"probability of {probability}."
         )
     else:
         statement = (
-            f"The file names {name}, to which the network gives a probability of {_shown(share)}; the network's own "
+            f"The file names {name}, to which the network gives a probability of {probability}; the network's own "
             f"answer is {_named(answer, model)}."
         )
     return Finding(

@@ -30,7 +30,9 @@ def claimed_camera(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
         yield Finding("claimed_camera", "claim", "The file names no camera.", "fact", source="Exif 2.32 (CIPA DC-008)")
         return
     camera = _camera(knowledge, exif.make, exif.model)
-    known = f"which is {camera.name} in the catalogue" if camera else "which is not in the catalogue"
+    named = " ".join(filter(None, (exif.make, exif.model)))
+    known = "which is not in the catalogue" if camera is None else "which is in the catalogue"
+    known += f" as {camera.name}" if camera and camera.name != named else ""
     firmware = f"Software {exif.software}" if exif.software else "no Software field"
     serial = f"a serial number of the camera ({exif.serial_source})" if exif.serial_number else "no serial number"
     rows = [
@@ -40,8 +42,7 @@ def claimed_camera(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
     ]  # fmt: skip
     yield Finding(
         "claimed_camera", "claim",
-        f"The file names {' '.join(filter(None, (exif.make, exif.model)))} as its camera, {known}; {firmware}, "
-        f"{serial}.",
+        f"The file names {named} as its camera, {known}; {firmware}, {serial}.",
         "fact", evidence=(Table("What it claims", ("field", "value"), tuple((a, b) for a, b in rows if b)),),
         method="Read from EXIF.", source="Exif 2.32 (CIPA DC-008)", caution="Any program can write these fields.",
     )  # fmt: skip
@@ -180,7 +181,7 @@ def software_signs(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
             "The header is checked by the rules that decide which photographs a data set keeps; the score counts those "
             "that it breaks."
         ),
-        source="docs/decisions/0010-evidence-about-cameras.md; the rules of curation",
+        source="Decision 0010 of this project; the rules by which it curates data sets",
         caution=(
             "Programs that only rotate, rate or copy leave the same marks as those that change pixels. Photographs of "
             "a data set were kept because they have none of the signs of weight 1, so a false-alarm rate measured on "
@@ -264,7 +265,8 @@ def _listed(facts: PhotoFacts, camera: Camera) -> Iterator[tuple[str, str, str, 
         own = facts.software or "none"
         yield "firmware", own, ", ".join(camera.software), camera.writes_software(facts.software or "")
     if camera.tables or camera.families:
-        known = f"{count(len(camera.tables), 'set')}, {len(camera.families)} scaled for each photograph"
+        known = count(len(camera.tables), "set")
+        known += f", {len(camera.families):,} scaled for each photograph" if camera.families else ""
         own = f"{tables_text(facts.quantisation_tables)} ({facts.tables_digest})"
         yield "quantisation tables", own, known, has_native_tables(facts, camera)
     if camera.segments:

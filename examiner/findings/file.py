@@ -75,7 +75,7 @@ def file_metadata(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         return
     groups = ", ".join(f"{group} {len(rows)}" for group, rows in metadata.groups.items())
     hidden = len(metadata.private)
-    kept = "" if knowledge.private or not hidden else f"; {hidden} are kept private"
+    kept = "" if knowledge.private or not hidden else f"; {hidden} {'is' if hidden == 1 else 'are'} kept private"
     yield Finding(
         "file_metadata", "file", f"It has {count(fields, 'field')} of metadata ({groups}){kept}.", "fact",
         evidence=tuple(

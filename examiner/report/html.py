@@ -38,6 +38,7 @@ from examiner.report.words import (
     TURNED,
     caption,
     detection_rows,
+    genuine,
     heading_of,
     map_caption,
     method_rows,
@@ -92,7 +93,11 @@ def _group(report: Report, question: str, group: str, strongest: Sequence[Findin
 
 def _card(report: Report, finding: Finding, *, short: bool = False) -> str:
     """Return a finding; where `short`, without what the strongest evidence shows above."""
-    parts = [] if finding.strength is None else [remark(f"{sentence(strength_text(finding.strength))}.")]
+    parts = (
+        []
+        if finding.strength is None
+        else [remark(f"{sentence(strength_text(finding.strength, report.calibration))}.")]
+    )
     if short:
         parts.append(remark("Its evidence is shown above, with the strongest."))
     else:
@@ -135,9 +140,12 @@ def _methods(report: Report) -> str:
 
 
 def _rates(report: Report) -> str:
-    parts = [paragraph(LEVELS_EXPLAINED), table(RATES_HEADER, rate_rows(report.findings))]
+    parts = [
+        paragraph(f"{LEVELS_EXPLAINED} {genuine(report)}".rstrip()),
+        table(RATES_HEADER, rate_rows(report.findings)),
+    ]
     if report.integrity is not None:
-        parts.append(paragraph(f"All tests together: {strength_text(report.integrity)}."))
+        parts.append(paragraph(f"All tests together: {strength_text(report.integrity, report.calibration)}."))
     planted = detection_rows(report.findings)
     if planted:
         parts += [subheading(PLANTED_TITLE), table(PLANTED_HEADER, planted)]

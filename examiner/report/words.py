@@ -67,13 +67,18 @@ def what_it_is(report: Report) -> str:
     return f"{report.kind or 'A file'}, {width_px:,} × {height_px:,} px, {size(report.size_bytes)}"
 
 
-def strength_text(strength: Strength) -> str:
-    """Return what a score is worth, in words."""
+def strength_text(strength: Strength, calibration: str) -> str:
+    """Return what a score is worth, in words; `calibration`: the origin that the report names once for all."""
     number = as_many(strength)
     return (
         f"{number:,} of {count(strength.photographs, 'genuine photograph')} by {count(strength.devices, 'device')} "
-        f"{'scores' if number == 1 else 'score'} as high ({strength.origin})"
+        f"{'scores' if number == 1 else 'score'} as high" + (f" ({strength.origin})" * (strength.origin != calibration))
     )
+
+
+def genuine(report: Report) -> str:
+    """Return in one sentence which photographs are the genuine ones; empty where none were measured."""
+    return f"The genuine photographs are {report.calibration}." if report.calibration else ""
 
 
 def detection_text(strength: Strength) -> str:

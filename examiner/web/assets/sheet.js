@@ -44,32 +44,32 @@ export function sheet(found) {
     el("p", { class: "soft digest" }, "SHA-256 ", el("code", {}, report.sha256)),
     downloads,
     view?.element,
-    Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), view)),
-    el("p", { class: "soft" }, `False alarms were measured on: ${report.calibration || "no photographs"}. ` +
+    Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), report.calibration, view)),
+    el("p", { class: "soft" }, `${report.calibration ? `The genuine photographs are ${report.calibration}. ` : ""}` +
       "Each test calls up to 1 % of genuine photographs unusual, so the verdict takes all tests together."),
     el("p", { class: "soft" }, `Shutterprint ${report.version}; data set: ${report.generation ? `generation ${report.generation}` : "none"}; trained network: ${report.run ? `run ${report.run}` : "none"}.`));
   return { element, opened: () => { heading.focus({ preventScroll: true }); view?.opened(); }, close: () => view?.close() };
 }
 
-function groupOf(question, findings, view) {
+function groupOf(question, findings, calibration, view) {
   if (!findings.length) return null;
-  return el("section", { class: "group" }, el("h3", {}, question), findings.map((each) => findingOf(each, view)));
+  return el("section", { class: "group" }, el("h3", {}, question), findings.map((each) => findingOf(each, calibration, view)));
 }
 
-function findingOf(finding, view) {
+function findingOf(finding, calibration, view) {
   const [mark, label] = LEVELS[finding.level] ?? LEVELS.none;
   return el("div", { class: `finding ${finding.level}`, "data-finding": finding.name },
     el("p", { class: "level" }, el("span", { class: "mark", "aria-hidden": "true" }, mark), label),
     el("p", { class: "statement" }, finding.statement),
-    finding.strength ? el("p", { class: "soft" }, strengthOf(finding.strength)) : null,
+    finding.strength ? el("p", { class: "soft" }, strengthOf(finding.strength, calibration)) : null,
     finding.evidence.map((each) => evidenceOf(each, finding, view)),
     moreOf(finding));
 }
 
-function strengthOf(strength) {
+function strengthOf(strength, calibration) {
   const alike = Math.round(strength.false_alarm_rate * (1 + strength.photographs)) - 1;
   const many = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
-  return `${count(alike)} of ${many(strength.photographs, "genuine photograph")} by ${many(strength.devices, "device")} ${alike === 1 ? "scores" : "score"} as high (${strength.origin}).`;
+  return `${count(alike)} of ${many(strength.photographs, "genuine photograph")} by ${many(strength.devices, "device")} ${alike === 1 ? "scores" : "score"} as high${strength.origin === calibration ? "" : ` (${strength.origin})`}.`;
 }
 
 function moreOf(finding) {

@@ -77,10 +77,10 @@ def test_a_contradiction_between_claim_and_camera_is_named() -> None:
     )
     said = verdict_of([contradiction, *rarest], known)
     assert said.text.startswith("Unusual: Seen 0.")
-    assert "Claim and pixels contradict each other: Its EXIF says A, its pixels say B." in said.text
+    assert "Metadata and pixels disagree about the camera: Its EXIF says A, its pixels say B." in said.text
 
 
 def test_what_was_not_measured_gives_no_verdict() -> None:
     unknown = Calibration("nothing was measured yet", {})
-    assert verdict(500.0, known=unknown).text.startswith("No verdict: of 1 test none was measured")
+    assert verdict(500.0, known=unknown).text.startswith("No verdict: 1 test gave a score, but it was not measured")
     assert verdict(known=unknown).outcome == "unknown"

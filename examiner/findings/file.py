@@ -56,7 +56,7 @@ def file_pictures(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         "file_pictures", "file", f"It holds {count(len(found), 'other picture')}: {'; '.join(map(_in_words, found))}.",
         "fact",
         evidence=tuple(
-            Picture(f"Picture {number}, {each.where}", jpeg, _in_words(each))
+            Picture(f"Picture {number}", jpeg, f"{_in_words(each)}.")
             for number, each in enumerate(found, 1)
             if (jpeg := shown(each)) is not None
         ),

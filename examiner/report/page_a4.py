@@ -165,7 +165,7 @@ class PageA4:
         with pdf.table(
             cells,
             col_widths=widths,
-            width=sum(widths),
+            width=min(pdf.epw, sum(widths)),
             align="LEFT",
             text_align="LEFT",
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,

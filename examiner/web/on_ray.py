@@ -9,7 +9,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from corpus.errors import StageError
@@ -71,18 +72,28 @@ def on_ray(
                 "`serve deploy` (docs/examiner.md says how), or end what runs there with `serve shutdown`"
             )
         try:
-            serve.start(
-                proxy_location="HeadOnly", logging_config={"enable_access_log": False},
-                http_options={"host": host, "port": port, "ssl_certfile": certificate, "ssl_keyfile": private_key},
-            )  # fmt: skip
-            serve.run(deployed(wanted, access), name=APPLICATION)
+            with _unheard():
+                serve.start(
+                    proxy_location="HeadOnly", logging_config={"enable_access_log": False},
+                    http_options={"host": host, "port": port, "ssl_certfile": certificate, "ssl_keyfile": private_key},
+                )  # fmt: skip
+                serve.run(deployed(wanted, access), name=APPLICATION)
             yield
         except (RuntimeError, RayServeException, ray.exceptions.RayError) as error:
             raise StageError(f"--ray: the page does not start on Ray: {_reason(error)}") from error
         finally:
-            stop()
+            with _unheard():
+                stop()
     finally:
-        cluster.shutdown()
+        with _unheard():
+            cluster.shutdown()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Print nothing: a thread of Ray prints what its processes complain of while they start and end."""
+    with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
+        yield
 
 
 def wait_for_the_end() -> None:

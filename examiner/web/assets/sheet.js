@@ -22,6 +22,7 @@ const LEVELS = {
   none: ["–", "No answer"],
 };
 const DISPLAYED_MAX_PX = 100_000_000;
+const FOLDED_FROM_ROWS = 6;
 const FORMS = { html: "Report (HTML)", pdf: "Report (PDF)", json: "Data (JSON)" };
 
 export function sheet(found) {
@@ -85,7 +86,11 @@ function moreOf(finding) {
 }
 
 function evidenceOf(evidence, finding, view) {
-  if (evidence.kind === "table") return table(evidence.header, evidence.rows, { caption: evidence.title });
+  if (evidence.kind === "table") {
+    const rows = table(evidence.header, evidence.rows, { caption: evidence.title });
+    if (finding.level !== "fact" || evidence.rows.length <= FOLDED_FROM_ROWS) return rows;
+    return el("details", {}, el("summary", {}, `${evidence.title}: ${count(evidence.rows.length)} rows`), rows);
+  }
   if (evidence.kind === "picture") {
     const kind = evidence.data.startsWith("iVBOR") ? "png" : "jpeg";
     return el("figure", {}, el("img", { src: `data:image/${kind};base64,${evidence.data}`, alt: evidence.title }),

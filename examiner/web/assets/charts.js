@@ -54,7 +54,7 @@ export function bars(title, rows) {
   const row = 26;
   const name = 96;
   const height = rows.length * row + 34;
-  const x = (value) => name + value * (WIDTH - name - 56);
+  const x = (value) => name + value * (WIDTH - name - 72);
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, class: "chart", role: "img",
     "aria-label": `${title}: ${rows.map((each) => `${each.name} ${percent(each.value)}`).join(", ")}` },
   svg("text", { x: 0, y: 15, class: "title" }, title),

@@ -32,11 +32,12 @@ export function dataPart() {
       totals([[count(told.photos), "photographs found"], [count(told.kept), "kept"], [percent(told.kept / told.photos), "share kept"],
         [count(Object.values(told.cameras).filter((each) => each.kept).length), "cameras with kept ones"], [size(told.kept_bytes), "size of kept files"]]),
       el("h2", {}, "Why photographs were refused"),
+      el("p", { class: "soft" }, "How many photographs each reason refuses, how many of these no other reason refuses, and how many are left after it and all reasons above it."),
       table(["reason", "", "refused", "by it alone", "left after it"], told.funnel.map((step) => [
         [el("button", { type: "button", class: "plain", onclick: () => pictures.only("", step.reason) }, step.reason.replaceAll("_", " ")),
           el("span", { class: "soft meaning" }, step.meaning)],
         bar(step.refused / told.photos), count(step.refused), count(step.alone), count(step.remaining)]),
-      { caption: "Photographs that each reason refuses, those that no other reason refuses, and those left after this reason and all above it", numeric: [2, 3, 4] }),
+      { caption: "Photographs by reason", numeric: [2, 3, 4] }),
       el("h2", {}, "Cameras"),
       table(["camera", "", "kept", "found", "known devices", "owners", "kept in train / validation / test"], Object.entries(told.cameras)
         .sort(([, a], [, b]) => b.kept - a.kept || b.photos - a.photos).map(([key, each]) => [

@@ -43,9 +43,10 @@ function one(told) {
   return [
     el("h2", {}, told.name),
     evaluation ? el("p", { class: "soft" }, `Evaluated on ${count(evaluation.photos)} photographs by ${count(evaluation.devices)} devices that were not trained on. Guessing is right in ${percent(evaluation.chance)}.`) : el("p", {}, "It has not been evaluated yet."),
-    evaluation ? bars("Accuracy by condition, with 95 % intervals by device", Object.entries(evaluation.accuracy)
+    evaluation ? bars("Accuracy by condition", Object.entries(evaluation.accuracy)
       .sort(([a], [b]) => (a === "unaltered" ? -1 : b === "unaltered" ? 1 : a.localeCompare(b)))
       .map(([name, value]) => ({ name: name.replaceAll("_", " "), value, interval: evaluation.accuracy_intervals?.[name] ?? null }))) : null,
+    evaluation ? el("p", { class: "soft" }, "The black lines are 95 % intervals by device.") : null,
     ...(evaluation?.notes ?? []).map((note) => el("p", { class: "soft" }, note)),
     metrics.length ? el("div", { class: "charts" },
       lines("Loss in training", across, [curve("loss", "loss")]),

@@ -21,7 +21,7 @@ from corpus.page import (
     table,
     terms,
 )
-from corpus.text import clipped, count
+from corpus.text import clipped, count, size
 from examiner.finding import GROUPS, Evidence, Finding, Level, Map, Picture, Table
 from examiner.report.content import Report
 from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
@@ -68,7 +68,11 @@ _UNSHOWN = "This picture cannot be decoded."
 def html_of(report: Report) -> str:
     """Return a report as a whole HTML page."""
     if report.error is not None:
-        return page(heading_of(report), "Could not be examined", [notice("plain", "Not examined", report.error)])
+        return page(
+            heading_of(report),
+            size(report.size_bytes) if report.size_bytes else "",
+            [notice("plain", "Not examined", f"The file could not be examined: {report.error}")],
+        )
     strongest = report.strongest
     groups = [_group(report, question, group, strongest) for group, question in GROUPS.items()]
     sections = [_strongest(report, strongest), *(each for each in groups if each), _methods(report), _rates(report),

@@ -93,7 +93,7 @@ def _on_ray(
     arguments: argparse.Namespace, configuration: Configuration, knows: Knows, access: Access, shown: str | None
 ) -> None:
     """Serve from a Ray cluster until this process is asked to end."""
-    from examiner.web.on_ray import on_ray, wait_for_the_end
+    from examiner.web.cluster.serving import on_ray, wait_for_the_end
 
     with listening(arguments.host, arguments.port) as listener:  # the page shall have the address that is free here
         host, port = listener.getsockname()[:2]

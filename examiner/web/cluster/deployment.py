@@ -1,7 +1,7 @@
 """Deployment: the same page on Ray Serve, whose examinations run on many machines.
 
-`shutterprint serve --ray` runs it (`examiner.web.on_ray`). `application` is for Ray's own commands and for KubeRay:
-`import_path: examiner.web.deployment:application` and, as `args`, the fields of `Settings`.
+`shutterprint serve --ray` runs it (`examiner.web.cluster.serving`). `application` is for Ray's own commands and for
+KubeRay: `import_path: examiner.web.cluster.deployment:application` and, as `args`, the fields of `Settings`.
 
 One replica answers the page and holds the files for their minutes; `examiners` replicas examine, each in a sandbox of
 its own. Ray Serve itself takes the connections and limits none that has not sent its header.

@@ -1,4 +1,4 @@
-"""On Ray: runs the page on Ray Serve while a `with` block lasts: on the cluster of RAY_ADDRESS, else on this machine.
+"""Serving: runs the page on Ray Serve while a `with` block lasts: on the cluster of RAY_ADDRESS, else on this machine.
 
 Ray's own lines stay in its logs. A cluster on which Ray Serve runs already is left alone: what else it serves would
 share the page's address, and would end with it.
@@ -29,8 +29,8 @@ def on_ray(
 ) -> Iterator[None]:
     """Serve the page at `host:port` of the head, until the block ends.
 
-    `settings`: the fields of `examiner.web.deployment.Settings`. `certificate` and `private_key`: PEM files, to serve
-    https. Raises StageError where Ray does not start or cannot be reached, has too few CPUs, serves something else
+    `settings`: the fields of `Settings` (`examiner.web.cluster.deployment`). `certificate` and `private_key`: PEM files,
+    to serve https. Raises StageError where Ray does not start or cannot be reached, has too few CPUs, serves something else
     already, or where the page does not start on it.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -42,7 +42,7 @@ def on_ray(
     from ray import serve
     from ray.serve.exceptions import RayServeException
 
-    from examiner.web.deployment import Settings, deployed
+    from examiner.web.cluster.deployment import Settings, deployed
 
     wanted = Settings(**settings)
     cluster: Any = ray  # which has no types, and neither has `serve.shutdown`

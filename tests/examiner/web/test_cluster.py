@@ -90,7 +90,7 @@ def test_a_photograph_is_examined_as_by_the_page_of_one_process_and_ray_is_not_h
 
 
 def test_more_examinations_at_once_than_the_cluster_has_cpus_for_is_a_sentence(configuration: Path) -> None:
-    from examiner.web.on_ray import check_resources
+    from examiner.web.cluster.serving import check_resources
 
     check_resources({"CPU": 4.0, "GPU": 1.0}, 4)
     with pytest.raises(StageError, match=r"--at-once: 5 .* but the Ray cluster has 4; give --at-once 4 or fewer"):
@@ -98,7 +98,7 @@ def test_more_examinations_at_once_than_the_cluster_has_cpus_for_is_a_sentence(c
 
 
 def test_rays_own_configuration_files_name_the_same_application(configuration: Path) -> None:
-    from examiner.web.deployment import Settings, application
+    from examiner.web.cluster.deployment import Settings, application
 
     settings = Settings.model_validate({"config": str(configuration), "examiners": 3, "upload_mb": 8})
     assert (settings.limits.examinations_at_once, settings.limits.upload_max_bytes) == (3, 8 << 20)

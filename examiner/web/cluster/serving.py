@@ -29,9 +29,9 @@ def on_ray(
 ) -> Iterator[None]:
     """Serve the page at `host:port` of the head, until the block ends.
 
-    `settings`: the fields of `Settings` (`examiner.web.cluster.deployment`). `certificate` and `private_key`: PEM files,
-    to serve https. Raises StageError where Ray does not start or cannot be reached, has too few CPUs, serves something else
-    already, or where the page does not start on it.
+    `settings`: the fields of `Settings` (`examiner.web.cluster.deployment`). `certificate` and `private_key`: PEM
+    files, to serve https. Raises StageError where Ray does not start or cannot be reached, has too few CPUs, serves
+    something else already, or where the page does not start on it.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a warning otherwise

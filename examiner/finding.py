@@ -20,7 +20,7 @@ GROUPS: dict[Group, str] = {
     "camera": "Which camera took it",
     "splices": "Whether it is one picture",
     "device": "Which device took it",
-    "scan": "Whether it was scanned or photographed from something",
+    "scan": "Whether it is a scan, or a photograph of a print or display",
 }
 
 Level = Literal["fact", "expected", "unusual", "estimated", "none", "weak"]

@@ -4,15 +4,18 @@
 nowhere.
 """
 
+import argparse
 import os
 import secrets
 import socket
 import sys
+from pathlib import Path
 
 from corpus.command_line import command_parser, configuration_of, exit_with
+from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError
-from examiner.web.app import build
-from examiner.web.gate.access import TOKEN_MIN_CHARACTERS, TOKEN_VARIABLE, access_for, is_loopback
+from examiner.web.app import Knows, build
+from examiner.web.gate.access import TOKEN_MIN_CHARACTERS, TOKEN_VARIABLE, Access, access_for, is_loopback
 from examiner.web.limits import Limits
 from examiner.web.names import knows_of
 from examiner.web.server import check_certificate, server_of
@@ -44,6 +47,8 @@ def main() -> int:
     parser.add_argument("--upload-mb", type=int, default=64, metavar="N", help="largest file, in MiB (default: 64)")
     parser.add_argument("--tls-certificate", metavar="FILE", help="certificate chain (PEM), to serve https")
     parser.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
+    ray = "examine on the Ray cluster of RAY_ADDRESS, else on a Ray of this machine"
+    parser.add_argument("--ray", action="store_true", help=ray)
     arguments = parser.parse_args()
     if not (arguments.at_once >= 1 and arguments.upload_mb >= 1 and arguments.keep_minutes > 0):
         parser.error("--at-once, --upload-mb and --keep-minutes must be positive")
@@ -54,13 +59,24 @@ def main() -> int:
     configuration = configuration_of(arguments)
     token, is_new = token_for(arguments.host, os.environ.get(TOKEN_VARIABLE), is_terminal=sys.stdout.isatty())
     knows = knows_of(configuration.store, arguments.generation, arguments.run)
+    access = access_for(arguments.host, tuple(arguments.allow_host), token)
+    shown = token if is_new else None
+    if arguments.ray:
+        _on_ray(arguments, configuration, knows, access, shown)
+    else:
+        _here(arguments, configuration, knows, access, shown)
+    return 0
+
+
+def _here(
+    arguments: argparse.Namespace, configuration: Configuration, knows: Knows, access: Access, shown: str | None
+) -> None:
+    """Serve from this process until it is asked to end; `shown`: the token that the terminal shows."""
     limits = Limits(
         upload_max_bytes=arguments.upload_mb << 20,
         examinations_at_once=arguments.at_once,
         kept_s=arguments.keep_minutes * 60,
     )
-
-    access = access_for(arguments.host, tuple(arguments.allow_host), token)
     workers = Workers(
         arguments.at_once, corpus=knows.generation, run=knows.run, configuration=arguments.config,
         overrides=arguments.overrides, private=arguments.private,
@@ -68,13 +84,34 @@ def main() -> int:
     with listening(arguments.host, arguments.port) as listener, workers:
         app = build(workers.examine, configuration, access, limits, knows)
         server = server_of(app, limits, arguments.tls_certificate, arguments.tls_key)
-        scheme = "https" if arguments.tls_certificate else "http"
         host, port = listener.getsockname()[:2]
-        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
-        # the part after # is sent to no server and written to no log
-        print(f"{address}#token={token}" if token and is_new else address, flush=True)
+        print(_address(host, port, arguments.tls_certificate, shown), flush=True)
         server.run(sockets=[listener])
-    return 0
+
+
+def _on_ray(
+    arguments: argparse.Namespace, configuration: Configuration, knows: Knows, access: Access, shown: str | None
+) -> None:
+    """Serve from a Ray cluster until this process is asked to end."""
+    from examiner.web.cluster.serving import on_ray, wait_for_the_end
+
+    with listening(arguments.host, arguments.port) as listener:  # the page shall have the address that is free here
+        host, port = listener.getsockname()[:2]
+    run = knows.run if knows.run is None or not Path(knows.run).is_file() else str(Path(knows.run).resolve())
+    settings = {
+        "config": str(configuration.file), "overrides": tuple(arguments.overrides), "generation": knows.generation,
+        "run": run, "private": arguments.private, "examiners": arguments.at_once, "upload_mb": arguments.upload_mb,
+        "keep_minutes": arguments.keep_minutes,
+    }  # fmt: skip
+    with on_ray(settings, access, host, port, arguments.tls_certificate, arguments.tls_key):
+        print(_address(host, port, arguments.tls_certificate, shown), flush=True)
+        wait_for_the_end()
+
+
+def _address(host: str, port: int, certificate: str | None, shown: str | None) -> str:
+    """Return where the page is; the part after # is sent to no server and written to no log."""
+    name = f"[{host}]" if ":" in host else host
+    return f"{'https' if certificate else 'http'}://{name}:{port}/" + (f"#token={shown}" if shown else "")
 
 
 def token_for(host: str, given: str | None, *, is_terminal: bool) -> tuple[str | None, bool]:

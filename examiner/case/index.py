@@ -43,7 +43,11 @@ def entry_of(report: Report, page: str) -> Entry:
     outcome = None if report.error is not None else report.outcome
     drawn = thumbnail_of(report.preview, report.orientation, _EDGE_PX)
     unusual = sum(each.level == "unusual" for each in report.findings)
-    return Entry(report.name, page, outcome, report.error or report.verdict, unusual, report.sha256, drawn)
+    return Entry(report.name, page, outcome, _text(report), unusual, report.sha256, drawn)
+
+
+def _text(report: Report) -> str:
+    return report.verdict if report.error is None else f"The file could not be examined: {report.error}"
 
 
 def index_pages(entries: Sequence[Entry]) -> dict[str, str]:
@@ -104,7 +108,7 @@ def _table(shown: Sequence[Entry]) -> str:
          clipped(each.text, _VERDICT_CHARACTERS), each.sha256[:16])
         for each in shown
     ]  # fmt: skip
-    return table(("Photograph", "Outcome", "Unusual", "Verdict", "SHA-256 begins"), rows)
+    return table(("Photograph", "Outcome", "Unusual tests", "Verdict", "SHA-256 begins"), rows)
 
 
 def _outcome(outcome: Outcome | None) -> str:

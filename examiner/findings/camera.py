@@ -11,18 +11,18 @@ from train.prediction.answers import Answer
 
 _SHOWN = 5
 _METHOD = (
-    "A network judges {crops} crops of {crop_px} px from the middle of the picture, which it was trained to tell "
-    "cameras by; the mean of their log-probabilities is calibrated on photographs by devices it was not trained on."
+    "A network that was trained to tell cameras apart judges {crops} crops of {crop_px} px from the middle of the "
+    "picture; the mean of their log-probabilities is calibrated on photographs by devices it was not trained on."
 )
-_SOURCE = "docs/decisions/0018-figures-by-device.md and 0019-a-model-to-hand-on.md of this project"
+_SOURCE = "Decisions 0018 and 0019 of this project"
 _CAUTION = (
-    "Resizing, strong compression, filters and screenshots change the traces of a camera. Cameras that the network "
-    "does not know are not always taken for unknown, and siblings by one maker are taken for each other."
+    "Resizing, strong compression, filters and screenshots change the traces of a camera. A camera that the network "
+    "does not know is not always recognised as unknown, and similar models by one maker are confused with each other."
 )
 _CLAIM_CAUTION = (
-    "Software that processes the picture anew changes the traces as another camera would; EXIF that was copied from "
-    "another file claims what was never true. A network that was trained on more cameras, or on such processing, would "
-    "change this."
+    "Software that processes the picture anew can make it look like one by another camera, and EXIF that was copied "
+    "from another file names a camera that did not take it. A network that was trained on more cameras, or on such "
+    "processing, could answer otherwise."
 )
 
 
@@ -43,22 +43,24 @@ def camera_from_pixels(photograph: Photograph, knowledge: Knowledge) -> Iterator
 def _claim(answer: Answer, model: Model, method: str) -> Finding:
     stated = " ".join(word for word in (answer.make, answer.model) if word)
     if not stated:
-        return _nothing("The file names no camera with which the pixels could agree.", method)
+        return _nothing("The file names no camera, so there is nothing to compare the pixels with.", method)
     if answer.claim is None or answer.claim not in model.cameras:
         return _nothing(
-            f"The file names {stated}, which the network does not know: the pixels cannot confirm it.", method
+            f"The file names {stated}, which the network does not know, so the pixels cannot confirm it.", method
         )
     name, score = model.name_of(answer.claim), log10_odds_against(answer, answer.claim)
-    share = share_of(answer, answer.claim)
+    probability = _shown(share_of(answer, answer.claim))
+    if answer.none_probability is not None:
+        probability += ", unknown cameras included"
     if answer.verdict == "agrees":
         statement = (
             f"The file names {name}, which is also the camera that the pixels look like most: the network gives it a "
-            f"probability of {_shown(share)}."
+            f"probability of {probability}."
         )
     else:
         statement = (
-            f"The file names {name}, to which the network gives a probability of {_shown(share)}; it sees "
-            f"{_named(answer, model)}."
+            f"The file names {name}, to which the network gives a probability of {probability}; the network's own "
+            f"answer is {_named(answer, model)}."
         )
     return Finding(
         "camera_claim", "camera", statement, "expected", score,
@@ -75,10 +77,11 @@ def _named(answer: Answer, model: Model) -> str:
     """Return the likeliest camera with its probability, or that it is none of these."""
     key, share = answer.cameras[0]
     if not answer.none_of_these:
-        return f"{model.name_of(key)} ({_shown(share)} among the {len(answer.cameras)} cameras that the network knows)"
+        known = f"among the {len(answer.cameras)} cameras that the network knows"
+        return f"{model.name_of(key)} (probability {_shown(share)} {known})"
     none = "none of the cameras that the network knows"
     if answer.none_probability is not None:
-        none += f" ({_shown(answer.none_probability)})"
+        none += f" (probability {_shown(answer.none_probability)})"
     return f"{none}; the nearest is {model.name_of(answer.sibling or key)}"
 
 
@@ -89,8 +92,8 @@ def _notes(answer: Answer) -> str:
 def _table(answer: Answer, model: Model) -> Table:
     rows = [(model.name_of(key), _shown(share)) for key, share in answer.cameras[:_SHOWN]]
     if answer.none_probability is not None:
-        rows.append(("none of these, where unknown cameras are as frequent", _shown(answer.none_probability)))
-    rows += [(f"photographs that get this answer and are of {model.name_of(key)}", _shown(share))
+        rows.append(("none of these, if unknown cameras are as common as known ones", _shown(answer.none_probability)))
+    rows += [(f"of the photographs that get this answer, those by {model.name_of(key)}", _shown(share))
              for key, share in answer.confused_with]  # fmt: skip
     return Table("Cameras with their calibrated probabilities", ("camera", "probability"), tuple(rows))
 

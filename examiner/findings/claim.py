@@ -27,11 +27,13 @@ def claimed_camera(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
     """Say what camera and firmware the file names, and whether the camera is known."""
     exif = photograph.facts or (photograph.stored.exif if photograph.stored else None)
     if exif is None or not (exif.make or exif.model):
-        yield Finding("claimed_camera", "claim", "It names no camera.", "fact", source="Exif 2.32 (CIPA DC-008)")
+        yield Finding("claimed_camera", "claim", "The file names no camera.", "fact", source="Exif 2.32 (CIPA DC-008)")
         return
     camera = _camera(knowledge, exif.make, exif.model)
-    known = f"which the catalogue knows as {camera.name}" if camera else "which the catalogue does not know"
-    firmware = f"Software {exif.software}" if exif.software else "no Software"
+    named = " ".join(filter(None, (exif.make, exif.model)))
+    known = "which is not in the catalogue" if camera is None else "which is in the catalogue"
+    known += f" as {camera.name}" if camera and camera.name != named else ""
+    firmware = f"Software {exif.software}" if exif.software else "no Software field"
     serial = f"a serial number of the camera ({exif.serial_source})" if exif.serial_number else "no serial number"
     rows = [
         ("Make", exif.make), ("Model", exif.model), ("Software", exif.software), ("taken", exif.taken_at),
@@ -40,7 +42,7 @@ def claimed_camera(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
     ]  # fmt: skip
     yield Finding(
         "claimed_camera", "claim",
-        f"It names {' '.join(filter(None, (exif.make, exif.model)))} as its camera, {known}; {firmware}, {serial}.",
+        f"The file names {named} as its camera, {known}; {firmware}, {serial}.",
         "fact", evidence=(Table("What it claims", ("field", "value"), tuple((a, b) for a, b in rows if b)),),
         method="Read from EXIF.", source="Exif 2.32 (CIPA DC-008)", caution="Any program can write these fields.",
     )  # fmt: skip
@@ -51,21 +53,21 @@ def dates(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     moments, xmp, profile = _dates_in(photograph)
     found = compared(moments, xmp, profile)
     if not found:
-        stated = f"It gives one date only, {moments.taken}" if moments.taken else "It does not say when it was taken"
+        stated = f"It gives only one date, {moments.taken}" if moments.taken else "It does not say when it was taken"
         yield Finding("dates", "claim", f"{stated}: there is nothing to compare it with.", "none")
         return
     worst = max(found, key=lambda each: each.apart_s)
     statement = (
-        f"Its {count(len(found), 'comparison')} of dates agree."
+        f"Its dates agree ({count(len(found), 'comparison')})."
         if worst.apart_s < 1
-        else f"Of its dates, the largest difference from what is plausible is {duration(worst.apart_s)}: {worst.what}."
+        else f"Its dates are off by {duration(worst.apart_s)} from what is plausible: {worst.what}."
     )
     yield Finding(
         "dates", "claim", statement, "expected", worst.apart_s,
         evidence=(
             Table("The dates in the file", ("date", "value"), tuple(_dates_shown(moments, xmp, profile))),
             Table(
-                "Held against each other", ("what", "off by", "plausible would be"),
+                "Comparisons of dates", ("comparison", "off by", "plausible"),
                 tuple((each.what, duration(each.apart_s), each.plausible) for each in found),
             ),
         ),
@@ -99,7 +101,7 @@ def camera_form(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findin
         "camera_form", "claim", _form_statement(camera.name, form), "expected", form.unlikelihood,
         evidence=(
             Table(
-                f"As {count(form.photos, 'photograph')} of {camera.name} by {count(form.owners, 'owner')} are written",
+                f"Compared with {count(form.photos, 'photograph')} of {camera.name} by {count(form.owners, 'owner')}",
                 ("aspect", "this file", "seen in", "usual", "other cameras that show it"),
                 tuple(_form_row(aspect) for aspect in form.aspects),
             ),
@@ -111,8 +113,8 @@ def camera_form(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findin
         source=_FARID,
         caution=(
             "A mode, a firmware or a setting that nobody in the data set used looks the same, as does a file that a "
-            "program saved again. The generation keeps photographs that are written as their camera's mostly are, so "
-            "its own photographs are more alike than all that exist."
+            "program saved again. The generation keeps photographs that are written as most of their camera's are, so "
+            "they are more alike than all the photographs that exist."
         ),
     )  # fmt: skip
 
@@ -131,20 +133,17 @@ def listed_form(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findin
         )
         return
     foreign = [aspect for aspect, _, _, is_native in rows if not is_native]
-    statement = (
-        f"The catalogue holds {count(len(rows), 'aspect')} of {camera.name}'s files: "
-        + (f"{_joined(foreign)} of this file {'is' if len(foreign) == 1 else 'are'} not among them." if foreign else
-           "all are as this file has them.")
-    )  # fmt: skip
+    differs = f"differs in its {_joined(foreign)}" if foreign else "matches " + ("it" if len(rows) == 1 else "them all")
+    statement = f"The catalogue lists {count(len(rows), 'aspect')} of files by {camera.name}, and this file {differs}."
     yield Finding(
         "listed_form", "claim", statement, "expected", float(len(foreign)),
         evidence=(
             Table(
-                f"What the catalogue holds of {camera.name}", ("aspect", "this file", "native", "native values"),
+                f"What the catalogue lists for {camera.name}", ("aspect", "this file", "matches", "in the catalogue"),
                 tuple((aspect, own, "yes" if is_native else "no", known) for aspect, own, known, is_native in rows),
             ),
         ),
-        method="Compared with the camera's entry; the score is the number of aspects that are not native.",
+        method="Compared with the catalogue's entry of the camera; the score is the number of aspects that differ.",
         source=_FARID,
         caution=(
             "The catalogue lists the full sizes of a camera and smaller ones where they are known, so a photograph "
@@ -166,11 +165,10 @@ def software_signs(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
         more = f"; and {len(reasons) - _SHOWN_IN_SENTENCE} more" if len(reasons) > _SHOWN_IN_SENTENCE else ""
         statement = f"{count(len(reasons), 'sign')} of software: {told}{more}."
     elif hinted:
-        statement = (
-            f"No mark of software, but what is less usual in a camera's file: {_joined([s.sentence for s in hinted])}."
-        )
+        unusual = _joined([sign.sentence for sign in hinted])
+        statement = f"No clear sign of software, but this is less usual in a file that a camera wrote: {unusual}."
     else:
-        statement = "Nothing in the header speaks of software."
+        statement = "Nothing in the header points to software."
     yield Finding(
         "software_signs", "claim", statement, "expected", weight(signs),
         evidence=(
@@ -179,8 +177,11 @@ def software_signs(photograph: Photograph, knowledge: Knowledge) -> Iterator[Fin
                 tuple((sign.sentence, sign.value, "1" if sign.is_reason else "0.1") for sign in signs),
             ),
         ) if signs else (),
-        method="The rules by which photographs are kept for a data set are asked of the header; the score counts them.",
-        source="docs/decisions/0010-evidence-about-cameras.md; the rules of curation",
+        method=(
+            "The header is checked by the rules that decide which photographs a data set keeps; the score counts those "
+            "that it breaks."
+        ),
+        source="Decision 0010 of this project; the rules by which it curates data sets",
         caution=(
             "Programs that only rotate, rate or copy leave the same marks as those that change pixels. Photographs of "
             "a data set were kept because they have none of the signs of weight 1, so a false-alarm rate measured on "
@@ -242,11 +243,11 @@ def _form_statement(name: str, form: Form) -> str:
             f"{NAMES[rare.aspect]}, in {rare.photos:,} of them."
         )
     told = "; ".join(
-        f"{NAMES[each.aspect]} {each.value}" + (f", which {each.others[0]} shows" if each.others else "")
+        f"{NAMES[each.aspect]} {each.value}" + (f", as files by {each.others[0]} have" if each.others else "")
         for each in unseen[:_SHOWN_IN_SENTENCE]
     )
     more = f"; and {len(unseen) - _SHOWN_IN_SENTENCE} more" if len(unseen) > _SHOWN_IN_SENTENCE else ""
-    return f"In {len(unseen)} of {len(form.aspects)} aspects the file is as none of {photographs}: {told}{more}."
+    return f"In {len(unseen)} of {len(form.aspects)} aspects the file differs from all {photographs}: {told}{more}."
 
 
 def _form_row(aspect: Aspect) -> tuple[str, ...]:
@@ -264,7 +265,8 @@ def _listed(facts: PhotoFacts, camera: Camera) -> Iterator[tuple[str, str, str, 
         own = facts.software or "none"
         yield "firmware", own, ", ".join(camera.software), camera.writes_software(facts.software or "")
     if camera.tables or camera.families:
-        known = f"{count(len(camera.tables), 'set')}, {len(camera.families)} scaled for each photograph"
+        known = count(len(camera.tables), "set")
+        known += f", {len(camera.families):,} scaled for each photograph" if camera.families else ""
         own = f"{tables_text(facts.quantisation_tables)} ({facts.tables_digest})"
         yield "quantisation tables", own, known, has_native_tables(facts, camera)
     if camera.segments:

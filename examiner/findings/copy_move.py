@@ -16,8 +16,8 @@ CELL_PX = 16
 SHOWN_MAX = 4
 """Pairs of regions that are drawn."""
 _METHOD = (
-    "Surroundings of pixels that are alike, whichever way they are turned, are found by sorting; movements that many "
-    "share are verified pixel for pixel, in the whole picture. The score is the mean correlation, in windows of "
+    "Small neighbourhoods that look alike, in any rotation, are found by sorting; displacements that many of them "
+    "share are verified pixel by pixel in the whole picture. The score is the mean correlation, in windows of "
     "11×11 px, of the finest detail of a region and its copy, noise included, lowered where few places agree."
 )
 _SOURCE = (
@@ -49,13 +49,13 @@ def copied_region(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
 
 def _statement(copies: list[Copy], size_px: tuple[int, int]) -> str:
     if not copies:
-        return f"No region of {AREA_MIN_PX} px and more is seen a second time in the picture."
+        return f"No region of {AREA_MIN_PX:,} pixels or more appears twice in the picture."
     best = copies[0]
     left, top, width, height = region_box(best)
     to_left, to_top, _, _ = target_box(best, size_px)
     return (
         f"Two regions look alike, {width}×{height} px at ({left}, {top}) and at ({to_left}, {to_top}){_changed(best)}; "
-        f"their finest detail agrees by {best.fine_likeness:.2f}, where 1 is a copy to the pixel and 0 another thing."
+        f"the correlation of their finest detail is {best.fine_likeness:.2f} (1: an exact copy, 0: unrelated)."
     )
 
 
@@ -81,12 +81,13 @@ def _evidence(copies: list[Copy], size_px: tuple[int, int]) -> tuple[Regions, Ma
     return (
         Regions(
             "Regions that are seen twice", tuple((region_box(each), target_box(each, size_px)) for each in copies),
-            "Which of the two is the original, the comparison does not tell.",
+            "The comparison does not tell which of the two is the original.",
         ),
         Map("Where a region and its copy agree", _cells(copies, size_px), CELL_PX),
         Table(
             "Regions and their copies",
-            ("region", "copy", "turned", "size", "pixels", "detail agrees", "finest detail agrees"), tuple(rows),
+            ("region", "copy", "turned by", "scale", "pixels", "correlation of detail", "of finest detail"),
+            tuple(rows),
         ),
     )  # fmt: skip
 

@@ -14,9 +14,9 @@ _METHOD = (
 )
 _SOURCE = "C2PA Technical Specification 2.2"
 _CAUTION = (
-    "Most genuine photographs carry none, and any program can take them out. They prove who signed what, not that the "
-    "scene was so. Whoever has a certificate can sign; a certificate counts as it stands today, and revocation is not "
-    "looked up. "
+    "Most genuine photographs carry none, and any program can take them out. They prove who signed the file, not that "
+    "the scene was as it shows. Whoever has a certificate can sign; a certificate is judged as of today, and it is not "
+    "looked up whether it was revoked. "
     "Where false alarms were measured on photographs without credentials, they say only that broken ones are rare."
 )
 _SOURCES = {
@@ -57,7 +57,7 @@ def content_credentials(photograph: Photograph, knowledge: Knowledge) -> Iterato
 
 def _statement(found: Credentials, knowledge: Knowledge) -> str:
     if found.state == "Remote":
-        return "Its content credentials lie elsewhere, at an address that it names; nothing was fetched."
+        return "Its content credentials lie at an address on the network that the file names; nothing was fetched."
     if found.state == "Unreadable":
         return f"It has content credentials that cannot be read: {found.faults[0][1]}."
     by = found.signer or "an unnamed signer"
@@ -70,7 +70,7 @@ def _statement(found: Credentials, knowledge: Knowledge) -> str:
     said = [words for each in found.actions if (words := _SOURCES.get(each.source or ""))]
     told = f" They say that {', and that '.join(dict.fromkeys(said))}." if said else ""
     return (
-        f"Its content credentials hold: the file is as {by}, {trusted}, signed it, after "
+        f"Its content credentials are valid: the file is unchanged since {by}, {trusted}, signed it; they list "
         f"{count(len(found.actions), 'action')}.{told}"
     )
 

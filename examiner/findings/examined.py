@@ -7,8 +7,8 @@ from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 
 _CAUTION = (
-    "Findings about compression, tables and segments need the JPEG that the camera wrote; where they are missing from "
-    "this report, nothing speaks for or against the file in this respect."
+    "Findings about compression, tables and segments need the JPEG that the camera wrote. That they are missing from "
+    "this report speaks neither for nor against the file."
 )
 
 
@@ -16,7 +16,7 @@ def what_is_examined(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
     """Say what of a raw file, or of a picture that is no JPEG, is examined; nothing for a JPEG."""
     notes = photograph.notes
     if photograph.kind != "JPEG":
-        notes += ("what needs the segments, tables or coefficients of a JPEG is not asked",)
+        notes += ("tests that need the segments, tables or coefficients of a JPEG are left out",)
     if notes:
         statement = f"This is not a JPEG as a camera writes it, but a {photograph.form}: {'; '.join(notes)}."
         yield Finding("examined", "file", statement, "fact", caution=_CAUTION)

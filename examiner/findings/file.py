@@ -56,7 +56,7 @@ def file_pictures(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         "file_pictures", "file", f"It holds {count(len(found), 'other picture')}: {'; '.join(map(_in_words, found))}.",
         "fact",
         evidence=tuple(
-            Picture(f"Picture {number}, {each.where}", jpeg, _in_words(each))
+            Picture(f"Picture {number}", jpeg, f"{_in_words(each)}.")
             for number, each in enumerate(found, 1)
             if (jpeg := shown(each)) is not None
         ),
@@ -75,7 +75,7 @@ def file_metadata(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         return
     groups = ", ".join(f"{group} {len(rows)}" for group, rows in metadata.groups.items())
     hidden = len(metadata.private)
-    kept = "" if knowledge.private or not hidden else f"; {hidden} are kept private"
+    kept = "" if knowledge.private or not hidden else f"; {hidden} {'is' if hidden == 1 else 'are'} kept private"
     yield Finding(
         "file_metadata", "file", f"It has {count(fields, 'field')} of metadata ({groups}){kept}.", "fact",
         evidence=tuple(

@@ -55,8 +55,8 @@ def shifted_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
         return
     score = max(0.0, -grid.other_log10_nfa)
     statement = (
-        f"A second grid of 8×8 blocks begins at ({grid.other_x}, {grid.other_y}), as a JPEG has that was cropped or "
-        "moved and saved again."
+        f"A second grid of 8×8 blocks begins at ({grid.other_x}, {grid.other_y}) px, as in a JPEG that was cropped or "
+        "shifted and saved again."
         if score >= _GRID_FOUND
         else _unclear("second grid of 8×8 blocks", score, _GRID_FOUND)
     )
@@ -70,7 +70,7 @@ def _unclear(what: str, score: float, clear_from: float) -> str:
     """Return that something is not clearly there, with its score: genuine photographs may seldom have as much."""
     if score == 0:
         return f"No {what} is seen."
-    return f"No clear {what} is seen: it has a score of {score:.3g}, and from {clear_from:g} on it is called clear."
+    return f"No clear {what} is seen: the score is {score:.3g}, and a clear one has at least {clear_from:g}."
 
 
 _EARLIER_METHOD = (
@@ -83,8 +83,8 @@ _EARLIER_SOURCE = (
     "for Color Images, IEEE Transactions on Image Processing 15 (2006)"
 )
 _EARLIER_CAUTION = (
-    "Converting a photograph to this kind of file leaves the trace, and proves no change of content. Resizing, "
-    "blurring and lossy coding after the JPEG hide it."
+    "Converting a JPEG to this kind of file leaves the trace, which does not show that the content was changed. "
+    "Resizing, blurring and lossy coding after the JPEG hide it."
 )
 _GRID_IN_VOTES = 1.0
 
@@ -101,11 +101,11 @@ def earlier_jpeg(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
         )  # fmt: skip
         return
     score = max(0.0, -grid.log10_nfa)
-    statement = _unclear("grid of 8×8 blocks, as a JPEG leaves it,", score, _GRID_IN_VOTES)
+    statement = _unclear("grid of 8×8 blocks as of an earlier JPEG", score, _GRID_IN_VOTES)
     evidence: tuple[Table, ...] = ()
     if score >= _GRID_IN_VOTES:
         table = earlier_table(photograph.luma, grid.x, grid.y)
-        place = f"its grid of 8×8 blocks begins at ({grid.x}, {grid.y})"
+        place = f"its grid of 8×8 blocks begins at ({grid.x}, {grid.y}) px"
         statement = f"The picture was probably a JPEG before{_told(table)}; {place}."
         evidence = () if table is None else (_steps_of(table),)
     yield Finding(
@@ -117,7 +117,9 @@ def earlier_jpeg(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
 def _told(table: EarlierTable | None) -> str:
     if table is None:
         return ""
-    return f", of quality {table.factor}" if table.is_ijg else f", with a table near quality {table.factor}"
+    return (
+        f", of quality {table.factor}" if table.is_ijg else f", with a quantisation table near quality {table.factor}"
+    )
 
 
 def _steps_of(table: EarlierTable) -> Table:
@@ -157,19 +159,20 @@ def foreign_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
         return
     x, y, width, height = found.box_px
     statement = (
-        f"No region clearly has another grid of 8×8 blocks than the rest: around {width}×{height} px at ({x}, {y}) "
-        f"they differ most, by {found.deviations:.1f} standard deviations, and from {_FOREIGN_FOUND:g} on it is called "
-        "clear."
+        "No region clearly has another grid of 8×8 blocks than the rest: the largest difference, in "
+        f"{width}×{height} px at ({x}, {y}), is {found.deviations:.1f} standard deviations, and a clear one has at "
+        f"least {_FOREIGN_FOUND:g}."
     )
     evidence: tuple[Map | Regions, ...] = ()
     if found.deviations >= _FOREIGN_FOUND:
         statement = (
-            f"Around {width}×{height} px at ({x}, {y}) the blocks of 8×8 px seem to begin at "
-            f"({(found.x + own_x) % 8}, {(found.y + own_y) % 8}), unlike the rest, as in a part of another JPEG."
+            f"In {width}×{height} px at ({x}, {y}) the grid of 8×8 blocks seems to begin at "
+            f"({(found.x + own_x) % 8}, {(found.y + own_y) % 8}) px, unlike in the rest, as if this part came from "
+            "another JPEG."
         )
         evidence = (
-            Map("Where blocks begin as in that region", found.cells, CELL_PX, found.origin_px),
-            Regions("The window where they do most", ((found.box_px,),)),
+            Map("Where the grid begins as in that region", found.cells, CELL_PX, found.origin_px),
+            Regions("The window that differs most", ((found.box_px,),)),
         )
     yield Finding(
         "foreign_grid", "history", statement, "expected", found.deviations, evidence, _FOREIGN_METHOD, _ZERO,
@@ -179,17 +182,17 @@ def foreign_grid(photograph: Photograph, knowledge: Knowledge) -> Iterator[Findi
 
 _DOUBLE_METHOD = (
     "The histograms of nine DCT frequencies are compared with those that the picture, shifted off its grid, would have "
-    "after an earlier quantisation by each step from 2 to 64 and then the file's own; the score is the gain in "
-    "likelihood over no earlier one, in thousandths of a nat a coefficient; less than 2 counts as 0."
+    "after an earlier quantisation by each step from 2 to 64 and then the file's own; the score is how much likelier "
+    "an earlier one makes the picture than none, in thousandths of a nat per coefficient; less than 2 counts as 0."
 )
 _DOUBLE_SOURCE = (
     "Fridrich and Lukáš, Estimation of Primary Quantization Matrix in Double Compressed JPEG Images, DFRWS (2003); "
     "Bianchi and Piva, IEEE Transactions on Information Forensics and Security 7 (2012)"
 )
 _DOUBLE_CAUTION = (
-    "Rotating without loss in a viewer, messengers and sites that save again leave the same trace without a change of "
-    "content, and so do cameras that compress twice. A photograph saved again with the same table is not seen, and of "
-    "several earlier compressions the hardest is named."
+    "Viewers that save a picture again when they rotate it, messengers and web sites leave the same trace without a "
+    "change of content, and so do cameras that compress twice. A photograph that was saved again with the same "
+    "quantisation table is not seen, and of several earlier compressions the hardest is named."
 )
 _DOUBLE_FOUND = 2.0
 """Score from which an earlier compression is said to be there; less counts as 0. Of 101 originals of 17 cameras none
@@ -205,7 +208,7 @@ _UNEVEN_METHOD = (
 _UNEVEN_CAUTION = (
     "Flat and saturated regions have no answer. Regions that were blurred, drawn or written over lack the trace as "
     "well as those from another photograph; a region that was itself a JPEG on the same grid is not seen. "
-    "The sum is larger where the region is."
+    "The sum grows with the size of the region."
 )
 _UNEVEN_FOUND = 400.0
 """Score from which a region is said to lack the earlier compression; less counts as 0. In 132 crops saved twice, 84 of
@@ -234,8 +237,8 @@ def double_compression(photograph: Photograph, knowledge: Knowledge) -> Iterator
     is_found = score > 0
     own = quality_text(photograph.facts.quality_factor, photograph.facts.quality_residual)
     statement = (
-        f"The picture was probably a JPEG before, on the same grid of blocks, {_hardness(found)}: its coefficients fit "
-        f"that and then its own table ({own}) better than its own alone."
+        f"The picture was probably compressed before, on the same grid of blocks, {_hardness(found)}: its coefficients "
+        f"fit that and then a compression with the file's own table ({own}) better than the latter alone."
         if is_found
         else _unclear("trace of an earlier compression on the same grid of blocks", score, _DOUBLE_FOUND)
     )
@@ -249,14 +252,14 @@ def double_compression(photograph: Photograph, knowledge: Knowledge) -> Iterator
     else:
         yield Finding(
             "uneven_compression", "history",
-            "There is no earlier compression clear enough to say that a region lacks it.",
+            "No earlier compression is clear enough to ask whether a region lacks it.",
             "expected", 0.0, method=_UNEVEN_METHOD, source=_DOUBLE_SOURCE, caution=_UNEVEN_CAUTION,
         )  # fmt: skip
 
 
 def _hardness(found: Doubled) -> str:
     if found.factor_gain < _IJG_SHARE * found.gain:
-        return "with a table that is none of the IJG's"
+        return "with a quantisation table that is not one of the IJG's"
     return f"at a quality near {found.factor}"
 
 
@@ -293,9 +296,9 @@ def _as_evidence(cells: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 _RESAMPLED_METHOD = (
-    "How well pixels are foreseen from their neighbours is summed along each axis and transformed; the score is the "
+    "How well pixels are predicted from their neighbours is summed along each axis and transformed; the score is the "
     "evidence at all frequencies where resizing by one factor would leave traces, for the factor that fits best. "
-    "Multiples of 1/8 cycles a pixel, where JPEG blocks and colour filters lie, do not count."
+    "Multiples of 1/8 cycles per pixel, where JPEG blocks and colour filters lie, do not count."
 )
 _RESAMPLED_SOURCE = (
     "Popescu and Farid, IEEE Transactions on Signal Processing 53 (2005); Gallagher, Canadian Conference on Computer "
@@ -326,8 +329,8 @@ def resampling(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding
     if found.evidence >= _RESAMPLED_FOUND:
         factors = " or ".join(f"{factor:.2f}" for factor in found.factors)
         statement = (
-            f"The picture has traces of interpolation, as after resizing by a factor of {factors} (such factors leave "
-            "like traces)."
+            f"The picture has traces of interpolation, as after resizing by a factor of {factors}"
+            f"{' (these leave the same traces)' if len(found.factors) > 1 else ''}."
         )
         evidence = (_peaks(found),)
     yield Finding(
@@ -338,4 +341,4 @@ def resampling(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding
 
 def _peaks(found: Resampled) -> Table:
     rows = tuple((axis, f"{cycles:.4f}", f"{1 / cycles:.2f}", f"{times:.1f}") for axis, cycles, times in found.peaks)
-    return Table("Strongest periods", ("axis", "cycles a pixel", "period, px", "times its background"), rows)
+    return Table("Strongest periods", ("axis", "cycles per pixel", "period, px", "times the background"), rows)

@@ -104,14 +104,14 @@ def scanner_or_camera(photograph: Photograph, knowledge: Knowledge) -> Iterator[
     sides = "columns" if pattern.columns >= pattern.rows else "rows"
     if score >= SCANNED:
         statement = (
-            f"The {sides} of the picture have a noise of their own that repeats all along them (correlation "
-            f"{strongest:.2f}), as the line of sensors of a scanner leaves it."
+            f"Noise repeats along the {sides} of the picture (correlation {strongest:.2f}), as the line sensor of a "
+            "scanner leaves it."
         )
     else:
-        alternate = ", and the pixels alternate as the colour filter array of a camera makes them" if has_trace else ""
+        alternate = ", and the pixels alternate as a camera's colour filter array makes them" if has_trace else ""
         statement = (
-            f"No noise clearly repeats along columns or rows as the line of sensors of a scanner leaves it{alternate}: "
-            f"the correlation counts for {score:.2f}, and from {SCANNED:g} on it is called clear."
+            f"No noise clearly repeats along columns or rows as the line sensor of a scanner leaves it{alternate}: the "
+            f"score is {score:.2f}, and a clear one is at least {SCANNED:g}."
         )
     rows = (
         ("Repeated along columns", f"{pattern.columns:.3f}"),
@@ -166,12 +166,12 @@ def _lattice_statement(name: str, found: Lattice, contrast: float) -> str:
     as_what = "the dots of a print" if name == "print_dots" else "the pixels of a display"
     if contrast < LATTICE:
         return (
-            f"No lattice clearly fills the picture as {as_what} would: it has at most {np.exp(contrast):.1f} times the "
-            f"power of the frequencies around, and from {np.exp(LATTICE):.1f} on it is called clear."
+            f"No lattice clearly fills the picture as {as_what} would: the strongest has {np.exp(contrast):.1f} times "
+            f"the power of the frequencies around it, and a clear one has at least {np.exp(LATTICE):.1f} times."
         )
     return (
         f"A lattice of {found.period_px:.1f} px, turned by {found.degrees:.0f}°, fills the picture, as {as_what} do: "
-        f"{np.exp(min(contrast, 20.0)):,.0f} times the power of the frequencies around."
+        f"{np.exp(min(contrast, 20.0)):,.0f} times the power of the frequencies around it."
     )
 
 

@@ -19,7 +19,7 @@ _STRONG = 4.0
 """Units at which a map is drawn as strong as can be."""
 _PLAIN_METHOD = (
     "The noise of each cell of 32 px (median absolute deviation of wavelet details) is compared with that of cells as "
-    "bright, and sign tests on DCT zeros look for blocks on another grid, in windows of 192 px"
+    "bright; sign tests on DCT zeros look for blocks on another grid, in windows of 192 px"
 )
 _METHOD = (
     "The network judges windows of the whole picture, and each window's log-probabilities are compared with their "
@@ -39,7 +39,9 @@ _CAUTION = (
     "itself (HDR, panoramas, portrait mode) differ from place to place as well. A region by the same camera, processed "
     "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against."
 )
-_PLAIN_CAUTION = " Without a network only noise and grids were looked at, which a last compression at 90 or less hides."
+_PLAIN_CAUTION = (
+    " Without a network only noise and grids were looked at; a last compression at quality 90 or less hides both."
+)
 
 
 def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
@@ -56,8 +58,8 @@ def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     found = consistency_of(photograph.luma[y_px:, x_px:], windows, spread)
     if found.score is None:
         statement = (
-            f"Only {found.answered:.0%} of the picture has traces that could be compared, fewer than {LEAST_CELLS} "
-            f"cells of {CELL_PX} px: the rest is saturated, flat or blurred."
+            f"Only {100 * found.answered:.0f} % of the picture, fewer than {LEAST_CELLS} cells of {CELL_PX} px, has "
+            "traces that could be compared: the rest is saturated, flat or blurred."
         )
         yield Finding(name, "splices", statement, "none", method=method, source=_SOURCE, caution=caution)
         return
@@ -75,15 +77,15 @@ def _phase(photograph: Photograph) -> Phase:
 
 def _statement(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> str:
     x_px, y_px, width_px, height_px = _region(found.joined, origin_px)
-    where = f"most around {width_px}×{height_px} px at ({x_px}, {y_px})"
+    where = f"most in {width_px}×{height_px} px at ({x_px}, {y_px})"
     if model is None:
-        return f"Noise and grids of blocks differ from place to place, {where}; no network was asked."
+        return f"Noise and grids of blocks differ {where}; no network was used."
     if found.own is None or found.strongest is None:
-        return f"The traces of the picture differ from place to place, {where}."
+        return f"The traces of the picture differ {where}."
     own, there = (model.name_of(model.classes[int(each.argmax())]) for each in (found.own, found.strongest))
     if own == there:
-        return f"The network sees {own} all over the picture; its traces differ {where}."
-    return f"The network sees {own} in the picture as a whole and {there} where its traces differ {where}."
+        return f"The network answers {own} for the picture as a whole; its traces differ {where}."
+    return f"The network answers {own} for the picture as a whole, and {there} where its traces differ {where}."
 
 
 def _region(joined: NDArray[np.float32], origin_px: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -108,8 +110,8 @@ def _evidence(found: Consistency, model: Model | None, origin_px: tuple[int, int
         ("Grid of blocks", found.grid),
     )
     caption = (
-        f"From nothing to {_STRONG:g} times what one cell in a hundred of genuine photographs reaches. Cells without a "
-        f"value are saturated, flat or blurred and have no answer: {1 - found.answered:.0%} of the picture."
+        f"The scale ends at {_STRONG:g} times the value that one cell in a hundred reaches in genuine photographs. "
+        f"Saturated, flat and blurred cells have no answer: {100 * (1 - found.answered):.0f} % of the picture."
     )
     evidence: list[Evidence] = [
         Map(title, np.clip(values / _STRONG, 0, 1).astype(np.float32), CELL_PX, origin_px, caption)
@@ -129,5 +131,7 @@ def _table(model: Model, own: NDArray[np.float64], there: NDArray[np.float64]) -
         for each in likeliest
     )
     return Table(
-        "Median answers of windows, not calibrated", ("camera", "the whole picture", "where traces differ most"), rows
+        "Median probabilities over windows, not calibrated",
+        ("camera", "the whole picture", "where traces differ most"),
+        rows,
     )

@@ -84,13 +84,14 @@ def _content(aligned: Aligned, difference: Difference, size_px: tuple[int, int],
     place, box = difference_map(aligned, difference, size_px)
     if aligned.correlation < ALIGNED_MIN:
         statement = (
-            f"The thumbnail does not show this picture: their brightness correlates by {aligned.correlation:.2f} only."
+            "The thumbnail does not show this picture: the correlation of their brightness is only "
+            f"{aligned.correlation:.2f}."
         )
     elif difference.content >= _FAR:
         x, y, width_px, height_px = box
         statement = (
-            f"Thumbnail and picture differ most at x {x}–{x + width_px}, y {y}–{y + height_px} of the picture, by "
-            f"{difference.content:.1f} times the noise; in brightness they correlate by {aligned.correlation:.3f}."
+            f"Thumbnail and picture differ most in {width_px}×{height_px} px of the picture at ({x}, {y}), by "
+            f"{difference.content:.1f} times the noise; their brightness correlates by {aligned.correlation:.3f}."
         )
     else:
         statement = (
@@ -113,9 +114,9 @@ def _frame(aligned: Aligned) -> Finding:
     corners = np.round(aligned.corners).astype(int)
     width_px, height_px = aligned.content[2:]
     statement = (
-        f"The thumbnail shows more than the picture: {beyond:.0%} of it lies outside, as after a crop."
+        f"The thumbnail shows more than the picture: {100 * beyond:.0f} % of it lies outside, as after a crop."
         if beyond >= _CROPPED
-        else f"The thumbnail shows no more than the picture: {beyond:.1%} of it lies outside."
+        else f"The thumbnail shows no more than the picture: {100 * beyond:.1f} % of it lies outside."
     )
     rows = (
         ("thumbnail without bars", f"{width_px}×{height_px} px"),

@@ -21,12 +21,13 @@ from corpus.page import (
     table,
     terms,
 )
-from corpus.text import clipped, count
+from corpus.text import clipped, count, size
 from examiner.finding import GROUPS, Evidence, Finding, Level, Map, Picture, Table
 from examiner.report.content import Report
 from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
 from examiner.report.verdict import Outcome
 from examiner.report.words import (
+    AS_STORED,
     LEVELS,
     LEVELS_EXPLAINED,
     METHOD_HEADER,
@@ -37,6 +38,7 @@ from examiner.report.words import (
     TURNED,
     caption,
     detection_rows,
+    genuine,
     heading_of,
     map_caption,
     method_rows,
@@ -66,13 +68,17 @@ _UNSHOWN = "This picture cannot be decoded."
 def html_of(report: Report) -> str:
     """Return a report as a whole HTML page."""
     if report.error is not None:
-        return page(heading_of(report), "Could not be examined", [notice("plain", "Not examined", report.error)])
+        return page(
+            heading_of(report),
+            size(report.size_bytes) if report.size_bytes else "",
+            [notice("plain", "Not examined", f"The file could not be examined: {report.error}")],
+        )
     strongest = report.strongest
     groups = [_group(report, question, group, strongest) for group, question in GROUPS.items()]
     sections = [_strongest(report, strongest), *(each for each in groups if each), _methods(report), _rates(report),
                 _provenance(report)]  # fmt: skip
     photograph = picture(
-        upright(report.preview, report.orientation), TURNED if report.orientation != 1 else "As stored.", _UNSHOWN
+        upright(report.preview, report.orientation), TURNED if report.orientation != 1 else AS_STORED, _UNSHOWN
     )
     verdict = notice(_OUTCOME_TONES[report.outcome], OUTCOMES[report.outcome], report.verdict)
     return page(heading_of(report), what_it_is(report), [verdict, photograph, contents_of(sections), *sections])
@@ -91,7 +97,11 @@ def _group(report: Report, question: str, group: str, strongest: Sequence[Findin
 
 def _card(report: Report, finding: Finding, *, short: bool = False) -> str:
     """Return a finding; where `short`, without what the strongest evidence shows above."""
-    parts = [] if finding.strength is None else [remark(f"{sentence(strength_text(finding.strength))}.")]
+    parts = (
+        []
+        if finding.strength is None
+        else [remark(f"{sentence(strength_text(finding.strength, report.calibration))}.")]
+    )
     if short:
         parts.append(remark("Its evidence is shown above, with the strongest."))
     else:
@@ -134,9 +144,12 @@ def _methods(report: Report) -> str:
 
 
 def _rates(report: Report) -> str:
-    parts = [paragraph(LEVELS_EXPLAINED), table(RATES_HEADER, rate_rows(report.findings))]
+    parts = [
+        paragraph(f"{LEVELS_EXPLAINED} {genuine(report)}".rstrip()),
+        table(RATES_HEADER, rate_rows(report.findings)),
+    ]
     if report.integrity is not None:
-        parts.append(paragraph(f"All tests together: {strength_text(report.integrity)}."))
+        parts.append(paragraph(f"All tests together: {strength_text(report.integrity, report.calibration)}."))
     planted = detection_rows(report.findings)
     if planted:
         parts += [subheading(PLANTED_TITLE), table(PLANTED_HEADER, planted)]

@@ -4,7 +4,7 @@ All text passes `drawable` here, so no name makes a page fail. Sizes are in mm, 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -26,8 +26,8 @@ _PIXELS_OF_MM = 130 / 25.4
 _COLUMNS_MAX = 8
 _CELL_MAX_CHARACTERS = 240
 _TEXT_MAX_CHARACTERS = 2_000
-_COLUMN_CHARACTERS = (8, 70)
-"""Narrowest and widest that a column counts, when the width is shared."""
+_PADDING_MM, _WORD_MAX_MM, _COLUMN_MAX_MM = 2.4, 45.0, 110.0
+"""Room right of a cell; the widest word that makes a column wider; the widest column."""
 
 
 class Colour(NamedTuple):
@@ -142,12 +142,14 @@ class PageA4:
             self._scale(scale)
         self.soft(caption)
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-        """Draw rows in aligned columns; at most _COLUMNS_MAX of them, and cells are cut."""
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", most: int = _CELL_MAX_CHARACTERS
+    ) -> None:
+        """Draw rows in aligned columns, at most _COLUMNS_MAX of them; cells are cut after `most` characters."""
         pdf = self._pdf
         columns = min(len(header), _COLUMNS_MAX)
         cells = [
-            [clipped(drawable(str(cell)), _CELL_MAX_CHARACTERS) for cell in (*row, *[""] * columns)[:columns]]
+            [clipped(drawable(str(cell)), most) for cell in (*row, *[""] * columns)[:columns]]
             for row in ([header, *rows] if any(header) else rows)
         ]
         if not rows or not columns:
@@ -155,27 +157,43 @@ class PageA4:
         if title:
             self._room(20)
             self.soft(title)
-        low, high = _COLUMN_CHARACTERS
-        widths = tuple(min(max(low, *(len(row[column]) + 2 for row in cells)), high) for column in range(columns))
+        widths = self._widths(cells)
         pdf.set_font(FAMILY, "", _SMALL_PT)
         pdf.set_text_color(*_INK)
         pdf.set_draw_color(*_LINE_COLOUR)
         pdf.set_fill_color(255)
-        total = min(pdf.epw, sum(widths) * _SMALL_PT * _MM_OF_PT * 0.66 + 3 * columns)
         with pdf.table(
             cells,
             col_widths=widths,
-            width=total,
+            width=min(pdf.epw, sum(widths)),
             align="LEFT",
             text_align="LEFT",
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             line_height=_SMALL_PT * _MM_OF_PT * _LINE,
             first_row_as_headings=any(header),
             headings_style=FontFace(emphasis="BOLD", color=_SOFT),
-            padding=(0.8, 2.4, 0.8, 0),
+            padding=(0.8, _PADDING_MM, 0.8, 0),
         ):
             pass  # fmt: skip
         pdf.ln(2)
+
+    def _widths(self, cells: Sequence[Sequence[str]]) -> tuple[float, ...]:
+        """Return the widths of columns in mm: each holds its longest word, and all of them fit the page."""
+        pdf = self._pdf
+        pdf.set_font(FAMILY, "B", _SMALL_PT)  # the wider of the two styles
+
+        def widest(texts: Iterable[str], most: float) -> float:
+            return min(max(map(pdf.get_string_width, texts), default=0.0) + _PADDING_MM + 0.5, most)
+
+        columns = list(zip(*cells, strict=True))
+        least = [widest((word for cell in column for word in cell.split()), _WORD_MAX_MM) for column in columns]
+        wanted = [max(widest(column, _COLUMN_MAX_MM), low) for column, low in zip(columns, least, strict=True)]
+        if sum(wanted) <= pdf.epw:
+            return tuple(wanted)
+        if sum(least) >= pdf.epw:
+            return tuple(each * pdf.epw / sum(least) for each in least)
+        share = (pdf.epw - sum(least)) / (sum(wanted) - sum(least))
+        return tuple(low + share * (high - low) for low, high in zip(least, wanted, strict=True))
 
     def _scale(self, colours: Sequence[str]) -> None:
         pdf, step, top = self._pdf, 1.2, self._pdf.get_y()

@@ -11,6 +11,7 @@ from examiner.report.page_a4 import Colour, PageA4
 from examiner.report.pictures import heat_scale, map_picture, regions_picture, upright
 from examiner.report.verdict import Outcome
 from examiner.report.words import (
+    AS_STORED,
     LEVELS,
     LEVELS_EXPLAINED,
     METHOD_HEADER,
@@ -21,6 +22,7 @@ from examiner.report.words import (
     TURNED,
     caption,
     detection_rows,
+    genuine,
     heading_of,
     map_caption,
     method_rows,
@@ -42,6 +44,7 @@ _COLOURS: dict[Level, Colour] = {
 _OUTCOME_COLOURS: dict[Outcome, Colour] = {
     "unusual": _ALARM, "doubtful": _CAUTION, "ordinary": _CALM, "unknown": _PLAIN,
 }  # fmt: skip
+_METHOD_CHARACTERS = 1_000
 _PHOTOGRAPH_MM, _EVIDENCE_MM = 74.0, 76.0
 """Largest heights of the photograph and of a picture of evidence."""
 
@@ -55,7 +58,7 @@ def pdf_of(report: Report) -> bytes:
     page.soft(what_it_is(report))
     page.notice(_OUTCOME_COLOURS[report.outcome], OUTCOMES[report.outcome], report.verdict)
     photograph = upright(report.preview, report.orientation)
-    page.picture(photograph, TURNED if report.orientation != 1 else "As stored.", _PHOTOGRAPH_MM)
+    page.picture(photograph, TURNED if report.orientation != 1 else AS_STORED, _PHOTOGRAPH_MM)
     strongest = report.strongest
     page.heading("Strongest evidence")
     if not strongest:
@@ -76,9 +79,9 @@ def _finding(page: PageA4, report: Report, finding: Finding, *, short: bool = Fa
     """Draw a finding; where `short`, without what the strongest evidence shows before."""
     page.statement(_COLOURS[finding.level], LEVELS[finding.level], finding.statement)
     if finding.strength is not None:
-        page.soft(f"{sentence(strength_text(finding.strength))}.")
+        page.soft(f"{sentence(strength_text(finding.strength, report.calibration))}.")
     if short:
-        page.soft("Its evidence is shown before, with the strongest.")
+        page.soft("Its evidence is shown above, with the strongest.")
         return
     for each in finding.evidence:
         _evidence(page, report, each)
@@ -103,12 +106,12 @@ def _evidence(page: PageA4, report: Report, evidence: Evidence) -> None:
 
 def _appendix(page: PageA4, report: Report) -> None:
     page.heading("Methods")
-    page.table(METHOD_HEADER, method_rows(report.findings))
+    page.table(METHOD_HEADER, method_rows(report.findings), most=_METHOD_CHARACTERS)
     page.heading("Error rates")
-    page.text(LEVELS_EXPLAINED)
+    page.text(f"{LEVELS_EXPLAINED} {genuine(report)}".rstrip())
     page.table(RATES_HEADER, rate_rows(report.findings))
     if report.integrity is not None:
-        page.text(f"All tests together: {strength_text(report.integrity)}.")
+        page.text(f"All tests together: {strength_text(report.integrity, report.calibration)}.")
     planted = detection_rows(report.findings)
     if planted:
         page.table(PLANTED_HEADER, planted, PLANTED_TITLE)

@@ -12,7 +12,7 @@ from typing import Any
 from corpus.text import clipped, escaped
 from examiner.finding import GROUPS, Evidence, Finding, Map, Picture, Table
 from examiner.report.content import Report
-from examiner.report.words import LEVELS, sentence, strength_text, what_it_is
+from examiner.report.words import LEVELS, genuine, sentence, strength_text, what_it_is
 
 SCHEMA = 1
 """Version of the JSON form: it grows when a key changes its meaning or goes, not when one is added."""
@@ -41,24 +41,26 @@ def text_of(report: Report, width: int = WIDTH) -> list[str]:
     strongest = report.strongest
     if strongest:
         lines += ["", f"{_MARGIN}Strongest evidence"]
-        lines += [line for each in strongest for line in _lines(each, width, whole=True)]
+        lines += [line for each in strongest for line in _lines(report, each, width, whole=True)]
     for group, question in GROUPS.items():
         found = [each for each in report.findings if each.group == group and each not in strongest]
         if found:
             lines += ["", f"{_MARGIN}{question}"]
-            lines += [line for each in found for line in _lines(each, width)]
+            lines += [line for each in found for line in _lines(report, each, width)]
+    if any(each.strength for each in report.findings):
+        lines += ["", *_wrapped(genuine(report), width, _MARGIN)]
     return lines
 
 
-def _lines(finding: Finding, width: int, *, whole: bool = False) -> list[str]:
+def _lines(report: Report, finding: Finding, width: int, *, whole: bool = False) -> list[str]:
     head = f"{_MARGIN}{LEVELS[finding.level]:{_LEVEL_COLUMNS}}  "
     below = " " * len(head)
     lines = _wrapped(finding.statement, width, head, below)
     if finding.strength is not None:
-        lines += _wrapped(f"{sentence(strength_text(finding.strength))}.", width, below)
+        lines += _wrapped(f"{sentence(strength_text(finding.strength, report.calibration))}.", width, below)
     if whole:
         lines += [line for each in finding.evidence if isinstance(each, Table) for line in _table(each, width, below)]
-        lines += _wrapped(finding.caution, width, below)
+        lines += _wrapped(f"Caution: {finding.caution}" if finding.caution else "", width, below)
     return lines
 
 

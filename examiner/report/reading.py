@@ -23,11 +23,17 @@ _DATACLASSES = (Report, Finding, Strength, Detection, Table, Picture, Map, Regio
 _MAP_CELLS_MAX = 4_000_000
 _NUMBER_MAX = 1 << 53
 """Largest whole number: JSON has no bound, and what draws a report has."""
+_DRAWN_MAX, _RECTANGLES_MAX = 500, 5_000
+"""Most pictures, maps and sets of regions of a report, and rectangles of them all: each takes time and room to draw."""
 
 
 def report_from(plain: Mapping[str, Any]) -> Report:
     """Return the report of plain data; raises ValueError, which names the field, where it is not one."""
     report: Report = _made(Report, plain, "report")
+    drawn = [each for finding in report.findings for each in finding.evidence if not isinstance(each, Table)]
+    rectangles = sum(len(one) for each in drawn if isinstance(each, Regions) for one in each.sets)
+    if len(drawn) > _DRAWN_MAX or rectangles > _RECTANGLES_MAX:
+        raise ValueError(f"report has {len(drawn):,} pictures and {rectangles:,} rectangles, more than can be drawn")
     return report
 
 

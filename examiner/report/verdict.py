@@ -18,6 +18,7 @@ Outcome = Literal["unusual", "doubtful", "ordinary", "unknown"]
 """`unusual`: at most 1 % of genuine photographs have anything as rare in any test. `doubtful`: a test is unusual, but
 with so many tests this is no rarity. `ordinary`: no test is unusual. `unknown`: nothing could be asked, or compared."""
 
+_NO_METHOD = "No verdict: no method that finds at least half of what it looks for gave an answer for this file."
 CONTRADICTION = "camera_claim"
 """Name of the finding that compares the camera of the pixels with that of the metadata."""
 
@@ -51,10 +52,10 @@ def verdict_of(findings: Sequence[Finding], calibration: Calibration) -> Verdict
     if integrity is None:
         bound = min(1.0, _rate(rarest) * len(compared))
         outcome: Outcome = "unusual" if bound <= UNUSUAL else "doubtful"
-        worth = f"with so many tests, up to {_percent(bound)} of genuine photographs have one as rare"
+        worth = f"with that many tests, up to {_percent(bound)} of genuine photographs have a result as rare"
     else:
         outcome = "unusual" if integrity.false_alarm_rate <= UNUSUAL else "doubtful"
-        worth = f"{_of_genuine(integrity)} a finding as rare in any of the tests"
+        worth = f"{_of_genuine(integrity)} a result as rare in any of these tests"
     opening = "Unusual" if outcome == "unusual" else "In doubt"
     text = f"{opening}: {rarest.statement} {found}; {worth}.{_contradiction(unusual, rarest)}{_weak(weak)}"
     return Verdict(outcome, text, integrity)
@@ -62,9 +63,11 @@ def verdict_of(findings: Sequence[Finding], calibration: Calibration) -> Verdict
 
 def _without_unusual(reliable: int, weak: Sequence[Finding]) -> Verdict:
     if not reliable:
-        return Verdict("unknown", f"No verdict: no method that finds what it looks for could be asked.{_weak(weak)}")
-    gives = "it gives" if reliable == 1 else "each gives"
-    said = f"Nothing unusual in {count(reliable, 'test')}: {gives} what more than 1 % of genuine photographs give."
+        return Verdict("unknown", f"{_NO_METHOD}{_weak(weak)}")
+    where = "it" if reliable == 1 else "each"
+    said = (
+        f"Nothing unusual in {count(reliable, 'test')}: in {where}, more than 1 % of genuine photographs score as high."
+    )
     return Verdict("ordinary", said + _weak(weak))
 
 
@@ -90,17 +93,17 @@ def _integrity(compared: Sequence[Finding], calibration: Calibration) -> Strengt
 def _nothing_compared(findings: Sequence[Finding]) -> str:
     asked = sum(each.score is not None for each in findings)
     if not asked:
-        return "Nothing was found by which this file could be judged."
+        return "No verdict: no test could be applied to this file."
     return (
-        f"No verdict: of {count(asked, 'test')} none was measured on genuine photographs, so nobody knows how often "
-        "they give what this file gives."
+        f"No verdict: {count(asked, 'test')} gave a score, but it was not measured how often genuine photographs score "
+        "as high."
     )
 
 
 def _contradiction(unusual: Sequence[Finding], said: Finding) -> str:
     """Name a contradiction between the claim and the camera, which weighs more than any single trace."""
     return "".join(
-        f" Claim and pixels contradict each other: {each.statement}"
+        f" Metadata and pixels disagree about the camera: {each.statement}"
         for each in unusual
         if each.name == CONTRADICTION and each is not said
     )
@@ -109,9 +112,11 @@ def _contradiction(unusual: Sequence[Finding], said: Finding) -> str:
 def _weak(weak: Sequence[Finding]) -> str:
     if not weak:
         return ""
-    signs = count(len(weak), "weak sign")
+    if len(weak) == 1:
+        return " 1 weak sign, by a method that finds less than half of what it looks for, does not count on its own."
     return (
-        f" {signs}, by a method that finds less than half, {'counts' if len(weak) == 1 else 'count'} for nothing alone."
+        f" {len(weak)} weak signs, by methods that find less than half of what they look for, do not count on their "
+        "own."
     )
 
 

@@ -10,7 +10,7 @@ from examiner.report.pictures import SETS_SHOWN
 from examiner.report.verdict import Outcome, as_many
 
 LEVELS: dict[Level, str] = {
-    "fact": "read",
+    "fact": "fact",
     "expected": "expected",
     "unusual": "unusual",
     "estimated": "estimate",
@@ -27,20 +27,26 @@ OUTCOMES: dict[Outcome, str] = {
 }
 
 LEVELS_EXPLAINED = (
-    "Read: it stands in the file, and is not estimated. Expected: genuine photographs show the same. Unusual: at most "
-    "1 % of the genuine ones show as much. Weak sign: as rare, but by a method that finds less than half of what it "
-    "looks for, so it counts for nothing alone. Estimate: how often genuine photographs show the same was not "
-    "measured. No answer: nothing can be said of this file, and why."
+    "Fact: read from the file, not estimated. Expected: genuine photographs score as high. Unusual: at most 1 % of "
+    "genuine photographs score as high. Weak sign: as rare, but the method finds less than half of what it looks for, "
+    "so it does not count on its own. Estimate: it was not measured how often genuine photographs score as high. No "
+    "answer: nothing can be said about this file; the sentence says why."
 )
 MAP_READ = (
     "The stronger the colour, the stronger the evidence at this place, compared within this picture. Hatched: no "
-    "answer, since the place is saturated, flat or blurred, or too small."
+    "answer, because the place is saturated, flat, blurred or too small."
 )
-TURNED = "Shown turned as its EXIF asks; positions in sentences are those of the stored frame."
+TURNED = (
+    "The photograph, turned upright as its EXIF orientation says. Positions in the text are those in the picture as it "
+    "is stored, before it is turned."
+)
+AS_STORED = "The photograph, as it is stored."
 METHOD_HEADER = ("Finding", "Question", "Method", "Source")
-PLANTED_TITLE = "What was planted in genuine photographs"
-PLANTED_HEADER = ("Finding", "Planted", "Found at 1 % false alarms", "Photographs")
-RATES_HEADER = ("Finding", "Level", "Score", "Genuine with as much", "Devices", "Found of what was planted")
+PLANTED_TITLE = "Alterations made to genuine photographs as a test"
+PLANTED_HEADER = ("Finding", "Alteration", "Found, at 1 % false alarms", "Photographs altered")
+RATES_HEADER = (
+    "Finding", "Level", "Score", "Genuine photographs that score as high", "Their devices", "Test alterations found",
+)  # fmt: skip
 
 
 def heading_of(report: Report) -> str:
@@ -61,12 +67,18 @@ def what_it_is(report: Report) -> str:
     return f"{report.kind or 'A file'}, {width_px:,} × {height_px:,} px, {size(report.size_bytes)}"
 
 
-def strength_text(strength: Strength) -> str:
-    """Return what a score is worth, in words."""
+def strength_text(strength: Strength, calibration: str) -> str:
+    """Return what a score is worth, in words; `calibration`: the origin that the report names once for all."""
+    number = as_many(strength)
     return (
-        f"as much in {as_many(strength):,} of {count(strength.photographs, 'genuine photograph')} by "
-        f"{count(strength.devices, 'device')} ({strength.origin})"
+        f"{number:,} of {count(strength.photographs, 'genuine photograph')} by {count(strength.devices, 'device')} "
+        f"{'scores' if number == 1 else 'score'} as high" + (f" ({strength.origin})" * (strength.origin != calibration))
     )
+
+
+def genuine(report: Report) -> str:
+    """Return in one sentence which photographs are the genuine ones; empty where none were measured."""
+    return f"The genuine photographs are {report.calibration}." if report.calibration else ""
 
 
 def detection_text(strength: Strength) -> str:
@@ -74,7 +86,8 @@ def detection_text(strength: Strength) -> str:
     if not strength.detection:
         return ""
     share = sum(each.share for each in strength.detection) / len(strength.detection)
-    return f"{100 * share:.0f} % of {count(len(strength.detection), 'kind')} of alteration"
+    kinds = len(strength.detection)
+    return f"{100 * share:.0f} %" + (f" in the mean of {kinds:,} kinds" if kinds > 1 else "")
 
 
 def rate_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
@@ -116,8 +129,8 @@ def provenance_rows(report: Report) -> list[tuple[str, str]]:
         ("Size", f"{report.size_bytes:,} bytes"),
         ("Shutterprint", report.version),
         ("False alarms measured on", report.calibration),
-        ("Generation of the data set", report.generation or "none: its claims were not compared with a data set"),
-        ("Trained network", report.run or "none: no network was asked which camera took it"),
+        ("Generation of the data set", report.generation or "none: the file was not compared with a data set"),
+        ("Trained network", report.run or "none: no network judged which camera took it"),
     ]
 
 
@@ -147,7 +160,7 @@ def coverage(shown: Map) -> str:
     answered = int((shown.values == shown.values).sum())  # NaN differs from itself
     if not answered:
         return "No cell has an answer."
-    return f"An answer in {answered:,} of {shown.values.size:,} cells of {shown.cell_px} × {shown.cell_px} px."
+    return f"Answers for {answered:,} of {shown.values.size:,} cells of {shown.cell_px} × {shown.cell_px} px."
 
 
 def _measured(strength: Strength | None) -> tuple[str, str, str]:

@@ -79,7 +79,7 @@ def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None, le
     try:
         ray.init(address, **options)
     except Exception as error:
-        if (told := not_started(address, error)) is None:
+        if (told := not_started(address, error, "train without Ray (--without-ray)")) is None:
             raise
         raise StageError(told) from error
     if threading.current_thread() is threading.main_thread():
@@ -128,10 +128,10 @@ def check_reachable(address: str) -> None:
         time.sleep(1)
 
 
-def not_started(address: str, error: Exception) -> str | None:
+def not_started(address: str, error: Exception, otherwise: str) -> str | None:
     """Return the sentence for an error of `ray.init` where there is no cluster; None for a fault in a program.
 
-    Where its processes are slow to start, Ray raises a plain Exception.
+    Where its processes are slow to start, Ray raises a plain Exception. `otherwise`: what can be done without Ray.
     """
     import ray.exceptions
 
@@ -141,8 +141,8 @@ def not_started(address: str, error: Exception) -> str | None:
         return None
     if address == "local":
         return (
-            f"train: Ray did not start on this machine: {_first_line(error)}; run the same command again when the "
-            "machine is less busy, or train without Ray (--without-ray)"
+            f"Ray did not start on this machine: {_first_line(error)}; run the same command again when the machine is "
+            f"less busy, or {otherwise}"
         )
     return f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
 

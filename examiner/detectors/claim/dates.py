@@ -86,13 +86,13 @@ def _of_gps(moments: Moments) -> Iterator[Comparison]:
     stated = _offset_s(moments.taken_offset)
     if stated is not None:
         yield Comparison(
-            f"GPS time is {duration(zone_s - stated)} from the time at the stated offset {moments.taken_offset}",
+            f"GPS time is {duration(zone_s - stated)} off the camera's clock at its offset {moments.taken_offset}",
             abs(zone_s - stated), "seconds; minutes to hours where the position was not found anew",
         )  # fmt: skip
         return
     nearest = min(max(round(zone_s / _QUARTER_S) * _QUARTER_S, _ZONES_S[0]), _ZONES_S[1])
     yield Comparison(
-        f"GPS time would make the camera's clock {_zone(zone_s)} from UTC", abs(zone_s - nearest),
+        f"by GPS time, the camera's clock is {_zone(zone_s)} from UTC", abs(zone_s - nearest),
         "a time zone: whole quarters of an hour from −12 to +14 hours, give or take minutes",
     )  # fmt: skip
 

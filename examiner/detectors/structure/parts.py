@@ -18,7 +18,7 @@ IMAGES_MAX = 8
 """Most JPEGs behind the first that are looked for."""
 BEHIND = "bytes behind the end of the image"
 UNLISTED = "parts that are not listed"
-BROKEN = "bytes that are no part"
+BROKEN = "bytes that belong to no part"
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START_BYTES, _RIFF_START_BYTES = 8, 12
 

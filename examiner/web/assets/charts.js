@@ -1,6 +1,6 @@
 // Charts: curves and bars as SVG, in the page's colours, each with its figures as text for those who do not see it.
 
-import { svg } from "./dom.js";
+import { percent, svg } from "./dom.js";
 
 const WIDTH = 440;
 const HEIGHT = 240;
@@ -54,9 +54,9 @@ export function bars(title, rows) {
   const row = 26;
   const name = 96;
   const height = rows.length * row + 34;
-  const x = (value) => name + value * (WIDTH - name - 56);
+  const x = (value) => name + value * (WIDTH - name - 72);
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, class: "chart", role: "img",
-    "aria-label": `${title}: ${rows.map((each) => `${each.name} ${each.value.toFixed(3)}`).join(", ")}` },
+    "aria-label": `${title}: ${rows.map((each) => `${each.name} ${percent(each.value)}`).join(", ")}` },
   svg("text", { x: 0, y: 15, class: "title" }, title),
   rows.map((each, number) => {
     const y = 28 + number * row;
@@ -65,7 +65,7 @@ export function bars(title, rows) {
       svg("rect", { x: name, y: y + 2, width: x(1) - name, height: row - 9, class: "track" }),
       svg("rect", { x: name, y: y + 2, width: Math.max(0, x(each.value) - name), height: row - 9, class: "bar" }),
       each.interval ? svg("line", { x1: x(each.interval[0]), x2: x(each.interval[1]), y1: y + 2 + (row - 9) / 2, y2: y + 2 + (row - 9) / 2, class: "interval" }) : [],
-      svg("text", { x: x(1) + 8, y: y + 14 }, each.value.toFixed(3))];
+      svg("text", { x: x(1) + 8, y: y + 14 }, percent(each.value))];
   }));
 }
 

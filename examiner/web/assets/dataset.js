@@ -29,16 +29,17 @@ export function dataPart() {
     const pictures = photographs(name, told, sentences);
     fill(
       el("p", {}, el("label", { for: "generation" }, "Generation "), choice),
-      totals([[count(told.photos), "photographs"], [count(told.kept), "kept"], [percent(told.kept / told.photos), "of all kept"],
-        [count(Object.values(told.cameras).filter((each) => each.kept).length), "cameras"], [size(told.kept_bytes), "kept"]]),
+      totals([[count(told.photos), "photographs found"], [count(told.kept), "kept"], [percent(told.kept / told.photos), "share kept"],
+        [count(Object.values(told.cameras).filter((each) => each.kept).length), "cameras with kept ones"], [size(told.kept_bytes), "size of kept files"]]),
       el("h2", {}, "Why photographs were refused"),
-      table(["reason", "", "refused", "alone", "left"], told.funnel.map((step) => [
+      el("p", { class: "soft" }, "How many photographs each reason refuses, how many of these no other reason refuses, and how many are left after it and all reasons above it."),
+      table(["reason", "", "refused", "by it alone", "left after it"], told.funnel.map((step) => [
         [el("button", { type: "button", class: "plain", onclick: () => pictures.only("", step.reason) }, step.reason.replaceAll("_", " ")),
           el("span", { class: "soft meaning" }, step.meaning)],
         bar(step.refused / told.photos), count(step.refused), count(step.alone), count(step.remaining)]),
-      { caption: "The funnel: refused by each reason, by no other one, and what is left after it", numeric: [2, 3, 4] }),
+      { caption: "Photographs by reason", numeric: [2, 3, 4] }),
       el("h2", {}, "Cameras"),
-      table(["camera", "", "kept", "found", "known devices", "owners", "train / validation / test"], Object.entries(told.cameras)
+      table(["camera", "", "kept", "found", "known devices", "owners", "kept in train / validation / test"], Object.entries(told.cameras)
         .sort(([, a], [, b]) => b.kept - a.kept || b.photos - a.photos).map(([key, each]) => [
           el("button", { type: "button", class: "plain", onclick: () => pictures.only(key, "") }, each.name ?? key),
           bar(each.photos ? each.kept / each.photos : 0), count(each.kept), count(each.photos), count(each.devices ?? 0), count(each.owners ?? 0),
@@ -133,11 +134,11 @@ function explanation(found, row, sentences) {
     ...verdict.reasons.flatMap((each) => [el("p", {}, el("b", {}, each.reason.replaceAll("_", " ")), `: ${each.sentence || sentences[each.reason] || ""}`), el("p", { class: "soft" }, String(each.value))]),
     ...pairs("What the file says", Object.entries(found.evidence ?? {}).map(([name, value]) => [name, String(value)])),
     ...pairs("Marks of editing software", found.marks.map((mark) => [mark.where, mark.what + (mark.counts ? "" : " (this camera's firmware writes it: no mark)")])),
-    ...(found.hints.length ? [el("h4", {}, "Odd, but no proof of anything"), el("ul", {}, found.hints.map((hint) => el("li", {}, hint)))] : []),
+    ...(found.hints.length ? [el("h4", {}, "Unusual, but no reason to refuse it"), el("ul", {}, found.hints.map((hint) => el("li", {}, hint)))] : []),
     ...(published ? pairs(`Generation ${found.generation}`, [
       ["verdict", published.kept ? "kept" : `refused: ${published.reasons.join(", ")}`], ["camera", published.camera ?? "none"], ["group", published.group ?? "none"],
       ["split", `${published.split ?? "none"}, fold ${published.fold ?? "none"}`], ["copy of", published.duplicate_of ?? "none"]]) : []),
-    el("p", {}, row.page_url ? outside("Its page", row.page_url) : null, row.licence ? ` ${row.licence}` : null),
+    el("p", {}, row.page_url ? outside("Page at its source", row.page_url) : null, row.licence ? ` ${row.licence}` : null),
   ];
 }
 
@@ -166,6 +167,6 @@ function changes(found) {
     found.transitions.length ? table(["from", "to", "photographs"], rows(found.transitions), { caption: "Verdicts that changed", numeric: [2] }) : el("p", {}, "No verdict changed."),
     found.camera_changed.length ? table(["from", "to", "photographs"], rows(found.camera_changed), { caption: "Cameras that changed", numeric: [2] }) : null,
     changed.length ? table(["camera", "before", "after"], changed.map(([key, each]) => [key, count(each.before), count(each.after)]), { caption: "Photographs kept of each camera", numeric: [1, 2] }) : null,
-    el("p", {}, `Native values: ${count(found.natives.gained.length)} gained, ${count(found.natives.lost.length)} lost.`),
+    el("p", {}, `Values learned as native to a camera: ${count(found.natives.gained.length)} gained, ${count(found.natives.lost.length)} lost.`),
   ].filter(Boolean);
 }

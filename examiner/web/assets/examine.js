@@ -1,7 +1,7 @@
 // Examine: files dropped or chosen, each sent, examined in its turn, and shown as a sheet.
 
 import { ask, at, upload } from "./api.js";
-import { el, percent, say, size } from "./dom.js";
+import { el, percent, say } from "./dom.js";
 import { sheet } from "./sheet.js";
 
 const FILES_AT_ONCE = 12;
@@ -41,7 +41,7 @@ export function examinePart(about) {
     const taken = all.filter((file) => file.size <= about.upload_max_bytes).slice(0, FILES_AT_ONCE);
     const large = all.filter((file) => file.size > about.upload_max_bytes);
     const said = [];
-    if (large.length) said.push(`${large.map((file) => file.name).join(", ")}: larger than ${size(about.upload_max_bytes)}.`);
+    if (large.length) said.push(`${large.map((file) => file.name).join(", ")}: larger than ${about.upload_max_bytes / 2 ** 20} MiB.`);
     if (all.length - large.length > taken.length) said.push(`Only the first ${FILES_AT_ONCE} files were taken; \`shutterprint examine\` takes whole folders.`);
     fault.textContent = said.join(" ");
     waiting.push(...taken.map((file) => entry(file)));
@@ -102,7 +102,7 @@ export function examinePart(about) {
           found = await ask(`/api/examinations/${at(key)}`, { signal: stop.signal });
           if (found.state === "done" || found.state === "failed") break;
           bar.removeAttribute("value");
-          tell(found.state === "working" ? "is being examined" : `waits; ${found.before} before it`);
+          tell(found.state === "working" ? "is being examined" : found.before ? `waits; ${found.before} before it` : "is next");
           await pause(LOOK_S);
           if (stop.signal.aborted) return;
         }

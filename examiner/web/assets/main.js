@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { dataPart } from "./dataset.js";
-import { el, say, size } from "./dom.js";
+import { el, say } from "./dom.js";
 import { examinePart } from "./examine.js";
 import { runsPart } from "./runs.js";
 
@@ -30,8 +30,8 @@ async function start() {
   for (const link of document.querySelectorAll("[data-part]")) link.hidden = link.dataset.part !== "examine" && !about.data_set;
   const used = [about.generation && `generation ${about.generation}`, about.run && `run ${about.run}`].filter(Boolean);
   document.getElementById("about").replaceChildren(
-    el("p", {}, `Shutterprint ${about.version}. ${used.length ? `Photographs are examined with ${used.join(" and ")}. ` : "Photographs are examined with nothing but themselves. "}` +
-      `Files up to ${size(about.upload_max_bytes)} stay in the server's memory for ${Math.round(about.kept_s / 60)} minutes and are written nowhere. `,
+    el("p", {}, `Shutterprint ${about.version}. ${used.length ? `Photographs are examined with ${used.join(" and ")}. ` : "Photographs are examined without a data set and without a network. "}` +
+      `Files up to ${about.upload_max_bytes / 2 ** 20} MiB stay in the server's memory for ${Math.round(about.kept_s / 60)} minutes and are written nowhere. `,
     el("a", { href: "/openapi.json" }, "The interface for programs (OpenAPI)")));
   route();
 }

@@ -4,7 +4,7 @@ import { ask, at } from "./api.js";
 import { bars, lines } from "./charts.js";
 import { count, el, percent, table } from "./dom.js";
 
-const PAGES = { evaluation: "The evaluation's page", report: "The full report" };
+const PAGES = { evaluation: "Evaluation", report: "Full report" };
 
 export function runsPart() {
   const element = el("div", { class: "part" }, el("h1", {}, "Runs"), el("p", { class: "soft" }, "Reading the runs…"));
@@ -25,7 +25,7 @@ export function runsPart() {
   const fill = (...parts) => element.replaceChildren(el("h1", {}, "Runs"), ...parts.filter(Boolean));
 
   function list(current) {
-    return table(["run", "", "unaltered", "manipulated", "weighted", "photographs"], known.map((each) => [
+    return table(["run", "state", "accuracy, unaltered", "accuracy, manipulated", "accuracy, weighted", "photographs"], known.map((each) => [
       el("a", { href: `#/runs/${at(each.name)}`, "aria-current": each.name === current ? "true" : null }, each.name),
       each.finished ? "finished" : "unfinished", percent(each.unaltered), percent(each.manipulated),
       percent(each.weighted_accuracy), each.photos === null ? "–" : count(each.photos)]),
@@ -42,10 +42,11 @@ function one(told) {
   const curve = (name, key) => ({ name, points: metrics.map((each) => [each[across], each[key]]) });
   return [
     el("h2", {}, told.name),
-    evaluation ? el("p", { class: "soft" }, `Judged on ${count(evaluation.photos)} photographs by ${count(evaluation.devices)} devices that nobody trained on; chance is ${percent(evaluation.chance)}.`) : el("p", {}, "It is not evaluated yet."),
-    evaluation ? bars("Accuracy by condition, with 95 % intervals by device", Object.entries(evaluation.accuracy)
+    evaluation ? el("p", { class: "soft" }, `Evaluated on ${count(evaluation.photos)} photographs by ${count(evaluation.devices)} devices that were not trained on. Guessing is right in ${percent(evaluation.chance)}.`) : el("p", {}, "It has not been evaluated yet."),
+    evaluation ? bars("Accuracy by condition", Object.entries(evaluation.accuracy)
       .sort(([a], [b]) => (a === "unaltered" ? -1 : b === "unaltered" ? 1 : a.localeCompare(b)))
       .map(([name, value]) => ({ name: name.replaceAll("_", " "), value, interval: evaluation.accuracy_intervals?.[name] ?? null }))) : null,
+    evaluation ? el("p", { class: "soft" }, "The black lines are 95 % intervals by device.") : null,
     ...(evaluation?.notes ?? []).map((note) => el("p", { class: "soft" }, note)),
     metrics.length ? el("div", { class: "charts" },
       lines("Loss in training", across, [curve("loss", "loss")]),
@@ -59,7 +60,7 @@ function one(told) {
 function framed(run, page) {
   const address = `/api/runs/${at(run)}/pages/${at(page)}`;
   const place = el("details", {}, el("summary", {}, PAGES[page] ?? page),
-    el("p", {}, el("a", { href: address, target: "_blank", rel: "noopener" }, "Open it by itself")));
+    el("p", {}, el("a", { href: address, target: "_blank", rel: "noopener" }, "Open it in a new tab")));
   place.addEventListener("toggle", () => {
     if (place.open && !place.querySelector("iframe")) place.append(el("iframe", { src: address, sandbox: true, title: PAGES[page] ?? page, referrerpolicy: "no-referrer" }));
   });

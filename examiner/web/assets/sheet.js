@@ -11,17 +11,18 @@ const GROUPS = {
   camera: "Which camera took it",
   splices: "Whether it is one picture",
   device: "Which device took it",
-  scan: "Whether it was scanned or photographed from something",
+  scan: "Whether it is a scan, or a photograph of a print or display",
 };
 const LEVELS = {
   unusual: ["!", "Unusual"],
   weak: ["?", "Weak sign"],
   expected: ["✓", "Expected"],
   estimated: ["~", "Estimate"],
-  fact: ["i", "Read"],
+  fact: ["i", "Fact"],
   none: ["–", "No answer"],
 };
 const DISPLAYED_MAX_PX = 100_000_000;
+const FOLDED_FROM_ROWS = 6;
 const FORMS = { html: "Report (HTML)", pdf: "Report (PDF)", json: "Data (JSON)" };
 
 export function sheet(found) {
@@ -44,47 +45,52 @@ export function sheet(found) {
     el("p", { class: "soft digest" }, "SHA-256 ", el("code", {}, report.sha256)),
     downloads,
     view?.element,
-    Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), view)),
-    el("p", { class: "soft" }, `How often genuine photographs show the same: ${report.calibration || "not measured"}. ` +
+    Object.entries(GROUPS).map(([group, question]) => groupOf(question, report.findings.filter((each) => each.group === group), report.calibration, view)),
+    el("p", { class: "soft" }, `${report.calibration ? `The genuine photographs are ${report.calibration}. ` : ""}` +
       "Each test calls up to 1 % of genuine photographs unusual, so the verdict takes all tests together."),
-    el("p", { class: "soft" }, `Shutterprint ${report.version}; ${report.generation ? `generation ${report.generation}` : "no data set"}; ${report.run ? `run ${report.run}` : "no network"}.`));
+    el("p", { class: "soft" }, `Shutterprint ${report.version}; data set: ${report.generation ? `generation ${report.generation}` : "none"}; trained network: ${report.run ? `run ${report.run}` : "none"}.`));
   return { element, opened: () => { heading.focus({ preventScroll: true }); view?.opened(); }, close: () => view?.close() };
 }
 
-function groupOf(question, findings, view) {
+function groupOf(question, findings, calibration, view) {
   if (!findings.length) return null;
-  return el("section", { class: "group" }, el("h3", {}, question), findings.map((each) => findingOf(each, view)));
+  return el("section", { class: "group" }, el("h3", {}, question), findings.map((each) => findingOf(each, calibration, view)));
 }
 
-function findingOf(finding, view) {
+function findingOf(finding, calibration, view) {
   const [mark, label] = LEVELS[finding.level] ?? LEVELS.none;
   return el("div", { class: `finding ${finding.level}`, "data-finding": finding.name },
     el("p", { class: "level" }, el("span", { class: "mark", "aria-hidden": "true" }, mark), label),
     el("p", { class: "statement" }, finding.statement),
-    finding.strength ? el("p", { class: "soft" }, strengthOf(finding.strength)) : null,
+    finding.strength ? el("p", { class: "soft" }, strengthOf(finding.strength, calibration)) : null,
     finding.evidence.map((each) => evidenceOf(each, finding, view)),
     moreOf(finding));
 }
 
-function strengthOf(strength) {
+function strengthOf(strength, calibration) {
   const alike = Math.round(strength.false_alarm_rate * (1 + strength.photographs)) - 1;
-  return `As much in ${count(alike)} of ${count(strength.photographs)} genuine photographs by ${count(strength.devices)} devices (${strength.origin}).`;
+  const many = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
+  return `${count(alike)} of ${many(strength.photographs, "genuine photograph")} by ${many(strength.devices, "device")} ${alike === 1 ? "scores" : "score"} as high${strength.origin === calibration ? "" : ` (${strength.origin})`}.`;
 }
 
 function moreOf(finding) {
-  const parts = [["How it was seen", finding.method], ["Where the method is from", finding.source], ["What else looks the same", finding.caution]]
+  const parts = [["Method", finding.method], ["Source", finding.source], ["Caution", finding.caution]]
     .filter(([, text]) => text);
   const detection = finding.strength?.detection ?? [];
   if (!parts.length && !detection.length) return null;
-  return el("details", {}, el("summary", {}, "Method, source and limits"),
+  return el("details", {}, el("summary", {}, "Method, source, and what else looks the same"),
     el("dl", {}, parts.map(([title, text]) => [el("dt", {}, title), el("dd", {}, text)])),
-    detection.length ? table(["What was planted", "found", "of photographs"],
+    detection.length ? table(["Alteration", "Found", "Photographs altered"],
       detection.map((each) => [each.what, percent(each.share), count(each.photographs)]),
-      { caption: "How often it finds what it looks for, at 1 % false alarms", numeric: [1, 2] }) : null);
+      { caption: "Alterations made to genuine photographs as a test, found at 1 % false alarms", numeric: [1, 2] }) : null);
 }
 
 function evidenceOf(evidence, finding, view) {
-  if (evidence.kind === "table") return table(evidence.header, evidence.rows, { caption: evidence.title });
+  if (evidence.kind === "table") {
+    const rows = table(evidence.header, evidence.rows, { caption: evidence.title });
+    if (finding.level !== "fact" || evidence.rows.length <= FOLDED_FROM_ROWS) return rows;
+    return el("details", {}, el("summary", {}, `${evidence.title}: ${count(evidence.rows.length)} rows`), rows);
+  }
   if (evidence.kind === "picture") {
     const kind = evidence.data.startsWith("iVBOR") ? "png" : "jpeg";
     return el("figure", {}, el("img", { src: `data:image/${kind};base64,${evidence.data}`, alt: evidence.title }),

@@ -43,7 +43,7 @@ def test_a_file_that_names_another_camera_is_contradicted_and_scores_higher(
 ) -> None:
     found = findings(camera_file(camera_picture("smooth", 91), "grainy"), run)["camera_claim"]
     assert "names Grainy, to which the network gives" in found.statement
-    assert "sees Smooth" in found.statement
+    assert "the network's own answer is Smooth" in found.statement
     assert found.score is not None
     assert found.score > 1
 

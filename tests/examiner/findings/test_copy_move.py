@@ -31,7 +31,7 @@ def finding(data: bytes) -> Finding:
 
 def test_a_genuine_photograph_has_the_score_0(genuine: bytes) -> None:
     found = finding(genuine)
-    assert found.statement == "No region of 400 px and more is seen a second time in the picture."
+    assert found.statement == "No region of 400 pixels or more appears twice in the picture."
     assert (found.score, found.evidence) == (0, ())
 
 

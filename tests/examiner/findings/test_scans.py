@@ -42,7 +42,7 @@ def said(data: bytes) -> dict[str, Finding]:
 
 def test_a_scan_is_called_one(scan: bytes) -> None:
     found = said(scan)
-    assert "as the line of sensors of a scanner leaves it" in found["scanner_or_camera"].statement
+    assert "as the line sensor of a scanner leaves it" in found["scanner_or_camera"].statement
     assert (found["scanner_or_camera"].score or 0) > SCANNED
     assert "names “GARNET Scan 3.1”" in found["scanner_header"].statement
     assert found["scanner_header"].level == "fact"
@@ -51,7 +51,7 @@ def test_a_scan_is_called_one(scan: bytes) -> None:
 def test_a_photograph_is_called_none(genuine: bytes) -> None:
     found = said(genuine)
     assert found["scanner_or_camera"].statement.startswith("No noise clearly repeats")
-    assert "alternate as the colour filter array" in found["scanner_or_camera"].statement
+    assert "alternate as a camera's colour filter array" in found["scanner_or_camera"].statement
     assert found["scanner_header"].statement == "Nothing in the header speaks of a scanner."
     assert found["print_dots"].statement.startswith("No lattice")
     for name, limit in LIMITS.items():

@@ -26,7 +26,7 @@ def test_the_sentence_names_the_two_cameras_and_the_place(
 ) -> None:
     found = finding(camera_file(spliced), run)
     assert found.name == "splices"
-    assert "sees Grainy in the picture as a whole and Smooth where its traces differ" in found.statement
+    assert "answers Grainy for the picture as a whole, and Smooth where its traces differ" in found.statement
     regions = next(each for each in found.evidence if isinstance(each, Regions))
     x_px, y_px, width_px, height_px = regions.sets[0][0]
     assert x_px < 212 < x_px + width_px
@@ -63,7 +63,7 @@ def test_without_a_network_noise_and_grids_are_looked_at_and_the_report_says_so(
 ) -> None:
     found = finding(camera_file(spliced))
     assert found.name == "splices_without_network"
-    assert "no network was asked" in found.statement
+    assert "no network was used" in found.statement
     assert found.score is not None
     assert [each.title for each in found.evidence if isinstance(each, Map)] == [
         "All traces together", "Noise", "Grid of blocks",

@@ -54,7 +54,7 @@ def test_another_kind_of_picture_is_asked_what_applies_to_its_pixels(kind: str) 
     assert (report.error, report.kind, report.size_px) == (None, kind, (320, 240))
     said = finding(report, "examined")
     assert f"but a {kind}: " in said.statement
-    assert "tables or coefficients of a JPEG is not asked" in said.statement
+    assert "tables or coefficients of a JPEG are left out" in said.statement
 
 
 def test_pixels_and_coefficients_of_a_picture_that_is_too_large_are_refused() -> None:

@@ -74,6 +74,11 @@ def test_it_is_the_report_that_was_written(plain: dict[str, Any]) -> None:
         (lambda plain: plain["findings"][0]["evidence"][2].update(values=[[0], [0, 1]]), "rows of several lengths"),
         (lambda plain: plain["findings"][0]["evidence"][2].update(values=[["x"]]), "no numbers"),
         (lambda plain: plain.update(findings={}), "report.findings is"),
+        (
+            lambda plain: plain["findings"][0].update(evidence=501 * [plain["findings"][0]["evidence"][2]]),
+            "501 pictures",
+        ),
+        (lambda plain: plain["findings"][0]["evidence"][3].update(sets=[5001 * [[0, 1, 2, 3]]]), "5,001 rectangles"),
     ],
 )
 def test_what_is_no_report_is_refused_with_the_field(

@@ -35,7 +35,7 @@ def verdict(*scores: float, known: Calibration) -> Verdict:
 def test_without_an_unusual_finding_nothing_is_unusual() -> None:
     said = verdict(*[10.0] * 14, known=calibration())
     assert said.outcome == "ordinary"
-    assert said.text == ("Nothing unusual in 14 tests: each gives what more than 1 % of genuine photographs give.")
+    assert said.text == ("Nothing unusual in 14 tests: in each, more than 1 % of genuine photographs score as high.")
 
 
 def test_one_unusual_test_of_many_is_a_doubt_where_genuine_photographs_often_have_one() -> None:
@@ -50,7 +50,7 @@ def test_one_unusual_test_of_many_is_a_doubt_where_genuine_photographs_often_hav
 def test_a_finding_rarer_than_any_genuine_photograph_has_is_unusual() -> None:
     said = verdict(5000.0, *[10.0] * 13, known=calibration(integrity=[each / 80 for each in range(199)]))
     assert said.outcome == "unusual"
-    assert "none of 199 genuine photographs have a finding as rare in any of the tests" in said.text
+    assert "none of 199 genuine photographs have a result as rare in any of these tests" in said.text
 
 
 def test_where_tests_were_not_measured_together_the_verdict_rests_on_a_bound() -> None:
@@ -63,7 +63,10 @@ def test_where_tests_were_not_measured_together_the_verdict_rests_on_a_bound() -
 def test_weak_findings_never_make_the_verdict() -> None:
     said = verdict(*[900.0] * 14, known=calibration(share=0.2))
     assert said.outcome == "unknown"
-    assert "14 weak signs, by a method that finds less than half, count for nothing alone" in said.text
+    assert (
+        "14 weak signs, by methods that find less than half of what they look for, do not count on their own"
+        in said.text
+    )
 
 
 def test_a_contradiction_between_claim_and_camera_is_named() -> None:
@@ -74,10 +77,10 @@ def test_a_contradiction_between_claim_and_camera_is_named() -> None:
     )
     said = verdict_of([contradiction, *rarest], known)
     assert said.text.startswith("Unusual: Seen 0.")
-    assert "Claim and pixels contradict each other: Its EXIF says A, its pixels say B." in said.text
+    assert "Metadata and pixels disagree about the camera: Its EXIF says A, its pixels say B." in said.text
 
 
 def test_what_was_not_measured_gives_no_verdict() -> None:
     unknown = Calibration("nothing was measured yet", {})
-    assert verdict(500.0, known=unknown).text.startswith("No verdict: of 1 test none was measured")
+    assert verdict(500.0, known=unknown).text.startswith("No verdict: 1 test gave a score, but it was not measured")
     assert verdict(known=unknown).outcome == "unknown"

@@ -213,18 +213,22 @@ SLOW = "The current node timed out during startup. This could happen because som
 @pytest.mark.parametrize(
     ("address", "error", "told"),
     [
-        ("local", Exception(SLOW), r"^train: Ray did not start on this machine: The current node timed out.*less busy"),
+        (
+            "local",
+            Exception(SLOW),
+            r"^Ray did not start on this machine: The current node timed out.*less busy, or wait$",
+        ),
         ("10.0.0.1:6379", Exception(SLOW), r"^RAY_ADDRESS: no Ray cluster answers at 10\.0\.0\.1:6379: .*start it"),
         ("10.0.0.1:6379", ConnectionError("refused\nmore"), r"answers at 10\.0\.0\.1:6379: refused; start it"),
     ],
 )
 def test_a_ray_that_does_not_start_is_a_sentence(address: str, error: Exception, told: str) -> None:
-    assert re.search(told, str(not_started(address, error)))
+    assert re.search(told, str(not_started(address, error, "wait")))
 
 
 def test_a_fault_in_a_program_is_none_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not_started("local", TypeError("no such argument")) is None
-    assert not_started("local", Exception("something else")) is None
+    assert not_started("local", TypeError("no such argument"), "wait") is None
+    assert not_started("local", Exception("something else"), "wait") is None
 
 
 @pytest.mark.slow

@@ -96,9 +96,9 @@ def test_a_genuine_file_is_as_its_cameras_photographs_are(known: Knowledge) -> N
 def test_a_forged_claim_is_called_out_with_numbers(known: Knowledge) -> None:
     forged = with_exif(borea(77), exif_segments(alder(1)))
     finding = of(forged, camera_form, known)
-    assert "the file is as none of 40 photographs of Alder C9 by 8 owners" in finding.statement
+    assert "the file differs from all 40 photographs of Alder C9 by 8 owners" in finding.statement
     assert "quality 88" in finding.statement
-    assert "which Borea N9 (30) shows" in finding.statement
+    assert "as files by Borea N9 (30) have" in finding.statement
     table = rows(finding)
     assert table["quantisation tables"][2] == "never"
     assert table["size"][1:4] == ("128x96", "never", "96x64 (40 photographs by 8 owners)")
@@ -160,7 +160,7 @@ def test_without_a_generation_the_catalogues_native_values_are_compared(catalogu
     data = jpeg(1, make="Apple", model="iPhone 5s", software="Photo Box 3", size=(96, 64), quality=90)
     finding = of(data, listed_form, Knowledge(None, None, catalogue))
     assert finding.score == 2.0
-    assert "size and firmware of this file are not among them" in finding.statement
+    assert "this file differs in its size and firmware" in finding.statement
     assert list(camera_form(Photograph(data), Knowledge(None, None, catalogue))) == []
 
 
@@ -170,7 +170,7 @@ def test_the_named_camera_is_said_and_its_serial_number_kept_private(known: Know
     assert "SN-12345678" not in str(finding)
     shown = Knowledge(known.corpus, None, known.catalogue, private=True)
     assert "SN-12345678" in str(of(alder(1), claimed_camera, shown))
-    assert of(with_exif(alder(1), b""), claimed_camera).statement == "It names no camera."
+    assert of(with_exif(alder(1), b""), claimed_camera).statement == "The file names no camera."
 
 
 def test_a_file_of_a_program_bears_the_reasons_of_curation() -> None:
@@ -188,19 +188,19 @@ def test_an_editors_mark_is_a_sign_and_names_the_editor() -> None:
 
 def test_hints_weigh_less_than_reasons() -> None:
     finding = of(alder(1), software_signs)
-    assert "No mark of software" in finding.statement
+    assert "No clear sign of software" in finding.statement
     assert 0 < (finding.score or 0) < 1
 
 
 def test_dates_that_agree_agree() -> None:
     finding = of(alder(1), dates)
-    assert finding.statement == "Its 2 comparisons of dates agree."
+    assert finding.statement == "Its dates agree (2 comparisons)."
     assert finding.score == 0
 
 
 def test_a_later_change_is_said_with_its_length() -> None:
     finding = of(changed_later(alder(1), b"", NOBODY), dates)
-    assert "3 h: changed 3 h after it was taken" in finding.statement
+    assert "by 3 h from what is plausible: changed 3 h after it was taken" in finding.statement
     assert finding.score == 3 * 3600
 
 

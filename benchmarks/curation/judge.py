@@ -1,6 +1,7 @@
 """Benchmark: judge and publish a corpus of planted truths at two sizes; print time a row, memory, wrong verdicts.
 
-    python -m benchmarks.curation.judge [--photos 100000 1000000] [--memory-mb 4000] [--folder FOLDER] [--keep] [--alone]
+    python -m benchmarks.curation.judge [--photos 100000 1000000] [--memory-mb 4000] [--folder FOLDER] [--keep]
+        [--alone]
 
 One process plants each corpus, and another judges it with two Dask workers (`--memory-mb` each), or with `--alone` in
 one process without publishing it. CPU time is that of the job and its workers together, step by step, without that of

@@ -12,6 +12,7 @@ and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from corpus.metrics.family import Sample
 from corpus.metrics.task_metrics import TaskMetrics
 from corpus.receipts import last_receipt, publish_receipt
 from corpus.storage import Store
+from corpus.storage.kept import keeping
 from corpus.storage.requests import counted, sentence
 from corpus.text import escaped
 from curation.cluster.alone import Alone
@@ -87,7 +89,10 @@ def curate(configuration: Configuration, console: Console) -> str:
     settings = _judge_settings(configuration, given)
     curation = configuration.curation
     cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb, store)
-    with sole_run(store) as check, cluster as workers:
+    # workers on other machines share no folder with this one
+    processes = 0 if configuration.clusters.dask_scheduler else 1 + curation.workers
+    with sole_run(store) as check, keeping(store, processes) as kept, cluster as workers:
+        inputs = replace(inputs, store=kept)
         published = _published(configuration, inputs, settings, workers, check, console)
         counts = published.counts
         print_counts(console, counts)
@@ -100,7 +105,7 @@ def curate(configuration: Configuration, console: Console) -> str:
                 f"{published.name}: no photo is kept, so there is nothing to train on; the table above says which "
                 "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
-        packed = publish_shards(configuration, workers, published.name, console)
+        packed = publish_shards(configuration, workers, published.name, console, kept)
         if not store.is_local:
             console.print(sentence(workers.requests(), counts["photos"]))
     told = {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"]}
@@ -151,7 +156,7 @@ def _examine_new(
         return []
     began_at_s, lost, troubles = time.monotonic(), 0, list[Trouble]()
     tasks = list(batches(new, batch_photos=settings.batch_photos, kind=kind_of(settings)))
-    client, examination = workers.client, workers.proved(partial(examine_batch, store))
+    client, examination = workers.client, workers.proved(partial(examine_batch, inputs.store))
     with progress(console, "examining", len(new), "photos") as advance, Alone() as alone:
         for batch, result in run_tasks(client, examination, tasks):
             if isinstance(result, GAVE_UP):
@@ -217,13 +222,13 @@ def _published(
     same = _unchanged(configuration, inputs, settings, console)
     if same is not None:
         return same
-    base = refresh_base(configuration.store, inputs, settings)
+    base = refresh_base(inputs.store, inputs, settings)
     if base is not None:
         return _refresh(configuration, settings, workers, base, check, console)
     console.print(f"{len(inputs.uploads):,} photos in the records of {configuration.store.url}")
     _check_given(configuration, settings.given, inputs, console)
     troubles = _examine_new(configuration, workers, inputs, inputs.waiting(), console)
-    return _judge_all(configuration, settings, workers, troubles, check, console)
+    return _judge_all(configuration, inputs.store, settings, workers, troubles, check, console)
 
 
 def _unchanged(
@@ -244,7 +249,7 @@ def _refresh(
     console: Console,
 ) -> Published:  # fmt: skip
     """Examine what is new, judge what it concerns, and publish a generation unless the newest one is the same."""
-    store, kind = configuration.store, kind_of(configuration.curation)
+    store, kind = base.news.inputs.store, kind_of(configuration.curation)
     waiting = base.waiting()
     troubles = _examine_new(configuration, workers, base.news.inputs, waiting, console)
     if waiting:
@@ -279,10 +284,9 @@ def _say_published(published: Published, console: Console) -> None:
 
 
 def _judge_all(
-    configuration: Configuration, settings: JudgeSettings, workers: Workers, troubles: list[Trouble],
+    configuration: Configuration, store: Store, settings: JudgeSettings, workers: Workers, troubles: list[Trouble],
     check: Callable[[], None], console: Console,
 ) -> Published:  # fmt: skip
-    store = configuration.store
     inputs = find_inputs(store, kind_of(configuration.curation))
     digest = digest_of_inputs(inputs)  # before they are read: what changes meanwhile is news
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX

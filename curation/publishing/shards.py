@@ -33,8 +33,12 @@ _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", 
 """Columns of a generation that a plan and the index need."""
 
 
-def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
+def publish_shards(
+    configuration: Configuration, workers: Workers, generation: str, console: Console, kept_store: Store
+) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, not_packed.
+
+    `kept_store`: the configured store, which may have kept the originals (`corpus.storage.kept`).
 
     Classes are those of the newest generation in its order, then new cameras with kept photos by key. Raises
     StageError where a worker could not cut what this machine can, and where too many originals are lost.
@@ -56,7 +60,7 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
     plans = plan_shards(kept, configuration.shards, classes, known_plans(store, configuration.shards, classes))
     entries: dict[str, ShardEntry] = {}
     lost = 0
-    client, write = workers.client, workers.proved(partial(write_shard, store, settings=configuration.shards))
+    client, write = workers.client, workers.proved(partial(write_shard, kept_store, settings=configuration.shards))
     with progress(console, "cutting shards", len(kept), "photos") as advance, Alone() as alone:
         for plan, result in run_tasks(client, write, plans):
             if isinstance(result, GAVE_UP):

@@ -10,7 +10,7 @@ import pytest
 
 from corpus.errors import StorageUnavailableError
 from corpus.leases import held, take
-from corpus.storage import Store, open_store, s3, store
+from corpus.storage import Store, files, open_store, s3
 from corpus.storage.requests import counted, sentence
 
 pytest.importorskip("s3fs", reason="needs the extra s3")
@@ -157,7 +157,7 @@ def test_a_store_without_the_condition_is_found_out_and_its_leases_wait(
         return filesystem.pipe_file(path, data) is not None
 
     monkeypatch.setattr(s3, "create", create)
-    monkeypatch.setattr(store, "_conditional", {})
+    monkeypatch.setattr(files, "_conditional", {})
     slept: list[float] = []
     monkeypatch.setattr("corpus.leases.time.sleep", slept.append)
     assert not place.has_conditional_writes("leases")

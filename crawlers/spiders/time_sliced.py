@@ -91,7 +91,9 @@ class SlicedSpider(PhotoSpider):
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
         self.period = period(site, context.started_at_s)
         store, crawl = context.store, context.configuration.crawl
-        refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
+        refused_uploads = None
+        if self.queries_overlap:
+            refused_uploads = RefusedUploads(context.markers, self.source, context.fingerprint)
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
         downloader = PhotoDownloader(
             store,
@@ -117,7 +119,7 @@ class SlicedSpider(PhotoSpider):
         """Crawl the open time of every query and what is due behind it; a query whose listing fails stays open."""
         context = self.context
         if self.windows.refused_uploads is not None:
-            await in_thread(self.windows.refused_uploads.read, context.markers.all)
+            await in_thread(self.windows.refused_uploads.read)
         begun = self.windows.checkpoints or ()
         for details in await in_thread(unfinished_windows, context.store, self.source, begun):
             self.unfinished[details["query"]].append(TimeSlice(*details["span"]))

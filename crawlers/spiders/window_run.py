@@ -22,7 +22,7 @@ from crawlers.network.concurrency import all_of, in_thread
 from crawlers.spiders.context import CrawlContext
 from crawlers.spiders.unit_run import LeaseLost
 from crawlers.windows.checkpoint import Checkpoint
-from crawlers.windows.markers import LISTED, Marker, due_photos, keep_listed_at, marker_of
+from crawlers.windows.markers import LISTED, Marker, due_photos, marker_of
 from crawlers.windows.records import ListedPhoto, Row, read_rows, records_path, table
 from crawlers.windows.refused_pictures import remove_pictures
 from crawlers.windows.refused_uploads import RefusedUploads
@@ -205,10 +205,10 @@ class WindowRunner:
         is_new = window not in self.context.markers.all  # read anew since the lease of its unit was taken
         store.publish_table(records_path(self.context.source, window), table(rows))
         if self.context.site is not None and not is_listed and not is_new:
-            keep_listed_at(store, folder)
+            self.context.markers.keep_listed_at(window)
         store.mark_done(folder, marker)
         self.context.markers.published(window, marker)
-        if is_listed and (not is_new or self.context.markers.has_listed(window)):
+        if is_listed and self.context.markers.has_listed(window):  # else the marker's own time says it
             store.publish(f"{folder}/{LISTED}", b"")  # last: cut off before, an old window is listed once more
 
     def _may_have_checkpoint(self, window: str) -> bool:

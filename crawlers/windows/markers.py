@@ -2,15 +2,15 @@
 
 A marker holds what the window was listed from (`details`, the spider's own), how many photos are in which state, which
 failed ones to retry and when (`retry`), by which rules it was judged (`fingerprint`), and whether it must be listed
-anew (`relist`). When the window was last listed is the time of the marker, until that is written again for another
-reason: then a file `listed` beside it has that time as text, and an empty one says it by its own time.
+anew (`relist`). The marker's own time says when the window was last listed, until it is written again for another
+reason: then a file `listed` beside it has that time as text. An empty one says it by its own time.
 """
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from corpus.errors import StorageError
 from corpus.storage import MARKER, Entry, Store, json_bytes
@@ -24,6 +24,8 @@ Marker = dict[str, Any]
 LISTED = "listed"
 KEPT = "_markers.json"
 """All markers of a source in one file, in an object store. It may be removed: it is made again."""
+REFUSED_KEPT_MAX = 1_000_000
+"""Refused versions that are kept there at most, some 13 MB."""
 _FORMAT = 1
 STATES = ("stored", "refused", "failed", "deleted")
 FIRST_WAIT_S = 3600
@@ -67,6 +69,14 @@ def due_photos(marker: Marker, now: str) -> frozenset[str]:
     return frozenset(photo for photo, at in marker.get("retry", {}).items() if at <= now)
 
 
+class Kept(NamedTuple):
+    """What is kept of a window: the state of its marker's file, the marker, and the versions refused, if known."""
+
+    state: str
+    marker: Marker
+    refused: list[str] | None
+
+
 class Markers:
     """The markers of all whole windows of one source, by window.
 
@@ -81,7 +91,9 @@ class Markers:
         self._states: dict[str, str] = {}  # of the files that the markers were read from
         self._times: dict[str, Entry] = {}  # of the files that tell when windows were listed
         self._has_listed: set[str] = set()  # windows with a file `listed`
-        self._kept: dict[str, tuple[str, Marker]] | None = None  # state and marker by window, as KEPT has them
+        self._kept: dict[str, Kept] | None = None  # what KEPT has
+        self.refused: dict[str, list[str]] = {}
+        """Versions that windows have refused, as far as they are known (`crawlers.windows.refused_uploads`)."""
 
     def refresh(self, ending: str = "", beginning: str = "") -> None:
         """Read the markers, unknown or changed so far, of windows whose names begin and end so."""
@@ -96,8 +108,10 @@ class Markers:
             if file == LISTED or (file == MARKER and window not in self._has_listed):
                 self._times[window] = entry  # in a listing, the marker comes first
             if file == MARKER and self._states.get(window) != entry.state:
-                if self._kept and self._kept.get(window, ("",))[0] == entry.state:
-                    self._take(window, self._kept[window][1])
+                kept = self._kept.get(window) if self._kept else None
+                if kept is not None and kept.state == entry.state:
+                    self._take(window, kept.marker)
+                    self.refused |= {window: kept.refused} if kept.refused is not None else {}
                 elif window not in self.all or window in self._states:  # else it is this process's own
                     self.reread(window)
                 self._states[window] = entry.state
@@ -121,20 +135,26 @@ class Markers:
 
     def keep(self) -> None:
         """Keep all markers in one file for the next crawl, where a read is a request and any of them has changed."""
-        kept = {window: (state, self.all[window]) for window, state in self._states.items() if window in self.all}
+        refused = self.refused if sum(map(len, self.refused.values())) <= REFUSED_KEPT_MAX else {}
+        kept = {
+            window: Kept(state, self.all[window], refused.get(window))
+            for window, state in self._states.items()
+            if window in self.all
+        }
         if self.store.is_s3 and kept != (self._kept or {}):
             told = {"format": _FORMAT, "markers": kept}
             self.store.publish(f"{self.root}/{KEPT}", json.dumps(told, sort_keys=True, ensure_ascii=False).encode())
             self._kept = kept
 
-    def _read_kept(self) -> dict[str, tuple[str, Marker]]:
+    def _read_kept(self) -> dict[str, "Kept"]:
         """Return what KEPT has; nothing where it is missing or damaged, so that all markers are read."""
         try:
             told = self.store.read_json(f"{self.root}/{KEPT}")
             markers = told["markers"] if told["format"] == _FORMAT else {}
-            for _, marker in markers.values():
-                origin_of(marker["details"])
-            return {window: (state, marker) for window, (state, marker) in markers.items()}
+            found = {window: Kept(*told) for window, told in markers.items()}
+            for one in found.values():
+                origin_of(one.marker["details"])
+            return found
         except (StorageError, KeyError, TypeError, ValueError, AttributeError, StopIteration):
             return {}
 
@@ -142,14 +162,21 @@ class Markers:
         if window not in self.all:
             self._by_origin[origin_of(marker["details"])].append(window)
         self.all[window] = marker
+        self.refused.pop(window, None)
 
     def windows_of(self, origin: str) -> list[str]:
         """Return the known windows of a query, in order of time, or of a directory."""
         return sorted(self._by_origin.get(origin, ()))
 
     def has_listed(self, window: str) -> bool:
-        """Whether a listing has shown a file `listed` in a window's folder."""
+        """Whether a window's folder is known to have a file `listed`."""
         return window in self._has_listed
+
+    def keep_listed_at(self, window: str) -> None:
+        """Write down when a window was last listed, before its marker, whose time says so, is written again."""
+        if window not in self._has_listed:
+            keep_listed_at(self.store, f"{self.root}/{window}")
+            self._has_listed.add(window)
 
     def listed_at_s(self, window: str) -> float:
         """Return when a whole window was last listed, seconds since 1970."""

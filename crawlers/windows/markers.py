@@ -154,6 +154,8 @@ class Markers:
             found = {window: Kept(*told) for window, told in markers.items()}
             for one in found.values():
                 origin_of(one.marker["details"])
+                if not isinstance(one.refused, list | None):
+                    raise TypeError("no list of versions")
             return found
         except (StorageError, KeyError, TypeError, ValueError, AttributeError, StopIteration):
             return {}

@@ -79,7 +79,7 @@ def write_shard(
             packed_plan, len(rows), failures, tar.stat().st_size, sha256, len(table), hashlib.sha256(table).hexdigest()
         )
         name = packed_plan.name
-        if not is_whole(store, name):
+        if name == plan.name or not is_whole(store, name):  # that of the plan was looked for above
             store.publish_file(f"{POOL}/{name}", tar)
             store.publish(table_path(name), table)
             store.publish_json(entry_path(name), entry_json(entry))

@@ -98,6 +98,26 @@ def test_a_unit_that_nobody_holds_costs_three_requests(place: Store) -> None:
     assert place.names("leases") == []
 
 
+def test_a_check_of_a_lease_is_one_listing_also_after_it_was_renewed(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corpus.leases.CHECKED_S", 0.0)
+    with held(place, "leases", "unit") as holding, held(place, "leases", "unit2") as other:
+        assert holding is not None
+        assert other is not None
+        assert asked(holding.is_ours) == {"LIST": 1}
+        monkeypatch.setattr("corpus.leases.RENEW_EVERY_S", 0.0)
+        assert holding.is_ours()
+        monkeypatch.setattr("corpus.leases.RENEW_EVERY_S", 1e9)
+        assert asked(holding.is_ours) == {"LIST": 1}
+        assert asked(holding.release) == {"LIST": 1, "DELETE": 1}
+        place.publish("leases/unit.0.json", b"another's")
+        holding.release()
+        assert place.read("leases/unit.0.json") == b"another's"
+    assert place.names("leases") == ["unit.0.json"]
+    place.remove("leases")
+
+
 def test_a_lease_that_was_taken_over_is_noticed_and_the_newer_one_is_left(
     place: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,12 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("python -m curation.run", __doc__ or "")
     configuration = configuration_of(parser.parse_args(arguments))
     store, watched = configuration.store, configuration.metrics
-    samples = newest_samples(store)
     folder, port, address = configuration.metrics_folder, watched.curation_port, watched.address
-    with counted(), TaskMetrics("curation", lambda: samples, folder=folder, port=port, address=address):
-        console = Console(highlight=False)
-        curated = curate(configuration, console)
+    with counted():
         samples = newest_samples(store)
+        with TaskMetrics("curation", lambda: samples, folder=folder, port=port, address=address):
+            console = Console(highlight=False)
+            curated = curate(configuration, console)
+            samples = newest_samples(store)
         if not store.is_local:  # last, so that no request is left out
             console.print(sentence(so_far() + curated.requests, curated.photographs, curated.unit))
     return 0

@@ -339,3 +339,16 @@ def test_what_a_run_reads_more_than_once_is_asked_for_once(place: Store, tmp_pat
     assert not Path(kept.folder).exists()
     with keeping(open_store(str(tmp_path)), 1) as local:
         assert not isinstance(local, KeptStore)
+
+
+def test_who_takes_a_photograph_down_waits_until_no_crawl_goes_by_the_list_as_it_was(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from corpus.takedowns import ASKED_S
+    from crawlers.forget import __main__ as forgetting
+
+    slept: list[float] = []
+    monkeypatch.setattr(forgetting.time, "sleep", slept.append)
+    for _ in range(2):
+        forgetting.forget(place, {"flickr:1": forgetting.Traces()}, [])
+        assert slept == [ASKED_S], "once: the second time it is on the list"

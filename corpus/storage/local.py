@@ -51,12 +51,16 @@ def entries(_: Any, path: str, beginning: str) -> dict[str, Entry]:
 
     A file that is removed meanwhile is left out.
     """
+
+    def refused(error: OSError) -> None:  # which os.walk would pass over
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise error
+
     found = {}
-    for folder, folders, files in os.walk(path):
+    for folder, folders, files in os.walk(path, onerror=refused, followlinks=True):
         if folder == path:
             folders[:] = [name for name in folders if name.startswith(beginning)]
-            files = [name for name in files if name.startswith(beginning)]
-        for name in files:
+        for name in files if folder != path else [name for name in files if name.startswith(beginning)]:
             with suppress(FileNotFoundError):
                 status = Path(folder, name).stat()
                 state = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"

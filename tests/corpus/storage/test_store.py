@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from corpus.errors import ConfigurationError, StorageError
+from corpus.errors import ConfigurationError, StorageError, StorageUnavailableError
 from corpus.records import original_path, version_of
 from corpus.storage import Store, open_store
 
@@ -275,3 +275,27 @@ def test_a_folder_may_have_any_name_chains_of_file_systems_included(tmp_path: Pa
 def test_an_address_that_is_no_storage_is_told_with_the_address(url: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^storage: {re.escape(url)}"):
         open_store(url)
+
+
+def test_a_listing_of_all_files_below_a_folder_names_whole_ones_and_passes_over_no_refusal(tmp_path, monkeypatch):
+    store = open_store(str(tmp_path))
+    assert store.entries("w") == {}
+    for path in ("w/2019_a/x", "w/2020_a/x", "w/2020_a/.tmp-1", "w/y", "v/x"):
+        store.publish(path, b"12")
+    before = store.entries("w")
+    assert [(path, entry.size_bytes) for path, entry in before.items()] == [
+        ("w/2019_a/x", 2), ("w/2020_a/x", 2), ("w/y", 2),
+    ]  # fmt: skip
+    assert list(store.entries("w", "2020")) == ["w/2020_a/x"]
+    store.publish("w/y", b"34")
+    assert store.entries("w")["w/y"].state != before["w/y"].state
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("2020_a"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(StorageUnavailableError, match="permission is denied"):
+        store.entries("w")

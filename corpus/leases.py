@@ -10,8 +10,8 @@ The machines' clocks should agree within minutes. Where they do not, or one jump
 holder works: the holder notices when it checks or renews, and publishes nothing more. A lease that is damaged, or
 claims to hold for more than a day, counts as expired.
 
-An object store bills each request, so there a check that has just been made is not made again (CHECKED_S), and a unit
-that nobody holds is taken and given back with three requests.
+An object store bills each request, so there a check that has just been made is not made again (CHECKED_S), one is a
+listing, and a unit that nobody holds is taken and given back with three requests.
 """
 
 import json
@@ -31,6 +31,7 @@ from pathlib import Path
 
 from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store
+from corpus.storage.s3 import state_of
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +152,17 @@ class Lease:
         else:
             self.release()
 
-    def stands(self) -> bool:
-        """Whether the lease is ours; writes nothing, so any process that was sent the lease may ask."""
+    def stands(self, state: str = "") -> bool:
+        """Whether the lease is ours; writes nothing, so any process that was sent the lease may ask.
+
+        `state`: of its file in an object store as it was last written: where a listing tells the same, it is not read.
+        """
+        if state:
+            told = _states(self.store, self.folder, self.unit)
+            if max(told, default=None) != self.number:
+                return False
+            if told[self.number] == state:
+                return True
         leases = _standing(self.store, self.folder, self.unit)
         return max(leases, default=None) == self.number and self.token.encode() in leases[self.number]
 
@@ -213,6 +223,7 @@ class HeldLease:
         self.lease = lease
         self._ended = threading.Event()
         self._checked_s = self._renewed_s = _moment()
+        self._written_s = lease.holder.since_s
         # the work and the renewing thread may renew at the same moment
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._renew_until_released, daemon=True)
@@ -231,10 +242,12 @@ class HeldLease:
                 if _is_within(self._checked_s, now_s, CHECKED_S):
                     return True
                 if _is_within(self._renewed_s, now_s, RENEW_EVERY_S / 2):
-                    is_ours = self.lease.stands()
+                    is_ours = self.lease.stands(self._state)
                     self._checked_s = now_s if is_ours else _NEVER
                     return is_ours
-            is_ours = self.lease.renew(time.time())
+            written_s = time.time()
+            is_ours = self.lease.renew(written_s)
+            self._written_s = written_s if is_ours else self._written_s
             self._checked_s = self._renewed_s = now_s if is_ours else _NEVER
             return is_ours
 
@@ -242,10 +255,15 @@ class HeldLease:
         """Stop renewing and give the unit back."""
         self._ended.set()
         self._thread.join()  # a renewal that is under way would bring the file back
-        if self.lease.store.is_s3 and _is_within(self._checked_s, _moment(), CHECKED_S):
-            self.lease.release_unseen()
-        else:
+        if not self.lease.store.is_s3:
             self.lease.release()
+        elif _is_within(self._checked_s, _moment(), CHECKED_S) or self.lease.stands(self._state):
+            self.lease.release_unseen()
+
+    @property
+    def _state(self) -> str:
+        """What a listing of an object store tells of the lease's file as it was last written."""
+        return state_of(self.lease.data(self._written_s)) if self.lease.store.is_s3 else ""
 
     def _renew_until_released(self) -> None:
         while not self._ended.wait(RENEW_EVERY_S):
@@ -310,9 +328,18 @@ def _is_written(lease: Lease, now_s: float) -> bool:
 
 def _numbers(store: Store, folder: str, unit: str) -> dict[int, str]:
     """Return the files of a unit's leases by their n."""
-    names = store.names(folder)
-    parts = {name: re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name) for name in names}
-    return {int(found[1]): name for name, found in parts.items() if found}
+    return {number: name for name in store.names(folder, f"{unit}.") if (number := _number(unit, name)) is not None}
+
+
+def _states(store: Store, folder: str, unit: str) -> dict[int, str]:
+    """Return what a listing tells of the files of a unit's leases, by their n."""
+    told = {path.rpartition("/")[2]: entry.state for path, entry in store.entries(folder, f"{unit}.").items()}
+    return {number: state for name, state in told.items() if (number := _number(unit, name)) is not None}
+
+
+def _number(unit: str, name: str) -> int | None:
+    found = re.fullmatch(re.escape(unit) + r"\.(\d{1,9})\.json", name)
+    return None if found is None else int(found[1])
 
 
 def _holder(data: bytes, now_s: float) -> Holder | None:

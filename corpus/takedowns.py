@@ -22,6 +22,9 @@ REASON = "forgotten"
 READ_AT_ONCE = 16
 """Files that are read concurrently: an object store takes 30 ms for each, however small."""
 
+ASKED_S = 10.0
+"""In an object store, a crawl goes by the list as it was so long ago at most: each look is a request there."""
+
 
 @dataclass(frozen=True)
 class Takedown:

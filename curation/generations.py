@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from corpus.errors import StageError, StorageError
 from corpus.manifests.handed_on import HandedOn
 from corpus.records import SPLITS as ALL_SPLITS
-from corpus.storage import Store
+from corpus.storage import MARKER, Store
 from corpus.storage.parquet import Condition
 from corpus.storage.parts import NAMED, batches, files_of, photos_table
 from corpus.text import leading_number
@@ -38,7 +38,8 @@ _LEARNED = get_type_hints(LearnedRow)
 
 def latest_generation(store: Store) -> str | None:
     """Return the name of the newest whole generation, None before the first."""
-    return max(store.done_names(FOLDER), key=leading_number, default=None)
+    names = sorted(store.names(FOLDER), key=leading_number, reverse=True)  # of equal numbers the first by name
+    return next((name for name in names if store.exists(f"{FOLDER}/{name}/{MARKER}")), None)
 
 
 def generation_named(store: Store, text: str) -> str:

@@ -10,11 +10,13 @@ and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -27,7 +29,8 @@ from corpus.metrics.family import Sample
 from corpus.metrics.task_metrics import TaskMetrics
 from corpus.receipts import last_receipt, publish_receipt
 from corpus.storage import Store
-from corpus.storage.requests import counted, sentence
+from corpus.storage.kept import keeping
+from corpus.storage.requests import counted, sentence, so_far
 from corpus.text import escaped
 from curation.cluster.alone import Alone
 from curation.cluster.console import print_counts, wanted_photos, wanted_sentence
@@ -58,11 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("python -m curation.run", __doc__ or "")
     configuration = configuration_of(parser.parse_args(arguments))
     store, watched = configuration.store, configuration.metrics
-    samples = newest_samples(store)
     folder, port, address = configuration.metrics_folder, watched.curation_port, watched.address
-    with counted(), TaskMetrics("curation", lambda: samples, folder=folder, port=port, address=address):
-        curate(configuration, Console(highlight=False))
+    with counted():
         samples = newest_samples(store)
+        with TaskMetrics("curation", lambda: samples, folder=folder, port=port, address=address):
+            console = Console(highlight=False)
+            curated = curate(configuration, console)
+            samples = newest_samples(store)
+        if not store.is_local:  # last, so that no request is left out
+            console.print(sentence(so_far() + curated.requests, curated.photographs, curated.unit))
     return 0
 
 
@@ -74,8 +81,18 @@ def newest_samples(store: Store) -> list[Sample]:
     return generation_samples(name, store.read_json(f"{FOLDER}/{name}/{FUNNEL}"), last_receipt(store, "curation"))
 
 
-def curate(configuration: Configuration, console: Console) -> str:
-    """Run the whole stage, report progress on `console`, and return the generation's name.
+class Curated(NamedTuple):
+    """What a run has done, for the count of its requests."""
+
+    photographs: int
+    unit: str
+    """What is counted: all photographs of the generation, or of a refresh those that were examined."""
+    requests: Counter[str]
+    """Those of workers of a lasting cluster, which this process does not count."""
+
+
+def curate(configuration: Configuration, console: Console) -> Curated:
+    """Run the whole stage and report progress on `console`.
 
     Raises StageError where there are no records, where another run curates the store, or where no photo is kept.
     """
@@ -87,8 +104,11 @@ def curate(configuration: Configuration, console: Console) -> str:
     settings = _judge_settings(configuration, given)
     curation = configuration.curation
     cluster = Workers(configuration.clusters.dask_scheduler, curation.workers, curation.worker_memory_mb, store)
-    with sole_run(store) as check, cluster as workers:
-        published = _published(configuration, inputs, settings, workers, check, console)
+    # workers on other machines share no folder with this one
+    processes = 0 if configuration.clusters.dask_scheduler else 1 + curation.workers
+    with sole_run(store) as check, keeping(store, processes) as kept, cluster as workers:
+        inputs = replace(inputs, store=kept)
+        published, examined = _published(configuration, inputs, settings, workers, check, console)
         counts = published.counts
         print_counts(console, counts)
         wanted = wanted_sentence(counts)
@@ -100,12 +120,13 @@ def curate(configuration: Configuration, console: Console) -> str:
                 f"{published.name}: no photo is kept, so there is nothing to train on; the table above says which "
                 "rules refused them, photos.parquet beside the report has every photo's reasons"
             )
-        packed = publish_shards(configuration, workers, published.name, console)
-        if not store.is_local:
-            console.print(sentence(workers.requests(), counts["photos"]))
+        packed = publish_shards(configuration, workers, published.name, console, kept)
+        of_workers = workers.requests() - so_far()
     told = {"generation": published.name, "photos": counts["photos"], "kept": counts["kept"]}
     publish_receipt(store, "curation", told | {"wanted": wanted_photos(counts)} | packed)
-    return published.name
+    if examined is None:
+        return Curated(counts["photos"], "a photograph", of_workers)
+    return Curated(examined, "a new photograph", of_workers)
 
 
 @contextmanager
@@ -151,7 +172,7 @@ def _examine_new(
         return []
     began_at_s, lost, troubles = time.monotonic(), 0, list[Trouble]()
     tasks = list(batches(new, batch_photos=settings.batch_photos, kind=kind_of(settings)))
-    client, examination = workers.client, workers.proved(partial(examine_batch, store))
+    client, examination = workers.client, workers.proved(partial(examine_batch, inputs.store))
     with progress(console, "examining", len(new), "photos") as advance, Alone() as alone:
         for batch, result in run_tasks(client, examination, tasks):
             if isinstance(result, GAVE_UP):
@@ -212,18 +233,18 @@ def _judge_settings(configuration: Configuration, given: GivenSplits) -> JudgeSe
 def _published(
     configuration: Configuration, inputs: Inputs, settings: JudgeSettings, workers: Workers, check: Callable[[], None],
     console: Console,
-) -> Published:  # fmt: skip
-    """Judge what has to be judged, and return the generation of it, new or not."""
+) -> tuple[Published, int | None]:  # fmt: skip
+    """Judge what has to be judged; return the generation of it, new or not, and of a refresh how many were examined."""
     same = _unchanged(configuration, inputs, settings, console)
     if same is not None:
-        return same
-    base = refresh_base(configuration.store, inputs, settings)
+        return same, 0
+    base = refresh_base(inputs.store, inputs, settings)
     if base is not None:
         return _refresh(configuration, settings, workers, base, check, console)
     console.print(f"{len(inputs.uploads):,} photos in the records of {configuration.store.url}")
     _check_given(configuration, settings.given, inputs, console)
     troubles = _examine_new(configuration, workers, inputs, inputs.waiting(), console)
-    return _judge_all(configuration, settings, workers, troubles, check, console)
+    return _judge_all(configuration, inputs.store, settings, workers, troubles, check, console), None
 
 
 def _unchanged(
@@ -242,9 +263,12 @@ def _unchanged(
 def _refresh(
     configuration: Configuration, settings: JudgeSettings, workers: Workers, base: Base, check: Callable[[], None],
     console: Console,
-) -> Published:  # fmt: skip
-    """Examine what is new, judge what it concerns, and publish a generation unless the newest one is the same."""
-    store, kind = configuration.store, kind_of(configuration.curation)
+) -> tuple[Published, int]:  # fmt: skip
+    """Examine what is new, judge what it concerns, and publish a generation unless the newest one is the same.
+
+    Returns it with the number of originals examined.
+    """
+    store, kind = base.news.inputs.store, kind_of(configuration.curation)
     waiting = base.waiting()
     troubles = _examine_new(configuration, workers, base.news.inputs, waiting, console)
     if waiting:
@@ -267,7 +291,7 @@ def _refresh(
     elif base.news.segment:
         base.remembered(store)
     _say_published(published, console)
-    return published
+    return published, len(waiting)
 
 
 def _judged_by(configuration: Configuration) -> dict[str, Any]:
@@ -279,10 +303,9 @@ def _say_published(published: Published, console: Console) -> None:
 
 
 def _judge_all(
-    configuration: Configuration, settings: JudgeSettings, workers: Workers, troubles: list[Trouble],
+    configuration: Configuration, store: Store, settings: JudgeSettings, workers: Workers, troubles: list[Trouble],
     check: Callable[[], None], console: Console,
 ) -> Published:  # fmt: skip
-    store = configuration.store
     inputs = find_inputs(store, kind_of(configuration.curation))
     digest = digest_of_inputs(inputs)  # before they are read: what changes meanwhile is news
     is_small = len(inputs.uploads) <= IN_PROCESS_MAX

@@ -6,6 +6,7 @@ entry: the plan, and size and SHA-256 of the other two. It is published last, so
 Missing and malformed files are refused.
 """
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,12 +16,16 @@ import pyarrow as pa
 from corpus.errors import StorageError
 from corpus.storage import Store
 from corpus.storage.errors import attempted
+from corpus.storage.kept import read_once
 from shards.plan import FORMAT, ShardPlan, plan_from_json
 
 POOL = "shards/tars"
 MEND = "delete it, then curate again"
 """The cure of every damaged file of a generation or its tars: the curation packs again what is missing, under the same
 names and labels."""
+
+ENTRY = "entry"
+"""The state of an entry for `read_once`: it is named by what is in its tar, and never changes."""
 
 TILES = pa.schema(
     [
@@ -101,7 +106,11 @@ def read_entry(store: Store, tar: str) -> ShardEntry:
 
     Raises OutdatedError where another version wrote it, StorageError where it is missing or malformed.
     """
-    value = store.read_json(entry_path(tar))
+    data = read_once(store, entry_path(tar), ENTRY)
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise StorageError(f"{store.url}: {entry_path(tar)} is not JSON: {error}") from error
     try:
         if value.get("format") != FORMAT:
             raise OutdatedError(

@@ -25,6 +25,7 @@ import pyarrow as pa
 from corpus.errors import StageError, StorageError
 from corpus.sections import Shards
 from corpus.storage import Store
+from corpus.storage.kept import ORIGINAL, read_once
 from forensics.errors import JpegError, is_short_of_memory
 from forensics.jpeg.frame import is_frame, read_frame
 from forensics.jpeg.segments import header_segments
@@ -78,7 +79,7 @@ def write_shard(
             packed_plan, len(rows), failures, tar.stat().st_size, sha256, len(table), hashlib.sha256(table).hexdigest()
         )
         name = packed_plan.name
-        if not is_whole(store, name):
+        if name == plan.name or not is_whole(store, name):  # that of the plan was looked for above
             store.publish_file(f"{POOL}/{name}", tar)
             store.publish(table_path(name), table)
             store.publish_json(entry_path(name), entry_json(entry))
@@ -152,7 +153,7 @@ def _in_order(
 
 
 def _original(store: Store, photo: PhotoPlan) -> bytes:
-    data = store.read(photo.original)
+    data = read_once(store, photo.original, ORIGINAL)
     digest = hashlib.sha256(data).hexdigest()
     if digest != photo.sha256:
         raise ValueError(f"{photo.original} has SHA-256 {digest}, not {photo.sha256} as judged; crawl it again")

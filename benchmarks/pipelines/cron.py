@@ -188,6 +188,8 @@ def _let_a_day_pass(configuration: Configuration) -> None:
     for path in Path(configuration.store.path("crawl")).rglob("*"):
         if path.name in (LISTED, MARKER):
             told = path.stat()
+            if path.name == LISTED and told.st_size:
+                path.write_text(repr(float(path.read_text()) - DAY_S))
             os.utime(path, (told.st_atime, told.st_mtime - DAY_S))
 
 

@@ -43,11 +43,12 @@ def write_photographs(folder: Path, devices: int = 4, each: int = 4) -> None:
             for number in range(each):
                 name = f"{camera}/owner-{camera}-{device}/{number}.jpg"
                 seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
-                data = _photograph(seed, make, model, software, noise, f"SN{camera}-{device:04d}")
+                data = photograph(seed, make, model, software, noise, f"SN{camera}-{device:04d}")
                 (folder / name).write_bytes(data)
 
 
-def _photograph(seed: int, make: str, model: str, software: str | None, noise: float, serial: str) -> bytes:
+def photograph(seed: int, make: str, model: str, software: str | None, noise: float, serial: str) -> bytes:
+    """Return a photograph of 160×128 pixels: a blurred scene with a camera's noise, and EXIF."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(60, 200, (8, 8, 3), dtype=np.uint8))
     scene = np.asarray(coarse.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BICUBIC), np.float32)

@@ -13,6 +13,7 @@ given after they have ended, removes that too. Exit code 1: something could not 
 """
 
 import argparse
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
 from corpus.storage import Store
-from corpus.takedowns import REASON, is_taken_down, page_digest, takedown, takedowns, taken_down
+from corpus.takedowns import ASKED_S, REASON, is_taken_down, page_digest, takedown, takedowns, taken_down
 from corpus.text import count, escaped
 from crawlers.forget import removal
 from crawlers.forget.photo_names import PhotoName, parse_name, plain_page
@@ -102,10 +103,12 @@ def survey(store: Store, photos: Sequence[str], problems: removal.Problems) -> d
 def forget(store: Store, traces: dict[str, Traces], problems: removal.Problems) -> dict[str, Traces]:
     """Put photos on the list, then remove what the working files hold of them; return what was removed.
 
-    The list comes first, so that the next run finishes what was cut off, and no photo is fetched again meanwhile.
+    The list comes first, so that the next run finishes what was cut off, and no photo is fetched again meanwhile. In an
+    object store the rest waits until no crawl goes by the list as it was before.
     """
-    for photo, trace in traces.items():
-        takedown(store, photo, trace.pages)
+    are_new = [takedown(store, photo, trace.pages) for photo, trace in traces.items()]
+    if store.is_s3 and any(are_new):
+        time.sleep(ASKED_S)
     rows = removal.strip_records(store, traces.keys(), problems) + removal.strip_manifests(
         store, traces.keys(), problems
     )

@@ -23,7 +23,7 @@ from corpus.takedowns import READ_AT_ONCE, apply_takedowns
 from corpus.text import unique_slug
 from crawlers.forget.photo_names import plain_page
 from crawlers.windows import checkpoint
-from crawlers.windows.markers import STATES, Marker
+from crawlers.windows.markers import STATES, Marker, keep_listed_at
 from crawlers.windows.records import Row, read_rows, table
 from crawlers.windows.work_units import leases_folder, unit_of
 
@@ -131,6 +131,8 @@ def strip_records(store: Store, photos: Collection[str], problems: Problems) -> 
             try:
                 stripped.update(_strip(store, path, photos))
                 if marker is not None and (marker := store.done(folder)) is not None:
+                    if "query" in marker.get("details", {}):
+                        keep_listed_at(store, folder)
                     rows = store.read_table(path, ["state"]).to_pylist()
                     store.mark_done(folder, corrected_marker(marker, rows, photos))
             except (StorageError, ValueError) as error:

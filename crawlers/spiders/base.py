@@ -141,6 +141,7 @@ class PhotoSpider(scrapy.Spider):
                 await self.windows.maintain_all()
                 await self.crawl()
                 await context.units.run_postponed()
+                await in_thread(context.markers.keep)
         except ShutterprintError as error:  # its text is all a person needs
             context.problems.append(str(error))
             self.is_storage_unavailable = isinstance(error, StorageUnavailableError)
@@ -158,7 +159,7 @@ class PhotoSpider(scrapy.Spider):
             store.sweep_temporary(f"originals/{self.source}", DAY_S)
         for folder in store.names(f"originals/{self.source}") if store.is_local else ():
             store.sweep_temporary(f"originals/{self.source}/{folder}", DAY_S)
-        checkpoint.sweep(store, self.source, self.context.markers.all)
+        self.windows.checkpoints = checkpoint.sweep(store, self.source, self.context.markers.all)
 
     def view(self) -> View:
         """Return what the progress display shows."""

@@ -9,6 +9,7 @@ anew, for photos that appear late, and every window once in `revisit_days`, for 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -90,7 +91,9 @@ class SlicedSpider(PhotoSpider):
             raise ConfigurationError(f"{key}.hosts: does not name the host of {key}.api_url, {site.api_url}")
         self.period = period(site, context.started_at_s)
         store, crawl = context.store, context.configuration.crawl
-        refused_uploads = RefusedUploads(store, self.source, context.fingerprint) if self.queries_overlap else None
+        refused_uploads = None
+        if self.queries_overlap:
+            refused_uploads = RefusedUploads(context.markers, self.source, context.fingerprint)
         fetcher = Fetcher(self._download, context.door, crawl.header_bytes)
         downloader = PhotoDownloader(
             store,
@@ -116,8 +119,9 @@ class SlicedSpider(PhotoSpider):
         """Crawl the open time of every query and what is due behind it; a query whose listing fails stays open."""
         context = self.context
         if self.windows.refused_uploads is not None:
-            await in_thread(self.windows.refused_uploads.read, context.markers.all)
-        for details in await in_thread(unfinished_windows, context.store, self.source):
+            await in_thread(self.windows.refused_uploads.read)
+        begun = self.windows.checkpoints or ()
+        for details in await in_thread(unfinished_windows, context.store, self.source, begun):
             self.unfinished[details["query"]].append(TimeSlice(*details["span"]))
         async for query in self.queries():
             self.query, self.query_number = query.text, self.query_number + 1
@@ -137,7 +141,8 @@ class SlicedSpider(PhotoSpider):
 
     async def _run_unit(self, query: Query, year: TimeSlice) -> None:
         """List anew what is due of a query's year and crawl what is open; no other process does so meanwhile."""
-        await in_thread(self.context.markers.refresh, query_ending(query.text))
+        start = datetime.fromtimestamp(year.start_s, UTC)
+        await in_thread(self.context.markers.refresh, query_ending(query.text), f"{start:%Y}")
         try:
             for window in self._due_windows(query, year):
                 await self._relist(query, window)

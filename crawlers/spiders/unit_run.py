@@ -36,6 +36,9 @@ class UnitRunner:
     share: WorkShare
     lease: HeldLease | None = field(default=None, init=False)
     postponed: list[tuple[str, Callable[[], Awaitable[None]]]] = field(default_factory=list, init=False)
+    may_be_begun: bool = field(default=False, init=False)
+    """Whether another process is known to have worked on the current unit since this crawl began."""
+    are_postponed: bool = field(default=False, init=False)
 
     async def run(self, unit: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run the work of a unit now, or postpone it; does nothing for a unit of another share."""
@@ -48,6 +51,7 @@ class UnitRunner:
             self.postponed.append((unit, work))
             return
         self.lease = lease
+        self.may_be_begun = self.are_postponed or lease.lease.number > 0
         fault: tuple[Any, Any, Any] = (None, None, None)
         try:
             await work()
@@ -66,6 +70,7 @@ class UnitRunner:
         """Run the units that were postponed, waiting for the processes that hold them."""
         if self.postponed:
             logger.info("waiting for %d units that other processes are working on", len(self.postponed))
+        self.are_postponed = True
         while self.postponed:
             waiting, self.postponed = self.postponed, []
             for unit, work in waiting:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from corpus.errors import ConfigurationError, StageError, StorageUnavailableError
-from corpus.takedowns import apply_takedowns, forgotten_row, taken_down
+from corpus.takedowns import ASKED_S, apply_takedowns, forgotten_row, taken_down
 from corpus.text import iso_time
 from crawlers.forget.removal import remove_originals
 from crawlers.network.concurrency import all_of, in_thread
@@ -31,8 +31,6 @@ from crawlers.windows.work_units import unit_of
 
 logger = logging.getLogger(__name__)
 
-FORGOTTEN_S = 10.0
-
 
 @dataclass
 class WindowRunner:
@@ -46,6 +44,8 @@ class WindowRunner:
     window: str = field(default="", init=False)  # the current window; `done` of its `total` photos have their row
     total: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
+    checkpoints: set[str] | None = field(default=None, init=False)
+    """Windows with checkpoints when the crawl began, and those of this process since; None: not known."""
     _forgotten: tuple[float, frozenset[str]] = field(default=(-math.inf, frozenset()), init=False)
 
     def read(self, window: str) -> list[Row]:
@@ -72,6 +72,7 @@ class WindowRunner:
         """
         context = self.context
         checkpoint = Checkpoint(context.store, context.source, window, context.fingerprint, details)
+        checkpoint.is_nothing = not self._may_have_checkpoint(window)
         try:
             await in_thread(context.units.check_lease)
             self.window, self.total, self.done = window, len(photos), 0
@@ -166,6 +167,8 @@ class WindowRunner:
                     elif row is None:
                         row = await self.row_of(listed)
                         if part := checkpoint.add(row):
+                            if self.checkpoints is not None:
+                                self.checkpoints.add(checkpoint.window)
                             await in_thread(checkpoint.write, *part)
                     rows.append(row)
                     self.done += 1
@@ -181,18 +184,18 @@ class WindowRunner:
         return rows
 
     def _forgotten_lately(self) -> frozenset[str]:
-        """Return the takedown list; of an object store, as it was FORGOTTEN_S ago at most.
+        """Return the takedown list; of an object store, as it was ASKED_S ago at most.
 
-        Before a window is published the list is asked again.
+        So long whoever takes a photo down waits before removing what is left of it (`crawlers.forget`).
         """
         now_s = time.monotonic()
-        if not self.context.store.is_s3 or now_s - self._forgotten[0] > FORGOTTEN_S:
+        if not self.context.store.is_s3 or now_s - self._forgotten[0] > ASKED_S:
             self._forgotten = now_s, taken_down(self.context.store)
         return self._forgotten[1]
 
     def _without_forgotten(self, rows: list[Row]) -> list[Row]:
         """Return rows as the takedown list leaves them now; originals that came in meanwhile are removed."""
-        forgotten = taken_down(self.context.store).intersection(row["photo"] for row in rows)
+        forgotten = self._forgotten_lately().intersection(row["photo"] for row in rows) if rows else frozenset()
         remove_originals(self.context.store, forgotten)
         remove_pictures(self.context.store, forgotten)
         return apply_takedowns(rows, forgotten)
@@ -201,9 +204,13 @@ class WindowRunner:
         store, folder = self.context.store, f"crawl/{self.context.source}/{window}"
         is_new = window not in self.context.markers.all  # read anew since the lease of its unit was taken
         store.publish_table(records_path(self.context.source, window), table(rows))
-        if is_listed and is_new:
-            store.publish(f"{folder}/{LISTED}", b"")
+        if self.context.site is not None and not is_listed and not is_new:
+            self.context.markers.keep_listed_at(window)
         store.mark_done(folder, marker)
         self.context.markers.published(window, marker)
-        if is_listed and not is_new:  # last: cut off before, an old window is listed once more
-            store.publish(f"{folder}/{LISTED}", b"")
+        if is_listed and self.context.markers.has_listed(window):  # else the marker's own time says it
+            store.publish(f"{folder}/{LISTED}", b"")  # last: cut off before, an old window is listed once more
+
+    def _may_have_checkpoint(self, window: str) -> bool:
+        is_known = self.context.store.is_s3 and self.checkpoints is not None  # each look is a request there
+        return not is_known or self.context.units.may_be_begun or window in (self.checkpoints or ())

@@ -6,7 +6,8 @@ judged by other rules than today's are ignored, so their photos are judged again
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,19 +26,29 @@ def folder(source: str) -> str:
     return f"crawl/{source}/_unfinished"
 
 
-def unfinished_windows(store: Store, source: str) -> list[dict[str, Any]]:
-    """Return the details of the windows in which crawls were killed."""
-    paths = [f"{folder(source)}/{window}/{DETAILS}" for window in store.names(folder(source))]
-    return [store.read_json(path) for path in paths if store.exists(path)]
+def unfinished_windows(store: Store, source: str, windows: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the details of these windows, in which crawls were killed; those that are gone meanwhile are left out."""
+    found = []
+    for window in sorted(windows):
+        with suppress(StorageError):
+            found.append(store.read_json(f"{folder(source)}/{window}/{DETAILS}"))
+    return found
 
 
-def sweep(store: Store, source: str, whole: Collection[str]) -> None:
-    """Remove checkpoints of `whole` windows that are older than a day, and others that are older than NEEDED_S."""
-    for window in store.names(folder(source)):
-        details = f"{folder(source)}/{window}/{DETAILS}"
+def sweep(store: Store, source: str, whole: Collection[str]) -> set[str]:
+    """Remove checkpoints of `whole` windows that are older than a day, and others that are older than NEEDED_S.
+
+    Returns the windows of which there are checkpoints now.
+    """
+    left = set()
+    for path, entry in store.entries(folder(source)).items():
+        window, _, file = path.removeprefix(f"{folder(source)}/").partition("/")
         needed_s = CLEARED_S if window in whole else NEEDED_S
-        if store.exists(details) and store.modified_at_s(details) < time.time() - needed_s:
+        if file == DETAILS and entry.modified_at_s < time.time() - needed_s:
             store.remove(f"{folder(source)}/{window}")
+        elif file == DETAILS:
+            left.add(window)
+    return left
 
 
 @dataclass
@@ -51,7 +62,7 @@ class Checkpoint:
     details: dict[str, Any]  # those of the marker that the window will have
     waiting: list[Row] = field(default_factory=list)  # rows that are not written yet
     number: int = 0  # of the next part
-    is_nothing: bool = False  # whether it is known that the store has nothing of it
+    is_nothing: bool = False  # whether it is known that the store has nothing of it, so that no look is needed
 
     @property
     def folder(self) -> str:
@@ -61,6 +72,8 @@ class Checkpoint:
     def read(self) -> dict[tuple[str, str | None], Row]:
         """Return the rows that an earlier crawl has written, by photo and version."""
         rows: dict[tuple[str, str | None], Row] = {}
+        if self.is_nothing:
+            return rows
         names = self.store.names(self.folder)
         self.is_nothing = not names
         for name in names:
@@ -89,8 +102,8 @@ class Checkpoint:
 
     def write(self, number: int, rows: list[Row]) -> None:
         """Write one part, and with the first the window's details, so that a later crawl makes the same window."""
-        self.is_nothing = False
-        if not self.store.exists(f"{self.folder}/{DETAILS}"):
+        was_nothing, self.is_nothing = self.is_nothing, False
+        if was_nothing or not self.store.exists(f"{self.folder}/{DETAILS}"):
             self.store.publish_json(f"{self.folder}/{DETAILS}", self.details)
         self.store.publish_table(f"{self.folder}/{self.fingerprint}-{number}.parquet", table(rows))
 

@@ -22,6 +22,7 @@ from corpus.records import EXAMINED, ExaminedRow, FactsRow, full_row
 from corpus.sections import Curation
 from corpus.storage import Store
 from corpus.storage.errors import unavailable
+from corpus.storage.kept import ORIGINAL, read_once
 from curation.facts.pixels import pixel_facts
 from forensics.errors import JpegError
 from forensics.header import read_facts
@@ -179,7 +180,7 @@ def examine(store: Store, original: Original, kind: str) -> ExaminedRow | Troubl
 def stored_bytes(store: Store, original: Original) -> bytes | Trouble:
     """Return an original's bytes, or the Trouble that they are gone or not those of its record."""
     try:
-        data = store.read(original.path)
+        data = read_once(store, original.path, ORIGINAL)
     except StorageError:
         return Trouble(original.key, ORIGINAL_LOST, f"{original.path}: the storage has no such file")
     sha256 = hashlib.sha256(data).hexdigest()

@@ -60,6 +60,8 @@ class Piece:
     forgotten: frozenset[str]
     parts: Parts
     paths: tuple[str, ...]
+    states: tuple[str, ...]
+    """What a listing tells of each path."""
     places: tuple[int, ...]
     """Of each path its place among all in the order of their names."""
     are_records: bool
@@ -83,18 +85,19 @@ def pieces_of(inputs: Inputs, parts: Parts) -> list[Piece]:
             some = paths[start : start + size]
             places = tuple(place_of[path] for path in some)
             piece = f"{name}-{start:08d}"
-            found.append(Piece(piece, inputs.store, inputs.forgotten, parts, some, places, are_records))
+            states = tuple(map(inputs.state_of, some))
+            found.append(Piece(piece, inputs.store, inputs.forgotten, parts, some, states, places, are_records))
     return found
 
 
 def read_piece(piece: Piece, spool: Spool) -> None:
     """Read tables and leave the rows of each part under the piece's name."""
     tables = []
-    for place, path in zip(piece.places, piece.paths, strict=True):
+    for place, path, state in zip(piece.places, piece.paths, piece.states, strict=True):
         if piece.are_records:
-            tables.append(ranked_records(record_table(piece.store, path, piece.forgotten), place))
+            tables.append(ranked_records(record_table(piece.store, path, piece.forgotten, state), place))
         else:
-            tables.append(facts_table(piece.store, path, piece.forgotten))
+            tables.append(facts_table(piece.store, path, piece.forgotten, state))
     whole = pa.concat_tables(tables).combine_chunks()
     facts = with_packed(whole["facts"].combine_chunks(), "quantisation_tables")
     whole = whole.set_column(whole.schema.get_field_index("facts"), "facts", facts)

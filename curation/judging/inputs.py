@@ -6,9 +6,9 @@ list only its key is read, whatever a table still says. Windows and facts that a
 StorageError for tables whose columns are not today's.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,13 +18,16 @@ import pyarrow.compute as pc
 
 from corpus.errors import StorageError
 from corpus.records import EXAMINED, RECORD, ExaminedRow, RecordRow, check_schema, with_schema
-from corpus.storage import Store
+from corpus.storage import MARKER, Store
+from corpus.storage.kept import read_once
 from corpus.storage.parquet import open_parquet, read_parquet
 from corpus.takedowns import apply_takedowns, taken_down
 from curation.facts.examine import Original, PhotoKey, facts_folder
 from curation.judging.columns.facts import NEEDED_FACTS
 
 T = TypeVar("T")
+
+RECORDS, FACTS = "records.parquet", "facts"
 
 _STATES = pa.array(["failed", "refused", "stored", "deleted"])
 """From the weakest to the one that counts: another query's window may not know yet that a photo was deleted."""
@@ -74,13 +77,15 @@ class Inputs:
     """Tables of facts."""
     forgotten: frozenset[str]
     """Keys of the photos on the takedown list."""
+    states: Mapping[str, str] = field(default_factory=dict)
+    """What a listing tells of each table of records, as far as it does (`corpus.storage.Entry`)."""
 
     @cached_property
     def uploads(self) -> pa.Table:
         """One row an upload, ordered by key: photo, version, state, original, sha256; forgotten ones are `refused`."""
         forgotten = pa.array(sorted(self.forgotten), pa.string())
         tables = [_UPLOAD.empty_table().append_column("rank", pa.array([], pa.int64()))]
-        for place, table in enumerate(_tables(self.store, self.windows, _UPLOAD)):
+        for place, table in enumerate(self._tables(self.windows, _UPLOAD)):
             state = pc.if_else(pc.is_in(table["photo"], value_set=forgotten), "refused", table["state"])
             rank = pc.add(pc.multiply(state_ranks(state).cast(pa.int64()), len(self.windows)), place)
             version = pc.fill_null(table["version"], "")
@@ -97,7 +102,7 @@ class Inputs:
     @cached_property
     def keys(self) -> pa.Array:
         """The photos of all records in order, those of several uploads or windows as often; little memory is held."""
-        keys = [table["photo"] for table in _tables(self.store, self.windows, _KEY)]
+        keys = [table["photo"] for table in self._tables(self.windows, _KEY)]
         photos = pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string())
         return pc.take(photos, pc.sort_indices(photos)).combine_chunks()
 
@@ -106,10 +111,18 @@ class Inputs:
         """How many uploads have their original in the store, by their records."""
         return int(pc.sum(pc.equal(self.uploads["state"], "stored")).as_py() or 0)
 
+    def state_of(self, path: str) -> str:
+        """Return what is known to differ whenever a table does; a table of facts never changes."""
+        return FACTS if path.startswith(f"{FACTS}/") else self.states.get(path, "")
+
+    def _tables(self, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+        with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+            yield from threads.map(lambda path: _table(self.store, path, schema, self.state_of(path)), paths)
+
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts yet."""
         stored = self.uploads.filter(pc.equal(self.uploads["state"], "stored"))
-        known = list(_tables(self.store, self.facts, _EXAMINED_KEY))
+        known = list(self._tables(self.facts, _EXAMINED_KEY))
         if known:  # the digest is part of the key: bytes replaced under the same name are other bytes
             stored = stored.join(pa.concat_tables(known), _EXAMINED_KEY.names, join_type="left anti")
         rows = stored.select(["photo", "version", "original", "sha256"]).sort_by("photo").to_pylist()
@@ -118,29 +131,33 @@ class Inputs:
 
 def find_inputs(store: Store, kind: str) -> Inputs:
     """Return what there is to judge; `kind` of examination: see `curation.facts.examine.kind_of`."""
-    windows = [
-        f"crawl/{source}/{window}/records.parquet"
-        for source in store.names("crawl")
-        for window in store.done_names(f"crawl/{source}")
-    ]
+    found = store.entries("crawl")
+    folders = (
+        path.removesuffix(f"/{MARKER}") for path in found if path.count("/") == 3 and path.endswith(f"/{MARKER}")
+    )
+    windows = [f"{folder}/{RECORDS}" for folder in sorted(folders, key=lambda folder: folder.split("/"))]
+    states = {path: found[path].state for path in windows if path in found} if store.is_s3 else {}
     folder = facts_folder(kind)
     facts = [f"{folder}/{name}" for name in store.names(folder) if name.endswith(".parquet")]
-    return Inputs(store, tuple(windows), tuple(facts), taken_down(store))
+    return Inputs(store, tuple(windows), tuple(facts), taken_down(store), states)
 
 
-def record_rows(store: Store, path: str, forgotten: Collection[str]) -> list[RecordRow]:
-    """Return the rows of one window."""
-    return apply_takedowns(_table(store, path, RECORD).to_pylist(), forgotten)
+def record_rows(store: Store, path: str, forgotten: Collection[str], state: str = "") -> list[RecordRow]:
+    """Return the rows of one window; `state`: what a listing tells of its table."""
+    return apply_takedowns(_table(store, path, RECORD, state).to_pylist(), forgotten)
 
 
-def facts_rows(store: Store, path: str, forgotten: Collection[str]) -> list[ExaminedRow]:
-    """Return the rows of one table of facts, without those of forgotten photos."""
-    return [row for row in _table(store, path, EXAMINED).to_pylist() if row["photo"] not in forgotten]
+def facts_rows(store: Store, path: str, forgotten: Collection[str], state: str = "") -> list[ExaminedRow]:
+    """Return the rows of one table of facts, without those of forgotten photos; `state`: see `record_rows`."""
+    return [row for row in _table(store, path, EXAMINED, state).to_pylist() if row["photo"] not in forgotten]
 
 
-def record_table(store: Store, path: str, forgotten: Collection[str]) -> pa.Table:
-    """Return the rows of one window, columns as in RECORD_NEEDED; of forgotten photos what the takedown list leaves."""
-    table = _table(store, path, RECORD_NEEDED)
+def record_table(store: Store, path: str, forgotten: Collection[str], state: str = "") -> pa.Table:
+    """Return the rows of one window, columns as in RECORD_NEEDED; of forgotten photos what the takedown list leaves.
+
+    `state`: see `record_rows`.
+    """
+    table = _table(store, path, RECORD_NEEDED, state)
     if not forgotten:
         return table
     is_forgotten = pc.is_in(table["photo"], value_set=pa.array(sorted(forgotten), pa.string()))
@@ -149,9 +166,12 @@ def record_table(store: Store, path: str, forgotten: Collection[str]) -> pa.Tabl
     return pa.concat_tables([table.filter(pc.invert(is_forgotten)), bare]) if len(bare) else table
 
 
-def facts_table(store: Store, path: str, forgotten: Collection[str]) -> pa.Table:
-    """Return the rows of one table of facts, columns as in EXAMINED_NEEDED, without those of forgotten photos."""
-    table = _table(store, path, EXAMINED_NEEDED)
+def facts_table(store: Store, path: str, forgotten: Collection[str], state: str = "") -> pa.Table:
+    """Return the rows of one table of facts, columns as in EXAMINED_NEEDED, without those of forgotten photos.
+
+    `state`: see `record_rows`.
+    """
+    table = _table(store, path, EXAMINED_NEEDED, state)
     is_forgotten = pc.is_in(table["photo"], value_set=pa.array(sorted(forgotten), pa.string()))
     return table.filter(pc.invert(is_forgotten)) if forgotten else table
 
@@ -188,14 +208,9 @@ def key_of_row(row: RecordRow | ExaminedRow) -> PhotoKey:
     return PhotoKey(row["photo"], row["version"] or "")
 
 
-def _tables(store: Store, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
-    with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
-        yield from threads.map(lambda path: _table(store, path, schema), paths)
-
-
-def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
+def _table(store: Store, path: str, schema: pa.Schema, state: str) -> pa.Table:
     """Return the columns of `schema` of one table; no others are decoded, nor other fields of nested ones."""
-    data = pa.BufferReader(store.read(path))
+    data = pa.BufferReader(read_once(store, path, state))
     try:
         file = open_parquet(data)
         table = file.read(_leaves(schema), use_threads=False)
@@ -211,9 +226,9 @@ def _table(store: Store, path: str, schema: pa.Schema) -> pa.Table:
 
 def _leaves(schema: pa.Schema) -> list[str]:
     found: list[str] = []
-    for field in schema:
-        nested = pa.types.is_struct(field.type)
-        found += [f"{field.name}.{one.name}" for one in field.type] if nested else [field.name]
+    for leaf in schema:
+        nested = pa.types.is_struct(leaf.type)
+        found += [f"{leaf.name}.{one.name}" for one in leaf.type] if nested else [leaf.name]
     return found
 
 

@@ -23,7 +23,7 @@ from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
 from curation.generations import batches_of
 from curation.publishing.handed_on import known_classes, known_plans
-from shards.entries import POOL, ShardEntry
+from shards.entries import POOL, ShardEntry, files_of_tar, read_entry
 from shards.index import Folds, Index, missing_files, publish_index, read_index
 from shards.plan import ShardPlan, classes_after, plan_shards
 from shards.write import cut_photo, write_shard
@@ -33,8 +33,12 @@ _PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", 
 """Columns of a generation that a plan and the index need."""
 
 
-def publish_shards(configuration: Configuration, workers: Workers, generation: str, console: Console) -> dict[str, Any]:
+def publish_shards(
+    configuration: Configuration, workers: Workers, generation: str, console: Console, kept_store: Store
+) -> dict[str, Any]:
     """Cut and publish the shards of a generation; return counts for the receipt: shards, tiles, not_packed.
+
+    `kept_store`: the configured store, which may have kept the originals (`corpus.storage.kept`).
 
     Classes are those of the newest generation in its order, then new cameras with kept photos by key. Raises
     StageError where a worker could not cut what this machine can, and where too many originals are lost.
@@ -53,12 +57,16 @@ def publish_shards(configuration: Configuration, workers: Workers, generation: s
     batches = batches_of(store, generation, _PLANNED)
     kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
     classes = classes_after(known_classes(store), {row["camera"] for row in kept})
-    plans = plan_shards(kept, configuration.shards, classes, known_plans(store, configuration.shards, classes))
-    entries: dict[str, ShardEntry] = {}
+    plans = plan_shards(kept, configuration.shards, classes, known_plans(kept_store, configuration.shards, classes))
+    there = store.entries(POOL)
+    whole = [plan for plan in plans if all(path in there for path in files_of_tar(plan.name))]
+    entries = {plan.name: read_entry(kept_store, plan.name) for plan in whole}
+    tasks = [plan for plan in plans if plan.name not in entries]
     lost = 0
-    client, write = workers.client, workers.proved(partial(write_shard, store, settings=configuration.shards))
+    client, write = workers.client, workers.proved(partial(write_shard, kept_store, settings=configuration.shards))
     with progress(console, "cutting shards", len(kept), "photos") as advance, Alone() as alone:
-        for plan, result in run_tasks(client, write, plans):
+        advance(sum(len(plan.photos) for plan in whole))
+        for plan, result in run_tasks(client, write, tasks):
             if isinstance(result, GAVE_UP):
                 result = _written_alone(configuration, plan, alone)
             else:

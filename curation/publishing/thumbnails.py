@@ -19,6 +19,7 @@ from corpus.errors import StorageError
 from corpus.page import Tile, jpeg_address
 from corpus.records import CURATED, REFUSED_PICTURES
 from corpus.storage import Store
+from corpus.storage.kept import ORIGINAL, KeptStore, read_once
 from corpus.takedowns import READ_AT_ONCE
 from curation.generations import Past
 from curation.judging.counts import SAMPLES, sample_of
@@ -111,7 +112,10 @@ def _original(store: Store, original: str | None) -> bytes | None:
     if original is None:
         return None
     try:
-        return None if store.size_bytes(original) > _ORIGINAL_MAX_BYTES else store.read(original)
+        if not isinstance(store, KeptStore) and store.size_bytes(original) > _ORIGINAL_MAX_BYTES:
+            return None
+        data = read_once(store, original, ORIGINAL)  # of a KeptStore it is mostly here already
+        return data if len(data) <= _ORIGINAL_MAX_BYTES else None
     except StorageError:  # taken down since; the report can do without
         return None
 

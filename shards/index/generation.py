@@ -193,10 +193,10 @@ def previous_plans(store: Store) -> list[ShardPlan]:
 
 
 def _last_begun(store: Store) -> Index | None:
-    names = [name for name in store.names(ROOT) if store.exists(f"{ROOT}/{name}/{_JSON}")]
-    if not names:
+    name = _newest_with(store, _JSON)
+    if name is None:
         return None
-    index = Index(store, max(names, key=_age))
+    index = Index(store, name)
     try:
         _ = index.content
     except OutdatedError:
@@ -206,7 +206,13 @@ def _last_begun(store: Store) -> Index | None:
 
 def _newest(store: Store) -> str | None:
     """Return the generation of the highest number; names are `<number>-<digest>`, and 10000 follows 9999."""
-    return max(store.done_names(ROOT), key=_age, default=None)
+    return _newest_with(store, MARKER)
+
+
+def _newest_with(store: Store, file: str) -> str | None:
+    """Return the newest generation that has a file; the newest are looked at first, since each look is a request."""
+    names = sorted(store.names(ROOT), key=_age, reverse=True)
+    return next((name for name in names if store.exists(f"{ROOT}/{name}/{file}")), None)
 
 
 def _age(name: str) -> tuple[int, str]:

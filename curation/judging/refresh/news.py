@@ -95,10 +95,10 @@ def read_uploads(news: News, ids: Collection[int]) -> Read:
     facts: list[pa.Table] = []
     for path in sorted(tables):
         if path in place_of:
-            table = _of(record_table(inputs.store, path, inputs.forgotten), wanted)
+            table = _of(record_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), wanted)
             records.append(ranked_records(table, place_of[path]))
         else:
-            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten), wanted))
+            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), wanted))
     if not sum(map(len, records)):
         return Read(UPLOADS.empty_table())
     known = that_count(pa.concat_tables(records))

@@ -60,6 +60,9 @@ def states_of(inputs: Inputs) -> dict[str, str]:
     found = dict.fromkeys(inputs.facts, "")
     filesystem = inputs.store.filesystem
     for path in inputs.windows:
+        if path in inputs.states:
+            found[path] = inputs.states[path]
+            continue
         told = filesystem.info(inputs.store.path(path))
         found[path] = json.dumps([str(told[key]) for key in _STATE_KEYS if key in told])
     return found
@@ -133,7 +136,7 @@ def together(store: Store, index: Index) -> str:
 def rows_in(inputs: Inputs, path: str) -> Sequence[RecordRow | ExaminedRow]:
     """Return the rows of a table of records or of facts."""
     read: Any = facts_rows if path.startswith("facts/") else record_rows
-    found: Sequence[RecordRow | ExaminedRow] = read(inputs.store, path, inputs.forgotten)
+    found: Sequence[RecordRow | ExaminedRow] = read(inputs.store, path, inputs.forgotten, inputs.state_of(path))
     return found
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from corpus.errors import StorageUnavailableError
 from corpus.leases import held, take
-from corpus.storage import Store, open_store, s3, store
+from corpus.storage import Store, files, open_store, s3
+from corpus.storage.kept import ORIGINAL, KeptStore, keeping, read_once
 from corpus.storage.requests import counted, sentence
 
 pytest.importorskip("s3fs", reason="needs the extra s3")
@@ -97,6 +98,26 @@ def test_a_unit_that_nobody_holds_costs_three_requests(place: Store) -> None:
     assert place.names("leases") == []
 
 
+def test_a_check_of_a_lease_is_one_listing_also_after_it_was_renewed(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corpus.leases.CHECKED_S", 0.0)
+    with held(place, "leases", "unit") as holding, held(place, "leases", "unit2") as other:
+        assert holding is not None
+        assert other is not None
+        assert asked(holding.is_ours) == {"LIST": 1}
+        monkeypatch.setattr("corpus.leases.RENEW_EVERY_S", 0.0)
+        assert holding.is_ours()
+        monkeypatch.setattr("corpus.leases.RENEW_EVERY_S", 1e9)
+        assert asked(holding.is_ours) == {"LIST": 1}
+        assert asked(holding.release) == {"LIST": 1, "DELETE": 1}
+        place.publish("leases/unit.0.json", b"another's")
+        holding.release()
+        assert place.read("leases/unit.0.json") == b"another's"
+    assert place.names("leases") == ["unit.0.json"]
+    place.remove("leases")
+
+
 def test_a_lease_that_was_taken_over_is_noticed_and_the_newer_one_is_left(
     place: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +178,7 @@ def test_a_store_without_the_condition_is_found_out_and_its_leases_wait(
         return filesystem.pipe_file(path, data) is not None
 
     monkeypatch.setattr(s3, "create", create)
-    monkeypatch.setattr(store, "_conditional", {})
+    monkeypatch.setattr(files, "_conditional", {})
     slept: list[float] = []
     monkeypatch.setattr("corpus.leases.time.sleep", slept.append)
     assert not place.has_conditional_writes("leases")
@@ -243,3 +264,91 @@ def test_requests_are_told_by_method_and_for_each_photograph() -> None:
     requests = Counter({"PUT": 240, "GET": 812, "LIST": 12})
     assert sentence(requests, 560) == "requests: GET 812, PUT 240, LIST 12: 1.9 a photograph"
     assert sentence(Counter(), 560) == "requests: none"
+
+
+def test_a_listing_tells_of_each_object_what_differs_when_it_was_replaced(place: Store) -> None:
+    for path, data in (("w/2019_a/x", b"1"), ("w/2020_a/x", b"22"), ("w/2020_a/.tmp-1", b""), ("v", b"3")):
+        place.publish(path, data)
+    assert asked(lambda: place.entries("w")) == {"LIST": 1}
+    told = place.entries("w")
+    assert [(path, entry.size_bytes) for path, entry in told.items()] == [("w/2019_a/x", 1), ("w/2020_a/x", 2)]
+    assert [entry.state for entry in told.values()] == [s3.state_of(b"1"), s3.state_of(b"22")]
+    assert list(place.entries("w", "2020")) == ["w/2020_a/x"]
+    assert place.names("w", "2020") == ["2020_a"]
+    place.publish("w/2019_a/x", b"2")
+    assert place.entries("w")["w/2019_a/x"].state == s3.state_of(b"2") != told["w/2019_a/x"].state
+
+
+def test_a_probe_that_a_killed_process_has_left_is_swept_by_the_next_one(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.publish("leases/.tmp-left", b"")
+    monkeypatch.setattr(files, "_conditional", {})
+    assert place.has_conditional_writes("leases")
+    there = lambda: place.filesystem.find(place.path("leases"))  # noqa: E731
+    assert [path.rpartition("/")[2] for path in there()] == [".tmp-left"], "it may be another process's at work"
+    monkeypatch.setattr(s3, "PROBE_S", -60.0)
+    monkeypatch.setattr(files, "_conditional", {})
+    assert place.has_conditional_writes("leases")
+    assert there() == []
+
+
+def test_markers_are_kept_together_and_only_those_that_have_changed_are_read(place: Store) -> None:
+    from crawlers.windows.markers import Markers
+
+    def refreshed() -> Markers:
+        markers = Markers(place, "flickr")
+        markers.refresh()
+        return markers
+
+    for number in range(3):
+        place.mark_done(f"crawl/flickr/{number}_a", {"details": {"query": "a"}, "photos": number})
+    assert asked(refreshed) == {"GET": 4, "LIST": 1}, "there are none together yet"
+    first = refreshed()
+    place.mark_done("crawl/flickr/0_a", marker := {"details": {"query": "a"}, "photos": 7})
+    first.published("0_a", marker)
+    assert asked(first.keep) == {"PUT": 1}
+    assert asked(first.keep) == {}
+    assert asked(refreshed) == {"GET": 1, "LIST": 1}
+    place.mark_done("crawl/flickr/1_a", {"details": {"query": "a"}, "photos": 8})
+    assert asked(refreshed) == {"GET": 2, "LIST": 1}
+    assert [refreshed().all[f"{number}_a"]["photos"] for number in range(3)] == [7, 8, 2]
+    for damaged in (b"{", b"[]", b'{"format": 1, "markers": {"0_a": [1]}}', b'{"format": 2}'):
+        place.publish("crawl/flickr/_markers.json", damaged)
+        assert [refreshed().all[f"{number}_a"]["photos"] for number in range(3)] == [7, 8, 2]
+
+
+def test_what_a_run_reads_more_than_once_is_asked_for_once(place: Store, tmp_path: Path) -> None:
+    place.publish("originals/a", b"bytes")
+    place.publish("crawl/w/records.parquet", b"old")
+    with keeping(place, 1) as kept:
+        assert isinstance(kept, KeptStore)
+        assert asked(lambda: [read_once(kept, "originals/a", ORIGINAL) for _ in range(3)]) == {"GET": 1}
+        assert read_once(kept, "crawl/w/records.parquet", "1") == b"old"
+        place.publish("crawl/w/records.parquet", b"new")
+        assert read_once(kept, "crawl/w/records.parquet", "2") == b"new"
+        assert asked(lambda: [read_once(kept, "originals/a", "") for _ in range(2)]) == {"GET": 2}
+        for path in Path(kept.folder).iterdir():
+            path.unlink()
+        no_room = KeptStore(kept.url, kept.is_patient, kept.folder, 0)
+        assert asked(lambda: [read_once(no_room, "originals/a", ORIGINAL) for _ in range(2)]) == {"GET": 2}
+        read_once(kept, "originals/a", ORIGINAL)
+        with keeping(place, 1) as after_a_kill:
+            assert isinstance(after_a_kill, KeptStore)
+            assert list(Path(after_a_kill.folder).iterdir()) == [], "what a killed run has left is removed"
+    assert not Path(kept.folder).exists()
+    with keeping(open_store(str(tmp_path)), 1) as local:
+        assert not isinstance(local, KeptStore)
+
+
+def test_who_takes_a_photograph_down_waits_until_no_crawl_goes_by_the_list_as_it_was(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from corpus.takedowns import ASKED_S
+    from crawlers.forget import __main__ as forgetting
+
+    slept: list[float] = []
+    monkeypatch.setattr(forgetting.time, "sleep", slept.append)
+    for _ in range(2):
+        forgetting.forget(place, {"flickr:1": forgetting.Traces()}, [])
+        assert slept == [ASKED_S], "once: the second time it is on the list"

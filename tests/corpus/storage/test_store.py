@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.errors import ConfigurationError, StorageError
+from corpus.errors import ConfigurationError, StorageError, StorageUnavailableError
 from corpus.records import original_path, version_of
 from corpus.storage import Store, json_bytes, open_store
 
@@ -298,3 +298,27 @@ VALUES = st.recursive(
 def test_json_is_spelled_as_the_standard_library_spells_it_with_an_indent(value: object) -> None:
     wanted = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     assert json_bytes(value) == wanted.encode()
+
+
+def test_a_listing_of_all_files_below_a_folder_names_whole_ones_and_passes_over_no_refusal(tmp_path, monkeypatch):
+    store = open_store(str(tmp_path))
+    assert store.entries("w") == {}
+    for path in ("w/2019_a/x", "w/2020_a/x", "w/2020_a/.tmp-1", "w/y", "v/x"):
+        store.publish(path, b"12")
+    before = store.entries("w")
+    assert [(path, entry.size_bytes) for path, entry in before.items()] == [
+        ("w/2019_a/x", 2), ("w/2020_a/x", 2), ("w/y", 2),
+    ]  # fmt: skip
+    assert list(store.entries("w", "2020")) == ["w/2020_a/x"]
+    store.publish("w/y", b"34")
+    assert store.entries("w")["w/y"].state != before["w/y"].state
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("2020_a"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(StorageUnavailableError, match="permission is denied"):
+        store.entries("w")

@@ -113,8 +113,6 @@ def test_every_file_has_its_row_and_genuine_photos_are_stored_byte_for_byte(craw
     }
     assert shown == {row["photo"] for row in rows.values() if row["facts"] and row["facts"]["thumbnail_bytes"]}
     assert shown
-    windows = crawler.store.done_names("crawl/folder")
-    assert all(crawler.store.exists(f"crawl/folder/{window}/listed") for window in windows)
 
 
 def test_originals_are_files_of_their_own(crawled):

@@ -28,8 +28,12 @@ def world(start_site, make_crawler, uploads):
 
 def grow_old(crawler, source, days):
     """Date the listings of a crawl's windows back by some days."""
-    for marker in (crawler.folder / "data" / "crawl" / source).glob("*/listed"):
-        os.utime(marker, (time.time() - days * DAY_S,) * 2)
+    then_s = time.time() - days * DAY_S
+    for path in (crawler.folder / "data" / "crawl" / source).glob("[!_]*/*"):
+        if path.name == "listed" and path.stat().st_size:
+            path.write_text(repr(then_s))
+        elif path.name in ("listed", "_done.json"):
+            os.utime(path, (then_s,) * 2)
 
 
 def rows_by_photo(crawler, source):

@@ -66,9 +66,11 @@ def test_nothing_is_left_after_clearing(store):
 
 
 def test_the_next_crawl_knows_the_span_of_an_unfinished_window(store):
-    assert unfinished_windows(store, "flickr") == []
+    assert sweep(store, "flickr", ()) == set()
     add_part(unfinished(store), 0)
-    assert unfinished_windows(store, "flickr") == [DETAILS]
+    windows = sweep(store, "flickr", ())
+    assert windows == {"window"}
+    assert unfinished_windows(store, "flickr", [*windows, "gone"]) == [DETAILS]
 
 
 @pytest.mark.parametrize(("whole", "days"), [({"window"}, 1), ((), 30)])

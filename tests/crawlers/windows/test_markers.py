@@ -1,5 +1,7 @@
 """Markers: which windows are whole, and when a failed photo is retried."""
 
+import os
+
 from corpus.records import RECORD
 from corpus.storage import open_store
 from crawlers.windows.markers import Markers, next_attempt, wait_s
@@ -39,3 +41,40 @@ def test_whole_windows_are_found_by_the_query_or_directory_they_were_listed_from
     markers.reread("2020_a")
     assert (markers.windows_of("a"), markers.windows_of("b")) == (["2019_a", "2020_a"], ["2020_b"])
     assert markers.windows_of("") == ["top"]
+
+
+def test_a_window_says_when_it_was_listed_by_its_marker_until_that_is_written_again(tmp_path):
+    store = open_store(str(tmp_path))
+    marker = {"details": {"query": "a"}}
+    for window in ("2019_a", "2020_a"):
+        store.mark_done(f"crawl/flickr/{window}", marker)
+    store.publish("crawl/flickr/2020_a/listed", b"")  # as earlier versions wrote it
+    for path, then_s in (("2019_a/_done.json", 1e9), ("2020_a/_done.json", 2e9), ("2020_a/listed", 1.5e9)):
+        os.utime(store.path(f"crawl/flickr/{path}"), (then_s, then_s))
+
+    def listed_at_s():
+        markers = Markers(store, "flickr")
+        unread = [markers.listed_at_s(window) for window in ("2019_a", "2020_a")]
+        markers.refresh()
+        assert [markers.listed_at_s(window) for window in ("2019_a", "2020_a")] == unread
+        return unread
+
+    assert listed_at_s() == [1e9, 1.5e9]
+    markers = Markers(store, "flickr")
+    markers.refresh()
+    for window in ("2019_a", "2020_a"):
+        markers.keep_listed_at(window)
+        store.mark_done(f"crawl/flickr/{window}", marker)
+    assert listed_at_s() == [1e9, 1.5e9]
+
+
+def test_a_marker_that_another_process_has_written_anew_is_read_again_when_its_unit_is_taken(tmp_path):
+    store = open_store(str(tmp_path))
+    for window in ("2019_a", "2020_a"):
+        store.mark_done(f"crawl/flickr/{window}", {"details": {"query": "a"}})
+    markers = Markers(store, "flickr")
+    markers.refresh()
+    for window in ("2019_a", "2020_a"):
+        store.mark_done(f"crawl/flickr/{window}", {"details": {"query": "a"}, "photos": 7})
+    markers.refresh("_a", "2020")
+    assert [markers.all[window].get("photos") for window in ("2019_a", "2020_a")] == [None, 7]

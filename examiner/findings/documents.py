@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from examiner.detectors.scans.cells import CELL_PX, Cells
 from examiner.detectors.scans.glyphs import Copy, copied_word
+from examiner.detectors.scans.letter_map import letter_map
 from examiner.detectors.scans.page import page_of
-from examiner.detectors.scans.page_map import CELL_PX, page_map
+from examiner.detectors.scans.page_map import page_map
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -23,16 +24,17 @@ MOST_PX = 40_000_000
 _NO_PAGE = "The picture is no page of text, so no letters and no paper between them are compared."
 _REGIONS_METHOD = (
     "On the paper between the letters, strength, correlation, colour and coarseness of the noise, and the page's own "
-    "pattern of columns and rows, are compared with what is usual on this page for places with as much ink around."
+    "pattern of columns and rows, are compared with what is usual on this page for places with as much ink around; of "
+    "the letters, darkness and colour of the ink, sharpness and colour of edges, and the paper right beside them."
 )
 _REGIONS_SOURCE = (
     "After Mahdian and Saic, Using noise inconsistencies for blind image forensics, Image and Vision Computing 27 "
     "(2009); fitted page by page, as described in this project's documents"
 )
 _REGIONS_CAUTION = (
-    "Stamps, pictures, coloured paper, folds, shadows and text of other sizes differ from the rest as well. Strong "
-    "compression hides the differences. What was printed, changed on paper and scanned as a whole does not differ. It "
-    "was measured on simulated scanners only."
+    "Stamps, signatures, pictures, coloured paper, folds, shadows and text of other sizes, typefaces or inks differ "
+    "from the rest as well. Strong compression hides the differences. What was printed, changed on paper and scanned "
+    "as a whole does not differ. It was measured on simulated scanners only."
 )
 _COPIES_METHOD = (
     "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike "
@@ -58,15 +60,15 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
         yield _nothing("document_regions", _NO_PAGE)
         yield _nothing("document_copies", _NO_PAGE)
         return
-    distances = page_map(photograph.rgb, photograph.luma, page)
+    paper = page_map(photograph.rgb, photograph.luma, page)
     copy = copied_word(photograph.luma, page)
-    if np.isnan(distances).all():
+    if np.isnan(paper).all():
         yield _nothing(
             "document_regions",
             "The page has too little paper between its letters, or paper without any noise: it cannot be compared.",
         )
     else:
-        yield _regions(distances, copy)
+        yield _regions(paper, letter_map(photograph.rgb, photograph.luma, page), copy)
     if copy is None:
         yield _nothing(
             "document_copies",
@@ -77,8 +79,9 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
         yield _copies(copy)
 
 
-def evidence_by_cell(distances: NDArray[np.float32], copy: Copy | None) -> NDArray[np.float32]:
-    """Return the evidence that a cell was changed, 0 to 1, of both findings; NaN where there is no answer."""
+def evidence_by_cell(paper: Cells, letters: Cells, copy: Copy | None) -> Cells:
+    """Return the evidence that a cell was changed, 0 to 1, of paper, letters and copies; NaN where none has an answer."""
+    distances = np.fmax(paper, letters)
     values = np.clip((distances - _USUAL) / (2 * DIFFERENT), 0.0, 0.9).astype(np.float32)
     # below what counts, the order of cells still tells where to look
     values += np.where(np.isnan(distances), np.float32(np.nan), 0.01 * np.clip(distances, 0.0, _USUAL))
@@ -89,9 +92,9 @@ def evidence_by_cell(distances: NDArray[np.float32], copy: Copy | None) -> NDArr
     return np.asarray(values, np.float32)
 
 
-def _regions(distances: NDArray[np.float32], copy: Copy | None) -> Finding:
-    row, column = (int(each) for each in np.unravel_index(int(np.nanargmax(distances)), distances.shape))
-    score = float(distances[row, column])
+def _regions(paper: Cells, letters: Cells, copy: Copy | None) -> Finding:
+    row, column = (int(each) for each in np.unravel_index(int(np.nanargmax(paper)), paper.shape))
+    score = float(paper[row, column])
     place = f"around ({column * CELL_PX}, {row * CELL_PX})"
     statement = (
         f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
@@ -101,8 +104,10 @@ def _regions(distances: NDArray[np.float32], copy: Copy | None) -> Finding:
         f"mean squared deviations, and from {DIFFERENT:g} on this is called clear."
     )
     evidence = Map(
-        "Where the page differs", evidence_by_cell(distances, copy), CELL_PX,
-        caption="Bright: other noise than on the rest of the page, or copied. No answer without paper around.",
+        "Where the page differs", evidence_by_cell(paper, letters, copy), CELL_PX,
+        caption="Bright: other noise of the paper, other edges or ink of the letters than on the rest of the page, or "
+        "copied. Letters of genuine pages differ as well, where the typeface does: they are drawn, and count for no "
+        "score. No answer where there is neither paper nor ink enough.",
     )  # fmt: skip
     return Finding(
         "document_regions", "scan", statement, "expected", score, (evidence,), _REGIONS_METHOD, _REGIONS_SOURCE,

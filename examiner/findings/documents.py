@@ -80,7 +80,7 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
 
 
 def evidence_by_cell(paper: Cells, letters: Cells, copy: Copy | None) -> Cells:
-    """Return the evidence that a cell was changed, 0 to 1, of paper, letters and copies; NaN where none has an answer."""
+    """Return the evidence that a cell was changed, 0 to 1, of paper, letters and copies; NaN: no answer."""
     distances = np.fmax(paper, letters)
     values = np.clip((distances - _USUAL) / (2 * DIFFERENT), 0.0, 0.9).astype(np.float32)
     # below what counts, the order of cells still tells where to look
@@ -93,21 +93,29 @@ def evidence_by_cell(paper: Cells, letters: Cells, copy: Copy | None) -> Cells:
 
 
 def _regions(paper: Cells, letters: Cells, copy: Copy | None) -> Finding:
-    row, column = (int(each) for each in np.unravel_index(int(np.nanargmax(paper)), paper.shape))
-    score = float(paper[row, column])
+    distances = np.fmax(paper, letters)  # where only one of them has an answer, that counts
+    row, column = (int(each) for each in np.unravel_index(int(np.nanargmax(distances)), distances.shape))
+    score = float(distances[row, column])
     place = f"around ({column * CELL_PX}, {row * CELL_PX})"
-    statement = (
-        f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
-        "pasted, retyped or covered words have."
-        if score >= DIFFERENT
-        else f"The paper has no clearly different noise anywhere on the page: it differs most {place}, by {score:.1f} "
-        f"mean squared deviations, and from {DIFFERENT:g} on this is called clear."
-    )
+    if score < DIFFERENT:
+        statement = (
+            "Paper and letters have no clearly different noise, edges or ink anywhere on the page: they differ most "
+            f"{place}, by {score:.1f} mean squared deviations, and from {DIFFERENT:g} on this is called clear."
+        )
+    elif score == paper[row, column]:
+        statement = (
+            f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
+            "pasted, retyped or covered words have."
+        )
+    else:
+        statement = (
+            f"The letters {place} have other edges or another ink than the rest of the page ({score:.1f} mean squared "
+            "deviations), as pasted, resized or retyped words have."
+        )
     evidence = Map(
         "Where the page differs", evidence_by_cell(paper, letters, copy), CELL_PX,
         caption="Bright: other noise of the paper, other edges or ink of the letters than on the rest of the page, or "
-        "copied. Letters of genuine pages differ as well, where the typeface does: they are drawn, and count for no "
-        "score. No answer where there is neither paper nor ink enough.",
+        "copied. No answer where there is neither paper nor ink enough.",
     )  # fmt: skip
     return Finding(
         "document_regions", "scan", statement, "expected", score, (evidence,), _REGIONS_METHOD, _REGIONS_SOURCE,

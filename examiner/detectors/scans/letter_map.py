@@ -6,7 +6,8 @@ sharpen), and how far red and blue lie beside green at edges (lines of sensors t
 out of another scan, resized, or drawn by software have these from there. (After Johnson and Farid, "Exposing digital
 forgeries through chromatic aberration", MM&Sec 2006, and Cao and Kot's use of edge profiles; this form is this
 project's.) Each cell of 8×8 px with enough ink in its window gets its distance from what is usual on the page (`cells`)
-for as much ink, of such strokes. Deviations of neighbouring cells are added up before: a word deviates as one.
+for as much ink with as much edge: shapes alone, since how dark or steep it is, is what is asked. Deviations of
+neighbouring cells are added up before: a word deviates as one. Rules and other ink that is no letter are left out.
 """
 
 import cv2
@@ -31,19 +32,29 @@ _Plane = NDArray[np.float32]
 
 def letter_map(rgb: NDArray[np.uint8], luma: NDArray[np.uint8], page: Page) -> Cells:
     """Return by cell how far its letters are from the page's usual ones, in mean squared deviations; NaN: no answer."""
-    told = summed(page.ink.astype(np.float32)) >= LEAST_INK_PX
+    ink = _of_letters(page)
+    told = summed(ink.astype(np.float32)) >= LEAST_INK_PX
     if int(told.sum()) < _LEAST_CELLS:
         return np.full(told.shape, np.nan, np.float32)
-    traits, surroundings = _measured(rgb, luma, page)
+    traits, surroundings = _measured(rgb, luma, page.paper, ink)
     deviations = cells.deviations(traits, cells.products(surroundings, told), told)
     word = cells.together(cells.beside_neighbours(deviations, told), told, WORD)
     return cells.averaged(cells.distances(word), told, _SMOOTHED)
 
 
-def _measured(rgb: NDArray[np.uint8], luma: NDArray[np.uint8], page: Page) -> tuple[list[Cells], list[Cells]]:
+def _of_letters(page: Page) -> NDArray[np.uint8]:
+    """Return 1 where ink is that of a letter."""
+    ink = np.zeros(page.ink.shape, np.uint8)
+    for x, y, width, height in page.letters.tolist():
+        ink[y : y + height, x : x + width] = page.ink[y : y + height, x : x + width]
+    return ink
+
+
+def _measured(
+    rgb: NDArray[np.uint8], luma: NDArray[np.uint8], paper: _Plane, ink: NDArray[np.uint8]
+) -> tuple[list[Cells], list[Cells]]:
     """Return traits of letters by cell, and what they depend on: how much ink, how much of it edge, and which way."""
-    darker = page.paper - luma.astype(np.float32)
-    ink = page.ink.astype(np.uint8)
+    darker = paper - luma.astype(np.float32)
     one, two, four = (cv2.dilate(ink, np.ones((side, side), np.uint8)) for side in (3, 5, 9))
     near = two.astype(np.float32)
     beside, farther = (two - one).astype(np.float32), (four - two).astype(np.float32)
@@ -70,10 +81,9 @@ def _measured(rgb: NDArray[np.uint8], luma: NDArray[np.uint8], page: Page) -> tu
         ]
     window = np.float32((AROUND * CELL_PX) ** 2)
     surroundings = [
-        summed(page.ink.astype(np.float32)) / window,
+        summed(ink.astype(np.float32)) / window,
         number / window,
-        np.sqrt((steep_along + steep_across) / window),
-        summed(np.maximum(dark, 0.0)) / np.maximum(number, 1.0),
+        summed((ink - cv2.erode(ink, np.ones((3, 3), np.uint8))).astype(np.float32)) / window,
         (steep_along + 1) / (steep_along + steep_across + 2),
     ]
     return [np.asarray(each, np.float32) for each in traits], [np.asarray(each, np.float32) for each in surroundings]

@@ -7,7 +7,7 @@ import numpy as np
 from examiner.detectors.scans.cells import CELL_PX, Cells
 from examiner.detectors.scans.glyphs import Copy, copied_word
 from examiner.detectors.scans.letter_map import letter_map
-from examiner.detectors.scans.page import page_of
+from examiner.detectors.scans.page import Page, page_of
 from examiner.detectors.scans.page_map import page_map
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
@@ -19,6 +19,9 @@ DIFFERENT = 6.0
 """Mean squared deviations of a place from the rest of its page; six genuine simulated pages, each saved in three ways,
 have at most 5.4 (docs/decisions/0032)."""
 _USUAL = 2.0
+LEAST_QUALITY = 75
+"""IJG's factor of a JPEG below which letters do not count: of one genuine page at 40 they differ by 20 mean squared
+deviations, since nearly all coefficients of colour are zero. Nothing was measured between 80 and this."""
 MOST_PX = 40_000_000
 """A4 at 600 dpi has 35 megapixels. The planes of a page are several times as large as the picture."""
 
@@ -34,7 +37,8 @@ _REGIONS_SOURCE = (
 )
 _REGIONS_CAUTION = (
     "Stamps, signatures, pictures, coloured paper, folds, shadows and text of other sizes, typefaces or inks differ "
-    "from the rest as well. Strong compression hides the differences. What was printed, changed on paper and scanned "
+    "from the rest as well. Strong compression hides the differences: letters are not compared in JPEGs below quality 75, "
+    "and around 40 covered words cannot be told from the page's own paper. What was printed, changed on paper and scanned "
     "as a whole does not differ. It was measured on simulated scanners only."
 )
 _COPIES_METHOD = (
@@ -69,7 +73,7 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
             "The page has too little paper between its letters, or paper without any noise: it cannot be compared.",
         )
     else:
-        yield _regions(paper, letter_map(photograph.rgb, photograph.luma, page), copy)
+        yield _regions(paper, _letters(photograph, page), copy)
     if copy is None:
         yield _nothing(
             "document_copies",
@@ -91,6 +95,14 @@ def evidence_by_cell(paper: Cells, letters: Cells, copy: Copy | None) -> Cells:
             cells = values[y // CELL_PX : -(-(y + height) // CELL_PX), x // CELL_PX : -(-(x + width) // CELL_PX)]
             cells[...] = np.fmax(cells, np.float32(1.0))
     return np.asarray(values, np.float32)
+
+
+def _letters(photograph: Photograph, page: Page) -> Cells:
+    """Return the map of letters; NaN everywhere where compression has left too little of their colour."""
+    quality = None if photograph.facts is None else photograph.facts.quality_factor
+    if quality is not None and quality < LEAST_QUALITY:
+        return np.full(tuple(-(-side // CELL_PX) for side in photograph.luma.shape), np.nan, np.float32)
+    return letter_map(photograph.rgb, photograph.luma, page)
 
 
 def _regions(paper: Cells, letters: Cells, copy: Copy | None) -> Finding:

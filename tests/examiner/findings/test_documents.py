@@ -71,6 +71,16 @@ def test_the_map_is_bright_there_after_strong_compression_too(forgeries: dict[st
     assert np.mean(by_pixel[~forged.mask] < np.median(by_pixel[forged.mask])) > 0.9
 
 
+def test_letters_count_for_nothing_where_compression_has_left_no_colour(
+    page: Scanned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    different = np.full((155, 110), 20.0, np.float32)
+    monkeypatch.setattr("examiner.findings.documents.letter_map", lambda *_: different)
+    at_40, at_80 = (said(page.picture, quality)["document_regions"] for quality in (40, 80))
+    assert (at_40.score or 0) < DIFFERENT < 20 == at_80.score
+    assert at_80.statement.startswith("The letters around")
+
+
 def test_both_places_of_a_copied_word_are_shown(forgeries: dict[str, Forgery]) -> None:
     forged = forgeries["copied"]
     (shown,) = [each for each in said(forged.picture)["document_copies"].evidence if isinstance(each, Regions)]

@@ -37,9 +37,9 @@ _REGIONS_SOURCE = (
 )
 _REGIONS_CAUTION = (
     "Stamps, signatures, pictures, coloured paper, folds, shadows and text of other sizes, typefaces or inks differ "
-    "from the rest as well. Strong compression hides the differences: letters are not compared in JPEGs below quality 75, "
-    "and around 40 covered words cannot be told from the page's own paper. What was printed, changed on paper and scanned "
-    "as a whole does not differ. It was measured on simulated scanners only."
+    "from the rest as well. Strong compression hides the differences: letters are not compared in JPEGs below quality "
+    "75, and around 40 covered words cannot be told from the page's own paper. What was printed, changed on paper and "
+    "scanned as a whole does not differ. It was measured on simulated scanners only."
 )
 _COPIES_METHOD = (
     "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike "

@@ -28,15 +28,16 @@ from examiner.detectors.prnu.reading import read_fingerprint
 from examiner.detectors.prnu.residual import signal_of
 from examiner.detectors.prnu.stored import as_npz
 from examiner.findings.device import is_match, sentence
-from examiner.photograph.opened import Photograph
-from train.prediction.finding import find_photos
-from train.prediction.reading import read_file
+from examiner.sandbox.decoder import Decoder
+from examiner.sandbox.photographs import Photographs
 
 _DESCRIPTION = """Say which device took a photograph, by the pattern that its sensor leaves in all photographs.
 
 build estimates a device's pattern from photographs by it, as they came from the camera: 20 and more of ordinary scenes,
 or some ten of a bright, even wall. match looks for it in other photographs, turned, scaled or cropped as they may be.
 compare says whether two fingerprints are of one device, and group sorts a folder's photographs by device.
+
+A process apart decodes photographs, with 60 s and 4 GiB for each; one that takes more, or ends it, gets a sentence.
 
 Exit codes: 0 everything was read (whatever was found), 1 some files could not be used, 2 nothing could be done."""
 
@@ -70,46 +71,23 @@ def _command(
     return parser
 
 
-class _Photographs:
-    """Photographs that a person names, one at a time; those that cannot be used are said on the standard error."""
-
-    def __init__(self, wanted: list[str]) -> None:
-        self.files = find_photos(wanted).files
-        self.faults: dict[str, str] = {}
-
-    def __iter__(self) -> Iterator[tuple[str, Photograph]]:
-        for found in self.files:
-            if found.fault is not None:
-                self.refuse(found.path, found.fault)
-            elif (photograph := self.opened(found.path)) is not None:
-                yield found.path, photograph
-
-    def opened(self, path: str) -> Photograph | None:
-        try:
-            photograph = Photograph(read_file(path), path)
-            photograph.size_px  # noqa: B018 - whose header is broken is no photograph
-        except OSError as error:
-            self.refuse(path, f"cannot be read: {error.strerror or error}")
-        except ValueError as error:
-            self.refuse(path, str(error))
-        else:
-            return photograph
-        return None
-
-    def refuse(self, path: str, fault: str) -> None:
-        self.faults[path] = fault
-        print(escaped(f"{path}: {fault}"), file=sys.stderr)
-
-    @property
-    def code(self) -> int:
-        return 1 if self.faults else 0
-
-
 def _build(arguments: argparse.Namespace) -> int:
     if arguments.out is None and sys.stdout.isatty():
         raise StageError("a fingerprint is no text for a terminal: name a file with -o, or redirect the output")
-    photographs = _Photographs(arguments.photos)
-    read = {path: (photograph.sha256, photograph.size_px) for path, photograph in photographs}
+    with Decoder() as decoder:
+        photographs = Photographs(arguments.photos, decoder)
+        fingerprint = _built(photographs)
+    if arguments.out is None:
+        sys.stdout.buffer.write(as_npz(fingerprint))
+    else:
+        open_store(str(arguments.out.resolve().parent)).publish(arguments.out.name, as_npz(fingerprint))
+    for line in _said_of(fingerprint):
+        print(escaped(line), file=sys.stderr)
+    return photographs.code
+
+
+def _built(photographs: Photographs) -> Fingerprint:
+    read = {path: (each.sha256, each.decoded.size_px) for path, each in photographs.opened(luma=False)}
     if not read:
         raise StageError("no photograph could be read, so there is no fingerprint")
     sizes = Counter(size_px for _, size_px in read.values())
@@ -120,25 +98,18 @@ def _build(arguments: argparse.Namespace) -> int:
         sha256, (width, height) = read[path]
         if (width, height) != size_px:
             photographs.refuse(path, f"is {width}×{height} px, and most are {size_px[0]}×{size_px[1]} px; left out")
-        elif sha256 not in digests and (photograph := photographs.opened(path)) is not None:
+        elif sha256 not in digests and (photograph := photographs.open(path)) is not None:
             try:
                 estimate.add(photograph.luma)
             except ValueError as error:
                 photographs.refuse(path, str(error))
                 continue
             digests.add(photograph.sha256)
-            claims.add(_claim(photograph))
+            claims.add(photograph.decoded.claim)
     try:
-        fingerprint = estimate.fingerprint(tuple(digests), tuple(claims - {""}))
+        return estimate.fingerprint(tuple(digests), tuple(claims - {""}))
     except ValueError as error:
         raise StageError(str(error)) from error
-    if arguments.out is None:
-        sys.stdout.buffer.write(as_npz(fingerprint))
-    else:
-        open_store(str(arguments.out.resolve().parent)).publish(arguments.out.name, as_npz(fingerprint))
-    for line in _said_of(fingerprint):
-        print(escaped(line), file=sys.stderr)
-    return photographs.code
 
 
 def _said_of(fingerprint: Fingerprint) -> Iterator[str]:
@@ -154,21 +125,23 @@ def _said_of(fingerprint: Fingerprint) -> Iterator[str]:
 
 def _match(arguments: argparse.Namespace) -> int:
     device = read_fingerprint(arguments.device)
-    pattern, photographs, answers = device.pattern, _Photographs(arguments.photos), []
-    for path, photograph in photographs:
-        try:
-            found = match(signal_of(photograph.luma), pattern)
-        except ValueError as error:
-            photographs.refuse(path, str(error))
-            continue
-        known = photograph.sha256 in device.digests
-        answers.append(
-            {"photograph": path, "matches": is_match(found) and not known, "reference": known} | asdict(found)
-        )
-        if not arguments.json:
-            print(escaped(f"{path}\n  {sentence(found, device, photograph.sha256)}"))
-            if trouble := known_trouble(_claim(photograph)):
-                print(escaped(f"  {trouble}."))
+    pattern, answers = device.pattern, []
+    with Decoder() as decoder:
+        photographs = Photographs(arguments.photos, decoder)
+        for path, photograph in photographs.opened():
+            try:
+                found = match(signal_of(photograph.luma), pattern)
+            except ValueError as error:
+                photographs.refuse(path, str(error))
+                continue
+            known = photograph.sha256 in device.digests
+            answers.append(
+                {"photograph": path, "matches": is_match(found) and not known, "reference": known} | asdict(found)
+            )
+            if not arguments.json:
+                print(escaped(f"{path}\n  {sentence(found, device, photograph.sha256)}"))
+                if trouble := known_trouble(photograph.decoded.claim):
+                    print(escaped(f"  {trouble}."))
     if arguments.json:
         print(json.dumps({"device": device.name, "photographs": answers, "not_judged": photographs.faults}, indent=1))
     elif answers:
@@ -199,17 +172,19 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _group(arguments: argparse.Namespace) -> int:
-    photographs = _Photographs(arguments.photos)
     by_size: dict[tuple[int, int], dict[str, NDArray[np.int8]]] = {}
-    for path, photograph in photographs:
-        of_size = by_size.get(photograph.size_px, {})
-        if len(of_size) == PHOTOGRAPHS_MAX:
-            photographs.refuse(path, f"more than {PHOTOGRAPHS_MAX} photographs of one size; group fewer at once")
-            continue
-        try:
-            by_size[photograph.size_px] = of_size | {path: compared_part(photograph.luma)}
-        except ValueError as error:
-            photographs.refuse(path, str(error))
+    with Decoder() as decoder:
+        photographs = Photographs(arguments.photos, decoder)
+        for path, photograph in photographs.opened():
+            size_px = photograph.decoded.size_px
+            of_size = by_size.get(size_px, {})
+            if len(of_size) == PHOTOGRAPHS_MAX:
+                photographs.refuse(path, f"more than {PHOTOGRAPHS_MAX} photographs of one size; group fewer at once")
+                continue
+            try:
+                by_size[size_px] = of_size | {path: compared_part(photograph.luma)}
+            except ValueError as error:
+                photographs.refuse(path, str(error))
     groups = []
     for size_px, signals in sorted(by_size.items()):
         paths, rows = list(signals), list(signals.values())
@@ -233,11 +208,6 @@ def _lines_of(groups: list[tuple[tuple[int, int], list[str]]]) -> Iterator[str]:
         yield from (f"  {path}" for path in alone)
     yield ""
     yield "Only photographs of one size are compared, and as they are stored: crops and turned copies stand alone."
-
-
-def _claim(photograph: Photograph) -> str:
-    facts = photograph.facts
-    return " ".join(filter(None, (facts.make, facts.model, facts.software))) if facts else ""
 
 
 if __name__ == "__main__":

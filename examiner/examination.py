@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 
-from examiner.calibration.measured import default_calibration, with_strength
+from examiner.calibration.measured import completed, default_calibration, with_strength
 from examiner.detectors.prnu.fingerprint import Fingerprint
 from examiner.finding import Finding, Group
 from examiner.findings.camera import camera_from_pixels
@@ -86,7 +86,9 @@ def examine(
     """
     native = built_in() if corpus is None else corpus.catalogue
     knowledge = Knowledge(corpus, run, native, private, trust, devices)
-    measured = (run.calibration if run else None) or default_calibration()
+    measured = default_calibration()
+    if run is not None and run.calibration is not None:
+        measured = completed(run.calibration, measured)
     try:
         photograph = Photograph(data, name)
         photograph.size_px  # noqa: B018 - whose header is broken is no photograph

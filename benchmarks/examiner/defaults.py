@@ -7,7 +7,8 @@ CONFIG: pipelines.yaml of a finished demo. Simulated cameras alone make a bad de
 every one is then called unusual or doubtful, because real thumbnails, clocks and in-camera resizing are not simulated.
 Originals count alike with photographs of the demo, so that of neither more than one in a hundred is called unusual by
 one test. Each folder of originals is taken for one device. What is planted is planted in the simulated photographs
-alone. Skips (exit code 0) where the collection is missing.
+alone. What the file has of pages of text (`benchmarks.examiner_documents`) stays. Skips (exit code 0) where the
+collection is missing.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from corpus.configuration import read_configuration
 from curation.generations import generation_named
 from examiner.calibrate import compact
 from examiner.calibration.gathered import Part, gathered
+from examiner.calibration.measured import calibration_of, completed
 from examiner.examination import FINDINGS
 from examiner.knowledge import Knowledge, read_corpus
 from examiner.trials.genuine import ALL, genuine_photographs
@@ -54,7 +56,10 @@ def main() -> None:
                 print(f"{number} of {len(asked)}", flush=True)
     cameras = len({path.parent.name for path in originals})
     origin = f"{len(originals)} originals of {cameras} cameras and {len(simulated)} photographs of simulated cameras"
-    arguments.out.write_bytes(compact(gathered(parts, origin)))
+    calibration = gathered(parts, origin)
+    if arguments.out.is_file():
+        calibration = completed(calibration, calibration_of(arguments.out.read_bytes(), arguments.out.name))
+    arguments.out.write_bytes(compact(calibration))
     print(f"written: {arguments.out}")
 
 

@@ -38,7 +38,7 @@ from benchmarks.places import ORIGINALS
 from examiner.report.plain import as_dict, text_of
 from examiner.sandbox.worker import Sandbox
 
-TROUBLES = re.compile(r"error of this program|ends the process|takes longer|no report")
+TROUBLES = re.compile(r"error of this program|ends the process|takes longer|no answer")
 TOLD_EVERY = 1000
 PNG_START = b"\x89PNG\r\n\x1a\n"
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from examiner.calibration.measured import Measured, is_weak
 
 INTEGRITY = "integrity"
-"""Name, in a calibration, of the combined score."""
+"""Name, in a calibration, of the combined score. That of findings with an origin of their own is `integrity_…`."""
 
 _TAIL = 0.2
 """Share of the genuine scores whose shape says how rarity goes on beyond the largest."""
@@ -63,15 +63,21 @@ def _beyond(score: float, tail: Sequence[float]) -> float:
     return math.log10((1 + shape * (score - begins) / scale) / (1 + shape * excesses[-1] / scale)) / shape
 
 
-def combined(scores: Mapping[str, float], findings: Mapping[str, Measured], *, own: bool = False) -> float | None:
+def combined(
+    scores: Mapping[str, float], findings: Mapping[str, Measured], *, own: bool = False, origin: str = ""
+) -> float | None:
     """Return the greatest rarity of a photograph's scores, by finding; None where nothing was measured of any.
 
-    Findings that are called weak do not count. `own`: the photograph is one of those that were measured.
+    Findings that are called weak do not count, nor do those that were measured on other genuine pictures than those of
+    `origin` (empty: the calibration's). `own`: the photograph is one of those that were measured.
     """
     rarities = [
         rarity(score, measured.scores, own=own)
         for name, score in scores.items()
-        if (measured := findings.get(name)) and measured.scores and not is_weak(measured.detection)
+        if (measured := findings.get(name))
+        and measured.scores
+        and measured.origin == origin
+        and not is_weak(measured.detection)
     ]
     return max(rarities, default=None)
 

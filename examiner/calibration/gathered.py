@@ -82,6 +82,24 @@ def gathered(parts: Sequence[Part], origin: str) -> Calibration:
     return Calibration(origin, {name: replace(each, scores=thinned(each.scores)) for name, each in found.items()})
 
 
+def with_kind(calibration: Calibration, kind: Calibration, name: str) -> Calibration:
+    """Return a calibration with the findings of another one, which was measured on another kind of genuine picture.
+
+    They keep its origin, and their combined score stands beside them, `integrity_<name>`: scores of photographs and of
+    other pictures are never ranked among each other. What the calibration had of that kind before is replaced.
+    """
+    others = {
+        each: one
+        for each, one in calibration.findings.items()
+        if each not in kind.findings or each == INTEGRITY
+    }  # fmt: skip
+    own = {
+        f"{INTEGRITY}_{name}" if each == INTEGRITY else each: replace(one, origin=kind.origin)
+        for each, one in kind.findings.items()
+    }
+    return replace(calibration, findings={**others, **own})
+
+
 def _detections(finding: str, tried: Mapping[tuple[str, str], Sequence[bool]]) -> tuple[Detection, ...]:
     return tuple(
         Detection(what, round(sum(found) / len(found), 4), len(found))

@@ -2,7 +2,8 @@
 
 A calibration is a JSON file: for each finding the scores of genuine photographs, from small to large, and how often the
 method finds what was planted. `examiner.calibrate` writes it; `default.json` beside this module was measured on
-originals of real cameras and on photographs of the demo, and says so in its `origin`
+originals of real cameras and on photographs of the demo, and says so in its `origin`. Findings that ask about another
+kind of picture, such as pages of text, have genuine pictures of that kind, and an `origin` of their own
 (docs/decisions/0024-the-shipped-calibration.md).
 """
 
@@ -32,6 +33,8 @@ class Measured:
     """Of the genuine photographs for which something could be said, from small to large."""
     devices: int
     detection: tuple[Detection, ...] = ()
+    origin: str = ""
+    """Which genuine pictures they were, where they are others than the calibration's; empty: the calibration's."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Calibration:
 def default_calibration() -> Calibration:
     """Return the calibration that is shipped."""
     return calibration_of(_DEFAULT.read_bytes(), _DEFAULT.name)
+
+
+def completed(calibration: Calibration, shipped: Calibration) -> Calibration:
+    """Return a calibration with what another one, such as the shipped one, has measured on other kinds of pictures.
+
+    A generation has photographs alone: what pages of text give is not measured with it.
+    """
+    others = {name: each for name, each in shipped.findings.items() if each.origin}
+    return replace(calibration, findings={**others, **calibration.findings})
 
 
 def calibration_of(data: bytes, name: str) -> Calibration:
@@ -61,7 +73,8 @@ def _measured(stored: Mapping[str, Any]) -> Measured:
     detection = tuple(
         Detection(str(each["what"]), float(each["share"]), int(each["photographs"])) for each in stored["detection"]
     )
-    return Measured(tuple(sorted(map(float, stored["scores"]))), int(stored["devices"]), detection)
+    origin = str(stored.get("origin", ""))
+    return Measured(tuple(sorted(map(float, stored["scores"]))), int(stored["devices"]), detection, origin)
 
 
 def as_dict(calibration: Calibration) -> dict[str, Any]:
@@ -69,7 +82,8 @@ def as_dict(calibration: Calibration) -> dict[str, Any]:
     return {
         "origin": calibration.origin,
         "findings": {
-            name: {
+            name: ({"origin": each.origin} if each.origin else {})
+            | {
                 "devices": each.devices,
                 "scores": list(each.scores),
                 "detection": [
@@ -94,7 +108,8 @@ def with_strength(finding: Finding, calibration: Calibration) -> Finding:
     photographs = len(measured.scores)
     as_large = photographs - bisect_left(measured.scores, finding.score)
     rate = (1 + as_large) / (1 + photographs)
-    strength = Strength(rate, photographs, measured.devices, calibration.origin, measured.detection)
+    origin = measured.origin or calibration.origin
+    strength = Strength(rate, photographs, measured.devices, origin, measured.detection)
     if rate > UNUSUAL:
         return replace(finding, strength=strength, level="expected")
     return replace(finding, strength=strength, level="weak" if is_weak(measured.detection) else "unusual")

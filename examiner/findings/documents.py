@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from examiner.detectors.scans.cells import CELL_PX, Cells
 from examiner.detectors.scans.glyphs import Copy, copied_word
-from examiner.detectors.scans.page import page_of
-from examiner.detectors.scans.page_map import CELL_PX, page_map
+from examiner.detectors.scans.letter_map import letter_map
+from examiner.detectors.scans.page import Page, page_of
+from examiner.detectors.scans.page_map import page_map
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -15,24 +16,30 @@ from examiner.photograph.opened import Photograph
 COPIED = 3.2
 """Eight genuine simulated pages, each saved in four ways, have at most 2.9; short copied words may have less."""
 DIFFERENT = 6.0
-"""Mean squared deviations of a place from the rest of its page; most genuine simulated pages have less than 5."""
+"""Mean squared deviations of a place from the rest of its page; six genuine simulated pages, each saved in three ways,
+have at most 5.4 (docs/decisions/0032)."""
 _USUAL = 2.0
+LEAST_QUALITY = 75
+"""IJG's factor of a JPEG below which letters do not count: of one genuine page at 40 they differ by 20 mean squared
+deviations, since nearly all coefficients of colour are zero. Nothing was measured between 80 and this."""
 MOST_PX = 40_000_000
 """A4 at 600 dpi has 35 megapixels. The planes of a page are several times as large as the picture."""
 
 _NO_PAGE = "The picture is no page of text, so no letters and no paper between them are compared."
 _REGIONS_METHOD = (
     "On the paper between the letters, strength, correlation, colour and coarseness of the noise, and the page's own "
-    "pattern of columns and rows, are compared with what is usual on this page for places with as much ink around."
+    "pattern of columns and rows, are compared with what is usual on this page for places with as much ink around; of "
+    "the letters, darkness and colour of the ink, sharpness and colour of edges, and the paper right beside them."
 )
 _REGIONS_SOURCE = (
     "After Mahdian and Saic, Using noise inconsistencies for blind image forensics, Image and Vision Computing 27 "
     "(2009); fitted page by page, as described in this project's documents"
 )
 _REGIONS_CAUTION = (
-    "Stamps, pictures, coloured paper, folds, shadows and text of other sizes differ from the rest as well. Strong "
-    "compression hides the differences. What was printed, changed on paper and scanned as a whole does not differ. It "
-    "was measured on simulated scanners only."
+    "Stamps, signatures, pictures, coloured paper, folds, shadows and text of other sizes, typefaces or inks differ "
+    "from the rest as well. Strong compression hides the differences: letters are not compared in JPEGs below quality "
+    "75, and around 40 covered words cannot be told from the page's own paper. What was printed, changed on paper and "
+    "scanned as a whole does not differ. It was measured on simulated scanners only."
 )
 _COPIES_METHOD = (
     "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike "
@@ -58,15 +65,15 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
         yield _nothing("document_regions", _NO_PAGE)
         yield _nothing("document_copies", _NO_PAGE)
         return
-    distances = page_map(photograph.rgb, photograph.luma, page)
+    paper = page_map(photograph.rgb, photograph.luma, page)
     copy = copied_word(photograph.luma, page)
-    if np.isnan(distances).all():
+    if np.isnan(paper).all():
         yield _nothing(
             "document_regions",
             "The page has too little paper between its letters, or paper without any noise: it cannot be compared.",
         )
     else:
-        yield _regions(distances, copy)
+        yield _regions(paper, _letters(photograph, page), copy)
     if copy is None:
         yield _nothing(
             "document_copies",
@@ -77,8 +84,9 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
         yield _copies(copy)
 
 
-def evidence_by_cell(distances: NDArray[np.float32], copy: Copy | None) -> NDArray[np.float32]:
-    """Return the evidence that a cell was changed, 0 to 1, of both findings; NaN where there is no answer."""
+def evidence_by_cell(paper: Cells, letters: Cells, copy: Copy | None) -> Cells:
+    """Return the evidence that a cell was changed, 0 to 1, of paper, letters and copies; NaN: no answer."""
+    distances = np.fmax(paper, letters)
     values = np.clip((distances - _USUAL) / (2 * DIFFERENT), 0.0, 0.9).astype(np.float32)
     # below what counts, the order of cells still tells where to look
     values += np.where(np.isnan(distances), np.float32(np.nan), 0.01 * np.clip(distances, 0.0, _USUAL))
@@ -89,20 +97,38 @@ def evidence_by_cell(distances: NDArray[np.float32], copy: Copy | None) -> NDArr
     return np.asarray(values, np.float32)
 
 
-def _regions(distances: NDArray[np.float32], copy: Copy | None) -> Finding:
+def _letters(photograph: Photograph, page: Page) -> Cells:
+    """Return the map of letters; NaN everywhere where compression has left too little of their colour."""
+    quality = None if photograph.facts is None else photograph.facts.quality_factor
+    if quality is not None and quality < LEAST_QUALITY:
+        return np.full(tuple(-(-side // CELL_PX) for side in photograph.luma.shape), np.nan, np.float32)
+    return letter_map(photograph.rgb, photograph.luma, page)
+
+
+def _regions(paper: Cells, letters: Cells, copy: Copy | None) -> Finding:
+    distances = np.fmax(paper, letters)  # where only one of them has an answer, that counts
     row, column = (int(each) for each in np.unravel_index(int(np.nanargmax(distances)), distances.shape))
     score = float(distances[row, column])
     place = f"around ({column * CELL_PX}, {row * CELL_PX})"
-    statement = (
-        f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
-        "pasted, retyped or covered words have."
-        if score >= DIFFERENT
-        else f"The paper has no clearly different noise anywhere on the page: it differs most {place}, by {score:.1f} "
-        f"mean squared deviations, and from {DIFFERENT:g} on this is called clear."
-    )
+    if score < DIFFERENT:
+        statement = (
+            "Paper and letters have no clearly different noise, edges or ink anywhere on the page: they differ most "
+            f"{place}, by {score:.1f} mean squared deviations, and from {DIFFERENT:g} on this is called clear."
+        )
+    elif score == paper[row, column]:
+        statement = (
+            f"The paper {place} has another noise than the rest of the page ({score:.1f} mean squared deviations), as "
+            "pasted, retyped or covered words have."
+        )
+    else:
+        statement = (
+            f"The letters {place} have other edges or another ink than the rest of the page ({score:.1f} mean squared "
+            "deviations), as pasted, resized or retyped words have."
+        )
     evidence = Map(
-        "Where the page differs", evidence_by_cell(distances, copy), CELL_PX,
-        caption="Bright: other noise than on the rest of the page, or copied. No answer without paper around.",
+        "Where the page differs", evidence_by_cell(paper, letters, copy), CELL_PX,
+        caption="Bright: other noise of the paper, other edges or ink of the letters than on the rest of the page, or "
+        "copied. No answer where there is neither paper nor ink enough.",
     )  # fmt: skip
     return Finding(
         "document_regions", "scan", statement, "expected", score, (evidence,), _REGIONS_METHOD, _REGIONS_SOURCE,

@@ -46,7 +46,7 @@ def verdict_of(findings: Sequence[Finding], calibration: Calibration) -> Verdict
     if not unusual:
         return _without_unusual(len(compared) - len(weak), weak)
     tests = count(len(compared), "test")
-    integrity = _integrity(compared, calibration)
+    integrity, families = _integrity(compared, calibration)
     rarest = unusual[0]
     found = f"{len(unusual)} of {tests} {'is' if len(unusual) == 1 else 'are'} unusual"
     if integrity is None:
@@ -54,8 +54,9 @@ def verdict_of(findings: Sequence[Finding], calibration: Calibration) -> Verdict
         outcome: Outcome = "unusual" if bound <= UNUSUAL else "doubtful"
         worth = f"with that many tests, up to {_percent(bound)} of genuine photographs have a result as rare"
     else:
-        outcome = "unusual" if integrity.false_alarm_rate <= UNUSUAL else "doubtful"
-        worth = f"{_of_genuine(integrity)} a result as rare in any of these tests"
+        # each family alone calls up to 1 % of genuine pictures unusual
+        outcome = "unusual" if integrity.false_alarm_rate * families <= UNUSUAL else "doubtful"
+        worth = f"{_of_genuine(integrity, calibration)} a result as rare in any of these tests"
     opening = "Unusual" if outcome == "unusual" else "In doubt"
     text = f"{opening}: {rarest.statement} {found}; {worth}.{_contradiction(unusual, rarest)}{_weak(weak)}"
     return Verdict(outcome, text, integrity)
@@ -76,18 +77,27 @@ def as_many(strength: Strength) -> int:
     return round(strength.false_alarm_rate * (1 + strength.photographs)) - 1
 
 
-def _of_genuine(strength: Strength) -> str:
+def _of_genuine(strength: Strength, calibration: Calibration) -> str:
     number = as_many(strength)
     shown = f"{number:,}" if number else "none"
-    return f"{shown} of {strength.photographs:,} genuine photographs {'has' if number == 1 else 'have'}"
+    kind = "photographs" if strength.origin == calibration.origin else f"pictures ({strength.origin})"
+    return f"{shown} of {strength.photographs:,} genuine {kind} {'has' if number == 1 else 'have'}"
 
 
-def _integrity(compared: Sequence[Finding], calibration: Calibration) -> Strength | None:
+def _integrity(compared: Sequence[Finding], calibration: Calibration) -> tuple[Strength | None, int]:
+    """Return what the rarest combined score is worth, and how many families of findings have one.
+
+    A family are the findings that were measured on the same genuine pictures.
+    """
     scores = {each.name: each.score for each in compared if each.score is not None}
-    score = combined(scores, calibration.findings)
-    if score is None:
-        return None
-    return with_strength(Finding(INTEGRITY, "file", "", "expected", score), calibration).strength
+    found = []
+    for name, measured in calibration.findings.items():
+        if name.startswith(INTEGRITY):
+            score = combined(scores, calibration.findings, origin=measured.origin)
+            if score is not None:
+                finding = with_strength(Finding(name, "file", "", "expected", score), calibration)
+                found += [finding.strength] if finding.strength is not None else []
+    return min(found, key=lambda each: each.false_alarm_rate, default=None), len(found)
 
 
 def _nothing_compared(findings: Sequence[Finding]) -> str:

@@ -128,10 +128,17 @@ def provenance_rows(report: Report) -> list[tuple[str, str]]:
         ("SHA-256", report.sha256),
         ("Size", f"{report.size_bytes:,} bytes"),
         ("Shutterprint", report.version),
-        ("False alarms measured on", report.calibration),
+        ("False alarms measured on", "; ".join(_origins(report))),
         ("Generation of the data set", report.generation or "none: the file was not compared with a data set"),
         ("Trained network", report.run or "none: no network judged which camera took it"),
     ]
+
+
+def _origins(report: Report) -> list[str]:
+    """Return on which genuine pictures the false alarms of a report were measured."""
+    others = {each.strength.origin: title(each.name) for each in report.findings if each.strength is not None}
+    others.pop(report.calibration, None)
+    return [report.calibration, *(f"of {name.lower()}, {origin}" for origin, name in others.items())]
 
 
 def title(name: str) -> str:

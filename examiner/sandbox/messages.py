@@ -20,8 +20,8 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def send(stream: BinaryIO, body: bytes) -> None:
-    """Write a frame, for as long as it takes."""
+def send(stream: BinaryIO, body: bytes | memoryview) -> None:
+    """Write a frame, bytes or a view of bytes, for as long as it takes."""
     stream.write(len(body).to_bytes(LENGTH_BYTES))
     stream.write(body)
     stream.flush()
@@ -49,13 +49,13 @@ def send_until(pipe: int, body: bytes, deadline_s: float) -> None:
             left = left[os.write(pipe, left[:_CHUNK_BYTES]) :]
 
 
-def receive_until(pipe: int, deadline_s: float) -> bytes:
+def receive_until(pipe: int, deadline_s: float, most_bytes: int = ANSWER_MAX_BYTES) -> bytes:
     """Return the next frame of a pipe that does not block.
 
-    Raises TimeoutError, EOFError where the other side has ended, and ValueError for a frame that is no answer.
+    Raises TimeoutError, EOFError where the other side has ended, and ValueError for a frame of more than `most_bytes`.
     """
     length = int.from_bytes(_read(pipe, LENGTH_BYTES, deadline_s))
-    if length > ANSWER_MAX_BYTES:
+    if length > most_bytes:
         raise ValueError(f"{length} bytes of answer")
     return _read(pipe, length, deadline_s)
 

@@ -16,7 +16,8 @@ from ray import serve
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
-from examiner.sandbox.worker import TIMEOUT_S, Sandbox
+from examiner.sandbox.confined import TIMEOUT_S
+from examiner.sandbox.worker import Sandbox
 from examiner.web.app import build
 from examiner.web.gate.access import TOKEN_MIN_CHARACTERS, TOKEN_VARIABLE, Access, access_for
 from examiner.web.gate.guard import Guard

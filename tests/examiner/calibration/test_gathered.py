@@ -3,6 +3,8 @@
 import pytest
 
 from corpus.errors import StorageError
+from examiner.calibrate import compact
+from examiner.calibration.combined import INTEGRITY
 from examiner.calibration.gathered import (
     SCORES_MAX,
     Part,
@@ -12,8 +14,9 @@ from examiner.calibration.gathered import (
     part_of,
     rounded_up,
     thinned,
+    with_kind,
 )  # fmt: skip
-from examiner.calibration.measured import with_strength
+from examiner.calibration.measured import Calibration, calibration_of, completed, with_strength
 from examiner.finding import Finding
 
 
@@ -75,3 +78,39 @@ def test_a_part_is_read_as_it_was_written_and_a_damaged_one_is_named() -> None:
     assert part_of(part_bytes(part), "x") == part
     with pytest.raises(StorageError, match=r"parts/x\.json: is damaged"):
         part_of(part_bytes(part)[:-5], "parts/x.json")
+
+
+def pages(number: int) -> Calibration:
+    """Genuine pages, on which one finding was measured."""
+    return gathered([Part(f"p{each}", "scanner", {"paper": 100.0 + each}) for each in range(number)], "pages")
+
+
+def test_another_kind_of_picture_leaves_what_photographs_score_as_it_is() -> None:
+    photographs = gathered(parts(199), "photographs")
+    both = with_kind(photographs, pages(120), "documents")
+    assert both.origin == "photographs"
+    for name, each in photographs.findings.items():
+        assert both.findings[name] == each
+    assert both.findings["paper"].origin == both.findings[f"{INTEGRITY}_documents"].origin == "pages"
+    # measured again, it takes the place of what was there
+    again = with_kind(both, pages(150), "documents")
+    assert (len(again.findings["paper"].scores), set(again.findings)) == (150, set(both.findings))
+
+
+def test_a_score_is_worth_what_its_own_kind_of_genuine_picture_gives() -> None:
+    both = with_kind(gathered(parts(199), "photographs"), pages(120), "documents")
+    both = calibration_of(compact(both), "as stored")
+    for name, score, photographs, origin in (("paper", 219.0, 120, "pages"), ("seen", 219.0, 199, "photographs")):
+        strength = with_strength(Finding(name, "scan", "", "expected", score), both).strength
+        assert strength is not None
+        assert (strength.photographs, strength.origin) == (photographs, origin)
+
+
+def test_a_run_s_calibration_is_completed_by_other_kinds_of_pictures_alone() -> None:
+    shipped = with_kind(gathered(parts(199), "shipped"), pages(120), "documents")
+    own = gathered(parts(30), "the run's")
+    whole = completed(own, shipped)
+    assert whole.origin == "the run's"
+    assert whole.findings == own.findings | {
+        name: shipped.findings[name] for name in ("paper", f"{INTEGRITY}_documents")
+    }

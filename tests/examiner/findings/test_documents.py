@@ -35,9 +35,12 @@ def forgeries(page: Scanned) -> dict[str, Forgery]:
     return {kind: forge(page, other, np.random.default_rng(seed)) for kind, forge in KINDS.items()}
 
 
-def said(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> dict[str, Finding]:
+def said(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], quality: int | None = None) -> dict[str, Finding]:
     saved = io.BytesIO()
-    Image.fromarray(picture).save(saved, "PNG", compress_level=1)
+    if quality is None:
+        Image.fromarray(picture).save(saved, "PNG", compress_level=1)
+    else:
+        Image.fromarray(picture).save(saved, "JPEG", quality=quality)
     return {each.name: each for each in document_regions(Photograph(saved.getvalue()), Knowledge())}
 
 
@@ -58,6 +61,24 @@ def test_the_map_is_bright_where_a_page_was_forged(forgeries: dict[str, Forgery]
     assert np.mean(outside < np.median(inside)) > 0.95
     score = said(forged.picture)["document_copies" if kind == "copied" else "document_regions"].score or 0
     assert score > (COPIED if kind == "copied" else DIFFERENT)
+
+
+@pytest.mark.parametrize("kind", ["pasted", "resized", "retyped", "whitened"])
+def test_the_map_is_bright_there_after_strong_compression_too(forgeries: dict[str, Forgery], kind: str) -> None:
+    forged = forgeries[kind]
+    (shown,) = [each for each in said(forged.picture, 80)["document_regions"].evidence if isinstance(each, Map)]
+    by_pixel = np.kron(np.nan_to_num(shown.values), np.ones((shown.cell_px, shown.cell_px)))[:1240, :874]
+    assert np.mean(by_pixel[~forged.mask] < np.median(by_pixel[forged.mask])) > 0.9
+
+
+def test_letters_count_for_nothing_where_compression_has_left_no_colour(
+    page: Scanned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    different = np.full((155, 110), 20.0, np.float32)
+    monkeypatch.setattr("examiner.findings.documents.letter_map", lambda *_: different)
+    at_40, at_80 = (said(page.picture, quality)["document_regions"] for quality in (40, 80))
+    assert (at_40.score or 0) < DIFFERENT < 20 == at_80.score
+    assert at_80.statement.startswith("The letters around")
 
 
 def test_both_places_of_a_copied_word_are_shown(forgeries: dict[str, Forgery]) -> None:

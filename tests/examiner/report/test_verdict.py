@@ -84,3 +84,32 @@ def test_what_was_not_measured_gives_no_verdict() -> None:
     unknown = Calibration("nothing was measured yet", {})
     assert verdict(500.0, known=unknown).text.startswith("No verdict: 1 test gave a score, but it was not measured")
     assert verdict(known=unknown).outcome == "unknown"
+
+
+def with_pages(genuine: int) -> Calibration:
+    """Return a calibration with a finding that was measured on pages alone."""
+    known = calibration(integrity=[each / 80 for each in range(199)])
+    scores = tuple(map(float, range(genuine)))
+    own = Measured(scores, 6, (Detection("planted", 0.9, 50),), "pages")
+    together = Measured(tuple(each / 80 for each in range(genuine)), 6, (), "pages")
+    return replace(known, findings={**known.findings, "paper": own, f"{INTEGRITY}_documents": together})
+
+
+def test_a_finding_about_pages_is_judged_by_genuine_pages() -> None:
+    known = with_pages(240)
+    said = verdict_of([*found(*[10.0] * 14, known=known), *found(900.0, name="paper", known=known)], known)
+    assert said.outcome == "unusual"
+    assert "none of 240 genuine pictures (pages) have a finding as rare in any of the tests" in said.text
+
+
+def test_two_kinds_of_genuine_pictures_must_both_be_many() -> None:
+    known = with_pages(120)  # 1 of 121 is below 1 %, but either kind alone calls so many unusual
+    said = verdict_of([*found(*[10.0] * 14, known=known), *found(900.0, name="paper", known=known)], known)
+    assert said.outcome == "doubtful"
+
+
+def test_a_photograph_is_judged_as_without_pages() -> None:
+    known = with_pages(240)
+    scores = (5000.0, *[10.0] * 13)
+    without = calibration(integrity=[each / 80 for each in range(199)])
+    assert verdict(*scores, known=known) == verdict(*scores, known=without)

@@ -7,7 +7,7 @@ CONFIG: pipelines.yaml of a finished demo. Simulated cameras alone make a bad de
 every one is then called unusual or doubtful, because real thumbnails, clocks and in-camera resizing are not simulated.
 Originals count alike with photographs of the demo, so that of neither more than one in a hundred is called unusual by
 one test. Each folder of originals is taken for one device. What is planted is planted in the simulated photographs
-alone. What the file has of pages of text (`benchmarks.examiner_documents`) stays. Skips (exit code 0) where the
+alone. What the file has of pages of text (`benchmarks.examiner.documents`) stays. Skips (exit code 0) where the
 collection is missing.
 """
 

@@ -1,10 +1,10 @@
 """Benchmark: the requests to an object store of crawls, curation and a refresh, by kind and by what they ask for.
 
-    python benchmarks/stage_requests.py [--flickr 12x10] [--wikimedia 12x6] [--refresh 2] [--what]
+    python -m benchmarks.storage.stage_requests [--flickr 12x10] [--wikimedia 12x6] [--refresh 2] [--what]
 
 Small photographs lie on a photo site of this machine, so many cameras and photographs of each, `CAMERASxPHOTOGRAPHS`.
 A camera is one window of Flickr, and two of Wikimedia: a category and its subcategory. A quarter is spoilt. Both crawls
-run, then curation with shards, in moto_server behind a proxy that counts requests (`benchmarks/object_store.py`). With
+run, then curation with shards, in moto_server behind a proxy that counts requests (`benchmarks/storage/object_store.py`). With
 `--refresh N` each camera then has N photographs more, and the same commands run once again. `--what` prints what each
 request was for. Exit code 1: a stage failed.
 """
@@ -22,15 +22,13 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.object_store import BUCKET, ObjectStore, Request
-from benchmarks.tiny import HEIGHT_PX, WIDTH_PX, photograph
+from benchmarks.pipelines.tiny import HEIGHT_PX, WIDTH_PX, photograph
+from benchmarks.places import REPOSITORY
+from benchmarks.storage.object_store import BUCKET, ObjectStore, Request
 from corpus.catalogue import read_catalogue
 from demo.photo_site.server.site import PhotoSite
 from demo.uploads.upload import Upload, write_listing
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 KEY = "d" * 32
 SINCE_S, DAY_S = 1_577_836_800, 86_400  # 2020-01-01
 SPOILT_EVERY = 4

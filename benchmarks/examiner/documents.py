@@ -1,9 +1,9 @@
 """Benchmark: adds genuine pages of text to the calibration that is shipped: rates of findings about documents.
 
-    python -m benchmarks.examiner_documents [--scans 160] [--photographs 48] [--forged 24] [--parts FOLDER]
+    python -m benchmarks.examiner.documents [--scans 160] [--photographs 48] [--forged 24] [--parts FOLDER]
         [--out examiner/calibration/default.json]
 
-Pages, scanners and cameras are simulated; seeds are others than those of `examiner_scans`, and than those on which
+Pages, scanners and cameras are simulated; seeds are others than those of `benchmarks.examiner.scans`, and than those on which
 limits were chosen. Scans are saved as their scanner saves them, as PNG, and again at 95, 90 and 80; photographs are
 taken a little askew, under uneven light. Only `document_regions` and `document_copies` are measured: scores of
 photographs stay as they are, and pages are ranked among pages alone (docs/decisions/0024-the-shipped-calibration.md).
@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.examiner_scans import label, saved
+from benchmarks.examiner.scans import label, saved
 from demo.simulation import cameras, jpeg, scanner
 from demo.simulation.documents import draw_page
 from demo.simulation.forgeries import KINDS, Scanned

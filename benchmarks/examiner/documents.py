@@ -3,9 +3,9 @@
     python -m benchmarks.examiner.documents [--scans 160] [--photographs 48] [--forged 24] [--parts FOLDER]
         [--out examiner/calibration/default.json]
 
-Pages, scanners and cameras are simulated; seeds are others than those of `benchmarks.examiner.scans`, and than
-those on which limits were chosen. Scans are saved as their scanner saves them, as PNG, and again at 95, 90 and 80; photographs are
-taken a little askew, under uneven light. Only `document_regions` and `document_copies` are measured: scores of
+Pages, scanners and cameras are simulated; seeds are others than those of `benchmarks.examiner.scans`, and than those on
+which limits were chosen. Scans are saved as their scanner saves them, as PNG, and again at 95, 90 and 80; photographs
+are taken a little askew, under uneven light. Only `document_regions` and `document_copies` are measured: scores of
 photographs stay as they are, and pages are ranked among pages alone (docs/decisions/0024-the-shipped-calibration.md).
 What is planted is one forgery of each kind in each of the first scans. What was measured is kept in --parts, so that a
 run that was interrupted goes on.

@@ -2,11 +2,11 @@
 
     python -m benchmarks.storage.stage_requests [--flickr 12x10] [--wikimedia 12x6] [--refresh 2] [--what]
 
-Small photographs lie on a photo site of this machine, so many cameras and photographs of each, `CAMERASxPHOTOGRAPHS`.
-A camera is one window of Flickr, and two of Wikimedia: a category and its subcategory. A quarter is spoilt. Both crawls
+Small photographs lie on a photo site of this machine, so many cameras and photographs of each, `CAMERASxPHOTOGRAPHS`. A
+camera is one window of Flickr, and two of Wikimedia: a category and its subcategory. A quarter is spoilt. Both crawls
 run, then curation with shards, in moto_server behind a proxy that counts requests
-(`benchmarks/storage/object_store.py`). With `--refresh N` each camera then has N photographs more, and the same commands run once again. `--what` prints what each
-request was for. Exit code 1: a stage failed.
+(`benchmarks/storage/object_store.py`). With `--refresh N` each camera then has N photographs more, and the same
+commands run once again. `--what` prints what each request was for. Exit code 1: a stage failed.
 """
 
 import argparse

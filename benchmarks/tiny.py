@@ -120,10 +120,15 @@ class Tiny:
         own = {"SHUTTERPRINT_CONFIG": str(self.folder / "pipelines.yaml"), "PYTHONUNBUFFERED": "1"}
         return {**os.environ, **own, **self.environment}
 
-    def start(self, stage: str, prefix: tuple[str, ...] = (), output: Path | None = None) -> "subprocess.Popen[str]":
-        """Start a stage in a process group of its own; `prefix`: what stands before its command."""
+    def start(
+        self, stage: str, prefix: tuple[str, ...] = (), output: Path | None = None, **more: str
+    ) -> "subprocess.Popen[str]":
+        """Start a stage in a process group of its own; `prefix`: what stands before its command.
+
+        `more`: what its environment has, too.
+        """
         return subprocess.Popen(
-            [*prefix, *self.command(stage)], cwd=REPOSITORY, env=self.environment_of(), text=True,
+            [*prefix, *self.command(stage)], cwd=REPOSITORY, env=self.environment_of() | more, text=True,
             stdout=subprocess.PIPE if output is None else output.open("w"), stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip

@@ -1,0 +1,162 @@
+"""Stages that start at once: a process that has imported what a stage needs, and forks for every run of it.
+
+    with Preloaded("curation") as stages:
+        run = stages.start(environment, log)     # a process group of its own
+        run.wait(3.0)                            # its exit code, None while it runs
+        run.kill()                               # SIGKILL to all its processes
+
+Starting Python and importing costs seconds of CPU for each run of a stage, several times what a tiny stage itself does.
+A fork's store, settings and exit codes are those of the command; it only lacks the imports. Dask's workers are forked
+as well, since a new interpreter imports all of it again.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+FORKED_WORKERS = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "fork"}
+
+
+class Preloaded:
+    """A process for the runs of one stage, one after another, during a `with` block."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def __enter__(self) -> Self:
+        environment = {**os.environ, **FORKED_WORKERS, "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).resolve()), self._stage], cwd=REPOSITORY, text=True, bufsize=1,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
+        )  # fmt: skip
+        self._answer("ready")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def start(self, environment: Mapping[str, str], log: Path) -> "StageRun":
+        """Start a run with this environment, which writes what it says into `log`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([dict(environment) | FORKED_WORKERS, str(log)]) + "\n")
+        return StageRun(int(self._answer("pid")), self._process)
+
+    def _answer(self, kind: str) -> str:
+        return _answer(self._process, kind)
+
+
+class StageRun:
+    """One run of a stage; its process is not reaped before its end was seen here, so its number stays its own."""
+
+    def __init__(self, pid: int, parent: "subprocess.Popen[str]") -> None:
+        self.pid, self._parent = pid, parent
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Return its exit code, negative for a signal; None where it still runs after so long."""
+        assert self._parent.stdout is not None
+        if not select.select([self._parent.stdout], [], [], timeout_s)[0]:
+            return None
+        return self._code()
+
+    def kill(self) -> int:
+        """End all its processes with SIGKILL; return the exit code, other than -9 where it had just ended."""
+        os.killpg(self.pid, signal.SIGKILL)
+        return self._code()
+
+    def _code(self) -> int:
+        _answer(self._parent, "ended")
+        assert self._parent.stdin is not None
+        self._parent.stdin.write("reap\n")
+        return int(_answer(self._parent, "code"))
+
+
+def _answer(parent: "subprocess.Popen[str]", kind: str) -> str:
+    assert parent.stdout is not None
+    word, _, value = parent.stdout.readline().strip().partition(" ")
+    if word != kind:
+        raise SystemExit(f"a preloaded process has ended: {word} {value} instead of {kind}")
+    return value
+
+
+def _crawl() -> None:
+    import scrapy.cmdline
+
+    sys.argv = ["scrapy", "crawl", "folder"]
+    scrapy.cmdline.execute()
+
+
+def _curation() -> None:
+    from corpus.command_line import exit_with
+    from curation.run import main
+
+    sys.argv = ["curation.run"]
+    exit_with(main)
+
+
+def _train() -> None:
+    from corpus.command_line import exit_with
+    from train.main import main
+
+    sys.argv = ["train/main.py", "--without-ray"]
+    exit_with(main)
+
+
+_MODULES = {
+    "crawl": (
+        "scrapy.cmdline", "scrapy.core.downloader.handlers.http11", "scrapy.core.engine", "scrapy.core.scraper",
+        "scrapy.downloadermiddlewares.httpcompression", "scrapy.downloadermiddlewares.redirect",
+        "scrapy.extensions.corestats", "crawlers.commands.crawl", "crawlers.spiders.folder",
+    ),
+    "curation": (
+        "curation.run", "curation.publishing.report", "curation.publishing.thumbnails", "matplotlib.pyplot",
+        "simplejpeg", "forensics.pixels.grid", "forensics.coefficients.reading", "distributed.nanny",
+    ),
+    "train": ("train.main", "torch._dynamo", "safetensors.torch", "train.evaluation.plots"),
+}  # fmt: skip
+"""What each stage imports; reactors and threads are made by the forks."""
+_RUNS: dict[str, Callable[[], None]] = {"crawl": _crawl, "curation": _curation, "train": _train}
+
+
+def main() -> None:
+    """Fork for each line of the standard input, a JSON list of environment and log file; tell pid and exit code."""
+    stage = sys.argv[1]
+    for module in _MODULES[stage]:
+        importlib.import_module(module)
+    print("ready", flush=True)
+    while line := sys.stdin.readline():
+        environment, log = json.loads(line)
+        if (child := os.fork()) == 0:
+            os.setpgid(0, 0)
+            os.environ.clear()
+            os.environ.update(environment)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for number, file in enumerate((nothing, written, written)):
+                os.dup2(file, number)
+            _RUNS[stage]()
+            return
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # the fork does so itself, perhaps later
+            os.setpgid(child, child)
+        print("pid", child, flush=True)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        print("ended", flush=True)
+        sys.stdin.readline()
+        print("code", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(REPOSITORY))
+    main()

@@ -20,34 +20,30 @@ import os
 import queue
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.object_store import FAULTS, Fault, ObjectStore, Request
-from benchmarks.preloaded import Preloaded
-from benchmarks.tiny import Tiny, files_of, half_published, whole, write_photographs
+from benchmarks.clusters import dask_cluster, ray_cluster
+from benchmarks.fault_lanes import WITHIN_S, Lane
+from benchmarks.object_store import FAULTS, Fault, Request
+from benchmarks.tiny import files_of, half_published, whole, write_photographs
 
 STAGES = ("crawl", "curation", "shards", "train")
-COMMANDS = {"crawl": "crawl", "curation": "curation", "shards": "curation", "train": "train"}
 FAKETIME = next(
     (path for path in map(Path, ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",)) if path.exists()), None
 )
 CLOCKS = {"clock +1h": "+3600", "clock -1h": "-3600"}
 CLUSTERS = {"scheduler killed": ("curation", "shards"), "head killed": ("train",)}
-WITHIN_S = 1200.0
-PROGRAMS = Path(sys.executable).parent
 _SMALL = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k none "$0" && export TMPDIR="$0" && exec "$@"')
 _BORNE = ("cut", "no temporary space", *CLOCKS)
 """Faults that a stage may bear."""
@@ -86,73 +82,6 @@ def last_line(said: str) -> str:
     """Return what a person reads last of a stage that failed: without dates and levels."""
     lines = [line for line in said.splitlines() if line.strip()]
     return re.sub(r"^\S+ \S+ (ERROR|INFO|WARNING) ", "", (lines or ["nothing"])[-1])
-
-
-class Lane:
-    """A bucket, a folder and processes for one fault after another."""
-
-    def __init__(self, folder: Path, photographs: Path, until: ExitStack) -> None:
-        folder.mkdir()
-        (folder / "photographs").symlink_to(photographs)
-        self.folder, self.store = folder, until.enter_context(ObjectStore())
-        self.temporary = folder / "temporary"
-        self.temporary.mkdir()
-        # whatever a run's files name is the same in all lanes
-        self._sources = {"path": str(photographs), "owner": 2}
-        self.tiny = Tiny(folder, self.store.url, {**self.store.environment(), "TMPDIR": str(self.temporary)})
-        self.configure()
-        self._stages = {stage: until.enter_context(Preloaded(stage)) for stage in dict.fromkeys(COMMANDS.values())}
-
-    def configure(self, storage: str | None = None, scheduler: str | None = None) -> None:
-        """Write the configuration with the bucket or another storage."""
-        self.tiny.storage = storage or self.store.url
-        clusters = {} if scheduler is None else {"clusters": {"dask_scheduler": scheduler}}
-        self.tiny.configure(
-            train={"steps_per_epoch": 2, "cache_folder": None}, sources={"folder": self._sources}, **clusters
-        )
-
-    def run(self, stage: str) -> tuple[int | None, str]:
-        """Run a stage's command in a process that has imported what it needs; None: it hangs."""
-        log = self.folder / "log"
-        run = self._stages[COMMANDS[stage]].start(self.tiny.environment_of(), log)
-        code = run.wait(WITHIN_S)
-        if code is None:
-            run.kill()
-        return code, log.read_text()
-
-    def command(
-        self, stage: str, prefix: tuple[str, ...] = (), command: str | None = None, **more: str
-    ) -> tuple[int | None, str]:
-        """Run a stage's command as a person does, with more in its environment; None: it hangs."""
-        process = self.tiny.start(command or COMMANDS[stage], prefix, self.folder / "log", **more)
-        try:
-            code = process.wait(WITHIN_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return None, (self.folder / "log").read_text()
-        return code, (self.folder / "log").read_text()
-
-    def restore(self, objects: Mapping[str, bytes]) -> None:
-        """Make the bucket have these objects alone."""
-        self.store.fault, self.store.seen = None, lambda request: None
-        self.store.empty()
-        for key, data in objects.items():
-            self.store.put(key, data)
-        shutil.rmtree(self.temporary)
-        self.temporary.mkdir()
-
-    def at_request(self, number: int, act: Callable[[], object]) -> None:
-        """Do something at a request from now on."""
-        count = 0
-
-        def see(request: Request) -> None:
-            nonlocal count
-            count += 1
-            if count == number + 1:
-                act()
-
-        self.store.seen = see
 
 
 def record(lane: Lane) -> dict[str, History]:
@@ -204,7 +133,7 @@ def examine(lane: Lane, stage: str, fault: str, history: History, cut_s: float) 
     with ExitStack() as stack:
         if fault in CLUSTERS:
             cluster = dask_cluster if fault == "scheduler killed" else ray_cluster
-            address, kill = stack.enter_context(cluster(lane))
+            address, kill = stack.enter_context(cluster(lane.folder, lane.tiny.environment_of()))
             lane.at_request(history.middle, kill)
             if fault == "scheduler killed":
                 lane.configure(scheduler=address)
@@ -244,92 +173,6 @@ def not_healed(code: int | None, said: str, left: Mapping[str, str], finished: M
         return [f"it does not heal: {last_line(said)}"]
     differing = sorted(path for path in left.keys() | finished.keys() if left.get(path) != finished.get(path))
     return [f"{len(differing)} files differ at the end, {differing[:3]} among them"] if differing else []
-
-
-def port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def processes(lane: Lane) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Yield what starts a server in a process group of its own; all end with the block."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*command: str) -> "subprocess.Popen[bytes]":
-        log = (lane.folder / f"server-{len(started)}.log").open("wb")
-        own = {**lane.tiny.environment_of(), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-        own |= {"PATH": os.pathsep.join([str(PROGRAMS), own["PATH"]])}
-        process = subprocess.Popen(
-            command, env=own, cwd=lane.temporary, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    try:
-        yield start
-    finally:
-        for process in started:
-            kill_all(process.pid)
-            process.wait()
-
-
-def kill_all(pid: int) -> None:
-    """End a process and all below it with SIGKILL."""
-    for one in (pid, *below(pid)):
-        with suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
-
-
-def below(pid: int) -> list[int]:
-    """Return the processes below one."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # it has ended since
-            for child in map(int, task.read_text().split()):
-                found += [child, *below(child)]
-    return found
-
-
-def await_line(path: Path, line: str) -> None:
-    """Wait until a log has a line."""
-    until_s = time.monotonic() + 240
-    while line not in path.read_text(errors="replace"):
-        if time.monotonic() > until_s:
-            raise RuntimeError(f"{path} has no line {line!r}:\n{path.read_text(errors='replace')[-3000:]}")
-        time.sleep(0.2)
-
-
-@contextmanager
-def dask_cluster(lane: Lane) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the address of a Dask scheduler with a worker, and what kills the scheduler."""
-    with processes(lane) as start:
-        number = str(port())
-        address = f"tcp://127.0.0.1:{number}"
-        dask = str(PROGRAMS / "dask")
-        scheduler = start(dask, "scheduler", "--host", "127.0.0.1", "--port", number, "--no-dashboard")
-        await_line(lane.folder / "server-0.log", "Scheduler at:")
-        start(dask, "worker", address, "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard")
-        await_line(lane.folder / "server-1.log", "Registered to:")
-        yield address, lambda: os.killpg(scheduler.pid, signal.SIGKILL)
-
-
-@contextmanager
-def ray_cluster(lane: Lane) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the address of a Ray head on this machine, and what kills it with all its processes."""
-    with processes(lane) as start, tempfile.TemporaryDirectory(prefix="fr-", dir="/tmp") as folder:
-        number = str(port())
-        head = start(
-            str(PROGRAMS / "ray"), "start", "--head", "--node-ip-address=127.0.0.1", f"--port={number}", "--num-cpus=1",
-            "--include-dashboard=false", "--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block",
-            f"--temp-dir={folder}", "--min-worker-port=0", "--max-worker-port=0", "--ray-client-server-port=0",
-        )  # fmt: skip
-        await_line(lane.folder / "server-0.log", "Ray runtime started")
-
-        yield f"127.0.0.1:{number}", lambda: kill_all(head.pid)
 
 
 def full_disks(lane: Lane, stages: list[str]) -> Iterator[Outcome]:

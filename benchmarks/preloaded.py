@@ -125,7 +125,10 @@ _MODULES = {
         "simplejpeg", "forensics.pixels.grid_kernel", "forensics.pixels.first_quality_kernel",
         "forensics.coefficients.decode_kernel", "forensics.coefficients.encode_kernel", "distributed.nanny",
     ),
-    "train": ("train.main", "forensics.coefficients.decode_kernel", "torch._dynamo", "safetensors.torch", "train.evaluation.plots"),
+    "train": (
+        "train.main", "train.evaluation.plots", "forensics.coefficients.decode_kernel", "torch._dynamo",
+        "safetensors.torch",
+    ),
 }  # fmt: skip
 """What each stage imports; reactors and threads are made by the forks."""
 _RUNS: dict[str, Callable[[], None]] = {"crawl": _crawl, "curation": _curation, "train": _train}

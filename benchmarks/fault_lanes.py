@@ -21,7 +21,7 @@ WITHIN_S = 1200.0
 class Lane:
     """A bucket, a folder and processes for one fault after another."""
 
-    def __init__(self, folder: Path, photographs: Path, until: ExitStack) -> None:
+    def __init__(self, folder: Path, photographs: Path, preloaded: Mapping[str, Preloaded], until: ExitStack) -> None:
         folder.mkdir()
         (folder / "photographs").symlink_to(photographs)
         self.folder, self.store = folder, until.enter_context(ObjectStore())
@@ -31,7 +31,7 @@ class Lane:
         self._sources = {"path": str(photographs), "owner": 2}
         self.tiny = Tiny(folder, self.store.url, {**self.store.environment(), "TMPDIR": str(self.temporary)})
         self.configure()
-        self._stages = {stage: until.enter_context(Preloaded(stage)) for stage in dict.fromkeys(COMMANDS.values())}
+        self._stages = {stage: one.fork(folder) for stage, one in preloaded.items()}
 
     def configure(self, storage: str | None = None, scheduler: str | None = None) -> None:
         """Write the configuration with the bucket or another storage."""

@@ -34,8 +34,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.clusters import dask_cluster, ray_cluster
-from benchmarks.fault_lanes import WITHIN_S, Lane
+from benchmarks.fault_lanes import COMMANDS, WITHIN_S, Lane
 from benchmarks.object_store import FAULTS, Fault, Request
+from benchmarks.preloaded import Preloaded
 from benchmarks.tiny import files_of, half_published, whole, write_photographs
 
 STAGES = ("crawl", "curation", "shards", "train")
@@ -250,7 +251,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="faults-") as name, ExitStack() as stack:
         folder = Path(name)
         write_photographs(folder / "photographs", each=2)
-        lanes = [Lane(folder / f"lane-{number}", folder / "photographs", stack) for number in range(asked.lanes)]
+        preloaded = {stage: stack.enter_context(Preloaded(stage)) for stage in dict.fromkeys(COMMANDS.values())}
+        photographs = folder / "photographs"
+        lanes = [Lane(folder / f"lane-{number}", photographs, preloaded, stack) for number in range(asked.lanes)]
         tasks: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         for fault in asked.faults:
             for stage in asked.stages:

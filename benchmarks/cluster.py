@@ -36,7 +36,7 @@ RAY_PORT, DASK_PORT = 6379, 8786
 PATIENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "400",  # of a machine that is busy with other work
+    "RAY_raylet_start_wait_time_s": "900",  # of a machine that is busy with other work
     "RAY_gcs_server_request_timeout_seconds": "120",
 }
 
@@ -96,7 +96,7 @@ class Machine:
 
     def await_lines(self, *lines: str) -> None:
         """Wait until its servers have written these."""
-        until_s = time.monotonic() + 300
+        until_s = time.monotonic() + 900
         while missing := [line for line in lines if line not in self.logs()]:
             if time.monotonic() > until_s:
                 raise SystemExit(f"{self.name} has not said {missing[0]!r}:\n{self.logs()}")

@@ -189,10 +189,10 @@ def main() -> None:
         alone = lanes[0]
         alone.measure()
         wanted = alone.place.whole()
-        for other in lanes:
-            other.lasts_s = alone.lasts_s
         took = ", ".join(f"{key} {one:.1f} s" for key, one in alone.lasts_s.items())
         print(f"left alone: {len(wanted)} files; {took}", flush=True)
+        for other in lanes:  # which share the cores
+            other.lasts_s = {stage: one * len(lanes) for stage, one in alone.lasts_s.items()}
         began_s = time.monotonic()
         tally = Tally(asked.kills, began_s + 60 * asked.minutes if asked.minutes else float("inf"))
         threads = [

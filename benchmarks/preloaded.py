@@ -152,8 +152,8 @@ _MODULES = {
     ),
     "train": (
         "train.main", "train.evaluation.plots", "forensics.coefficients.decode_kernel", "torch._dynamo",
-        "safetensors.torch", "sklearn.ensemble", "sklearn.decomposition", "sklearn.linear_model", "sklearn.preprocessing",
-        "scipy.stats", "matplotlib.backends.backend_svg", "matplotlib.figure",
+        "safetensors.torch", "sklearn.ensemble", "sklearn.decomposition", "sklearn.linear_model",
+        "sklearn.preprocessing", "scipy.stats", "matplotlib.backends.backend_svg", "matplotlib.figure",
     ),
 }  # fmt: skip
 """What each stage imports; reactors and threads are made by the forks."""

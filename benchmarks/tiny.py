@@ -1,8 +1,8 @@
 """A tiny pipeline for benchmarks and tests of faults: 32 small photographs, each stage a command that takes seconds.
 
 The photographs are files of a folder; crawl, curation and training are the product's own commands on a store that may
-be a folder or a bucket. `whole` compares what two stores must have in common: everything but receipts, leases, and the
-timings of a training.
+be a folder or a bucket. `whole` compares what two stores must have in common: everything but receipts, leases, the
+timings of a training, and what a refresh remembers of its tables, which has the times of their files.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _TRAIN = {
     "threads": 1, "test_crops": 1,
 }  # fmt: skip
 _TIMED = re.compile(
-    r"(^|/)(receipts|_leases|leases|ray|checkpoints|report|\.?_proof)/|metrics\.jsonl$|evaluation\.html$|/listed$|/\.tmp-"
+    r"(^|/)(receipts|judged|_leases|leases|ray|checkpoints|report|\.?_proof)/|metrics\.jsonl$|evaluation\.html$|/listed$|/\.tmp-"
 )
 
 

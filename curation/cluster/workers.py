@@ -137,7 +137,7 @@ class Workers:
             dashboard_address="127.0.0.1:0",  # without an address Dask still opens port 8787
             scheduler_kwargs={"dashboard": False, "allowed_failures": ALLOWED_FAILURES},
             local_directory=folder,
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,  # what a task raises is told once, as a sentence, and not by each worker
         )
         self._open.enter_context(cluster)
         client: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]

@@ -20,11 +20,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.clusters import ray_cluster
 from benchmarks.object_store import ObjectStore
 from benchmarks.tiny import REPOSITORY, Tiny, files_of, whole
 
@@ -33,6 +35,11 @@ PREFIX = "sp-machine"
 BRIDGE = "sp-bridge"
 PROGRAMS = Path(sys.executable).parent
 RAY_PORT, DASK_PORT = 6379, 8786
+# Ray's node process ends where its agents have not told it their own ports within 15 s, as on a busy machine
+AGENT_PORTS = (
+    "--dashboard-agent-grpc-port=6391", "--dashboard-agent-listen-port=6392", "--metrics-export-port=6393",
+    "--runtime-env-agent-port=6394",
+)  # fmt: skip
 PATIENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -145,7 +152,7 @@ def start_cluster(head: Machine, others: list[Machine], store: ObjectStore) -> N
     dask, ray = str(PROGRAMS / "dask"), str(PROGRAMS / "ray")
     head.start(store, dask, "scheduler", "--host", head.address, "--port", str(DASK_PORT), "--no-dashboard")
     # object-store-memory: nothing large passes through it
-    small = ("--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block")
+    small = (*AGENT_PORTS, "--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block")
     head.start(
         store, ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={RAY_PORT}", "--num-cpus=0",
         "--include-dashboard=false", *small,
@@ -165,16 +172,26 @@ def start_cluster(head: Machine, others: list[Machine], store: ObjectStore) -> N
         other.await_lines("Registered to:", "Ray runtime started")
 
 
-def run(tiny: Tiny, stage: str, prefix: tuple[str, ...] = ()) -> None:
-    """Run a stage; ends the benchmark where it fails."""
+def run_alone(data: Path, workers: int) -> None:
+    """Run the pipeline on this machine, in a folder, with a Ray head of its own."""
+    tiny = Tiny(data.parent, str(data), PATIENT)
+    tiny.configure(train={"workers": workers})
+    with ray_cluster(data.parent, tiny.environment_of(), workers) as (address, _):
+        tiny.environment = {**PATIENT, "RAY_ADDRESS": address}
+        for stage in ("crawl", "curation", "train on ray"):
+            run("alone", tiny, stage)
+
+
+def run(where: str, tiny: Tiny, stage: str, prefix: tuple[str, ...] = ()) -> None:
+    """Run a stage; raises RuntimeError where it fails."""
     began_s = time.monotonic()
     code, said = tiny.run(stage, 1800, prefix)
-    print(f"{'':<4}{stage}: exit {code}, {time.monotonic() - began_s:.0f} s", flush=True)
+    print(f"{where}: {stage}: exit {code}, {time.monotonic() - began_s:.0f} s", flush=True)
     for line in said.splitlines():
         if line.rpartition("requests: ")[1]:
             print(f"{'':<8}requests: {line.rpartition('requests: ')[2]}", flush=True)
     if code != 0:
-        sys.exit(said)
+        raise RuntimeError(said)
 
 
 def evaluation(files: dict[str, bytes]) -> dict[str, object]:
@@ -193,26 +210,24 @@ def main() -> None:
     # below /tmp nothing of this machine is seen by the others
     with tempfile.TemporaryDirectory(prefix="sp-", dir="/var/tmp") as name, ExitStack() as stack:
         folder = Path(name)
-        print("one machine, a folder:", flush=True)
-        alone = Tiny(_made(folder / "alone"), str(folder / "alone" / "data"), PATIENT)
-        alone.configure(train={"workers": asked.workers})
-        for stage in ("crawl", "curation", "train on ray"):
-            run(alone, stage)
-        wanted = files_of(folder / "alone" / "data")
+        store_of = _made(folder / "alone") / "data"
         hosts = stack.enter_context(machines(1 + asked.workers, folder))
         store = stack.enter_context(ObjectStore(f"{NETWORK}.1"))
         head, others = hosts[0], hosts[1:]
-        start_cluster(head, others, store)
+        both = stack.enter_context(ThreadPoolExecutor(2))
+        alone = both.submit(run_alone, store_of, asked.workers)
+        both.submit(start_cluster, head, others, store).result()
         clusters = {"dask_scheduler": f"tcp://{head.address}:{DASK_PORT}"}
         own = {**head.environment(store), "RAY_ADDRESS": f"{head.address}:{RAY_PORT}"}
         tiny = Tiny(_made(folder / "together"), store.url, own)
         tiny.configure(clusters=clusters, train={"workers": asked.workers, "cache_folder": None})
-        print(f"{asked.workers} machines with workers, S3, no shared disk:", flush=True)
         store.counts()
         for stage in ("crawl", "curation", "train on ray"):
-            run(tiny, stage, head.inside())
+            run("cluster", tiny, stage, head.inside())
             print(f"{'':<8}counted by the store: {dict(store.counts())}", flush=True)
         found = {path.removeprefix("data/"): data for path, data in store.objects().items()}
+        alone.result()
+        wanted = files_of(store_of)
     one, other = whole(wanted), whole(found)
     data = {
         path for path in one.keys() | other.keys() if path.startswith(("originals/", "facts/", "curated/", "shards/"))

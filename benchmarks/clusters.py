@@ -90,14 +90,20 @@ def dask_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple
 
 
 @contextmanager
-def ray_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], object]]]:
+def ray_cluster(
+    folder: Path, environment: Mapping[str, str], cpus: int = 1
+) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield the address of a Ray head on this machine, and what kills it with all its processes."""
     with processes(folder, environment) as start, tempfile.TemporaryDirectory(prefix="fr-", dir="/tmp") as sockets:
         number = str(port())
         head = start(
-            str(PROGRAMS / "ray"), "start", "--head", "--node-ip-address=127.0.0.1", f"--port={number}", "--num-cpus=1",
-            "--include-dashboard=false", "--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block",
-            f"--temp-dir={sockets}", "--min-worker-port=0", "--max-worker-port=0", "--ray-client-server-port=0",
+            str(PROGRAMS / "ray"), "start", "--head", "--node-ip-address=127.0.0.1", f"--port={number}",
+            f"--num-cpus={cpus}", "--include-dashboard=false", "--object-store-memory", str(128 << 20),
+            "--disable-usage-stats", "--block", f"--temp-dir={sockets}", "--min-worker-port=0", "--max-worker-port=0",
+            f"--ray-client-server-port={port()}",
+            # its node process ends where its agents have not told it their own ports within 15 s
+            f"--dashboard-agent-grpc-port={port()}", f"--dashboard-agent-listen-port={port()}",
+            f"--metrics-export-port={port()}", f"--runtime-env-agent-port={port()}",
         )  # fmt: skip
         await_line(folder / "server-0.log", "Ray runtime started")
 

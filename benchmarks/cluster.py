@@ -35,7 +35,7 @@ PREFIX = "sp-machine"
 BRIDGE = "sp-bridge"
 PROGRAMS = Path(sys.executable).parent
 RAY_PORT, DASK_PORT = 6379, 8786
-# Ray's node process ends where its agents have not told it their own ports within 15 s, as on a busy machine
+# Ray's node process ends where its agents have not told it a port within 15 s, as on a busy machine
 AGENT_PORTS = (
     "--dashboard-agent-grpc-port=6391", "--dashboard-agent-listen-port=6392", "--metrics-export-port=6393",
     "--runtime-env-agent-port=6394",
@@ -43,7 +43,7 @@ AGENT_PORTS = (
 PATIENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "900",  # of a machine that is busy with other work
+    "RAY_raylet_start_wait_time_s": "60",  # it is started again then
     "RAY_gcs_server_request_timeout_seconds": "120",
 }
 
@@ -153,8 +153,9 @@ def start_cluster(head: Machine, others: list[Machine], store: ObjectStore) -> N
     head.start(store, dask, "scheduler", "--host", head.address, "--port", str(DASK_PORT), "--no-dashboard")
     # object-store-memory: nothing large passes through it
     small = (*AGENT_PORTS, "--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block")
+    again = 'while true; do "$0" "$@"; sleep 1; done'  # as a service manager does
     head.start(
-        store, ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={RAY_PORT}", "--num-cpus=0",
+        store, "sh", "-c", again, ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={RAY_PORT}", "--num-cpus=0",
         "--include-dashboard=false", *small,
     )  # fmt: skip
     head.await_lines("Scheduler at:", "Ray runtime started")
@@ -162,8 +163,6 @@ def start_cluster(head: Machine, others: list[Machine], store: ObjectStore) -> N
         other.start(
             store, dask, "worker", f"tcp://{head.address}:{DASK_PORT}", "--nthreads", "1", "--host", other.address
         )
-        # as its service manager does, start it again where it ends
-        again = 'while true; do "$0" "$@"; sleep 1; done'
         other.start(
             store, "sh", "-c", again, ray, "start", f"--address={head.address}:{RAY_PORT}",
             f"--node-ip-address={other.address}", "--num-cpus=1", *small,

@@ -155,8 +155,8 @@ def start_cluster(head: Machine, others: list[Machine], store: ObjectStore) -> N
     small = (*AGENT_PORTS, "--object-store-memory", str(128 << 20), "--disable-usage-stats", "--block")
     again = 'while true; do "$0" "$@"; sleep 1; done'  # as a service manager does
     head.start(
-        store, "sh", "-c", again, ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={RAY_PORT}", "--num-cpus=0",
-        "--include-dashboard=false", *small,
+        store, "sh", "-c", again, ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={RAY_PORT}",
+        "--num-cpus=0", "--include-dashboard=false", *small,
     )  # fmt: skip
     head.await_lines("Scheduler at:", "Ray runtime started")
     for other in others:

@@ -201,9 +201,11 @@ def main() -> None:
         ]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            threads[0].join(60)
-            print(f"{tally.kills.total()} kills, {tally.runs} runs, {time.monotonic() - began_s:.0f} s", flush=True)
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(60)
+                told = f"{tally.kills.total()} kills, {tally.runs} runs, {time.monotonic() - began_s:.0f} s"
+                print(told, flush=True)
         spent_s = time.monotonic() - began_s
     kills = tally.kills
     print(f"{kills.total()} kills in {spent_s:.0f} s, {spent_s / max(kills.total(), 1):.1f} s a kill: {dict(kills)}")

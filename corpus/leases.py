@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from corpus.errors import StorageError, StorageUnavailableError
+from corpus.errors import ShutterprintError, StorageError, StorageUnavailableError
 from corpus.storage import Store
 from corpus.storage.s3 import state_of
 
@@ -269,6 +269,8 @@ class HeldLease:
         while not self._ended.wait(RENEW_EVERY_S):
             try:
                 self.is_ours()
+            except ShutterprintError as error:  # a sentence
+                logger.warning("the lease of %s could not be renewed yet: %s", self.lease.unit, error)
             # object stores raise errors of many kinds, and none of them may end the renewals
             except Exception:
                 logger.warning("the lease of %s could not be renewed", self.lease.unit, exc_info=True)

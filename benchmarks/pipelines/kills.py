@@ -1,34 +1,39 @@
 """Benchmark: random kills over all stages of a pipeline; the end must be as without them, byte for byte.
 
-    python -m benchmarks.pipelines.kills [--kills 1000] [--seed 1] [--minutes 0] [--storage folder|s3]
+    python -m benchmarks.pipelines.kills [--kills 1000] [--seed 1] [--minutes 0] [--lanes 4] [--storage folder|s3]
 
-A tiny pipeline (`benchmarks/pipelines/tiny.py`) runs once left alone, which tells how long each stage takes. Then it
-runs again and again from an empty store, and each stage is killed with SIGKILL, with all its processes, at a random
-moment of the time that it took; the same command then continues. Every third time a stage is let go on to its end, so
-that kills meet all stages alike. When a pipeline ends, its store is compared with the one left alone. `--minutes` ends
-the measurement earlier. `benchmarks/crawlers/kills.py` aims at single moments of a crawl. Exit code 1: a difference.
+A tiny pipeline (`benchmarks/pipelines/tiny.py`) runs once left alone. Then it runs again and again from an empty store,
+and each stage is killed with SIGKILL, with all its processes, at a random moment of the time that it takes; the same
+stage then continues. Every sixth time a stage is let go on to its end, so that kills meet all stages alike. When a
+pipeline ends, its store is compared with the one left alone. So that many kills fit into an hour, stages are forked
+from processes that have imported already (`benchmarks/pipelines/preloaded.py`), several lanes work side by side, each
+with a store of its own, and the stores are in memory: SIGKILL loses nothing that was written to a file.
+
+`--minutes` ends the measurement earlier. `benchmarks/crawlers/kills.py` aims at single moments of a crawl. Exit code 1:
+a difference.
 """
 
 import argparse
-import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.pipelines.tiny import STAGES, Tiny, files_of, whole
+from benchmarks.pipelines.preloaded import Preloaded
+from benchmarks.pipelines.tiny import STAGES, Tiny, files_of, whole, write_photographs
 from benchmarks.storage.object_store import ObjectStore
 
-STARTS_S = 2.0
-"""What a stage takes before it can have done anything: importing; kills come later than this."""
-LET_GO_EVERY = 3
+LET_GO_EVERY = 6
+WITHIN_S = 600.0
+"""A stage that is let go and does not end within so long hangs."""
+MEMORY = Path("/dev/shm")
 
 
 class Place:
@@ -58,15 +63,94 @@ class Place:
         """Return the digests of what must be equal at the end."""
         return whole(files_of(self.folder) if self.store is None else self.store.objects())
 
+    def has_generation(self) -> bool:
+        """Whether a generation is published, so that curation has come to its shards."""
+        if self.store is None:
+            return any(self.folder.glob("curated/*/_done.json"))
+        return any("/curated/" in path and path.endswith("/_done.json") for path in self.store.objects())
 
-def stage_killed(tiny: Tiny, stage: str, after_s: float) -> int | None:
-    """Run a stage and kill all its processes after so long; returns its exit code where it had ended before."""
-    process = tiny.start(stage, output=tiny.folder / "log")
-    try:
-        return process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+@dataclass
+class Tally:
+    """What all lanes have done; each changes it under the lock."""
+
+    most: int
+    until_s: float
+    kills: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    wrong: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_over(self) -> bool:
+        """Whether all kills or all time is used, or something was wrong."""
+        return bool(self.wrong) or self.kills.total() >= self.most or time.monotonic() > self.until_s
+
+
+class Lane:
+    """Pipelines that are killed, one after another, in a store of their own."""
+
+    def __init__(self, tiny: Tiny, place: Place, preloaded: Mapping[str, Preloaded]) -> None:
+        self.tiny, self.place, self.log = tiny, place, tiny.folder / "log"
+        self.stages = {stage: one.fork(tiny.folder) for stage, one in preloaded.items()}
+        self.lasts_s: dict[str, float] = {}
+
+    def empty(self) -> None:
+        """Begin anew."""
+        self.place.empty()
+        for name in ("temporary", "limits"):
+            shutil.rmtree(self.tiny.folder / name, ignore_errors=True)
+        (self.tiny.folder / "temporary").mkdir()
+
+    def run(self, stage: str, after_s: float) -> int | None:
+        """Run a stage and kill all its processes after so long; returns its exit code where it had ended before."""
+        run = self.stages[stage].start(self.tiny.environment_of(), self.log)
+        if (code := run.wait(after_s)) is not None:
+            return code
+        code = run.kill()
+        return None if code == -9 else code
+
+    def measure(self) -> None:
+        """Find how long each stage takes."""
+        self.empty()
+        for stage in STAGES:
+            began_s = time.monotonic()
+            if code := self.run(stage, WITHIN_S):
+                sys.exit(f"{stage} fails when it is forked, with exit code {code}:\n{self.log.read_text()}")
+            self.lasts_s[stage] = time.monotonic() - began_s
+
+    def work(self, chance: random.Random, wanted: Mapping[str, str], tally: Tally) -> None:
+        """Kill pipelines until the tally is over."""
+        while not tally.is_over():
+            self.empty()
+            fault = self._killed_pipeline(chance, tally)
+            found = {} if fault else self.place.whole()
+            differing = sorted(path for path in found.keys() | wanted.keys() if found.get(path) != wanted.get(path))
+            if differing and not fault:
+                fault = f"{len(differing)} files differ, {differing[:5]} among them"
+            with tally.lock:
+                tally.runs += 1
+                if fault:
+                    tally.wrong.append(fault)
+                    kept = Path(tempfile.mkdtemp(prefix="kills-wrong-", dir=MEMORY))
+                    shutil.copytree(self.tiny.folder, kept / "folder")
+                    print(f"WRONG: {fault}\nkept in {kept}", flush=True)
+
+    def _killed_pipeline(self, chance: random.Random, tally: Tally) -> str | None:
+        """Run a pipeline to its end; returns what went wrong."""
+        for stage in STAGES:
+            for attempt in range(1, 1000):
+                is_let_go = tally.is_over() or attempt % LET_GO_EVERY == 0
+                after_s = WITHIN_S if is_let_go else chance.uniform(0, self.lasts_s[stage])
+                code = self.run(stage, after_s)
+                if code is not None:
+                    break
+                if is_let_go:
+                    return f"{stage} has not ended within {WITHIN_S} s: {self.log.read_text()[-2000:]}"
+                met = "shards" if stage == "curation" and self.place.has_generation() else stage
+                with tally.lock:
+                    tally.kills[met] += 1
+            if code != 0:
+                return f"{stage} ended with exit code {code}: {self.log.read_text()[-4000:]}"
         return None
 
 
@@ -76,53 +160,58 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0, help="end after so long; 0: when all kills are used")
+    parser.add_argument("--lanes", type=int, default=4)
     parser.add_argument("--storage", choices=("folder", "s3"), default="folder")
     asked = parser.parse_args()
-    chance, kills, runs, wrong = random.Random(asked.seed), Counter[str](), 0, list[str]()
     with (
-        tempfile.TemporaryDirectory(prefix="kills-") as name,
-        ObjectStore() if asked.storage == "s3" else nullcontext() as store,
+        tempfile.TemporaryDirectory(prefix="kills-", dir=MEMORY if MEMORY.is_dir() else None) as name,
+        ExitStack() as stack,
     ):
-        place = Place(Path(name), store)
-        tiny = Tiny(Path(name), place.url, place.environment)
-        lasts_s: dict[str, float] = {}
-        for stage in STAGES:
-            began_s = time.monotonic()
-            code, said = tiny.run(stage)
-            lasts_s[stage] = time.monotonic() - began_s
-            if code != 0:
-                sys.exit(f"{stage} fails without any kill:\n{said}")
-        wanted = place.whole()
-        print(f"left alone: {len(wanted)} files; " + ", ".join(f"{key} {one:.0f} s" for key, one in lasts_s.items()))
+        folder = Path(name)
+        write_photographs(folder / "photographs", each=2)
+
+        def lane(number: int) -> Lane:
+            store = stack.enter_context(ObjectStore()) if asked.storage == "s3" else None
+            own = folder / f"lane-{number}"
+            own.mkdir()
+            (own / "photographs").symlink_to(folder / "photographs")
+            place = Place(own, store)
+            # whatever a run's files name is the same in all lanes
+            tiny = Tiny(own, place.url, {**place.environment, "TMPDIR": str(own / "temporary")})
+            photographs = {"path": str(folder / "photographs"), "owner": 2}
+            tiny.configure(train={"steps_per_epoch": 2, "cache_folder": None}, sources={"folder": photographs})
+            return Lane(tiny, place, preloaded)
+
+        preloaded = {stage: stack.enter_context(Preloaded(stage)) for stage in STAGES}
+        lanes = [lane(number) for number in range(asked.lanes)]
+        alone = lanes[0]
+        alone.measure()
+        wanted = alone.place.whole()
+        took = ", ".join(f"{key} {one:.1f} s" for key, one in alone.lasts_s.items())
+        print(f"left alone: {len(wanted)} files; {took}", flush=True)
+        for other in lanes:  # which share the cores
+            other.lasts_s = {stage: one * len(lanes) for stage, one in alone.lasts_s.items()}
         began_s = time.monotonic()
-
-        def is_over() -> bool:
-            spent_s = time.monotonic() - began_s
-            return kills.total() >= asked.kills or (asked.minutes > 0 and spent_s > 60 * asked.minutes)
-
-        while not is_over() and not wrong:
-            place.empty()
-            shutil.rmtree(tiny.folder / "cache", ignore_errors=True)
-            runs += 1
-            for stage in STAGES:
-                for attempt in range(1, 1000):
-                    is_let_go = is_over() or attempt % LET_GO_EVERY == 0
-                    after_s = 3600.0 if is_let_go else chance.uniform(STARTS_S, max(lasts_s[stage], STARTS_S + 1))
-                    code = stage_killed(tiny, stage, after_s)
-                    kills[stage] += code is None
-                    if code is not None:
-                        break
-                if code != 0:
-                    wrong.append(f"{stage} ended with exit code {code}: {(tiny.folder / 'log').read_text()[-2000:]}")
-                    break
-            found = place.whole()
-            differing = sorted(path for path in found.keys() | wanted.keys() if found.get(path) != wanted.get(path))
-            if differing and not wrong:
-                wrong.append(f"{len(differing)} files differ, {differing[0]} among them")
+        tally = Tally(asked.kills, began_s + 60 * asked.minutes if asked.minutes else float("inf"))
+        threads = [
+            threading.Thread(target=each.work, args=(random.Random(f"{asked.seed} {number}"), wanted, tally))
+            for number, each in enumerate(lanes)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(60)
+                told = f"{tally.kills.total()} kills, {tally.runs} runs, {time.monotonic() - began_s:.0f} s"
+                print(told, flush=True)
         spent_s = time.monotonic() - began_s
+    kills = tally.kills
     print(f"{kills.total()} kills in {spent_s:.0f} s, {spent_s / max(kills.total(), 1):.1f} s a kill: {dict(kills)}")
-    print(f"{runs} runs to their end: {wrong[0] if wrong else 'all files as if never killed, byte for byte'}")
-    sys.exit(1 if wrong else 0)
+    is_right = not tally.wrong and tally.runs > 0
+    print(
+        f"{tally.runs} runs: " + ("all ended with all files as if never killed, byte for byte" if is_right else "WRONG")
+    )
+    sys.exit(0 if is_right else 1)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A tiny pipeline for benchmarks and tests of faults: 32 small photographs, each stage a command that takes seconds.
 
 The photographs are files of a folder; crawl, curation and training are the product's own commands on a store that may
-be a folder or a bucket. `whole` compares what two stores must have in common: everything but receipts, leases, and the
-timings of a training.
+be a folder or a bucket. `whole` compares what two stores must have in common: everything but receipts, leases, the
+timings of a training, and what a refresh remembers of its tables, which has the times of their files.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _TRAIN = {
     "threads": 1, "test_crops": 1,
 }  # fmt: skip
 _TIMED = re.compile(
-    r"(^|/)(receipts|_leases|leases|ray|checkpoints|report|\.?_proof)/|metrics\.jsonl$|evaluation\.html$|/listed$|/\.tmp-"
+    r"(^|/)(receipts|judged|_leases|leases|ray|checkpoints|report|\.?_proof)/|metrics\.jsonl$|evaluation\.html$|/listed$|/\.tmp-"
 )
 
 
@@ -122,10 +122,15 @@ class Tiny:
         own = {"SHUTTERPRINT_CONFIG": str(self.folder / "pipelines.yaml"), "PYTHONUNBUFFERED": "1"}
         return {**os.environ, **own, **self.environment}
 
-    def start(self, stage: str, prefix: tuple[str, ...] = (), output: Path | None = None) -> "subprocess.Popen[str]":
-        """Start a stage in a process group of its own; `prefix`: what stands before its command."""
+    def start(
+        self, stage: str, prefix: tuple[str, ...] = (), output: Path | None = None, **more: str
+    ) -> "subprocess.Popen[str]":
+        """Start a stage in a process group of its own; `prefix`: what stands before its command.
+
+        `more`: what its environment has, too.
+        """
         return subprocess.Popen(
-            [*prefix, *self.command(stage)], cwd=REPOSITORY, env=self.environment_of(), text=True,
+            [*prefix, *self.command(stage)], cwd=REPOSITORY, env=self.environment_of() | more, text=True,
             stdout=subprocess.PIPE if output is None else output.open("w"), stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip

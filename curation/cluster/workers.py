@@ -145,11 +145,18 @@ class Workers:
         self._open.enter_context(cluster)
         client: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
         self._open.enter_context(client)
+        client.register_worker_callbacks(_quiet_worker)  # type: ignore[no-untyped-call]
         return client
+
+
+def _quiet_worker() -> None:
+    """Let a worker of our own write no line and traceback for what a task raises: the run says it, in a sentence."""
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
 
 
 def _connect(scheduler: str) -> Client:
     """Return a client of a scheduler whose workers can all import the job; raises StageError otherwise."""
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # of a scheduler that is gone the run tells
     try:
         client = Client(scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # OSError holds the time-outs

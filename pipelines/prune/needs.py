@@ -9,10 +9,12 @@ index or a configuration that cannot be read, since what it needs is then not kn
 import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from corpus.errors import StorageError
 from corpus.storage import MARKER, TEMPORARY_PREFIX, Store
+from corpus.storage.errors import attempted
 from corpus.storage.parts import FOLDER as TABLES
 from corpus.text import age, leading_number
 from curation.generations import tables_of
@@ -109,9 +111,11 @@ def whole(store: Store, folder: str) -> list[str]:
 def files_below(store: Store, folder: str) -> list[Stored]:
     """Return all files below a folder, temporary ones too; none where it is missing."""
     root = store.path(".")
+    asked = partial(store.filesystem.find, store.path(folder), detail=True)
+    found = attempted(f"{store.url}: {folder}", asked, is_patient=store.is_patient)
 
     def listed() -> Iterator[Stored]:
-        for path, told in store.filesystem.find(store.path(folder), detail=True).items():
+        for path, told in found.items():
             modified = told.get("mtime") or told.get("LastModified") or told.get("created") or 0.0
             seconds = float(modified) if isinstance(modified, int | float) else float(modified.timestamp())
             yield Stored(posixpath.relpath(str(path), root), int(told["size"] or 0), seconds)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from corpus.errors import StorageUnavailableError
 from corpus.leases import LEASE_S, Lease, held, holders, take, this_process
 from corpus.storage import Store, open_store
 
@@ -266,6 +267,22 @@ def test_a_held_unit_is_renewed_in_the_background_and_free_behind_the_block(stor
     assert not holding.is_ours()
     time.sleep(0.1)  # a renewal that was under way
     assert store.names(FOLDER) == []
+
+
+def test_a_renewal_that_the_storage_refuses_is_said_without_a_traceback(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def renew(*_: object) -> bool:
+        raise StorageUnavailableError("s3://photos: leases: it asks to slow down; wait")
+
+    monkeypatch.setattr("corpus.leases.RENEW_EVERY_S", 0.01)
+    with held(store, FOLDER, UNIT), monkeypatch.context() as patch:
+        patch.setattr(Lease, "renew", renew)
+        while not caplog.records:
+            time.sleep(0.01)
+    record = caplog.records[0]
+    assert record.getMessage().endswith("could not be renewed yet: s3://photos: leases: it asks to slow down; wait")
+    assert record.exc_info is None
 
 
 def test_a_held_unit_that_another_process_takes_over_is_not_ours_and_stays_theirs(store):

@@ -25,6 +25,7 @@ from corpus.events import say
 from corpus.leases import Lease
 from corpus.sections import Training
 from corpus.storage import Store
+from train.fit.head_watch import RAY_WAITS, RAY_WAITS_S, HeadGoneError, watched_head
 from train.fit.loop import Told
 from train.fit.training_run import carry_out, cores_here
 from train.model.checkpoints import Metrics
@@ -56,11 +57,13 @@ def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None, le
     `ledger`: a folder of the workers' machines in which each writes down which samples it used in each step. `lease`:
     of this process; workers publish nothing once it is lost.
 
-    Raises StageError where the cluster has too few CPUs or GPUs, or where the workers failed for good.
+    Raises StageError where the cluster has too few CPUs or GPUs, where its head is gone, or where the workers failed
+    for good.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # the default of 2 s adds 10 s to a short run
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # workers without GPUs keep their environment
+    os.environ.setdefault(RAY_WAITS, str(RAY_WAITS_S))
     embedded = _ADDRESS not in os.environ
     if embedded:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes a token file for this process alone
@@ -84,6 +87,7 @@ def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None, le
         raise StageError(told) from error
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, terminated)  # Ray's own handler ends the process with another exit code
+    is_gone = False
     try:
         _check_resources(cast(Any, ray).cluster_resources(), settings)
         trainer = TorchTrainer(
@@ -99,12 +103,16 @@ def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None, le
             ),
         )
         try:
-            with _progress(run, settings):
+            with _progress(run, settings), watched_head(ray.get_runtime_context().gcs_address):
                 trainer.fit()
         except ray.train.TrainingFailedError as error:
             raise StageError(_reason(run, error)) from error
+    except HeadGoneError:
+        is_gone = True
+        raise
     finally:
-        ray.shutdown()
+        if not is_gone:  # it would wait for the head
+            ray.shutdown()
 
 
 def check_reachable(address: str) -> None:

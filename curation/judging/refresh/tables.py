@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 
 from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
+from corpus.storage.errors import attempted
 from curation.judging.arrays.numbers import numbers_of
 from curation.judging.inputs import Inputs, facts_rows, key_of_row, record_rows
 from curation.judging.refresh.files import read_arrow, write_arrow
@@ -58,12 +60,13 @@ def sha_number(sha256: str | None) -> int:
 def states_of(inputs: Inputs) -> dict[str, str]:
     """Return the state of every table by its path; that of a table of facts is empty."""
     found = dict.fromkeys(inputs.facts, "")
-    filesystem = inputs.store.filesystem
+    store = inputs.store
     for path in inputs.windows:
         if path in inputs.states:
             found[path] = inputs.states[path]
             continue
-        told = filesystem.info(inputs.store.path(path))
+        asked = partial(store.filesystem.info, store.path(path))
+        told = attempted(f"{store.url}: {path}", asked, is_patient=store.is_patient)
         found[path] = json.dumps([str(told[key]) for key in _STATE_KEYS if key in told])
     return found
 

@@ -1,6 +1,7 @@
 """Workers: lost workers cost time, not results; a task that kills its worker is handed back and the others finish."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -39,10 +40,13 @@ def task_functions():
     def lack_memory(numbers):
         raise MemoryError
 
-    return end_the_process_at_seven, wait_and_add, fail, lack_memory
+    def told_from(_):
+        return logging.getLogger("distributed.worker").getEffectiveLevel()
+
+    return end_the_process_at_seven, wait_and_add, fail, lack_memory, told_from
 
 
-end_the_process_at_seven, wait_and_add, fail, lack_memory = task_functions()
+end_the_process_at_seven, wait_and_add, fail, lack_memory, told_from = task_functions()
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,11 @@ def test_a_task_that_lacks_memory_is_handed_back(client):
 def test_an_exception_of_the_function_is_raised_as_it_is(client):
     with pytest.raises(ZeroDivisionError, match="at"):
         list(run_tasks(client, fail, [(1,)]))
+
+
+def test_workers_tell_people_nothing_of_errors_that_the_run_says_itself(client):
+    ((_, level),) = run_tasks(client, told_from, [(1,)])
+    assert level > logging.ERROR
 
 
 def test_the_work_of_a_killed_worker_is_done_again(client):

@@ -1,12 +1,18 @@
-"""Fixtures of all tests: the real photographs, where this machine has them."""
+"""What all tests share: commands run in this process, and the real photographs, where this machine has them."""
 
+import io
 import os
+import subprocess
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from corpus.command_line import exit_with
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -15,6 +21,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def repository() -> Path:
     """Return the root of the repository."""
     return REPOSITORY
+
+
+def run_here(main: Callable[[], int]) -> "subprocess.CompletedProcess[str]":
+    """Run a command's `main` in this process, for tests that are not about a process; starting one costs seconds.
+
+    Errors become sentences and exit codes as they do in a process of the command's own.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        exit_with(main)
+    return subprocess.CompletedProcess([], cast(int, ended.value.code), out.getvalue(), err.getvalue())
 
 
 def noisy_image(width_px: int, height_px: int, seed: int) -> Image.Image:

@@ -11,23 +11,29 @@ Exit codes are negative for a signal. Reactors are installed in the forks, as in
 
 import json
 import os
+import re
 import signal
 import sys
+from importlib import import_module
 
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet
+import queuelib  # noqa: F401
 import scrapy.cmdline
-import scrapy.commands.crawl
-import scrapy.core.downloader.handlers.http11
 import scrapy.core.engine
 import scrapy.core.scraper
-import scrapy.downloadermiddlewares.httpcompression
-import scrapy.downloadermiddlewares.redirect
-import scrapy.extensions.corestats
+import scrapy.squeues
+from scrapy.utils.project import get_project_settings
 
 from crawlers.commands import crawl  # noqa: F401
 from crawlers.network import politeness
 from crawlers.spiders import flickr, folder, manifest, unit_run, wikimedia  # noqa: F401
 
+# what scrapy itself imports for each crawl: all its commands, and the parts that the settings name
+settings = get_project_settings()
+scrapy.cmdline._get_commands_dict(settings, inproject=True)
+for module in re.findall(r"'(scrapy\.[a-z_.0-9]+)\.[A-Z]\w+'", str(settings.copy_to_dict())):
+    import_module(module)
+pyarrow.array([None])  # imports pandas where that is installed
 # nothing waits here for a real server, and tests of politeness look at the true values
 politeness.FIRST_PAUSE_S = 0.1
 unit_run.RETRY_EVERY_S = 0.2

@@ -1,7 +1,9 @@
 """What all tests share: commands run in this process, and the real photographs, where this machine has them."""
 
+import fcntl
 import io
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -38,6 +40,21 @@ def run_here(main: Callable[[], int]) -> "subprocess.CompletedProcess[str]":
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         exit_with(main)
     return subprocess.CompletedProcess([], cast(int, ended.value.code), out.getvalue(), err.getvalue())
+
+
+def built_once(tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that `build` fills, once for all jobs of the tests: the others wait for it and only read it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_whole = folder.with_name(f"{name}.whole")
+        if not is_whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another job has failed at it
+            folder.mkdir()
+            build(folder)
+            is_whole.touch()
+    return folder
 
 
 def noisy_image(width_px: int, height_px: int, seed: int) -> Image.Image:

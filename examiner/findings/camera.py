@@ -1,13 +1,16 @@
 """Camera: which camera the pixels say took the photograph, and whether the file names the same one."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from examiner.detectors.camera.judging import answer_of, log10_odds_against, share_of
 from examiner.finding import Finding, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from train.model.loaded import Model
-from train.prediction.answers import Answer
+
+if TYPE_CHECKING:
+    from train.model.loaded import Model
+    from train.prediction.answers import Answer
 
 _SHOWN = 5
 _METHOD = (
@@ -40,7 +43,7 @@ def camera_from_pixels(photograph: Photograph, knowledge: Knowledge) -> Iterator
     yield _claim(answer, model, method)
 
 
-def _claim(answer: Answer, model: Model, method: str) -> Finding:
+def _claim(answer: "Answer", model: "Model", method: str) -> Finding:
     stated = " ".join(word for word in (answer.make, answer.model) if word)
     if not stated:
         return _nothing("The file names no camera with which the pixels could agree.", method)
@@ -71,7 +74,7 @@ def _nothing(statement: str, method: str) -> Finding:
     return Finding("camera_claim", "camera", statement, "none", method=method, source=_SOURCE, caution=_CLAIM_CAUTION)
 
 
-def _named(answer: Answer, model: Model) -> str:
+def _named(answer: "Answer", model: "Model") -> str:
     """Return the likeliest camera with its probability, or that it is none of these."""
     key, share = answer.cameras[0]
     if not answer.none_of_these:
@@ -82,11 +85,11 @@ def _named(answer: Answer, model: Model) -> str:
     return f"{none}; the nearest is {model.name_of(answer.sibling or key)}"
 
 
-def _notes(answer: Answer) -> str:
+def _notes(answer: "Answer") -> str:
     return f"; {'; '.join(answer.notes)}" if answer.notes else ""
 
 
-def _table(answer: Answer, model: Model) -> Table:
+def _table(answer: "Answer", model: "Model") -> Table:
     rows = [(model.name_of(key), _shown(share)) for key, share in answer.cameras[:_SHOWN]]
     if answer.none_probability is not None:
         rows.append(("none of these, where unknown cameras are as frequent", _shown(answer.none_probability)))

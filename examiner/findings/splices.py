@@ -1,17 +1,19 @@
 """Splices: whether the traces of the camera, of the noise and of the grid of blocks are the same all over a picture."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from examiner.detectors.splices.consistency import CELL_PX, LEAST_CELLS, Consistency, consistency_of
-from examiner.detectors.splices.windows import windows_of
 from examiner.finding import Evidence, Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
-from train.model.loaded import Model
 from train.prediction.phase import Phase, phase_of_jpeg_grid, phase_of_pixels_grid
+
+if TYPE_CHECKING:
+    from train.model.loaded import Model
 
 NAME, WITHOUT_NETWORK = "splices", "splices_without_network"
 _SHOWN = 3
@@ -52,7 +54,11 @@ def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     caution = _CAUTION + (_PLAIN_CAUTION if model is None else "")
     x_px, y_px = _phase(photograph).origin or (0, 0)
     spread = knowledge.run.spread if knowledge.run is not None else None
-    windows = None if model is None else windows_of(model, photograph.rgb[y_px:, x_px:], spread)
+    windows = None
+    if model is not None:
+        from examiner.detectors.splices.windows import windows_of  # here, since it needs torch
+
+        windows = windows_of(model, photograph.rgb[y_px:, x_px:], spread)
     found = consistency_of(photograph.luma[y_px:, x_px:], windows, spread)
     if found.score is None:
         statement = (
@@ -73,7 +79,7 @@ def _phase(photograph: Photograph) -> Phase:
     return phase_of_pixels_grid(photograph.grid, photograph.stored.grid_px if photograph.stored is not None else 0)
 
 
-def _statement(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> str:
+def _statement(found: Consistency, model: "Model | None", origin_px: tuple[int, int]) -> str:
     x_px, y_px, width_px, height_px = _region(found.joined, origin_px)
     where = f"most around {width_px}×{height_px} px at ({x_px}, {y_px})"
     if model is None:
@@ -100,7 +106,7 @@ def _region(joined: NDArray[np.float32], origin_px: tuple[int, int]) -> tuple[in
     )  # fmt: skip
 
 
-def _evidence(found: Consistency, model: Model | None, origin_px: tuple[int, int]) -> tuple[Evidence, ...]:
+def _evidence(found: Consistency, model: "Model | None", origin_px: tuple[int, int]) -> tuple[Evidence, ...]:
     maps = (
         ("All traces together", found.joined),
         ("Camera", found.camera),
@@ -122,7 +128,7 @@ def _evidence(found: Consistency, model: Model | None, origin_px: tuple[int, int
     return tuple(evidence)
 
 
-def _table(model: Model, own: NDArray[np.float64], there: NDArray[np.float64]) -> Table:
+def _table(model: "Model", own: NDArray[np.float64], there: NDArray[np.float64]) -> Table:
     likeliest = dict.fromkeys([*np.argsort(-own)[:_SHOWN].tolist(), *np.argsort(-there)[:_SHOWN].tolist()])
     rows = tuple(
         (model.name_of(model.classes[each]), f"{np.exp(own[each]):.3f}", f"{np.exp(there[each]):.3f}")

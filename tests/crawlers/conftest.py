@@ -300,7 +300,9 @@ class Crawler:
 
     def command(self, spider: str, *settings: str) -> list[str]:
         """Return the command line."""
-        (self.folder / "pipelines.yaml").write_text(yaml.safe_dump(self.tree))
+        file, text = self.folder / "pipelines.yaml", yaml.safe_dump(self.tree)
+        if not file.exists() or file.read_text() != text:  # else a crawl that has begun may be reading it
+            file.write_text(text)
         overrides = [part for setting in settings for part in ("-a", f"set={setting}")]
         return [sys.executable, "-m", "scrapy", "crawl", spider, *overrides]
 

@@ -5,21 +5,26 @@ that were calibrated when the network was trained.
 """
 
 import math
+from typing import TYPE_CHECKING
 
 from corpus.catalogue import Catalogue
-from train.model.loaded import Model
-from train.prediction.answers import Answer, judged
-from train.prediction.photographs import photograph_of
+
+if TYPE_CHECKING:  # a network needs torch, which takes two seconds to import; most examinations have none
+    from train.model.loaded import Model
+    from train.prediction.answers import Answer
 
 LEAST_SHARE = 1e-9
 """Probabilities below this count as this: the calibration cannot tell smaller ones apart."""
 
 
-def answer_of(data: bytes, model: Model, catalogue: Catalogue) -> Answer:
+def answer_of(data: bytes, model: "Model", catalogue: Catalogue) -> "Answer":
     """Return the answer of a network for the bytes of one file; `catalogue` names the camera that EXIF claims.
 
     Raises ValueError, with the reason, where the file cannot be judged.
     """
+    from train.prediction.answers import judged
+    from train.prediction.photographs import photograph_of
+
     photograph = photograph_of(data, "", model.settings.crop_px, model.settings.test_crops)
     answer = next(judged(model, catalogue, [photograph]))
     if answer.error is not None:
@@ -27,13 +32,13 @@ def answer_of(data: bytes, model: Model, catalogue: Catalogue) -> Answer:
     return answer
 
 
-def share_of(answer: Answer, camera: str) -> float:
+def share_of(answer: "Answer", camera: str) -> float:
     """Return the probability of a camera, by its catalogue key, where it may also be none that the network knows."""
     among = dict(answer.cameras).get(camera, 0.0)
     return among * (1.0 - (answer.none_probability or 0.0))
 
 
-def log10_odds_against(answer: Answer, camera: str) -> float:
+def log10_odds_against(answer: "Answer", camera: str) -> float:
     """Return log10 of the odds that another camera took the photograph, known or not; at most 9 either way."""
     share = min(max(share_of(answer, camera), LEAST_SHARE), 1.0 - LEAST_SHARE)
     return math.log10(1.0 - share) - math.log10(share)

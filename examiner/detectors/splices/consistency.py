@@ -9,6 +9,7 @@ Nothing was trained on altered pictures.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,8 +20,10 @@ from examiner.detectors.splices.noise import cell_means, noise_levels, unusual_n
 from examiner.detectors.splices.reliable import reliable_share
 from examiner.detectors.splices.spread import CELLS as SPREAD_CELLS
 from examiner.detectors.splices.spread import Spread, log_ratios
-from examiner.detectors.splices.windows import Windows
 from train.model.scores import log_softmax
+
+if TYPE_CHECKING:
+    from examiner.detectors.splices.windows import Windows
 
 Floats = NDArray[np.float32]
 
@@ -71,7 +74,7 @@ class Consistency:
         return float(np.isfinite(self.joined).mean()) if self.joined.size else 0.0
 
 
-def consistency_of(luma: NDArray[np.uint8], windows: Windows | None, spread: Spread | None = None) -> Consistency:
+def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: Spread | None = None) -> Consistency:
     """Return what the maps say of a picture that begins on its grid of blocks; `windows`: a network's answers for it.
 
     `spread`: that of the network, with which the windows were projected. It sharpens the maps; the score is that of

@@ -15,7 +15,8 @@ export RAY_USAGE_STATS_ENABLED := 0
 export NO_MKDOCS_2_WARNING := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
-# Jobs of the tests; a module stays in one of them, so that what its fixtures build is built once.
+# Jobs of the tests; a module stays in one of them, so that what its fixtures build is built once. They take modules
+# in the order of tests/conftest.py, the slow ones first.
 JOBS ?= 2
 # Versions for Python 3.11; make CONSTRAINTS= installs the newest instead.
 CONSTRAINTS ?= constraints.txt

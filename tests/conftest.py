@@ -1,20 +1,60 @@
-"""Fixtures of all tests: the real photographs, where this machine has them."""
+"""What all tests share: commands run in this process, and the real photographs, where this machine has them."""
 
+import fcntl
+import io
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from corpus.command_line import exit_with
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put modules with tests that are marked slow first, so that all jobs end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Return the root of the repository."""
     return REPOSITORY
+
+
+def run_here(main: Callable[[], int]) -> "subprocess.CompletedProcess[str]":
+    """Run a command's `main` in this process, for tests that are not about a process; starting one costs seconds.
+
+    Errors become sentences and exit codes as they do in a process of the command's own.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        exit_with(main)
+    return subprocess.CompletedProcess([], cast(int, ended.value.code), out.getvalue(), err.getvalue())
+
+
+def built_once(tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that `build` fills, once for all jobs of the tests: the others wait for it and only read it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_whole = folder.with_name(f"{name}.whole")
+        if not is_whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another job has failed at it
+            folder.mkdir()
+            build(folder)
+            is_whole.touch()
+    return folder
 
 
 def noisy_image(width_px: int, height_px: int, seed: int) -> Image.Image:

@@ -12,7 +12,6 @@ from corpus.text import count, escaped
 from examiner.case.folder import check_case, make_case
 from examiner.report.content import Report
 from examiner.report.html import html_of
-from examiner.report.pdf import pdf_of
 from examiner.report.plain import WIDTH, as_dict, text_of
 from examiner.report.publishing import publish, publishable
 from examiner.report.words import OUTCOMES
@@ -57,6 +56,8 @@ def write_forms(reports: Iterable[Report], arguments: argparse.Namespace, files:
         if arguments.html:
             publish(arguments.html, html_of(report).encode("utf-8", "backslashreplace"))
         if arguments.pdf:
+            from examiner.report.pdf import pdf_of  # here, since fpdf takes half a second to import
+
             publish(arguments.pdf, pdf_of(report))
         if arguments.json:
             print(separator, json.dumps(as_dict(report), indent=1, allow_nan=False), sep="\n", flush=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -46,6 +47,8 @@ CAMERAS = {
 SINCE, UNTIL = "2020-01-01", "2020-02-01"
 SINCE_S = 1577836800
 HEADER_BYTES = 4096
+LIMIT_S = 240
+"""A crawl that takes longer is ended by a signal."""
 
 
 def jpeg(
@@ -241,6 +244,46 @@ class Crawl:
     log: str
 
 
+class RunningCrawl:
+    """One run of `scrapy crawl`, in a process of its own that is forked from one that has Scrapy loaded."""
+
+    def __init__(self, repository: Path, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self._repository, self._log = repository, log
+        self._exit_code: int | None = None
+        self._process = self._ask("start", arguments, environment, str(log), LIMIT_S)
+        assert self._process is not None
+
+    def _ask(self, *words: Any) -> int | None:
+        server = forking_scrapy(self._repository)
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(words) + "\n")
+        server.stdin.flush()
+        return cast(int | None, json.loads(server.stdout.readline()))
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        if self._exit_code is None:
+            self._exit_code = self._ask("poll", self._process)
+        return self._exit_code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(cast(int, self._process), number)
+
+    def wait(self) -> Crawl:
+        """Wait for its end."""
+        if self._exit_code is None:
+            self._exit_code = self._ask("wait", self._process)
+        return Crawl(cast(int, self._exit_code), self.log)
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="backslashreplace") if self._log.exists() else ""
+
+
 @dataclasses.dataclass
 class Crawler:
     """A configuration in a folder of its own, and `scrapy crawl` with it."""
@@ -248,6 +291,7 @@ class Crawler:
     folder: Path
     repository: Path
     tree: dict[str, Any]
+    _numbers: Iterator[int] = dataclasses.field(default_factory=itertools.count, repr=False)
 
     @property
     def store(self) -> Store:
@@ -256,7 +300,9 @@ class Crawler:
 
     def command(self, spider: str, *settings: str) -> list[str]:
         """Return the command line."""
-        (self.folder / "pipelines.yaml").write_text(yaml.safe_dump(self.tree))
+        file, text = self.folder / "pipelines.yaml", yaml.safe_dump(self.tree)
+        if not file.exists() or file.read_text() != text:  # else a crawl that has begun may be reading it
+            file.write_text(text)
         overrides = [part for setting in settings for part in ("-a", f"set={setting}")]
         return [sys.executable, "-m", "scrapy", "crawl", spider, *overrides]
 
@@ -266,25 +312,25 @@ class Crawler:
         own = {"SHUTTERPRINT_CONFIG": str(self.folder / "pipelines.yaml"), "OMP_NUM_THREADS": "1"}
         return {**inherited, **own, "FLICKR_API_KEY": API_KEY, **more}
 
-    def run(
+    def start(
         self,
         spider: str,
         *settings: str,
         log_level: str = "INFO",
         own: dict[str, str] | None = None,
+        options: tuple[str, ...] = (),
         **environment: str,
-    ) -> Crawl:
-        """Crawl to the end; `own`: arguments of this spider alone."""
-        log = self.folder.with_name(f"{self.folder.name}.log")  # beside it: some tests crawl the folder itself
+    ) -> RunningCrawl:
+        """Begin a crawl; `own`: arguments of this spider alone; `options`: others of scrapy's."""
+        number = next(self._numbers)
+        log = self.folder.with_name(f"{self.folder.name}-{number}.log")  # beside it: some tests crawl the folder itself
         mine = [part for name, value in (own or {}).items() for part in ("-a", f"{name}={value}")]
-        arguments = [*self.command(spider, *settings)[3:], *mine, "-L", log_level]
-        server = forking_scrapy(self.repository)
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps([arguments, self.environment(**environment), str(log), 120]) + "\n")
-        server.stdin.flush()
-        exit_code = int(server.stdout.readline())
-        return Crawl(exit_code, log.read_text(errors="backslashreplace"))
+        arguments = [*self.command(spider, *settings)[3:], *mine, *options, "-L", log_level]
+        return RunningCrawl(self.repository, arguments, self.environment(**environment), log)
+
+    def run(self, spider: str, *settings: str, **told: Any) -> Crawl:
+        """Crawl to the end; see `start`."""
+        return self.start(spider, *settings, **told).wait()
 
     def module(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the crawlers, `python -m module`."""
@@ -304,17 +350,11 @@ class Crawler:
 
     def kill_when(self, spider: str, is_time: Callable[[], bool], with_signal: int = signal.SIGKILL) -> int:
         """Crawl and send a signal once `is_time`; return the exit code."""
-        process = subprocess.Popen(
-            self.command(spider),
-            cwd=self.repository,
-            env=self.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        while process.poll() is None and not is_time():
+        crawl = self.start(spider)
+        while crawl.poll() is None and not is_time():
             time.sleep(0.002)
-        process.send_signal(with_signal)
-        return process.wait(60)
+        crawl.send_signal(with_signal)
+        return crawl.wait().exit_code
 
     def rows(self, source: str) -> list[dict[str, Any]]:
         """Return the rows of all whole windows."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import subprocess
+import signal
 import time
 
 import pytest
@@ -37,22 +37,12 @@ def make_crawler_of_years(make_crawler):
 
 
 def side_by_side(crawler, source, parts, delay_s=0.0):
-    """Crawl in several processes at once; return their exit codes and logs."""
-    processes = []
+    """Crawl in several processes at once; return how they ended."""
+    crawls = []
     for part in parts:
-        command = [*crawler.command(source), *(["-a", f"part={part}"] if part else [])]
-        processes.append(
-            subprocess.Popen(
-                command,
-                cwd=crawler.repository,
-                env=crawler.environment(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
+        crawls.append(crawler.start(source, own={"part": part} if part else {}))
         time.sleep(delay_s)
-    return [(process.communicate(timeout=240)[0], process.returncode) for process in processes]
+    return [crawl.wait() for crawl in crawls]
 
 
 @pytest.mark.parametrize("source", ["flickr", "wikimedia"])
@@ -63,8 +53,8 @@ def test_eight_parts_leave_what_one_process_leaves_within_the_same_limits(
     alone = make_crawler_of_years(site, source)
     assert alone.run(source).exit_code == 0
     together = make_crawler_of_years(site, source)
-    for log, code in side_by_side(together, source, [f"{number}/{PARTS}" for number in range(1, PARTS + 1)]):
-        assert code == 0, log
+    for crawl in side_by_side(together, source, [f"{number}/{PARTS}" for number in range(1, PARTS + 1)]):
+        assert crawl.exit_code == 0, crawl.log
     assert together.tree_of_bytes() == alone.tree_of_bytes()
     assert len(together.rows(source)) == len(over_years.of(source))
     assert site.peak_parallel("file") == 2
@@ -79,8 +69,8 @@ def test_two_processes_without_parts_share_the_work_and_do_nothing_twice(over_ye
     assert alone.run("flickr").exit_code == 0
     before = len(site.requests)
     together = make_crawler_of_years(site, "flickr")
-    for log, code in side_by_side(together, "flickr", [None, None], delay_s=0.7):
-        assert code == 0, log
+    for crawl in side_by_side(together, "flickr", [None, None], delay_s=0.7):
+        assert crawl.exit_code == 0, crawl.log
     assert together.tree_of_bytes() == alone.tree_of_bytes()
     first_ranges = [
         request.path
@@ -105,9 +95,7 @@ def test_a_crawl_whose_unit_was_taken_over_leaves_it_at_once_and_returns_to_it_l
     site = start_site(over_years, delay_s=0.1)
     crawler = make_crawler_of_years(site, "flickr")
     leases = crawler.folder / "data" / "crawl" / "flickr" / "_leases"
-    process = subprocess.Popen(
-        crawler.command("flickr"), cwd=crawler.repository, env=crawler.environment(), stderr=subprocess.PIPE, text=True
-    )
+    process = crawler.start("flickr")
     try:
         while not (held := list(leases.glob("*.0.json"))) or not any(request.file for request in site.requests):
             assert process.poll() is None
@@ -115,14 +103,18 @@ def test_a_crawl_whose_unit_was_taken_over_leaves_it_at_once_and_returns_to_it_l
         theirs = json.loads(held[0].read_text()) | {"machine": "another", "token": "theirs"}
         taken = held[0].with_name(held[0].name.replace(".0.json", ".1.json"))
         taken.write_text(json.dumps(theirs | {"expires_at_s": time.time() + 600}))
-        time.sleep(6)
+        while "waiting for 1 units" not in process.log:
+            assert process.poll() is None, process.log
+            time.sleep(0.02)
+        time.sleep(1)
         assert process.poll() is None  # it has done the other units and waits for this one
         taken.unlink()
         held[0].unlink()  # releasing a lease removes those before it, too
-        assert process.wait(60) == 0
-        assert "taken over" in process.stderr.read()
+        crawl = process.wait()
+        assert crawl.exit_code == 0
+        assert "taken over" in crawl.log
     finally:
-        process.kill()
+        process.send_signal(signal.SIGKILL)
     assert len(crawler.rows("flickr")) == len(over_years.of("flickr"))
 
 
@@ -131,9 +123,8 @@ def test_the_limit_of_downloads_holds_on_either_reactor(start_site, make_crawler
     site = start_site(delay_s=0.01)
     crawler = make_crawler(site)
     crawler.tree["sources"]["flickr"]["file_requests"] = 3
-    command = [*crawler.command("flickr"), "-s", f"TWISTED_REACTOR=twisted.internet.{reactor}"]
-    done = crawler.process(command)
-    assert done.returncode == 0, done.stderr
+    crawl = crawler.run("flickr", options=("-s", f"TWISTED_REACTOR=twisted.internet.{reactor}"))
+    assert crawl.exit_code == 0, crawl.log
     assert site.peak_parallel("file") == 3
     assert len(crawler.rows("flickr")) == len(uploads.of("flickr"))
 
@@ -141,17 +132,9 @@ def test_the_limit_of_downloads_holds_on_either_reactor(start_site, make_crawler
 def test_an_impossible_part_stops_the_crawl_before_any_request(start_site, make_crawler):
     site = start_site()
     crawler = make_crawler(site)
-    done = subprocess.run(
-        [*crawler.command("flickr"), "-a", "part=9/8"],
-        cwd=crawler.repository,
-        env=crawler.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
+    crawl = crawler.run("flickr", own={"part": "9/8"})
+    assert crawl.exit_code == 2
     sentence = "-a part=9/8: is not of the form i/n with i from 1 to n, such as 2/8"
-    assert done.stderr.splitlines()[-1] == sentence
-    assert "Traceback" not in done.stderr
+    assert crawl.log.splitlines()[-1] == sentence
+    assert "Traceback" not in crawl.log
     assert not site.requests

@@ -3,23 +3,25 @@
 import hashlib
 import io
 import json
+import logging
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext, redirect_stderr, redirect_stdout
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from distributed import LocalCluster
 from PIL import Image
 
 from corpus.catalogue import Camera, Catalogue
-from corpus.command_line import exit_with
 from corpus.manifests.handed_on import handed_on
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
@@ -34,6 +36,7 @@ from curation.judging.whole_corpus import Judged, JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.run import main
 from forensics.photo_facts import PhotoFacts
+from tests.conftest import built_once, run_here
 
 CATALOGUE = """
 alpha-one:
@@ -129,6 +132,21 @@ def without_jfif(data: bytes) -> bytes:
     return data[:2] + data[4 + int.from_bytes(data[4:6]) :]
 
 
+@cache
+def dask_worker() -> LocalCluster:
+    """Return a scheduler with one worker, a process that is started once: it takes seconds to import the job."""
+    return LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_dask_worker() -> Iterator[None]:
+    yield
+    if dask_worker.cache_info().currsize:
+        dask_worker().close()
+
+
 @dataclass
 class World:
     """A folder with a configuration and a store that this test fills as a crawl would."""
@@ -138,8 +156,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.store = open_store("data", self.folder)
-        (self.folder / "cameras.yaml").write_text(CATALOGUE)
-        self.configure()
+        if not (self.folder / "pipelines.yaml").exists():  # else it is a world that others may be looking at
+            (self.folder / "cameras.yaml").write_text(CATALOGUE)
+            self.configure()
 
     def configure(self, **changes: Any) -> None:
         tree: dict[str, Any] = {
@@ -194,12 +213,9 @@ class World:
         )
 
     def curate_here(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run the job in this process, for tests that are not about a process; starting one costs seconds."""
-        command = [*self.command(), *arguments]
-        out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            exit_with(lambda: main(command[3:]))
-        return subprocess.CompletedProcess(command, cast(int, ended.value.code), out.getvalue(), err.getvalue())
+        """Run the job in this process, on the Dask worker that all tests share."""
+        cluster = f"clusters.dask_scheduler={dask_worker().scheduler_address}"
+        return run_here(lambda: main([*self.command()[3:], "--set", cluster, *arguments]))
 
     def generations(self) -> list[str]:
         return self.store.done_names("curated")
@@ -268,12 +284,18 @@ class Finished:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Run the job once for all tests that only look at what it leaves."""
-    world = World(tmp_path_factory.mktemp("finished"))
-    fill(world)
-    began_s = time.monotonic()
-    result = world.curate()
-    assert result.returncode == 0, result.stderr
-    return Finished(world, result.stdout, time.monotonic() - began_s)
+
+    def build(folder: Path) -> None:
+        world = World(folder)
+        fill(world)
+        began_s = time.monotonic()
+        result = world.curate()
+        assert result.returncode == 0, result.stderr
+        told = {"output": result.stdout, "took_s": time.monotonic() - began_s}
+        folder.with_name("finished.json").write_text(json.dumps(told))
+
+    folder = built_once(tmp_path_factory, "finished", build)
+    return Finished(World(folder), **json.loads(folder.with_name("finished.json").read_text()))
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """What a refresh changed: every photo counted once, splits that moved found, mistakes answered in a sentence."""
 
 import json
-import subprocess
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +9,9 @@ import pytest
 from corpus.records import CURATED
 from corpus.storage import open_store
 from curation import generations
+from curation.diff import main
 from curation.inspection.compare import differences
+from tests.conftest import run_here
 
 pytestmark = pytest.mark.slow
 
@@ -43,8 +43,7 @@ def publish(store, name, rows, natives=()):
 
 
 def diff(store, tmp_path, *arguments):
-    command = [sys.executable, "-m", "curation.diff", "--config", str(tmp_path / "pipelines.yaml"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run_here(lambda: main(["--config", str(tmp_path / "pipelines.yaml"), *arguments]))
 
 
 def test_every_photo_is_counted_once_by_what_became_of_it(store):

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from curation.judging.verdict import Criteria
 from curation.reasons import REASONS
 from forensics.header import read_facts
 from forensics.jpeg.quality import scaled_tables
+from tests.conftest import run_here
 
 LEARNED = [
     {"camera": "nexus-5x", "aspect": aspect, "value": value, "text": text, "photos": 12, "owners": 5, "share": 0.5,
@@ -66,10 +65,7 @@ def printed(world, capsys, *arguments):
 
 
 def command(world, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "curation.explain", "--config", str(world.folder / "pipelines.yaml"), *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    return run_here(lambda: main(["--config", str(world.folder / "pipelines.yaml"), *arguments]))
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -23,6 +23,7 @@ from shards.index import Folds, Index, publish_index, read_index
 from shards.plan import plan_shards
 from shards.reader import TileReader
 from shards.write import write_shard
+from tests.conftest import built_once
 from train.main import train
 
 FOLDS = 4
@@ -109,9 +110,11 @@ def settings() -> Callable[..., Training]:
 @pytest.fixture(scope="session")
 def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a store with a generation of three cameras, to be read only."""
-    folder = tmp_path_factory.mktemp("filled") / "data"
-    fill_store(open_store(str(folder)), {"train": 6, "validation": 2, "test": 4})
-    return folder
+
+    def build(folder: Path) -> None:
+        fill_store(open_store(str(folder / "data")), {"train": 6, "validation": 2, "test": 4})
+
+    return built_once(tmp_path_factory, "filled", build) / "data"
 
 
 @pytest.fixture
@@ -129,32 +132,36 @@ def index(filled: Store) -> Index:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configure: Callable[..., Path]) -> Path:
     """Return the configuration of a store with a finished run, its catalogue beside it; to be read only."""
-    folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(filled_once, folder / "data")
     torch.set_num_threads(1)
-    file = configure(folder, epochs=4, steps_per_epoch=12, manipulation_probability=0.5)
-    (folder / "cameras.yaml").write_text(yaml.safe_dump(CATALOGUE))
-    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
-    train(read_configuration(file), without_ray=True)
-    return file
+
+    def build(folder: Path) -> None:
+        shutil.copytree(filled_once, folder / "data")
+        file = configure(folder, epochs=4, steps_per_epoch=12, manipulation_probability=0.5)
+        (folder / "cameras.yaml").write_text(yaml.safe_dump(CATALOGUE))
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
+        train(read_configuration(file), without_ray=True)
+
+    return built_once(tmp_path_factory, "trained", build) / "pipelines.yaml"
 
 
 @pytest.fixture(scope="session")
 def held_out(tmp_path_factory: pytest.TempPathFactory, filled_once: Path, configure: Callable[..., Path]) -> Path:
     """Return the configuration of a store with a finished run that `striped` was held out of; to be read only."""
-    folder = tmp_path_factory.mktemp("held-out")
-    shutil.copytree(filled_once, folder / "data")
     torch.set_num_threads(1)
-    file = configure(folder, epochs=1, steps_per_epoch=16, held_out_cameras=["striped"])
-    makers = {"grainy": "One", "smooth": "Two", "striped": "Two"}
-    cameras = {
-        key: {"name": f"The {key} one", "make": [maker], "model": [key.upper()], "sizes": ["96x96"]}
-        for key, maker in makers.items()
-    }
-    (folder / "cameras.yaml").write_text(yaml.safe_dump(cameras))
-    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
-    train(read_configuration(file), without_ray=True)
-    return file
+
+    def build(folder: Path) -> None:
+        shutil.copytree(filled_once, folder / "data")
+        file = configure(folder, epochs=1, steps_per_epoch=16, held_out_cameras=["striped"])
+        makers = {"grainy": "One", "smooth": "Two", "striped": "Two"}
+        cameras = {
+            key: {"name": f"The {key} one", "make": [maker], "model": [key.upper()], "sizes": ["96x96"]}
+            for key, maker in makers.items()
+        }
+        (folder / "cameras.yaml").write_text(yaml.safe_dump(cameras))
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"catalogue": "cameras.yaml"}))
+        train(read_configuration(file), without_ray=True)
+
+    return built_once(tmp_path_factory, "held-out", build) / "pipelines.yaml"
 
 
 def damage(store: Store, index: Index, rows: Iterable[int]) -> list[str]:

@@ -1,17 +1,18 @@
 """Plots: draws figures of evaluations as SVG; equal figures give equal bytes.
 
-Ids are fixed, there is no date, and text stays text. Whiskers and bands are 95 % intervals by device.
+Ids are fixed, there is no date, and text stays text. Whiskers and bands are 95 % intervals by device. Importing
+matplotlib takes half a second, so the functions that draw import it: most commands and workers draw nothing.
 """
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#c9722f", "#9aa5b4"
 _NUMBERS_SHOWN = 12  # confusion matrices of more cameras show colours alone
@@ -23,7 +24,7 @@ Scored = Mapping[str, Any]
 def bars_plot(named: Mapping[str, Scored], chance: float, plain: str) -> str:
     """Return horizontal bars of shares with whiskers; the bar named `plain` has another colour, chance is a line."""
     names = list(named)[::-1]
-    drawing = Figure(figsize=(7, 0.34 * len(names) + 0.7), layout="constrained")
+    drawing = _drawing(7, 0.34 * len(names) + 0.7)
     axes = drawing.add_subplot()
     places = np.arange(len(names))
     values = [named[name]["value"] for name in names]
@@ -53,7 +54,7 @@ def lines_plot(
     is_logarithmic: bool = False,
 ) -> str:
     """Return lines of shares over a number, each with its band; `shaded`: the range that training covers."""
-    drawing = Figure(figsize=(5.5, 3.0), layout="constrained")
+    drawing = _drawing(5.5, 3.0)
     axes = drawing.add_subplot()
     if shaded is not None:
         axes.axvspan(*shaded, color="#eef1f5", linewidth=0)
@@ -74,6 +75,8 @@ def lines_plot(
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.xaxis.minorticks_off()
     elif all(float(place).is_integer() for points in lines.values() for place, _ in points):
+        from matplotlib.ticker import MaxNLocator
+
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _share_axis(axes, label)
     if len(lines) > 1:
@@ -83,7 +86,7 @@ def lines_plot(
 
 def reliability_plot(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return accuracy over confidence by bin; the size of a point is its share of the answers."""
-    drawing = Figure(figsize=(4.2, 3.6), layout="constrained")
+    drawing = _drawing(4.2, 3.6)
     axes = drawing.add_subplot()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     for colour, (name, rows) in zip((ORANGE, BLUE), bins.items(), strict=False):
@@ -104,7 +107,7 @@ def confusion_plot(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str
     matrix = np.array(counts, dtype=float)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     edge = min(10.0, 2.2 + 0.5 * len(names))
-    drawing = Figure(figsize=(edge + 1, edge), layout="constrained")
+    drawing = _drawing(edge + 1, edge)
     axes = drawing.add_subplot()
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)  # shapes, not a bitmap
     places = np.arange(len(names)) + 0.5
@@ -128,7 +131,7 @@ def confusion_plot(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str
 def history_plot(history: Sequence[Mapping[str, Any]]) -> str:
     """Return loss and accuracy by epoch."""
     epochs = [entry["epoch"] for entry in history]
-    drawing = Figure(figsize=(8, 2.6), layout="constrained")
+    drawing = _drawing(8, 2.6)
     left, right = drawing.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], color=BLUE, marker=".")
     left.set_ylabel("loss")
@@ -145,14 +148,22 @@ def history_plot(history: Sequence[Mapping[str, Any]]) -> str:
     return _svg(drawing)
 
 
-def _share_axis(axes: Axes, label: str) -> None:
+def _drawing(width_in: float, height_in: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def _share_axis(axes: "Axes", label: str) -> None:
     axes.set_xlabel(label)
     axes.set_ylabel("accuracy")
     axes.set_ylim(0, 1.03)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _svg(drawing: Figure) -> str:
+def _svg(drawing: "Figure") -> str:
+    import matplotlib as mpl
+
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "shutterprint", "svg.fonttype": "none"}):
         drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -3,7 +3,6 @@
 import csv
 import os
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -274,8 +273,7 @@ def test_parts_divide_the_directories_between_them(make_crawler, tmp_path, uploa
     tree = plant(uploads, tmp_path / "tree", {f"roll {number}/a.jpg": "two.jpg" for number in range(6)})
     crawler, seen = crawler_of(make_crawler, tree), []
     for part in ("1/2", "2/2"):
-        command = [*crawler.command("folder"), "-a", f"part={part}"]
-        subprocess.run(command, cwd=crawler.repository, env=crawler.environment(), check=True, timeout=120)
+        assert crawler.run("folder", own={"part": part}).exit_code == 0
         seen.append(len(rows_of(crawler)))
     assert 0 < seen[0] < seen[1] == 6
 

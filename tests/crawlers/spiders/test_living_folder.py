@@ -38,8 +38,8 @@ class Tree:
 
     def accept(self):
         """Crawl with -a gone=accept."""
-        crawl = self.crawler.module("scrapy", "crawl", "folder", "-a", "gone=accept")
-        assert crawl.returncode == 0, crawl.stderr
+        crawl = self.crawler.run("folder", own={"gone": "accept"})
+        assert crawl.exit_code == 0, crawl.log
 
     @property
     def said(self):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,8 @@ def test_a_file_that_ends_its_process_twice_gets_a_sentence_and_the_next_one_a_r
         while not has_answered.is_set():
             process = sandbox._process
             if process is not None and not sandbox._is_fresh:
-                os.kill(process.pid, signal.SIGSEGV)
+                with suppress(ProcessLookupError):  # it has ended, and the next one is not there yet
+                    os.kill(process.pid, signal.SIGSEGV)
             time.sleep(0.01)
 
     ending = threading.Thread(target=end_each)

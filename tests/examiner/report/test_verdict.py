@@ -99,7 +99,7 @@ def test_a_finding_about_pages_is_judged_by_genuine_pages() -> None:
     known = with_pages(240)
     said = verdict_of([*found(*[10.0] * 14, known=known), *found(900.0, name="paper", known=known)], known)
     assert said.outcome == "unusual"
-    assert "none of 240 genuine pictures (pages) have a finding as rare in any of the tests" in said.text
+    assert "none of 240 genuine pictures (pages) have a result as rare in any of these tests" in said.text
 
 
 def test_two_kinds_of_genuine_pictures_must_both_be_many() -> None:

@@ -16,8 +16,9 @@ Nothing but the file is needed. With --generation its claims are compared with t
 --run a trained network says which camera took it, and with --device whether one device did. Every finding says how many
 genuine photographs show the same.
 
-JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw file. A process apart decodes them,
-with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence like any other that cannot be read.
+JPEG, PNG, WebP, TIFF, HEIC and AVIF are examined, and the largest preview in a raw file. A separate process decodes
+them, with 60 s and 4 GiB for each; a file that takes more, or ends it, gets a sentence like any other that cannot be
+read.
 
 Exit codes: 0 every file was examined (whatever was found), 1 some could not be examined, 2 nothing could be done."""
 

@@ -37,7 +37,7 @@ build estimates a device's pattern from photographs by it, as they came from the
 or some ten of a bright, even wall. match looks for it in other photographs, turned, scaled or cropped as they may be.
 compare says whether two fingerprints are of one device, and group sorts a folder's photographs by device.
 
-A process apart decodes photographs, with 60 s and 4 GiB for each; one that takes more, or ends it, gets a sentence.
+A separate process decodes photographs, with 60 s and 4 GiB for each; one that takes more, or ends it, gets a sentence.
 
 Exit codes: 0 everything was read (whatever was found), 1 some files could not be used, 2 nothing could be done."""
 

@@ -1,4 +1,4 @@
-"""Confined: a process apart that works on strangers' files, which may crash, hang or take memory without harm to us.
+"""Confined: a separate process that works on strangers' files, which may crash, hang or take memory without harm to us.
 
 The process is started once, with an interpreter of its own, and again whenever a file has ended it. Requests and
 answers go through pipes as bytes and JSON (`examiner.sandbox.messages`); what the process may not do, `limits` says.

@@ -1,4 +1,4 @@
-"""Decoder: files → luma and what their headers claim, each decoded in a process apart (`examiner.sandbox.confined`).
+"""Decoder: files → luma and what their headers claim, each decoded in a separate process (`examiner.sandbox.confined`).
 
 For work that needs pixels of many photographs side by side, such as fingerprints of devices: only arrays of bytes whose
 size was checked, and a short text, come into this process.

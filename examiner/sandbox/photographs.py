@@ -1,4 +1,4 @@
-"""Photographs: the files that a person named → their photographs, one after another, decoded in a process apart."""
+"""Photographs: the files that a person named → their photographs, one after another, decoded in a separate process."""
 
 import hashlib
 import sys

@@ -1,4 +1,4 @@
-"""Worker: files → reports, each examined in a process apart (`examiner.sandbox.confined`). A server has several."""
+"""Worker: files → reports, each examined in a separate process (`examiner.sandbox.confined`). A server has several."""
 
 from collections.abc import Sequence
 from typing import Any

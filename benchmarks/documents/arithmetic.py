@@ -81,7 +81,9 @@ EXAMINE_CPU = Measured(
     _PIXELS,
     "pixel_facts, all of it      56.8",
 )
-JUDGE_CPU = Measured("judging a photograph", 148.4e-6, "s", _LOG, "1,000,000 photographs: 112 s, CPU 148.4 s, 148 µs each")
+JUDGE_CPU = Measured(
+    "judging a photograph", 148.4e-6, "s", _LOG, "1,000,000 photographs: 112 s, CPU 148.4 s, 148 µs each"
+)
 PACK_CPU = Measured("CPU of packing a photograph of 12 MP", 0.103, "s", _SHARDS, "103 ms of CPU time")
 TILES = Measured("tiles, of an original's bytes", 0.38, "", _SHARDS, "hold 0.38 of its bytes")
 MARKERS = Measured(

@@ -20,9 +20,10 @@ from demo.simulation import scanner
 from demo.simulation.documents import draw_page
 from demo.simulation.forgeries import KINDS, Scanned
 from demo.simulation.scenes import draw_scene
+from examiner.detectors.scans.photographed import SCANNED
 from examiner.finding import Finding, Map
 from examiner.findings.documents import COPIED, DIFFERENT, document_regions
-from examiner.findings.scans import LATTICE, SCANNED, reproduced, scanner_or_camera
+from examiner.findings.scans import LATTICE, reproduced, scanner_or_camera
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from train.estimation.ranking import auroc

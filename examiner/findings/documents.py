@@ -9,6 +9,7 @@ from examiner.detectors.scans.glyphs import Copy, copied_word
 from examiner.detectors.scans.letter_map import letter_map
 from examiner.detectors.scans.page import Page, page_of
 from examiner.detectors.scans.page_map import page_map
+from examiner.detectors.scans.photographed import is_photographed
 from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -26,6 +27,10 @@ MOST_PX = 40_000_000
 """A4 at 600 dpi has 35 megapixels. The planes of a page are several times as large as the picture."""
 
 _NO_PAGE = "The picture is no page of text, so no letters and no paper between them are compared."
+_PHOTOGRAPHED = (
+    "The page was photographed, not scanned: light, focus and lens change over such a page, so its parts are not "
+    "compared. Genuine photographs of pages differ from place to place as much as forged scans do."
+)
 _REGIONS_METHOD = (
     "On the paper between the letters, strength, correlation, colour and coarseness of the noise, and the page's own "
     "pattern of columns and rows, are compared with what is usual on this page for places with as much ink around; of "
@@ -65,9 +70,10 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
         yield _nothing("document_regions", _NO_PAGE)
         yield _nothing("document_copies", _NO_PAGE)
         return
-    paper = page_map(photograph.rgb, photograph.luma, page)
     copy = copied_word(photograph.luma, page)
-    if np.isnan(paper).all():
+    if is_photographed(photograph.luma):
+        yield _nothing("document_regions", _PHOTOGRAPHED)
+    elif np.isnan(paper := page_map(photograph.rgb, photograph.luma, page)).all():
         yield _nothing(
             "document_regions",
             "The page has too little paper between its letters, or paper without any noise: it cannot be compared.",

@@ -8,6 +8,7 @@ import numpy as np
 from examiner.detectors.scans.cfa import cfa_trace
 from examiner.detectors.scans.lattice import Lattice, lattice, typical_spectrum
 from examiner.detectors.scans.line_pattern import line_pattern
+from examiner.detectors.scans.photographed import CFA, SCANNED
 from examiner.detectors.scans.scanner_marks import (
     ScannerMarks,
     jpeg_resolution,
@@ -19,10 +20,6 @@ from examiner.finding import Evidence, Finding, Picture, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 
-SCANNED = 0.24
-"""A pattern of lines from here on is a scanner's: between the simulated scanners and the genuine photographs."""
-CFA = 6.0
-"""Standard errors from which on pixels alternate as a colour filter array makes them."""
 LATTICE = 2.0
 TURNED_DEGREES = 12.0
 """A display stands about upright before a camera; the screen of black dots is turned by 45° in print."""

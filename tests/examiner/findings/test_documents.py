@@ -1,15 +1,17 @@
 """What is said of scanned pages and of forgeries of them."""
 
 import io
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from demo.simulation import scanner
+from demo.simulation import cameras, scanner
 from demo.simulation.documents import draw_page
 from demo.simulation.forgeries import KINDS, Forgery, Scanned, whitened
-from demo.simulation.scenes import draw_scene
+from demo.simulation.scenes import Scene, draw_scene
 from examiner.detectors.scans.page import page_of
 from examiner.finding import Finding, Map, Regions
 from examiner.findings.documents import COPIED, DIFFERENT, document_regions
@@ -113,3 +115,24 @@ def test_of_a_page_with_equal_letters_nothing_is_said() -> None:
     found = said(drawn)["document_copies"]
     assert found.level == "none"
     assert "as software draws them" in found.statement
+
+
+def test_a_page_that_a_camera_photographed_is_not_compared() -> None:
+    light = draw_page(20, "A5", 150).light[:1232, :864] * 0.8
+    scene = Scene(np.ascontiguousarray(light), (1.0, 1.0, 1.0), 100, Fraction(1, 60))
+    found = said(cameras.take_photograph(cameras.MODELS[0], 5, scene, 5), 95)["document_regions"]
+    assert (found.level, found.score) == ("none", None)
+    assert found.statement.startswith("The page was photographed, not scanned")
+
+
+def test_real_photographs_of_handwritten_pages_are_not_compared(shared_photos: Path) -> None:
+    pages = [shared_photos / "originals" / "ipad-air-2" / f"{name}.jpg" for name in ("0f5084749fe4", "a3f12cc8ad91")]
+    for page in pages:
+        found = {each.name: each for each in document_regions(Photograph(page.read_bytes()), Knowledge())}
+        assert found["document_regions"].score is None
+        assert "photographed" in found["document_regions"].statement
+
+
+def test_no_scan_passes_for_a_photograph_however_it_was_saved(page: Scanned) -> None:
+    for quality in (None, 95, 80, 60):
+        assert "photographed" not in said(page.picture, quality)["document_regions"].statement

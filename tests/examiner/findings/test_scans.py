@@ -9,8 +9,9 @@ from PIL import Image
 from demo.simulation import cameras, jpeg, scanner
 from demo.simulation.documents import draw_page
 from demo.simulation.scenes import draw_scene
+from examiner.detectors.scans.photographed import SCANNED
 from examiner.finding import Finding
-from examiner.findings.scans import LATTICE, SCANNED, reproduced, scanner_header, scanner_or_camera
+from examiner.findings.scans import LATTICE, reproduced, scanner_header, scanner_or_camera
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from examiner.trials.planted import Trial

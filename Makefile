@@ -1,4 +1,4 @@
-# make demo     the whole product on this machine: crawl, curate, train, answer (about twelve minutes)
+# make demo     the whole product on this machine: crawl, curate, train, answer (about ten minutes)
 # make test     the tests
 # make fast     the tests that are not marked slow
 # make check    lint, types, layers, documentation

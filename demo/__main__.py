@@ -36,7 +36,7 @@ _DESCRIPTION = """Show the whole product at work on this machine alone.
 
 Simulated cameras take photographs and upload them to a photo site on this machine, mixed with spoilt files as real
 sites hold them. The pipeline `demo` of pipelines.yaml crawls the site, curates, packs and trains; then the network
-names the camera of a photograph that it never saw. Takes about twelve minutes on two cores. Run again, it continues
+names the camera of a photograph that it never saw. Takes about ten minutes on two cores. Run again, it continues
 with what is there; delete the folder to start over."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 
 from forensics.jpeg.frame import DECODED_MAX_PX
 from forensics.metadata.exif import ExifFacts, read_exif
@@ -60,6 +60,8 @@ def decode_stored(data: bytes, kind: Kind) -> Stored:
         raise ValueError(str(refused)) from None
     except Image.DecompressionBombError as error:
         raise ValueError(_too_large()) from error
+    except UnidentifiedImageError as error:  # its text names an object of Python
+        raise ValueError(f"does not decode: after its first bytes it is not {kind}") from error
     except _DECODER_ERRORS as error:
         raise ValueError(f"does not decode: {' '.join(str(error).split()) or type(error).__name__}") from error
 

@@ -123,7 +123,7 @@ def test_damaged_files_are_refused_and_nothing_else_happens(
 ) -> None:
     data = saved(textured(), kind, 6)
     for cut in (13, 40, len(data) // 2, len(data) - 100):
-        with pytest.raises(ValueError, match="does not decode"):
+        with pytest.raises(ValueError, match=r"^does not decode: [^<>]*$"):
             decode_stored(data[:cut] if kind != "TIFF" else data[:cut].ljust(8, b"\0"), kind)
     rng = np.random.default_rng(0)
     for _ in range(60):

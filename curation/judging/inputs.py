@@ -136,7 +136,8 @@ def find_inputs(store: Store, kind: str) -> Inputs:
         path.removesuffix(f"/{MARKER}") for path in found if path.count("/") == 3 and path.endswith(f"/{MARKER}")
     )
     windows = [f"{folder}/{RECORDS}" for folder in sorted(folders, key=lambda folder: folder.split("/"))]
-    states = {path: found[path].state for path in windows if path in found} if store.is_s3 else {}
+    is_told = store.is_s3 or store.is_local  # of other stores a listing may tell too little
+    states = {path: found[path].state for path in windows if path in found} if is_told else {}
     folder = facts_folder(kind)
     facts = [f"{folder}/{name}" for name in store.names(folder) if name.endswith(".parquet")]
     return Inputs(store, tuple(windows), tuple(facts), taken_down(store), states)

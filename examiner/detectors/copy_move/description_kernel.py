@@ -1,4 +1,4 @@
-"""Description: the brightness around each pixel as one number, alike for copies that were turned; compiled by numba."""
+"""Description: the brightness around each pixel as 64 comparisons, and pairs of pixels that agree; compiled by numba."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,42 +6,80 @@ from numpy.typing import NDArray
 from forensics.compiled import compiled
 
 
-@compiled("uint64[:](float32[:, ::1], float32[:, ::1], int32[::1], int32[::1], float32, float32)")
+@compiled("uint64[:](float32[:, ::1], float32[:, ::1], int32[::1], int32[::1], float32[:, ::1], int32[:, ::1])")
 def described(
     smooth: NDArray[np.float32],
     angles: NDArray[np.float32],
     rows: NDArray[np.int32],
     columns: NDArray[np.int32],
-    radius_px: np.float32,
-    step: np.float32,
+    samples: NDArray[np.float32],
+    compared: NDArray[np.int32],
 ) -> NDArray[np.uint64]:
-    """Return a number for each of these pixels, which must lie `radius_px` + 2 from every border.
+    """Return 64 bits for each of these pixels, which must lie farther from every border than the samples reach.
 
-    Eight differences to the pixel on a circle, and four on one half as wide, begin at the pixel's angle (radians) and
-    are counted in steps; the number is a hash of the counts. Equal surroundings have equal numbers, others hardly ever.
-    Where the differences are less than two steps in the mean, they say too little, and the number is 0.
+    `samples` (n, 2) are x and y relative to the pixel, in a system that is turned by the pixel's angle (radians). Bit b
+    says whether the sample `compared[b, 0]` is brighter than the sample `compared[b, 1]`.
     """
-    across = np.empty(12, np.float32)
-    down = np.empty(12, np.float32)
-    for sample in range(12):
-        turn = sample * 0.7853981633974483 if sample < 8 else (sample - 8) * 1.5707963267948966 + 0.4
-        radius = radius_px if sample < 8 else 0.5 * radius_px
-        across[sample], down[sample] = np.float32(radius * np.cos(turn)), np.float32(radius * np.sin(turn))
-    numbers = np.empty(rows.size, np.uint64)
+    count = samples.shape[0]
+    values = np.empty(count, np.float32)
+    codes = np.empty(rows.size, np.uint64)
     for index in range(rows.size):
         row, column = rows[index], columns[index]
-        centre, angle = smooth[row, column], angles[row, column]
+        angle = angles[row, column]
         cosine, sine = np.cos(angle), np.sin(angle)
-        number, contrast = np.uint64(14695981039346656037), np.float32(0)
-        for sample in range(12):
-            x = column + (cosine * across[sample] - sine * down[sample])
-            y = row + (sine * across[sample] + cosine * down[sample])
+        for sample in range(count):
+            x = column + (cosine * samples[sample, 0] - sine * samples[sample, 1])
+            y = row + (sine * samples[sample, 0] + cosine * samples[sample, 1])
             left, top = int(x), int(y)
             right_share, lower_share = np.float32(x - left), np.float32(y - top)
             upper = smooth[top, left] + right_share * (smooth[top, left + 1] - smooth[top, left])
             lower = smooth[top + 1, left] + right_share * (smooth[top + 1, left + 1] - smooth[top + 1, left])
-            steps = (upper + lower_share * (lower - upper) - centre) / step
-            contrast += abs(steps)
-            number = (number ^ np.uint64(int(np.floor(steps)) + 64)) * np.uint64(1099511628211)
-        numbers[index] = number if contrast > 24 else np.uint64(0)
-    return numbers
+            values[sample] = upper + lower_share * (lower - upper)
+        code = np.uint64(0)
+        for bit in range(64):
+            brighter = values[compared[bit, 0]] > values[compared[bit, 1]]
+            code |= np.uint64(brighter) << np.uint64(bit)
+        codes[index] = code
+    return codes
+
+
+@compiled("int32[:](uint64[::1], int64[::1], boolean[::1], float32[:, ::1], boolean, int64, int64, int64, float32)")
+def nearest_in_order(
+    codes: NDArray[np.uint64],
+    order: NDArray[np.int64],
+    enlarged: NDArray[np.bool_],
+    places: NDArray[np.float32],
+    across: bool,
+    equal_bits: int,
+    neighbours: int,
+    bits_max: int,
+    distance_min_px: np.float32,
+) -> NDArray[np.int32]:
+    """Return for each code of `order` the most alike of the next ones, as an index; -1 where none is alike.
+
+    `codes` are sorted, `order` says which pixel each belongs to. Only the next `neighbours` count, those whose first
+    `equal_bits` are the same and of which `bits_max` at most differ, no nearer than `distance_min_px`; where `across`,
+    only pairs of an enlarged description and one that is not.
+    """
+    found = np.full(order.size, -1, np.int32)
+    shift = np.uint64(64 - equal_bits)
+    for at in range(order.size):
+        one = order[at]
+        fewest = bits_max + 1
+        for step in range(1, neighbours + 1):
+            if at + step >= order.size or (codes[at] ^ codes[at + step]) >> shift:
+                break
+            other = order[at + step]
+            if across and enlarged[one] == enlarged[other]:
+                continue
+            x, y = places[one, 0] - places[other, 0], places[one, 1] - places[other, 1]
+            if x * x + y * y < distance_min_px * distance_min_px:
+                continue
+            different, bits = codes[at] ^ codes[at + step], 0
+            while different and bits < fewest:
+                different &= different - np.uint64(1)
+                bits += 1
+            if bits < fewest:
+                fewest = bits
+                found[at] = other
+    return found

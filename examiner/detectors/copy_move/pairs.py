@@ -1,7 +1,9 @@
 """Pairs: pixels of one picture whose surroundings are alike, whichever way they are turned.
 
-Luma in, pairs of places out. Copies are found by sorting hashes of quantised surroundings, after Fridrich, Soukal and
-Lukáš, DFRWS 2003, with surroundings that begin at the pixel's own gradient, as in Lowe, IJCV 60 (2004).
+Luma in, pairs of places out. The surroundings of a pixel are 64 comparisons of brightness (Calonder et al., ECCV 2010),
+in a system that begins at the pixel's own gradient (Lowe, IJCV 60, 2004), so that neither contrast nor turn matters.
+Codes that are alike come to stand side by side when they are sorted, in one of several orders of their bits (Charikar,
+STOC 2002). A pair counts where others beside it say the same.
 """
 
 from dataclasses import dataclass
@@ -11,25 +13,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 Luma = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
-RADIUS_PX = 7.0
+RADIUS_PX = 9.0
 ENLARGEMENTS = (1.0, 1.2)
 """Enlargements that are looked for; each finds those within a tenth as well."""
 DISTANCE_MIN_PX = 24.0
 """Pairs nearer than this are parts of the same thing."""
-_STEP = 7.0
-"""Levels of one step: more than JPEG 75 changes a smoothed pixel by, as a rule."""
+PAIRS_MAX = 60_000
+"""Most pairs that are kept for each enlargement, evenly chosen."""
+_SAMPLES = 20
 _SMOOTHING_PX = 1.5
 _ANGLE_SMOOTHING_PX = 3.0
-_CORNER_PX = 15
-_CORNER_MIN = 2e-5
-"""Least eigenvalue of the structure tensor (of luma 0 to 1): straight edges are alike all along."""
-_NEXT = 3
-"""Neighbours in the sorted order to pair each pixel with."""
-_ALIKE_MAX = 8
-"""Surroundings that more pixels share are of a repeated pattern or too plain."""
-PAIRS_MAX = 60_000
-"""Most pairs that are kept, evenly chosen."""
+_WINDOW_PX = 15
+_DETAIL_MIN = 0.01
+"""Least eigenvalue of the structure tensor, in squared levels a pixel: plain surfaces say nothing."""
+_STRAIGHT = 0.02
+"""Its share in the larger eigenvalue, below which the surroundings are a straight edge, alike all along."""
+_ORDERS = 2
+"""Orders of the bits in which codes are sorted."""
+_EQUAL_BITS, _BITS_MAX = 20, 4
+"""Bits at the front of an order that must be equal, and bits that may differ in all."""
+_NEIGHBOURS = 5
+_CELL_PX = 12
+_TOGETHER = 3
+"""Pairs from one cell to another that make each of them count."""
+_INDEX = np.uint64((1 << 22) - 1)
+"""Bits of a number that hold an index, more than twice the pixels that are searched."""
+_SCATTER, _GATHER = np.uint64(0x2545F5), np.uint64(pow(0x2545F5, -1, 1 << 22))
+"""Factors that scatter indices, so that of equal codes not the pixels side by side follow each other, and undo it."""
+_SLOT_BITS = 22
+_FACTORS = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,69 +53,101 @@ class Pairs:
     """Places that look alike: the second one perhaps turned, and enlarged by `enlargement`."""
 
     enlargement: float
-    first: NDArray[np.float32]
+    first: Floats
     """(n, 2), x and y."""
-    second: NDArray[np.float32]
-    turns: NDArray[np.float32]
+    second: Floats
+    turns: Floats
     """(n,): by how much the second is turned, radians, -π to π."""
 
 
 def like_pairs(luma: Luma) -> list[Pairs]:
-    """Return the pairs for each enlargement; empty ones where nothing has corners or edges of two directions."""
+    """Return the pairs for each enlargement; empty ones where nothing has detail of two directions."""
     from examiner.detectors.copy_move.description_kernel import described
 
     smooth = np.asarray(cv2.GaussianBlur(luma.astype(np.float32), (0, 0), _SMOOTHING_PX), np.float32)
     wide = cv2.GaussianBlur(smooth, (0, 0), _ANGLE_SMOOTHING_PX)
-    angles = np.asarray(np.arctan2(cv2.Sobel(wide, cv2.CV_32F, 0, 1), cv2.Sobel(wide, cv2.CV_32F, 1, 0)), np.float32)
-    corners = cv2.cornerMinEigenVal(smooth * np.float32(1 / 255), _CORNER_PX) > _CORNER_MIN
+    angles = np.asarray(cv2.phase(cv2.Sobel(wide, cv2.CV_32F, 1, 0), cv2.Sobel(wide, cv2.CV_32F, 0, 1)), np.float32)
+    detailed = _has_detail(smooth)
     border = int(RADIUS_PX * max(ENLARGEMENTS)) + 3
-    corners[:border] = corners[-border:] = corners[:, :border] = corners[:, -border:] = False
-    rows, columns = (each.astype(np.int32) for each in np.nonzero(corners))
+    detailed[:border] = detailed[-border:] = detailed[:, :border] = detailed[:, -border:] = False
+    rows, columns = (each.astype(np.int32) for each in np.nonzero(detailed))
     places = np.stack([columns, rows], axis=1).astype(np.float32)
     directions = angles[rows, columns]
-    numbers = [
-        described(smooth, angles, rows, columns, np.float32(RADIUS_PX * each), np.float32(_STEP))
-        for each in ENLARGEMENTS
-    ]
-    found = [_paired(numbers[0], None)]
-    found += [_paired(numbers[0], each) for each in numbers[1:]]
-    return [
-        _far_apart(enlargement, places[first], places[second], directions[second] - directions[first])
-        for enlargement, (first, second) in zip(ENLARGEMENTS, found, strict=True)
-    ]
+    codes = described(smooth, angles, rows, columns, _samples(RADIUS_PX), _COMPARED)
+    found = [_pairs(1.0, codes, np.zeros(codes.size, bool), places, directions)]
+    # an enlarged copy covers more pixels than its original: every second one will do
+    some = np.nonzero((rows + columns) % 2 == 0)[0]
+    for enlargement in ENLARGEMENTS[1:]:
+        larger = described(smooth, angles, rows[some], columns[some], _samples(RADIUS_PX * enlargement), _COMPARED)
+        found.append(
+            _pairs(
+                enlargement, np.concatenate([codes[some], larger]), np.arange(2 * some.size) >= some.size,
+                np.concatenate([places[some]] * 2), np.concatenate([directions[some]] * 2),
+            )
+        )  # fmt: skip
+    return found
 
 
-def _paired(
-    numbers: NDArray[np.uint64], others: NDArray[np.uint64] | None
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return indices with equal numbers: within one list, or in the first and in the other."""
-    both = numbers if others is None else np.concatenate([numbers, others])
-    order = np.argsort(both, kind="stable")
-    order = order[np.searchsorted(both[order], 1) :]
-    ordered = both[order]
-    common = np.zeros(ordered.size, bool)
-    at = np.nonzero(ordered[_ALIKE_MAX:] == ordered[:-_ALIKE_MAX])[0]
-    for step in range(_ALIKE_MAX + 1):
-        common[at + step] = True
-    order, ordered = order[~common], ordered[~common]
-    firsts, seconds = [], []
-    for step in range(1, _NEXT + 1):
-        at = np.nonzero(ordered[step:] == ordered[:-step])[0]
-        one, two = order[at], order[at + step]  # a stable order: one < two
-        if others is not None:
-            across = (one < numbers.size) & (two >= numbers.size)
-            one, two = one[across], two[across] - numbers.size
-        firsts.append(one)
-        seconds.append(two)
-    return np.concatenate(firsts), np.concatenate(seconds)
+def _has_detail(smooth: Floats) -> NDArray[np.bool_]:
+    """Return which pixels have detail of two directions around them, from the eigenvalues of the structure tensor."""
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
+    window = (_WINDOW_PX, _WINDOW_PX)
+    a, b, c = (cv2.blur(each, window) for each in (across * across, across * down, down * down))
+    mean, spread = (a + c) / 2, np.sqrt((a - c) ** 2 / 4 + b * b)
+    return np.asarray((mean - spread > _DETAIL_MIN) & (mean - spread > _STRAIGHT * (mean + spread)), np.bool_)
 
 
-def _far_apart(
-    enlargement: float, first: NDArray[np.float32], second: NDArray[np.float32], turns: NDArray[np.float32]
+def _samples(radius_px: float) -> Floats:
+    """Return places on a disk, equally dense (Vogel, Mathematical Biosciences 44, 1979), (n, 2)."""
+    number = np.arange(_SAMPLES) + 0.5
+    radius, turn = radius_px * np.sqrt(number / _SAMPLES), number * np.pi * (3 - np.sqrt(5))
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1).astype(np.float32)
+
+
+def _comparisons() -> NDArray[np.int32]:
+    """Return 64 pairs of samples, drawn without repetition, (64, 2)."""
+    pairs = np.stack(np.triu_indices(_SAMPLES, 1), axis=1)
+    return np.random.default_rng(5).permutation(pairs)[:64].astype(np.int32)
+
+
+_COMPARED = _comparisons()
+
+
+def _pairs(
+    enlargement: float, codes: NDArray[np.uint64], enlarged: NDArray[np.bool_], places: Floats, directions: Floats
 ) -> Pairs:
-    far = np.sum((first - second) ** 2, axis=1) > DISTANCE_MIN_PX**2
-    if np.count_nonzero(far) > PAIRS_MAX:
-        chosen = np.nonzero(far)[0]
-        far = chosen[np.linspace(0, chosen.size - 1, PAIRS_MAX).astype(np.intp)]
-    turned = (turns[far] + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi)
-    return Pairs(enlargement, first[far], second[far], turned)
+    """Return pairs with like codes: of all, or of one that is enlarged and one that is not."""
+    from examiner.detectors.copy_move.description_kernel import nearest_in_order
+
+    firsts, seconds = [], []
+    for order_number in range(_ORDERS):
+        turned_by = np.uint64(64 * order_number // _ORDERS)
+        turned = codes if turned_by == 0 else (codes << turned_by) | (codes >> (np.uint64(64) - turned_by))
+        # the last bits give way to the index: sorting numbers is much faster than sorting indices by numbers
+        scattered = (np.arange(codes.size, dtype=np.uint64) * _SCATTER) & _INDEX
+        order = ((np.sort((turned & ~_INDEX) | scattered) * _GATHER) & _INDEX).astype(np.int64)
+        nearest = nearest_in_order(
+            turned[order], order, enlarged, places, enlargement != 1.0, _EQUAL_BITS, _NEIGHBOURS, _BITS_MAX,
+            np.float32(DISTANCE_MIN_PX),
+        )  # fmt: skip
+        paired = nearest >= 0
+        firsts.append(order[paired])
+        seconds.append(nearest[paired].astype(np.int64))
+    one, two = np.concatenate(firsts), np.concatenate(seconds)
+    # the enlarged one second; of equal size, the one farther down second
+    swapped = enlarged[one] if enlargement != 1.0 else one > two
+    first, second = np.where(swapped, two, one), np.where(swapped, one, two)
+    kept = _together(places[first], places[second])
+    if kept.size > PAIRS_MAX:
+        kept = kept[np.linspace(0, kept.size - 1, PAIRS_MAX).astype(np.intp)]
+    first, second = first[kept], second[kept]
+    turns = (directions[second] - directions[first] + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi)
+    return Pairs(enlargement, places[first], places[second], turns)
+
+
+def _together(first: Floats, second: Floats) -> NDArray[np.intp]:
+    """Return the indices of pairs that lead, with others, from one cell of the picture to one other."""
+    cells = np.concatenate([first, second], axis=1).astype(np.uint64) // np.uint64(_CELL_PX)
+    # cells to slots by a product with large odd numbers; two that share a slot by chance only keep a few pairs more
+    slots = ((cells * _FACTORS).sum(axis=1) >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
+    return np.nonzero(np.bincount(slots, minlength=1 << _SLOT_BITS)[slots] >= _TOGETHER)[0]

@@ -203,6 +203,8 @@ def corpus_of(photos: int, below: Path | None, *, keep: bool) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
+    if below is not None:
+        below.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="shutterprint-judge-", dir=below))
     try:
         yield folder

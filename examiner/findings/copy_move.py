@@ -16,13 +16,14 @@ CELL_PX = 16
 SHOWN_MAX = 4
 """Pairs of regions that are drawn."""
 _METHOD = (
-    "Small neighbourhoods that look alike, in any rotation, are found by sorting; displacements that many of them "
-    "share are verified pixel by pixel in the whole picture. The score is the mean correlation, in windows of "
-    "11×11 px, of the finest detail of a region and its copy, noise included, lowered where few places agree."
+    "Small neighbourhoods that look alike, in any rotation and with any contrast, are found by sorting descriptions of "
+    "64 bits; displacements that many of them share are verified pixel by pixel in the whole picture. The score says how "
+    "little the fine detail of a region differs from that of its copy beyond what compression changes: one less the "
+    "mean squared difference over that of unrelated parts."
 )
 _SOURCE = (
-    "Fridrich, Soukal and Lukáš, DFRWS 2003, and Christlein et al., IEEE TIFS 7 (2012), for the search; the comparison "
-    "of the finest detail is this project's own (docs/examiner.md)"
+    "Calonder et al., ECCV 2010, for the descriptions, Charikar, STOC 2002, for the search, and Christlein et al., IEEE "
+    "TIFS 7 (2012), for the whole; the comparison of the finest detail is this project's own (docs/examiner.md)"
 )
 _CAUTION = (
     "Patterns that repeat exactly, such as printed or computer-made ones, look the same. Copies of plain surfaces, of "
@@ -40,7 +41,7 @@ def copied_region(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         )  # fmt: skip
         return
     copies = copies_in(photograph.luma)
-    score = copies[0].score if copies else 0.0
+    score = copies[0].agreement if copies else 0.0
     yield Finding(
         "copied_region", "splices", _statement(copies, photograph.size_px), "expected", score,
         _evidence(copies[:SHOWN_MAX], photograph.size_px) if copies else (), _METHOD, _SOURCE, _CAUTION,
@@ -55,7 +56,7 @@ def _statement(copies: list[Copy], size_px: tuple[int, int]) -> str:
     to_left, to_top, _, _ = target_box(best, size_px)
     return (
         f"Two regions look alike, {width}×{height} px at ({left}, {top}) and at ({to_left}, {to_top}){_changed(best)}; "
-        f"the correlation of their finest detail is {best.fine_likeness:.2f} (1: an exact copy, 0: unrelated)."
+        f"their fine detail agrees to {best.agreement:.2f} (1: an exact copy but for compression, 0: unrelated)."
     )
 
 
@@ -74,7 +75,7 @@ def _evidence(copies: list[Copy], size_px: tuple[int, int]) -> tuple[Regions, Ma
         (
             *(f"{each}" for each in (_where(region_box(copy)), _where(target_box(copy, size_px)))),
             f"{_turn(copy):.1f}°", f"{_enlargement(copy):.2f}", f"{copy.area_px:,.0f}",
-            f"{copy.likeness:.2f}", f"{copy.fine_likeness:.2f}",
+            f"{copy.likeness:.2f}", f"{copy.agreement:.2f}",
         )
         for copy in copies
     ]  # fmt: skip
@@ -86,7 +87,7 @@ def _evidence(copies: list[Copy], size_px: tuple[int, int]) -> tuple[Regions, Ma
         Map("Where a region and its copy agree", _cells(copies, size_px), CELL_PX),
         Table(
             "Regions and their copies",
-            ("region", "copy", "turned by", "scale", "pixels", "correlation of detail", "of finest detail"),
+            ("region", "copy", "turned by", "scale", "pixels", "correlation of detail", "agreement of fine detail"),
             tuple(rows),
         ),
     )  # fmt: skip
@@ -100,7 +101,7 @@ def _cells(copies: list[Copy], size_px: tuple[int, int]) -> NDArray[np.float32]:
         place = np.array([[copy.shrink, 0, copy.box[0]], [0, copy.shrink, copy.box[1]], [0, 0, 1]])
         for matrix in (place[:2], copy.matrix @ place):
             drawn = cv2.warpAffine(copy.mask.astype(np.float32), matrix / CELL_PX, (across, down))
-            np.maximum(cells, np.where(drawn > 0.5, copy.score, 0), out=cells)
+            np.maximum(cells, np.where(drawn > 0.5, copy.agreement, 0), out=cells)
     return np.minimum(cells, 1.0).astype(np.float32)
 
 

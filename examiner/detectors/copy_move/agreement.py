@@ -59,15 +59,21 @@ def shared_movements(pairs: Pairs) -> list[Movement]:
 
 
 def _shifts(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
-    """Yield shifts of a pixel's precision, for copies that were neither turned nor enlarged."""
+    """Yield shifts of two pixels' precision, for copies that were neither turned nor enlarged."""
     if pairs.enlargement != 1.0:
         return
     unturned = np.abs(pairs.turns) < _UNTURNED
     shifts = np.rint(pairs.second[unturned] - pairs.first[unturned]).astype(np.int64)
-    values, counts = np.unique((shifts[:, 1] << 20) + shifts[:, 0] + (1 << 19), return_counts=True)
-    for at in np.argsort(-counts, kind="stable")[:MOVEMENTS_MAX]:
-        y, x = int(values[at]) >> 20, (int(values[at]) & ((1 << 20) - 1)) - (1 << 19)
-        yield np.array([[1.0, 0.0, x], [0.0, 1.0, y]]), int(counts[at])
+    best: list[tuple[int, int, int]] = []
+    # a picture that was made smaller has shifts between pixels, so votes fall on two of them, each way
+    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        x, y = (shifts[:, 0] + right) >> 1, (shifts[:, 1] + down) >> 1
+        values, counts = np.unique((y << 20) + x + (1 << 19), return_counts=True)
+        for at in np.argsort(-counts, kind="stable")[:MOVEMENTS_MAX]:
+            y, x = int(values[at]) >> 20, (int(values[at]) & ((1 << 20) - 1)) - (1 << 19)
+            best.append((int(counts[at]), 2 * x - right, 2 * y - down))
+    for count, left, top in sorted(best, reverse=True):
+        yield np.array([[1.0, 0.0, left + 0.5], [0.0, 1.0, top + 0.5]]), count
 
 
 def _turns(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
@@ -108,7 +114,9 @@ def _fitted(pairs: Pairs, matrix: NDArray[np.float64], left: NDArray[np.bool_]) 
         fitted = _similarity(pairs.first[agree].astype(np.float64), pairs.second[agree].astype(np.float64))
         if fitted is None:
             return None
-        if not np.array_equal(matrix[:, :2], np.eye(2)):
+        if np.array_equal(matrix[:, :2], np.eye(2)):
+            matrix = np.c_[np.eye(2), np.mean(pairs.second[agree] - pairs.first[agree], axis=0, dtype=np.float64)]
+        else:
             matrix = fitted
     left &= ~agree
     return Movement(matrix, pairs.first[agree])

@@ -43,43 +43,89 @@ def described(
     return codes
 
 
-@compiled("int32[:](uint64[::1], int64[::1], boolean[::1], float32[:, ::1], boolean, int64, int64, int64, float32)")
+@compiled(
+    "Tuple((int32[:], int32[:]))(uint64[::1], uint64[::1], uint64, uint64, int32[::1], int32[::1], boolean, int64, "
+    "int64, int64, int64)"
+)
 def nearest_in_order(
+    ordered: NDArray[np.uint64],
     codes: NDArray[np.uint64],
-    order: NDArray[np.int64],
-    enlarged: NDArray[np.bool_],
-    places: NDArray[np.float32],
+    gather: np.uint64,
+    index_mask: np.uint64,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
     across: bool,
     equal_bits: int,
     neighbours: int,
     bits_max: int,
-    distance_min_px: np.float32,
-) -> NDArray[np.int32]:
-    """Return for each code of `order` the most alike of the next ones, as an index; -1 where none is alike.
+    distance_min_px: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return pairs of codes: each with the most alike of the next ones in the order, where one is alike enough.
 
-    `codes` are sorted, `order` says which pixel each belongs to. Only the next `neighbours` count, those whose first
-    `equal_bits` are the same and of which `bits_max` at most differ, no nearer than `distance_min_px`; where `across`,
-    only pairs of an enlarged description and one that is not.
+    `ordered` are sorted numbers, the first bits of a code before an index, which is (number * `gather`) & `index_mask`.
+    Codes with an index from the number of pixels on are of the same pixels, enlarged. Only the next `neighbours` count,
+    those whose first `equal_bits` are the same and of which `bits_max` bits at most differ, no nearer than
+    `distance_min_px`; where `across`, only pairs of a code and an enlarged one, which comes second.
     """
-    found = np.full(order.size, -1, np.int32)
+    pixels = rows.size
+    first, second = np.empty(ordered.size, np.int32), np.empty(ordered.size, np.int32)
     shift = np.uint64(64 - equal_bits)
-    for at in range(order.size):
-        one = order[at]
-        fewest = bits_max + 1
+    count = 0
+    for at in range(ordered.size):
+        one = np.int64((ordered[at] * gather) & index_mask)
+        one_pixel = one if one < pixels else one - pixels
+        fewest, best = bits_max + 1, np.int64(-1)
         for step in range(1, neighbours + 1):
-            if at + step >= order.size or (codes[at] ^ codes[at + step]) >> shift:
+            if at + step >= ordered.size or (ordered[at] ^ ordered[at + step]) >> shift:
                 break
-            other = order[at + step]
-            if across and enlarged[one] == enlarged[other]:
+            other = np.int64((ordered[at + step] * gather) & index_mask)
+            if across and (one < pixels) == (other < pixels):
                 continue
-            x, y = places[one, 0] - places[other, 0], places[one, 1] - places[other, 1]
-            if x * x + y * y < distance_min_px * distance_min_px:
-                continue
-            different, bits = codes[at] ^ codes[at + step], 0
+            different, bits = codes[one] ^ codes[other], 0
             while different and bits < fewest:
                 different &= different - np.uint64(1)
                 bits += 1
-            if bits < fewest:
-                fewest = bits
-                found[at] = other
-    return found
+            if bits >= fewest:
+                continue
+            other_pixel = other if other < pixels else other - pixels
+            x, y = columns[one_pixel] - columns[other_pixel], rows[one_pixel] - rows[other_pixel]
+            if x * x + y * y < distance_min_px * distance_min_px:
+                continue
+            fewest, best = bits, other
+        if best >= 0:
+            best_pixel = best if best < pixels else best - pixels
+            # of equal size, the one farther down comes second
+            swapped = one >= pixels if across else one_pixel > best_pixel
+            first[count], second[count] = (best_pixel, one_pixel) if swapped else (one_pixel, best_pixel)
+            count += 1
+    return first[:count].copy(), second[:count].copy()
+
+
+@compiled("boolean[:](int32[::1], int32[::1], int32[::1], int32[::1], int64, int64)")
+def in_company(
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    cell_px: int,
+    least: int,
+) -> NDArray[np.bool_]:
+    """Return which pairs lead, with others, from one cell of the picture to one other: `least` of them in all.
+
+    Pairs of cells are counted in slots; where two share one by chance, a few pairs more are kept.
+    """
+    bits = np.uint64(22)
+    slots = np.empty(first.size, np.int64)
+    counts = np.zeros(1 << 22, np.int32)
+    for at in range(first.size):
+        one, two = first[at], second[at]
+        mixed = np.uint64(rows[one] // cell_px) * np.uint64(0x9E3779B97F4A7C15)
+        mixed += np.uint64(columns[one] // cell_px) * np.uint64(0xC2B2AE3D27D4EB4F)
+        mixed += np.uint64(rows[two] // cell_px) * np.uint64(0x165667B19E3779F9)
+        mixed += np.uint64(columns[two] // cell_px) * np.uint64(0xD6E8FEB86659FD93)
+        slots[at] = np.int64(mixed >> (np.uint64(64) - bits))
+        counts[slots[at]] += 1
+    kept = np.empty(first.size, np.bool_)
+    for at in range(first.size):
+        kept[at] = counts[slots[at]] >= least
+    return kept

@@ -17,11 +17,11 @@ SEARCHED_PX = 1_200_000
 SIDE_MIN_PX = 64
 AREA_MIN_PX = 400
 """Smallest region that counts: in fewer pixels chance correlates much."""
-_VERIFIED_MAX = 6
+_VERIFIED_MAX = 8
 
 
 def copies_in(luma: NDArray[np.uint8]) -> list[Copy]:
-    """Return the copies, the surest first; of one movement only the largest region."""
+    """Return the copies, the surest first; of one movement only the surest."""
     if min(luma.shape) < SIDE_MIN_PX:
         return []
     scale = max(1.0, (luma.size / SEARCHED_PX) ** 0.5)
@@ -35,10 +35,10 @@ def copies_in(luma: NDArray[np.uint8]) -> list[Copy]:
     found = [verified(luma, each, scale) for each in movements[:_VERIFIED_MAX]]
     copies = [each for each in found if each is not None and each.area_px >= AREA_MIN_PX]
     kept: list[Copy] = []
-    for each in sorted(copies, key=lambda copy: -copy.area_px):
+    for each in sorted(copies, key=lambda copy: (-copy.agreement, -copy.area_px)):
         if not any(_same(each, other) for other in kept):
             kept.append(each)
-    return sorted(kept, key=lambda copy: -copy.score)
+    return kept
 
 
 def target_box(copy: Copy, size_px: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -6,6 +6,7 @@ Codes that are alike come to stand side by side when they are sorted, in one of 
 STOC 2002). A pair counts where others beside it say the same.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +19,7 @@ Floats = NDArray[np.float32]
 RADIUS_PX = 9.0
 ENLARGEMENTS = (1.0, 1.2)
 """Enlargements that are looked for; each finds those within a tenth as well."""
-DISTANCE_MIN_PX = 24.0
+DISTANCE_MIN_PX = 24
 """Pairs nearer than this are parts of the same thing."""
 PAIRS_MAX = 60_000
 """Most pairs that are kept for each enlargement, evenly chosen."""
@@ -36,16 +37,12 @@ _EQUAL_BITS, _BITS_MAX = 20, 4
 """Bits at the front of an order that must be equal, and bits that may differ in all."""
 _NEIGHBOURS = 5
 _CELL_PX = 12
-_TOGETHER = 3
+_COMPANY = 3
 """Pairs from one cell to another that make each of them count."""
 _INDEX = np.uint64((1 << 22) - 1)
 """Bits of a number that hold an index, more than twice the pixels that are searched."""
 _SCATTER, _GATHER = np.uint64(0x2545F5), np.uint64(pow(0x2545F5, -1, 1 << 22))
 """Factors that scatter indices, so that of equal codes not the pixels side by side follow each other, and undo it."""
-_SLOT_BITS = 22
-_FACTORS = np.array(
-    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +68,20 @@ def like_pairs(luma: Luma) -> list[Pairs]:
     border = int(RADIUS_PX * max(ENLARGEMENTS)) + 3
     detailed[:border] = detailed[-border:] = detailed[:, :border] = detailed[:, -border:] = False
     rows, columns = (each.astype(np.int32) for each in np.nonzero(detailed))
-    places = np.stack([columns, rows], axis=1).astype(np.float32)
-    directions = angles[rows, columns]
-    codes = described(smooth, angles, rows, columns, _samples(RADIUS_PX), _COMPARED)
-    found = [_pairs(1.0, codes, np.zeros(codes.size, bool), places, directions)]
-    # an enlarged copy covers more pixels than its original: every second one will do
-    some = np.nonzero((rows + columns) % 2 == 0)[0]
-    for enlargement in ENLARGEMENTS[1:]:
-        larger = described(smooth, angles, rows[some], columns[some], _samples(RADIUS_PX * enlargement), _COMPARED)
-        found.append(
-            _pairs(
-                enlargement, np.concatenate([codes[some], larger]), np.arange(2 * some.size) >= some.size,
-                np.concatenate([places[some]] * 2), np.concatenate([directions[some]] * 2),
-            )
-        )  # fmt: skip
-    return found
+
+    def of_size(enlargement: float, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> NDArray[np.uint64]:
+        return described(smooth, angles, rows, columns, _samples(RADIUS_PX * enlargement), _COMPARED)
+
+    def enlarged(enlargement: float) -> Pairs:
+        # an enlarged copy covers more pixels than its original: every second one will do
+        some = (rows + columns) % 2 == 0
+        few = rows[some], columns[some]
+        return _pairs(enlargement, np.concatenate([of_size(1.0, *few), of_size(enlargement, *few)]), *few, angles)
+
+    with ThreadPoolExecutor(len(ENLARGEMENTS)) as threads:  # the kernels and the sorting release the lock
+        others = [threads.submit(enlarged, each) for each in ENLARGEMENTS[1:]]
+        unchanged = _pairs(1.0, of_size(1.0, rows, columns), rows, columns, angles)
+        return [unchanged, *(each.result() for each in others)]
 
 
 def _has_detail(smooth: Floats) -> NDArray[np.bool_]:
@@ -114,40 +110,30 @@ _COMPARED = _comparisons()
 
 
 def _pairs(
-    enlargement: float, codes: NDArray[np.uint64], enlarged: NDArray[np.bool_], places: Floats, directions: Floats
+    enlargement: float, codes: NDArray[np.uint64], rows: NDArray[np.int32], columns: NDArray[np.int32], angles: Floats
 ) -> Pairs:
-    """Return pairs with like codes: of all, or of one that is enlarged and one that is not."""
-    from examiner.detectors.copy_move.description_kernel import nearest_in_order
+    """Return pairs of pixels with like codes; where there are twice as many codes, the second half is enlarged."""
+    from examiner.detectors.copy_move.description_kernel import in_company, nearest_in_order
 
-    firsts, seconds = [], []
-    for order_number in range(_ORDERS):
-        turned_by = np.uint64(64 * order_number // _ORDERS)
+    scattered = (np.arange(codes.size, dtype=np.uint64) * _SCATTER) & _INDEX
+    found = []
+    for order in range(_ORDERS):
+        turned_by = np.uint64(64 * order // _ORDERS)
         turned = codes if turned_by == 0 else (codes << turned_by) | (codes >> (np.uint64(64) - turned_by))
         # the last bits give way to the index: sorting numbers is much faster than sorting indices by numbers
-        scattered = (np.arange(codes.size, dtype=np.uint64) * _SCATTER) & _INDEX
-        order = ((np.sort((turned & ~_INDEX) | scattered) * _GATHER) & _INDEX).astype(np.int64)
-        nearest = nearest_in_order(
-            turned[order], order, enlarged, places, enlargement != 1.0, _EQUAL_BITS, _NEIGHBOURS, _BITS_MAX,
-            np.float32(DISTANCE_MIN_PX),
+        ordered = np.sort((turned & ~_INDEX) | scattered)
+        found.append(
+            nearest_in_order(
+                ordered, codes, _GATHER, _INDEX, rows, columns, enlargement != 1.0, _EQUAL_BITS, _NEIGHBOURS, _BITS_MAX,
+                DISTANCE_MIN_PX,
+            )
         )  # fmt: skip
-        paired = nearest >= 0
-        firsts.append(order[paired])
-        seconds.append(nearest[paired].astype(np.int64))
-    one, two = np.concatenate(firsts), np.concatenate(seconds)
-    # the enlarged one second; of equal size, the one farther down second
-    swapped = enlarged[one] if enlargement != 1.0 else one > two
-    first, second = np.where(swapped, two, one), np.where(swapped, one, two)
-    kept = _together(places[first], places[second])
+    first, second = (np.concatenate(each) for each in zip(*found, strict=True))
+    kept = np.nonzero(in_company(first, second, rows, columns, _CELL_PX, _COMPANY))[0]
     if kept.size > PAIRS_MAX:
         kept = kept[np.linspace(0, kept.size - 1, PAIRS_MAX).astype(np.intp)]
     first, second = first[kept], second[kept]
-    turns = (directions[second] - directions[first] + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi)
+    turns = angles[rows[second], columns[second]] - angles[rows[first], columns[first]]
+    turns = (turns + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi)
+    places = np.stack([columns, rows], axis=1).astype(np.float32)
     return Pairs(enlargement, places[first], places[second], turns)
-
-
-def _together(first: Floats, second: Floats) -> NDArray[np.intp]:
-    """Return the indices of pairs that lead, with others, from one cell of the picture to one other."""
-    cells = np.concatenate([first, second], axis=1).astype(np.uint64) // np.uint64(_CELL_PX)
-    # cells to slots by a product with large odd numbers; two that share a slot by chance only keep a few pairs more
-    slots = ((cells * _FACTORS).sum(axis=1) >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
-    return np.nonzero(np.bincount(slots, minlength=1 << _SLOT_BITS)[slots] >= _TOGETHER)[0]

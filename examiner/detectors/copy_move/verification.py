@@ -1,8 +1,8 @@
 """Verification: whether a part of a picture is another part of it, pixel for pixel, or only looks alike.
 
-A copy has its original's finest detail, noise included; windows of a front, or leaves, look alike and differ in it. The
-movement is refined (Evangelidis and Psarakis, IEEE TPAMI 30, 2008), the region grows to where both parts agree, and
-in it the finest detail is correlated.
+A copy differs from its original by no more than compression changes; windows of a front, or leaves, look alike and
+differ by more, the more contrast they have. The movement is refined (Evangelidis and Psarakis, IEEE TPAMI 30, 2008),
+the region grows to where both parts are alike, and in it their fine detail is compared.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from examiner.detectors.copy_move.agreement import VOTES_MIN, Movement
+from examiner.detectors.copy_move.agreement import Movement
 
 Plane = NDArray[np.float32]
 _MARGIN_PX = 48
-_REFINED_PX = 256
+_REFINED_MIN_PX, _REFINED_PX = 64, 256
+"""Sides of the part by which a movement is refined, at least and at most."""
 _REGION_MAX_PX = 1_000_000
 """Larger regions are compared at a smaller size."""
-_DETAIL_PX, _FINE_PX = 4.0, 1.2
+_DETAIL_PX, _FINE_PX = 4.0, 2.0
+_EDGE_PX = 7
+"""Soft edges of a copy, which differ from their original."""
 _WINDOW_PX = 11
 _AGREES = 0.7
 _UNTURNED = 0.03
@@ -28,8 +31,8 @@ _FEW = 200
 """Pixels with fine detail below which nothing is said of it."""
 _OVERLAP_MAX = 0.1
 _ONE_WAY = 0.8
-_PLAIN = 1.0
-"""Variance of fine detail below which rounding and compression decide."""
+_COMPRESSION = 3.0
+"""Mean squared difference, in squared levels, that a compression at 95 leaves between a part and its copy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +49,10 @@ class Copy:
     area_px: float
     likeness: float
     """Mean correlation of detail in small windows."""
-    fine_likeness: float
-    """The same of the finest detail, without straight edges; 0 where there is too little of it."""
+    agreement: float
+    """How little the fine detail differs beyond compression, 0 to 1; 0 where there is too little of it."""
     places: int
     """Pairs of places that agree with the movement."""
-
-    @property
-    def score(self) -> float:
-        """The likeness of the finest detail, lowered where few pairs of places agree: chance finds a few."""
-        return max(0.0, self.fine_likeness) * max(0.0, 1 - VOTES_MIN / self.places)
 
 
 def verified(luma: NDArray[np.uint8], movement: Movement, scale: float) -> Copy | None:
@@ -71,7 +69,7 @@ def verified(luma: NDArray[np.uint8], movement: Movement, scale: float) -> Copy 
     right, bottom = (int(min(each)) for each in zip(places.max(axis=0) + margin, luma.shape[::-1], strict=True))
     shrink = max(1.0, ((right - left) * (bottom - top) / _REGION_MAX_PX) ** 0.5)
     region, copy, inside = _both(luma, matrix, (left, top, right, bottom), shrink)
-    likeness, _ = _local_correlation(region, copy, _DETAIL_PX)
+    likeness = _local_correlation(region, copy, _DETAIL_PX)
     agree = ((likeness > _AGREES) & inside).astype(np.uint8)
     agrees = cv2.morphologyEx(agree, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
     count, labels = cv2.connectedComponents(agrees)
@@ -86,28 +84,34 @@ def verified(luma: NDArray[np.uint8], movement: Movement, scale: float) -> Copy 
         return None
     if _overlap(mask, matrix, (left, top), shrink) > _OVERLAP_MAX:
         return None
-    fine, variance = _local_correlation(region, copy, _FINE_PX)
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((_WINDOW_PX, _WINDOW_PX), np.uint8)).astype(bool)
-    # windows that the edge of the copy cuts differ, and straight edges are alike all along
-    rich = inner if np.count_nonzero(inner) > _FEW else mask
-    rich = rich & (variance > _PLAIN) & (_direction(region) < _ONE_WAY)
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((_EDGE_PX, _EDGE_PX), np.uint8)).astype(bool)
+    inner = inner if np.count_nonzero(inner) > _FEW else mask
     return Copy(
         (left, top, right - left, bottom - top), mask, shrink, matrix, float(mask.sum()) * shrink**2,
-        float(likeness[mask].mean()), float(fine[rich].mean()) if np.count_nonzero(rich) > _FEW else 0.0,
-        len(places),
+        float(likeness[mask].mean()), _agreement(region, copy, inner & (_direction(region) < _ONE_WAY)), len(places),
     )  # fmt: skip
+
+
+def _agreement(region: Plane, copy: Plane, where: NDArray[np.bool_]) -> float:
+    """Return how little the fine detail of two parts differs, beyond what rounding and compression change.
+
+    1: not at all; 0: as much as unrelated parts do, or too little to compare. The mean squared difference is set
+    against the mean variance of both, over all pixels at once: where a repeated thing has edges, it differs at them.
+    """
+    if np.count_nonzero(where) <= _FEW:
+        return 0.0
+    one, two = ((each - cv2.GaussianBlur(each, (0, 0), _FINE_PX))[where] for each in (region, copy))
+    one, two = one - one.mean(), two - two.mean()
+    difference, variance = float(np.mean((one - two) ** 2)), float(np.mean(one * one + two * two)) / 2
+    return max(0.0, 1 - max(0.0, difference - _COMPRESSION) / (2 * variance + 1e-9))
 
 
 def _refined(
     luma: NDArray[np.uint8], matrix: NDArray[np.float64], places: NDArray[np.float32], scale: float
 ) -> NDArray[np.float64]:
     """Return the movement, to a fraction of a pixel; whole pixels where nothing was turned or enlarged."""
-    if np.array_equal(matrix[:, :2], np.eye(2)) and scale == 1.0:
-        return matrix
     middle = np.median(places, axis=0).astype(np.float64)
-    x, y = (int(each) for each in middle)
-    half = _REFINED_PX // 2
-    box = max(0, x - half), max(0, y - half), min(luma.shape[1], x + half), min(luma.shape[0], y + half)
+    box = _around(places, (luma.shape[1], luma.shape[0]))
     if np.abs(matrix[:, :2] - np.eye(2)).max() < _UNTURNED:
         shift = matrix @ np.append(middle, 1.0) - middle
         found = _whole_shift(luma, box, np.rint(shift), 2 + int(2 * scale))
@@ -125,6 +129,15 @@ def _refined(
     to_box[:2, 2], from_box[:2, 2] = (-box[0], -box[1]), box[:2]
     refined = (np.vstack([matrix, (0, 0, 1)]) @ from_box @ np.vstack([off, (0, 0, 1)]) @ to_box)[:2]
     return np.asarray(refined if np.abs(refined[:, :2] - matrix[:, :2]).max() < _REFINED_MAX else matrix, np.float64)
+
+
+def _around(places: NDArray[np.float32], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return a box (left, top, right, bottom) around the middle of most places; what lies beside a copy misleads."""
+    low, middle, high = np.quantile(places, (0.1, 0.5, 0.9), axis=0)
+    half = np.clip(0.6 * (high - low), _REFINED_MIN_PX / 2, _REFINED_PX / 2)
+    left, top = (max(0, int(each)) for each in middle - half)
+    right, bottom = (min(int(each), side) for each, side in zip(middle + half, size_px, strict=True))
+    return left, top, right, bottom
 
 
 def _whole_shift(
@@ -187,12 +200,11 @@ def _direction(plane: Plane) -> Plane:
     return np.asarray(np.sqrt((a - c) ** 2 + 4 * b * b) / (a + c + 1e-3), np.float32)
 
 
-def _local_correlation(first: Plane, second: Plane, scale_px: float) -> tuple[Plane, Plane]:
-    """Return the correlation in a window around each pixel of detail finer than `scale_px`, and its lesser variance."""
+def _local_correlation(first: Plane, second: Plane, scale_px: float) -> Plane:
+    """Return the correlation, in a window around each pixel, of detail finer than `scale_px`."""
     a, b = (each - cv2.GaussianBlur(each, (0, 0), scale_px) for each in (first, second))
     window = (_WINDOW_PX, _WINDOW_PX)
     mean_a, mean_b = cv2.blur(a, window), cv2.blur(b, window)
     variance_a = np.maximum(cv2.blur(a * a, window) - mean_a**2, 1e-2)
     variance_b = np.maximum(cv2.blur(b * b, window) - mean_b**2, 1e-2)
-    correlation = (cv2.blur(a * b, window) - mean_a * mean_b) / np.sqrt(variance_a * variance_b)
-    return np.asarray(correlation, np.float32), np.asarray(np.minimum(variance_a, variance_b), np.float32)
+    return np.asarray((cv2.blur(a * b, window) - mean_a * mean_b) / np.sqrt(variance_a * variance_b), np.float32)

@@ -17,13 +17,13 @@ SHOWN_MAX = 4
 """Pairs of regions that are drawn."""
 _METHOD = (
     "Small neighbourhoods that look alike, in any rotation and with any contrast, are found by sorting descriptions of "
-    "64 bits; displacements that many of them share are verified pixel by pixel in the whole picture. The score says how "
-    "little the fine detail of a region differs from that of its copy beyond what compression changes: one less the "
-    "mean squared difference over that of unrelated parts."
+    "64 bits; displacements that many of them share are verified pixel by pixel in the whole picture. The score says "
+    "how little the fine detail of a region differs from that of its copy beyond what compression changes: one less "
+    "the mean squared difference over that of unrelated parts."
 )
 _SOURCE = (
-    "Calonder et al., ECCV 2010, for the descriptions, Charikar, STOC 2002, for the search, and Christlein et al., IEEE "
-    "TIFS 7 (2012), for the whole; the comparison of the finest detail is this project's own (docs/examiner.md)"
+    "Calonder et al., ECCV 2010, for the descriptions, Charikar, STOC 2002, for the search, and Christlein et al., "
+    "IEEE TIFS 7 (2012), for the whole; the comparison of fine detail is this project's own (docs/examiner.md)"
 )
 _CAUTION = (
     "Patterns that repeat exactly, such as printed or computer-made ones, look the same. Copies of plain surfaces, of "
@@ -94,7 +94,7 @@ def _evidence(copies: list[Copy], size_px: tuple[int, int]) -> tuple[Regions, Ma
 
 
 def _cells(copies: list[Copy], size_px: tuple[int, int]) -> NDArray[np.float32]:
-    """Return for each cell of the picture how well the finest detail of a copy in it agrees; 0 outside copies."""
+    """Return for each cell of the picture how well the fine detail of a copy in it agrees; 0 outside copies."""
     across, down = (-(-side // CELL_PX) for side in size_px)
     cells = np.zeros((down, across), np.float32)
     for copy in copies:

@@ -1,4 +1,4 @@
-"""Description: the brightness around each pixel as 64 comparisons, and pairs of pixels that agree; compiled by numba."""
+"""Description: the brightness around pixels as 64 comparisons each, and pairs that agree; compiled by numba."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -19,7 +19,8 @@ _METHOD = (
     "Small neighbourhoods that look alike, in any rotation and with any contrast, are found by sorting descriptions of "
     "64 bits; displacements that many of them share are verified pixel by pixel in the whole picture. The score says "
     "how little the fine detail of a region differs from that of its copy beyond what compression changes: one less "
-    "the mean squared difference over that of unrelated parts."
+    "the mean squared difference over that of unrelated parts, without straight edges, and a little lower where few "
+    "places agree."
 )
 _SOURCE = (
     "Calonder et al., ECCV 2010, for the descriptions, Charikar, STOC 2002, for the search, and Christlein et al., "
@@ -41,7 +42,7 @@ def copied_region(photograph: Photograph, knowledge: Knowledge) -> Iterator[Find
         )  # fmt: skip
         return
     copies = copies_in(photograph.luma)
-    score = copies[0].agreement if copies else 0.0
+    score = copies[0].score if copies else 0.0
     yield Finding(
         "copied_region", "splices", _statement(copies, photograph.size_px), "expected", score,
         _evidence(copies[:SHOWN_MAX], photograph.size_px) if copies else (), _METHOD, _SOURCE, _CAUTION,
@@ -101,7 +102,7 @@ def _cells(copies: list[Copy], size_px: tuple[int, int]) -> NDArray[np.float32]:
         place = np.array([[copy.shrink, 0, copy.box[0]], [0, copy.shrink, copy.box[1]], [0, 0, 1]])
         for matrix in (place[:2], copy.matrix @ place):
             drawn = cv2.warpAffine(copy.mask.astype(np.float32), matrix / CELL_PX, (across, down))
-            np.maximum(cells, np.where(drawn > 0.5, copy.agreement, 0), out=cells)
+            np.maximum(cells, np.where(drawn > 0.5, copy.score, 0), out=cells)
     return np.minimum(cells, 1.0).astype(np.float32)
 
 

@@ -35,7 +35,7 @@ def copies_in(luma: NDArray[np.uint8]) -> list[Copy]:
     found = [verified(luma, each, scale) for each in movements[:_VERIFIED_MAX]]
     copies = [each for each in found if each is not None and each.area_px >= AREA_MIN_PX]
     kept: list[Copy] = []
-    for each in sorted(copies, key=lambda copy: (-copy.agreement, -copy.area_px)):
+    for each in sorted(copies, key=lambda copy: (-copy.score, -copy.area_px)):
         if not any(_same(each, other) for other in kept):
             kept.append(each)
     return kept

@@ -30,6 +30,7 @@ _REFINED_MAX = 0.1
 _FEW = 200
 """Pixels with fine detail below which nothing is said of it."""
 _OVERLAP_MAX = 0.1
+_ONE_WAY = 0.8
 _COMPRESSION = 3.0
 """Mean squared difference, in squared levels, that a compression at 95 leaves between a part and its copy."""
 
@@ -52,6 +53,11 @@ class Copy:
     """How little the fine detail differs beyond compression, 0 to 1; 0 where there is too little of it."""
     places: int
     """Pairs of places that agree with the movement."""
+
+    @property
+    def score(self) -> float:
+        """The agreement, a little lower where few pairs of places led to it: of many movements some agree by chance."""
+        return self.agreement * (1 - 1 / self.places)
 
 
 def verified(luma: NDArray[np.uint8], movement: Movement, scale: float) -> Copy | None:
@@ -87,7 +93,7 @@ def verified(luma: NDArray[np.uint8], movement: Movement, scale: float) -> Copy 
     inner = inner if np.count_nonzero(inner) > _FEW else mask
     return Copy(
         (left, top, right - left, bottom - top), mask, shrink, matrix, float(mask.sum()) * shrink**2,
-        float(likeness[mask].mean()), _agreement(region, copy, inner), len(places),
+        float(likeness[mask].mean()), _agreement(region, copy, inner & (_direction(region) < _ONE_WAY)), len(places),
     )  # fmt: skip
 
 
@@ -95,9 +101,11 @@ def _agreement(region: Plane, copy: Plane, where: NDArray[np.bool_]) -> float:
     """Return how little the fine detail of two parts differs, beyond what rounding and compression change.
 
     1: not at all; 0: as much as unrelated parts do, or no more detail than compression makes. The mean squared
-    difference is set against the mean variance of both, over all pixels at once: where a repeated thing has edges, it
-    differs at them.
+    difference is set against the mean variance of both, over all pixels at once: where a repeated thing has corners,
+    it differs at them.
     """
+    if np.count_nonzero(where) <= _FEW:
+        return 0.0
     one, two = ((each - cv2.GaussianBlur(each, (0, 0), _FINE_PX))[where] for each in (region, copy))
     one, two = one - one.mean(), two - two.mean()
     difference, variance = float(np.mean((one - two) ** 2)), float(np.mean(one * one + two * two)) / 2
@@ -185,6 +193,17 @@ def _overlap(mask: NDArray[np.bool_], matrix: NDArray[np.float64], corner: tuple
     there = (np.linalg.inv(place) @ np.vstack([matrix, (0, 0, 1)]) @ place)[:2]
     moved = cv2.warpAffine(mask.astype(np.uint8), there, mask.shape[::-1], flags=cv2.INTER_NEAREST)
     return int(np.count_nonzero(mask & (moved > 0))) / max(1, int(np.count_nonzero(mask)))
+
+
+def _direction(plane: Plane) -> Plane:
+    """Return how much the structure around each pixel has one direction: 0 none, 1 a straight edge.
+
+    An edge is like any other part of itself. Source: coherence of the structure tensor (Weickert 1998).
+    """
+    across, down = cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1)
+    window = (_WINDOW_PX, _WINDOW_PX)
+    a, b, c = (cv2.blur(each, window) for each in (across * across, across * down, down * down))
+    return np.asarray(np.sqrt((a - c) ** 2 + 4 * b * b) / (a + c + 1e-3), np.float32)
 
 
 def _local_correlation(first: Plane, second: Plane, scale_px: float) -> Plane:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import logging
 import shutil
 import subprocess
 import sys
@@ -11,14 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from distributed import LocalCluster
 from PIL import Image
 
 from corpus.catalogue import Camera, Catalogue
@@ -36,7 +33,7 @@ from curation.judging.whole_corpus import Judged, JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.run import main
 from forensics.photo_facts import PhotoFacts
-from tests.conftest import built_once, run_here
+from tests.conftest import built_once, dask_scheduler, run_here
 
 CATALOGUE = """
 alpha-one:
@@ -132,21 +129,6 @@ def without_jfif(data: bytes) -> bytes:
     return data[:2] + data[4 + int.from_bytes(data[4:6]) :]
 
 
-@cache
-def dask_worker() -> LocalCluster:
-    """Return a scheduler with one worker, a process that is started once: it takes seconds to import the job."""
-    return LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
-    )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _end_dask_worker() -> Iterator[None]:
-    yield
-    if dask_worker.cache_info().currsize:
-        dask_worker().close()
-
-
 @dataclass
 class World:
     """A folder with a configuration and a store that this test fills as a crawl would."""
@@ -214,7 +196,7 @@ class World:
 
     def curate_here(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the job in this process, on the Dask worker that all tests share."""
-        cluster = f"clusters.dask_scheduler={dask_worker().scheduler_address}"
+        cluster = f"clusters.dask_scheduler={dask_scheduler()}"
         return run_here(lambda: main([*self.command()[3:], "--set", cluster, *arguments]))
 
     def generations(self) -> list[str]:

@@ -21,6 +21,8 @@ from corpus.command_line import exit_with
 if TYPE_CHECKING:
     from distributed import LocalCluster
 
+# The jobs of the tests are the parallelism: threads that wait for each other on busy cores take several times the time.
+os.environ["OMP_NUM_THREADS"] = "1"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

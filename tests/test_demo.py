@@ -29,6 +29,7 @@ SMALL = {
     "demo.photos_per_device": 2,
     "demo.overrides.train.network": "shutter_tiny",
     "demo.overrides.train.crop_px": 64,
+    "demo.overrides.train.threads": 1,
     "demo.overrides.train.epochs": 1,
     "demo.overrides.train.steps_per_epoch": 4,
     "demo.overrides.train.batch": 8,

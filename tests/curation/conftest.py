@@ -212,7 +212,7 @@ class World:
     def curate(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the job in a process of its own."""
         run = self.start(*arguments)
-        if (code := run.wait(120)) is None:
+        if (code := run.wait(240)) is None:
             run.kill()
         out, err = ((self.folder / name).read_text() for name in ("stdout", "stderr"))
         assert code is not None, f"it hangs: {out}{err}"
@@ -296,7 +296,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         fill(world)
         run = world.start()
         began_s = time.monotonic()
-        code = run.wait(120)
+        code = run.wait(240)
         took_s = time.monotonic() - began_s
         assert code == 0, (folder / "stderr").read_text()
         told = {"output": (folder / "stdout").read_text(), "took_s": took_s}

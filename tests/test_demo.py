@@ -246,7 +246,7 @@ def test_every_command_of_readme_and_guides_works_or_says_what_it_needs(
         if program != "python":
             assert (Path(sys.executable).parent / program).is_file()
             words = ["-m", PROGRAMS[program], *words]
-        exit_code = preloaded.start(words, os.environ, tmp_path / "log").wait(120)
+        exit_code = preloaded.start(words, os.environ, tmp_path / "log").wait(300)
         # one photograph of a simulated camera is of no camera in the built-in catalogue: nothing to keep, and said so
         nothing_kept = "curation.run" in command or "shutterprint curate" in command
         assert exit_code == (2 if nothing_kept else 0), f"{command}\n{(tmp_path / 'log').read_text()}"

@@ -27,7 +27,7 @@ from train.main import train
 from train.runs.run import Run
 
 SECONDS = 400
-STEPS, EPOCHS, OF_STEP = 30, 2, 16
+STEPS, EPOCHS, OF_STEP = 60, 2, 16
 """Steps in an epoch, epochs, and samples in a step, by however many workers."""
 
 
@@ -161,7 +161,7 @@ def test_killed_worker_driver_and_cluster_within_an_epoch_leave_the_sequence_of_
     straight = {step: list(range(step * OF_STEP, (step + 1) * OF_STEP)) for step in range(EPOCHS * STEPS)}
     assert samples_used(tmp_path / "ledger") == straight
     history = [json.loads(line) for line in filled.read("runs/both/metrics.jsonl").decode().splitlines()]
-    assert [(entry["epoch"], entry["samples"]) for entry in history] == [(1, STEPS * OF_STEP), (2, 2 * STEPS * OF_STEP)]
+    assert [(entry["epoch"], entry["samples"]) for entry in history] == [(1, 960), (2, 1920)]
     assert any(entry.get("resumed", False) for entry in history)
     skipped = [json.loads(line) for line in filled.read("runs/both/skipped.jsonl").decode().splitlines()]
     assert [(entry["number"], entry["attempt"]) for entry in skipped] == [(due[0], 0)]  # the first of all ranks

@@ -12,6 +12,8 @@ export SHUTTERPRINT_CONFIG :=
 export no_proxy := 127.0.0.1,localhost
 export NO_PROXY := 127.0.0.1,localhost
 export RAY_USAGE_STATS_ENABLED := 0
+# Without its bytecode, every process of a test would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 export NO_MKDOCS_2_WARNING := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed

@@ -2,13 +2,15 @@
 
 import fcntl
 import io
+import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -16,6 +18,11 @@ from PIL import Image
 
 from corpus.command_line import exit_with
 
+if TYPE_CHECKING:
+    from distributed import LocalCluster
+
+# The jobs of the tests are the parallelism: threads that wait for each other on busy cores take several times the time.
+os.environ["OMP_NUM_THREADS"] = "1"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -40,6 +47,27 @@ def run_here(main: Callable[[], int]) -> "subprocess.CompletedProcess[str]":
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         exit_with(main)
     return subprocess.CompletedProcess([], cast(int, ended.value.code), out.getvalue(), err.getvalue())
+
+
+@cache
+def _dask_worker() -> "LocalCluster":
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
+    )
+
+
+def dask_scheduler() -> str:
+    """Return the address of a scheduler with one worker, which is started once: it takes seconds to import the job."""
+    return str(_dask_worker().scheduler_address)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_dask_worker() -> Iterator[None]:
+    yield
+    if _dask_worker.cache_info().currsize:
+        _dask_worker().close()
 
 
 def built_once(tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.pipelines.preloaded import Preloaded
 from benchmarks.pipelines.tiny import Tiny
+from benchmarks.preloaded import Preloaded
 from benchmarks.storage.object_store import ObjectStore, Request
 
 COMMANDS = {"crawl": "crawl", "curation": "curation", "shards": "curation", "train": "train"}
@@ -31,7 +31,7 @@ class Lane:
         self._sources = {"path": str(photographs), "owner": 2}
         self.tiny = Tiny(folder, self.store.url, {**self.store.environment(), "TMPDIR": str(self.temporary)})
         self.configure()
-        self._stages = {stage: one.fork(folder) for stage, one in preloaded.items()}
+        self._preloaded = preloaded
 
     def configure(self, storage: str | None = None, scheduler: str | None = None) -> None:
         """Write the configuration with the bucket or another storage."""
@@ -44,7 +44,8 @@ class Lane:
     def run(self, stage: str) -> tuple[int | None, str]:
         """Run a stage's command in a process that has imported what it needs; None: it hangs."""
         log = self.folder / "log"
-        run = self._stages[COMMANDS[stage]].start(self.tiny.environment_of(), log)
+        command = COMMANDS[stage]
+        run = self._preloaded[command].start(self.tiny.command(command)[1:], self.tiny.environment_of(), log)
         code = run.wait(WITHIN_S)
         if code is None:
             run.kill()

@@ -35,8 +35,8 @@ from pathlib import Path
 
 from benchmarks.pipelines.clusters import dask_cluster, ray_cluster
 from benchmarks.pipelines.fault_lanes import COMMANDS, WITHIN_S, Lane
-from benchmarks.pipelines.preloaded import Preloaded
 from benchmarks.pipelines.tiny import files_of, half_published, whole, write_photographs
+from benchmarks.preloaded import preloaded_stage
 from benchmarks.storage.object_store import FAULTS, Fault, Request
 
 STAGES = ("crawl", "curation", "shards", "train")
@@ -247,7 +247,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="faults-") as name, ExitStack() as stack:
         folder = Path(name)
         write_photographs(folder / "photographs", each=2)
-        preloaded = {stage: stack.enter_context(Preloaded(stage)) for stage in dict.fromkeys(COMMANDS.values())}
+        preloaded = {stage: stack.enter_context(preloaded_stage(stage)) for stage in dict.fromkeys(COMMANDS.values())}
         photographs = folder / "photographs"
         lanes = [Lane(folder / f"lane-{number}", photographs, preloaded, stack) for number in range(asked.lanes)]
         tasks: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()

@@ -6,7 +6,7 @@ A tiny pipeline (`benchmarks/pipelines/tiny.py`) runs once left alone. Then it r
 and each stage is killed with SIGKILL, with all its processes, at a random moment of the time that it takes; the same
 stage then continues. Every sixth time a stage is let go on to its end, so that kills meet all stages alike. When a
 pipeline ends, its store is compared with the one left alone. So that many kills fit into an hour, stages are forked
-from processes that have imported already (`benchmarks/pipelines/preloaded.py`), several lanes work side by side, each
+from processes that have imported already (`benchmarks/preloaded.py`), several lanes work side by side, each
 with a store of its own, and the stores are in memory: SIGKILL loses nothing that was written to a file.
 
 `--minutes` ends the measurement earlier. `benchmarks/crawlers/kills.py` aims at single moments of a crawl. Exit code 1:
@@ -26,8 +26,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.pipelines.preloaded import Preloaded
 from benchmarks.pipelines.tiny import STAGES, Tiny, files_of, whole, write_photographs
+from benchmarks.preloaded import Preloaded, preloaded_stage
 from benchmarks.storage.object_store import ObjectStore
 
 LET_GO_EVERY = 6
@@ -91,7 +91,7 @@ class Lane:
 
     def __init__(self, tiny: Tiny, place: Place, preloaded: Mapping[str, Preloaded]) -> None:
         self.tiny, self.place, self.log = tiny, place, tiny.folder / "log"
-        self.stages = {stage: one.fork(tiny.folder) for stage, one in preloaded.items()}
+        self.preloaded = preloaded
         self.lasts_s: dict[str, float] = {}
 
     def empty(self) -> None:
@@ -103,7 +103,7 @@ class Lane:
 
     def run(self, stage: str, after_s: float) -> int | None:
         """Run a stage and kill all its processes after so long; returns its exit code where it had ended before."""
-        run = self.stages[stage].start(self.tiny.environment_of(), self.log)
+        run = self.preloaded[stage].start(self.tiny.command(stage)[1:], self.tiny.environment_of(), self.log)
         if (code := run.wait(after_s)) is not None:
             return code
         code = run.kill()
@@ -182,7 +182,7 @@ def main() -> None:
             tiny.configure(train={"steps_per_epoch": 2, "cache_folder": None}, sources={"folder": photographs})
             return Lane(tiny, place, preloaded)
 
-        preloaded = {stage: stack.enter_context(Preloaded(stage)) for stage in STAGES}
+        preloaded = {stage: stack.enter_context(preloaded_stage(stage)) for stage in STAGES}
         lanes = [lane(number) for number in range(asked.lanes)]
         alone = lanes[0]
         alone.measure()

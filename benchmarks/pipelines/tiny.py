@@ -109,9 +109,8 @@ class Tiny:
 
     def command(self, stage: str) -> list[str]:
         """Return the command of a stage."""
-        programs = Path(sys.executable).parent
         return {
-            "crawl": [str(programs / "scrapy"), "crawl", "folder"],
+            "crawl": [sys.executable, "-m", "scrapy", "crawl", "folder"],
             "curation": [sys.executable, "-m", "curation.run"],
             "train": [sys.executable, str(REPOSITORY / "train/main.py"), "--without-ray"],
             "train on ray": [sys.executable, str(REPOSITORY / "train/main.py")],

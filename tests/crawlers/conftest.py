@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -13,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from benchmarks.preloaded import Preloaded
 from corpus.catalogue import Catalogue, read_catalogue
 from corpus.storage import TEMPORARY_PREFIX, Store, open_store
 from demo.photo_site.server.site import API_KEY, PhotoSite
@@ -48,7 +48,7 @@ SINCE, UNTIL = "2020-01-01", "2020-02-01"
 SINCE_S = 1577836800
 HEADER_BYTES = 4096
 LIMIT_S = 240
-"""A crawl that takes longer is ended by a signal."""
+"""A crawl that takes longer is killed."""
 
 
 def jpeg(
@@ -216,24 +216,17 @@ def start_site(uploads: Uploads, cameras: Catalogue) -> Iterator[Callable[..., P
 
 
 @cache
-def forking_scrapy(repository: Path) -> "subprocess.Popen[str]":
+def preloaded() -> Preloaded:
     """Return the process that crawls for this one; it ends with its standard input, so no later than this one."""
-    return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("forking_scrapy.py"))],
-        cwd=repository,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(repository)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    return Preloaded("tests.crawlers.crawling", environment={"OMP_NUM_THREADS": "1"})
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _end_forking_scrapy(repository: Path) -> Iterator[None]:
+def _end_preloaded() -> Iterator[None]:
     """End the process at the end of all tests, so that what it has used counts as theirs."""
     yield
-    if forking_scrapy.cache_info().currsize:
-        forking_scrapy(repository).communicate(timeout=60)
+    if preloaded.cache_info().currsize:
+        preloaded().close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,36 +240,22 @@ class Crawl:
 class RunningCrawl:
     """One run of `scrapy crawl`, in a process of its own that is forked from one that has Scrapy loaded."""
 
-    def __init__(self, repository: Path, arguments: list[str], environment: dict[str, str], log: Path) -> None:
-        self._repository, self._log = repository, log
-        self._exit_code: int | None = None
-        self._process = self._ask("start", arguments, environment, str(log), LIMIT_S)
-        assert self._process is not None
-
-    def _ask(self, *words: Any) -> int | None:
-        server = forking_scrapy(self._repository)
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps(words) + "\n")
-        server.stdin.flush()
-        return cast(int | None, json.loads(server.stdout.readline()))
+    def __init__(self, words: list[str], environment: dict[str, str], log: Path) -> None:
+        self._log = log
+        self._run = preloaded().start(words, environment, log)
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
-        if self._exit_code is None:
-            self._exit_code = self._ask("poll", self._process)
-        return self._exit_code
+        return self._run.wait(0)
 
     def send_signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
-        if self.poll() is None:
-            os.kill(cast(int, self._process), number)
+        self._run.send_signal(number)
 
     def wait(self) -> Crawl:
         """Wait for its end."""
-        if self._exit_code is None:
-            self._exit_code = self._ask("wait", self._process)
-        return Crawl(cast(int, self._exit_code), self.log)
+        exit_code = self._run.wait(LIMIT_S)
+        return Crawl(self._run.kill() if exit_code is None else exit_code, self.log)
 
     @property
     def log(self) -> str:
@@ -325,8 +304,8 @@ class Crawler:
         number = next(self._numbers)
         log = self.folder.with_name(f"{self.folder.name}-{number}.log")  # beside it: some tests crawl the folder itself
         mine = [part for name, value in (own or {}).items() for part in ("-a", f"{name}={value}")]
-        arguments = [*self.command(spider, *settings)[3:], *mine, *options, "-L", log_level]
-        return RunningCrawl(self.repository, arguments, self.environment(**environment), log)
+        words = [*self.command(spider, *settings)[1:], *mine, *options, "-L", log_level]
+        return RunningCrawl(words, self.environment(**environment), log)
 
     def run(self, spider: str, *settings: str, **told: Any) -> Crawl:
         """Crawl to the end; see `start`."""

@@ -1,5 +1,6 @@
 """`scrapy crawl wikimedia` against a real MediaWiki on this machine, where its parts are installed."""
 
+import collections
 import csv
 import dataclasses
 import hashlib
@@ -43,19 +44,45 @@ class _Wiki:
         return sum('"GET /images/' in line for line in lines)
 
 
+def _some(photos, folder, each):
+    """Make a collection of the first originals of each camera, and of five times as many messy photographs in all."""
+    with (photos / "index.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    seen = collections.Counter()
+    chosen = []
+    for row in rows:
+        kind = (row["make"], row["model"]) if row["kind"] == "original" else row["kind"]
+        seen[kind] += 1
+        if seen[kind] <= (each if row["kind"] == "original" else 5 * each):
+            chosen.append(row)
+    folder.mkdir()
+    for row in chosen:
+        (folder / row["file"]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / row["file"]).symlink_to(photos / row["file"])
+    with (folder / "index.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(chosen)
+
+
 @pytest.fixture(scope="module")
 def wiki(shared):
     """Start the wiki with two photographs of each camera ($SHUTTERPRINT_WIKI_PHOTOS, 0: all); stop it at the end."""
     serve = shared / "mediawiki" / "serve"
+    each = int(os.environ.get("SHUTTERPRINT_WIKI_PHOTOS", "2"))
     parts = [shutil.which("nginx"), shutil.which("php"), Path("/usr/share/mediawiki").is_dir(), serve.is_file()]
     if not all(parts):
         pytest.skip("no MediaWiki, PHP or nginx on this machine")
     port = _two_free_ports()
     with tempfile.TemporaryDirectory(prefix="wiki-") as folder:
         Path(folder).chmod(0o755)  # nginx reads the originals under another user
+        if each:  # the wiki is of the photographs beside the command
+            _some(shared / "photos", Path(folder) / "photos", each)
+            (Path(folder) / "mediawiki").mkdir()
+            serve = Path(shutil.copy(serve, Path(folder) / "mediawiki"))
         process = subprocess.Popen(
-            ["bash", str(serve), folder, str(port)],
-            env=os.environ | {"PHOTOS": os.environ.get("SHUTTERPRINT_WIKI_PHOTOS", "2")},
+            ["bash", str(serve), f"{folder}/served", str(port)],
+            env=os.environ | {"PHOTOS": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -65,7 +92,7 @@ def wiki(shared):
         try:
             ready = next((line for line in process.stdout if line.startswith("ready:")), None)
             assert ready is not None, "the wiki did not come up"
-            yield _Wiki(ready.partition(" ")[2].strip(), Path(folder))
+            yield _Wiki(ready.partition(" ")[2].strip(), Path(folder) / "served")
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)

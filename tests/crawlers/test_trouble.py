@@ -43,7 +43,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(start_site, make_cra
 def test_a_site_that_puts_off_every_third_request_loses_no_photo_and_all_requests_wait(
     start_site, make_crawler, stored_of, to_keep, uploads
 ):
-    pause_s = 2.0
+    pause_s = 1.0
     site = start_site(refuse_every=3, retry_after_s=int(pause_s))
     crawler = make_crawler(site)
     crawl = crawler.run("flickr", "crawl.retries=0", "sources.flickr.file_requests=4")  # being put off is no failure

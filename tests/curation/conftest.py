@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from distributed import LocalCluster
 from PIL import Image
 
+from benchmarks.preloaded import Preloaded, Run, preloaded_stage
 from corpus.catalogue import Camera, Catalogue
 from corpus.manifests.handed_on import handed_on
 from corpus.records import EXAMINED, RECORD, original_path, version_of
@@ -36,7 +36,7 @@ from curation.judging.whole_corpus import Judged, JudgeSettings, judge_all
 from curation.publishing.generation import Published, publish_generation
 from curation.run import main
 from forensics.photo_facts import PhotoFacts
-from tests.conftest import built_once, run_here
+from tests.conftest import built_once, dask_scheduler, run_here
 
 CATALOGUE = """
 alpha-one:
@@ -133,18 +133,16 @@ def without_jfif(data: bytes) -> bytes:
 
 
 @cache
-def dask_worker() -> LocalCluster:
-    """Return a scheduler with one worker, a process that is started once: it takes seconds to import the job."""
-    return LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
-    )
+def preloaded() -> Preloaded:
+    """Return a process whose forks are jobs: starting Python and Dask's worker takes longer than such a job."""
+    return preloaded_stage("curation")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _end_dask_worker() -> Iterator[None]:
+def _end_preloaded() -> Iterator[None]:
     yield
-    if dask_worker.cache_info().currsize:
-        dask_worker().close()
+    if preloaded.cache_info().currsize:
+        preloaded().close()
 
 
 @dataclass
@@ -206,15 +204,23 @@ class World:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "curation.run", "--config", str(self.folder / "pipelines.yaml"), *arguments]
 
-    def curate(self, *arguments: str, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":
+    def start(self, *arguments: str) -> Run:
+        """Start the job in a process group of its own; job and worker are forks of a process that has imported them."""
+        out, err = self.folder / "stdout", self.folder / "stderr"
+        return preloaded().start(self.command(*arguments)[1:], os.environ, out, err, self.folder)
+
+    def curate(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the job in a process of its own."""
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        run = self.start(*arguments)
+        if (code := run.wait(240)) is None:
+            run.kill()
+        out, err = ((self.folder / name).read_text() for name in ("stdout", "stderr"))
+        assert code is not None, f"it hangs: {out}{err}"
+        return subprocess.CompletedProcess([], code, out, err)
 
     def curate_here(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the job in this process, on the Dask worker that all tests share."""
-        cluster = f"clusters.dask_scheduler={dask_worker().scheduler_address}"
+        cluster = f"clusters.dask_scheduler={dask_scheduler()}"
         return run_here(lambda: main([*self.command()[3:], "--set", cluster, *arguments]))
 
     def generations(self) -> list[str]:
@@ -288,10 +294,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     def build(folder: Path) -> None:
         world = World(folder)
         fill(world)
+        run = world.start()
         began_s = time.monotonic()
-        result = world.curate()
-        assert result.returncode == 0, result.stderr
-        told = {"output": result.stdout, "took_s": time.monotonic() - began_s}
+        code = run.wait(240)
+        took_s = time.monotonic() - began_s
+        assert code == 0, (folder / "stderr").read_text()
+        told = {"output": (folder / "stdout").read_text(), "took_s": took_s}
         folder.with_name("finished.json").write_text(json.dumps(told))
 
     folder = built_once(tmp_path_factory, "finished", build)

@@ -33,6 +33,7 @@ def is_worker(pid):
 
 
 def start(world):
+    """Start the job as a person does, with workers that are started anew."""
     return subprocess.Popen(
         world.command(), cwd=world.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -41,22 +42,20 @@ def start(world):
 def test_job_killed_at_random_moments_ends_as_the_uninterrupted_one(finished, filled):
     moments = random.Random(7)
     for _ in range(3):
-        job = start(filled)
-        time.sleep(moments.uniform(0.3, 0.95) * finished.took_s)
-        os.killpg(job.pid, signal.SIGKILL)
-        job.wait()
+        job = filled.start()
+        time.sleep(moments.uniform(0, 0.95) * finished.took_s)
+        job.kill()
     result = filled.curate()
     assert result.returncode == 0, result.stderr
     assert published(filled) == published(finished.world)
 
 
 def test_job_killed_while_it_publishes_ends_as_the_uninterrupted_one(finished, filled):
-    job = start(filled)
+    job = filled.start()
     curated = Path(filled.store.path("curated"))
-    while not curated.exists() and job.poll() is None:
+    while not curated.exists() and job.wait(0) is None:
         time.sleep(0.001)
-    os.killpg(job.pid, signal.SIGKILL)
-    job.wait()
+    job.kill()
     result = filled.curate()
     assert result.returncode == 0, result.stderr
     assert "examined already" in result.stdout

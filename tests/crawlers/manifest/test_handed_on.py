@@ -24,6 +24,7 @@ from curation.manifest import main as manifest
 from curation.run import main as curate
 from demo.uploads.upload import read_listing
 from shards.index import read_index
+from tests.conftest import dask_scheduler
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -41,6 +42,11 @@ def ran(main: Callable[[list[str]], int], crawler: Any, *arguments: str) -> tupl
     with redirect_stdout(out):
         code = main(["--config", str(crawler.folder / "pipelines.yaml"), *arguments])
     return code, out.getvalue()
+
+
+def on_dask() -> tuple[str, str]:
+    """Return the arguments of a curation on the worker that all tests share."""
+    return "--set", f"clusters.dask_scheduler={dask_scheduler()}"
 
 
 def tars(crawler: Any) -> dict[str, str]:
@@ -89,8 +95,7 @@ def origin(uploads, start_site, make_crawler):
     crawler.tree |= CURATION
     for source in ("flickr", "wikimedia"):
         assert crawler.run(source).exit_code == 0
-    code, _ = ran(curate, crawler)
-    assert code == 0
+    assert ran(curate, crawler, *on_dask())[0] == 0
     file = crawler.folder / "m.parquet"
     code, said = ran(manifest, crawler, "latest", "-o", str(file))
     assert (code, said.split(": ")[1]) == (0, f"7 photographs of 26 judged, {file.stat().st_size:,} bytes\n")
@@ -135,7 +140,7 @@ def test_the_same_data_set_comes_out_to_the_bit(origin, elsewhere):
     assert crawl.exit_code == 0, crawl.log
     assert "7 of 7 photographs are here; gone at the source: 0" in crawl.log
     assert len(list((elsewhere.folder / "data/originals").rglob("*.jpg"))) == 7  # of refused ones the verdict alone
-    assert ran(curate, elsewhere)[0] == 0
+    assert ran(curate, elsewhere, *on_dask())[0] == 0
     assert verdicts(elsewhere) == verdicts(origin.crawler)
     assert tars(elsewhere) == tars(origin.crawler)
     code, said = ran(manifest, elsewhere, "--compare", str(origin.file))
@@ -204,7 +209,7 @@ def test_what_is_gone_is_named_and_the_rest_is_equal(origin, elsewhere):
     crawl = elsewhere.run("manifest", own={"file": str(origin.file)})
     assert crawl.exit_code == 0, crawl.log
     assert "5 of 7 photographs are here; gone at the source: 1, other bytes there now: 1" in crawl.log
-    assert ran(curate, elsewhere)[0] == 0
+    assert ran(curate, elsewhere, *on_dask())[0] == 0
     here = verdicts(elsewhere)
     assert here[deleted]["reasons"] == ["deleted_at_source"]
     assert here[changed]["reasons"] == ["changed_at_source"]

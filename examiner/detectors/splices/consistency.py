@@ -191,8 +191,17 @@ def smoothed(cells: Floats, window_cells: int) -> Floats:
 
 
 def as_pixels(cells: Floats, width_px: int, height_px: int) -> Floats:
-    """Return a map at each pixel, by linear interpolation between the centres of cells; no answer counts as 0."""
-    filled = np.nan_to_num(cells).astype(np.float32)
+    """Return a map at each pixel, by linear interpolation between the centres of cells.
+
+    A cell without an answer takes the mean of those around it, of the smallest window that has any: a part of a splice
+    that is flat or blurred is drawn as what surrounds it. A map without any answer is 0 everywhere.
+    """
+    filled = cells.astype(np.float32)
+    for window_cells in (3, 5, 9, 17, 2 * max(cells.shape) + 1):
+        missing = ~np.isfinite(filled)
+        if missing.any():
+            filled = np.where(missing, smoothed(filled, window_cells), filled)
+    filled = np.nan_to_num(filled)
     xs = ((np.arange(width_px, dtype=np.float32) + 0.5) / CELL_PX - 0.5)[None].repeat(height_px, 0)
     ys = ((np.arange(height_px, dtype=np.float32) + 0.5) / CELL_PX - 0.5)[:, None].repeat(width_px, 1)
     return np.asarray(cv2.remap(filled, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

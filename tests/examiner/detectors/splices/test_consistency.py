@@ -212,6 +212,16 @@ def test_a_map_at_pixels_has_the_cells_values_at_their_centres() -> None:
     assert pixels[47:49, 79:81].mean() == pytest.approx(cells[1, 2], abs=0.01)
 
 
+def test_a_cell_without_an_answer_is_drawn_as_what_surrounds_it() -> None:
+    cells = np.full((9, 9), 2.0, np.float32)
+    cells[:, 5:] = 6.0
+    cells[2:5, 1:3] = cells[4, 7] = np.nan
+    pixels = as_pixels(cells, 288, 288)
+    assert pixels[32 * 3 + 16, 32 * 2] == pytest.approx(2.0)
+    assert pixels[32 * 4 + 16, 32 * 7 + 16] == pytest.approx(6.0)
+    assert as_pixels(np.full((3, 4), np.nan, np.float32), 128, 96).max() == 0
+
+
 def test_a_picture_smaller_than_a_window_is_refused(run: TrainedRun) -> None:
     with pytest.raises(ValueError, match="is smaller than"):
         consistency_of(np.zeros((100, 640), np.uint8), None)

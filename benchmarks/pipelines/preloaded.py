@@ -147,8 +147,8 @@ _MODULES = {
         "scrapy.extensions.corestats", "crawlers.commands.crawl", "crawlers.spiders.folder",
     ),
     "curation": (
-        "curation.run", "curation.publishing.report", "curation.publishing.thumbnails", "matplotlib.pyplot",
-        "simplejpeg", "forensics.pixels.grid_kernel", "forensics.pixels.first_quality_kernel",
+        "curation.run", "curation.publishing.report", "curation.publishing.thumbnails", "simplejpeg",
+        "forensics.pixels.grid_kernel", "forensics.pixels.first_quality_kernel",
         "forensics.coefficients.decode_kernel", "forensics.coefficients.encode_kernel", "distributed.nanny",
     ),
     "train": (

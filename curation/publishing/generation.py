@@ -155,7 +155,7 @@ def publish_beside(
     photos: list[Row],
 ) -> None:  # fmt: skip
     """Publish the files of a generation that both forms have; `photos`: the files of its table, for Croissant."""
-    # imported here, so that workers and unchanged runs do not load matplotlib
+    # imported here, so that workers and unchanged runs do not load Pillow
     from curation.publishing.report import report_page
     from curation.publishing.thumbnails import RefusedPictures, thumbnails
 

@@ -42,8 +42,8 @@ def funnel_plot(counts: Mapping[str, Any]) -> str:
     _funnel_half(drawing, left, [0, *(step["refused"] for step in steps)], (margin, middle), "photos")
     left_bytes = [counts["size_bytes"], *(step["remaining_bytes"] for step in steps)]
     refused_bytes = [0, *(step["refused_bytes"] for step in steps)]
-    sizes = ([size / unit for size in some] for some in (left_bytes, refused_bytes))
-    _funnel_half(drawing, *sizes, (middle + 10, _WIDE_PT - 10), unit_name)
+    left_size, refused_size = ([size / unit for size in some] for some in (left_bytes, refused_bytes))
+    _funnel_half(drawing, left_size, refused_size, (middle + 10, _WIDE_PT - 10), unit_name)
     for place, (name, number) in enumerate(zip(names, left, strict=True)):
         y = 9 + _ROW_PT * place
         drawing.line(margin - TICK_PT, y + 3, margin, y + 3)

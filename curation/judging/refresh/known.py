@@ -16,7 +16,7 @@ from curation.facts.examine import EXAMINER_VERSION
 from curation.judging.whole_corpus import JudgeSettings
 
 FOLDER, TABLES = "judged", "judged/tables"
-FORMAT = 2
+FORMAT = 3
 """Raise it when the same uploads would be judged otherwise, or the files below `judged/` change their form."""
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
 
@@ -30,7 +30,8 @@ class Known:
     generation: str
     inputs: str = ""
     """Of a corpus that was judged whole: a digest of the states of all tables. It has no parts."""
-    segments: Sequence[str] = ()
+    index: Sequence[str] = ()
+    states: Sequence[str] = ()
     parts: Sequence[str] = ()
     public: Sequence[str] = ()
     """The file of the published table that has the rows of each part."""
@@ -67,7 +68,7 @@ class Known:
         for name in store.names(FOLDER):
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
-        named: dict[str, set[str]] = {"parts": set(self.parts), "index": set(self.segments)}
+        named: dict[str, set[str]] = {"parts": set(self.parts), "index": set(self.index), "states": set(self.states)}
         named["tables"] = {self.counts, self.pairs, self.flipped}
         for folder, names in named.items():
             for name in store.names(f"{FOLDER}/{folder}"):

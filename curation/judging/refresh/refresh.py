@@ -38,7 +38,7 @@ from curation.judging.refresh.news import News, read_uploads
 from curation.judging.refresh.rows import Places, Published, Rows
 from curation.judging.refresh.sides import assigned, beyond_cap
 from curation.judging.refresh.state import ALONE, DECIDED, PUBLISHED, STATE, State, hex_text, read_state, write_parts
-from curation.judging.refresh.tables import SEGMENTS_MAX, id_of, number_of, read_index, together, write_segment
+from curation.judging.refresh.tables import id_of, number_of
 from curation.judging.refresh.uploads import alone, claims_in
 from curation.judging.splits import ledger_columns
 from curation.judging.tallies import tally_of
@@ -343,11 +343,7 @@ def _written(
     rows_sum = (int(known.rows_sum, 16) - less + more) % _MODULUS
     ids = rows.column("id")
     flipped = np.unique(np.concatenate([ids[is_kept != memory.kept_before], ids[memory.moved]]))
-    segments = [*known.segments]
-    if news.segment:
-        segments.append(write_segment(store, news.segment, news.rows))
-    if len(segments) > SEGMENTS_MAX:
-        segments = [together(store, read_index(store, segments))]
+    index = news.indexed(store)
     distinct, leaks = figures.distinct(parts, copies.pairs)
     hubs = figures.hubs(parts)
     told = _counts(total, catalogue, hubs, distinct, leaks)
@@ -355,8 +351,8 @@ def _written(
               pa.table([flipped], ["id"])]  # fmt: skip
     counts_name, pairs_name, flipped_name = (write_arrow(store, TABLES, table) for table in tables)
     next_known = Known(
-        known.settings, known.generation, "", segments, names, known.public, counts_name, pairs_name,
-        flipped_name, sorted(news.inputs.forgotten),
+        known.settings, known.generation, "", index.rows.names, index.tables.names, names, known.public, counts_name,
+        pairs_name, flipped_name, sorted(news.inputs.forgotten),
         sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
         f"{rows_sum:x}", figures.as_json(total),
     )  # fmt: skip

@@ -73,9 +73,8 @@ class Segments:
             arrow = _KEYS[0][1] if name == "key" else self.schema.field(name).type
             none = np.zeros(0, arrow.to_pandas_dtype())
             parts = [
-                values if len(rows) == len(values) else values[rows]
+                (table[name] if len(rows) == len(table) else table[name].take(pa.array(rows))).to_numpy()
                 for table, rows in zip(self.tables, self.counting, strict=True)
-                for values in [table[name].to_numpy()]
             ]
             self._made[name] = np.concatenate([none, *parts])
         return self._made[name]

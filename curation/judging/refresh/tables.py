@@ -3,16 +3,16 @@
 A table of facts never changes, and its name says what is in it. A window's records may be replaced as one file, so its
 state is remembered: on a disk its size, inode and time, in an object store its size and ETag.
 
-The index is kept in segments (`judged/index/<digest>.arrow`), one for each refresh that saw new tables: a row for each
-row of a table, with the number of its table. A later segment counts more than an earlier one. Segments are brought
-together when they are many.
+The index (`judged/index/`) has a row for each distinct row of a table, by a digest of the table's path and of the whole
+row. So a window that is read again, since one of its uploads has changed, costs a row that goes and one that comes. The
+states of tables lie beside (`judged/states/`). Both are kept in segments (`curation.judging.refresh.segments`).
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,25 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.records import ExaminedRow, RecordRow
 from corpus.storage import Store
 from corpus.storage.errors import attempted
-from curation.judging.arrays.numbers import numbers_of
-from curation.judging.inputs import Inputs, facts_rows, key_of_row, record_rows
-from curation.judging.refresh.files import read_arrow, write_arrow
+from curation.judging.arrays.numbers import SPREADING, numbers_of
+from curation.judging.arrays.packed_tables import packed
+from curation.judging.columns.spelling import row_digests
+from curation.judging.inputs import Inputs, whole_table
+from curation.judging.refresh.files import among
+from curation.judging.refresh.segments import Segments, read_segments, write_segments
 
 Numbers = npt.NDArray[Any]
+Places = npt.NDArray[np.int64]
 
-FOLDER = "judged/index"
-SEGMENTS_MAX = 32
+INDEX, STATES = "judged/index", "judged/states"
+_ROWS_MAX = 100_000
+"""A segment of so many rows, some 2 MB, is not merged with others any more."""
 _STATE_KEYS = ("size", "mtime", "ino", "ETag", "created")
-_TABLES = b"tables"
-_SCHEMA = pa.schema([("table", pa.int32()), ("id", pa.uint64()), ("digest", pa.uint64()), ("sha", pa.uint64())])
+_INDEX_SCHEMA = pa.schema([("path", pa.uint64()), ("id", pa.uint64())])
+"""`path`: `number_of` the table's path."""
+_STATES_SCHEMA = pa.schema([("path", pa.string()), ("state", pa.string())])
 
 
 def number_of(text: str) -> int:
@@ -73,78 +78,103 @@ def states_of(inputs: Inputs) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Index:
-    """All segments together, without rows of tables that were read again since."""
+    """What was in all tables when they were read."""
 
-    segments: tuple[str, ...]
-    states: Mapping[str, str]
-    """The state of each table when it was read, by path, in the order of their numbers."""
-    table: Numbers
-    """Of each row: the number of its table."""
+    rows: Segments
+    """Columns `path` and `id`."""
+    tables: Segments
+    """Columns `path` and `state`, by `number_of` the path."""
+
+    @classmethod
+    def empty(cls) -> "Index":
+        """Return the index of no table."""
+        return cls(Segments(_INDEX_SCHEMA), Segments(_STATES_SCHEMA))
+
+    @classmethod
+    def read(cls, store: Store, rows: Collection[str], tables: Collection[str]) -> "Index":
+        """Return the index of these segments."""
+        return cls(
+            read_segments(store, INDEX, tuple(rows), _INDEX_SCHEMA),
+            read_segments(store, STATES, tuple(tables), _STATES_SCHEMA),
+        )
+
+    @cached_property
+    def states(self) -> Mapping[str, str]:
+        """The state of each table when it was read, by path."""
+        table = self.tables.table()
+        return dict(zip(table["path"].to_pylist(), table["state"].to_pylist(), strict=True))
+
+    @cached_property
+    def paths(self) -> Mapping[int, str]:
+        """The path of each table by its number."""
+        return dict(zip(self.tables.column("key").tolist(), self.tables.table()["path"].to_pylist(), strict=True))
+
+    def rows_of(self, paths: Iterable[str]) -> Places:
+        """Return the rows of these tables."""
+        return among(self.rows.column("path"), np.array([number_of(path) for path in paths], np.uint64))
+
+    def written(
+        self, store: Store, states: Mapping[str, str], gone: Iterable[str], new: "Rows", ended: Numbers
+    ) -> "Index":
+        """Return the index after tables have come, changed and gone, and write it.
+
+        `new`: the rows that it did not have; `ended`: the keys of those that are no more.
+        """
+        told = pa.table([pa.array(list(states)), pa.array(list(states.values()))], _STATES_SCHEMA)
+        of_rows = pa.table([new.path, new.id], _INDEX_SCHEMA)
+        keys, of_gone = (np.array([number_of(path) for path in some], np.uint64) for some in (states, gone))
+        return Index(
+            write_segments(store, INDEX, self.rows, new.key, of_rows, ended, _ROWS_MAX),
+            write_segments(store, STATES, self.tables, keys, told, of_gone),
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The distinct rows of some tables."""
+
+    key: Numbers
+    path: Numbers
     id: Numbers
-    digest: Numbers
-    sha: Numbers
 
-    @property
-    def paths(self) -> list[str]:
-        """The tables in the order of their numbers."""
-        return list(self.states)
+    @classmethod
+    def of(cls, tables: Mapping[str, pa.Table]) -> "Rows":
+        """Return those of tables of records and facts by their paths, whole as `inputs.whole_table` reads them."""
+        none = np.zeros(0, np.uint64)
+        paths = [np.full(len(table), number_of(path), np.uint64) for path, table in tables.items()]
+        ids, digests = ([function(table) for table in tables.values()] for function in (ids_in, _digests))
+        path, one, digest = (np.concatenate([none, *some]) for some in (paths, ids, digests))
+        key, first = np.unique(digest ^ (path * SPREADING), return_index=True)
+        return cls(key, path[first], one[first])
 
-    def rows_of(self, paths: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """Return which rows are of these tables."""
-        wanted = np.zeros(len(self.states) + 1, bool)
-        number = {path: at for at, path in enumerate(self.states)}
-        wanted[[number[path] for path in paths if path in number]] = True
-        found: npt.NDArray[np.bool_] = wanted[self.table]
-        return found
-
-
-def read_index(store: Store, segments: Sequence[str]) -> Index:
-    """Return the index of these segments, the earliest first."""
-    tables = [read_arrow(store, f"{FOLDER}/{name}.arrow") for name in segments]
-    states: dict[str, str] = {}
-    last: dict[str, int] = {}
-    told = [json.loads(table.schema.metadata[_TABLES]) for table in tables]
-    for at, of in enumerate(told):
-        states |= of
-        last |= dict.fromkeys(of, at)
-    gone = {path for path, state in states.items() if state == "gone"}
-    states = {path: state for path, state in states.items() if path not in gone}
-    number = {path: at for at, path in enumerate(states)}
-    parts: list[pa.Table] = []
-    for at, (table, of) in enumerate(zip(tables, told, strict=True)):
-        renumbered = np.array([number[path] if path in number and last[path] == at else -1 for path in of], np.int32)
-        of_row = renumbered[table["table"].to_numpy()] if len(table) else np.zeros(0, np.int32)
-        kept = of_row >= 0
-        parts.append(pa.table([pa.array(of_row), *table.columns[1:]], schema=_SCHEMA).filter(pa.array(kept)))
-    whole = pa.concat_tables([_SCHEMA.empty_table(), *parts])
-    return Index(tuple(segments), states, *(whole[name].to_numpy() for name in _SCHEMA.names))
+    def where(self, wanted: npt.NDArray[np.bool_]) -> "Rows":
+        """Return some of them."""
+        return Rows(self.key[wanted], self.path[wanted], self.id[wanted])
 
 
-def write_segment(store: Store, states: Mapping[str, str], rows: Mapping[str, Sequence[tuple[int, int, int]]]) -> str:
-    """Write a segment of these tables, and return its name; `rows`: (id, digest, sha) by path."""
-    number = {path: at for at, path in enumerate(states)}
-    flat = [(number[path], *row) for path, of in rows.items() for row in of]
-    columns = zip(*flat, strict=True) if flat else ((), (), (), ())
-    table = pa.table([pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)], _SCHEMA)
-    return write_arrow(store, FOLDER, table.replace_schema_metadata({_TABLES: json.dumps(dict(states))}))
+def _digests(table: pa.Table) -> Numbers:
+    """Return 64 bits of a digest of each whole row."""
+    return np.array([int.from_bytes(digest[:8]) for digest in row_digests(_flat(table.combine_chunks()))], np.uint64)
 
 
-def together(store: Store, index: Index) -> str:
-    """Write one segment that holds all of an index, and return its name."""
-    columns = [pa.array(getattr(index, name), kind) for name, kind in zip(_SCHEMA.names, _SCHEMA.types, strict=True)]
-    table = pa.table(columns, schema=_SCHEMA)
-    return write_arrow(store, FOLDER, table.replace_schema_metadata({_TABLES: json.dumps(dict(index.states))}))
+def _flat(table: pa.Table) -> pa.Table:
+    """Return a table whose columns are plain values and lists of these; of a struct also whether it is there."""
+    columns: list[pa.ChunkedArray | pa.Array] = []
+    for column in table.columns:
+        if pa.types.is_struct(column.type):
+            whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+            columns += [whole.is_valid(), *_flat(pa.Table.from_arrays(whole.flatten(), _numbered(whole.type))).columns]
+        elif pa.types.is_list(column.type) and pa.types.is_list(column.type.value_type):
+            columns.append(pa.array([data and data.hex() for data in packed(column.combine_chunks()).to_pylist()]))
+        else:
+            columns.append(column)
+    return pa.Table.from_arrays(columns, [str(at) for at in range(len(columns))])
 
 
-def rows_in(inputs: Inputs, path: str) -> Sequence[RecordRow | ExaminedRow]:
-    """Return the rows of a table of records or of facts."""
-    read: Any = facts_rows if path.startswith("facts/") else record_rows
-    found: Sequence[RecordRow | ExaminedRow] = read(inputs.store, path, inputs.forgotten, inputs.state_of(path))
-    return found
+def _numbered(struct: pa.StructType) -> list[str]:
+    return [str(at) for at in range(struct.num_fields)]
 
 
-def indexed(row: RecordRow | ExaminedRow) -> tuple[int, int, int]:
-    """Return what the index has of a row: id, digest of all of it, and the first bits of its SHA-256."""
-    key = key_of_row(row)
-    digest = number_of(json.dumps(row, sort_keys=True))
-    return id_of(key.photo, key.version), digest, sha_number(row["sha256"])
+def whole_tables(inputs: Inputs, paths: Iterable[str]) -> dict[str, pa.Table]:
+    """Return tables of records and facts with all their columns."""
+    return {path: whole_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)) for path in paths}

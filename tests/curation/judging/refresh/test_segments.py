@@ -78,7 +78,8 @@ def test_each_row_is_written_a_few_times_however_many_come_later(store):
     for turn in range(128):
         before = set(found.names)
         found = written(store, found, {digest(2 * turn + at): row(at) for at in range(2)})
-        rows_written += sum(len(table) for name, table in zip(found.names, found.tables) if name not in before)
+        of_names = zip(found.names, found.tables, strict=True)
+        rows_written += sum(len(table) for name, table in of_names if name not in before)
         largest = max(largest, len(found.names))
     assert len(found) == 256
     assert rows_written <= 3.5 * 256

@@ -61,7 +61,7 @@ def publish_refreshed(
     if latest and store.done(f"{FOLDER}/{latest}") == marker and not last.parts:
         return Published(latest, found.counts, False)  # its tables were written again or copied, with equal rows
     files, written = _files(found, last.public)
-    if latest and store.done(f"{FOLDER}/{latest}") == marker and len(last.public) == len(last.parts) > 0:
+    if latest and store.done(f"{FOLDER}/{latest}") == marker and last.public:
         known = replace(found.known, public=files)
         _publish_tables(store, written)
         known.publish(store)
@@ -95,17 +95,14 @@ def _classes(store: Store, counts: Row) -> tuple[str, ...]:
 def _files(found: Refreshed, public: Any) -> tuple[list[str], dict[str, bytes]]:
     """Return the paths of the table's files, and the bytes of those that changed, with their authors', by path."""
     files, written = list(public), dict[str, bytes]()
-    for place, table in found.written:
+    for place, table in sorted(found.written.items()):
         rows = curated_table(table)
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")
         data = sink.getvalue().to_pybytes()
         path = f"{TABLES}/{hashlib.sha256(data).hexdigest()[:24]}.parquet"
         written |= {path: data, _csv_of(path): csv_of(rows)}
-        if place is None:
-            files.append(path)
-        else:
-            files[place] = path
+        files[place : place + 1] = [path]
     return files, written
 
 

@@ -15,7 +15,7 @@ from corpus.storage import Store
 from curation.facts.examine import EXAMINER_VERSION
 from curation.judging.whole_corpus import JudgeSettings
 
-FOLDER, TABLES = "judged", "judged/tables"
+FOLDER, TABLES, PAIRS_FOLDER = "judged", "judged/tables", "judged/pairs"
 FORMAT = 3
 """Raise it when the same uploads would be judged otherwise, or the files below `judged/` change their form."""
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
@@ -36,7 +36,7 @@ class Known:
     public: Sequence[str] = ()
     """The file of the published table that has the rows of each part."""
     counts: str = ""
-    pairs: str = ""
+    pairs: Sequence[str] = ()
     flipped: str = ""
     """Uploads that are kept now and were not kept before, or the other way round."""
     forgotten: Sequence[str] = ()
@@ -68,8 +68,8 @@ class Known:
         for name in store.names(FOLDER):
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
-        named: dict[str, set[str]] = {"parts": set(self.parts), "index": set(self.index), "states": set(self.states)}
-        named["tables"] = {self.counts, self.pairs, self.flipped}
+        named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs")}
+        named["tables"] = {self.counts, self.flipped}
         for folder, names in named.items():
             for name in store.names(f"{FOLDER}/{folder}"):
                 if name.removesuffix(".arrow") not in names:

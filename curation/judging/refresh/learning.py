@@ -101,7 +101,7 @@ def counts_of(table: pa.Table) -> list[Count]:
 
 def _claims(state: State, rows: _Rows) -> pd.DataFrame:
     """Return the claims of some rows of the state: value, owner, content, row."""
-    lists = state.table["_claims"].take(pa.array(rows))
+    lists = state.take(rows, ["_claims"])["_claims"]
     lengths = pc.list_value_length(lists).to_numpy()
     values = pc.list_flatten(lists).to_numpy()
     of = np.repeat(rows, lengths)
@@ -153,7 +153,7 @@ def _lost_cameras(state: State, changed: _Rows) -> set[int]:
 def _camera_texts(state: State, changed: _Rows, number: int) -> str:
     """Return the largest spelling of a camera's name among uploads that have not changed."""
     rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
-    names = state.table.select(["make", "model"]).take(pa.array(rows)).group_by(["make", "model"]).aggregate([])
+    names = state.take(rows, ["make", "model"]).group_by(["make", "model"]).aggregate([])
     return max((f"{row['make'] or ''}\n{row['model'] or ''}" for row in names.to_pylist()), default="")
 
 

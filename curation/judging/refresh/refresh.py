@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,18 +27,30 @@ from curation.judging.copy_pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.refresh import figures
-from curation.judging.refresh.copies import Copies, copies_after
+from curation.judging.refresh.copies import Copies, copies_after, keys_of_pairs
 from curation.judging.refresh.files import among, read_arrow, write_arrow
-from curation.judging.refresh.known import TABLES, Known
+from curation.judging.refresh.known import PAIRS_FOLDER, TABLES, Known
 from curation.judging.refresh.learning import COUNTS, counts_of, updated
 from curation.judging.refresh.ledger import Sides
 from curation.judging.refresh.memory import Remembered, remembered
 from curation.judging.refresh.news import News, read_uploads
+from curation.judging.refresh.once import COLUMNS, Once, names_of, once_after, taken
 from curation.judging.refresh.rows import Places, Published, Rows
+from curation.judging.refresh.segments import Segments, read_segments, write_segments
 from curation.judging.refresh.sides import assigned, beyond_cap
-from curation.judging.refresh.state import ALONE, DECIDED, PUBLISHED, STATE, State, hex_text, read_state, write_parts
+from curation.judging.refresh.state import (
+    ALONE,
+    DECIDED,
+    PUBLISHED,
+    STATE,
+    State,
+    hex_numbers,
+    hex_text,
+    read_state,
+    write_state,
+)
 from curation.judging.refresh.tables import id_of, number_of
-from curation.judging.refresh.uploads import alone, claims_in
+from curation.judging.refresh.uploads import NOBODY, alone, claims_in
 from curation.judging.splits import ledger_columns
 from curation.judging.tallies import tally_of
 from curation.judging.verdict import VERDICT, Criteria
@@ -59,8 +70,8 @@ class Refreshed:
     known: Known
     """Without the generation's name and what else decides it."""
     state: State
-    written: list[tuple[int | None, pa.Table]]
-    """(former place or None, table) of each part that was written."""
+    written: Mapping[int, pa.Table]
+    """The files of the published table in which a row is new or changed: their rows by their number."""
     learned: list[LearnedRow]
     catalogue: Catalogue
     ledger: Sides
@@ -80,7 +91,7 @@ class Last:
     state: State
     published: Published
     counts: pa.Table
-    pairs: pd.DataFrame
+    pairs: Segments
     ledger: Sides
     flipped: npt.NDArray[np.uint64]
     learned: list[LearnedRow]
@@ -89,21 +100,19 @@ class Last:
     def read(cls, store: Store, known: Known, past: Past) -> "Last":
         """Return what a run has left."""
         state = read_state(store, known.parts)
-        counted, pairs, flipped = (
-            read_arrow(store, f"{TABLES}/{name}.arrow") for name in (known.counts, known.pairs, known.flipped)
-        )
+        counted, flipped = (read_arrow(store, f"{TABLES}/{name}.arrow") for name in (known.counts, known.flipped))
+        pairs = read_segments(store, PAIRS_FOLDER, known.pairs, PAIRS)
         sides = Sides.of_table(pa.concat_tables(table for _, table in ledger_files(store, known.generation)))
         published = Published.of_state(state)
-        return cls(known, state, published, counted, pairs.to_pandas(), sides, flipped["id"].to_numpy(), past.learned())
+        return cls(known, state, published, counted, pairs, sides, flipped["id"].to_numpy(), past.learned())
 
     @classmethod
     def nothing(cls, known: Known, past: Past, folds: int) -> "Last":
         """Return what there is before the first state: what the newest generation remembers."""
-        pairs = PAIRS.empty_table().to_pandas()
         published = Published.of_generation(past)
         ledger = Sides.of_ledger(past.ledger(folds))
         none = np.zeros(0, np.uint64)
-        return cls(known, State((), ()), published, COUNTS.empty_table(), pairs, ledger, none, [])
+        return cls(known, State.empty(), published, COUNTS.empty_table(), Segments(PAIRS), ledger, none, [])
 
 
 def troubled_ids(last: Known, troubles: Iterable[Trouble]) -> frozenset[int]:
@@ -155,14 +164,16 @@ def refreshed(
         ]
     )
     gone = np.union1d(changed, concerned)
-    kept = np.setdiff1d(np.arange(len(state.table)), gone, assume_unique=True)
+    stays = np.ones(len(state), bool)
+    stays[gone] = False
+    kept = np.flatnonzero(stays)
     rows = Rows(state, kept, new, last.published)
     return _decided(store, news, last, troubles, settings, rows, gone, counted, learned, catalogue)
 
 
 def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, changed: Places) -> Places:
     """Return the rows, beside those that changed, of cameras of which something else is known than before."""
-    if not len(last.state.table):
+    if not len(last.state):
         return np.zeros(0, np.int64)
     before = enriched(settings.catalogue, last.learned)
     were_chosen = chosen_cameras(before, settings.cameras, last.learned)
@@ -173,10 +184,9 @@ def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, c
     }  # fmt: skip
     if not different:
         return np.zeros(0, np.int64)
-    wanted = pa.array(sorted(different), pa.string())
-    table = last.state.table
-    is_of = pc.or_(pc.is_in(table["_named"], value_set=wanted), pc.is_in(table["_labelled"], value_set=wanted))
-    return np.setdiff1d(np.flatnonzero(is_of.to_numpy()), changed)
+    wanted = np.array([number_of(key) for key in different], np.uint64)
+    rows = [among(last.state.column(name), wanted) for name in ("_named", "_labelled")]
+    return np.setdiff1d(np.union1d(*rows), changed)
 
 
 def _decided(
@@ -228,11 +238,8 @@ def _memory_differs(rows: Rows, memory: Remembered) -> npt.NDArray[np.bool_]:
 
 
 def _was_copy(rows: Rows) -> npt.NDArray[np.bool_]:
-    told = rows.last.table["_copy_reason"]
-    is_copy = told.is_valid().to_numpy() if len(told) else np.zeros(0, bool)
-    if not len(is_copy):
-        return np.zeros(len(rows), bool)
-    return np.where(rows.old >= 0, is_copy[np.maximum(rows.old, 0)], False)
+    found: npt.NDArray[np.bool_] = rows.last_column("_hub", 0) != 0
+    return found
 
 
 def _camera_names(rows: Rows, places: Places) -> dict[int, str]:
@@ -247,7 +254,7 @@ def _last_copies(rows: Rows, places: Places) -> list[CopyVerdict | None]:
     found: list[CopyVerdict | None] = [None] * len(places)
     there = np.flatnonzero(old >= 0)
     if len(there):
-        told = rows.last.table.select(names).take(pa.array(old[there])).to_pylist()
+        told = rows.last.take(old[there], names).to_pylist()
         for place, row in zip(there.tolist(), told, strict=True):
             if row["_copy_reason"] is not None:
                 found[place] = CopyVerdict(*(row[name] for name in names))
@@ -279,8 +286,8 @@ def _to_finish(
 def _finished(
     rows: Rows, places: Places, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers,
     ledger: Sides,
-) -> tuple[pa.Table, list[bytes], Tally, pa.Table]:  # fmt: skip
-    """Return rows of CURATED, their digests, their counts, and their rows of the state but for `=` columns."""
+) -> tuple[pa.Table, list[bytes], Tally]:  # fmt: skip
+    """Return rows of the state, the digests of what is published of them, and their counts."""
     copies = _last_copies(rows, places)
     copies = [verdict_of.get(place, was) for place, was in zip(places.tolist(), copies, strict=True)]
     table = rows.texts(places, ALONE.names)
@@ -310,73 +317,126 @@ def _finished(
         ],
         DECIDED,
     )  # fmt: skip
-    whole = [
-        *table.columns,
-        *decided.columns,
-        *(curated[name] for name in PUBLISHED.names),
-        pa.array(digests, pa.binary(32)),
+    old = rows.old[places]
+    whole = pa.table(
+        [
+            *table.columns,
+            *decided.columns,
+            *(curated[name] for name in PUBLISHED.names),
+            *_numbered(curated, copies),
+            pa.array(rows.last.parts_for(table, old)),
+            pa.array(digests, pa.binary(32)),
+        ],
+        STATE,
+    )
+    return whole, digests, counted
+
+
+def _numbered(curated: pa.Table, copies: list[CopyVerdict | None]) -> list[pa.Array]:
+    """Return what was published as numbers: the first columns of NUMBERED."""
+    hubs = [0 if one is None else figures.hub_number(one.of or "", one.reason) for one in copies]
+    return [
+        pa.array(hex_numbers(curated["group"])),
+        pc.fill_null(pc.index_in(curated["split"], value_set=pa.array(SPLITS)), -1).cast(pa.int8()),
+        pc.fill_null(curated["fold"], -1).cast(pa.int16()),
+        pa.array(hubs, pa.uint64()),
     ]
-    return curated, digests, counted, pa.table(whole, STATE)
 
 
 def _written(
     store: Store, news: News, last: Last, troubles: tuple[Trouble, ...], rows: Rows, gone: Places, places: Places,
-    finals: tuple[pa.Table, list[bytes], Tally, pa.Table], memory: Remembered, is_kept: Numbers, copies: Copies,
+    finals: tuple[pa.Table, list[bytes], Tally], memory: Remembered, is_kept: Numbers, copies: Copies,
     ledger: Sides, counted: pa.Table, learned: list[LearnedRow], catalogue: Catalogue,
 ) -> Refreshed:  # fmt: skip
     state, known = last.state, last.known
-    _, digests, new_tally, changed = finals
+    changed, digests, new_tally = finals
     old = rows.old[places]
     replaced = np.union1d(gone, old[old >= 0])
-    before = state.table.take(pa.array(replaced))
+    before = state.take(replaced)
     gone_rows = figures.published_rows(before)
     total = figures.difference(_total(known), tally(gone_rows), new_tally)
-    names, written = write_parts(store, state, replaced, changed, old)
-    parts = read_state(store, names)
+    after = write_state(store, state, replaced, changed)
     keys = ((row["photo"], row["version"]) for row in gone_rows)
-    samples = figures.samples_after(_total(known).samples, keys, new_tally.samples, parts)
+    samples = figures.samples_after(_total(known).samples, keys, new_tally.samples, after)
     total.samples.update(samples)
     digest_of = dict(zip(changed["id"].to_pylist(), digests, strict=True))
     was = dict(zip(before["id"].to_pylist(), before["_digest"].to_pylist(), strict=True))
-    rows_changed = sum(digest_of.get(one) != was.get(one) for one in digest_of.keys() | was.keys())
+    differ = {one for one in digest_of.keys() | was.keys() if digest_of.get(one) != was.get(one)}
     less, more = (sum(int.from_bytes(digest) for digest in of.values()) for of in (was, digest_of))
     rows_sum = (int(known.rows_sum, 16) - less + more) % _MODULUS
     ids = rows.column("id")
     flipped = np.unique(np.concatenate([ids[is_kept != memory.kept_before], ids[memory.moved]]))
     index = news.indexed(store)
-    distinct, leaks = figures.distinct(parts, copies.pairs)
-    hubs = figures.hubs(parts)
-    told = _counts(total, catalogue, hubs, distinct, leaks)
-    tables = [counted, pa.Table.from_pandas(copies.pairs, PAIRS, preserve_index=False),
-              pa.table([flipped], ["id"])]  # fmt: skip
-    counts_name, pairs_name, flipped_name = (write_arrow(store, TABLES, table) for table in tables)
+    once = _once(known, state, replaced, before, changed)
+    pairs, near = _pairs(store, last, copies, differ, after)
+    hubs = figures.hubs_after(known.figures.get("hubs", []), before, changed, after)
+    once = once._replace(leaks={**once.leaks, "near": near})
+    told = _counts(total, catalogue, hubs, once)
+    counts_name, flipped_name = (write_arrow(store, TABLES, one) for one in (counted, pa.table([flipped], ["id"])))
     next_known = Known(
-        known.settings, known.generation, "", index.rows.names, index.tables.names, names, known.public, counts_name,
-        pairs_name, flipped_name, sorted(news.inputs.forgotten),
+        known.settings, known.generation, "", index.rows.names, index.tables.names, after.rows.names, known.public,
+        counts_name, pairs, flipped_name, sorted(news.inputs.forgotten),
         sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
-        f"{rows_sum:x}", figures.as_json(total),
+        f"{rows_sum:x}", figures.as_json(total) | {"once": once._asdict(), "hubs": hubs},
     )  # fmt: skip
     return Refreshed(
-        next_known, parts, written, learned, catalogue, ledger, told, hubs, samples, rows_changed, len(rows.new)
+        next_known, after, _files_of(before, changed, differ, after), learned, catalogue, ledger, told, hubs, samples,
+        len(differ), len(rows.new),
+    )  # fmt: skip
+
+
+def _files_of(before: pa.Table, changed: pa.Table, differ: set[int], after: State) -> Mapping[int, pa.Table]:
+    """Return the rows of the files of the published table that have one of the uploads `differ`."""
+    parts = [
+        table["_part"].to_numpy()[np.isin(table["id"].to_numpy(), np.fromiter(differ, np.uint64, len(differ)))]
+        for table in (before, changed)
+    ]
+    return after.of_parts(np.unique(np.concatenate(parts)))
+
+
+def _once(known: Known, state: State, replaced: Places, before: pa.Table, changed: pa.Table) -> Once:
+    told = known.figures.get("once")
+    was = Once(told["cameras"], told["leaks"]) if told else Once({}, {})
+    stays = state.column("=kept").copy()
+    stays[replaced] = False
+    rest = taken({name: state.column(name) for name in COLUMNS}, np.flatnonzero(stays))
+    gone, new = (
+        taken({name: table[name].to_numpy() for name in COLUMNS}, np.flatnonzero(table["=kept"].to_numpy()))
+        for table in (before, changed)
     )
+    names = names_of((table["_camera"].to_numpy(), table["camera"].to_pylist()) for table in (before, changed))
+    return once_after(was, gone, new, rest, names, NOBODY)
+
+
+def _pairs(store: Store, last: Last, copies: Copies, differ: set[int], after: State) -> tuple[tuple[str, ...], int]:
+    """Write the pairs of copies; return their segments, and how many near copies are kept in two splits."""
+    first, second, kind = (copies.new[name].to_numpy() for name in PAIRS.names)
+    table = pa.Table.from_pandas(copies.new, PAIRS, preserve_index=False)
+    ended = last.pairs.column("key")[copies.ended]
+    pairs = write_segments(store, PAIRS_FOLDER, last.pairs, keys_of_pairs(first, second, kind), table, ended)
+    of_ended = [last.pairs.column(name)[copies.ended] for name in ("first", "second")]
+    touched = np.unique(np.concatenate([np.fromiter(differ, np.uint64, len(differ)), first, second, *of_ended]))
+    less, more = (
+        figures.near_on_two_sides(of, touched, state) for of, state in ((last.pairs, last.state), (pairs, after))
+    )
+    told = last.known.figures.get("once")
+    return pairs.names, (told["leaks"]["near"] if told else 0) - less + more
 
 
 def _total(known: Known) -> Tally:
     return figures.from_json(known.figures) if known.figures else Tally()
 
 
-def _counts(
-    total: Tally, catalogue: Catalogue, hubs: list[Row], distinct: Mapping[str, Row], leaks: Mapping[str, int]
-) -> Row:
+def _counts(total: Tally, catalogue: Catalogue, hubs: list[Row], once: Once) -> Row:
     cameras = (*catalogue.cameras, *catalogue.unlisted)
     told = counts(total, {camera.key: (camera.name, camera.is_listed) for camera in cameras}, hubs, ())
     for key, camera in told["cameras"].items():
-        once = distinct.get(key, {})
+        of = once.cameras.get(key, {})
         for name in ("groups", "owners", "devices"):
-            camera[name] = once.get(name, 0)
+            camera[name] = of.get(name, 0)
         for split in SPLITS:
-            camera["splits"][split]["groups"] = once.get("splits", {}).get(split, 0)
-    told["leaks"] = dict(leaks)
+            camera["splits"][split]["groups"] = of.get("splits", {}).get(split, 0)
+    told["leaks"] = {name: once.leaks[name] for name in told["leaks"]}
     return told
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from corpus.storage import Store
-from curation.judging.refresh.files import among, flattened, read_arrow, write_arrow
+from curation.judging.refresh.files import among, read_arrow, write_arrow
 
 Numbers = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
@@ -79,17 +79,18 @@ class Segments:
             self._made[name] = np.concatenate([none, *parts])
         return self._made[name]
 
-    def lists(self, name: str) -> tuple[Numbers, Places]:
-        """Return all items of a column of lists of numbers, and the row of each."""
-        if name not in self._made:
-            items, rows = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-            for table, counting, start in zip(self.tables, self.counting, self.starts.tolist(), strict=False):
-                column = table[name] if len(counting) == len(table) else table[name].take(pa.array(counting))
-                some, of = flattened(column)
-                items.append(some)
-                rows.append(of + start)
-            self._made[name], self._made[f"{name} rows"] = np.concatenate(items), np.concatenate(rows)
-        return self._made[name], self._made[f"{name} rows"]
+    def having(self, name: str, values: Keys) -> Places:
+        """Return the rows whose list, in a column of lists of numbers, has one of these values."""
+        found = [np.zeros(0, np.int64)]
+        for table, counting, start in zip(self.tables, self.counting, self.starts.tolist(), strict=False):
+            for chunk in table[name].chunks:
+                offsets = chunk.offsets.to_numpy()
+                items = chunk.values.to_numpy()[offsets[0] : offsets[-1]]
+                rows = np.unique(np.searchsorted(offsets - offsets[0], among(items, values), "right") - 1)
+                at = np.searchsorted(counting, rows)
+                at = at[counting[np.minimum(at, len(counting) - 1)] == rows] if len(counting) else at[:0]
+                found.append(at + start)
+        return np.concatenate(found)
 
     def take(self, rows: Places, names: Sequence[str] | None = None) -> pa.Table:
         """Return some rows, in their order; only the segments that have some of them are read."""
@@ -132,8 +133,10 @@ def write_segments(
         *(pa.chunked_array([*column.chunks, pa.nulls(len(gone), column.type)], column.type) for column in rows.columns),
     ]
     new = pa.table(columns, segment_schema(was.schema)).combine_chunks()
-    names: list[str | None] = [*was.names, None]
-    tables = [*was.tables, new]
+    most = max(len(new), 1) if rows_max is None else FAN * rows_max
+    many = [new.slice(at, most) for at in range(0, len(new), most)]
+    names: list[str | None] = [*was.names, *(None for _ in many)]
+    tables = [*was.tables, *many]
     while (number := _alike(tables, rows_max)) > 1:
         first = len(tables) - number
         names[first:], tables[first:] = [None], [_merged(was.schema, tables[first:], is_first=not first)]

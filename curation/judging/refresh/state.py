@@ -1,11 +1,11 @@
 """State: what a refresh keeps of every upload beside the generation that it published.
 
-It lies in parts (`judged/parts/<digest>.arrow`), each of uploads that came together, so that new uploads make new parts
-and only parts in which an upload changed are written again. Everything in it can be made again from records and facts.
+It lies in segments (`judged/parts/<digest>.arrow`, `curation.judging.refresh.segments`): a refresh writes the rows of
+the uploads that are new or changed. Everything in it can be made again from records and facts.
 
 Each row has the verdict on the upload alone, columns as in VERDICT without any memory; what the upload shows of its
-camera; the keys by which copies are found; what all uploads together decided; and what was published of it.
-Groups, devices and owners are told by 64 bits.
+camera; the keys by which copies are found; what all uploads together decided; and what was published of it, also as
+numbers. Groups, devices and owners are told by 64 bits.
 """
 
 from collections.abc import Sequence
@@ -18,24 +18,34 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.records import CURATED
 from corpus.storage import Store
-from curation.judging.refresh.files import among, flattened, read_arrow, write_arrow
+from curation.judging.refresh.segments import Segments, read_segments, write_segments
 from curation.judging.verdict import VERDICT
 
 FOLDER = "judged/parts"
-PART_UPLOADS = 2_000
+PART_UPLOADS = 1_000
+"""Uploads of a file of the published table: one that changes costs its file, and each generation names all files."""
+SEGMENT_UPLOADS = 2_000
+"""A segment of more uploads, each about 1 kB, is not merged with others any more."""
 
 _U64, _BOOL, _TEXT = pa.uint64(), pa.bool_(), pa.string()
 ALONE = pa.schema(
     [
         *VERDICT,
-        *((f"_{name}", _U64) for name in ("photo", "content", "owner", "device", "own_group", "cap", "camera", "sha")),
+        *(
+            (f"_{name}", _U64)
+            for name in (
+                "photo", "content", "owner", "device", "own_group", "cap", "camera", "sha", "scan", "whom", "named",
+                "labelled",
+            )
+        ),
         *((f"_{name}", _BOOL) for name in ("is_clean", "is_there", "is_stored", "is_deleted")),
-        *((f"_{name}", _TEXT) for name in ("named", "labelled")),
         *((f"_{name}", pa.list_(_U64)) for name in ("claims", "keys")),
     ]
-)
-"""What an upload alone says; `_named`, `_labelled`: keys of the cameras that EXIF and the collection name."""
+)  # fmt: skip
+"""What an upload alone says; `_named`, `_labelled`: the cameras that EXIF and the collection name; `_scan`: its file
+where its scan is not known; `_whom`: its owner, and of those that a site does not name one that stands for them all."""
 DECIDED = pa.schema(
     [
         ("_group", _U64), ("_side", _BOOL), ("_two_sides", _BOOL), ("_beyond", _BOOL),
@@ -50,54 +60,80 @@ PUBLISHED = pa.schema(
     ]
 )  # fmt: skip
 """Columns of CURATED that differ from the verdict on the upload alone; in the state their names begin with `=`."""
-STATE = pa.schema(
-    [*ALONE, *DECIDED, *(pa.field(f"={field.name}", field.type) for field in PUBLISHED), ("_digest", pa.binary(32))]
+NUMBERED = pa.schema(
+    [("_published", _U64), ("_split", pa.int8()), ("_fold", pa.int16()), ("_hub", _U64), ("_part", pa.int32())]
 )
+"""The published group, the place of the split in `corpus.records.SPLITS` and the fold, -1 for none; a number of the
+photograph that it is a copy of and of the reason, 0 for none; the file of the published table, for good."""
+STATE = pa.schema(
+    [
+        *ALONE, *DECIDED, *(pa.field(f"={field.name}", field.type) for field in PUBLISHED), *NUMBERED,
+        ("_digest", pa.binary(32)),
+    ]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class State:
-    """All parts together."""
+    """All uploads that the last run knew."""
 
-    parts: tuple[str, ...]
-    tables: tuple[pa.Table, ...]
+    rows: Segments
 
-    @cached_property
-    def table(self) -> pa.Table:
-        """All rows, part by part."""
-        return pa.concat_tables([STATE.empty_table(), *self.tables])
+    @classmethod
+    def empty(cls) -> "State":
+        """Return the state before the first refresh."""
+        return cls(Segments(STATE))
 
-    @cached_property
-    def part_of(self) -> npt.NDArray[np.int64]:
-        """The part of each row."""
-        return np.repeat(np.arange(len(self.tables)), [len(table) for table in self.tables])
-
-    @cached_property
-    def _columns(self) -> dict[str, npt.NDArray[Any]]:
-        return {}
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a column of numbers or of truth values."""
-        if name not in self._columns:
-            self._columns[name] = self.table[name].to_numpy()
-        return self._columns[name]
+        return self.rows.column("key" if name == "id" else name)
 
-    @cached_property
-    def groups(self) -> npt.NDArray[np.uint64]:
-        """The published groups as numbers."""
-        return hex_numbers(self.table["=group"])
-
-    def lists(self, name: str) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-        """Return all items of a column of lists, and the row of each."""
-        if name not in self._columns:
-            self._columns[name], self._columns[f"{name} rows"] = flattened(self.table[name])
-        return self._columns[name], self._columns[f"{name} rows"]
+    def take(self, rows: npt.NDArray[np.int64], names: Sequence[str] | None = None) -> pa.Table:
+        """Return columns of some rows, in their order."""
+        return self.rows.take(rows, names)
 
     def having(self, name: str, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """Return the rows whose list has one of these values, in order."""
-        items, rows = self.lists(name)
-        found: npt.NDArray[np.int64] = np.unique(rows[among(items, values)])
+        return self.rows.having(name, values)
+
+    @cached_property
+    def part_sizes(self) -> npt.NDArray[np.int64]:
+        """How many uploads each file of the published table has."""
+        return np.bincount(self.column("_part"))
+
+    def parts_for(self, changed: pa.Table, old: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the files of the published table that rows belong to; new uploads fill the last one, then new ones.
+
+        `old`: of each row its row here, -1 for a new upload.
+        """
+        found = np.full(len(changed), -1, np.int32)
+        found[old >= 0] = self.column("_part")[old[old >= 0]]
+        new = np.flatnonzero(old < 0)
+        keys = changed.select(["photo", "version"]).take(pa.array(new))
+        new = new[pc.sort_indices(keys, [("photo", "ascending"), ("version", "ascending")]).to_numpy()]
+        last = max(len(self.part_sizes) - 1, 0)
+        there = int(self.part_sizes[last]) if len(self.part_sizes) else 0
+        found[new] = last + np.maximum(np.arange(len(new)) + there, 0) // PART_UPLOADS
         return found
+
+    def of_parts(self, parts: npt.NDArray[np.int64]) -> dict[int, pa.Table]:
+        """Return the rows of some files of the published table, in the order of keys."""
+        of = self.column("_part")
+        wanted = np.zeros(int(max(of.max(initial=0), parts.max(initial=0))) + 1, bool)
+        wanted[parts] = True
+        rows = np.flatnonzero(wanted[of])
+        table = self.take(rows, [name for name in STATE.names if name in _SHOWN])
+        order = pc.sort_indices(table, [("_part", "ascending"), ("photo", "ascending"), ("version", "ascending")])
+        table, numbers = table.take(order), of[rows][order.to_numpy()]
+        edges = np.searchsorted(numbers, [parts, parts + 1])
+        columns = zip(parts.tolist(), edges[0].tolist(), edges[1].tolist(), strict=True)
+        return {part: table.slice(start, end - start) for part, start, end in columns}
+
+
+_SHOWN = {"_part", *CURATED.names, *(f"={name}" for name in PUBLISHED.names)} - set(PUBLISHED.names)
 
 
 def hex_numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.uint64]:
@@ -122,43 +158,12 @@ def hex_text(number: int) -> str:
 
 
 def read_state(store: Store, parts: Sequence[str]) -> State:
-    """Return the state of these parts."""
-    return State(tuple(parts), tuple(read_arrow(store, f"{FOLDER}/{name}.arrow") for name in parts))
+    """Return the state of these segments."""
+    return State(read_segments(store, FOLDER, parts, STATE))
 
 
-def write_parts(
-    store: Store, state: State, gone: npt.NDArray[np.int64], changed: pa.Table, old: npt.NDArray[np.int64]
-) -> tuple[list[str], list[tuple[int | None, pa.Table]]]:
-    """Write the parts in which something changed; return the names of all, and (former place, table) of those written.
-
-    `gone`: rows that are no more, those in `changed` among them. `old`: of each changed row its row before, -1 for a
-    new upload. New uploads fill the last part, then make new ones.
-    """
-    gone_of: dict[int, list[int]] = {}
-    starts = np.cumsum([0, *(len(table) for table in state.tables)])
-    for row in gone.tolist():
-        part = int(state.part_of[row])
-        gone_of.setdefault(part, []).append(row - int(starts[part]))
-    part_of = np.where(old >= 0, state.part_of[np.maximum(old, 0)] if len(state.part_of) else 0, -1)
-    new = np.flatnonzero(part_of < 0)
-    if len(new):
-        keys = changed.select(["photo", "version"]).take(pa.array(new))
-        new = new[pc.sort_indices(keys, [("photo", "ascending"), ("version", "ascending")]).to_numpy()]
-        last = len(state.tables) - 1
-        room = max(0, PART_UPLOADS - len(state.tables[last]) + len(gone_of.get(last, ()))) if last >= 0 else 0
-        room -= int((part_of == last).sum()) if last >= 0 else 0
-        places = np.arange(len(new)) - max(room, 0)
-        part_of[new] = last + 1 + np.maximum(places // PART_UPLOADS, -1)
-    names = list(state.parts)
-    written: list[tuple[int | None, pa.Table]] = []
-    for part in sorted({*gone_of, *part_of.tolist()}):
-        tables = [changed.take(pa.array(np.flatnonzero(part_of == part)))]
-        if part < len(state.tables):
-            kept = np.ones(len(state.tables[part]), bool)
-            kept[gone_of.get(part, [])] = False
-            tables.append(state.tables[part].filter(pa.array(kept)))
-        table = pa.concat_tables(tables).sort_by([("photo", "ascending"), ("version", "ascending")])
-        written.append((part if part < len(state.tables) else None, table))
-        name = write_arrow(store, FOLDER, table)
-        names[part : part + 1] = [name]
-    return names, written
+def write_state(store: Store, state: State, gone: npt.NDArray[np.int64], changed: pa.Table) -> State:
+    """Return the next state and write it; `gone`: rows that are no more or stand in `changed`."""
+    ids = changed["id"].to_numpy()
+    ended = np.setdiff1d(state.column("id")[gone], ids)
+    return State(write_segments(store, FOLDER, state.rows, ids, changed, ended, SEGMENT_UPLOADS))

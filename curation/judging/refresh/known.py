@@ -35,7 +35,8 @@ class Known:
     parts: Sequence[str] = ()
     public: Sequence[str] = ()
     """The file of the published table that has the rows of each part."""
-    counts: str = ""
+    counts: dict[str, Sequence[str]] = field(default_factory=dict)
+    """The segments of what cameras show, by folder."""
     pairs: Sequence[str] = ()
     flipped: str = ""
     """Uploads that are kept now and were not kept before, or the other way round."""
@@ -69,7 +70,7 @@ class Known:
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
         named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs")}
-        named["tables"] = {self.counts, self.flipped}
+        named |= {folder: set(names) for folder, names in self.counts.items()} | {"tables": {self.flipped}}
         for folder, names in named.items():
             for name in store.names(f"{FOLDER}/{folder}"):
                 if name.removesuffix(".arrow") not in names:

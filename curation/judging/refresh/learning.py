@@ -1,161 +1,137 @@
 """Learning: bring the counts of what cameras show up to date by the uploads that changed.
 
 A count says of a value how many pictures and owners show it (`curation.consensus.Count`). A picture that several
-uploads show counts once, for the owner with the smallest digest. So a changed upload can change what its owner counts
-for, and what the other owners of its picture count for, and nothing else.
+uploads show counts once, for the owner with the smallest digest. So a changed upload can change what its picture counts
+for; whether an owner counts for a value by another picture is looked up (`curation.judging.refresh.owners`).
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from curation.consensus import CAMERA, OWNERS_SEEN_MAX, Count
+from curation.consensus import CAMERA, OWNERS_SEEN_MAX
+from curation.judging.refresh.counted import Counted
 from curation.judging.refresh.files import among
+from curation.judging.refresh.owners import claims_of, counted_once, elsewhere
 from curation.judging.refresh.state import State
 from curation.judging.refresh.uploads import Claims
 
-COUNTS = pa.schema(
-    [
-        ("number", pa.uint64()), ("value", pa.string()), ("text", pa.string()), ("photos", pa.int64()),
-        ("owners", pa.int64()), ("seen", pa.list_(pa.uint64())),
-    ]
-)  # fmt: skip
-"""`number` stands for `value`: camera, aspect and value, a line each."""
-
 _Rows = npt.NDArray[np.int64]
+_Pairs = set[tuple[int, int]]
+_SEEN_OF = ("tables", "segments")
+"""Aspects whose values are counted together, so that their owners are remembered."""
 
 
-def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claimed: Claims) -> pa.Table:
-    """Return the counts after uploads have changed.
+def updated(
+    counts: Counted, state: State, changed: _Rows, contents: npt.NDArray[np.uint64], claimed: Claims
+) -> Counted:
+    """Return the counts after uploads have changed; nothing is written yet.
 
-    `changed`: rows of the state whose uploads have changed or are gone; `new`: what these and new uploads say now
-    (columns of ALONE), and `claimed` their claims.
+    `changed`: rows of the state whose uploads have changed or are gone; `contents`: the pictures of these and of new
+    uploads as they are now (`_content` of ALONE), and `claimed` their claims.
     """
-    contents = _union(state.column("_content")[changed], new["_content"].to_numpy())
-    owners = _union(
-        state.column("_owner")[among(state.column("_content"), contents)],
-        state.column("_owner")[changed], new["_owner"].to_numpy(),
-    )  # fmt: skip
-    contents = _union(contents, state.column("_content")[among(state.column("_owner"), owners)])
-    within = np.union1d(among(state.column("_content"), contents), changed)
-    numbers = claimed.value
-    told = _claims(state, within)
-    values = _union(told["value"].to_numpy()[np.isin(told["row"], changed)], numbers)
-    told = told[np.isin(told["value"].to_numpy(), values)]
-    fresh = pd.DataFrame({"value": numbers, "owner": claimed.owner, "content": claimed.content, "row": -1})
-    before, after = _counted(told), _counted(pd.concat([told[~np.isin(told["row"], changed)], fresh]))
-    photos = _sizes(after).sub(_sizes(before), fill_value=0)
-    pairs = [each[np.isin(each["owner"].to_numpy(), owners)].drop_duplicates() for each in (before, after)]
-    gained = _sizes(pairs[1]).sub(_sizes(pairs[0]), fill_value=0)
+    pictures = np.union1d(state.column("_content")[changed], contents)
+    told = claims_of(state, np.union1d(among(state.column("_content"), pictures), changed))
+    fresh = pd.DataFrame({"value": claimed.value, "owner": claimed.owner, "content": claimed.content, "row": -1})
+    is_lost = np.isin(told["row"].to_numpy(), changed)
+    before, after = counted_once(told), counted_once(pd.concat([told[~is_lost], fresh]))
+    photos = _sizes(after)
+    photos.subtract(_sizes(before))
+    lost, gained = _pairs(before), _pairs(after)
+    moved = lost ^ gained
+    others = _elsewhere(counts, state, moved, pictures, _sizes(before))
+    lost, gained = (lost & moved) - others, (gained & moved) - others
     spelled = {row["value"]: row for row in claimed.values.to_pylist()}
-    touched = photos.index.union(gained.index)
-    known = {
-        row["number"]: row
-        for row in counts.filter(pa.array(np.isin(counts["number"].to_numpy(), touched.to_numpy()))).to_pylist()
-    }
-    lost_of, gained_of = _owners_by_value(pairs)
-    lost_texts = _lost_cameras(state, changed)
-    for number in touched.tolist():
-        row = known.get(number) or {
-            "number": number,
-            "value": spelled[number]["spelled"] if number in spelled else None,
-            "text": "",
-            "photos": 0,
-            "owners": 0,
-            "seen": [],
-        }
-        text = spelled[number]["text"] if number in spelled else ""
-        row["photos"] += int(photos.get(number, 0))
-        row["owners"] += int(gained.get(number, 0))
-        row["text"] = max(row["text"], text)
+    left = set(told["value"].to_numpy()[is_lost].tolist())
+    touched = photos.keys() | left | {value for value, _ in moved}
+    lost_of, gained_of = _owners_by_value(lost), _owners_by_value(gained)
+    rows = counts.rows_of(touched)
+    for number in touched:
+        row = rows.setdefault(number, {"value": "", "text": "", "photos": 0, "owners": 0, "seen": []})
+        if number in spelled:
+            row["value"] = spelled[number]["spelled"]
+        was, now = row["text"], spelled[number]["text"] if number in spelled else ""
+        row["photos"] += photos[number]
+        row["owners"] += len(gained_of.get(number, ())) - len(lost_of.get(number, ()))
+        row["text"] = max(was, now)
         if row["photos"]:
-            known[number] = row
             aspect = row["value"].split("\n", 2)[1]
-            if aspect in ("tables", "segments"):
-                row["seen"] = _seen(
-                    row, lost_of.get(number, set()), gained_of.get(number, set()), state, changed, fresh
-                )
-            if aspect == CAMERA and number in lost_texts:
-                row["text"] = max(_camera_texts(state, changed, number), text)
-        else:
-            known[number] = {**row, "photos": 0}
-    rest = counts.filter(pa.array(~np.isin(counts["number"].to_numpy(), touched.to_numpy())))
-    some = pa.Table.from_pylist([row for row in known.values() if row["photos"]], COUNTS)
-    return pa.concat_tables([rest, some]).sort_by("value").combine_chunks()
+            if aspect in _SEEN_OF:
+                owners = (lost_of.get(number, set()), gained_of.get(number, set()))
+                row["seen"] = _seen(number, row["seen"], *owners, state, changed, fresh)
+            if aspect == CAMERA and number in left:
+                row["text"] = max(_camera_text(state, changed, number, was), now)
+    return counts.with_rows(rows)
 
 
-def counts_of(table: pa.Table) -> list[Count]:
-    """Return the counts as `curation.consensus.learn` takes them."""
-    found = []
-    for row in table.to_pylist():
-        camera, aspect, value = row["value"].split("\n", 2)
-        seen = frozenset(row["seen"] or ())
-        found.append(Count(camera, aspect, value, row["text"], row["photos"], row["owners"], seen))
+def _sizes(claims: pd.DataFrame) -> "_Numbers":
+    values, numbers = np.unique(claims["value"].to_numpy(), return_counts=True)
+    return _Numbers(dict(zip(values.tolist(), numbers.tolist(), strict=True)))
+
+
+class _Numbers(dict[int, int]):
+    """Numbers by value, 0 for others."""
+
+    def __missing__(self, value: int) -> int:
+        return 0
+
+    def subtract(self, others: Mapping[int, int]) -> None:
+        """Take others away."""
+        for value, number in others.items():
+            self[value] = self[value] - number
+
+
+def _pairs(claims: pd.DataFrame) -> _Pairs:
+    """Return which owners count for which values: (value, owner)."""
+    return set(zip(claims["value"].tolist(), claims["owner"].tolist(), strict=True))
+
+
+def _elsewhere(
+    counts: Counted, state: State, pairs: _Pairs, pictures: npt.NDArray[np.uint64], before: Mapping[int, int]
+) -> _Pairs:
+    """Return those of some pairs whose owner counts for the value by another picture than those that changed."""
+    known = counts.photos_of({value for value, _ in pairs})
+    # where no other picture shows the value, no owner counts for it
+    asked = sorted((value, owner) for value, owner in pairs if known.get(value, 0) > before[value])
+    if not asked:
+        return set()
+    value, owner = np.array(asked, np.uint64).T
+    there = elsewhere(state, value, owner, pictures)
+    return {pair for pair, found in zip(asked, there.tolist(), strict=True) if found}
+
+
+def _owners_by_value(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for value, owner in pairs:
+        found.setdefault(value, set()).add(owner)
     return found
-
-
-def _claims(state: State, rows: _Rows) -> pd.DataFrame:
-    """Return the claims of some rows of the state: value, owner, content, row."""
-    lists = state.take(rows, ["_claims"])["_claims"]
-    lengths = pc.list_value_length(lists).to_numpy()
-    values = pc.list_flatten(lists).to_numpy()
-    of = np.repeat(rows, lengths)
-    owner, content = state.column("_owner")[of], state.column("_content")[of]
-    return pd.DataFrame({"value": values.astype(np.uint64), "owner": owner, "content": content, "row": of})
-
-
-def _counted(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each picture that shows a value: value, owner."""
-    owners = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
-    found: pd.DataFrame = owners[["value", "owner"]]
-    return found
-
-
-def _sizes(rows: pd.DataFrame) -> "pd.Series[int]":
-    return rows.groupby("value", sort=False).size()
-
-
-def _owners_by_value(pairs: Sequence[pd.DataFrame]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
-    """Return the owners that no longer count for a value, and those that newly do, by value."""
-    merged = pairs[0].merge(pairs[1], how="outer", indicator=True)
-    found = []
-    for side in ("left_only", "right_only"):
-        of: dict[int, set[int]] = {}
-        for value, owner in merged.loc[merged["_merge"] == side, ["value", "owner"]].to_numpy().tolist():
-            of.setdefault(value, set()).add(owner)
-        found.append(of)
-    return found[0], found[1]
 
 
 def _seen(
-    row: dict[str, Any], lost: set[int], gained: set[int], state: State, changed: _Rows, fresh: pd.DataFrame
+    number: int, was: Iterable[int], lost: set[int], gained: set[int], state: State, changed: _Rows, fresh: pd.DataFrame
 ) -> list[int]:
     """Return the smallest owners that count for a value."""
-    seen: set[int] = set(row["seen"] or ())
+    seen: set[int] = set(was)
     if lost & seen and len(seen) >= OWNERS_SEEN_MAX:
-        rows = np.setdiff1d(state.having("_claims", np.array([row["number"]], np.uint64)), changed)
-        told = pd.concat([_claims(state, rows), fresh])
-        told = told[told["value"].to_numpy() == np.uint64(row["number"])]
-        seen, gained = set(_counted(told)["owner"].tolist()), set()
+        rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
+        told = pd.concat([claims_of(state, rows), fresh])
+        told = told[told["value"].to_numpy() == np.uint64(number)]
+        seen, gained = set(counted_once(told)["owner"].tolist()), set()
     return sorted((seen - lost) | gained)[:OWNERS_SEEN_MAX]
 
 
-def _lost_cameras(state: State, changed: _Rows) -> set[int]:
-    """Return the values that changed uploads showed: the names of their cameras may be spelled otherwise now."""
-    return set(_claims(state, changed)["value"].tolist()) if len(changed) else set()
+def _camera_text(state: State, changed: _Rows, number: int, was: str) -> str:
+    """Return the largest spelling of a camera's name among uploads that have not changed; `was`: of all, before."""
+    found = ""
+    for rows in _newest_first(state, number):
+        table = state.take(np.setdiff1d(rows, changed), ["make", "model"]).group_by(["make", "model"]).aggregate([])
+        found = max([found, *(f"{row['make'] or ''}\n{row['model'] or ''}" for row in table.to_pylist())])
+        if found == was:
+            break
+    return found
 
 
-def _camera_texts(state: State, changed: _Rows, number: int) -> str:
-    """Return the largest spelling of a camera's name among uploads that have not changed."""
-    rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
-    names = state.take(rows, ["make", "model"]).group_by(["make", "model"]).aggregate([])
-    return max((f"{row['make'] or ''}\n{row['model'] or ''}" for row in names.to_pylist()), default="")
-
-
-def _union(*arrays: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    return np.unique(np.concatenate(arrays))
+def _newest_first(state: State, number: int) -> Iterator[_Rows]:
+    return state.rows.having_newest_first("_claims", np.array([number], np.uint64))

@@ -28,9 +28,10 @@ from curation.judging.counts import Tally, counts, tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.refresh import figures
 from curation.judging.refresh.copies import Copies, copies_after, keys_of_pairs
+from curation.judging.refresh.counted import Counted
 from curation.judging.refresh.files import among, read_arrow, write_arrow
 from curation.judging.refresh.known import PAIRS_FOLDER, TABLES, Known
-from curation.judging.refresh.learning import COUNTS, counts_of, updated
+from curation.judging.refresh.learning import updated
 from curation.judging.refresh.ledger import Sides
 from curation.judging.refresh.memory import Remembered, remembered
 from curation.judging.refresh.news import News, read_uploads
@@ -90,7 +91,7 @@ class Last:
     known: Known
     state: State
     published: Published
-    counts: pa.Table
+    counts: Counted
     pairs: Segments
     ledger: Sides
     flipped: npt.NDArray[np.uint64]
@@ -100,7 +101,8 @@ class Last:
     def read(cls, store: Store, known: Known, past: Past) -> "Last":
         """Return what a run has left."""
         state = read_state(store, known.parts)
-        counted, flipped = (read_arrow(store, f"{TABLES}/{name}.arrow") for name in (known.counts, known.flipped))
+        flipped = read_arrow(store, f"{TABLES}/{known.flipped}.arrow")
+        counted = Counted.read(store, known.counts)
         pairs = read_segments(store, PAIRS_FOLDER, known.pairs, PAIRS)
         sides = Sides.of_table(pa.concat_tables(table for _, table in ledger_files(store, known.generation)))
         published = Published.of_state(state)
@@ -112,7 +114,7 @@ class Last:
         published = Published.of_generation(past)
         ledger = Sides.of_ledger(past.ledger(folds))
         none = np.zeros(0, np.uint64)
-        return cls(known, State.empty(), published, COUNTS.empty_table(), Segments(PAIRS), ledger, none, [])
+        return cls(known, State.empty(), published, Counted.read(past.store, {}), Segments(PAIRS), ledger, none, [])
 
 
 def troubled_ids(last: Known, troubles: Iterable[Trouble]) -> frozenset[int]:
@@ -146,8 +148,8 @@ def refreshed(
     shown = alone(read.uploads, claimed, base, base, trouble_of, nothing)  # what it shows; its verdict comes below
     state = last.state
     changed = among(state.column("id"), np.array(sorted(ids), np.uint64))
-    counted = updated(last.counts, state, changed, shown, claimed)
-    learned = learn(counts_of(counted), settings.catalogue, settings.consensus)
+    counted = updated(last.counts, state, changed, shown["_content"].to_numpy(), claimed)
+    learned = learn(counted.to_learn(settings.catalogue, settings.consensus), settings.catalogue, settings.consensus)
     catalogue = enriched(settings.catalogue, learned)
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = Criteria(catalogue, chosen, settings.rules, curation)
@@ -191,7 +193,7 @@ def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, c
 
 def _decided(
     store: Store, news: News, last: Last, troubles: tuple[Trouble, ...], settings: JudgeSettings, rows: Rows,
-    gone: Places, counted: pa.Table, learned: list[LearnedRow], catalogue: Catalogue,
+    gone: Places, counted: Counted, learned: list[LearnedRow], catalogue: Catalogue,
 ) -> Refreshed:  # fmt: skip
     state, curation, ids = last.state, settings.curation, rows.column("id")
     memory = remembered(rows, last.ledger)
@@ -346,7 +348,7 @@ def _numbered(curated: pa.Table, copies: list[CopyVerdict | None]) -> list[pa.Ar
 def _written(
     store: Store, news: News, last: Last, troubles: tuple[Trouble, ...], rows: Rows, gone: Places, places: Places,
     finals: tuple[pa.Table, list[bytes], Tally], memory: Remembered, is_kept: Numbers, copies: Copies,
-    ledger: Sides, counted: pa.Table, learned: list[LearnedRow], catalogue: Catalogue,
+    ledger: Sides, counted: Counted, learned: list[LearnedRow], catalogue: Catalogue,
 ) -> Refreshed:  # fmt: skip
     state, known = last.state, last.known
     changed, digests, new_tally = finals
@@ -372,10 +374,10 @@ def _written(
     hubs = figures.hubs_after(known.figures.get("hubs", []), before, changed, after)
     once = once._replace(leaks={**once.leaks, "near": near})
     told = _counts(total, catalogue, hubs, once)
-    counts_name, flipped_name = (write_arrow(store, TABLES, one) for one in (counted, pa.table([flipped], ["id"])))
+    flipped_name = write_arrow(store, TABLES, pa.table([flipped], ["id"]))
     next_known = Known(
         known.settings, known.generation, "", index.rows.names, index.tables.names, after.rows.names, known.public,
-        counts_name, pairs, flipped_name, sorted(news.inputs.forgotten),
+        counted.written(store).names, pairs, flipped_name, sorted(news.inputs.forgotten),
         sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
         f"{rows_sum:x}", figures.as_json(total) | {"once": once._asdict(), "hubs": hubs},
     )  # fmt: skip

@@ -7,7 +7,7 @@ each row is written again as often as the logarithm of all says. The segments of
 merged beyond it; one of which most rows do not count any more is written anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -81,16 +81,18 @@ class Segments:
 
     def having(self, name: str, values: Keys) -> Places:
         """Return the rows whose list, in a column of lists of numbers, has one of these values."""
-        found = [np.zeros(0, np.int64)]
-        for table, counting, start in zip(self.tables, self.counting, self.starts.tolist(), strict=False):
-            for chunk in table[name].chunks:
-                offsets = chunk.offsets.to_numpy()
-                items = chunk.values.to_numpy()[offsets[0] : offsets[-1]]
-                rows = np.unique(np.searchsorted(offsets - offsets[0], among(items, values), "right") - 1)
-                at = np.searchsorted(counting, rows)
-                at = at[counting[np.minimum(at, len(counting) - 1)] == rows] if len(counting) else at[:0]
-                found.append(at + start)
-        return np.concatenate(found)
+        return np.concatenate([np.zeros(0, np.int64), *[*self.having_newest_first(name, values)][::-1]])
+
+    def having_newest_first(self, name: str, values: Keys) -> Iterator[Places]:
+        """Yield the same segment by segment, the newest first."""
+        for at in reversed(range(len(self.tables))):
+            counting, column = self.counting[at], self.tables[at][name].combine_chunks()
+            offsets = column.offsets.to_numpy()
+            items = column.values.to_numpy()[offsets[0] : offsets[-1]]
+            rows = np.unique(np.searchsorted(offsets - offsets[0], among(items, values), "right") - 1)
+            there = np.searchsorted(counting, rows)
+            if len(counting):
+                yield self.starts[at] + there[counting[np.minimum(there, len(counting) - 1)] == rows]
 
     def take(self, rows: Places, names: Sequence[str] | None = None) -> pa.Table:
         """Return some rows, in their order; only the segments that have some of them are read."""

@@ -76,6 +76,8 @@ class Refreshed:
     learned: list[LearnedRow]
     catalogue: Catalogue
     ledger: Sides
+    new_sides: Sides
+    """Those that the ledger of before did not have."""
     counts: Row
     hubs: list[Row]
     samples: Mapping[str, list[Row]]
@@ -222,8 +224,9 @@ def _decided(
     places = np.union1d(places, np.flatnonzero(beyond != was_beyond))
     is_kept = staying & ~beyond
     found = assigned(rows, is_kept, places, memory, last.ledger, curation, _camera_names(rows, places))
-    ledger = last.ledger.with_new(found) if found.splits or found.folds else last.ledger
-    to_finish = _to_finish(rows, memory, verdict_of, beyond, was_beyond, last.ledger, ledger)
+    ledger = last.ledger.with_new(found) if len(found.group) else last.ledger
+    new_groups = found.without(last.ledger).group
+    to_finish = _to_finish(rows, memory, verdict_of, beyond, was_beyond, new_groups)
     finals = _finished(rows, to_finish, memory, verdict_of, beyond, ledger)
     return _written(store, news, last, troubles, rows, gone, to_finish, finals, memory, is_kept, copies, ledger,
                     counted, learned, catalogue)  # fmt: skip
@@ -265,7 +268,7 @@ def _last_copies(rows: Rows, places: Places) -> list[CopyVerdict | None]:
 
 def _to_finish(
     rows: Rows, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers, was_beyond: Numbers,
-    before: Sides, ledger: Sides,
+    new_groups: npt.NDArray[np.uint64],
 ) -> Places:  # fmt: skip
     """Return the rows of which anything is decided otherwise than in the last run."""
     asked = np.fromiter(verdict_of, np.int64, len(verdict_of))
@@ -277,8 +280,7 @@ def _to_finish(
     )
     found = rows.is_new | _memory_differs(rows, memory) | (beyond != was_beyond)
     found[other] = True
-    if ledger is not before:  # a copy of what no group held has its side once its group has one
-        new_groups = np.setdiff1d(ledger.group, before.group)
+    if len(new_groups):  # a copy of what no group held has its side once its group has one
         sideless = np.flatnonzero(_was_copy(rows) & ~rows.was(rows.published.side, False))
         groups = rows.was(rows.published.group, 0)[sideless]
         found[sideless[np.isin(groups, new_groups)]] = True
@@ -382,7 +384,8 @@ def _written(
         f"{rows_sum:x}", figures.as_json(total) | {"once": once._asdict(), "hubs": hubs},
     )  # fmt: skip
     return Refreshed(
-        next_known, after, _files_of(before, changed, differ, after), learned, catalogue, ledger, told, hubs, samples,
+        next_known, after, _files_of(before, changed, differ, after), learned, catalogue, ledger,
+        ledger.without(last.ledger), told, hubs, samples,
         len(differ), len(rows.new),
     )  # fmt: skip
 

@@ -132,9 +132,7 @@ class Counted:
         _, first = np.unique(of[order], return_index=True)
         rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
         last = order[rank == CANDIDATES_SHOWN - 1]
-        least = dict(
-            zip(of[last].tolist(), zip(owners[last].tolist(), photos[last].tolist(), strict=True), strict=True)
-        )
+        least = zip(of[last].tolist(), owners[last].tolist(), photos[last].tolist(), strict=True)
         some = order[rank < CANDIDATES_SHOWN]
         ties = [
             order[(of[order] == group) & (owners[order] == least_owners) & (photos[order] == least_photos)]

@@ -7,7 +7,7 @@ published before its generation is whole, so each generation that a refresh publ
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from corpus.errors import StorageError
@@ -62,7 +62,7 @@ class Known:
 
     def publish(self, store: Store) -> None:
         """Publish it; its files must be there."""
-        store.publish(f"{FOLDER}/{self.generation}.json", json.dumps(asdict(self), sort_keys=True).encode())
+        store.publish(f"{FOLDER}/{self.generation}.json", json.dumps(vars(self), sort_keys=True).encode())
 
     def tidy(self, store: Store) -> None:
         """Remove the files below `judged/` that it does not name: those of its forerunner, and of killed runs."""

@@ -1,12 +1,13 @@
 """Counted: how many pictures and owners show each value of a camera, kept for the next refresh.
 
 Kept in segments (`curation.judging.refresh.segments`): what a value is and reads like (`judged/values/`), which does
-not change; its numbers (`judged/numbers/`), which change each day; and of values that are counted together the
-smallest owners (`judged/owners/`), which change rarely once they are many.
+not change; its numbers (`judged/numbers/`), which change each day; of values that are counted together the smallest
+owners (`judged/owners/`), which change rarely once they are many; and by how many pictures each owner counts for each
+value (`judged/showing/`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from corpus.catalogue import Catalogue
 from corpus.sections import Consensus
 from corpus.storage import Store
 from curation.consensus import ASPECTS, CANDIDATES_SHOWN, FIELDS, SHOWN, Count, stated
+from curation.judging.arrays.numbers import SPREADING
 from curation.judging.refresh.files import among
 from curation.judging.refresh.segments import Segments, read_segments, write_segments
 from curation.judging.refresh.tables import number_of
@@ -25,12 +27,14 @@ from curation.judging.refresh.tables import number_of
 Row = dict[str, Any]
 Places = npt.NDArray[np.int64]
 
-FOLDERS = ("values", "numbers", "owners")
+FOLDERS, SHOWING = ("values", "numbers", "owners"), "showing"
 _VALUES = pa.schema([("value", pa.string()), ("text", pa.string()), ("of", pa.uint64())])
 """`value`: camera, aspect and value, a line each; `of`: a number of the first two, 0 where all values are learned
 from."""
 _NUMBERS = pa.schema([("photos", pa.int64()), ("owners", pa.int64())])
 _OWNERS = pa.schema([("seen", pa.list_(pa.uint64()))])
+_SHOWING = pa.schema([("pictures", pa.int32())])
+_ROWS_MAX = 100_000
 _SCHEMAS = dict(zip(FOLDERS, (_VALUES, _NUMBERS, _OWNERS), strict=True))
 _SINGLE = {*ASPECTS, *SHOWN} - {"tables", "segments", "table family", "closed"}
 """Aspects of which each value is learned for itself."""
@@ -43,7 +47,11 @@ class Counted:
     values: Segments
     numbers: Segments
     owners: Segments
+    showing: Segments
+    """By `number_of_pair`."""
     changed: Mapping[int, Row] = field(default_factory=dict)
+    changed_pairs: Mapping[int, int] = field(default_factory=dict)
+    """By how many pictures owners count for values that changed, 0 among them."""
 
     @classmethod
     def read(cls, store: Store, names: Mapping[str, Collection[str]]) -> "Counted":
@@ -52,18 +60,22 @@ class Counted:
             read_segments(store, f"judged/{folder}", tuple(names.get(folder, ())), schema)
             for folder, schema in _SCHEMAS.items()
         )
-        return cls(values, numbers, owners)
+        showing = read_segments(store, f"judged/{SHOWING}", tuple(names.get(SHOWING, ())), _SHOWING)
+        return cls(values, numbers, owners, showing)
 
     @property
     def names(self) -> dict[str, Sequence[str]]:
         """The segments by folder."""
-        return {folder: list(getattr(self, folder).names) for folder in FOLDERS}
+        return {folder: list(getattr(self, folder).names) for folder in (*FOLDERS, SHOWING)}
 
-    def photos_of(self, numbers: Collection[int]) -> dict[int, int]:
-        """Return how many pictures show each of some values, of those that there are."""
-        keys = self.numbers.column("key")
-        rows = among(keys, np.fromiter(numbers, np.uint64, len(numbers)))
-        return dict(zip(keys[rows].tolist(), self.numbers.column("photos")[rows].tolist(), strict=True))
+    def pictures_of(self, pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """Return by how many pictures owners count for values; `pairs`: `numbers_of_pairs` of both, each once."""
+        keys = self.showing.column("key")
+        rows = among(keys, pairs)
+        order = np.argsort(pairs)
+        found = np.zeros(len(pairs), np.int64)
+        found[order[np.searchsorted(pairs, keys[rows], sorter=order)]] = self.showing.column("pictures")[rows]
+        return found
 
     def rows_of(self, numbers: Collection[int]) -> dict[int, Row]:
         """Return value, text, photos, owners and seen of some values, of those that there are."""
@@ -77,9 +89,9 @@ class Counted:
                 found.setdefault(number, {"seen": []}).update(row)
         return found
 
-    def with_rows(self, rows: Mapping[int, Row]) -> "Counted":
-        """Return the counts with these rows; a value without photos is none any more."""
-        return Counted(self.values, self.numbers, self.owners, rows)
+    def with_rows(self, rows: Mapping[int, Row], pairs: Mapping[int, int]) -> "Counted":
+        """Return the counts with these rows and pictures by pair; a value without photos is none any more."""
+        return replace(self, changed=rows, changed_pairs=pairs)
 
     def written(self, store: Store) -> "Counted":
         """Write what has changed."""
@@ -97,7 +109,13 @@ class Counted:
             new = np.array(list(different), np.uint64)
             found.append(write_segments(store, f"judged/{folder}", segments, new, table, there))
         values, numbers, owners = found
-        return Counted(values, numbers, owners)
+        some = {pair: pictures for pair, pictures in self.changed_pairs.items() if pictures}
+        pairs, gone = (np.array(sorted(of), np.uint64) for of in (some, self.changed_pairs.keys() - some.keys()))
+        table = pa.table([pa.array([some[pair] for pair in pairs.tolist()], pa.int32())], _SHOWING)
+        keys = self.showing.column("key")
+        there = keys[among(keys, gone)]
+        showing = write_segments(store, f"judged/{SHOWING}", self.showing, pairs, table, there, _ROWS_MAX)
+        return Counted(values, numbers, owners, showing)
 
     def to_learn(self, catalogue: Catalogue, limits: Consensus) -> list[Count]:
         """Return the counts as `curation.consensus.learn` takes them, without those that it would leave out."""
@@ -153,6 +171,12 @@ class Counted:
         values = pa.array([texts.get(number) or told[number] for number in keys[rows].tolist()])
         found: Places = rows[pc.sort_indices(values).to_numpy()[:CANDIDATES_SHOWN]]
         return found
+
+
+def numbers_of_pairs(value: npt.NDArray[np.uint64], owner: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return a number for each value and owner."""
+    found: npt.NDArray[np.uint64] = (value ^ (value >> np.uint64(31))) * SPREADING + owner
+    return found
 
 
 def _of(row: Row, schema: pa.Schema) -> Row:

@@ -2,7 +2,8 @@
 
 A count says of a value how many pictures and owners show it (`curation.consensus.Count`). A picture that several
 uploads show counts once, for the owner with the smallest digest. So a changed upload can change what its picture counts
-for; whether an owner counts for a value by another picture is looked up (`curation.judging.refresh.owners`).
+for, and nothing else. By how many pictures each owner counts for each value is remembered: the uploads of one owner may
+be a tenth of all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,16 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX
-from curation.judging.refresh.counted import Counted
+from curation.judging.refresh.counted import Counted, numbers_of_pairs
 from curation.judging.refresh.files import among
-from curation.judging.refresh.owners import claims_of, counted_once, elsewhere
 from curation.judging.refresh.state import State
 from curation.judging.refresh.uploads import Claims
 
 _Rows = npt.NDArray[np.int64]
-_Pairs = set[tuple[int, int]]
 _SEEN_OF = ("tables", "segments")
 """Aspects whose values are counted together, so that their owners are remembered."""
 
@@ -33,20 +33,17 @@ def updated(
     uploads as they are now (`_content` of ALONE), and `claimed` their claims.
     """
     pictures = np.union1d(state.column("_content")[changed], contents)
-    told = claims_of(state, np.union1d(among(state.column("_content"), pictures), changed))
+    told = _claims_of(state, np.union1d(among(state.column("_content"), pictures), changed))
     fresh = pd.DataFrame({"value": claimed.value, "owner": claimed.owner, "content": claimed.content, "row": -1})
     is_lost = np.isin(told["row"].to_numpy(), changed)
-    before, after = counted_once(told), counted_once(pd.concat([told[~is_lost], fresh]))
+    before, after = _counted_once(told), _counted_once(pd.concat([told[~is_lost], fresh]))
     photos = _sizes(after)
     photos.subtract(_sizes(before))
-    lost, gained = _pairs(before), _pairs(after)
-    moved = lost ^ gained
-    others = _elsewhere(counts, state, moved, pictures, _sizes(before))
-    lost, gained = (lost & moved) - others, (gained & moved) - others
+    pairs = _pairs_after(counts, before, after)
+    lost_of, gained_of = (_owners_by_value(pairs[wanted]) for wanted in (pairs["is_lost"], pairs["is_gained"]))
     spelled = {row["value"]: row for row in claimed.values.to_pylist()}
     left = set(told["value"].to_numpy()[is_lost].tolist())
-    touched = photos.keys() | left | {value for value, _ in moved}
-    lost_of, gained_of = _owners_by_value(lost), _owners_by_value(gained)
+    touched = photos.keys() | left | lost_of.keys() | gained_of.keys()
     rows = counts.rows_of(touched)
     for number in touched:
         row = rows.setdefault(number, {"value": "", "text": "", "photos": 0, "owners": 0, "seen": []})
@@ -63,7 +60,22 @@ def updated(
                 row["seen"] = _seen(number, row["seen"], *owners, state, changed, fresh)
             if aspect == CAMERA and number in left:
                 row["text"] = max(_camera_text(state, changed, number, was), now)
-    return counts.with_rows(rows)
+    return counts.with_rows(rows, dict(zip(pairs["number"].tolist(), pairs["pictures"].tolist(), strict=True)))
+
+
+def _claims_of(state: State, rows: _Rows) -> pd.DataFrame:
+    """Return the claims of some rows of the state: value, owner, content, row."""
+    lists = state.take(rows, ["_claims"])["_claims"]
+    values = pc.list_flatten(lists).to_numpy()
+    of = np.repeat(rows, pc.list_value_length(lists).to_numpy())
+    owner, content = state.column("_owner")[of], state.column("_content")[of]
+    return pd.DataFrame({"value": values.astype(np.uint64), "owner": owner, "content": content, "row": of})
+
+
+def _counted_once(claims: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each picture that shows a value: value, content, and the owner it counts for."""
+    found: pd.DataFrame = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
+    return found
 
 
 def _sizes(claims: pd.DataFrame) -> "_Numbers":
@@ -83,28 +95,22 @@ class _Numbers(dict[int, int]):
             self[value] = self[value] - number
 
 
-def _pairs(claims: pd.DataFrame) -> _Pairs:
-    """Return which owners count for which values: (value, owner)."""
-    return set(zip(claims["value"].tolist(), claims["owner"].tolist(), strict=True))
+def _pairs_after(counts: Counted, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Return the values and owners of which the pictures change: number, pictures, is_lost and is_gained."""
+    names = ["value", "owner"]
+    both = pd.concat([before[names].assign(more=-1), after[names].assign(more=1)])
+    found: pd.DataFrame = both.groupby(names, sort=False)["more"].sum().reset_index()
+    found = found[found["more"].to_numpy() != 0].reset_index(drop=True)
+    found["number"] = numbers_of_pairs(found["value"].to_numpy(), found["owner"].to_numpy())
+    was = counts.pictures_of(found["number"].to_numpy())
+    found["pictures"] = was + found["more"].to_numpy()
+    found["is_gained"], found["is_lost"] = was == 0, found["pictures"].to_numpy() == 0
+    return found
 
 
-def _elsewhere(
-    counts: Counted, state: State, pairs: _Pairs, pictures: npt.NDArray[np.uint64], before: Mapping[int, int]
-) -> _Pairs:
-    """Return those of some pairs whose owner counts for the value by another picture than those that changed."""
-    known = counts.photos_of({value for value, _ in pairs})
-    # where no other picture shows the value, no owner counts for it
-    asked = sorted((value, owner) for value, owner in pairs if known.get(value, 0) > before[value])
-    if not asked:
-        return set()
-    value, owner = np.array(asked, np.uint64).T
-    there = elsewhere(state, value, owner, pictures)
-    return {pair for pair, found in zip(asked, there.tolist(), strict=True) if found}
-
-
-def _owners_by_value(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
+def _owners_by_value(pairs: pd.DataFrame) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for value, owner in pairs:
+    for value, owner in zip(pairs["value"].tolist(), pairs["owner"].tolist(), strict=True):
         found.setdefault(value, set()).add(owner)
     return found
 
@@ -116,9 +122,9 @@ def _seen(
     seen: set[int] = set(was)
     if lost & seen and len(seen) >= OWNERS_SEEN_MAX:
         rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
-        told = pd.concat([claims_of(state, rows), fresh])
+        told = pd.concat([_claims_of(state, rows), fresh])
         told = told[told["value"].to_numpy() == np.uint64(number)]
-        seen, gained = set(counted_once(told)["owner"].tolist()), set()
+        seen, gained = set(_counted_once(told)["owner"].tolist()), set()
     return sorted((seen - lost) | gained)[:OWNERS_SEEN_MAX]
 
 

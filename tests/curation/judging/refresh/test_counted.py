@@ -1,20 +1,14 @@
-"""What is learned from the counts that are read is what is learned from all counts, and owners are those of a scan."""
+"""What is learned from the counts that are read is what all counts teach, and what is as it was is not written."""
 
 import random
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pytest
 
 from benchmarks.curation.planted import catalogue
 from corpus.sections import Consensus
 from corpus.storage import open_store
 from curation.consensus import CAMERA, Count, learn
-from curation.judging.refresh.counted import Counted
-from curation.judging.refresh.owners import counted_once, elsewhere
-from curation.judging.refresh.segments import Segments, write_segments
-from curation.judging.refresh.state import STATE, State
+from curation.judging.refresh.counted import Counted, numbers_of_pairs
 from curation.judging.refresh.tables import number_of
 
 LIMITS = Consensus(photos_min=3, owners_min=2)
@@ -53,7 +47,7 @@ def test_what_would_not_be_shown_is_left_out_and_nothing_else(tmp_path):
         gone = chance.sample(sorted(expected), len(expected) // 9)
         new |= {number: {**expected[number], "photos": 0} for number in gone if number not in new}
         expected = {number: row for number, row in (expected | new).items() if row["photos"]}
-        counts = counts.with_rows(new)
+        counts = counts.with_rows(new, {})
         told = counts.to_learn(catalogue(), LIMITS)
         assert learn(told, catalogue(), LIMITS) == learned_from(expected)
         assert turn == 0 or len(told) < len(expected)
@@ -66,46 +60,30 @@ def test_what_would_not_be_shown_is_left_out_and_nothing_else(tmp_path):
 def test_a_count_that_is_as_it_was_is_not_written(tmp_path):
     store = open_store(str(tmp_path))
     told = rows(random.Random(1), 20)
-    counts = Counted.read(store, {}).with_rows(told).written(store)
-    assert counts.with_rows(dict(list(told.items())[:5])).written(store).names == counts.names
+    counts = Counted.read(store, {}).with_rows(told, {}).written(store)
+    assert counts.with_rows(dict(list(told.items())[:5]), {}).written(store).names == counts.names
     number = next(iter(told))
-    again = counts.with_rows({number: {**told[number], "photos": 77, "owners": 5}}).written(store)
+    again = counts.with_rows({number: {**told[number], "photos": 77, "owners": 5}}, {}).written(store)
     assert again.names["numbers"] != counts.names["numbers"]
     assert again.names["values"] == counts.names["values"]
 
 
-def state_of(store, claims):
-    """Return a state of uploads with these (owner, content, values)."""
-    columns = {name: [row[at] for row in claims] for at, name in enumerate(("_owner", "_content", "_claims"))}
-    table = pa.table(
-        [
-            pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(len(claims), field.type)
-            for field in STATE
-        ],
-        STATE,
-    )
-    ids = np.array([number_of(str(at)) for at in range(len(claims))], np.uint64)
-    return State(write_segments(store, "judged/parts", Segments(STATE), ids, table, ids[:0]))
+def pairs(chance, number):
+    return {chance.getrandbits(64): chance.randrange(3) for _ in range(number)}
 
 
-@pytest.mark.parametrize("chunk", [3, 1000])
-def test_an_owner_counts_for_a_value_by_another_picture_or_not(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr("curation.judging.refresh.owners._CHUNK", chunk)
-    chance, store = random.Random(3), open_store(str(tmp_path))
-    numbers = [chance.getrandbits(64) for _ in range(40)]
-    claims = [
-        (chance.choice(numbers[:5]), chance.choice(numbers[5:25]), chance.sample(numbers[25:], chance.randrange(4)))
-        for _ in range(60)
-    ]
-    state, pictures = state_of(store, claims), np.array(sorted(numbers[5:9]), np.uint64)
-    told = pd.DataFrame(
-        [(value, owner, content) for owner, content, values in claims for value in values],
-        columns=["value", "owner", "content"], dtype=np.uint64,
-    )  # fmt: skip
-    once = counted_once(told)
-    others = once[~np.isin(once["content"], pictures)]
-    counts = set(zip(others["value"].tolist(), others["owner"].tolist(), strict=True))
-    asked = [(value, owner) for value in numbers[25:] for owner in numbers[:5]]
-    value, owner = np.array(asked, np.uint64).T
-    assert elsewhere(state, value, owner, pictures).tolist() == [pair in counts for pair in asked]
-    assert 0 < len(counts) < len(asked)
+def test_pictures_by_owner_and_value_are_those_of_a_dictionary(tmp_path):
+    chance, store, expected = random.Random(4), open_store(str(tmp_path)), {}
+    counts = Counted.read(store, {})
+    for _ in range(12):
+        again = {pair: chance.randrange(3) for pair in chance.sample(sorted(expected), len(expected) // 4)}
+        new = pairs(chance, 20) | again
+        expected |= new
+        counts = Counted.read(store, counts.with_rows({}, new).written(store).names)
+        asked = np.array([*expected, 7], np.uint64)
+        assert counts.pictures_of(asked).tolist() == [*expected.values(), 0]
+
+
+def test_numbers_of_pairs_differ_where_value_or_owner_do():
+    some = np.array([1, 1, 2, 2**63], np.uint64)
+    assert len({*numbers_of_pairs(some, some[::-1]).tolist(), *numbers_of_pairs(some, some).tolist()}) == 7

@@ -40,6 +40,8 @@ class Known:
     pairs: Sequence[str] = ()
     flipped: str = ""
     """Uploads that are kept now and were not kept before, or the other way round."""
+    several: str = ""
+    """Photographs of which there are several versions."""
     forgotten: Sequence[str] = ()
     troubles: Sequence[Sequence[str]] = ()
     """Photo, version, reason and error of originals that could not be examined."""
@@ -70,7 +72,9 @@ class Known:
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
         named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs")}
-        named |= {folder: set(names) for folder, names in self.counts.items()} | {"tables": {self.flipped}}
+        named |= {folder: set(names) for folder, names in self.counts.items()} | {
+            "tables": {self.flipped, self.several}
+        }
         for folder, names in named.items():
             for name in store.names(f"{FOLDER}/{folder}"):
                 if name.removesuffix(".arrow") not in names:

@@ -97,18 +97,21 @@ class Last:
     pairs: Segments
     ledger: Sides
     flipped: npt.NDArray[np.uint64]
+    several: npt.NDArray[np.uint64]
     learned: list[LearnedRow]
 
     @classmethod
     def read(cls, store: Store, known: Known, past: Past) -> "Last":
         """Return what a run has left."""
         state = read_state(store, known.parts)
-        flipped = read_arrow(store, f"{TABLES}/{known.flipped}.arrow")
+        flipped, several = (
+            read_arrow(store, f"{TABLES}/{name}.arrow")["id"].to_numpy() for name in (known.flipped, known.several)
+        )
         counted = Counted.read(store, known.counts)
         pairs = read_segments(store, PAIRS_FOLDER, known.pairs, PAIRS)
         sides = Sides.of_table(pa.concat_tables(table for _, table in ledger_files(store, known.generation)))
         published = Published.of_state(state)
-        return cls(known, state, published, counted, pairs, sides, flipped["id"].to_numpy(), past.learned())
+        return cls(known, state, published, counted, pairs, sides, flipped, several, past.learned())
 
     @classmethod
     def nothing(cls, known: Known, past: Past, folds: int) -> "Last":
@@ -116,7 +119,9 @@ class Last:
         published = Published.of_generation(past)
         ledger = Sides.of_ledger(past.ledger(folds))
         none = np.zeros(0, np.uint64)
-        return cls(known, State.empty(), published, Counted.read(past.store, {}), Segments(PAIRS), ledger, none, [])
+        return cls(
+            known, State.empty(), published, Counted.read(past.store, {}), Segments(PAIRS), ledger, none, none, []
+        )
 
 
 def troubled_ids(last: Known, troubles: Iterable[Trouble]) -> frozenset[int]:
@@ -198,7 +203,7 @@ def _decided(
     gone: Places, counted: Counted, learned: list[LearnedRow], catalogue: Catalogue,
 ) -> Refreshed:  # fmt: skip
     state, curation, ids = last.state, settings.curation, rows.column("id")
-    memory = remembered(rows, last.ledger)
+    memory = remembered(rows, last.ledger, last.several)
     differs = _memory_differs(rows, memory)
     changed = np.flatnonzero(rows.is_new | differs)
     flipped = among(ids, last.flipped)
@@ -226,7 +231,7 @@ def _decided(
     found = assigned(rows, is_kept, places, memory, last.ledger, curation, _camera_names(rows, places))
     ledger = last.ledger.with_new(found) if len(found.group) else last.ledger
     new_groups = found.without(last.ledger).group
-    to_finish = _to_finish(rows, memory, verdict_of, beyond, was_beyond, new_groups)
+    to_finish = _to_finish(rows, differs, verdict_of, beyond, was_beyond, new_groups)
     finals = _finished(rows, to_finish, memory, verdict_of, beyond, ledger)
     return _written(store, news, last, troubles, rows, gone, to_finish, finals, memory, is_kept, copies, ledger,
                     counted, learned, catalogue)  # fmt: skip
@@ -267,7 +272,7 @@ def _last_copies(rows: Rows, places: Places) -> list[CopyVerdict | None]:
 
 
 def _to_finish(
-    rows: Rows, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers, was_beyond: Numbers,
+    rows: Rows, differs: Numbers, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers, was_beyond: Numbers,
     new_groups: npt.NDArray[np.uint64],
 ) -> Places:  # fmt: skip
     """Return the rows of which anything is decided otherwise than in the last run."""
@@ -278,7 +283,7 @@ def _to_finish(
         if len(asked)
         else asked
     )
-    found = rows.is_new | _memory_differs(rows, memory) | (beyond != was_beyond)
+    found = rows.is_new | differs | (beyond != was_beyond)
     found[other] = True
     if len(new_groups):  # a copy of what no group held has its side once its group has one
         sideless = np.flatnonzero(_was_copy(rows) & ~rows.was(rows.published.side, False))
@@ -376,10 +381,12 @@ def _written(
     hubs = figures.hubs_after(known.figures.get("hubs", []), before, changed, after)
     once = once._replace(leaks={**once.leaks, "near": near})
     told = _counts(total, catalogue, hubs, once)
-    flipped_name = write_arrow(store, TABLES, pa.table([flipped], ["id"]))
+    flipped_name, several = (
+        write_arrow(store, TABLES, pa.table([numbers], ["id"])) for numbers in (flipped, memory.several)
+    )
     next_known = Known(
         known.settings, known.generation, "", index.rows.names, index.tables.names, after.rows.names, known.public,
-        counted.written(store).names, pairs, flipped_name, sorted(news.inputs.forgotten),
+        counted.written(store).names, pairs, flipped_name, several, sorted(news.inputs.forgotten),
         sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
         f"{rows_sum:x}", figures.as_json(total) | {"once": once._asdict(), "hubs": hubs},
     )  # fmt: skip

@@ -34,6 +34,8 @@ def beyond_cap(
     found[~staying] = False
     places = places[staying[places]]
     if cap and len(places):
+        _, owner, number = np.unique(of[places], return_inverse=True, return_counts=True)
+        places = places[number[owner] > cap]
         told = {"of": of[places], "new": ~memory.kept_before[places], "id": rows.column("id")[places], "place": places}
         ordered = pd.DataFrame(told).sort_values(["of", "new", "id"])
         above = ordered[ordered.groupby("of").cumcount().to_numpy() >= cap]

@@ -35,7 +35,7 @@ from curation.generations import (
     tables_of,
 )  # fmt: skip
 from curation.judging.counts import Tally, counts
-from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.state.ledger import Sides
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, attribution_html, too_many_html
 from curation.publishing.croissant import PARQUET, croissant

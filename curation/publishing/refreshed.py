@@ -18,9 +18,9 @@ from corpus.storage import Store
 from corpus.storage.parts import FOLDER as TABLES
 from corpus.storage.parts import NAMED
 from curation.generations import FOLDER, FUNNEL, LEDGER, ledger_files
-from curation.judging.refresh.files import arrow_bytes
-from curation.judging.refresh.known import Known
-from curation.judging.refresh.refresh import Refreshed, curated_table
+from curation.judging.refresh.state.files import arrow_bytes
+from curation.judging.refresh.state.known import Known
+from curation.judging.refresh.written import Refreshed, curated_table
 from curation.publishing.attribution import csv_of
 from curation.publishing.generation import Published, clear_unfinished, publish_beside
 from curation.publishing.handed_on import known_classes

@@ -10,10 +10,10 @@ from corpus.storage import Store
 from curation.facts.examine import Original, Trouble, kind_of
 from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.inputs import Inputs
-from curation.judging.refresh.known import Known, digest_of_settings
+from curation.judging.refresh.last import Last, forgotten_ids, troubled_ids
 from curation.judging.refresh.news import News, news_of, read_uploads
-from curation.judging.refresh.refresh import Last, forgotten_ids, troubled_ids
-from curation.judging.refresh.tables import Index, id_of, states_of
+from curation.judging.refresh.state.index import Index, id_of, states_of
+from curation.judging.refresh.state.known import Known, digest_of_settings
 from curation.judging.whole_corpus import JudgeSettings
 
 FIRST_MAX = 200_000

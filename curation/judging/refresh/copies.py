@@ -18,11 +18,11 @@ from curation.judging.copy_pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.members import COLUMNS, members_from, members_of
 from curation.judging.part_tasks import copy_keys
-from curation.judging.refresh.files import among, flattened
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.segments import Segments
-from curation.judging.refresh.state import hex_text
+from curation.judging.refresh.state.files import among, flattened
+from curation.judging.refresh.state.parts import hex_text
+from curation.judging.refresh.state.segments import Segments
 from curation.judging.verdict import VERDICT
 from curation.reasons import in_funnel_order
 

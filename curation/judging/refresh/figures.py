@@ -17,10 +17,10 @@ from corpus.text import ranked
 from curation.judging.copy_pairs import PAIRS, SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
 from curation.judging.part_tasks import HUBS_SHOWN
-from curation.judging.refresh.files import among
-from curation.judging.refresh.segments import Segments
-from curation.judging.refresh.state import State
-from curation.judging.refresh.tables import number_of
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.index import number_of
+from curation.judging.refresh.state.parts import State
+from curation.judging.refresh.state.segments import Segments
 
 Row = dict[str, Any]
 Ids = npt.NDArray[np.uint64]

@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX
-from curation.judging.refresh.counted import Counted, numbers_of_pairs
-from curation.judging.refresh.files import among
-from curation.judging.refresh.state import State
+from curation.judging.refresh.state.counted import Counted, numbers_of_pairs
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.parts import State
 from curation.judging.refresh.uploads import Claims
 
 _Rows = npt.NDArray[np.int64]

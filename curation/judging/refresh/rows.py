@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.generations import Past
-from curation.judging.refresh.files import among, flattened
-from curation.judging.refresh.state import State
-from curation.judging.refresh.tables import id_of, number_of, sha_number
+from curation.judging.refresh.state.files import among, flattened
+from curation.judging.refresh.state.index import id_of, number_of, sha_number
+from curation.judging.refresh.state.parts import State
 
 Places = npt.NDArray[np.int64]
 

@@ -10,10 +10,10 @@ import pandas as pd
 from corpus.records import SPLITS
 from corpus.sections import Curation
 from curation.judging.arrays.numbers import SPREADING
-from curation.judging.refresh.files import among
-from curation.judging.refresh.ledger import Sides
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.ledger import Sides
 from curation.judging.splits import PREFERENCE, CameraGroups, assign_numbered_folds, assign_numbered_splits
 
 Truths = npt.NDArray[np.bool_]

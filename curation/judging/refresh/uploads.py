@@ -16,8 +16,8 @@ from curation.judging.arrays.numbers import numbers_of
 from curation.judging.columns.evidence import EvidenceColumns, evidence_columns
 from curation.judging.columns.verdicts import CLAIMS, Troubles, claims_by_row, owner_numbers, picture_numbers, verdicts
 from curation.judging.part_tasks import copy_keys
-from curation.judging.refresh.state import ALONE, hex_numbers
-from curation.judging.refresh.tables import number_of
+from curation.judging.refresh.state.index import number_of
+from curation.judging.refresh.state.parts import ALONE, hex_numbers
 from curation.judging.verdict import VERDICT, Criteria
 
 Numbers = npt.NDArray[Any]

@@ -7,7 +7,7 @@ import pytest
 
 from corpus.records import SPLITS
 from curation.judging.refresh.once import COLUMNS, Once, once_after, present
-from curation.judging.refresh.tables import number_of
+from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.uploads import NOBODY
 
 CAMERAS = ("a", "b", "c")

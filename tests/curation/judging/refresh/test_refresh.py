@@ -101,7 +101,7 @@ def test_a_history_of_changes_gives_the_rows_of_a_judgement_of_all(tmp_path):
 
 
 def test_what_has_not_changed_is_not_judged_nor_written_and_no_file_is_left_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.judging.refresh.state.PART_UPLOADS", 40)
+    monkeypatch.setattr("curation.judging.refresh.state.parts.PART_UPLOADS", 40)
     history = History.of(tmp_path, 420, 3)
     store = history.store
     history.come(400)

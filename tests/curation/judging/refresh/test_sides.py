@@ -9,9 +9,9 @@ import pytest
 from corpus.records import SPLITS
 from corpus.sections import Curation
 from curation.generations import Ledger
-from curation.judging.refresh.ledger import Sides
 from curation.judging.refresh.sides import assigned
-from curation.judging.refresh.state import hex_text
+from curation.judging.refresh.state.ledger import Sides
+from curation.judging.refresh.state.parts import hex_text
 from curation.judging.splits import assign_folds, assign_splits
 
 CURATION = Curation(test=0.25, validation=0.25, folds=4)

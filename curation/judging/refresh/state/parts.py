@@ -1,7 +1,7 @@
 """State: what a refresh keeps of every upload beside the generation that it published.
 
-It lies in segments (`judged/parts/<digest>.arrow`, `curation.judging.refresh.segments`): a refresh writes the rows of
-the uploads that are new or changed. Everything in it can be made again from records and facts.
+It lies in segments (`judged/parts/<digest>.arrow`, `curation.judging.refresh.state.segments`): a refresh writes the rows
+of the uploads that are new or changed. Everything in it can be made again from records and facts.
 
 Each row has the verdict on the upload alone, columns as in VERDICT without any memory; what the upload shows of its
 camera; the keys by which copies are found; what all uploads together decided; and what was published of it, also as
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from corpus.records import CURATED
 from corpus.storage import Store
-from curation.judging.refresh.segments import Segments, read_segments, write_segments
+from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 from curation.judging.verdict import VERDICT
 
 FOLDER = "judged/parts"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from corpus.storage import open_store
-from curation.judging.refresh.segments import Segments, read_segments, write_segments
+from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 
 SCHEMA = pa.schema([("number", pa.int64()), ("text", pa.string()), ("list", pa.list_(pa.uint64()))])
 FOLDER = "judged/some"

@@ -1,9 +1,9 @@
 """Counted: how many pictures and owners show each value of a camera, kept for the next refresh.
 
-Kept in segments (`curation.judging.refresh.segments`): what a value is and reads like (`judged/values/`), which does
-not change; its numbers (`judged/numbers/`), which change each day; of values that are counted together the smallest
-owners (`judged/owners/`), which change rarely once they are many; and by how many pictures each owner counts for each
-value (`judged/showing/`).
+Kept in segments (`curation.judging.refresh.state.segments`): what a value is and reads like (`judged/values/`), which
+does not change; its numbers (`judged/numbers/`), which change each day; of values that are counted together the
+smallest owners (`judged/owners/`), which change rarely once they are many; and by how many pictures each owner counts
+for each value (`judged/showing/`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,9 +20,9 @@ from corpus.sections import Consensus
 from corpus.storage import Store
 from curation.consensus import ASPECTS, CANDIDATES_SHOWN, FIELDS, SHOWN, Count, stated
 from curation.judging.arrays.numbers import SPREADING
-from curation.judging.refresh.files import among
-from curation.judging.refresh.segments import Segments, read_segments, write_segments
-from curation.judging.refresh.tables import number_of
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.index import number_of
+from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 
 Row = dict[str, Any]
 Places = npt.NDArray[np.int64]

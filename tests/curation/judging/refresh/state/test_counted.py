@@ -8,8 +8,8 @@ from benchmarks.curation.planted import catalogue
 from corpus.sections import Consensus
 from corpus.storage import open_store
 from curation.consensus import CAMERA, Count, learn
-from curation.judging.refresh.counted import Counted, numbers_of_pairs
-from curation.judging.refresh.tables import number_of
+from curation.judging.refresh.state.counted import Counted, numbers_of_pairs
+from curation.judging.refresh.state.index import number_of
 
 LIMITS = Consensus(photos_min=3, owners_min=2)
 

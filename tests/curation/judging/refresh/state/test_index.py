@@ -5,7 +5,7 @@ import pytest
 from benchmarks.curation.planted import KIND
 from curation.judging.inputs import find_inputs
 from curation.judging.refresh.news import news_of, read_uploads
-from curation.judging.refresh.tables import Index, id_of
+from curation.judging.refresh.state.index import Index, id_of
 from tests.curation.judging.refresh.histories import History
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from corpus.records import SPLITS
 from curation.generations import SIDES, Groups, Ledger
-from curation.judging.refresh.state import hex_numbers, hex_text
+from curation.judging.refresh.state.parts import hex_numbers, hex_text
 
 
 @dataclass(frozen=True)

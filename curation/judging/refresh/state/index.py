@@ -5,7 +5,7 @@ state is remembered: on a disk its size, inode and time, in an object store its 
 
 The index (`judged/index/`) has a row for each distinct row of a table, by a digest of the table's path and of the whole
 row. So a window that is read again, since one of its uploads has changed, costs a row that goes and one that comes. The
-states of tables lie beside (`judged/states/`). Both are kept in segments (`curation.judging.refresh.segments`).
+states of tables lie beside (`judged/states/`). Both are kept in segments (`curation.judging.refresh.state.segments`).
 """
 
 import hashlib
@@ -26,8 +26,8 @@ from curation.judging.arrays.numbers import SPREADING, numbers_of
 from curation.judging.arrays.packed_tables import packed
 from curation.judging.columns.spelling import row_digests
 from curation.judging.inputs import Inputs, whole_table
-from curation.judging.refresh.files import among
-from curation.judging.refresh.segments import Segments, read_segments, write_segments
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 
 Numbers = npt.NDArray[Any]
 Places = npt.NDArray[np.int64]

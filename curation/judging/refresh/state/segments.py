@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from corpus.storage import Store
-from curation.judging.refresh.files import among, read_arrow, write_arrow
+from curation.judging.refresh.state.files import among, read_arrow, write_arrow
 
 Numbers = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]

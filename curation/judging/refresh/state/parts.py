@@ -1,7 +1,7 @@
 """State: what a refresh keeps of every upload beside the generation that it published.
 
-It lies in segments (`judged/parts/<digest>.arrow`, `curation.judging.refresh.state.segments`): a refresh writes the rows
-of the uploads that are new or changed. Everything in it can be made again from records and facts.
+It lies in segments (`judged/parts/<digest>.arrow`, `curation.judging.refresh.state.segments`): a refresh writes the
+rows of the uploads that are new or changed. Everything in it can be made again from records and facts.
 
 Each row has the verdict on the upload alone, columns as in VERDICT without any memory; what the upload shows of its
 camera; the keys by which copies are found; what all uploads together decided; and what was published of it, also as

@@ -196,8 +196,8 @@ def learn(counts: Iterable[Count], catalogue: Catalogue, limits: Consensus) -> l
         table += [_row(count, owners, native=True, source="learned") for count in found.get(CAMERA, [])]
         rows: list[LearnedRow] = []
         for aspect in (*ASPECTS, *SHOWN):
-            stated = _stated(camera, aspect) if camera and aspect in FIELDS else {}
-            rows += _aspect_rows(key, aspect, stated, _counts_of_aspect(key, aspect, found), owners, limits)
+            listed = stated(camera, aspect) if camera and aspect in FIELDS else {}
+            rows += _aspect_rows(key, aspect, listed, _counts_of_aspect(key, aspect, found), owners, limits)
         table += rows + _closed_rows(found, natives(rows).get(key, {}), owners, limits)
     return table
 
@@ -353,7 +353,7 @@ def _read(text: str) -> tuple[Table, ...]:
     return tuple(tuple(map(int, table.split())) for table in text.split("/")) if text else ()
 
 
-def _stated(camera: Camera, aspect: str) -> dict[str, str]:
+def stated(camera: Camera, aspect: str) -> dict[str, str]:
     """Return the text of each value that a catalogue states of a camera; sizes have the long edge first, as learned."""
     if aspect == "size":
         edges = (sorted(map(int, size.split("x")), reverse=True) for size in camera.sizes)

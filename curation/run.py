@@ -288,7 +288,7 @@ def _refresh(
             whole = known_of_whole(published.name, settings, digest_of_inputs(base.news.inputs), troubles)
             whole.publish(store)
             whole.tidy(store)
-    elif base.news.segment:
+    elif base.news.has_tables:
         base.remembered(store)
     _say_published(published, console)
     return published, len(waiting)

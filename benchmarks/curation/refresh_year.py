@@ -1,25 +1,30 @@
 """Benchmark: a simulated year of refreshes of a growing corpus; print time and bytes a refresh by month, and orphans.
 
-    python -m benchmarks.curation.refresh_year [--photos 1000000] [--days 365] [--folder FOLDER]
+    python -m benchmarks.curation.refresh_year [--photos 1000000] [--days 365] [--stride 1] [--folder FOLDER]
 
 Planted records and facts come in equal shares, one a day; each day some uploads of any age are deleted and some are
 replaced. The first share is judged whole, each later one by a refresh. Time is CPU time of this process, bytes are
-those of files that the day wrote below `curated/`, `tables/` and `judged/`. Planting is not counted.
-Months are twelfths of the days. Exit code 1 where files are left over that no generation needs.
+those of files that the day wrote below `curated/`, `tables/` and `judged/`. Planting is not counted, nor is the garbage
+that it leaves. Months are twelfths of the days. With a stride, only so many days apart is there a refresh between the
+first month and the last, so that a large year ends sooner; those refreshes have other news and are not counted. Exit
+code 1 where files are left over that no generation needs.
 """
 
 import argparse
+import gc
 import hashlib
 import random
 import sys
 import tempfile
 import time
 from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.curation.planted import KIND, WINDOW, catalogue, plant
 from corpus.records import EXAMINED, RECORD, original_path, version_of
@@ -64,30 +69,30 @@ class Site:
             for name in self._random.choices(self._days, k=number) if self._days else ():
                 facts += self._change(name, what)
         name = f"d{len(self._days):04d}"
-        self._write(name, new)
+        self._write(name, pa.Table.from_pylist(new, RECORD))
         self._days.append(name)
         if facts:
             self.store.publish_table(f"{facts_folder(KIND)}/{name}.parquet", pa.Table.from_pylist(facts, EXAMINED))
 
     def _change(self, window: str, what: str) -> list[dict[str, Any]]:
-        rows = self.store.read_table(f"crawl/flickr/{window}/records.parquet").to_pylist()
-        place = self._random.randrange(len(rows))
-        row = rows[place]
+        table = self.store.read_table(f"crawl/flickr/{window}/records.parquet")
+        place = self._random.randrange(len(table))
+        [row] = table.slice(place, 1).to_pylist()
         if row["state"] != "stored":
             return []
         if what == "deleted":
-            rows[place] = {**row, "state": "deleted"}
-            self._write(window, rows)
+            deleted = pa.Table.from_pylist([{**row, "state": "deleted"}], RECORD)
+            self._write(window, pa.concat_tables([table.slice(0, place), deleted, table.slice(place + 1)]))
             return []
-        table = self.store.read_table(f"{facts_folder(KIND)}/{window}.parquet").to_pylist()
-        facts = next((one for one in table if one["photo"] == row["photo"]), None)
-        if facts is None:
+        examined = self.store.read_table(f"{facts_folder(KIND)}/{window}.parquet")
+        told = examined.filter(pc.equal(examined["photo"], row["photo"])).to_pylist()
+        if not told:
             return []
         version = version_of(f"{row['photo']} {row['version']}")
         sha256 = hashlib.sha256(version.encode()).hexdigest()
         said = {"version": version, "original": original_path(row["photo"], version), "sha256": sha256}
-        self._write(window, [*rows, {**row, **said}])
-        return [{**facts, **said}]
+        self._write(window, pa.concat_tables([table, pa.Table.from_pylist([{**row, **said}], RECORD)]))
+        return [{**told[0], **said}]
 
     def _read(self, window: str) -> None:
         self._waiting += self._source.read_table(f"crawl/flickr/{window}/records.parquet").to_pylist()
@@ -97,10 +102,9 @@ class Site:
             if self._source.exists(path):
                 self._examined |= {row["photo"]: row for row in self._source.read_table(path).to_pylist()}
 
-    def _write(self, window: str, rows: list[dict[str, Any]]) -> None:
-        table = pa.Table.from_pylist(rows, RECORD)
+    def _write(self, window: str, table: pa.Table) -> None:
         self.store.publish_table(f"crawl/flickr/{window}/records.parquet", table)
-        self.store.mark_done(f"crawl/flickr/{window}", {"photos": len(rows)})
+        self.store.mark_done(f"crawl/flickr/{window}", {"photos": len(table)})
 
 
 def whole(store: Store) -> None:
@@ -133,26 +137,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=None)
     given = parser.parse_args()
+    if given.days < 3 * MONTHS:
+        parser.error(f"--days: {3 * MONTHS} at least, so that a month has several refreshes")
     if given.folder:
         given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="refresh-year-") as folder:
         site = Site(Path(folder), given.photos, given.days)
         site.day()
         whole(site.store)
-        days: list[tuple[float, int, int, int]] = []
+        days: dict[int, tuple[float, int, int, int]] = {}
         before = files(site.store)
+        edges = [given.days * month // MONTHS for month in range(MONTHS + 1)]
         for day in range(1, given.days):
             site.day()
+            is_skipped = edges[1] <= day < edges[-2] - 1 and (day - edges[1]) % given.stride != given.stride - 1
+            if is_skipped:
+                continue
+            gc.collect()
             began_s = time.process_time()
             judged, photos = refresh(site.store)
             took_s = time.process_time() - began_s
             after = files(site.store)
             written = sum(size for path, (inode, size) in after.items() if before.get(path, (0,))[0] != inode)
             before = after
-            if day > 1:  # the first refresh makes the state of all
-                days.append((took_s, written, judged, photos))
+            if day > 1 and (given.stride == 1 or day < edges[1] or day >= edges[-2]):
+                days[day] = (took_s, written, judged, photos)  # the first refresh makes the state of all
             print(f"day {day}: {photos:,} uploads, {took_s:.2f} s, {written / 1e6:.2f} MB, {judged:,} judged",
                   file=sys.stderr, flush=True)  # fmt: skip
         began_s = time.process_time()
@@ -160,15 +172,21 @@ def main() -> None:
         assert base is not None
         assert not base.concerned(())
         nothing_s = time.process_time() - began_s
-        months = [days[len(days) * month // MONTHS : len(days) * (month + 1) // MONTHS] for month in range(MONTHS)]
+        counted = {
+            number: month
+            for number, (first, last) in enumerate(pairwise(edges), 1)
+            if (month := [days[day] for day in range(first, last) if day in days])
+        }
         print(f"{given.photos:,} photographs in {given.days} days, {-(-given.photos // given.days):,} a day")
-        for number, month in enumerate(months, 1):
+        for number, month in counted.items():
             seconds, size, judged, _ = (mean(values) for values in zip(*month, strict=True))
-            print(f"month {number:2}: {month[-1][3]:>9,} uploads, {seconds:6.2f} s CPU a refresh, "
-                  f"{size / 1e6:7.2f} MB written, {judged:8,.0f} judged")  # fmt: skip
+            print(f"month {number:2}: {month[-1][3]:>9,} uploads, {seconds:6.2f} s CPU a refresh "
+                  f"(median {median(day[0] for day in month):.2f}), {size / 1e6:7.2f} MB written "
+                  f"(median {median(day[1] for day in month) / 1e6:.2f}), {judged:8,.0f} judged")  # fmt: skip
         for name, place in (("time", 0), ("bytes", 1), ("judged", 2)):
-            first, last = (mean(day[place] for day in month) for month in (months[0], months[-1]))
-            print(f"{name} a refresh, last month to first: {last / first:.2f}")
+            for kind in (mean, median):
+                first, last = (kind(day[place] for day in counted[number]) for number in (1, MONTHS))
+                print(f"{name} a refresh, {kind.__name__} of the last month to that of the first: {last / first:.2f}")
         print(f"finding that nothing is new: {nothing_s:.2f} s CPU")
         named = {path for name in site.store.done_names("curated") for path in tables_of(site.store, name)}
         orphans = sorted(path for path in after if path.startswith("tables/") and path not in named)

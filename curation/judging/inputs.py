@@ -143,38 +143,41 @@ def find_inputs(store: Store, kind: str) -> Inputs:
     return Inputs(store, tuple(windows), tuple(facts), taken_down(store), states)
 
 
-def record_rows(store: Store, path: str, forgotten: Collection[str], state: str = "") -> list[RecordRow]:
-    """Return the rows of one window; `state`: what a listing tells of its table."""
-    return apply_takedowns(_table(store, path, RECORD, state).to_pylist(), forgotten)
+def whole_table(store: Store, path: str, forgotten: Collection[str], state: str = "") -> pa.Table:
+    """Return all columns of a window or of a table of facts; of forgotten photos what the takedown list leaves.
 
-
-def facts_rows(store: Store, path: str, forgotten: Collection[str], state: str = "") -> list[ExaminedRow]:
-    """Return the rows of one table of facts, without those of forgotten photos; `state`: see `record_rows`."""
-    return [row for row in _table(store, path, EXAMINED, state).to_pylist() if row["photo"] not in forgotten]
+    `state`: what a listing tells of a table of records.
+    """
+    is_facts = path.startswith(f"{FACTS}/")
+    return _without_forgotten(_table(store, path, EXAMINED if is_facts else RECORD, state), forgotten, is_facts)
 
 
 def record_table(store: Store, path: str, forgotten: Collection[str], state: str = "") -> pa.Table:
     """Return the rows of one window, columns as in RECORD_NEEDED; of forgotten photos what the takedown list leaves.
 
-    `state`: see `record_rows`.
+    `state`: see `whole_table`.
     """
-    table = _table(store, path, RECORD_NEEDED, state)
-    if not forgotten:
-        return table
-    is_forgotten = pc.is_in(table["photo"], value_set=pa.array(sorted(forgotten), pa.string()))
-    left = apply_takedowns(table.filter(is_forgotten).to_pylist(), forgotten)
-    bare = pa.Table.from_pylist(left, RECORD_NEEDED)
-    return pa.concat_tables([table.filter(pc.invert(is_forgotten)), bare]) if len(bare) else table
+    return _without_forgotten(_table(store, path, RECORD_NEEDED, state), forgotten, is_facts=False)
 
 
 def facts_table(store: Store, path: str, forgotten: Collection[str], state: str = "") -> pa.Table:
     """Return the rows of one table of facts, columns as in EXAMINED_NEEDED, without those of forgotten photos.
 
-    `state`: see `record_rows`.
+    `state`: see `whole_table`.
     """
-    table = _table(store, path, EXAMINED_NEEDED, state)
+    return _without_forgotten(_table(store, path, EXAMINED_NEEDED, state), forgotten, is_facts=True)
+
+
+def _without_forgotten(table: pa.Table, forgotten: Collection[str], is_facts: bool) -> pa.Table:
+    if not forgotten:
+        return table
     is_forgotten = pc.is_in(table["photo"], value_set=pa.array(sorted(forgotten), pa.string()))
-    return table.filter(pc.invert(is_forgotten)) if forgotten else table
+    rest = table.filter(pc.invert(is_forgotten))
+    if is_facts or len(rest) == len(table):
+        return rest
+    left = apply_takedowns(table.filter(is_forgotten).to_pylist(), forgotten)
+    places = np.argsort(is_forgotten.to_numpy(), kind="stable")
+    return pa.concat_tables([rest, pa.Table.from_pylist(left, table.schema)]).take(pa.array(np.argsort(places)))
 
 
 def state_ranks(states: pa.ChunkedArray) -> pa.ChunkedArray:

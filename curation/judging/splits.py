@@ -6,7 +6,7 @@ photographs; a camera with three groups is in all splits, one with two in train 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -55,18 +55,39 @@ Photos: TypeAlias = Mapping[str, Mapping[str, int]] | pa.Table
 """The same, as a table or as numbers by camera and group."""
 
 
+class CameraGroups(NamedTuple):
+    """The groups of one camera; those with the fewest come first, since they are bound first."""
+
+    number: int
+    """Of all its groups."""
+    key: str
+    groups: np.ndarray
+    """Those that may have no side yet, by their numbers, which are in the order of their names."""
+    photos: np.ndarray
+    """How many photographs each of these has."""
+    held: Sequence[int] = ()
+    """How many the others have on each side."""
+
+
 def assign_splits(ledger: Mapping[str, str], photos: Photos, *, test: float, validation: float) -> Groups[str]:
     """Return the split of every group of the ledger and of `photos`.
 
     `test` and `validation` are shares of a camera's photographs. Cameras with the fewest groups come first, since a
     group that two cameras share is bound by the first of them.
     """
-    shares = {"train": 1 - test - validation, "test": test, "validation": validation}
     groups, known, cameras = _numbered(Groups.of(ledger, pa.string()), photos)
     found = pc.fill_null(pc.index_in(known, value_set=pa.array(PREFERENCE)), -1).to_numpy().copy()
-    for camera in cameras:
-        _assign_camera(found, camera, [shares[split] for split in PREFERENCE])
+    assign_numbered_splits(found, cameras, test=test, validation=validation)
     return Groups(groups, pa.array(PREFERENCE).take(pa.array(found)))
+
+
+def assign_numbered_splits(
+    found: np.ndarray, cameras: Sequence[CameraGroups], *, test: float, validation: float
+) -> None:
+    """Give groups that have no split (-1) their splits, by their places in PREFERENCE; see `assign_splits`."""
+    shares = {"train": 1 - test - validation, "test": test, "validation": validation}
+    for camera in sorted(cameras):
+        _assign_camera(found, camera, [shares[split] for split in PREFERENCE])
 
 
 def assign_folds(
@@ -84,27 +105,32 @@ def assign_folds(
         return Groups.of({**others, **more}, pa.int32())
     groups, known, cameras = _numbered(Groups.of(ledger, pa.int32()), photos)
     found = pc.fill_null(known, -1).to_numpy().copy()
-    for camera in cameras:
-        of = found[camera.groups]
-        held = np.bincount(of[of >= 0], camera.photos[of >= 0], folds).astype(np.int64).tolist()
-        new = _largest_first(camera, of < 0)
-        starts = [int(group[:8], 16) for group in groups.take(pa.array(camera.groups[new])).to_pylist()]
-        chosen = []
-        for start, number in zip(starts, camera.photos[new].tolist(), strict=True):
-            # the group's digest chooses among equally empty folds: otherwise fold 0 got every camera's largest group
-            least = min(held)
-            fold = min((fold for fold in range(folds) if held[fold] == least), key=lambda one: (one - start) % folds)
-            chosen.append(fold)
-            held[fold] += number
-        found[camera.groups[new]] = chosen
+    assign_numbered_folds(found, cameras, lambda group: int(groups[group].as_py()[:8], 16), folds)
     return Groups(groups, pa.array(found))
 
 
-class _Camera(NamedTuple):
-    """The groups of one camera by number, and how many photographs each has."""
+def assign_numbered_folds(
+    found: np.ndarray, cameras: Sequence[CameraGroups], start_of: Callable[[int], int], folds: int
+) -> None:
+    """Give groups that have no fold (-1) their folds; `start_of` returns the first 32 bits of a group's digest.
 
-    groups: np.ndarray
-    photos: np.ndarray
+    See `assign_folds`.
+    """
+    for camera in sorted(cameras):
+        held, new = _held(found, camera, folds), _largest_first(camera, found)
+        for row in new.tolist():
+            # the group's digest chooses among equally empty folds: otherwise fold 0 got every camera's largest group
+            least, start = min(held), start_of(int(camera.groups[row]))
+            fold = min((fold for fold in range(folds) if held[fold] == least), key=lambda one: (one - start) % folds)
+            found[camera.groups[row]] = fold
+            held[fold] += int(camera.photos[row])
+
+
+def _held(sides: np.ndarray, camera: CameraGroups, number: int) -> list[int]:
+    """Return how many photographs of a camera each side has."""
+    of = sides[camera.groups]
+    found = np.bincount(of[of >= 0], camera.photos[of >= 0], number).astype(np.int64).tolist()
+    return [one + other for one, other in zip(found, camera.held or [0] * number, strict=True)]
 
 
 def _table(photos: Photos) -> pa.Table:
@@ -117,8 +143,8 @@ def _table(photos: Photos) -> pa.Table:
     )
 
 
-def _numbered(known: Groups[Any], photos: Photos) -> tuple[pa.Array, pa.Array, list[_Camera]]:
-    """Return all groups in order, what is known of each, and the cameras, those with the fewest groups first."""
+def _numbered(known: Groups[Any], photos: Photos) -> tuple[pa.Array, pa.Array, list[CameraGroups]]:
+    """Return all groups in order, what is known of each, and the cameras with all their groups."""
     table, (before, values) = _table(photos), known.columns()
     both = pa.chunked_array([before, *table["group"].chunks], pa.string()).unique()
     groups = both.take(pc.sort_indices(both))
@@ -129,9 +155,9 @@ def _numbered(known: Groups[Any], photos: Photos) -> tuple[pa.Array, pa.Array, l
     order = np.lexsort((numbers, codes))
     edges = np.searchsorted(codes[order], np.arange(len(keys) + 1))
     cameras = []
-    for place in sorted(range(len(keys)), key=lambda one: (edges[one + 1] - edges[one], keys[one])):
-        rows = order[edges[place] : edges[place + 1]]
-        cameras.append(_Camera(numbers[rows], counted[rows]))
+    for key, start, end in zip(keys, edges, edges[1:], strict=False):
+        rows = order[start:end]
+        cameras.append(CameraGroups(len(rows), key, numbers[rows], counted[rows]))
     return groups, values.take(pc.index_in(groups, value_set=before)), cameras
 
 
@@ -146,21 +172,20 @@ def _together(photos: pa.Table, bound: Mapping[str, str]) -> pa.Table:
     return whole.sort_by([("camera", "ascending"), ("group", "ascending")])
 
 
-def _largest_first(camera: _Camera, of: np.ndarray) -> np.ndarray:
-    """Return the rows of some of a camera's groups, the largest first and equal ones by name."""
-    rows = np.flatnonzero(of)
+def _largest_first(camera: CameraGroups, sides: np.ndarray) -> np.ndarray:
+    """Return the rows of a camera's groups without a side, the largest first and equal ones by name."""
+    rows = np.flatnonzero(sides[camera.groups] < 0)
     return rows[np.lexsort((camera.groups[rows], -camera.photos[rows]))]
 
 
-def _assign_camera(splits: np.ndarray, camera: _Camera, shares: Sequence[float]) -> None:
-    """Give the new groups of one camera their splits, by their places in PREFERENCE; -1: a group has none."""
-    total = int(camera.photos.sum())
-    of = splits[camera.groups]
-    known = np.bincount(of[of >= 0], camera.photos[of >= 0], len(PREFERENCE))
-    lacking = [share * total - held for share, held in zip(shares, known.tolist(), strict=True)]
-    held = set(of[of >= 0].tolist())
-    new = _largest_first(camera, of < 0)
-    needed = range(min(len(PREFERENCE), len(camera.groups)))
+def _assign_camera(splits: np.ndarray, camera: CameraGroups, shares: Sequence[float]) -> None:
+    """Give the new groups of one camera their splits."""
+    known = _held(splits, camera, len(PREFERENCE))
+    total = int(camera.photos.sum()) + sum(camera.held)
+    lacking = [share * total - held for share, held in zip(shares, known, strict=True)]
+    held = {split for split, photos in enumerate(known) if photos}
+    new = _largest_first(camera, splits)
+    needed = range(min(len(PREFERENCE), camera.number))
     chosen = []
     for place, number in enumerate(camera.photos[new].tolist()):
         missing = [split for split in needed if split not in held]

@@ -35,7 +35,7 @@ from curation.generations import (
     tables_of,
 )  # fmt: skip
 from curation.judging.counts import Tally, counts
-from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.state.ledger import Sides
 from curation.judging.whole_corpus import Judged
 from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, attribution_html, too_many_html
 from curation.publishing.croissant import PARQUET, croissant
@@ -155,7 +155,7 @@ def publish_beside(
     photos: list[Row],
 ) -> None:  # fmt: skip
     """Publish the files of a generation that both forms have; `photos`: the files of its table, for Croissant."""
-    # imported here, so that workers and unchanged runs do not load matplotlib
+    # imported here, so that workers and unchanged runs do not load Pillow
     from curation.publishing.report import report_page
     from curation.publishing.thumbnails import RefusedPictures, thumbnails
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.sections import Shards
 from corpus.text import leading_number
-from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.state.ledger import Sides
 from shards.plan import FORMAT as SHARDS_FORMAT
 
 FORMAT = 4

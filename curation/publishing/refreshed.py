@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,10 +18,9 @@ from corpus.storage import Store
 from corpus.storage.parts import FOLDER as TABLES
 from corpus.storage.parts import NAMED
 from curation.generations import FOLDER, FUNNEL, LEDGER, ledger_files
-from curation.judging.refresh.files import arrow_bytes
-from curation.judging.refresh.known import Known
-from curation.judging.refresh.ledger import Sides
-from curation.judging.refresh.refresh import Refreshed, curated_table
+from curation.judging.refresh.state.files import arrow_bytes
+from curation.judging.refresh.state.known import Known
+from curation.judging.refresh.written import Refreshed, curated_table
 from curation.publishing.attribution import csv_of
 from curation.publishing.generation import Published, clear_unfinished, publish_beside
 from curation.publishing.handed_on import known_classes
@@ -61,7 +59,7 @@ def publish_refreshed(
     if latest and store.done(f"{FOLDER}/{latest}") == marker and not last.parts:
         return Published(latest, found.counts, False)  # its tables were written again or copied, with equal rows
     files, written = _files(found, last.public)
-    if latest and store.done(f"{FOLDER}/{latest}") == marker and len(last.public) == len(last.parts) > 0:
+    if latest and store.done(f"{FOLDER}/{latest}") == marker and last.public:
         known = replace(found.known, public=files)
         _publish_tables(store, written)
         known.publish(store)
@@ -70,7 +68,7 @@ def publish_refreshed(
     clear_unfinished(store)
     name = name_after(latest, digest)
     folder = f"{FOLDER}/{name}"
-    of_ledger, ledger_data = _ledger_files(store, found.ledger, ledger_files(store, latest) if latest else [])
+    of_ledger, ledger_data = _ledger_files(found, ledger_files(store, latest) if latest else [])
     # named first, so that a run that follows a killed one knows which files were begun
     store.publish_json(f"{folder}/{NAMED}", {
         "rows": found.counts["photos"], "files": files, "attribution": [_csv_of(path) for path in files],
@@ -95,17 +93,14 @@ def _classes(store: Store, counts: Row) -> tuple[str, ...]:
 def _files(found: Refreshed, public: Any) -> tuple[list[str], dict[str, bytes]]:
     """Return the paths of the table's files, and the bytes of those that changed, with their authors', by path."""
     files, written = list(public), dict[str, bytes]()
-    for place, table in found.written:
+    for place, table in sorted(found.written.items()):
         rows = curated_table(table)
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")
         data = sink.getvalue().to_pybytes()
         path = f"{TABLES}/{hashlib.sha256(data).hexdigest()[:24]}.parquet"
         written |= {path: data, _csv_of(path): csv_of(rows)}
-        if place is None:
-            files.append(path)
-        else:
-            files[place] = path
+        files[place : place + 1] = [path]
     return files, written
 
 
@@ -113,16 +108,15 @@ def _csv_of(path: str) -> str:
     return path.removesuffix(".parquet") + ".csv"
 
 
-def _ledger_files(store: Store, ledger: Sides, files: list[tuple[str, pa.Table]]) -> tuple[list[str], dict[str, bytes]]:
+def _ledger_files(found: Refreshed, files: list[tuple[str, pa.Table]]) -> tuple[list[str], dict[str, bytes]]:
     """Return the files of a ledger, and the bytes of a new one; what stands in an earlier file is not written again.
 
     Files are brought together with the new one unless they are far larger, so that they stay few.
     """
-    known = [table["group"].to_numpy() for _, table in files]
-    is_new = ~np.isin(ledger.group, np.concatenate(known)) if known else np.ones(len(ledger.group), bool)
-    if files and not is_new.any():
+    sides = found.new_sides if files else found.ledger
+    if files and not len(sides.group):
         return [path for path, _ in files], {}
-    new, earlier = ledger.table().filter(pa.array(is_new)), list(files)
+    new, earlier = sides.table(), list(files)
     while earlier and len(earlier[-1][1]) <= max(_LEDGER_ROWS_MIN, 2 * len(new)):
         new = pa.concat_tables([earlier.pop()[1], new])
     data = arrow_bytes(new.sort_by("group"))

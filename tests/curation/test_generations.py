@@ -19,8 +19,8 @@ from curation.generations import (
     latest_generation,
     tables_of,
 )  # fmt: skip
-from curation.judging.refresh.files import write_arrow
-from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.state.files import write_arrow
+from curation.judging.refresh.state.ledger import Sides
 
 NAME = "0007-aaaaaaaaaa"
 

@@ -10,10 +10,10 @@ from corpus.storage import Store
 from curation.facts.examine import Original, Trouble, kind_of
 from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.inputs import Inputs
-from curation.judging.refresh.known import Known, digest_of_settings
+from curation.judging.refresh.last import Last, forgotten_ids, troubled_ids
 from curation.judging.refresh.news import News, news_of, read_uploads
-from curation.judging.refresh.refresh import Last, forgotten_ids, troubled_ids
-from curation.judging.refresh.tables import SEGMENTS_MAX, id_of, read_index, states_of, together, write_segment
+from curation.judging.refresh.state.index import Index, id_of, states_of
+from curation.judging.refresh.state.known import Known, digest_of_settings
 from curation.judging.whole_corpus import JudgeSettings
 
 FIRST_MAX = 200_000
@@ -48,10 +48,8 @@ class Base:
 
     def remembered(self, store: Store) -> None:
         """Publish that the tables were read, where they say of every upload what was known."""
-        segments = [*self.last.known.segments, write_segment(store, self.news.segment, self.news.rows)]
-        if len(segments) > SEGMENTS_MAX:
-            segments = [together(store, read_index(store, segments))]
-        known = replace(self.last.known, segments=segments)
+        index = self.news.indexed(store)
+        known = replace(self.last.known, index=index.rows.names, states=index.tables.names)
         known.publish(store)
         known.tidy(store)
 
@@ -74,9 +72,9 @@ def refresh_base(store: Store, inputs: Inputs, settings: JudgeSettings) -> Base 
         if marker.get("photos", 0) > FIRST_MAX:
             return None
         last = Last.nothing(known, past, settings.curation.folds)
-        return Base(last, news_of(inputs, read_index(store, ())))
+        return Base(last, news_of(inputs, Index.empty()))
     last = Last.read(store, known, past)
-    news = news_of(inputs, read_index(store, known.segments))
+    news = news_of(inputs, Index.read(store, known.index, known.states))
     return None if any(path.startswith("facts/") for path in news.gone) else Base(last, news)
 
 

@@ -12,15 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from curation.judging.arrays.numbers import SPREADING
 from curation.judging.copies import CopyVerdict, copy_verdicts
 from curation.judging.copy_pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.members import COLUMNS, members_from, members_of
 from curation.judging.part_tasks import copy_keys
-from curation.judging.refresh.files import among
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.state import hex_text
+from curation.judging.refresh.state.files import among, flattened
+from curation.judging.refresh.state.parts import hex_text
+from curation.judging.refresh.state.segments import Segments
 from curation.judging.verdict import VERDICT
 from curation.reasons import in_funnel_order
 
@@ -31,8 +33,10 @@ _OF_KEYS = ["id", "sha256", "scan_digest", "perceptual_hash", "shot", "source", 
 class Copies(NamedTuple):
     """What became of the sets in which something changed."""
 
-    pairs: pd.DataFrame
-    """All pairs, columns as in PAIRS, in order."""
+    new: pd.DataFrame
+    """The pairs that there were not before, columns as in PAIRS."""
+    ended: Places
+    """The rows of the pairs of before that are none any more."""
     decided: frozenset[int]
     """Ids of the uploads that were decided anew."""
     verdicts: Mapping[int, CopyVerdict]
@@ -40,7 +44,7 @@ class Copies(NamedTuple):
 
 
 def copies_after(
-    rows: Rows, pairs: pd.DataFrame, gone: Places, changed: Places, memory: Remembered, *, near_bits: int,
+    rows: Rows, pairs: Segments, gone: Places, changed: Places, memory: Remembered, *, near_bits: int,
     placeholder_copies: int,
 ) -> Copies:  # fmt: skip
     """Return the pairs and the decisions after uploads have changed.
@@ -49,14 +53,21 @@ def copies_after(
     the decision may ask something that is not as it was.
     """
     ids = rows.column("id")
-    after, touched = _pairs_after(rows, pairs, gone, near_bits)
-    first, second = after["first"].to_numpy(), after["second"].to_numpy()
-    everyone = np.concatenate([first, second])
+    new, ended = _pairs_after(rows, pairs, gone, near_bits)
+    is_still = np.ones(len(pairs), bool)
+    is_still[ended] = False
+    was = [pairs.column(name) for name in PAIRS.names]
+    touched = np.concatenate([column[ended] for column in was[:2]] + [new["first"], new["second"]]).astype(np.uint64)
+    after = [np.concatenate([column[is_still], new[name]]) for column, name in zip(was, PAIRS.names, strict=True)]
+    everyone = np.concatenate(after[:2])
     start = np.union1d(touched, everyone[among(everyone, ids[changed])])
-    both = pd.concat([pairs, after])
-    reached = _reached(start, both["first"].to_numpy(), both["second"].to_numpy())
+    first, second = (np.concatenate([column[ended], one]) for column, one in zip(was[:2], after[:2], strict=True))
+    reached = _reached(start, first, second)
     places = among(ids, reached)
-    within = after[np.isin(first, reached)]
+    within = pd.DataFrame(
+        {name: column[among(after[0], reached)] for name, column in zip(PAIRS.names, after, strict=True)}
+    )
+    within = within.sort_values(PAIRS.names, ignore_index=True)
     told = rows.texts(places, [name for name in COLUMNS if name not in ("group", "kept_before")]).to_pylist()
     for row, place in zip(told, places.tolist(), strict=True):
         row["group"], row["kept_before"] = hex_text(int(memory.group[place])), bool(memory.kept_before[place])
@@ -67,41 +78,38 @@ def copies_after(
     found = list(zip(*(within[name].tolist() for name in PAIRS.names), strict=True))
     verdicts = copy_verdicts(members, found, placeholder_copies)
     # those that were in a pair and are in none any more stay
-    return Copies(after, frozenset(ids[places].tolist()), verdicts)
+    return Copies(new, ended, frozenset(ids[places].tolist()), verdicts)
 
 
-def _pairs_after(rows: Rows, pairs: pd.DataFrame, gone: Places, near_bits: int) -> tuple[pd.DataFrame, _Ids]:
-    """Return all pairs, and the ids in those that were not there before or are not any more."""
-    before_keys, before_rows = rows.last.lists("_keys")
-    of_gone = before_keys[np.isin(before_rows, gone)] if len(gone) else np.zeros(0, np.uint64)
+def keys_of_pairs(first: _Ids, second: _Ids, kind: npt.NDArray[np.int8]) -> _Ids:
+    """Return a number for each pair."""
+    found: _Ids = ((first * SPREADING) ^ second) * SPREADING + kind.astype(np.uint64)
+    return found
+
+
+def _pairs_after(rows: Rows, pairs: Segments, gone: Places, near_bits: int) -> tuple[pd.DataFrame, Places]:
+    """Return the new pairs, columns as in PAIRS, and the rows of those that are none any more."""
+    of_gone = rows.last.take(gone, ["_keys"])["_keys"]
     of_new, _ = rows.new_lists("_keys")
-    around = rows.having("_keys", np.unique(np.concatenate([of_gone, of_new])))
+    around = rows.having("_keys", np.unique(np.concatenate([flattened(of_gone)[0], of_new])))
     ids = rows.column("id")
-    affected = np.union1d(ids[around], rows.last.column("id")[gone] if len(gone) else np.zeros(0, np.uint64))
+    affected = np.union1d(ids[around], rows.last.column("id")[gone])
     keys_around = np.unique(rows.items("_keys", around))
     further = rows.having("_keys", keys_around)
     keys = copy_keys(rows.texts(further, _OF_KEYS))
     keys = keys.filter(pa.array(np.isin(keys["key"].to_numpy(), keys_around)))
     found = pairs_of(keys.combine_chunks(), near_bits).to_pandas()
-    inside = _both_within(found, affected)
-    was = _both_within(pairs, affected)
-    after = (
-        pd.concat([pairs[~was], found[inside]])
-        .sort_values(PAIRS.names, ignore_index=True)
-        .drop_duplicates(ignore_index=True)
-    )
-    both = pd.concat([pairs[was], found[inside].drop_duplicates()])
-    different = both[~both.duplicated(keep=False).to_numpy()]
-    return after, np.unique(
-        np.concatenate([different["first"].to_numpy(), different["second"].to_numpy()]).astype(np.uint64)
-    )
+    found = found.iloc[_within(found["first"].to_numpy(), found["second"].to_numpy(), affected)].drop_duplicates()
+    was = _within(pairs.column("first"), pairs.column("second"), affected)
+    now, before = keys_of_pairs(*(found[name].to_numpy() for name in PAIRS.names)), pairs.column("key")[was]
+    return found[~np.isin(now, before)], was[~np.isin(before, now)]
 
 
-def _both_within(pairs: pd.DataFrame, ids: _Ids) -> npt.NDArray[np.bool_]:
-    within: npt.NDArray[np.bool_] = np.zeros(len(pairs), bool)
-    places = among(pairs["first"].to_numpy(), ids)
-    within[places[np.isin(pairs["second"].to_numpy()[places], ids)]] = True
-    return within
+def _within(first: _Ids, second: _Ids, ids: _Ids) -> Places:
+    """Return the rows of which both ids are among some."""
+    places = among(first, ids)
+    found: Places = places[np.isin(second[places], ids)]
+    return found
 
 
 def _reached(start: _Ids, first: _Ids, second: _Ids) -> _Ids:

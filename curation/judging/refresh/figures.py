@@ -1,28 +1,29 @@
 """Figures: bring the counts of a generation up to date by the rows that changed.
 
-Numbers are added and taken away (`curation.judging.counts.Tally`). What is counted once however often it stands there,
-such as the groups of a camera, is counted in columns of numbers.
+Numbers are added and taken away (`curation.judging.counts.Tally`). What is counted once however often it stands there:
+`curation.judging.refresh.once`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.records import SPLITS
 from corpus.text import ranked
-from curation.judging.copy_pairs import SHOT
+from curation.judging.copy_pairs import PAIRS, SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
 from curation.judging.part_tasks import HUBS_SHOWN
-from curation.judging.refresh.state import State, hex_numbers
-from curation.judging.refresh.tables import number_of
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.index import number_of
+from curation.judging.refresh.state.parts import State
+from curation.judging.refresh.state.segments import Segments
 
 Row = dict[str, Any]
+Ids = npt.NDArray[np.uint64]
 
 _COUNTERS = ("splits", "folds", "sizes", "tables", "years")
 _NUMBERS = ("photos", "kept", "kept_bytes")
@@ -103,14 +104,16 @@ def samples_after(
 
 
 def _examples(state: State, reason: str) -> list[Row]:
-    found: list[Row] = []
-    for table in state.tables:
-        reasons = table["=reasons"]
-        rows = np.repeat(np.arange(len(table)), pc.list_value_length(reasons).to_numpy())
-        is_it = pc.equal(pc.list_flatten(reasons), reason).to_numpy(zero_copy_only=False)
-        if is_it.any():
-            found += [sample_of(row) for row in published_rows(table.take(pa.array(rows[is_it])))]
-    return found
+    rows: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    for table, counting, start in zip(state.rows.tables, state.rows.counting, state.rows.starts.tolist(), strict=False):
+        column = table["=reasons"].take(pa.array(counting))
+        of = np.repeat(np.arange(len(counting)), pc.list_value_length(column).to_numpy())
+        rows.append(start + of[pc.equal(pc.list_flatten(column), reason).to_numpy(zero_copy_only=False)])
+    those = np.concatenate(rows)
+    table = state.take(those, ["original", "photo", "version"])
+    table = table.set_column(0, "original", table["original"].is_null())
+    order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names])[:SAMPLES]
+    return [sample_of(row) for row in published_rows(state.take(those[order.to_numpy()]))]
 
 
 def published_rows(table: pa.Table) -> list[Row]:
@@ -122,74 +125,65 @@ def published_rows(table: pa.Table) -> list[Row]:
     return rows
 
 
-def distinct(state: State, pairs: pd.DataFrame) -> tuple[dict[str, Row], dict[str, int]]:
-    """Return what is counted once: of each camera groups, owners, devices and groups by split; and the leaks."""
-    kept = np.flatnonzero(state.column("=kept"))
-    table = state.table.select(["=split", "=fold", "camera", "source", "scan_digest"]).take(pa.array(kept))
-    split = pc.index_in(table["=split"], value_set=pa.array(SPLITS)).to_numpy().astype(np.uint64)
-    coded = table["camera"].combine_chunks().dictionary_encode()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    names = coded.dictionary.to_pylist()
-    camera = coded.indices.to_numpy(zero_copy_only=False)
-    group = state.groups[kept]
-    owner, device, sha = (state.column(name)[kept] for name in ("_owner", "_device", "_sha"))
-    has_owner = owner != np.uint64(number_of(""))
-    if not has_owner.all():  # whom a site does not name is one owner of that site
-        sources = table["source"].filter(pa.array(~has_owner)).to_pylist()
-        owner = owner.copy()
-        owner[~has_owner] = [number_of(f"{source}\n") for source in sources]
-    scan = hex_numbers(pc.utf8_slice_codeunits(table["scan_digest"], 0, 16))
-    scan = np.where(scan == 0, sha, scan)
-    found: dict[str, Row] = {name: {"splits": {}} for name in names}
-    by_split = _distinct(camera, split, group)
-    for name, what in (("groups", group), ("owners", owner), ("devices", device)):
-        pairs_of = _distinct(
-            camera[what != 0] if name == "devices" else camera, what[what != 0] if name == "devices" else what
-        )
-        for place, number in enumerate(np.bincount(pairs_of[0].astype(np.int64), minlength=len(names)).tolist()):
-            found[names[place]][name] = number
-    for place in range(len(names)):
-        for at, name in enumerate(SPLITS):
-            found[names[place]]["splits"][name] = int(((by_split[0] == place) & (by_split[1] == at)).sum())
-    has_serial = device != 0
-    fold = pc.fill_null(table["=fold"], -1).to_numpy()
-    id_split = dict(zip(state.column("id")[kept].tolist(), split.tolist(), strict=True)) if len(pairs) else {}
-    told = pairs.loc[pairs["kind"].to_numpy() != SHOT, ["first", "second"]].drop_duplicates().to_numpy().tolist()
-    near = sum(len({id_split[one] for one in pair if one in id_split}) > 1 for pair in told)
-    leaks = {
-        "serials": _several(device[has_serial], split[has_serial]),
-        "serials_in_folds": _several(device[has_serial], fold[has_serial]),
-        "groups": _several(group, split),
-        "bytes": _several(sha, split),
-        "scans": _several(scan, split),
-        "near": near,
-        "owners": _several_pairs(owner[has_owner], camera[has_owner], split[has_owner]),
+def near_on_two_sides(pairs: Segments, touched: Ids, state: State) -> int:
+    """Return how many pairs of near copies with one of the ids `touched` are kept in two splits."""
+    first, second, kind = (pairs.column(name) for name in PAIRS.names)
+    rows = np.union1d(among(first, touched), among(second, touched))
+    rows = rows[kind[rows] != SHOT]
+    both = np.unique(np.stack([first[rows], second[rows]], axis=1), axis=0)
+    ids = state.column("id")
+    places = among(ids, np.unique(both))
+    split_of = dict(zip(ids[places].tolist(), state.column("_split")[places].tolist(), strict=True))
+    sides = [(split_of.get(one, -1), split_of.get(other, -1)) for one, other in both.tolist()]
+    return sum(-1 not in of and of[0] != of[1] for of in sides)
+
+
+def hubs_after(was: list[Row], gone: pa.Table, new: pa.Table, state: State) -> list[Row]:
+    """Return the largest sets of copies: {photo, copies, reason}.
+
+    `was`: those of before; `gone`, `new`: rows of the state that are no more and that have come; `state`: the next.
+    """
+    numbers = np.unique(np.concatenate([table["_hub"].to_numpy() for table in (gone, new)]))
+    numbers = numbers[numbers != 0]
+    if not len(numbers):
+        return was
+    column = state.column("_hub")
+    counted = {hub_number(one["photo"], one["reason"]): one["copies"] for one in was}
+    now, changed = Counter(column[among(column, numbers)].tolist()), set(numbers.tolist())
+    if len(was) == HUBS_SHOWN and any(now[number] < copies for number, copies in counted.items() if number in changed):
+        return _hubs(state)  # one that was smaller may take its place
+    told = {
+        (one["photo"], one["reason"]): one["copies"]
+        for number, one in zip(counted, was, strict=True)
+        if number not in changed
     }
-    return found, leaks
+    for table in (gone, new):
+        rows = (
+            table.filter(pa.array(table["_hub"].to_numpy() != 0))
+            .select(["_hub", "_copy_of", "_copy_reason"])
+            .to_pylist()
+        )
+        told |= {(row["_copy_of"] or "", row["_copy_reason"]): now[row["_hub"]] for row in rows if now[row["_hub"]]}
+    return _ranked(told)
 
 
-def _distinct(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    frame = pd.DataFrame(dict(enumerate(columns))).drop_duplicates()
-    return [frame[name].to_numpy() for name in frame.columns]
+def hub_number(photo: str, reason: str) -> int:
+    """Return a number for the copies of a photograph that a reason refuses."""
+    return number_of(f"{photo}\n{reason}")
 
 
-def _several(what: npt.NDArray[Any], side: npt.NDArray[Any]) -> int:
-    """Return how many things stand on several sides."""
-    things, _ = _distinct(what, side)
-    return int(len(things) - len(pd.unique(things)) and (pd.Series(things).value_counts() > 1).sum())
+def _hubs(state: State) -> list[Row]:
+    hub = state.column("_hub")
+    there = np.flatnonzero(hub)
+    _, first, copies = np.unique(hub[there], return_index=True, return_counts=True)
+    least = np.sort(copies)[-HUBS_SHOWN:][0] if len(copies) else 0
+    some = there[first[copies >= least]]
+    rows = state.take(some, ["_copy_of", "_copy_reason"]).to_pylist()
+    numbers = copies[copies >= least].tolist()
+    return _ranked(
+        {(row["_copy_of"] or "", row["_copy_reason"]): number for row, number in zip(rows, numbers, strict=True)}
+    )
 
 
-def _several_pairs(what: npt.NDArray[Any], of: npt.NDArray[Any], side: npt.NDArray[Any]) -> int:
-    things, others, _ = _distinct(what, of, side)
-    frame = pd.DataFrame({"what": things, "of": others})
-    return int((frame.groupby(["what", "of"], sort=False).size() > 1).sum())
-
-
-def hubs(state: State) -> list[Row]:
-    """Return the largest sets of copies: {photo, copies, reason}."""
-    reason = state.table["_copy_reason"]
-    table = state.table.select(["_copy_reason", "_copy_of"]).filter(pc.is_valid(reason))
-    counted: dict[tuple[str, str], int] = defaultdict(int)
-    for row in table.group_by(["_copy_reason", "_copy_of"]).aggregate([([], "count_all")]).to_pylist():
-        counted[row["_copy_of"] or "", row["_copy_reason"]] += row["count_all"]
+def _ranked(counted: Mapping[tuple[str, str], int]) -> list[Row]:
     return [{"photo": photo, "copies": copies, "reason": why} for (photo, why), copies in ranked(counted)[:HUBS_SHOWN]]

@@ -1,161 +1,143 @@
 """Learning: bring the counts of what cameras show up to date by the uploads that changed.
 
 A count says of a value how many pictures and owners show it (`curation.consensus.Count`). A picture that several
-uploads show counts once, for the owner with the smallest digest. So a changed upload can change what its owner counts
-for, and what the other owners of its picture count for, and nothing else.
+uploads show counts once, for the owner with the smallest digest. So a changed upload can change what its picture counts
+for, and nothing else. By how many pictures each owner counts for each value is remembered: the uploads of one owner may
+be a tenth of all.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.consensus import CAMERA, OWNERS_SEEN_MAX, Count
-from curation.judging.refresh.files import among
-from curation.judging.refresh.state import State
+from curation.consensus import CAMERA, OWNERS_SEEN_MAX
+from curation.judging.refresh.state.counted import Counted, numbers_of_pairs
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.parts import State
 from curation.judging.refresh.uploads import Claims
 
-COUNTS = pa.schema(
-    [
-        ("number", pa.uint64()), ("value", pa.string()), ("text", pa.string()), ("photos", pa.int64()),
-        ("owners", pa.int64()), ("seen", pa.list_(pa.uint64())),
-    ]
-)  # fmt: skip
-"""`number` stands for `value`: camera, aspect and value, a line each."""
-
 _Rows = npt.NDArray[np.int64]
+_SEEN_OF = ("tables", "segments")
+"""Aspects whose values are counted together, so that their owners are remembered."""
 
 
-def updated(counts: pa.Table, state: State, changed: _Rows, new: pa.Table, claimed: Claims) -> pa.Table:
-    """Return the counts after uploads have changed.
+def updated(
+    counts: Counted, state: State, changed: _Rows, contents: npt.NDArray[np.uint64], claimed: Claims
+) -> Counted:
+    """Return the counts after uploads have changed; nothing is written yet.
 
-    `changed`: rows of the state whose uploads have changed or are gone; `new`: what these and new uploads say now
-    (columns of ALONE), and `claimed` their claims.
+    `changed`: rows of the state whose uploads have changed or are gone; `contents`: the pictures of these and of new
+    uploads as they are now (`_content` of ALONE), and `claimed` their claims.
     """
-    contents = _union(state.column("_content")[changed], new["_content"].to_numpy())
-    owners = _union(
-        state.column("_owner")[among(state.column("_content"), contents)],
-        state.column("_owner")[changed], new["_owner"].to_numpy(),
-    )  # fmt: skip
-    contents = _union(contents, state.column("_content")[among(state.column("_owner"), owners)])
-    within = np.union1d(among(state.column("_content"), contents), changed)
-    numbers = claimed.value
-    told = _claims(state, within)
-    values = _union(told["value"].to_numpy()[np.isin(told["row"], changed)], numbers)
-    told = told[np.isin(told["value"].to_numpy(), values)]
-    fresh = pd.DataFrame({"value": numbers, "owner": claimed.owner, "content": claimed.content, "row": -1})
-    before, after = _counted(told), _counted(pd.concat([told[~np.isin(told["row"], changed)], fresh]))
-    photos = _sizes(after).sub(_sizes(before), fill_value=0)
-    pairs = [each[np.isin(each["owner"].to_numpy(), owners)].drop_duplicates() for each in (before, after)]
-    gained = _sizes(pairs[1]).sub(_sizes(pairs[0]), fill_value=0)
+    pictures = np.union1d(state.column("_content")[changed], contents)
+    told = _claims_of(state, np.union1d(among(state.column("_content"), pictures), changed))
+    fresh = pd.DataFrame({"value": claimed.value, "owner": claimed.owner, "content": claimed.content, "row": -1})
+    is_lost = np.isin(told["row"].to_numpy(), changed)
+    before, after = _counted_once(told), _counted_once(pd.concat([told[~is_lost], fresh]))
+    photos = _sizes(after)
+    photos.subtract(_sizes(before))
+    pairs = _pairs_after(counts, before, after)
+    lost_of, gained_of = (_owners_by_value(pairs[wanted]) for wanted in (pairs["is_lost"], pairs["is_gained"]))
     spelled = {row["value"]: row for row in claimed.values.to_pylist()}
-    touched = photos.index.union(gained.index)
-    known = {
-        row["number"]: row
-        for row in counts.filter(pa.array(np.isin(counts["number"].to_numpy(), touched.to_numpy()))).to_pylist()
-    }
-    lost_of, gained_of = _owners_by_value(pairs)
-    lost_texts = _lost_cameras(state, changed)
-    for number in touched.tolist():
-        row = known.get(number) or {
-            "number": number,
-            "value": spelled[number]["spelled"] if number in spelled else None,
-            "text": "",
-            "photos": 0,
-            "owners": 0,
-            "seen": [],
-        }
-        text = spelled[number]["text"] if number in spelled else ""
-        row["photos"] += int(photos.get(number, 0))
-        row["owners"] += int(gained.get(number, 0))
-        row["text"] = max(row["text"], text)
+    left = set(told["value"].to_numpy()[is_lost].tolist())
+    touched = photos.keys() | left | lost_of.keys() | gained_of.keys()
+    rows = counts.rows_of(touched)
+    for number in touched:
+        row = rows.setdefault(number, {"value": "", "text": "", "photos": 0, "owners": 0, "seen": []})
+        if number in spelled:
+            row["value"] = spelled[number]["spelled"]
+        was, now = row["text"], spelled[number]["text"] if number in spelled else ""
+        row["photos"] += photos[number]
+        row["owners"] += len(gained_of.get(number, ())) - len(lost_of.get(number, ()))
+        row["text"] = max(was, now)
         if row["photos"]:
-            known[number] = row
             aspect = row["value"].split("\n", 2)[1]
-            if aspect in ("tables", "segments"):
-                row["seen"] = _seen(
-                    row, lost_of.get(number, set()), gained_of.get(number, set()), state, changed, fresh
-                )
-            if aspect == CAMERA and number in lost_texts:
-                row["text"] = max(_camera_texts(state, changed, number), text)
-        else:
-            known[number] = {**row, "photos": 0}
-    rest = counts.filter(pa.array(~np.isin(counts["number"].to_numpy(), touched.to_numpy())))
-    some = pa.Table.from_pylist([row for row in known.values() if row["photos"]], COUNTS)
-    return pa.concat_tables([rest, some]).sort_by("value").combine_chunks()
+            if aspect in _SEEN_OF:
+                owners = (lost_of.get(number, set()), gained_of.get(number, set()))
+                row["seen"] = _seen(number, row["seen"], *owners, state, changed, fresh)
+            if aspect == CAMERA and number in left:
+                row["text"] = max(_camera_text(state, changed, number, was), now)
+    return counts.with_rows(rows, dict(zip(pairs["number"].tolist(), pairs["pictures"].tolist(), strict=True)))
 
 
-def counts_of(table: pa.Table) -> list[Count]:
-    """Return the counts as `curation.consensus.learn` takes them."""
-    found = []
-    for row in table.to_pylist():
-        camera, aspect, value = row["value"].split("\n", 2)
-        seen = frozenset(row["seen"] or ())
-        found.append(Count(camera, aspect, value, row["text"], row["photos"], row["owners"], seen))
-    return found
-
-
-def _claims(state: State, rows: _Rows) -> pd.DataFrame:
+def _claims_of(state: State, rows: _Rows) -> pd.DataFrame:
     """Return the claims of some rows of the state: value, owner, content, row."""
-    lists = state.table["_claims"].take(pa.array(rows))
-    lengths = pc.list_value_length(lists).to_numpy()
+    lists = state.take(rows, ["_claims"])["_claims"]
     values = pc.list_flatten(lists).to_numpy()
-    of = np.repeat(rows, lengths)
+    of = np.repeat(rows, pc.list_value_length(lists).to_numpy())
     owner, content = state.column("_owner")[of], state.column("_content")[of]
     return pd.DataFrame({"value": values.astype(np.uint64), "owner": owner, "content": content, "row": of})
 
 
-def _counted(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each picture that shows a value: value, owner."""
-    owners = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
-    found: pd.DataFrame = owners[["value", "owner"]]
+def _counted_once(claims: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each picture that shows a value: value, content, and the owner it counts for."""
+    found: pd.DataFrame = claims.groupby(["value", "content"], sort=False)["owner"].min().reset_index()
     return found
 
 
-def _sizes(rows: pd.DataFrame) -> "pd.Series[int]":
-    return rows.groupby("value", sort=False).size()
+def _sizes(claims: pd.DataFrame) -> "_Numbers":
+    values, numbers = np.unique(claims["value"].to_numpy(), return_counts=True)
+    return _Numbers(dict(zip(values.tolist(), numbers.tolist(), strict=True)))
 
 
-def _owners_by_value(pairs: Sequence[pd.DataFrame]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
-    """Return the owners that no longer count for a value, and those that newly do, by value."""
-    merged = pairs[0].merge(pairs[1], how="outer", indicator=True)
-    found = []
-    for side in ("left_only", "right_only"):
-        of: dict[int, set[int]] = {}
-        for value, owner in merged.loc[merged["_merge"] == side, ["value", "owner"]].to_numpy().tolist():
-            of.setdefault(value, set()).add(owner)
-        found.append(of)
-    return found[0], found[1]
+class _Numbers(dict[int, int]):
+    """Numbers by value, 0 for others."""
+
+    def __missing__(self, value: int) -> int:
+        return 0
+
+    def subtract(self, others: Mapping[int, int]) -> None:
+        """Take others away."""
+        for value, number in others.items():
+            self[value] = self[value] - number
+
+
+def _pairs_after(counts: Counted, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Return the values and owners of which the pictures change: number, pictures, is_lost and is_gained."""
+    names = ["value", "owner"]
+    both = pd.concat([before[names].assign(more=-1), after[names].assign(more=1)])
+    found: pd.DataFrame = both.groupby(names, sort=False)["more"].sum().reset_index()
+    found = found[found["more"].to_numpy() != 0].reset_index(drop=True)
+    found["number"] = numbers_of_pairs(found["value"].to_numpy(), found["owner"].to_numpy())
+    was = counts.pictures_of(found["number"].to_numpy())
+    found["pictures"] = was + found["more"].to_numpy()
+    found["is_gained"], found["is_lost"] = was == 0, found["pictures"].to_numpy() == 0
+    return found
+
+
+def _owners_by_value(pairs: pd.DataFrame) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for value, owner in zip(pairs["value"].tolist(), pairs["owner"].tolist(), strict=True):
+        found.setdefault(value, set()).add(owner)
+    return found
 
 
 def _seen(
-    row: dict[str, Any], lost: set[int], gained: set[int], state: State, changed: _Rows, fresh: pd.DataFrame
+    number: int, was: Iterable[int], lost: set[int], gained: set[int], state: State, changed: _Rows, fresh: pd.DataFrame
 ) -> list[int]:
     """Return the smallest owners that count for a value."""
-    seen: set[int] = set(row["seen"] or ())
+    seen: set[int] = set(was)
     if lost & seen and len(seen) >= OWNERS_SEEN_MAX:
-        rows = np.setdiff1d(state.having("_claims", np.array([row["number"]], np.uint64)), changed)
-        told = pd.concat([_claims(state, rows), fresh])
-        told = told[told["value"].to_numpy() == np.uint64(row["number"])]
-        seen, gained = set(_counted(told)["owner"].tolist()), set()
+        rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
+        told = pd.concat([_claims_of(state, rows), fresh])
+        told = told[told["value"].to_numpy() == np.uint64(number)]
+        seen, gained = set(_counted_once(told)["owner"].tolist()), set()
     return sorted((seen - lost) | gained)[:OWNERS_SEEN_MAX]
 
 
-def _lost_cameras(state: State, changed: _Rows) -> set[int]:
-    """Return the values that changed uploads showed: the names of their cameras may be spelled otherwise now."""
-    return set(_claims(state, changed)["value"].tolist()) if len(changed) else set()
+def _camera_text(state: State, changed: _Rows, number: int, was: str) -> str:
+    """Return the largest spelling of a camera's name among uploads that have not changed; `was`: of all, before."""
+    found = ""
+    for rows in _newest_first(state, number):
+        table = state.take(np.setdiff1d(rows, changed), ["make", "model"]).group_by(["make", "model"]).aggregate([])
+        found = max([found, *(f"{row['make'] or ''}\n{row['model'] or ''}" for row in table.to_pylist())])
+        if found == was:
+            break
+    return found
 
 
-def _camera_texts(state: State, changed: _Rows, number: int) -> str:
-    """Return the largest spelling of a camera's name among uploads that have not changed."""
-    rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
-    names = state.table.select(["make", "model"]).take(pa.array(rows)).group_by(["make", "model"]).aggregate([])
-    return max((f"{row['make'] or ''}\n{row['model'] or ''}" for row in names.to_pylist()), default="")
-
-
-def _union(*arrays: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    return np.unique(np.concatenate(arrays))
+def _newest_first(state: State, number: int) -> Iterator[_Rows]:
+    return state.rows.having_newest_first("_claims", np.array([number], np.uint64))

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from curation.generations import Ledger
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
-from curation.judging.refresh.files import among
-from curation.judging.refresh.ledger import Sides
 from curation.judging.refresh.rows import Rows
-from curation.judging.refresh.state import hex_text
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.ledger import Sides
+from curation.judging.refresh.state.parts import hex_text
 
 
 class Remembered(NamedTuple):
@@ -29,17 +28,22 @@ class Remembered(NamedTuple):
     moved: npt.NDArray[np.int64]
     """Rows whose files lay elsewhere before."""
     devices: DeviceSides
+    several: npt.NDArray[np.uint64]
+    """The photographs (`_photo`) of which there are several versions."""
 
 
-def remembered(rows: Rows, ledger: Sides) -> Remembered:
-    """Return what the newest generation says of each row."""
+def remembered(rows: Rows, ledger: Sides, several_before: npt.NDArray[np.uint64]) -> Remembered:
+    """Return what the newest generation says of each row.
+
+    `several_before`: the photographs of which there were several versions.
+    """
     published = rows.published
     side = rows.was(published.side, False)
     kept_before = rows.was(published.kept, False)
     group = np.where(side, rows.was(published.group, 0), rows.column("_own_group"))
     there = rows.column("_is_there")
     photos = rows.column("_photo")
-    several = np.flatnonzero(pd.Series(photos).duplicated(keep=False).to_numpy())
+    several = _several(rows, several_before)
     number = Counter(photos[several[there[several]]].tolist())
     known: dict[int, int] = {}
     unsided = np.union1d(several[~side[several]], np.flatnonzero(rows.is_new & ~side))
@@ -65,7 +69,17 @@ def remembered(rows: Rows, ledger: Sides) -> Remembered:
                 group[row] = int(devices.group[name], 16)
             elif hex_text(int(group[row])) in devices.refused.get(name, ()):
                 two_sides[row] = True
-    return Remembered(group, side, kept_before, two_sides, np.array(sorted(moved), np.int64), devices)
+    moved_rows = np.array(sorted(moved), np.int64)
+    return Remembered(group, side, kept_before, two_sides, moved_rows, devices, np.unique(photos[several]))
+
+
+def _several(rows: Rows, before: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the rows of photographs of which there are several versions: there were, or a new one has come."""
+    photos = rows.column("_photo")
+    asked = among(photos, np.union1d(before, rows.new["_photo"].to_numpy()))
+    _, of, number = np.unique(photos[asked], return_inverse=True, return_counts=True)
+    found: npt.NDArray[np.int64] = asked[number[of] > 1]
+    return found
 
 
 def _moved(rows: Rows, has_own_side: npt.NDArray[np.bool_]) -> dict[int, tuple[int, bool]]:

@@ -1,20 +1,19 @@
 """News: which uploads have other records, facts or troubles than when they were judged."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.storage import Store
 from curation.facts.examine import Original
 from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
 from curation.judging.inputs import Inputs, facts_table, record_table
-from curation.judging.refresh.files import among
-from curation.judging.refresh.tables import Index, ids_in, indexed, rows_in, states_of
-
-_IndexRows = list[tuple[int, int, int]]
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.index import Index, Rows, ids_in, number_of, states_of, whole_tables
 
 
 @dataclass(frozen=True)
@@ -27,17 +26,23 @@ class News:
     """The state of every table that is new or has changed, by path."""
     gone: frozenset[str]
     """Tables that are no more."""
-    rows: Mapping[str, _IndexRows]
-    """Of each table that is new or has changed: what the index is to have of its rows."""
+    rows: Rows
+    """The rows of the tables that are new or have changed."""
+    is_new: npt.NDArray[np.bool_]
+    """Of each of these: whether the index does not have it."""
+    ended: npt.NDArray[np.uint64]
+    """The keys of rows of the index that are no more."""
     ids: frozenset[int]
     """Uploads of which something was said, or is no more."""
-    photos: Mapping[int, str] = field(default_factory=dict)
-    """Their keys, as far as the new tables name them."""
 
     @property
-    def segment(self) -> dict[str, str]:
-        """What the next segment of the index says of tables."""
-        return dict(self.states) | dict.fromkeys(sorted(self.gone), "gone")
+    def has_tables(self) -> bool:
+        """Whether any table is new, has changed, or is gone."""
+        return bool(self.states or self.gone)
+
+    def indexed(self, store: Store) -> Index:
+        """Write what has changed to the index, and return it."""
+        return self.index.written(store, self.states, sorted(self.gone), self.rows.where(self.is_new), self.ended)
 
 
 def news_of(inputs: Inputs, index: Index) -> News:
@@ -45,20 +50,13 @@ def news_of(inputs: Inputs, index: Index) -> News:
     now = states_of(inputs)
     changed = [path for path, state in now.items() if index.states.get(path) != state]
     gone = frozenset(index.states.keys() - now.keys())
-    rows: dict[str, _IndexRows] = {}
-    photos: dict[int, str] = {}
-    for path in changed:
-        rows[path] = []
-        for row in rows_in(inputs, path):
-            rows[path].append(indexed(row))
-            photos[rows[path][-1][0]] = row["photo"]
-    before: dict[str, set[tuple[int, int]]] = defaultdict(set)
-    paths, is_old = index.paths, index.rows_of([*changed, *gone])
-    columns = (array[is_old].tolist() for array in (index.table, index.id, index.digest))
-    for number, one, digest in zip(*columns, strict=True):
-        before[paths[number]].add((one, digest))
-    ids = {one for path in {*changed, *gone} for one, _ in before[path] ^ {each[:2] for each in rows.get(path, ())}}
-    return News(inputs, index, {path: now[path] for path in changed}, gone, rows, frozenset(ids), photos)
+    rows = Rows.of(whole_tables(inputs, changed))
+    old = index.rows_of([*changed, *gone])
+    before = index.rows.column("key")[old]
+    is_new, is_ended = ~np.isin(rows.key, before), ~np.isin(before, rows.key)
+    ids = [*rows.id[is_new].tolist(), *index.rows.column("id")[old[is_ended]].tolist()]
+    states = {path: now[path] for path in changed}
+    return News(inputs, index, states, gone, rows, is_new, before[is_ended], frozenset(ids))
 
 
 @dataclass(frozen=True)
@@ -83,12 +81,11 @@ class Read:
 def read_uploads(news: News, ids: Collection[int]) -> Read:
     """Return the records and facts of the uploads with these ids, of those that still have a record."""
     wanted = np.fromiter(ids, np.uint64, len(ids))
-    index, paths = news.index, news.index.paths
-    stale = index.rows_of([*news.states, *news.gone])
-    places = among(index.id, wanted)
-    tables = {paths[number] for number in np.unique(index.table[places[~stale[places]]]).tolist()}
-    some = frozenset(ids)
-    tables |= {path for path, rows in news.rows.items() if any(row[0] in some for row in rows)}
+    index = news.index
+    places = np.setdiff1d(among(index.rows.column("id"), wanted), index.rows_of([*news.states, *news.gone]))
+    tables = {index.paths[number] for number in np.unique(index.rows.column("path")[places]).tolist()}
+    told = frozenset(news.rows.path[np.isin(news.rows.id, wanted)].tolist())
+    tables |= {path for path in news.states if number_of(path) in told}
     inputs = news.inputs
     place_of = {path: place for place, path in enumerate(sorted(inputs.windows))}
     records: list[pa.Table] = []

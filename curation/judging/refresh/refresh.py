@@ -6,117 +6,39 @@ run. The outcome is that of `curation.judging.whole_corpus` on the same store an
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus.catalogue import Catalogue
-from corpus.records import CURATED, SPLITS
 from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched, learn
 from curation.facts.examine import Trouble
-from curation.generations import Past, ledger_files
-from curation.judging.columns.final import COPIES, final_rows
-from curation.judging.columns.spelling import row_digests
+from curation.generations import Past
 from curation.judging.copies import CopyVerdict
-from curation.judging.copy_pairs import PAIRS
-from curation.judging.counts import Tally, counts, tally
-from curation.judging.devices import DEVICE_ON_TWO_SIDES
-from curation.judging.refresh import figures
-from curation.judging.refresh.copies import Copies, copies_after
-from curation.judging.refresh.files import among, read_arrow, write_arrow
-from curation.judging.refresh.known import TABLES, Known
-from curation.judging.refresh.learning import COUNTS, counts_of, updated
-from curation.judging.refresh.ledger import Sides
+from curation.judging.refresh.copies import copies_after
+from curation.judging.refresh.finished import finished, last_copies
+from curation.judging.refresh.last import Last
+from curation.judging.refresh.learning import updated
 from curation.judging.refresh.memory import Remembered, remembered
 from curation.judging.refresh.news import News, read_uploads
-from curation.judging.refresh.rows import Places, Published, Rows
+from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.sides import assigned, beyond_cap
-from curation.judging.refresh.state import ALONE, DECIDED, PUBLISHED, STATE, State, hex_text, read_state, write_parts
-from curation.judging.refresh.tables import SEGMENTS_MAX, id_of, number_of, read_index, together, write_segment
+from curation.judging.refresh.state.counted import Counted
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.index import number_of
+from curation.judging.refresh.state.parts import (
+    ALONE,
+)
 from curation.judging.refresh.uploads import alone, claims_in
-from curation.judging.splits import ledger_columns
-from curation.judging.tallies import tally_of
-from curation.judging.verdict import VERDICT, Criteria
+from curation.judging.refresh.written import Refreshed, written
+from curation.judging.verdict import Criteria
 from curation.judging.whole_corpus import JudgeSettings, chosen_cameras
-from curation.reasons import in_funnel_order
 
 Row = dict[str, Any]
 Numbers = npt.NDArray[Any]
-
-_MODULUS = 1 << 256
-
-
-@dataclass(frozen=True)
-class Refreshed:
-    """The next state, and what a generation tells of it."""
-
-    known: Known
-    """Without the generation's name and what else decides it."""
-    state: State
-    written: list[tuple[int | None, pa.Table]]
-    """(former place or None, table) of each part that was written."""
-    learned: list[LearnedRow]
-    catalogue: Catalogue
-    ledger: Sides
-    counts: Row
-    hubs: list[Row]
-    samples: Mapping[str, list[Row]]
-    rows_changed: int
-    judged: int
-    """Uploads that were judged anew."""
-
-
-@dataclass(frozen=True)
-class Last:
-    """What the last run left, read from the store."""
-
-    known: Known
-    state: State
-    published: Published
-    counts: pa.Table
-    pairs: pd.DataFrame
-    ledger: Sides
-    flipped: npt.NDArray[np.uint64]
-    learned: list[LearnedRow]
-
-    @classmethod
-    def read(cls, store: Store, known: Known, past: Past) -> "Last":
-        """Return what a run has left."""
-        state = read_state(store, known.parts)
-        counted, pairs, flipped = (
-            read_arrow(store, f"{TABLES}/{name}.arrow") for name in (known.counts, known.pairs, known.flipped)
-        )
-        sides = Sides.of_table(pa.concat_tables(table for _, table in ledger_files(store, known.generation)))
-        published = Published.of_state(state)
-        return cls(known, state, published, counted, pairs.to_pandas(), sides, flipped["id"].to_numpy(), past.learned())
-
-    @classmethod
-    def nothing(cls, known: Known, past: Past, folds: int) -> "Last":
-        """Return what there is before the first state: what the newest generation remembers."""
-        pairs = PAIRS.empty_table().to_pandas()
-        published = Published.of_generation(past)
-        ledger = Sides.of_ledger(past.ledger(folds))
-        none = np.zeros(0, np.uint64)
-        return cls(known, State((), ()), published, COUNTS.empty_table(), pairs, ledger, none, [])
-
-
-def troubled_ids(last: Known, troubles: Iterable[Trouble]) -> frozenset[int]:
-    """Return the uploads of which a run could not examine the original and the other could, or said something else."""
-    before = {tuple(told) for told in last.troubles}
-    now = {(one.key.photo, one.key.version, one.reason, one.error) for one in troubles}
-    return frozenset(id_of(photo, version) for photo, version, *_ in before ^ now)
-
-
-def forgotten_ids(last: Known, state: State, forgotten: Iterable[str]) -> frozenset[int]:
-    """Return the uploads of photographs that have come onto the takedown list or have left it."""
-    photos = np.array([number_of(photo) for photo in set(last.forgotten) ^ set(forgotten)], np.uint64)
-    return frozenset(state.column("id")[among(state.column("_photo"), photos)].tolist())
 
 
 def refreshed(
@@ -137,8 +59,8 @@ def refreshed(
     shown = alone(read.uploads, claimed, base, base, trouble_of, nothing)  # what it shows; its verdict comes below
     state = last.state
     changed = among(state.column("id"), np.array(sorted(ids), np.uint64))
-    counted = updated(last.counts, state, changed, shown, claimed)
-    learned = learn(counts_of(counted), settings.catalogue, settings.consensus)
+    counted = updated(last.counts, state, changed, shown["_content"].to_numpy(), claimed)
+    learned = learn(counted.to_learn(settings.catalogue, settings.consensus), settings.catalogue, settings.consensus)
     catalogue = enriched(settings.catalogue, learned)
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = Criteria(catalogue, chosen, settings.rules, curation)
@@ -155,14 +77,16 @@ def refreshed(
         ]
     )
     gone = np.union1d(changed, concerned)
-    kept = np.setdiff1d(np.arange(len(state.table)), gone, assume_unique=True)
+    stays = np.ones(len(state), bool)
+    stays[gone] = False
+    kept = np.flatnonzero(stays)
     rows = Rows(state, kept, new, last.published)
     return _decided(store, news, last, troubles, settings, rows, gone, counted, learned, catalogue)
 
 
 def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, changed: Places) -> Places:
     """Return the rows, beside those that changed, of cameras of which something else is known than before."""
-    if not len(last.state.table):
+    if not len(last.state):
         return np.zeros(0, np.int64)
     before = enriched(settings.catalogue, last.learned)
     were_chosen = chosen_cameras(before, settings.cameras, last.learned)
@@ -173,18 +97,17 @@ def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, c
     }  # fmt: skip
     if not different:
         return np.zeros(0, np.int64)
-    wanted = pa.array(sorted(different), pa.string())
-    table = last.state.table
-    is_of = pc.or_(pc.is_in(table["_named"], value_set=wanted), pc.is_in(table["_labelled"], value_set=wanted))
-    return np.setdiff1d(np.flatnonzero(is_of.to_numpy()), changed)
+    wanted = np.array([number_of(key) for key in different], np.uint64)
+    rows = [among(last.state.column(name), wanted) for name in ("_named", "_labelled")]
+    return np.setdiff1d(np.union1d(*rows), changed)
 
 
 def _decided(
     store: Store, news: News, last: Last, troubles: tuple[Trouble, ...], settings: JudgeSettings, rows: Rows,
-    gone: Places, counted: pa.Table, learned: list[LearnedRow], catalogue: Catalogue,
+    gone: Places, counted: Counted, learned: list[LearnedRow], catalogue: Catalogue,
 ) -> Refreshed:  # fmt: skip
     state, curation, ids = last.state, settings.curation, rows.column("id")
-    memory = remembered(rows, last.ledger)
+    memory = remembered(rows, last.ledger, last.several)
     differs = _memory_differs(rows, memory)
     changed = np.flatnonzero(rows.is_new | differs)
     flipped = among(ids, last.flipped)
@@ -210,11 +133,12 @@ def _decided(
     places = np.union1d(places, np.flatnonzero(beyond != was_beyond))
     is_kept = staying & ~beyond
     found = assigned(rows, is_kept, places, memory, last.ledger, curation, _camera_names(rows, places))
-    ledger = last.ledger.with_new(found) if found.splits or found.folds else last.ledger
-    to_finish = _to_finish(rows, memory, verdict_of, beyond, was_beyond, last.ledger, ledger)
-    finals = _finished(rows, to_finish, memory, verdict_of, beyond, ledger)
-    return _written(store, news, last, troubles, rows, gone, to_finish, finals, memory, is_kept, copies, ledger,
-                    counted, learned, catalogue)  # fmt: skip
+    ledger = last.ledger.with_new(found) if len(found.group) else last.ledger
+    new_groups = found.without(last.ledger).group
+    to_finish = _to_finish(rows, differs, verdict_of, beyond, was_beyond, new_groups)
+    finals = finished(rows, to_finish, memory, verdict_of, beyond, ledger)
+    return written(store, news, last, troubles, rows, gone, to_finish, finals, memory, is_kept, copies, ledger,
+                   counted, learned, catalogue)  # fmt: skip
 
 
 def _memory_differs(rows: Rows, memory: Remembered) -> npt.NDArray[np.bool_]:
@@ -228,11 +152,8 @@ def _memory_differs(rows: Rows, memory: Remembered) -> npt.NDArray[np.bool_]:
 
 
 def _was_copy(rows: Rows) -> npt.NDArray[np.bool_]:
-    told = rows.last.table["_copy_reason"]
-    is_copy = told.is_valid().to_numpy() if len(told) else np.zeros(0, bool)
-    if not len(is_copy):
-        return np.zeros(len(rows), bool)
-    return np.where(rows.old >= 0, is_copy[np.maximum(rows.old, 0)], False)
+    found: npt.NDArray[np.bool_] = rows.last_column("_hub", 0) != 0
+    return found
 
 
 def _camera_names(rows: Rows, places: Places) -> dict[int, str]:
@@ -240,151 +161,22 @@ def _camera_names(rows: Rows, places: Places) -> dict[int, str]:
     return {number_of(name): name for name in names}
 
 
-def _last_copies(rows: Rows, places: Places) -> list[CopyVerdict | None]:
-    """Return the verdicts on copies that the last state has of these rows."""
-    old = rows.old[places]
-    names = ["_copy_reason", "_copy_of", "_copy_group"]
-    found: list[CopyVerdict | None] = [None] * len(places)
-    there = np.flatnonzero(old >= 0)
-    if len(there):
-        told = rows.last.table.select(names).take(pa.array(old[there])).to_pylist()
-        for place, row in zip(there.tolist(), told, strict=True):
-            if row["_copy_reason"] is not None:
-                found[place] = CopyVerdict(*(row[name] for name in names))
-    return found
-
-
 def _to_finish(
-    rows: Rows, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers, was_beyond: Numbers,
-    before: Sides, ledger: Sides,
+    rows: Rows, differs: Numbers, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers, was_beyond: Numbers,
+    new_groups: npt.NDArray[np.uint64],
 ) -> Places:  # fmt: skip
     """Return the rows of which anything is decided otherwise than in the last run."""
     asked = np.fromiter(verdict_of, np.int64, len(verdict_of))
-    last = _last_copies(rows, asked)
+    last = last_copies(rows, asked)
     other = (
         asked[[verdict_of[place] != was for place, was in zip(asked.tolist(), last, strict=True)]]
         if len(asked)
         else asked
     )
-    found = rows.is_new | _memory_differs(rows, memory) | (beyond != was_beyond)
+    found = rows.is_new | differs | (beyond != was_beyond)
     found[other] = True
-    if ledger is not before:  # a copy of what no group held has its side once its group has one
-        new_groups = np.setdiff1d(ledger.group, before.group)
+    if len(new_groups):  # a copy of what no group held has its side once its group has one
         sideless = np.flatnonzero(_was_copy(rows) & ~rows.was(rows.published.side, False))
         groups = rows.was(rows.published.group, 0)[sideless]
         found[sideless[np.isin(groups, new_groups)]] = True
     return rows.in_order(np.flatnonzero(found))
-
-
-def _finished(
-    rows: Rows, places: Places, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers,
-    ledger: Sides,
-) -> tuple[pa.Table, list[bytes], Tally, pa.Table]:  # fmt: skip
-    """Return rows of CURATED, their digests, their counts, and their rows of the state but for `=` columns."""
-    copies = _last_copies(rows, places)
-    copies = [verdict_of.get(place, was) for place, was in zip(places.tolist(), copies, strict=True)]
-    table = rows.texts(places, ALONE.names)
-    groups = [hex_text(one) for one in memory.group[places].tolist()]
-    told = table.select(VERDICT.names).to_pylist()
-    for row, group, place in zip(told, groups, places.tolist(), strict=True):
-        row["group"], row["has_side"] = group, bool(memory.side[place])
-        row["kept_before"] = bool(memory.kept_before[place])
-        if memory.two_sides[place]:
-            row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
-    ids = rows.column("id")[places]
-    copy_of = [(one, *verdict) for one, verdict in zip(ids.tolist(), copies, strict=True) if verdict is not None]
-    known = ledger.of([*memory.group[places].tolist(), *(int(group, 16) for *_, group in copy_of if group)])
-    of_copies = [pa.array([one[at] for one in copy_of], field.type) for at, field in enumerate(COPIES)]
-    final = final_rows(pa.Table.from_pylist(told, VERDICT), pa.table(of_copies, COPIES), ids[beyond[places]],
-                       ledger_columns(known), {})  # fmt: skip
-    curated = final.select(CURATED.names).combine_chunks()
-    digests = row_digests(curated)
-    counted = tally_of(final, np.zeros(0, np.uint64))
-    decided = pa.table(
-        [
-            pa.array(memory.group[places], pa.uint64()),
-            pa.array(memory.side[places]),
-            pa.array(memory.two_sides[places]),
-            pa.array(beyond[places]),
-            *(pa.array([None if one is None else one[at] for one in copies], pa.string()) for at in range(3)),
-        ],
-        DECIDED,
-    )  # fmt: skip
-    whole = [
-        *table.columns,
-        *decided.columns,
-        *(curated[name] for name in PUBLISHED.names),
-        pa.array(digests, pa.binary(32)),
-    ]
-    return curated, digests, counted, pa.table(whole, STATE)
-
-
-def _written(
-    store: Store, news: News, last: Last, troubles: tuple[Trouble, ...], rows: Rows, gone: Places, places: Places,
-    finals: tuple[pa.Table, list[bytes], Tally, pa.Table], memory: Remembered, is_kept: Numbers, copies: Copies,
-    ledger: Sides, counted: pa.Table, learned: list[LearnedRow], catalogue: Catalogue,
-) -> Refreshed:  # fmt: skip
-    state, known = last.state, last.known
-    _, digests, new_tally, changed = finals
-    old = rows.old[places]
-    replaced = np.union1d(gone, old[old >= 0])
-    before = state.table.take(pa.array(replaced))
-    gone_rows = figures.published_rows(before)
-    total = figures.difference(_total(known), tally(gone_rows), new_tally)
-    names, written = write_parts(store, state, replaced, changed, old)
-    parts = read_state(store, names)
-    keys = ((row["photo"], row["version"]) for row in gone_rows)
-    samples = figures.samples_after(_total(known).samples, keys, new_tally.samples, parts)
-    total.samples.update(samples)
-    digest_of = dict(zip(changed["id"].to_pylist(), digests, strict=True))
-    was = dict(zip(before["id"].to_pylist(), before["_digest"].to_pylist(), strict=True))
-    rows_changed = sum(digest_of.get(one) != was.get(one) for one in digest_of.keys() | was.keys())
-    less, more = (sum(int.from_bytes(digest) for digest in of.values()) for of in (was, digest_of))
-    rows_sum = (int(known.rows_sum, 16) - less + more) % _MODULUS
-    ids = rows.column("id")
-    flipped = np.unique(np.concatenate([ids[is_kept != memory.kept_before], ids[memory.moved]]))
-    segments = [*known.segments]
-    if news.segment:
-        segments.append(write_segment(store, news.segment, news.rows))
-    if len(segments) > SEGMENTS_MAX:
-        segments = [together(store, read_index(store, segments))]
-    distinct, leaks = figures.distinct(parts, copies.pairs)
-    hubs = figures.hubs(parts)
-    told = _counts(total, catalogue, hubs, distinct, leaks)
-    tables = [counted, pa.Table.from_pandas(copies.pairs, PAIRS, preserve_index=False),
-              pa.table([flipped], ["id"])]  # fmt: skip
-    counts_name, pairs_name, flipped_name = (write_arrow(store, TABLES, table) for table in tables)
-    next_known = Known(
-        known.settings, known.generation, "", segments, names, known.public, counts_name, pairs_name,
-        flipped_name, sorted(news.inputs.forgotten),
-        sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
-        f"{rows_sum:x}", figures.as_json(total),
-    )  # fmt: skip
-    return Refreshed(
-        next_known, parts, written, learned, catalogue, ledger, told, hubs, samples, rows_changed, len(rows.new)
-    )
-
-
-def _total(known: Known) -> Tally:
-    return figures.from_json(known.figures) if known.figures else Tally()
-
-
-def _counts(
-    total: Tally, catalogue: Catalogue, hubs: list[Row], distinct: Mapping[str, Row], leaks: Mapping[str, int]
-) -> Row:
-    cameras = (*catalogue.cameras, *catalogue.unlisted)
-    told = counts(total, {camera.key: (camera.name, camera.is_listed) for camera in cameras}, hubs, ())
-    for key, camera in told["cameras"].items():
-        once = distinct.get(key, {})
-        for name in ("groups", "owners", "devices"):
-            camera[name] = once.get(name, 0)
-        for split in SPLITS:
-            camera["splits"][split]["groups"] = once.get("splits", {}).get(split, 0)
-    told["leaks"] = dict(leaks)
-    return told
-
-
-def curated_table(table: pa.Table) -> pa.Table:
-    """Return rows of the state as they are published, columns as in CURATED, in their order."""
-    columns = [table[f"={name}"] if name in PUBLISHED.names else table[name] for name in CURATED.names]
-    return pa.table(columns, CURATED)

@@ -3,6 +3,7 @@
 The first rows are those of the last state that stay as they are, in their order; then come those judged anew.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.generations import Past
-from curation.judging.refresh.files import among, flattened
-from curation.judging.refresh.state import State
-from curation.judging.refresh.tables import id_of, number_of, sha_number
+from curation.judging.refresh.state.files import among, flattened
+from curation.judging.refresh.state.index import id_of, number_of, sha_number
+from curation.judging.refresh.state.parts import State
 
 Places = npt.NDArray[np.int64]
 
@@ -30,21 +31,22 @@ class Published:
     kept: npt.NDArray[np.bool_]
     side: npt.NDArray[np.bool_]
     group: npt.NDArray[np.uint64]
-    names: pa.Table
-    """photo, version."""
+    named: Callable[[Places], pa.Table]
+    """Returns photo and version of some."""
 
     @classmethod
     def of_state(cls, state: State) -> "Published":
         """Return what was published of the uploads of a state."""
-        names = state.table.select(["photo", "version"])
         ids, photos, shas, kept, side = (state.column(name) for name in ("id", "_photo", "_sha", "=kept", "=has_side"))
-        return cls(ids, photos, shas, kept, side, state.groups, names)
+        groups = state.column("_published")
+        return cls(ids, photos, shas, kept, side, groups, lambda places: state.take(places, ["photo", "version"]))
 
     @classmethod
     def of_generation(cls, past: Past) -> "Published":
         """Return what a generation says, read from its table."""
         columns = ["photo", "version", "sha256", "kept", "has_side", "group"]
         rows = past.matching([[("photo", "!=", "")]], columns)
+        names = pa.table([pa.array([row[name] for row in rows], pa.string()) for name in columns[:2]], columns[:2])
         return cls(
             np.array([id_of(row["photo"], row["version"]) for row in rows], np.uint64),
             np.array([number_of(row["photo"]) for row in rows], np.uint64),
@@ -52,7 +54,7 @@ class Published:
             np.array([row["kept"] for row in rows], bool),
             np.array([row["has_side"] for row in rows], bool),
             np.array([int(row["group"], 16) for row in rows], np.uint64),
-            pa.table([pa.array([row[name] for row in rows], pa.string()) for name in columns[:2]], columns[:2]),
+            lambda places: names.take(pa.array(places)),
         )
 
     def places_of(self, ids: npt.NDArray[np.uint64]) -> Places:
@@ -63,7 +65,7 @@ class Published:
 
     def in_order(self, places: Places) -> list[int]:
         """Return places in the order of keys."""
-        names = self.names.take(pa.array(places)).to_pylist()
+        names = self.named(places).to_pylist()
         return [
             place
             for _, place in sorted(zip(((row["photo"], row["version"]) for row in names), places.tolist(), strict=True))
@@ -122,10 +124,11 @@ class Rows:
 
     def having(self, name: str, values: npt.NDArray[np.uint64]) -> Places:
         """Return the rows whose list has one of these values."""
-        place_of = np.full(len(self.last.table) + 1, -1)
+        place_of = np.full(len(self.last) + 1, -1)
         place_of[self.kept] = np.arange(len(self.kept))
         old = place_of[self.last.having(name, values)]
-        return np.concatenate([old[old >= 0], len(self.kept) + self._new.having(name, values)])
+        items, of = self.new_lists(name)
+        return np.concatenate([old[old >= 0], len(self.kept) + np.unique(of[among(items, values)])])
 
     def in_order(self, places: Places) -> Places:
         """Return rows in the order of keys."""
@@ -135,27 +138,17 @@ class Rows:
 
     def new_lists(self, name: str) -> tuple[npt.NDArray[np.uint64], Places]:
         """Return all items of a column of lists of the rows judged anew, and their places among these."""
-        return self._new.lists(name)
+        return flattened(self.new[name])
 
     def items(self, name: str, places: Places) -> npt.NDArray[np.uint64]:
         """Return all items of a column of lists of some rows."""
         lists = self.texts(places, [name])[name]
         return flattened(lists)[0]
 
-    @cached_property
-    def _new(self) -> State:
-        return State((), ()) if not len(self.new) else _as_state(self.new)
-
     def texts(self, places: Places, names: list[str]) -> pa.Table:
         """Return columns of ALONE of some rows, in their order."""
         first = places < len(self.kept)
-        from_last = self.last.table.select(names).take(pa.array(self.kept[places[first]]))
+        from_last = self.last.take(self.kept[places[first]], names)
         from_new = self.new.select(names).take(pa.array(places[~first] - len(self.kept)))
         order = np.argsort(np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)]))
         return pa.concat_tables([from_last, from_new]).take(pa.array(order))
-
-
-def _as_state(table: pa.Table) -> State:
-    state = State(("",), (table,))
-    state.__dict__["table"] = table  # cached: it has the columns of ALONE alone
-    return state

@@ -1,21 +1,23 @@
 """Sides: the cap of owners, and the splits and folds of new groups, after uploads have changed."""
 
-from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from corpus.records import SPLITS
 from corpus.sections import Curation
-from curation.generations import Ledger
-from curation.judging.refresh.files import among
-from curation.judging.refresh.ledger import Sides
+from curation.judging.arrays.numbers import SPREADING
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.state import hex_text
-from curation.judging.splits import assign_folds, assign_splits
+from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.ledger import Sides
+from curation.judging.splits import PREFERENCE, CameraGroups, assign_numbered_folds, assign_numbered_splits
 
 Truths = npt.NDArray[np.bool_]
+_Groups = npt.NDArray[np.uint64]
 
 
 def beyond_cap(
@@ -32,6 +34,8 @@ def beyond_cap(
     found[~staying] = False
     places = places[staying[places]]
     if cap and len(places):
+        _, owner, number = np.unique(of[places], return_inverse=True, return_counts=True)
+        places = places[number[owner] > cap]
         told = {"of": of[places], "new": ~memory.kept_before[places], "id": rows.column("id")[places], "place": places}
         ordered = pd.DataFrame(told).sort_values(["of", "new", "id"])
         above = ordered[ordered.groupby("of").cumcount().to_numpy() >= cap]
@@ -40,34 +44,88 @@ def beyond_cap(
 
 
 def assigned(
-    rows: Rows,
-    staying: Truths,
-    changed: Places,
-    memory: Remembered,
-    known: Sides,
-    curation: Curation,
-    names: dict[int, str],
-) -> Ledger:
-    """Return the new groups' sides, with those of all groups of their cameras; `staying`: kept photographs.
+    rows: Rows, staying: Truths, changed: Places, memory: Remembered, known: Sides, curation: Curation,
+    names: Mapping[int, str],
+) -> Sides:  # fmt: skip
+    """Return the sides of the groups that get one; `staying`: kept photographs.
 
     `names`: the keys of cameras by their numbers.
     """
-    group, camera = memory.group, rows.column("_camera")
     candidates = changed[staying[changed]]
-    new = candidates[~known.is_whole(group[candidates])]
-    if not len(new) and not memory.devices.bound:
-        return Ledger()
-    places = among(camera, np.unique(camera[new]))
+    new = candidates[~known.is_whole(memory.group[candidates])]
+    bound = {int(one, 16): int(other, 16) for one, other in memory.devices.bound.items()}
+    if not len(new) and not bound:
+        return Sides.nothing()
+    cameras = np.unique(rows.column("_camera")[new])
+    places = among(rows.column("_camera"), cameras)
     places = places[staying[places]]
-    told = pd.DataFrame({"camera": camera[places], "group": group[places]})
-    photos: dict[str, dict[str, int]] = defaultdict(dict)
-    counted = told.groupby(["camera", "group"], sort=False).size().reset_index(name="photos")
-    columns = (counted[name].tolist() for name in ("camera", "group", "photos"))
-    for of, one, number in zip(*columns, strict=True):
-        photos[names[of]][hex_text(one)] = number
-    bound = {int(one, 16) for pair in memory.devices.bound.items() for one in pair}
-    before = known.of({*np.unique(group[places]).tolist(), *bound})
-    return Ledger(
-        assign_splits(before.splits, photos, test=curation.test, validation=curation.validation),
-        assign_folds(before.folds, photos, curation.folds, memory.devices.bound),
-    )
+    of = np.searchsorted(cameras, rows.column("_camera")[places])
+    group = memory.group[places]
+    split, fold = (rows.last_column(name, -1)[places] for name in ("_split", "_fold"))
+    is_as_it_was = (rows.last_column("_published", 0)[places] == group) & (split >= 0) & (fold >= 0)
+    keys = [names[number] for number in cameras.tolist()]
+    splits, of_splits = _numbered(of, group, np.where(is_as_it_was, _PREFERRED[split], -1), keys, len(PREFERENCE),
+                                  lambda groups: _PREFERRED[known.sides_of(groups)[0]])  # fmt: skip
+    assigned_splits = np.full(len(splits), -1)
+    assign_numbered_splits(assigned_splits, of_splits, test=curation.test, validation=curation.validation)
+    standing, is_as_it_was = _standing(group, bound, is_as_it_was)
+    folds, of_folds = _numbered(of, standing, np.where(is_as_it_was, fold, -1), keys, curation.folds,
+                                lambda groups: known.sides_of(groups)[1])  # fmt: skip
+    assigned_folds = np.full(len(folds), -1)
+    assign_numbered_folds(assigned_folds, of_folds, lambda one: int(folds[one]) >> 32, curation.folds)
+    told = dict(zip(folds.tolist(), assigned_folds.tolist(), strict=True))
+    return _sides(known, dict(zip(splits.tolist(), assigned_splits.tolist(), strict=True)), told, bound)
+
+
+_PREFERRED = np.array([*(PREFERENCE.index(split) for split in SPLITS), -1])
+"""The place in PREFERENCE of each split by its place in SPLITS; the last is that of none."""
+
+
+def _standing(group: _Groups, bound: Mapping[int, int], is_as_it_was: Truths) -> tuple[_Groups, Truths]:
+    """Return the group whose fold each group has; that of bound groups is looked up."""
+    standing, is_as_it_was = group.copy(), is_as_it_was.copy()
+    of_bound = among(group, np.array(sorted(bound), np.uint64))
+    standing[of_bound] = [bound[one] for one in group[of_bound].tolist()]
+    is_as_it_was[of_bound] = False
+    return standing, is_as_it_was
+
+
+def _numbered(
+    of: Places, group: _Groups, side: Places, keys: Sequence[str], sides: int, look_up: Callable[[_Groups], Any]
+) -> tuple[_Groups, list[CameraGroups]]:
+    """Return the groups without a side, in order, and the cameras.
+
+    `of`, `group`: camera and group of each photograph; `side`: its side, -1 where it has to be looked up.
+    """
+    is_first = ~pd.Series((group ^ (group >> np.uint64(29))) * SPREADING + of.astype(np.uint64)).duplicated().to_numpy()
+    numbers = np.bincount(of[is_first], minlength=len(keys)).tolist()
+    asked = np.flatnonzero(side < 0)
+    side = side.copy()
+    side[asked] = look_up(group[asked])
+    is_held = side >= 0
+    held = np.bincount(of[is_held] * sides + side[is_held], minlength=len(keys) * sides).reshape(-1, sides).tolist()
+    groups, places = np.unique(group[~is_held], return_inverse=True)
+    counted = pd.DataFrame({"of": of[~is_held], "place": places}).groupby(["of", "place"]).size().reset_index()
+    cameras = []
+    for at, (key, number) in enumerate(zip(keys, numbers, strict=True)):
+        own = counted[counted["of"].to_numpy() == at]
+        cameras.append(CameraGroups(number, key, own["place"].to_numpy(), own[0].to_numpy(), held[at]))
+    return groups, cameras
+
+
+def _sides(known: Sides, splits: Mapping[int, int], folds: dict[int, int], bound: Mapping[int, int]) -> Sides:
+    """Return the sides of all groups that get one; `splits`: by places in PREFERENCE."""
+    others = np.array(sorted({*bound, *bound.values()}), np.uint64)
+    before = {
+        one: fold for one, fold in zip(others.tolist(), known.sides_of(others)[1].tolist(), strict=True) if fold >= 0
+    }
+    told = before | folds
+    folds |= {one: told[other] for one, other in bound.items() if other in told and one not in told}
+    group = np.array(sorted(splits.keys() | folds.keys()), np.uint64)
+    split, fold = known.sides_of(group)
+    for place, one in enumerate(group.tolist()):
+        if one in splits:
+            split[place] = SPLITS.index(PREFERENCE[splits[one]])
+        if one in folds:
+            fold[place] = folds[one]
+    return Sides(group, split, fold)

@@ -16,10 +16,14 @@ from curation.judging.arrays.numbers import numbers_of
 from curation.judging.columns.evidence import EvidenceColumns, evidence_columns
 from curation.judging.columns.verdicts import CLAIMS, Troubles, claims_by_row, owner_numbers, picture_numbers, verdicts
 from curation.judging.part_tasks import copy_keys
-from curation.judging.refresh.state import ALONE, hex_numbers
+from curation.judging.refresh.state.index import number_of
+from curation.judging.refresh.state.parts import ALONE, hex_numbers
 from curation.judging.verdict import VERDICT, Criteria
 
 Numbers = npt.NDArray[Any]
+
+NOBODY = np.uint64(number_of(""))
+"""The number of an owner whom a site does not name (`columns.verdicts.owner_numbers`)."""
 
 
 class Claims(NamedTuple):
@@ -53,21 +57,26 @@ def alone(
     camera, owner_id = (pc.if_else(pc.equal(text, ""), None, text) for text in (table["camera"], owner_id))
     source = pc.fill_null(table["source"], "None")
     of_site = pc.binary_join_element_wise(camera, source, owner_id, "\n")
+    owner, sha = owner_numbers(uploads), _sha_numbers(table["sha256"])
+    scan = _sha_numbers(table["scan_digest"])
+    of_nobody = _numbers(pc.binary_join_element_wise(source, "", "\n"))
     made = {
         "_photo": numbers_of(table["photo"]),
-        "_owner": owner_numbers(uploads),
+        "_owner": owner,
         "_content": picture_numbers(uploads, evidence),
         "_device": hex_numbers(device),
         "_own_group": hex_numbers(table["group"]),
         "_cap": _numbers(of_site),
         "_camera": _numbers(camera),
-        "_sha": _sha_numbers(table["sha256"]),
+        "_sha": sha,
+        "_scan": np.where(scan == 0, sha, scan),
+        "_whom": np.where(owner == NOBODY, of_nobody, owner),
         "_is_clean": reasons.dealt([not one for one in told], bool),
         "_is_there": reasons.dealt(["deleted_at_source" not in one for one in told], bool),
         "_is_stored": pc.equal(uploads["state"], "stored"),
         "_is_deleted": pc.equal(uploads["state"], "deleted"),
         "_named": _named(evidence, base, len(uploads)),
-        "_labelled": uploads["labelled_camera"],
+        "_labelled": _numbers(uploads["labelled_camera"]),
         "_claims": _listed(claimed.row, claimed.value, len(uploads)),
         "_keys": _keys(table),
     }
@@ -76,12 +85,12 @@ def alone(
 
 
 def _sha_numbers(digests: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """Return the first 64 bits of SHA-256s; 0 where one is not known."""
+    """Return the first 64 bits of digests; 0 where one is not known."""
     return hex_numbers(pc.if_else(pc.equal(digests, ""), None, pc.utf8_slice_codeunits(digests, 0, 16)))
 
 
-def _named(evidence: EvidenceColumns, base: Criteria, number: int) -> pa.Array:
-    """Return the key of the camera that each upload's EXIF names, null where it names none that is known."""
+def _named(evidence: EvidenceColumns, base: Criteria, number: int) -> npt.NDArray[np.uint64]:
+    """Return the camera that each upload's EXIF names as a number, 0 where it names none that is known."""
 
     def key(facts: Any) -> str | None:
         camera = base.catalogue.identify(facts.make, facts.model)
@@ -90,7 +99,7 @@ def _named(evidence: EvidenceColumns, base: Criteria, number: int) -> pa.Array:
     codes, told = evidence.facts.told(("make", "model"), key)
     found = np.full(number, None, object)
     found[evidence.rows] = codes.dealt(told, object)
-    return pa.array(found, pa.string())
+    return _numbers(pa.chunked_array([pa.array(found, pa.string())]))
 
 
 def _numbers(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

@@ -11,7 +11,7 @@ from corpus.records import EXAMINED, RECORD
 from corpus.takedowns import forgotten_row, takedown
 from crawlers.forget.__main__ import main
 from curation.facts.examine import PhotoKey, facts_folder
-from curation.judging.inputs import best_of, facts_rows, find_inputs, record_rows
+from curation.judging.inputs import best_of, find_inputs, whole_table
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_a_forgotten_photo_is_read_as_such_whatever_a_racing_crawl_wrote(world):
         PhotoKey("flickr:1", "w"): "refused",
         PhotoKey("flickr:2", other["version"]): "stored",
     }
-    rows = [row for path in inputs.windows for row in record_rows(world.store, path, inputs.forgotten)]
+    rows = [row for path in inputs.windows for row in whole_table(world.store, path, inputs.forgotten).to_pylist()]
     assert rows == [forgotten_row(full), other, forgotten_row(full | {"version": "w"})]
     assert [one.photo for one in inputs.waiting()] == ["flickr:2"]
 
@@ -50,7 +50,7 @@ def test_facts_of_a_forgotten_photo_are_not_read(world):
     facts(world.store, "batch", ("flickr:1", "v"), ("flickr:2", "v"))
     takedown(world.store, "flickr:1")
     inputs = find_inputs(world.store, KIND)
-    rows = facts_rows(world.store, inputs.facts[0], inputs.forgotten)
+    rows = whole_table(world.store, inputs.facts[0], inputs.forgotten).to_pylist()
     assert [row["photo"] for row in rows] == ["flickr:2"]
 
 

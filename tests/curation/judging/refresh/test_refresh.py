@@ -101,7 +101,7 @@ def test_a_history_of_changes_gives_the_rows_of_a_judgement_of_all(tmp_path):
 
 
 def test_what_has_not_changed_is_not_judged_nor_written_and_no_file_is_left_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.judging.refresh.state.PART_UPLOADS", 40)
+    monkeypatch.setattr("curation.judging.refresh.state.parts.PART_UPLOADS", 40)
     history = History.of(tmp_path, 420, 3)
     store = history.store
     history.come(400)
@@ -118,7 +118,7 @@ def test_what_has_not_changed_is_not_judged_nor_written_and_no_file_is_left_over
     assert any(path.startswith("judged/parts/") for path in kept)
     base = refresh_base(store, find_inputs(store, KIND), SETTINGS)
     assert not base.concerned(())
-    assert not base.news.segment
+    assert not base.news.has_tables
     named = {path for name in store.done_names("curated") for path in tables_of(store, name)}
     assert {path for path in written(store) if path.startswith("tables/")} == named
 

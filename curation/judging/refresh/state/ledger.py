@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from corpus.records import SPLITS
 from curation.generations import SIDES, Groups, Ledger
-from curation.judging.refresh.state import hex_numbers, hex_text
+from curation.judging.refresh.state.parts import hex_numbers, hex_text
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,46 @@ class Sides:
     @classmethod
     def of_table(cls, table: pa.Table) -> "Sides":
         """Return the sides that files of a ledger hold (`curation.generations.SIDES`)."""
-        ordered = table.sort_by("group")
-        return cls(*(ordered[name].to_numpy() for name in SIDES.names))
+        group, split, fold = (table[name].to_numpy() for name in SIDES.names)
+        order = np.argsort(group, kind="stable")  # each file is in order, which this sort makes use of
+        return cls(group[order], split[order], fold[order])
 
     def table(self) -> pa.Table:
         """Return them as a file of a ledger has them."""
         return pa.table([self.group, self.split, self.fold], SIDES)
 
-    def with_new(self, ledger: Ledger) -> "Sides":
-        """Return the sides with those of a ledger of some groups."""
-        some = Sides.of_ledger(ledger)
-        rest = ~np.isin(self.group, some.group)
-        group = np.concatenate([self.group[rest], some.group])
-        order = np.argsort(group)
-        split, fold = np.concatenate([self.split[rest], some.split]), np.concatenate([self.fold[rest], some.fold])
-        return Sides(group[order], split[order], fold[order])
+    @classmethod
+    def nothing(cls) -> "Sides":
+        """Return the sides of no group."""
+        return cls(np.zeros(0, np.uint64), np.zeros(0, np.int8), np.zeros(0, np.int16))
 
-    def has_split(self, groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        """Whether each of some groups has its split."""
+    def with_new(self, some: "Sides") -> "Sides":
+        """Return the sides with those of some groups, which count where a group is among both."""
+        places, is_known = self._places(some.group)
+        split, fold = self.split.copy(), self.fold.copy()
+        split[places[is_known]], fold[places[is_known]] = some.split[is_known], some.fold[is_known]
+        at = np.searchsorted(self.group, some.group[~is_known])
+        new = [column[~is_known] for column in (some.group, some.split, some.fold)]
+        return Sides(np.insert(self.group, at, new[0]), np.insert(split, at, new[1]), np.insert(fold, at, new[2]))
+
+    def without(self, others: "Sides") -> "Sides":
+        """Return the sides of the groups that others do not have."""
+        _, is_known = others._places(self.group)
+        return Sides(self.group[~is_known], self.split[~is_known], self.fold[~is_known])
+
+    def sides_of(self, groups: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int16]]:
+        """Return split and fold of each of some groups, -1 where it has none."""
         places, is_known = self._places(groups)
-        found: npt.NDArray[np.bool_] = is_known & (self.split[places] >= 0) if len(self.group) else is_known
-        return found
+        if not len(self.group):
+            return np.full(len(groups), -1, np.int8), np.full(len(groups), -1, np.int16)
+        split, fold = np.where(is_known, self.split[places], -1), np.where(is_known, self.fold[places], -1)
+        return split.astype(np.int8), fold.astype(np.int16)
 
     def is_whole(self, groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """Whether each of some groups has its split and its fold."""
-        places, _ = self._places(groups)
-        found = self.has_split(groups)
-        return found & (self.fold[places] >= 0) if len(self.group) else found
+        split, fold = self.sides_of(groups)
+        found: npt.NDArray[np.bool_] = (split >= 0) & (fold >= 0)
+        return found
 
     def of(self, groups: Iterable[int]) -> Ledger:
         """Return what is known of some groups."""

@@ -7,7 +7,7 @@ published before its generation is whole, so each generation that a refresh publ
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from corpus.errors import StorageError
@@ -15,8 +15,8 @@ from corpus.storage import Store
 from curation.facts.examine import EXAMINER_VERSION
 from curation.judging.whole_corpus import JudgeSettings
 
-FOLDER, TABLES = "judged", "judged/tables"
-FORMAT = 2
+FOLDER, TABLES, PAIRS_FOLDER = "judged", "judged/tables", "judged/pairs"
+FORMAT = 3
 """Raise it when the same uploads would be judged otherwise, or the files below `judged/` change their form."""
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
 
@@ -30,14 +30,18 @@ class Known:
     generation: str
     inputs: str = ""
     """Of a corpus that was judged whole: a digest of the states of all tables. It has no parts."""
-    segments: Sequence[str] = ()
+    index: Sequence[str] = ()
+    states: Sequence[str] = ()
     parts: Sequence[str] = ()
     public: Sequence[str] = ()
     """The file of the published table that has the rows of each part."""
-    counts: str = ""
-    pairs: str = ""
+    counts: dict[str, Sequence[str]] = field(default_factory=dict)
+    """The segments of what cameras show, by folder."""
+    pairs: Sequence[str] = ()
     flipped: str = ""
     """Uploads that are kept now and were not kept before, or the other way round."""
+    several: str = ""
+    """Photographs of which there are several versions."""
     forgotten: Sequence[str] = ()
     troubles: Sequence[Sequence[str]] = ()
     """Photo, version, reason and error of originals that could not be examined."""
@@ -60,15 +64,17 @@ class Known:
 
     def publish(self, store: Store) -> None:
         """Publish it; its files must be there."""
-        store.publish(f"{FOLDER}/{self.generation}.json", json.dumps(asdict(self), sort_keys=True).encode())
+        store.publish(f"{FOLDER}/{self.generation}.json", json.dumps(vars(self), sort_keys=True).encode())
 
     def tidy(self, store: Store) -> None:
         """Remove the files below `judged/` that it does not name: those of its forerunner, and of killed runs."""
         for name in store.names(FOLDER):
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
-        named: dict[str, set[str]] = {"parts": set(self.parts), "index": set(self.segments)}
-        named["tables"] = {self.counts, self.pairs, self.flipped}
+        named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs")}
+        named |= {folder: set(names) for folder, names in self.counts.items()} | {
+            "tables": {self.flipped, self.several}
+        }
         for folder, names in named.items():
             for name in store.names(f"{FOLDER}/{folder}"):
                 if name.removesuffix(".arrow") not in names:

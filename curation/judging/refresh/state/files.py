@@ -40,13 +40,20 @@ def among(values: npt.NDArray[np.uint64], few: npt.NDArray[np.uint64]) -> npt.ND
     """Return the places of the values that are among a few; both are digests, so their low bits are even."""
     if not len(few) or not len(values):
         return np.zeros(0, np.int64)
-    if len(few) > _FEW:
-        return np.flatnonzero(np.isin(values, few))
-    low = np.zeros(1 << 16, bool)
-    low[(few & np.uint64(0xFFFF)).astype(np.int64)] = True
-    places = np.flatnonzero(low[(values & np.uint64(0xFFFF)).astype(np.int64)])
-    found: npt.NDArray[np.int64] = places[np.isin(values[places], few)]
+    ordered = np.sort(few)
+    places = np.arange(len(values))
+    if len(few) <= _FEW:
+        low = np.zeros(1 << 16, bool)
+        low[_low_bits(few)] = True
+        places = np.flatnonzero(low.take(_low_bits(values)))
+    some = values[places]
+    nearest = np.minimum(np.searchsorted(ordered, some), len(ordered) - 1)
+    found: npt.NDArray[np.int64] = places[ordered[nearest] == some]
     return found
+
+
+def _low_bits(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint16]:
+    return np.ascontiguousarray(values).view(np.uint16)[::4]
 
 
 def flattened(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:

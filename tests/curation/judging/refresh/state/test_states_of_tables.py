@@ -10,7 +10,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from corpus.errors import StorageUnavailableError
 from corpus.storage import Store, open_store
-from curation.judging.refresh.tables import states_of
+from curation.judging.refresh.state.index import states_of
 from pipelines.prune.needs import files_below
 
 

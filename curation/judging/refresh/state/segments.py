@@ -1,0 +1,195 @@
+"""Segments: a table that grows for years, kept in files of which a refresh writes only the newest.
+
+A segment (`<folder>/<digest>.arrow`) never changes. Its rows have a key (`key`, a digest of 64 bits, unique among the
+rows that count) and say by `ends` whether they end an earlier row of the same key: FIRST, there was none; AGAIN, they
+stand in its place; GONE, none does. Where FAN of the newest segments are about equally large, they become one, so that
+each row is written again as often as the logarithm of all says. The segments of a table with a `rows_max` are not
+merged beyond it; one of which most rows do not count any more is written anew.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from corpus.storage import Store
+from curation.judging.refresh.state.files import among, read_arrow, write_arrow
+
+Numbers = npt.NDArray[Any]
+Keys = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+
+FIRST, AGAIN, GONE = range(3)
+FAN = 8
+_KEYS = [("key", pa.uint64()), ("ends", pa.int8())]
+
+
+def segment_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of the segments of a table with these columns."""
+    return pa.schema([*_KEYS, *schema])
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments of a table, the earliest first, and the rows that count, in the order of segments."""
+
+    schema: pa.Schema
+    names: tuple[str, ...] = ()
+    tables: tuple[pa.Table, ...] = ()
+    """As the files have them, columns as in `segment_schema`."""
+    _made: dict[str, Numbers] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def counting(self) -> list[Places]:
+        """Of each segment: the rows that count."""
+        found: list[Places] = []
+        ended: list[Keys] = []
+        for table in reversed(self.tables):
+            key, ends = table["key"].to_numpy(), table["ends"].to_numpy()
+            counts = ends != GONE
+            if ended:
+                counts[among(key, np.concatenate(ended))] = False
+            found.append(np.flatnonzero(counts))
+            if (ends != FIRST).any():
+                ended.append(key[ends != FIRST])
+        return found[::-1]
+
+    @cached_property
+    def starts(self) -> Places:
+        """The number of rows that count before each segment, and of all."""
+        return np.cumsum([0, *map(len, self.counting)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def column(self, name: str) -> Numbers:
+        """Return a column of numbers or of truth values."""
+        if name not in self._made:
+            arrow = _KEYS[0][1] if name == "key" else self.schema.field(name).type
+            none = np.zeros(0, arrow.to_pandas_dtype())
+            parts = [
+                (table[name] if len(rows) == len(table) else table[name].take(pa.array(rows))).to_numpy()
+                for table, rows in zip(self.tables, self.counting, strict=True)
+            ]
+            self._made[name] = np.concatenate([none, *parts])
+        return self._made[name]
+
+    def having(self, name: str, values: Keys) -> Places:
+        """Return the rows whose list, in a column of lists of numbers, has one of these values."""
+        return np.concatenate([np.zeros(0, np.int64), *[*self.having_newest_first(name, values)][::-1]])
+
+    def having_newest_first(self, name: str, values: Keys) -> Iterator[Places]:
+        """Yield the same segment by segment, the newest first."""
+        for at in reversed(range(len(self.tables))):
+            counting, column = self.counting[at], self.tables[at][name].combine_chunks()
+            offsets = column.offsets.to_numpy()
+            items = column.values.to_numpy()[offsets[0] : offsets[-1]]
+            rows = np.unique(np.searchsorted(offsets - offsets[0], among(items, values), "right") - 1)
+            there = np.searchsorted(counting, rows)
+            if len(counting):
+                yield self.starts[at] + there[counting[np.minimum(there, len(counting) - 1)] == rows]
+
+    def take(self, rows: Places, names: Sequence[str] | None = None) -> pa.Table:
+        """Return some rows, in their order; only the segments that have some of them are read."""
+        schema = self.schema if names is None else pa.schema([self.schema.field(name) for name in names])
+        part = np.searchsorted(self.starts, rows, "right") - 1
+        order = np.argsort(part, kind="stable")
+        parts, first = np.unique(part[order], return_index=True)
+        found = [schema.empty_table()]
+        for at, some in zip(parts.tolist(), np.split(order, first[1:]), strict=False):
+            places = self.counting[at][rows[some] - self.starts[at]]
+            found.append(self.tables[at].select(schema.names).take(pa.array(places)).cast(schema))
+        back = np.empty(len(rows), np.int64)
+        back[order] = np.arange(len(rows))
+        return pa.concat_tables(found).combine_chunks().take(pa.array(back))
+
+    def table(self) -> pa.Table:
+        """Return all rows, without their keys."""
+        return self.take(np.arange(len(self)))
+
+
+def read_segments(store: Store, folder: str, names: Sequence[str], schema: pa.Schema) -> Segments:
+    """Return a table of these segments, the earliest first."""
+    return Segments(schema, tuple(names), tuple(read_arrow(store, f"{folder}/{name}.arrow") for name in names))
+
+
+def write_segments(
+    store: Store, folder: str, was: Segments, keys: Keys, rows: pa.Table, gone: Keys, rows_max: int | None = None
+) -> Segments:
+    """Return the table with these rows, by their keys, and without the rows of the keys that are gone; write it.
+
+    `keys`: of `rows`, each once; a row of before with one of them is replaced. `gone`: keys that rows of before have.
+    """
+    if not len(keys) and not len(gone):
+        return was
+    known = was.column("key")
+    again = np.isin(keys, known[among(known, keys)])
+    columns = [
+        pa.array(np.concatenate([keys, gone]), pa.uint64()),
+        pa.array(np.concatenate([np.where(again, AGAIN, FIRST), np.full(len(gone), GONE)]), pa.int8()),
+        *(pa.chunked_array([*column.chunks, pa.nulls(len(gone), column.type)], column.type) for column in rows.columns),
+    ]
+    new = pa.table(columns, segment_schema(was.schema)).combine_chunks()
+    most = max(len(new), 1) if rows_max is None else FAN * rows_max
+    many = [new.slice(at, most) for at in range(0, len(new), most)]
+    names: list[str | None] = [*was.names, *(None for _ in many)]
+    tables = [*was.tables, *many]
+    while (number := _alike(tables, rows_max)) > 1:
+        first = len(tables) - number
+        names[first:], tables[first:] = [None], [_merged(was.schema, tables[first:], is_first=not first)]
+    for at, counting in enumerate(Segments(was.schema, (), tuple(tables)).counting):
+        if 2 * (len(counting) + _endings(tables[at], at)) < len(tables[at]):
+            names[at], tables[at] = None, _without(tables[at], counting, is_first=not at)
+    found = Segments(was.schema, tuple(name or "" for name in names), tuple(tables))
+    written = [name or write_arrow(store, folder, table) for name, table in zip(names, tables, strict=True)]
+    return Segments(found.schema, tuple(written), found.tables)
+
+
+def _alike(tables: Sequence[pa.Table], rows_max: int | None) -> int:
+    """Return how many of the last segments are to become one."""
+    size = _size(tables[-1])
+    number = next((at for at, table in enumerate(reversed(tables)) if _size(table) > size), len(tables))
+    if rows_max is not None:
+        small = next((at for at, table in enumerate(reversed(tables)) if len(table) > rows_max), len(tables))
+        number = min(number, small)
+    return number if number >= FAN else 1
+
+
+def _size(table: pa.Table) -> int:
+    """Return the logarithm of a segment's rows to the base of FAN."""
+    return (max(len(table), 1).bit_length() - 1) // (FAN.bit_length() - 1)
+
+
+def _endings(table: pa.Table, at: int) -> int:
+    return int((table["ends"].to_numpy() == GONE).sum()) if at else 0
+
+
+def _merged(schema: pa.Schema, tables: Sequence[pa.Table], *, is_first: bool) -> pa.Table:
+    """Return successive segments as one; `is_first`: no segment is earlier."""
+    counting = Segments(schema, (), tuple(tables)).counting
+    starts = np.cumsum([0, *map(len, tables)])
+    rows = np.concatenate([places + start for places, start in zip(counting, starts.tolist(), strict=False)])
+    whole = pa.concat_tables(tables)
+    return _without(whole, rows, is_first=is_first)
+
+
+def _without(table: pa.Table, counting: Places, *, is_first: bool) -> pa.Table:
+    """Return the rows that count, and what of the others ends earlier rows."""
+    key, ends = table["key"].to_numpy(), table["ends"].to_numpy()
+    frame = pd.DataFrame({"key": key, "ends": ends})
+    of_first = frame.drop_duplicates("key", keep="first")
+    ending = of_first["key"].to_numpy()[of_first["ends"].to_numpy() != FIRST]
+    live = table.take(pa.array(counting))
+    if is_first:
+        return live.set_column(1, "ends", pa.array(np.full(len(live), FIRST), pa.int8())).combine_chunks()
+    is_again = np.isin(live["key"].to_numpy(), ending)
+    live = live.set_column(1, "ends", pa.array(np.where(is_again, AGAIN, FIRST), pa.int8()))
+    gone = np.setdiff1d(ending, live["key"].to_numpy())
+    columns = [pa.array(gone, pa.uint64()), pa.array(np.full(len(gone), GONE), pa.int8())]
+    columns += [pa.nulls(len(gone), one.type) for one in live.schema][2:]
+    return pa.concat_tables([live, pa.table(columns, live.schema)]).combine_chunks()

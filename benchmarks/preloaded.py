@@ -172,7 +172,6 @@ def _run(words: list[str], environment: dict[str, str], folder: str, files: tupl
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = words
-        sys.path.insert(0, str(Path(words[0]).parent))
         runpy.run_path(words[0], run_name="__main__")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 from corpus.errors import StorageError
 from corpus.storage import Store
 from curation.facts.examine import EXAMINER_VERSION
+from curation.judging.refresh.state.counted import FOLDERS, SHOWING
 from curation.judging.whole_corpus import JudgeSettings
 
 FOLDER, TABLES, PAIRS_FOLDER = "judged", "judged/tables", "judged/pairs"
@@ -72,9 +73,8 @@ class Known:
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
         named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs")}
-        named |= {folder: set(names) for folder, names in self.counts.items()} | {
-            "tables": {self.flipped, self.several}
-        }
+        named |= {folder: set(self.counts.get(folder, ())) for folder in (*FOLDERS, SHOWING)}
+        named |= {"tables": {self.flipped, self.several}}
         for folder, names in named.items():
             for name in store.names(f"{FOLDER}/{folder}"):
                 if name.removesuffix(".arrow") not in names:

@@ -43,6 +43,15 @@ def described(
     return codes
 
 
+@compiled("int64(uint64)")
+def _ones(bits: np.uint64) -> int:
+    """Return how many bits are 1 (Warren, Hacker's Delight, 2002, section 5-1)."""
+    bits -= (bits >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return int(np.int64((bits * np.uint64(0x0101010101010101)) >> np.uint64(56)))
+
+
 @compiled(
     "Tuple((int32[:], int32[:]))(uint64[::1], uint64[::1], uint64, uint64, int32[::1], int32[::1], boolean, int64, "
     "int64, int64, int64)"
@@ -78,13 +87,13 @@ def nearest_in_order(
         for step in range(1, neighbours + 1):
             if at + step >= ordered.size or (ordered[at] ^ ordered[at + step]) >> shift:
                 break
+            # most differ in the bits that are at hand: their codes need not be fetched
+            if _ones((ordered[at] ^ ordered[at + step]) & ~index_mask) >= fewest:
+                continue
             other = np.int64((ordered[at + step] * gather) & index_mask)
             if across and (one < pixels) == (other < pixels):
                 continue
-            different, bits = codes[one] ^ codes[other], 0
-            while different and bits < fewest:
-                different &= different - np.uint64(1)
-                bits += 1
+            bits = _ones(codes[one] ^ codes[other])
             if bits >= fewest:
                 continue
             other_pixel = other if other < pixels else other - pixels
@@ -116,7 +125,7 @@ def in_company(
     """
     bits = np.uint64(22)
     slots = np.empty(first.size, np.int64)
-    counts = np.zeros(1 << 22, np.int32)
+    counts = np.zeros(1 << 22, np.uint8)
     for at in range(first.size):
         one, two = first[at], second[at]
         mixed = np.uint64(rows[one] // cell_px) * np.uint64(0x9E3779B97F4A7C15)
@@ -124,7 +133,7 @@ def in_company(
         mixed += np.uint64(rows[two] // cell_px) * np.uint64(0x165667B19E3779F9)
         mixed += np.uint64(columns[two] // cell_px) * np.uint64(0xD6E8FEB86659FD93)
         slots[at] = np.int64(mixed >> (np.uint64(64) - bits))
-        counts[slots[at]] += 1
+        counts[slots[at]] += counts[slots[at]] < least
     kept = np.empty(first.size, np.bool_)
     for at in range(first.size):
         kept[at] = counts[slots[at]] >= least

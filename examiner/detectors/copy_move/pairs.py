@@ -69,18 +69,23 @@ def like_pairs(luma: Luma) -> list[Pairs]:
     detailed[:border] = detailed[-border:] = detailed[:, :border] = detailed[:, -border:] = False
     rows, columns = (each.astype(np.int32) for each in np.nonzero(detailed))
 
-    def of_size(enlargement: float, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> NDArray[np.uint64]:
-        return described(smooth, angles, rows, columns, _samples(RADIUS_PX * enlargement), _COMPARED)
+    def of_size(enlargement: float, which: slice | NDArray[np.bool_]) -> NDArray[np.uint64]:
+        samples = _samples(RADIUS_PX * enlargement)
+        return described(smooth, angles, rows[which], columns[which], samples, _COMPARED)
 
-    def enlarged(enlargement: float) -> Pairs:
+    with ThreadPoolExecutor(2) as threads:  # the kernels and the sorting release the lock
+        half = rows.size // 2
+        halves = threads.map(of_size, (1.0, 1.0), (slice(half), slice(half, None)))
+        codes = np.concatenate(list(halves))
         # an enlarged copy covers more pixels than its original: every second one will do
         some = (rows + columns) % 2 == 0
-        few = rows[some], columns[some]
-        return _pairs(enlargement, np.concatenate([of_size(1.0, *few), of_size(enlargement, *few)]), *few, angles)
 
-    with ThreadPoolExecutor(len(ENLARGEMENTS)) as threads:  # the kernels and the sorting release the lock
+        def enlarged(enlargement: float) -> Pairs:
+            both = np.concatenate([codes[some], of_size(enlargement, some)])
+            return _pairs(enlargement, both, rows[some], columns[some], angles)
+
         others = [threads.submit(enlarged, each) for each in ENLARGEMENTS[1:]]
-        unchanged = _pairs(1.0, of_size(1.0, rows, columns), rows, columns, angles)
+        unchanged = _pairs(1.0, codes, rows, columns, angles)
         return [unchanged, *(each.result() for each in others)]
 
 

@@ -18,10 +18,7 @@ from curation.judging.refresh.state.files import among, read_arrow
 from curation.judging.refresh.state.index import id_of, number_of
 from curation.judging.refresh.state.known import PAIRS_FOLDER, TABLES, Known
 from curation.judging.refresh.state.ledger import Sides
-from curation.judging.refresh.state.parts import (
-    State,
-    read_state,
-)
+from curation.judging.refresh.state.parts import State, read_state
 from curation.judging.refresh.state.segments import Segments, read_segments
 
 

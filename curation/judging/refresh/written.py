@@ -26,11 +26,7 @@ from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.files import write_arrow
 from curation.judging.refresh.state.known import PAIRS_FOLDER, TABLES, Known
 from curation.judging.refresh.state.ledger import Sides
-from curation.judging.refresh.state.parts import (
-    PUBLISHED,
-    State,
-    write_state,
-)
+from curation.judging.refresh.state.parts import PUBLISHED, State, write_state
 from curation.judging.refresh.state.segments import write_segments
 from curation.judging.refresh.uploads import NOBODY
 

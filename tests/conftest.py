@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -53,8 +54,10 @@ def run_here(main: Callable[[], int]) -> "subprocess.CompletedProcess[str]":
 def _dask_worker() -> "LocalCluster":
     from distributed import LocalCluster
 
+    # `silence_logs` would set the level of the handlers, of which one is pytest's: no later test would see a warning
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     return LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=False
     )
 
 
@@ -68,6 +71,46 @@ def _end_dask_worker() -> Iterator[None]:
     yield
     if _dask_worker.cache_info().currsize:
         _dask_worker().close()
+
+
+@pytest.fixture(scope="session")
+def s3_service() -> Iterator[str]:
+    """Return the address of a make-believe S3 on a free port, one for all tests of a process: moto keeps one state."""
+    pytest.importorskip("s3fs", reason="needs the extra s3")
+    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@contextmanager
+def reaching_s3(address: str) -> Iterator[None]:
+    """Let the environment say how an S3 is reached, here and in the processes that this one starts."""
+    import s3fs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", address)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem.clear_instance_cache()  # one of another test's would ask that one's server
+        yield
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
+_buckets = count(1)
+
+
+@pytest.fixture
+def bucket(s3_service: str) -> Iterator[str]:
+    """Return the URL of a prefix in a new, empty bucket of that S3; the environment says how to reach it."""
+    import boto3
+
+    with reaching_s3(s3_service):
+        name = f"bucket-{next(_buckets)}"
+        boto3.client("s3").create_bucket(Bucket=name)
+        yield f"s3://{name}/prefix"
 
 
 def built_once(tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:

@@ -471,27 +471,3 @@ def catalogue() -> Catalogue:
             ),
         )
     )  # fmt: skip
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the URL of a bucket of a make-believe S3 on a free port."""
-    s3fs = pytest.importorskip("s3fs", reason="needs the extra s3")
-    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
-    import boto3
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()  # one of another test's would ask that one's server
-    boto3.client("s3").create_bucket(Bucket="photos")
-    yield "s3://photos/prefix"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,36 +123,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple
         return made[shards]
 
     return get
-
-
-@pytest.fixture(scope="session")
-def service() -> Iterator[str]:
-    """Return the address of a make-believe S3 on a free port, with a bucket `files`."""
-    pytest.importorskip("s3fs", reason="needs the extra s3")
-    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
-    import boto3
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=url, **keys).create_bucket(Bucket="files")
-    yield url
-    server.stop()
-
-
-@pytest.fixture
-def bucket(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the URL of a prefix of that bucket; the environment says how to reach it."""
-    import s3fs
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL", service)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()  # one of another test's would ask that one's server
-    yield "s3://files/prefix"
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 class Photo(NamedTuple):

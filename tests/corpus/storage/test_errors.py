@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,6 +20,7 @@ from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage import Store, open_store
 from corpus.storage import errors as storage_errors
 from corpus.storage.errors import attempted, failure_of
+from tests.conftest import reaching_s3
 
 CAN_MOUNT = (
     shutil.which("unshare") is not None
@@ -211,29 +213,20 @@ ALWAYS = 1 << 30
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[Any]:
+def proxy(s3_service: str) -> Iterator[Any]:
     """Return a proxy before a make-believe S3 with the bucket `files`; set `fault` and `times`."""
-    s3fs = pytest.importorskip("s3fs", reason="needs the extra s3")
-    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
     import boto3
 
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
     before: Any = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
-    before.behind, before.fault, before.times, before.refused = server.get_host_and_port(), (503, "SlowDown"), 0, 0
+    behind = urlsplit(s3_service)
+    before.behind = behind.hostname, behind.port
+    before.fault, before.times, before.refused = (503, "SlowDown"), 0, 0
     threading.Thread(target=before.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{before.server_port}")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with reaching_s3(f"http://127.0.0.1:{before.server_port}"), pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_MAX_ATTEMPTS", "1")  # botocore's own attempts take seconds
-        s3fs.S3FileSystem.clear_instance_cache()
         boto3.client("s3").create_bucket(Bucket="files")
         yield before
-        s3fs.S3FileSystem.clear_instance_cache()
     before.shutdown()
-    server.stop()
 
 
 @pytest.fixture

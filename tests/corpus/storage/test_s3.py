@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +17,17 @@ from corpus.storage.requests import counted, sentence
 pytest.importorskip("s3fs", reason="needs the extra s3")
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """Run a make-believe S3 on a free port, which this process reaches; return a client of its own."""
-    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
+@pytest.fixture
+def client(bucket: str) -> Any:
+    """Return a client of that S3, other than the store's."""
     import boto3
-    import s3fs
 
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        s3fs.S3FileSystem.clear_instance_cache()
-        boto3.client("s3").create_bucket(Bucket="files")
-        yield boto3.client("s3")
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+    return boto3.client("s3")
 
 
 @pytest.fixture
-def place(client: Any, tmp_path: Path) -> Store:
-    there = open_store(f"s3://files/{tmp_path.name}")
+def place(bucket: str) -> Store:
+    there = open_store(bucket)
     there.has_conditional_writes("leases")  # tried out once a process
     return there
 
@@ -226,20 +213,20 @@ def test_what_is_large_goes_in_parts_and_comes_back(
 
 
 def test_parts_of_a_writer_that_was_killed_are_given_up(place: Store, client: Any) -> None:
-    prefix = place.path("tars").partition("/")[2]
-    begun = client.create_multipart_upload(Bucket="files", Key=f"{prefix}/a.tar")
-    client.upload_part(Bucket="files", Key=f"{prefix}/a.tar", UploadId=begun["UploadId"], PartNumber=1, Body=b"x")
-    client.create_multipart_upload(Bucket="files", Key=f"{prefix}-else/a.tar")
+    name, _, prefix = place.path("tars").partition("/")
+    begun = client.create_multipart_upload(Bucket=name, Key=f"{prefix}/a.tar")
+    client.upload_part(Bucket=name, Key=f"{prefix}/a.tar", UploadId=begun["UploadId"], PartNumber=1, Body=b"x")
+    client.create_multipart_upload(Bucket=name, Key=f"{prefix}-else/a.tar")
     assert place.sweep_temporary("tars", 1e9) == 0  # moto's begin in 2010
     assert place.sweep_temporary("tars", 0) == 1
-    left = client.list_multipart_uploads(Bucket="files").get("Uploads", [])
+    left = client.list_multipart_uploads(Bucket=name).get("Uploads", [])
     assert [one["Key"] for one in left] == [f"{prefix}-else/a.tar"]
 
 
 def test_parts_are_given_up_beyond_the_first_page(place: Store, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    prefix, call = place.path("tars").partition("/")[2], place.filesystem.call_s3
-    for name in range(3):
-        client.create_multipart_upload(Bucket="files", Key=f"{prefix}/{name}.tar")
+    (name, _, prefix), call = place.path("tars").partition("/"), place.filesystem.call_s3
+    for number in range(3):
+        client.create_multipart_upload(Bucket=name, Key=f"{prefix}/{number}.tar")
 
     def one_a_page(method: str, **given: Any) -> Any:
         if method != "list_multipart_uploads":

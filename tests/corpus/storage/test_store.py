@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,32 +25,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return open_store(str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}-{request.node.name}")
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """Return the URL of a bucket of a make-believe S3 on a free port."""
-    s3fs = pytest.importorskip("s3fs", reason="needs the extra s3")
-    moto_server = pytest.importorskip("moto.server", reason="needs moto, a make-believe S3")
-    import boto3
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        s3fs.S3FileSystem.clear_instance_cache()  # one of another test's would ask that one's server
-        boto3.client("s3").create_bucket(Bucket="files")
-        yield "s3://files/prefix"
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
-
-
 @pytest.fixture(params=["folder", "memory", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Return a store of each kind."""
     if request.param == "s3":
-        return open_store(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
+        return open_store(request.getfixturevalue("bucket"))
     return open_store(str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}-{request.node.name}")
 
 
@@ -223,12 +201,12 @@ def test_a_path_to_be_removed_is_no_pattern(place: Store) -> None:
 def test_what_another_process_has_done_since_a_listing_is_seen(bucket: str) -> None:
     import boto3
 
-    store = open_store(f"{bucket}/seen")
+    store = open_store(bucket)
     store.publish("a/b", b"1")
     assert store.names("a") == ["b"]
-    other = boto3.client("s3")
-    other.put_object(Bucket="files", Key="prefix/seen/a/c", Body=b"12")
-    other.delete_object(Bucket="files", Key="prefix/seen/a/b")
+    other, (name, _, prefix) = boto3.client("s3"), store.path("a").partition("/")
+    other.put_object(Bucket=name, Key=f"{prefix}/c", Body=b"12")
+    other.delete_object(Bucket=name, Key=f"{prefix}/b")
     assert store.exists("a/c")
     assert store.size_bytes("a/c") == 2
     assert not store.exists("a/b")

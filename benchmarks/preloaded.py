@@ -35,7 +35,7 @@ IMPORTED = {
         "scrapy.extensions.corestats", "crawlers.commands.crawl", "crawlers.spiders.folder",
     ),
     "curation": (
-        "curation.run", "curation.publishing.report", "curation.publishing.thumbnails",
+        "curation.run", "curation.publishing.report.page", "curation.publishing.report.thumbnails",
         "simplejpeg", "forensics.pixels.grid_kernel", "forensics.pixels.first_quality_kernel",
         "forensics.coefficients.decode_kernel", "forensics.coefficients.encode_kernel", "distributed.nanny",
     ),

@@ -28,8 +28,8 @@ from corpus.records import JudgedRow, full_row
 from corpus.sections import Curation
 from curation.facts.pixels import pixel_facts
 from curation.judging.columns.verdicts import shot_of
-from curation.judging.copy_pairs import PAIRS, SCAN, SHOT, keys_of, pairs_of
-from curation.judging.members import COLUMNS, coarseness, members_from, members_of
+from curation.judging.copies.members import COLUMNS, coarseness, members_from, members_of
+from curation.judging.copies.pairs import PAIRS, SCAN, SHOT, keys_of, pairs_of
 from curation.judging.verdict import VERDICT
 from curation.rules import software_signs
 from demo.uploads.make import make_uploads

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from corpus.records import SPLITS
-from curation.judging.copy_sets import found_in
+from curation.judging.copies.sets import found_in
 from curation.judging.tallies import SAMPLES, CameraTally, Tally, sample_of, tally
 from curation.reasons import REASONS, in_funnel_order
 

@@ -21,14 +21,14 @@ from curation.judging.arrays.distinct import codes_of, combined
 from curation.judging.columns.final import COPIES, final_rows
 from curation.judging.columns.spelling import row_digests
 from curation.judging.columns.verdicts import Troubles, claims_of, owner_numbers, verdicts
-from curation.judging.copies import copy_verdicts
-from curation.judging.copy_pairs import PAIRS, keys_of, pairs_of
-from curation.judging.copy_sets import CopySets, found_in
+from curation.judging.copies.decision import copy_verdicts
+from curation.judging.copies.members import COLUMNS, Standing, members_from, members_of, standing_of
+from curation.judging.copies.pairs import PAIRS, keys_of, pairs_of
+from curation.judging.copies.sets import CopySets, found_in
 from curation.judging.devices import DEVICE_ON_TWO_SIDES, DeviceSides
 from curation.judging.gather import Piece, uploads_of
 from curation.judging.given_splits import NO_FOLD, GivenSplits, Refusal, Vote
 from curation.judging.learning import counts_of
-from curation.judging.members import COLUMNS, Standing, members_from, members_of, standing_of
 from curation.judging.splits import PHOTOS, LedgerColumns
 from curation.judging.tallies import Tally, tally_of
 from curation.judging.verdict import VERDICT, Criteria
@@ -90,7 +90,7 @@ def judged(
 
 
 def copy_keys(verdicts: pa.Table) -> pa.Table:
-    """Return what copies are found by, see `copy_pairs.keys_of`.
+    """Return what copies are found by, see `copies.pairs.keys_of`.
 
     A photo that its site has deleted is found by its look alone, and one that was altered not by its look: it is no
     evidence. A file that was deleted from a folder is a copy of nothing, and nothing is a copy of it: its bytes may lie
@@ -143,7 +143,7 @@ def on_their_side(part: int, place: Place, sides: DeviceSides) -> None:
 
 
 def paired(share: int, place: Place, near_bits: int) -> pa.Table:
-    """Return the pairs of copies among photos under the keys of a share, columns as in `copy_pairs.PAIRS`."""
+    """Return the pairs of copies among photos under the keys of a share, columns as in `copies.pairs.PAIRS`."""
     return pairs_of(place.spool.gathered([f"keys-{part}" for part in range(place.parts)], share), near_bits)
 
 

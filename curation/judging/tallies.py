@@ -17,7 +17,7 @@ from corpus.records import CURATED, SPLITS
 from curation.judging.arrays.distinct import Codes, codes_of, combined
 from curation.judging.arrays.numbers import digest_numbers, numbers_of
 from curation.judging.arrays.things import Things
-from curation.judging.copy_sets import found_in
+from curation.judging.copies.sets import found_in
 from forensics.jpeg.quality import quality_name, quality_text
 
 SAMPLES = 6

@@ -2,7 +2,7 @@
 
 A photo gets every reason that applies. The rules are asked about the facts of originals; photos refused at the door are
 judged anew by today's rules on the facts of the header that their record has, since rules change and bytes do not. What
-only all photos together tell (copies, splits, the cap of an owner) is decided in `curation.judging.copies` and
+only all photos together tell (copies, splits, the cap of an owner) is decided in `curation.judging.copies.decision` and
 `curation.judging.splits`.
 """
 
@@ -42,8 +42,8 @@ class VerdictRow(JudgedRow):
     serial: Text  # maker, model and serial number as written, a line each; null where they tell no device
     shot: Annotated[int | None, pa.uint64()]  # camera, serial number and second, hashed; null where EXIF does not say
     thumbnail_bytes: Annotated[int | None, pa.int32()]
-    coarseness: Annotated[float, pa.float64()]  # of its tables, see `curation.judging.members.coarseness`
-    software_signs: Annotated[int, pa.int8()]  # see `curation.judging.members.software_signs`
+    coarseness: Annotated[float, pa.float64()]  # of its tables, see `curation.judging.copies.members.coarseness`
+    software_signs: Annotated[int, pa.int8()]  # see `curation.judging.copies.members.software_signs`
 
 
 VERDICT = schema_of(VerdictRow)

@@ -1,7 +1,7 @@
 """Whole corpus: judge all uploads together, in tasks on parts of them.
 
 Uploads are brought together in parts (`gather`), cameras are learned from them (`learning`, `consensus`), each upload
-is judged (`columns.verdicts`), copies are found and decided (`copy_pairs`, `copies`), and groups get splits and folds
+is judged (`columns.verdicts`), copies are found and decided (`copies`), and groups get splits and folds
 (`splits`). Tasks leave tables for each other (`part_tasks`); only small ones reach the calling process: what was
 learned, the pairs of copies, the numbers of photos by group, as columns. The same inputs give the same verdicts,
 however they are divided into parts.
@@ -26,8 +26,8 @@ from curation.consensus import LearnedRow, enriched, extended, learn, supported
 from curation.facts.examine import Trouble
 from curation.generations import Ledger, Past
 from curation.judging import part_tasks
-from curation.judging.copy_pairs import PAIRS, distinct_pairs
-from curation.judging.copy_sets import CopySets, copies_alone, copy_sets
+from curation.judging.copies.pairs import PAIRS, distinct_pairs
+from curation.judging.copies.sets import CopySets, copies_alone, copy_sets
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
 from curation.judging.gather import parts_of, pieces_of, read_piece
 from curation.judging.given_splits import Bound, GivenSplits, bind

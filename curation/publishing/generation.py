@@ -156,8 +156,8 @@ def publish_beside(
 ) -> None:  # fmt: skip
     """Publish the files of a generation that both forms have; `photos`: the files of its table, for Croissant."""
     # imported here, so that workers and unchanged runs do not load Pillow
-    from curation.publishing.report import report_page
-    from curation.publishing.thumbnails import RefusedPictures, thumbnails
+    from curation.publishing.report.page import report_page
+    from curation.publishing.report.thumbnails import RefusedPictures, thumbnails
 
     folder = f"{FOLDER}/{name}"
     is_whole = [file["name"] for file in photos] == [PHOTOS]

@@ -15,7 +15,7 @@ from curation.facts.examine import Original, stored_bytes
 from curation.judging.gather import parts_of, pieces_of, read_piece
 from curation.judging.inputs import find_inputs
 from curation.judging.refresh.state.index import states_of
-from curation.publishing.thumbnails import thumbnails
+from curation.publishing.report.thumbnails import thumbnails
 from shards.plan import PhotoPlan, ShardPlan, cutting_of
 from shards.write import cut_photo
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from corpus.takedowns import REASON as FORGOTTEN
 from curation.judging.arrays.distinct import Codes, codes_of, combined
-from curation.judging.copy_sets import found_in
+from curation.judging.copies.sets import found_in
 from curation.judging.given_splits import Refusal
 from curation.judging.splits import LedgerColumns
 from curation.judging.verdict import VERDICT

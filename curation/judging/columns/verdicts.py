@@ -22,8 +22,8 @@ from curation.judging.arrays.distinct import codes_of, combined
 from curation.judging.arrays.numbers import digest_numbers, numbers_of
 from curation.judging.columns.evidence import EvidenceColumns, evidence_columns, judgement_of, reasons_of
 from curation.judging.columns.facts import FactColumns
+from curation.judging.copies.members import coarseness
 from curation.judging.devices import device_of
-from curation.judging.members import coarseness
 from curation.judging.splits import group_of
 from curation.judging.verdict import FROM_FACTS, FROM_RECORD, OF_CHOICE, VERDICT, Criteria
 from curation.rules import LEARNED, has_native_tables, software_signs

@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 
 from curation.judging.arrays.numbers import SPREADING
-from curation.judging.copies import CopyVerdict, copy_verdicts
-from curation.judging.copy_pairs import PAIRS, pairs_of
+from curation.judging.copies.decision import CopyVerdict, copy_verdicts
+from curation.judging.copies.members import COLUMNS, members_from, members_of
+from curation.judging.copies.pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
-from curation.judging.members import COLUMNS, members_from, members_of
 from curation.judging.part_tasks import copy_keys
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows

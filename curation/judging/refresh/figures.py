@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.text import ranked
-from curation.judging.copy_pairs import PAIRS, SHOT
+from curation.judging.copies.pairs import PAIRS, SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
 from curation.judging.part_tasks import HUBS_SHOWN
 from curation.judging.refresh.state.files import among

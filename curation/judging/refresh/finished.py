@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from corpus.records import CURATED, SPLITS
 from curation.judging.columns.final import COPIES, final_rows
 from curation.judging.columns.spelling import row_digests
-from curation.judging.copies import CopyVerdict
+from curation.judging.copies.decision import CopyVerdict
 from curation.judging.counts import Tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.refresh import figures

@@ -11,7 +11,7 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow
 from curation.facts.examine import Trouble
 from curation.generations import Past, ledger_files
-from curation.judging.copy_pairs import PAIRS
+from curation.judging.copies.pairs import PAIRS
 from curation.judging.refresh.rows import Published
 from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.files import among, read_arrow

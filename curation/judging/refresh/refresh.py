@@ -17,7 +17,7 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched, learn
 from curation.facts.examine import Trouble
 from curation.generations import Past
-from curation.judging.copies import CopyVerdict
+from curation.judging.copies.decision import CopyVerdict
 from curation.judging.refresh.copies import copies_after
 from curation.judging.refresh.finished import finished, last_copies
 from curation.judging.refresh.last import Last

@@ -13,7 +13,7 @@ from corpus.records import CURATED, SPLITS
 from corpus.storage import Store
 from curation.consensus import LearnedRow
 from curation.facts.examine import Trouble
-from curation.judging.copy_pairs import PAIRS
+from curation.judging.copies.pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.refresh import figures
 from curation.judging.refresh.copies import Copies, keys_of_pairs

@@ -15,7 +15,7 @@ from corpus.text import leading_number
 from curation.generations import FOLDER, FUNNEL, Past, batches_of
 from curation.inspection.compare import differences
 from curation.inspection.lookup import find_recorded
-from curation.publishing.thumbnails import thumbnail
+from curation.publishing.report.thumbnails import thumbnail
 from curation.reasons import REASONS
 
 PAGE_PHOTOS = 48

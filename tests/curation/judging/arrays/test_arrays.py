@@ -16,8 +16,8 @@ from curation.judging.arrays.numbers import SPREADING, digest_numbers, numbers_o
 from curation.judging.arrays.packed_tables import packed, unpacked, with_packed
 from curation.judging.arrays.things import Things
 from curation.judging.columns.spelling import row_digests
-from curation.judging.copy_pairs import NEAR, PAIRS, SHOT
-from curation.judging.copy_sets import copies_alone, copy_sets, found_in
+from curation.judging.copies.pairs import NEAR, PAIRS, SHOT
+from curation.judging.copies.sets import copies_alone, copy_sets, found_in
 
 SEEN = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4)), max_size=30)
 

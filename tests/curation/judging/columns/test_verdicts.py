@@ -12,8 +12,8 @@ from curation.facts.examine import PhotoKey, Trouble, facts_row
 from curation.generations import Past
 from curation.judging.arrays.numbers import numbers_of
 from curation.judging.columns.verdicts import claims_of, shot_of, verdicts
+from curation.judging.copies.members import coarseness
 from curation.judging.gather import UPLOADS
-from curation.judging.members import coarseness
 from curation.judging.verdict import Criteria, clean_claims, evidence_of, verdict
 from curation.rules import software_signs
 

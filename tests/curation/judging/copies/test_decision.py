@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.copies import CLAIMED_TWICE, COPY_OF_REFUSED, DUPLICATE, PLACEHOLDER, CopyVerdict, copy_verdicts
-from curation.judging.copy_pairs import BYTES, HASH, NEAR, SCAN, SHOT
-from curation.judging.members import Form, Member, Standing
+from curation.judging.copies.decision import (
+    CLAIMED_TWICE,
+    COPY_OF_REFUSED,
+    DUPLICATE,
+    PLACEHOLDER,
+    CopyVerdict,
+    copy_verdicts,
+)
+from curation.judging.copies.members import Form, Member, Standing
+from curation.judging.copies.pairs import BYTES, HASH, NEAR, SCAN, SHOT
 
 MANY = 20
 FORM = Form("a camera's tables", 4032, 3024, "its segments", "its firmware", "LGE", "Nexus 5X")

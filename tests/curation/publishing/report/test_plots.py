@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from curation.publishing.report_plots import funnel_plot, megapixel_plot, quality_plot
-from curation.publishing.svg import Drawing, Scale
+from curation.publishing.report.plots import funnel_plot, megapixel_plot, quality_plot
+from curation.publishing.report.svg import Drawing, Scale
 
 KEPT, REFUSED = "#3b82b8", "#d4813a"
 SVG = "{http://www.w3.org/2000/svg}"

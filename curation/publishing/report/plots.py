@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from corpus.text import SIZE_UNITS
-from curation.publishing.svg import TICK_PT, Drawing, Scale, horizontal_axis, text_width_pt
+from curation.publishing.report.svg import TICK_PT, Drawing, Scale, horizontal_axis, text_width_pt
 from forensics.jpeg.quality import OWN
 
 Bars = Mapping[float, int]

@@ -10,7 +10,7 @@ orientations is the key, and the distance of two hashes is the least that one ha
 
 A crop of 3 % that is scaled back lies 10 to 90 bits from its original, among the shots of one scene. It is found by the
 shot where its EXIF was copied: camera, serial number and the second in which it was taken. Up to SHOT_BITS, different
-pictures are told apart; frames of a burst are told apart by what `curation.judging.copies` knows beside.
+pictures are told apart; frames of a burst are told apart by what `curation.judging.copies.decision` knows beside.
 """
 
 from collections.abc import Sequence

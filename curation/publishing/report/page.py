@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from corpus.page import Tile, contents, page, section, totals
 from corpus.text import count, size
-from curation.publishing import report_sections
-from curation.publishing.report_sections import Counts, Native
+from curation.publishing.report import sections
+from curation.publishing.report.sections import Counts, Native
 
 
 def report_page(
@@ -32,18 +32,18 @@ def report_page(
         (f"{sum(camera['groups'] for camera in kept):,}", "groups, each in one split"),
         (f"{leaks:,}", "leaks between splits"),
     ]
-    sections = {
-        "Funnel": report_sections.funnel(counts),
-        "What would change": report_sections.what_would_change(counts),
-        "Sources": report_sections.sources(counts),
-        "Cameras": report_sections.cameras(counts),
-        "Quality factors": report_sections.quality_factors(counts),
-        "Picture sizes": report_sections.picture_sizes(counts),
-        "Licences": report_sections.licences(counts),
-        "Learned consensus": report_sections.learned_consensus(natives, counts),
-        "Samples of refused photos": report_sections.samples(thumbnails),
-        "Largest sets of copies": report_sections.copies(counts),
-        "Leakage between the splits": report_sections.leakage(counts),
+    shown = {
+        "Funnel": sections.funnel(counts),
+        "What would change": sections.what_would_change(counts),
+        "Sources": sections.sources(counts),
+        "Cameras": sections.cameras(counts),
+        "Quality factors": sections.quality_factors(counts),
+        "Picture sizes": sections.picture_sizes(counts),
+        "Licences": sections.licences(counts),
+        "Learned consensus": sections.learned_consensus(natives, counts),
+        "Samples of refused photos": sections.samples(thumbnails),
+        "Largest sets of copies": sections.copies(counts),
+        "Leakage between the splits": sections.leakage(counts),
     }
-    parts = [section(heading, *below) for heading, below in sections.items()]
-    return page(f"Curation {generation}", lead, [totals(figures), contents(list(sections)), *parts])
+    parts = [section(heading, *below) for heading, below in shown.items()]
+    return page(f"Curation {generation}", lead, [totals(figures), contents(list(shown)), *parts])

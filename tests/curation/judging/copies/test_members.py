@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.judging.members import Standing, coarseness, standing_of
+from curation.judging.copies.members import Standing, coarseness, standing_of
 from curation.reasons import REASONS
 from curation.rules import RULES, software_signs
 from forensics.jpeg.quality import scaled_tables

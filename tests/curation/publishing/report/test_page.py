@@ -11,15 +11,15 @@ import pytest
 
 from corpus.page import Tile, jpeg_address
 from corpus.sections import Crawl, Curation, Rules
-from curation.publishing.report import report_page
-from curation.publishing.report_sections import DECIDED_BY
-from curation.publishing.thumbnails import thumbnail
+from curation.publishing.report.page import report_page
+from curation.publishing.report.sections import DECIDED_BY
+from curation.publishing.report.thumbnails import thumbnail
 from curation.reasons import REASONS
 
 pytestmark = pytest.mark.slow
 
 GENERATION = "0003-0123456789"
-EXAMPLE = Path(__file__).parent / "example"
+EXAMPLE = Path(__file__).parents[1] / "example"
 EVIL = '"><img src=x onerror="alert(1)"><script>alert(1)</script>$x$'
 
 

@@ -20,8 +20,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from curation.judging.copy_pairs import HASH, NEAR, SHOT
-from curation.judging.members import Member
+from curation.judging.copies.members import Member
+from curation.judging.copies.pairs import HASH, NEAR, SHOT
 
 PLACEHOLDER, CLAIMED_TWICE, DUPLICATE = "placeholder", "claimed_by_two_cameras", "duplicate"
 COPY_OF_REFUSED = "copy_of_refused"
@@ -46,7 +46,7 @@ def copy_verdicts(
 ) -> dict[int, CopyVerdict]:
     """Return the verdict on every photo that does not stay, by id.
 
-    `pairs`: (id, id, kind) as `curation.judging.copy_pairs.pairs_of` finds them; `members` has all their ids.
+    `pairs`: (id, id, kind) as `curation.judging.copies.pairs.pairs_of` finds them; `members` has all their ids.
     `placeholder_copies`: a set of so many photos is a placeholder, and none of it stays. Photos that a rule refuses
     are marked as copies where their bytes or their scan are those of another; in a set without a clean photo the others
     are copies of the first by rank.

@@ -1,7 +1,7 @@
 """Members: what the decision about copies knows of each photo; pure.
 
-`curation.judging.copies` decides which photo of a set of copies stays. It asks for evidence of the original, and what a
-refusal says of a photo: nothing, that its file was altered, or something between the two.
+`curation.judging.copies.decision` decides which photo of a set of copies stays. It asks for evidence of the original,
+and what a refusal says of a photo: nothing, that its file was altered, or something between the two.
 """
 
 from enum import IntEnum

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from curation.judging.copy_pairs import PAIRS, SHOT
+from curation.judging.copies.pairs import PAIRS, SHOT
 
 
 class CopySets(NamedTuple):

@@ -13,7 +13,7 @@ from corpus.records import CURATED
 from corpus.storage import open_store
 from curation.generations import Past
 from curation.judging.counts import sample_of
-from curation.publishing.thumbnails import EDGE_PX, RefusedPictures, thumbnail, thumbnails
+from curation.publishing.report.thumbnails import EDGE_PX, RefusedPictures, thumbnail, thumbnails
 
 
 def picture(data):

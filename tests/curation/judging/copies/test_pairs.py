@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.judging.copy_pairs import (
+from curation.judging.copies.pairs import (
     BANDS,
     BYTES,
     CROWD,

@@ -10,7 +10,7 @@ from corpus.page import Tile, box, details, figure, paragraph, subheading, table
 from corpus.records import SPLITS
 from corpus.text import clipped, commonest, count, ranked, size, years
 from curation.consensus import ASPECTS
-from curation.publishing.report_plots import funnel_plot, megapixel_plot, quality_plot
+from curation.publishing.report.plots import funnel_plot, megapixel_plot, quality_plot
 from curation.reasons import REASONS, in_funnel_order
 from forensics.jpeg.quality import OWN
 

@@ -1,0 +1,1 @@
+"""Report: a generation as one HTML page: tables, plots and samples of what was refused."""

@@ -40,7 +40,7 @@ IMPORTED = {
         "forensics.coefficients.decode_kernel", "forensics.coefficients.encode_kernel", "distributed.nanny",
     ),
     "train": (
-        "train.main", "train.evaluation.plots", "forensics.coefficients.decode_kernel", "torch._dynamo",
+        "train.main", "train.evaluation.pages.plots", "forensics.coefficients.decode_kernel", "torch._dynamo",
         "safetensors.torch", "sklearn.ensemble", "sklearn.decomposition", "sklearn.linear_model",
         "sklearn.preprocessing", "scipy.stats", "matplotlib.backends.backend_svg", "matplotlib.figure",
     ),

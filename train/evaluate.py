@@ -29,9 +29,9 @@ from train.data.answers import FILE
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import figures
 from train.evaluation.held_out import HeldOut, evaluate_network, held_out_photos
-from train.evaluation.honesty_page import honesty_tables
 from train.evaluation.mistakes import mistakes
-from train.evaluation.open_set_page import open_set_rows
+from train.evaluation.pages.honesty import honesty_tables
+from train.evaluation.pages.open_set import open_set_rows
 from train.evaluation.photo_facts import facts_of
 from train.evaluation.report import publish_report
 from train.evaluation.studies import PHOTOS_MAX, Subject, ensemble, ensemble_rows, studies

@@ -23,8 +23,8 @@ from corpus.page import (
 from corpus.storage import Store
 from train.evaluation.figures import CHANGED, PLAIN, SCORES
 from train.evaluation.mistakes import Mistake
-from train.evaluation.page import FACTS, figure_sections, lead, training_section
-from train.evaluation.plots import lines_plot
+from train.evaluation.pages.evaluation import FACTS, figure_sections, lead, training_section
+from train.evaluation.pages.plots import lines_plot
 from train.evaluation.studies import STRENGTHS
 from train.evaluation.table import figure_text
 

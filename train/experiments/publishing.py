@@ -8,7 +8,7 @@ from typing import Any
 
 from corpus.page import figure, page, paragraph, section, table
 from corpus.storage import Store
-from train.evaluation.plots import lines_plot
+from train.evaluation.pages.plots import lines_plot
 from train.evaluation.report import csv_of
 from train.evaluation.table import aligned, figure_text
 from train.experiments.histories import KINDS

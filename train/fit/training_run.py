@@ -22,7 +22,7 @@ from train.data.batches import TrainingBatches
 from train.data.loading import prepare_loaders
 from train.data.skipped import TooManySkippedError
 from train.evaluation.held_out import evaluate_network, validation_metrics
-from train.evaluation.page import evaluation_page
+from train.evaluation.pages.evaluation import evaluation_page
 from train.fit.ledger import keep_ledger
 from train.fit.loop import Told, seed_of, train_epochs
 from train.model.checkpoints import (

@@ -8,7 +8,7 @@ from train.data.answers import CHALLENGE, Answers
 from train.data.manipulations import MANIPULATIONS
 from train.evaluation.breakdowns import breakdowns
 from train.evaluation.figures import figures
-from train.evaluation.page import evaluation_page
+from train.evaluation.pages.evaluation import evaluation_page
 from train.evaluation.photo_facts import PhotoFacts
 
 CLASSES = ("a", "b", "c")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from corpus.sections import Training
 from corpus.storage import Store, open_store
 from shards.index import Index, read_index
-from train.evaluation.honesty_page import honesty_sections, honesty_tables
+from train.evaluation.pages.honesty import honesty_sections, honesty_tables
 from train.honesty.figures import honesty_figures
 
 CPU = torch.device("cpu")

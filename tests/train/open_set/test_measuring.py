@@ -8,7 +8,7 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import StageError, StorageError
-from train.evaluation.open_set_page import open_set_tables
+from train.evaluation.pages.open_set import open_set_tables
 from train.open_set.files import read_open_set, read_prototypes
 from train.runs.run import find_run
 

@@ -12,9 +12,9 @@ from train.estimation.permutation import DRAWS
 from train.evaluation.altered import KEY as ALTERED
 from train.evaluation.altered import altered_section
 from train.evaluation.figures import SCORES
-from train.evaluation.honesty_page import honesty_sections
-from train.evaluation.open_set_page import open_set_sections
-from train.evaluation.plots import (
+from train.evaluation.pages.honesty import honesty_sections
+from train.evaluation.pages.open_set import open_set_sections
+from train.evaluation.pages.plots import (
     bars_plot,
     confusion_plot,
     history_plot,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.page import figure, paragraph, section, subheading, table
-from train.evaluation.plots import lines_plot
+from train.evaluation.pages.plots import lines_plot
 from train.evaluation.table import figure_text, interval_text, share_text
 
 _FIGURES = {

@@ -1,0 +1,1 @@
+"""Pages: the figures and plots of an evaluation as HTML and SVG."""

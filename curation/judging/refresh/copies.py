@@ -20,7 +20,8 @@ from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.part_tasks import copy_keys
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.state.files import among, flattened
+from curation.judging.refresh.state.few import among
+from curation.judging.refresh.state.files import flattened
 from curation.judging.refresh.state.parts import hex_text
 from curation.judging.refresh.state.segments import Segments
 from curation.judging.verdict import VERDICT

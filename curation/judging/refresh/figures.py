@@ -17,7 +17,7 @@ from corpus.text import ranked
 from curation.judging.copies.pairs import PAIRS, SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
 from curation.judging.part_tasks import HUBS_SHOWN
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.parts import State
 from curation.judging.refresh.state.segments import Segments

@@ -14,7 +14,8 @@ from curation.generations import Past, ledger_files
 from curation.judging.copies.pairs import PAIRS
 from curation.judging.refresh.rows import Published
 from curation.judging.refresh.state.counted import Counted
-from curation.judging.refresh.state.files import among, read_arrow
+from curation.judging.refresh.state.few import among
+from curation.judging.refresh.state.files import read_arrow
 from curation.judging.refresh.state.index import id_of, number_of
 from curation.judging.refresh.state.known import PAIRS_FOLDER, TABLES, Known
 from curation.judging.refresh.state.ledger import Sides

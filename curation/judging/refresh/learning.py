@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX
 from curation.judging.refresh.state.counted import Counted, numbers_of_pairs
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.parts import State
 from curation.judging.refresh.uploads import Claims
 

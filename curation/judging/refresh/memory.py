@@ -12,7 +12,7 @@ import numpy.typing as npt
 from curation.generations import Ledger
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
 from curation.judging.refresh.rows import Rows
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.ledger import Sides
 from curation.judging.refresh.state.parts import hex_text
 

@@ -12,7 +12,7 @@ from corpus.storage import Store
 from curation.facts.examine import Original
 from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
 from curation.judging.inputs import Inputs, facts_table, record_table
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import Index, Rows, ids_in, number_of, states_of, whole_tables
 
 

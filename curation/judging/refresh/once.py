@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from corpus.records import SPLITS
 from curation.judging.arrays.numbers import SPREADING
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 
 Row = dict[str, Any]
 Numbers = npt.NDArray[Any]

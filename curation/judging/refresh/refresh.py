@@ -27,7 +27,7 @@ from curation.judging.refresh.news import News, read_uploads
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.sides import assigned, beyond_cap
 from curation.judging.refresh.state.counted import Counted
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.parts import ALONE
 from curation.judging.refresh.uploads import alone, claims_in

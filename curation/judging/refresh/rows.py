@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.generations import Past
-from curation.judging.refresh.state.files import among, flattened
+from curation.judging.refresh.state.few import among
+from curation.judging.refresh.state.files import flattened
 from curation.judging.refresh.state.index import id_of, number_of, sha_number
 from curation.judging.refresh.state.parts import State
 

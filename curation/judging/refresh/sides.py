@@ -12,7 +12,7 @@ from corpus.sections import Curation
 from curation.judging.arrays.numbers import SPREADING
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.ledger import Sides
 from curation.judging.splits import PREFERENCE, CameraGroups, assign_numbered_folds, assign_numbered_splits
 

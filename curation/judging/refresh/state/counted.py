@@ -20,7 +20,7 @@ from corpus.sections import Consensus
 from corpus.storage import Store
 from curation.consensus import ASPECTS, CANDIDATES_SHOWN, FIELDS, SHOWN, Count, stated
 from curation.judging.arrays.numbers import SPREADING
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 

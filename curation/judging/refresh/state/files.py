@@ -9,8 +9,6 @@ import pyarrow.compute as pc
 
 from corpus.storage import Store
 
-_FEW = 16_384
-
 
 def write_arrow(store: Store, folder: str, table: pa.Table) -> str:
     """Publish a table below `folder` unless it is there, and return its name without `.arrow`."""
@@ -34,26 +32,6 @@ def read_arrow(store: Store, path: str) -> pa.Table:
     """Return a table; of a local store its bytes are mapped, and only the columns that are used are read."""
     source = pa.memory_map(store.path(path)) if store.is_local else pa.BufferReader(store.read(path))
     return pa.ipc.open_file(source).read_all()
-
-
-def among(values: npt.NDArray[np.uint64], few: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Return the places of the values that are among a few; both are digests, so their low bits are even."""
-    if not len(few) or not len(values):
-        return np.zeros(0, np.int64)
-    ordered = np.sort(few)
-    places = np.arange(len(values))
-    if len(few) <= _FEW:
-        low = np.zeros(1 << 16, bool)
-        low[_low_bits(few)] = True
-        places = np.flatnonzero(low.take(_low_bits(values)))
-    some = values[places]
-    nearest = np.minimum(np.searchsorted(ordered, some), len(ordered) - 1)
-    found: npt.NDArray[np.int64] = places[ordered[nearest] == some]
-    return found
-
-
-def _low_bits(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint16]:
-    return np.ascontiguousarray(values).view(np.uint16)[::4]
 
 
 def flattened(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:

@@ -26,7 +26,7 @@ from curation.judging.arrays.numbers import SPREADING, numbers_of
 from curation.judging.arrays.packed_tables import packed
 from curation.judging.columns.spelling import row_digests
 from curation.judging.inputs import Inputs, whole_table
-from curation.judging.refresh.state.files import among
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 
 Numbers = npt.NDArray[Any]

@@ -18,7 +18,8 @@ import pandas as pd
 import pyarrow as pa
 
 from corpus.storage import Store
-from curation.judging.refresh.state.files import among, read_arrow, write_arrow
+from curation.judging.refresh.state.few import Few, among
+from curation.judging.refresh.state.files import read_arrow, write_arrow
 
 Numbers = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
@@ -47,17 +48,16 @@ class Segments:
     @cached_property
     def counting(self) -> list[Places]:
         """Of each segment: the rows that count."""
+        keys = [table["key"].to_numpy() for table in self.tables]
+        ends = [table["ends"].to_numpy() for table in self.tables]
+        ended, last_end = _last_ends(keys, ends)
         found: list[Places] = []
-        ended: list[Keys] = []
-        for table in reversed(self.tables):
-            key, ends = table["key"].to_numpy(), table["ends"].to_numpy()
-            counts = ends != GONE
-            if ended:
-                counts[among(key, np.concatenate(ended))] = False
+        for at, (key, end) in enumerate(zip(keys, ends, strict=True)):
+            counts = end != GONE
+            places, which = ended.found_in(key)
+            counts[places[last_end[which] > at]] = False
             found.append(np.flatnonzero(counts))
-            if (ends != FIRST).any():
-                ended.append(key[ends != FIRST])
-        return found[::-1]
+        return found
 
     @cached_property
     def starts(self) -> Places:
@@ -85,11 +85,12 @@ class Segments:
 
     def having_newest_first(self, name: str, values: Keys) -> Iterator[Places]:
         """Yield the same segment by segment, the newest first."""
+        few = Few(values)
         for at in reversed(range(len(self.tables))):
             counting, column = self.counting[at], self.tables[at][name].combine_chunks()
             offsets = column.offsets.to_numpy()
             items = column.values.to_numpy()[offsets[0] : offsets[-1]]
-            rows = np.unique(np.searchsorted(offsets - offsets[0], among(items, values), "right") - 1)
+            rows = np.unique(np.searchsorted(offsets - offsets[0], few.found_in(items)[0], "right") - 1)
             there = np.searchsorted(counting, rows)
             if len(counting):
                 yield self.starts[at] + there[counting[np.minimum(there, len(counting) - 1)] == rows]
@@ -111,6 +112,16 @@ class Segments:
     def table(self) -> pa.Table:
         """Return all rows, without their keys."""
         return self.take(np.arange(len(self)))
+
+
+def _last_ends(keys: Sequence[Keys], ends: Sequence[npt.NDArray[np.int8]]) -> tuple[Few, Places]:
+    """Return the keys of which a segment ends an earlier row, and of each the last segment that does."""
+    ending = [key[end != FIRST] for key, end in zip(keys, ends, strict=True)]
+    number = np.repeat(np.arange(len(ending)), [len(key) for key in ending])
+    ended = Few(np.concatenate([np.zeros(0, np.uint64), *ending]))
+    last_end = np.zeros(len(ended.ordered), np.int64)
+    np.maximum.at(last_end, np.searchsorted(ended.ordered, np.concatenate([ended.ordered[:0], *ending])), number)
+    return ended, last_end
 
 
 def read_segments(store: Store, folder: str, names: Sequence[str], schema: pa.Schema) -> Segments:

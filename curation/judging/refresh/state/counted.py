@@ -70,12 +70,7 @@ class Counted:
 
     def pictures_of(self, pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """Return by how many pictures owners count for values; `pairs`: `numbers_of_pairs` of both, each once."""
-        keys = self.showing.column("key")
-        rows = among(keys, pairs)
-        order = np.argsort(pairs)
-        found = np.zeros(len(pairs), np.int64)
-        found[order[np.searchsorted(pairs, keys[rows], sorter=order)]] = self.showing.column("pictures")[rows]
-        return found
+        return self.showing.values_of(pairs, "pictures").astype(np.int64)
 
     def rows_of(self, numbers: Collection[int]) -> dict[int, Row]:
         """Return value, text, photos, owners and seen of some values, of those that there are."""
@@ -103,8 +98,8 @@ class Counted:
             now = {number: row for number, row in now.items() if row.get("seen", True)}
             was = {number: _of(row, schema) for number, row in before.items()}
             different = {number: row for number, row in now.items() if row != was.get(number)}
-            keys = segments.column("key")
-            there = keys[among(keys, np.array(sorted(self.changed.keys() - now.keys()), np.uint64))]
+            gone = np.array(sorted(self.changed.keys() - now.keys()), np.uint64)
+            there = gone[segments.there(gone)]
             table = pa.Table.from_pylist(list(different.values()), schema)
             new = np.array(list(different), np.uint64)
             found.append(write_segments(store, f"judged/{folder}", segments, new, table, there))
@@ -112,8 +107,7 @@ class Counted:
         some = {pair: pictures for pair, pictures in self.changed_pairs.items() if pictures}
         pairs, gone = (np.array(sorted(of), np.uint64) for of in (some, self.changed_pairs.keys() - some.keys()))
         table = pa.table([pa.array([some[pair] for pair in pairs.tolist()], pa.int32())], _SHOWING)
-        keys = self.showing.column("key")
-        there = keys[among(keys, gone)]
+        there = gone[self.showing.there(gone)]
         showing = write_segments(store, f"judged/{SHOWING}", self.showing, pairs, table, there, _ROWS_MAX)
         return Counted(values, numbers, owners, showing)
 

@@ -4,7 +4,7 @@ A segment (`<folder>/<digest>.arrow`) never changes. Its rows have a key (`key`,
 rows that count) and say by `ends` whether they end an earlier row of the same key: FIRST, there was none; AGAIN, they
 stand in its place; GONE, none does. Where FAN of the newest segments are about equally large, they become one, so that
 each row is written again as often as the logarithm of all says. The segments of a table with a `rows_max` are not
-merged beyond it; one of which most rows do not count any more is written anew.
+merged beyond it; when others are merged, one of which most rows do not count any more is written anew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.storage import Store
-from curation.judging.refresh.state.few import Few, among
+from curation.judging.refresh.state.few import Few
 from curation.judging.refresh.state.files import read_arrow, write_arrow
 
 Numbers = npt.NDArray[Any]
@@ -67,17 +68,51 @@ class Segments:
     def __len__(self) -> int:
         return int(self.starts[-1])
 
+    @cached_property
+    def _whole(self) -> tuple[pa.Table, Places]:
+        """All segments as one table, and its rows that count."""
+        first = np.cumsum([0, *map(len, self.tables)])
+        rows = [some + start for some, start in zip(self.counting, first.tolist(), strict=False)]
+        empty = segment_schema(self.schema).empty_table()
+        return pa.concat_tables([empty, *self.tables]), np.concatenate([np.zeros(0, np.int64), *rows])
+
     def column(self, name: str) -> Numbers:
         """Return a column of numbers or of truth values."""
         if name not in self._made:
-            arrow = _KEYS[0][1] if name == "key" else self.schema.field(name).type
-            none = np.zeros(0, arrow.to_pandas_dtype())
-            parts = [
-                (table[name] if len(rows) == len(table) else table[name].take(pa.array(rows))).to_numpy()
-                for table, rows in zip(self.tables, self.counting, strict=True)
-            ]
-            self._made[name] = np.concatenate([none, *parts])
+            table, rows = self._whole
+            column = table[name]  # null where a row only ends another one
+            values = (pc.fill_null(column, pa.scalar(0).cast(column.type)) if column.null_count else column).to_numpy()
+            self._made[name] = values if len(rows) == len(values) else values[rows]
         return self._made[name]
+
+    def there(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Return which of some keys a row has that counts."""
+        return self._places_of(keys)[0] >= 0
+
+    def values_of(self, keys: Keys, name: str) -> Numbers:
+        """Return a column of numbers in the rows of some keys; 0 for a key that no row has."""
+        segment, row = self._places_of(keys)
+        found = np.zeros(len(keys), self.schema.field(name).type.to_pandas_dtype())
+        for at, table in enumerate(self.tables):
+            wanted = np.flatnonzero(segment == at)
+            found[wanted] = table[name].take(pa.array(row[wanted])).to_numpy()
+        return found
+
+    def _places_of(self, keys: Keys) -> tuple[Places, Places]:
+        """Return the segment and the row there of some keys, -1 for a key that no row has.
+
+        What counts is looked up for these keys alone: the newest segment that has a key says what becomes of it.
+        """
+        few, order = Few(keys), np.argsort(keys)
+        segment, row = np.full(len(keys), -1), np.full(len(keys), -1)
+        is_settled = np.zeros(len(keys), bool)
+        for at in reversed(range(len(self.tables))):
+            places, which = few.found_in(self.tables[at]["key"].to_numpy())
+            asked = order[which]
+            is_live = ~is_settled[asked] & (self.tables[at]["ends"].to_numpy()[places] != GONE)
+            segment[asked[is_live]], row[asked[is_live]] = at, places[is_live]
+            is_settled[asked] = True
+        return segment, row
 
     def having(self, name: str, values: Keys) -> Places:
         """Return the rows whose list, in a column of lists of numbers, has one of these values."""
@@ -138,11 +173,9 @@ def write_segments(
     """
     if not len(keys) and not len(gone):
         return was
-    known = was.column("key")
-    again = np.isin(keys, known[among(known, keys)])
     columns = [
         pa.array(np.concatenate([keys, gone]), pa.uint64()),
-        pa.array(np.concatenate([np.where(again, AGAIN, FIRST), np.full(len(gone), GONE)]), pa.int8()),
+        pa.array(np.concatenate([np.where(was.there(keys), AGAIN, FIRST), np.full(len(gone), GONE)]), pa.int8()),
         *(pa.chunked_array([*column.chunks, pa.nulls(len(gone), column.type)], column.type) for column in rows.columns),
     ]
     new = pa.table(columns, segment_schema(was.schema)).combine_chunks()
@@ -150,10 +183,11 @@ def write_segments(
     many = [new.slice(at, most) for at in range(0, len(new), most)]
     names: list[str | None] = [*was.names, *(None for _ in many)]
     tables = [*was.tables, *many]
+    is_merged = False
     while (number := _alike(tables, rows_max)) > 1:
-        first = len(tables) - number
+        first, is_merged = len(tables) - number, True
         names[first:], tables[first:] = [None], [_merged(was.schema, tables[first:], is_first=not first)]
-    for at, counting in enumerate(Segments(was.schema, (), tuple(tables)).counting):
+    for at, counting in enumerate(Segments(was.schema, (), tuple(tables)).counting if is_merged else ()):
         if 2 * (len(counting) + _endings(tables[at], at)) < len(tables[at]):
             names[at], tables[at] = None, _without(tables[at], counting, is_first=not at)
     found = Segments(was.schema, tuple(name or "" for name in names), tuple(tables))

@@ -48,20 +48,26 @@ def test_rows_that_come_change_and_go_are_those_of_a_dictionary(store, rows_max)
         for table in (found, again):
             assert dict(zip(table.column("key").tolist(), table.table().to_pylist(), strict=True)) == expected
             assert table.column("number").tolist() == table.table()["number"].to_pylist()
+        keys = [*chance.sample(sorted(expected), min(len(expected), 5)), digest(-1 - turn), *again.column("key")[:1]]
+        keys = np.array(list(dict.fromkeys([*gone, *map(int, keys)])), np.uint64)
+        told = [expected.get(key) for key in keys.tolist()]
+        assert again.there(keys).tolist() == [one is not None for one in told]
+        assert again.values_of(keys, "number").tolist() == [one["number"] if one else 0 for one in told]
         wanted = chance.randrange(450)
         has = [place for place, one in enumerate(again.table()["list"].to_pylist()) if wanted in one]
         assert again.having("list", np.array([wanted], np.uint64)).tolist() == has
 
 
-def test_a_segment_of_which_most_rows_have_been_replaced_is_written_anew(store):
+def test_a_segment_of_which_most_rows_have_been_replaced_is_written_anew_once_others_are_merged(store):
     found = written(store, Segments(SCHEMA), {digest(number): row(number) for number in range(60)}, rows_max=8)
     first = found.names[0]
-    found = written(store, found, {digest(number): row(7) for number in range(25)}, rows_max=8)
-    assert found.names[0] == first
-    found = written(store, found, {}, [digest(number) for number in range(25, 35)], rows_max=8)
+    found = written(store, found, {digest(number): row(7) for number in range(35)}, rows_max=8)
+    for number in range(60, 68):
+        assert found.names[0] == first
+        found = written(store, found, {digest(number): row(number)}, rows_max=8)
     assert found.names[0] != first
     assert len(found.tables[0]) == 25
-    assert len(found) == 50
+    assert len(found) == 68
 
 
 def test_each_row_is_written_a_few_times_however_many_come_later(store):

@@ -29,11 +29,7 @@ from typing import Self
 from benchmarks.places import REPOSITORY
 
 IMPORTED = {
-    "crawl": (
-        "scrapy.cmdline", "scrapy.core.downloader.handlers.http11", "scrapy.core.engine", "scrapy.core.scraper",
-        "scrapy.downloadermiddlewares.httpcompression", "scrapy.downloadermiddlewares.redirect",
-        "scrapy.extensions.corestats", "crawlers.commands.crawl", "crawlers.spiders.folder",
-    ),
+    "crawl": ("benchmarks.crawlers.imported",),
     "curation": (
         "curation.run", "curation.publishing.report.page", "curation.publishing.report.thumbnails",
         "simplejpeg", "forensics.pixels.grid_kernel", "forensics.pixels.first_quality_kernel",

@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examiner.detectors.splices.blocks import blocks_of
 from examiner.detectors.splices.grids import other_grid, windowed
 from examiner.detectors.splices.noise import cell_means, noise_levels, unusual_noise
 from examiner.detectors.splices.reliable import reliable_share
 from examiner.detectors.splices.spread import CELLS as SPREAD_CELLS
 from examiner.detectors.splices.spread import Spread, log_ratios
+from examiner.detectors.splices.votes import unusual_votes
 from train.model.scores import log_softmax
 
 if TYPE_CHECKING:  # it needs torch, and an examination without a network does not
@@ -61,6 +63,8 @@ class Consistency:
     """None without a network."""
     noise: Floats
     grid: Floats
+    votes: Floats
+    """0 where votes of blocks are usual, as in nearly all cells of genuine photographs; added to the others."""
     score: float | None
     """Mean of the strongest cells, for the picture's size; None where too few have an answer."""
     own: NDArray[np.float64] | None
@@ -86,11 +90,13 @@ def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: S
         raise ValueError(f"is smaller than {GRID_CELLS * CELL_PX} px")
     reliable = reliable_share(luma, CELL_PX) >= LEAST_SHARE
     noise = np.where(reliable, _noise(luma, reliable) / NOISE_UNIT, np.nan).astype(np.float32)
-    grid = np.where(reliable, other_grid(luma, (0, 0), CELL_PX, GRID_CELLS) / GRID_UNIT, np.nan).astype(np.float32)
-    beside = np.nan_to_num(np.maximum(noise - 1, 0)) + np.nan_to_num(np.maximum(grid - 1, 0))
+    blocks = blocks_of(luma, (0, 0), CELL_PX)
+    grid = np.where(reliable, other_grid(blocks.signs, GRID_CELLS) / GRID_UNIT, np.nan).astype(np.float32)
+    votes = unusual_votes(blocks.votes, reliable)
     if windows is None:
-        joined = np.fmax(noise, grid)
-        return Consistency(joined, None, noise, grid, _score(joined, GROWTH_ALONE), None, None)
+        joined = np.fmax(noise, grid) + votes
+        return Consistency(joined, None, noise, grid, votes, _score(joined, GROWTH_ALONE), None, None)
+    beside = np.nan_to_num(np.maximum(noise - 1, 0)) + np.nan_to_num(np.maximum(grid - 1, 0)) + np.nan_to_num(votes)
     by_cell = _on_cells(windows.log_shares, windows.cells, windows.step_px, (down, across))
     own, divergence = _divergence(by_cell, reliable)
     camera = np.where(reliable, np.log1p(divergence) / CAMERA_UNIT, np.nan).astype(np.float32)
@@ -102,7 +108,7 @@ def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: S
     joined = np.asarray(camera + beside, np.float32)
     place = _strongest(joined)
     strongest = None if place is None else _median(by_cell.reshape(-1, by_cell.shape[2])[place])
-    return Consistency(joined, camera, noise, grid, score, own, strongest)
+    return Consistency(joined, camera, noise, grid, votes, score, own, strongest)
 
 
 def _noise(luma: NDArray[np.uint8], reliable: NDArray[np.bool_]) -> Floats:

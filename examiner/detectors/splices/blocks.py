@@ -17,8 +17,9 @@ from forensics.pixels.grid import DCT
 
 BLOCKS_MAX = 25_000
 """Most blocks that are looked at, 1.6 megapixels, as whole rows: a third of a second."""
-VOTES_OF_ALL, VOTES_OF_ROWS = 64, 8
-"""Votes that count as one independent one: all pixels of a block, or those of one of its rows."""
+VOTES_OF_ALL, VOTES_OF_ROWS = 64, 12
+"""Votes that count as one independent one, where all pixels vote (a block has 64), and where rows do. A row of a block
+has 8, but scatters more than the mean of all eight."""
 _TRANSFORM = DCT.astype(np.float32)
 
 Floats = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Consistency: whether a picture's traces are the same everywhere: of its camera, its noise and its grid of blocks.
+"""Consistency: whether a picture's traces are the same everywhere: of its camera, its noise and its grids of blocks.
 
 Each kind of trace gives a map of cells; they are joined into one map and one score. What a network says of a window is
 compared with what it says of the picture: the median of its log-probabilities over all windows, which a splice of less
@@ -55,7 +55,7 @@ RATIO_UNIT, RATIO_SHARE, JOINT_UNIT = 10.0, 0.5, 1.3
 class Consistency:
     """What the maps of a picture say; maps are rows × columns of cells of CELL_PX, NaN where there is no answer.
 
-    Values of all maps are in units: 1 is what one cell in a hundred of genuine photographs reaches.
+    Values are in units: 1 is what one cell in a hundred of genuine photographs reaches; votes are added in such units.
     """
 
     joined: Floats
@@ -64,7 +64,7 @@ class Consistency:
     noise: Floats
     grid: Floats
     votes: Floats
-    """0 where votes of blocks are usual, as in nearly all cells of genuine photographs; added to the others."""
+    """0 where votes of blocks are usual, as in all but 1 to 4 of a hundred cells of genuine photographs."""
     score: float | None
     """Mean of the strongest cells, for the picture's size; None where too few have an answer."""
     own: NDArray[np.float64] | None
@@ -82,7 +82,8 @@ def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: S
     """Return what the maps say of a picture that begins on its grid of blocks; `windows`: a network's answers for it.
 
     `spread`: that of the network, with which the windows were projected. It sharpens the maps; the score is that of
-    the divergence, noise and grid, with a spread or without, since genuine photographs scatter more in the ratios.
+    the divergence, noise, grid and votes, with a spread or without, since genuine photographs scatter more in the
+    ratios.
     Raises ValueError where the picture is smaller than a window.
     """
     down, across = (each // CELL_PX for each in luma.shape)

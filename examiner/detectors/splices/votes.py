@@ -17,9 +17,11 @@ WINDOW_CELLS = 3
 LEAST_VOTES = 4
 """Independent votes of a window at and below which it does not say what is usual."""
 _CHANCE = 1 / 64
-_MOST_USUAL, _OWN_SHARE = 0.98, 0.8
-"""A window lacks the picture's grid by how unlikely its votes are, had the grid this part of its usual share."""
+_MOST_USUAL, _OWN_SHARE = 0.98, 0.75
+"""The usual share of the picture's grid, at most, and the part of it that a window is held against."""
 _OTHER_WEIGHT, _LACK_WEIGHT = 0.3, 0.1
+_LEAST = 1.0
+"""Negative decimal logarithm of a probability up to which it does not count."""
 
 Floats = NDArray[np.float32]
 
@@ -32,8 +34,8 @@ def unusual_votes(votes: Floats, reliable: NDArray[np.bool_]) -> Floats:
     counted = np.where(reliable, votes, 0).astype(np.float32)
     main = int(counted.sum(axis=(1, 2)).argmax())
     near = windowed(counted, WINDOW_CELLS)
-    evidence = _OTHER_WEIGHT * np.maximum(other_origin(near, main) - 1, 0)
-    evidence += _LACK_WEIGHT * np.maximum(lacking_origin(near, main) - 1, 0)
+    evidence = _OTHER_WEIGHT * np.maximum(other_origin(near, main) - _LEAST, 0)
+    evidence += _LACK_WEIGHT * np.maximum(lacking_origin(near, main) - _LEAST, 0)
     return np.where(reliable, evidence, np.nan).astype(np.float32)
 
 

@@ -39,14 +39,15 @@ _SOURCE = (
     "for the scatter; decisions 0022, 0025 and 0034 of this project"
 )
 _VOTES = (
-    "Where another grid of blocks has more votes than is usual in this picture, or its own has fewer. All but 1 to 4 of "
-    "a hundred cells of genuine photographs have nothing. "
+    "Where another grid of blocks has more votes than is usual in this picture, or its own has fewer. All but 1 to 4 "
+    "of a hundred cells of genuine photographs have nothing. "
 )
 _CAUTION = (
     "Depth of field, motion, sharp edges between textures, local adjustments and several pictures joined by the camera "
-    "itself (HDR, panoramas, portrait mode) differ from place to place as well. What a program has drawn over a picture "
-    "that was not compressed again, such as a caption, lacks its grid of blocks too. A region by the same camera, "
-    "processed alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against."
+    "itself (HDR, panoramas, portrait mode) differ from place to place as well. What a program has drawn over a "
+    "picture that was not compressed again, such as a caption, lacks its grid of blocks too. A region by the same "
+    "camera, processed alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor "
+    "against."
 )
 _PLAIN_CAUTION = (
     " Without a network only noise and grids of blocks were looked at; a last compression at quality 90 or less hides "

@@ -21,7 +21,9 @@ _STRONG = 4.0
 """Units at which a map is drawn as strong as can be."""
 _PLAIN_METHOD = (
     "The noise of each cell of 32 px (median absolute deviation of wavelet details) is compared with that of cells as "
-    "bright; sign tests on DCT zeros look for blocks on another grid, in windows of 192 px"
+    "bright. Sign tests on DCT zeros look for blocks on another grid, in windows of 192 px. Each pixel votes for the "
+    "block of 8×8 px around it with most DCT zeros; binomial tests ask where, in windows of 96 px, another grid has "
+    "more votes than it usually has in this picture, or the picture's own grid has fewer."
 )
 _METHOD = (
     "The network judges windows of the whole picture, and each window's log-probabilities are compared with their "
@@ -33,16 +35,23 @@ _SPREAD_METHOD = (
 )
 _SOURCE = (
     "Cozzolino and Verdoliva, Noiseprint, IEEE TIFS 15 (2020), for the idea; Mahdian and Saic, Image and Vision "
-    "Computing 27 (2009), for noise; Nikoukhah et al., ZERO, IPOL 11 (2021), for grids; Ioffe, ECCV (2006), for the "
-    "scatter; decisions 0022 and 0025 of this project"
+    "Computing 27 (2009), for noise; Nikoukhah et al., ZERO, IPOL 11 (2021), for grids and votes; Ioffe, ECCV (2006), "
+    "for the scatter; decisions 0022, 0025 and 0034 of this project"
+)
+_VOTES = (
+    "Where another grid of blocks has more votes than is usual in this picture, or its own has fewer. All but 1 to 4 "
+    "of a hundred cells of genuine photographs have nothing. "
 )
 _CAUTION = (
     "Depth of field, motion, sharp edges between textures, local adjustments and several pictures joined by the camera "
-    "itself (HDR, panoramas, portrait mode) differ from place to place as well. A region by the same camera, processed "
-    "alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor against."
+    "itself (HDR, panoramas, portrait mode) differ from place to place as well. What a program has drawn over a "
+    "picture that was not compressed again, such as a caption, lacks its grid of blocks too. A region by the same "
+    "camera, processed alike, on the same grid, is not seen. Regions without an answer say nothing, neither for nor "
+    "against."
 )
 _PLAIN_CAUTION = (
-    " Without a network only noise and grids were looked at; a last compression at quality 90 or less hides both."
+    " Without a network only noise and grids of blocks were looked at; a last compression at quality 90 or less hides "
+    "both."
 )
 
 
@@ -50,7 +59,7 @@ def splices(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
     """Say where a picture differs most from itself, with maps of where."""
     model = knowledge.run.model if knowledge.run is not None else None
     name = WITHOUT_NETWORK if model is None else NAME
-    method = _PLAIN_METHOD + "." if model is None else _METHOD + _PLAIN_METHOD + "; both count beside the network."
+    method = _PLAIN_METHOD if model is None else _METHOD + _PLAIN_METHOD + " All of these count beside the network."
     if knowledge.run is not None and knowledge.run.spread is not None:
         method += " " + _SPREAD_METHOD
     caution = _CAUTION + (_PLAIN_CAUTION if model is None else "")
@@ -109,19 +118,18 @@ def _region(joined: NDArray[np.float32], origin_px: tuple[int, int]) -> tuple[in
 
 
 def _evidence(found: Consistency, model: "Model | None", origin_px: tuple[int, int]) -> tuple[Evidence, ...]:
+    unit = f"The scale ends at {_STRONG:g} times the value that one cell in a hundred reaches in genuine photographs. "
     maps = (
-        ("All traces together", found.joined),
-        ("Camera", found.camera),
-        ("Noise", found.noise),
-        ("Grid of blocks", found.grid),
+        ("All traces together", found.joined, unit),
+        ("Camera", found.camera, unit),
+        ("Noise", found.noise, unit),
+        ("Grid of blocks", found.grid, unit),
+        ("Votes of blocks", found.votes, _VOTES),
     )
-    caption = (
-        f"The scale ends at {_STRONG:g} times the value that one cell in a hundred reaches in genuine photographs. "
-        f"Saturated, flat and blurred cells have no answer: {100 * (1 - found.answered):.0f} % of the picture."
-    )
+    unanswered = f"Saturated, flat and blurred cells have no answer: {100 * (1 - found.answered):.0f} % of the picture."
     evidence: list[Evidence] = [
-        Map(title, np.clip(values / _STRONG, 0, 1).astype(np.float32), CELL_PX, origin_px, caption)
-        for title, values in maps
+        Map(title, np.clip(values / _STRONG, 0, 1).astype(np.float32), CELL_PX, origin_px, caption + unanswered)
+        for title, values, caption in maps
         if values is not None
     ]
     evidence.append(Regions("Where the traces differ most", ((_region(found.joined, origin_px),),)))

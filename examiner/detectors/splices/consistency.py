@@ -1,4 +1,4 @@
-"""Consistency: whether a picture's traces are the same everywhere: of its camera, its noise and its grid of blocks.
+"""Consistency: whether a picture's traces are the same everywhere: of its camera, its noise and its grids of blocks.
 
 Each kind of trace gives a map of cells; they are joined into one map and one score. What a network says of a window is
 compared with what it says of the picture: the median of its log-probabilities over all windows, which a splice of less
@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examiner.detectors.splices.blocks import blocks_of
 from examiner.detectors.splices.grids import other_grid, windowed
 from examiner.detectors.splices.noise import cell_means, noise_levels, unusual_noise
 from examiner.detectors.splices.reliable import reliable_share
 from examiner.detectors.splices.spread import CELLS as SPREAD_CELLS
 from examiner.detectors.splices.spread import Spread, log_ratios
+from examiner.detectors.splices.votes import unusual_votes
 from train.model.scores import log_softmax
 
 if TYPE_CHECKING:  # it needs torch, and an examination without a network does not
@@ -53,7 +55,7 @@ RATIO_UNIT, RATIO_SHARE, JOINT_UNIT = 10.0, 0.5, 1.3
 class Consistency:
     """What the maps of a picture say; maps are rows × columns of cells of CELL_PX, NaN where there is no answer.
 
-    Values of all maps are in units: 1 is what one cell in a hundred of genuine photographs reaches.
+    Values are in units: 1 is what one cell in a hundred of genuine photographs reaches; votes are added in such units.
     """
 
     joined: Floats
@@ -61,6 +63,8 @@ class Consistency:
     """None without a network."""
     noise: Floats
     grid: Floats
+    votes: Floats
+    """0 where votes of blocks are usual, as in all but 1 to 4 of a hundred cells of genuine photographs."""
     score: float | None
     """Mean of the strongest cells, for the picture's size; None where too few have an answer."""
     own: NDArray[np.float64] | None
@@ -78,7 +82,8 @@ def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: S
     """Return what the maps say of a picture that begins on its grid of blocks; `windows`: a network's answers for it.
 
     `spread`: that of the network, with which the windows were projected. It sharpens the maps; the score is that of
-    the divergence, noise and grid, with a spread or without, since genuine photographs scatter more in the ratios.
+    the divergence, noise, grid and votes, with a spread or without, since genuine photographs scatter more in the
+    ratios.
     Raises ValueError where the picture is smaller than a window.
     """
     down, across = (each // CELL_PX for each in luma.shape)
@@ -86,11 +91,13 @@ def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: S
         raise ValueError(f"is smaller than {GRID_CELLS * CELL_PX} px")
     reliable = reliable_share(luma, CELL_PX) >= LEAST_SHARE
     noise = np.where(reliable, _noise(luma, reliable) / NOISE_UNIT, np.nan).astype(np.float32)
-    grid = np.where(reliable, other_grid(luma, (0, 0), CELL_PX, GRID_CELLS) / GRID_UNIT, np.nan).astype(np.float32)
-    beside = np.nan_to_num(np.maximum(noise - 1, 0)) + np.nan_to_num(np.maximum(grid - 1, 0))
+    blocks = blocks_of(luma, (0, 0), CELL_PX)
+    grid = np.where(reliable, other_grid(blocks.signs, GRID_CELLS) / GRID_UNIT, np.nan).astype(np.float32)
+    votes = unusual_votes(blocks.votes, reliable)
     if windows is None:
-        joined = np.fmax(noise, grid)
-        return Consistency(joined, None, noise, grid, _score(joined, GROWTH_ALONE), None, None)
+        joined = np.fmax(noise, grid) + votes
+        return Consistency(joined, None, noise, grid, votes, _score(joined, GROWTH_ALONE), None, None)
+    beside = np.nan_to_num(np.maximum(noise - 1, 0)) + np.nan_to_num(np.maximum(grid - 1, 0)) + np.nan_to_num(votes)
     by_cell = _on_cells(windows.log_shares, windows.cells, windows.step_px, (down, across))
     own, divergence = _divergence(by_cell, reliable)
     camera = np.where(reliable, np.log1p(divergence) / CAMERA_UNIT, np.nan).astype(np.float32)
@@ -102,7 +109,7 @@ def consistency_of(luma: NDArray[np.uint8], windows: "Windows | None", spread: S
     joined = np.asarray(camera + beside, np.float32)
     place = _strongest(joined)
     strongest = None if place is None else _median(by_cell.reshape(-1, by_cell.shape[2])[place])
-    return Consistency(joined, camera, noise, grid, score, own, strongest)
+    return Consistency(joined, camera, noise, grid, votes, score, own, strongest)
 
 
 def _noise(luma: NDArray[np.uint8], reliable: NDArray[np.bool_]) -> Floats:

@@ -39,7 +39,9 @@ def test_maps_are_shown_from_nothing_to_the_strongest_with_cells_that_have_no_an
     plain = spliced.copy()
     plain[:128, 320:] = 255
     maps = [each for each in finding(camera_file(plain), run).evidence if isinstance(each, Map)]
-    assert [each.title for each in maps] == ["All traces together", "Camera", "Noise", "Grid of blocks"]
+    assert [each.title for each in maps] == [
+        "All traces together", "Camera", "Noise", "Grid of blocks", "Votes of blocks",
+    ]  # fmt: skip
     for each in maps:
         assert np.isnan(each.values[:3, 11:]).all()
         assert 0 <= np.nanmin(each.values) <= np.nanmax(each.values) <= 1
@@ -66,7 +68,7 @@ def test_without_a_network_noise_and_grids_are_looked_at_and_the_report_says_so(
     assert "no network was used" in found.statement
     assert found.score is not None
     assert [each.title for each in found.evidence if isinstance(each, Map)] == [
-        "All traces together", "Noise", "Grid of blocks",
+        "All traces together", "Noise", "Grid of blocks", "Votes of blocks",
     ]  # fmt: skip
 
 

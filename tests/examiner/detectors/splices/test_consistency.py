@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from examiner.detectors.splices.blocks import blocks_of
 from examiner.detectors.splices.consistency import (
     CELL_PX,
     LEAST_SHARE,
@@ -54,6 +55,10 @@ def pasted(host: np.ndarray, camera_picture: Callable[..., np.ndarray]) -> np.nd
 
 def looked_at(run: TrainedRun, picture: np.ndarray) -> Consistency:
     return consistency_of(luma(picture), windows_of(run.model, picture))
+
+
+def grid_map(picture: np.ndarray, phase: tuple[int, int] = (0, 0), window_cells: int = 4) -> np.ndarray:
+    return other_grid(blocks_of(luma(picture), phase, CELL_PX).signs, window_cells)
 
 
 def inside(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +127,7 @@ def test_where_a_picture_is_saturated_or_flat_there_is_no_answer(run: TrainedRun
     spoilt[:128, :128] = 255
     spoilt[512:, 512:] = 90
     found = looked_at(run, spoilt)
-    for values in (found.joined, found.camera, found.noise, found.grid):
+    for values in (found.joined, found.camera, found.noise, found.grid, found.votes):
         assert values is not None
         assert np.isnan(values[:4, :4]).all()
         assert np.isnan(values[16:, 16:]).all()
@@ -160,7 +165,7 @@ def test_too_few_cells_with_traces_give_no_score(host: np.ndarray) -> None:
 
 
 def test_another_grid_is_seen_in_the_square_alone(host: np.ndarray, pasted: np.ndarray) -> None:
-    alone, found = (other_grid(luma(each), (0, 0), CELL_PX, 4) for each in (host, pasted))
+    alone, found = (grid_map(each) for each in (host, pasted))
     there, elsewhere = inside(found)
     assert there.min() > 7
     assert elsewhere.max() < 6
@@ -168,16 +173,15 @@ def test_another_grid_is_seen_in_the_square_alone(host: np.ndarray, pasted: np.n
 
 
 def test_the_grid_is_looked_for_from_the_picture_s_own(host: np.ndarray) -> None:
-    moved = other_grid(luma(host)[5:, 3:], (5, 3), CELL_PX, 4)
-    assert moved.max() < 6
-    assert other_grid(luma(host)[5:, 3:], (0, 0), CELL_PX, 4).min() > 7
+    assert grid_map(host[5:, 3:], (5, 3)).max() < 6
+    assert grid_map(host[5:, 3:]).min() > 7
 
 
 def test_of_a_large_picture_rows_of_blocks_are_left_out_and_the_square_is_still_seen(
     pasted: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("examiner.detectors.splices.grids.BLOCKS_MAX", 2000)
-    there, elsewhere = inside(other_grid(luma(pasted), (0, 0), CELL_PX, 6))
+    monkeypatch.setattr("examiner.detectors.splices.blocks.BLOCKS_MAX", 2000)
+    there, elsewhere = inside(grid_map(pasted, window_cells=6))
     assert there.mean() > elsewhere.max()
 
 

@@ -1,4 +1,4 @@
-"""Grids kernel: the loops of `grids`, compiled by numba. All arrays are C-contiguous and writable."""
+"""Blocks kernel: the loops of `blocks`, compiled by numba. All arrays are C-contiguous and writable."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +43,32 @@ def compare_row(zeros: NDArray[np.int8], luma: NDArray[np.uint8], signs: NDArray
                     own, mirrored = zeros[y, here], zeros[mirrored_y, there]
                     sign = 1 if own > mirrored else (-1 if own < mirrored else 0)
                 signs[y, x, column] = sign
+
+
+@compiled("void(int8[:, ::1], int64, int64, int32[:, ::1])")
+def add_votes(zeros: NDArray[np.int8], first: int, cell_px: int, votes: NDArray[np.int32]) -> None:
+    """Add to `votes` (cells × 64) those of the pixels that lie in 64 of the blocks.
+
+    `zeros`: at least 8 rows × width, by where a block begins; the first row has the origin `first`, the first column
+    0. A pixel votes for the origin, 8·y + x, of the block with most zeros around it; where two tie it does not vote.
+    """
+    width = zeros.shape[1]
+    most = np.empty(width, np.int8)
+    rows = np.empty(width, np.int8)  # of 8 blocks of a column, the origin of that with most zeros; -1: a tie
+    for top in range(zeros.shape[0] - 7):
+        for x in range(width):
+            best, row = zeros[top, x], 0
+            for y in range(1, 8):
+                here = zeros[top + y, x]
+                row = y if here > best else (-1 if here == best else row)
+                best = max(here, best)
+            most[x] = best
+            rows[x] = -1 if row < 0 else (first + top + row) % 8
+        for x in range(7, width):
+            best, winner = most[x - 7], x - 7
+            for left in range(x - 6, x + 1):
+                here = most[left]
+                winner = left if here > best else (-1 if here == best else winner)
+                best = max(here, best)
+            if winner >= 0 and rows[winner] >= 0:
+                votes[x // cell_px, 8 * rows[winner] + winner % 8] += 1

@@ -66,28 +66,30 @@ def families(sets: Iterable[Tables]) -> list[tuple[Tables, tuple[Tables, ...]]]:
     import numpy as np  # only what learns needs it: a header is read without
 
     own = [tables for tables in set(sets) if not is_ijg(tables)]
-    left = sorted(own, key=lambda tables: (-sum(map(sum, tables)), tables))
-    entries = {tables: np.array(tables, np.float64).ravel() for tables in left}
-    found = []
-    while left:
-        base, finer = left[0], left[1:]
-        is_coarse = max(map(max, base), default=0) >= COARSE_MIN
-        alike = [tables for tables in finer if is_coarse and len(tables) == len(base)]
-        fits = _fit(entries[base], np.stack([entries[tables] for tables in alike])) if alike else ()
-        members = (base, *(tables for tables, does in zip(alike, fits, strict=True) if does))
+    ordered = sorted(own, key=lambda tables: (-sum(map(sum, tables)), tables))
+    numbers = np.array([len(tables) for tables in ordered])
+    entries = [np.array(tables, np.float64).ravel() for tables in ordered]
+    left, found = np.arange(len(ordered)), []
+    while len(left):
+        base, finer = int(left[0]), left[1:]
+        members = left[:1]
+        if max(map(max, ordered[base]), default=0) >= COARSE_MIN:
+            alike = finer[numbers[finer] == numbers[base]]
+            members = np.append(members, alike[_fit(entries[base], np.array([entries[at] for at in alike]))])
         is_family = len(members) >= SETS_MIN
         if is_family:
-            found.append((base, members))
-        taken = set(members) if is_family else {base}
-        left = [tables for tables in finer if tables not in taken]
+            found.append((ordered[base], tuple(ordered[at] for at in members)))
+        left = np.setdiff1d(finer, members if is_family else left[:1], assume_unique=True)
     return found
 
 
-def _fit(base: "NDArray[np.float64]", sets: "NDArray[np.float64]") -> list[bool]:
+def _fit(base: "NDArray[np.float64]", sets: "NDArray[np.float64]") -> "NDArray[np.bool_]":
     """Return of each row of `sets` what `_fits` says of it, by the same arithmetic in columns."""
     import numpy as np
 
+    if not len(sets):
+        return np.zeros(0, np.bool_)
     least = np.where((sets > 1) & (base < _LARGEST), (sets - 0.5) / (base + 0.5), 0.0).max(axis=1)
     most = np.where((sets < _LARGEST) & (base > 1), (sets + 0.5) / (base - 0.5), np.inf).min(axis=1)
-    found: list[bool] = (least < most).tolist()
+    found: NDArray[np.bool_] = least < most
     return found

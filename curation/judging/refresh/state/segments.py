@@ -82,7 +82,7 @@ class Segments:
             table, rows = self._whole
             column = table[name]  # null where a row only ends another one
             values = (pc.fill_null(column, pa.scalar(0).cast(column.type)) if column.null_count else column).to_numpy()
-            self._made[name] = values if len(rows) == len(values) else values[rows]
+            self._made[name] = values if len(rows) == len(values) else values.take(rows)
         return self._made[name]
 
     def there(self, keys: Keys) -> npt.NDArray[np.bool_]:

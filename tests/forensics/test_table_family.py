@@ -51,3 +51,15 @@ def test_a_family_needs_three_sets_and_its_base_is_the_coarsest():
 
 def test_tables_so_fine_that_all_look_alike_are_no_family():
     assert families([times(factor) for factor in (0.02, 0.03, 0.04, 0.05)]) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from(["both", "luma", "other"]), st.floats(0.05, 2)), max_size=12))
+def test_each_set_is_in_the_first_family_that_it_fits(chosen):
+    other = (tuple(reversed(BASE[0])), BASE[1])
+    sets = {times(factor, {"both": BASE, "luma": BASE[:1], "other": other}[kind]) for kind, factor in chosen}
+    left = {tables for tables in sets if not is_ijg(tables)}
+    for base, members in families(sets):
+        assert set(members) == {base} | {each for each in left if sum(map(sum, each)) < sum(map(sum, base)) and
+                                         is_scaled(base, each)}  # fmt: skip
+        assert len(members) >= 3
+        left -= set(members)

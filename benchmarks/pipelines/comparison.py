@@ -48,7 +48,7 @@ def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, curre
     if not different:
         return "", ""
     told = ", ".join(f"{column} {ours[column]} / {theirs[column]}" for column in different)
-    if set(different) <= {"split", "fold", "group"} and ours["kept"] and theirs["kept"]:
+    if set(different) <= {"split", "fold", "group"}:  # a replaced photograph stays in its group, also a refused one
         return "remembered: places in splits and folds", told
     reasons = {*ours["reasons"]} ^ {*theirs["reasons"]}
     if reasons and all(

@@ -21,6 +21,11 @@ def refused(*reasons: str) -> dict[str, Any]:
     [
         (row(), row(), ""),
         (row(split="test", fold=2), row(), "remembered: places in splits and folds"),
+        (
+            refused("low_quality_factor") | {"group": "b"},
+            refused("low_quality_factor"),
+            "remembered: places in splits and folds",
+        ),
         (refused("duplicate"), row(), "remembered: first-come keepers and what a device's two sides refuse"),
         (refused("low_quality_factor"), row(), "UNEXPLAINED: other verdicts"),
         (refused("duplicate", "low_quality_factor"), row(), "UNEXPLAINED: other verdicts"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from corpus.command_line import exit_with
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 # The jobs of the tests are the parallelism: threads that wait for each other on busy cores take several times the time.
 os.environ["OMP_NUM_THREADS"] = "1"
 REPOSITORY = Path(__file__).resolve().parent.parent
+# No test says anything of time, and on a busy machine the first example of a test, which imports, may take seconds.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

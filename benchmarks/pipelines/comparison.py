@@ -4,6 +4,7 @@ A refresh must remember what a run from scratch cannot know: places in splits an
 that the site no longer has. Every other difference is not explained.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,11 @@ def compare(refreshed: Configuration, scratch: Configuration, say: Callable[[str
     """Say how the two newest generations differ, by name; return 1 for a difference that nothing explains."""
     ours, theirs = _rows(refreshed), _rows(scratch)
     current = {row["photo"] for row in theirs.values()}
+    versions = Counter(row["photo"] for row in ours.values())
+    replaced = {photo for photo, number in versions.items() if number > 1}
     found: dict[str, list[str]] = {}
     for name in sorted(ours.keys() | theirs.keys()):
-        kind, told = difference(ours.get(name), theirs.get(name), current)
+        kind, told = difference(ours.get(name), theirs.get(name), current, replaced)
         if kind:
             found.setdefault(kind, []).append(f"{name}: {told}")
     kept = [sum(row["kept"] for row in rows.values()) for rows in (ours, theirs)]
@@ -34,8 +37,13 @@ def compare(refreshed: Configuration, scratch: Configuration, say: Callable[[str
     return 1 if unexplained else 0
 
 
-def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, current: set[str]) -> tuple[str, str]:
-    """Return the kind of a difference and what it is; empty where there is none."""
+def difference(
+    ours: dict[str, Any] | None, theirs: dict[str, Any] | None, current: set[str], replaced: set[str]
+) -> tuple[str, str]:
+    """Return the kind of a difference and what it is; empty where there is none.
+
+    `current`: the photographs that the site has; `replaced`: those of which the refreshes saw several versions.
+    """
     if ours is None:
         return "UNEXPLAINED: only from scratch", f"{theirs}"
     if theirs is None:
@@ -48,7 +56,8 @@ def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, curre
     if not different:
         return "", ""
     told = ", ".join(f"{column} {ours[column]} / {theirs[column]}" for column in different)
-    if set(different) <= {"split", "fold", "group"}:  # a replaced photograph stays in its group, also a refused one
+    is_placed = ours["kept"] or ours["photo"] in replaced  # which stays in its group, also a refused one
+    if set(different) <= {"split", "fold", "group"} and is_placed:
         return "remembered: places in splits and folds", told
     reasons = {*ours["reasons"]} ^ {*theirs["reasons"]}
     if reasons and all(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forensics.jpeg.quality import scaled_tables
-from forensics.jpeg.table_family import families, is_ijg, is_scaled
+from forensics.jpeg.table_family import COARSE_MIN, families, is_ijg, is_scaled
 from forensics.jpeg.tables import CHROMA_QUANTISATION, LUMA_QUANTISATION
 
 BASE = ((8, *LUMA_QUANTISATION[1:]), (8, *CHROMA_QUANTISATION[1:]))
@@ -63,3 +63,6 @@ def test_each_set_is_in_the_first_family_that_it_fits(chosen):
                                          is_scaled(base, each)}  # fmt: skip
         assert len(members) >= 3
         left -= set(members)
+    for base in left:
+        finer = [each for each in left if sum(map(sum, each)) < sum(map(sum, base)) and is_scaled(base, each)]
+        assert len(finer) < 2 or max(map(max, base)) < COARSE_MIN

@@ -160,7 +160,7 @@ class Rows:
 
 
 def _taken(values: npt.NDArray[Any], places: Places, unplaced: Places, missing: Any) -> npt.NDArray[Any]:
-    """Return values at places, and another one where there is none; `take` costs a third of an index in brackets."""
-    found = values.take(places)
+    """Return values at places, and `missing` where there is none."""
+    found = values.take(places)  # in a third of the time of `values[places]`
     found[unplaced] = missing
     return found

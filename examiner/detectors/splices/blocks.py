@@ -4,8 +4,8 @@ luma → signs and votes. The number of DCT zeros, and pixels that vote for the 
 ZERO, Image Processing On Line 11 (2021); the signs of pairs: `forensics.pixels.grid`. `grids` and `votes` make maps of
 them.
 
-Where the picture is large, not every row of blocks is looked at. Of each one that is, one row of pixels votes: the one
-that blocks of all eight origins share. Otherwise all pixels vote.
+Where the picture is large, some rows of blocks are skipped. In each row of blocks that is not, only one row of pixels
+votes: the one that blocks of all eight vertical origins contain. Otherwise all pixels vote.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from forensics.pixels.grid import DCT
 
 BLOCKS_MAX = 25_000
-"""Most blocks that are looked at, 1.6 megapixels, as whole rows: a third of a second."""
+"""Most blocks that are looked at, 1.6 megapixels, as whole rows."""
 VOTES_OF_ALL, VOTES_OF_ROWS = 64, 12
 """Votes that count as one independent one, where all pixels vote (a block has 64), and where rows do. A row of a block
 has 8, but scatters more than the mean of all eight."""

@@ -21,9 +21,10 @@ def refused(*reasons: str) -> dict[str, Any]:
     [
         (row(), row(), ""),
         (row(split="test", fold=2), row(), "remembered: places in splits and folds"),
+        (refused("gone") | {"group": "b"}, refused("gone"), "UNEXPLAINED: other verdicts"),
         (
-            refused("low_quality_factor") | {"group": "b"},
-            refused("low_quality_factor"),
+            refused("gone") | {"group": "b", "photo": "flickr:3"},
+            refused("gone") | {"photo": "flickr:3"},
             "remembered: places in splits and folds",
         ),
         (refused("duplicate"), row(), "remembered: first-come keepers and what a device's two sides refuse"),
@@ -39,4 +40,4 @@ def refused(*reasons: str) -> dict[str, Any]:
 def test_a_difference_is_remembered_or_unexplained(
     ours: dict[str, Any] | None, theirs: dict[str, Any] | None, kind: str
 ) -> None:
-    assert difference(ours, theirs, current={"flickr:1"})[0] == kind
+    assert difference(ours, theirs, {"flickr:1"}, {"flickr:3"})[0] == kind

@@ -15,7 +15,7 @@ Places = npt.NDArray[np.int64]
 
 
 class Few:
-    """Some digests; their low bits are even, as those of all digests."""
+    """Some digests; their low bits are evenly distributed, as those of all digests are."""
 
     def __init__(self, digests: Digests) -> None:
         self.ordered: Digests = np.sort(digests)

@@ -4,7 +4,7 @@ A segment (`<folder>/<digest>.arrow`) never changes. Its rows have a key (`key`,
 rows that count) and say by `ends` whether they end an earlier row of the same key: FIRST, there was none; AGAIN, they
 stand in its place; GONE, none does. Where FAN of the newest segments are about equally large, they become one, so that
 each row is written again as often as the logarithm of all says. The segments of a table with a `rows_max` are not
-merged beyond it; when others are merged, one of which most rows do not count any more is written anew.
+merged beyond it. Whenever segments are merged, each other one in which most rows no longer count is written anew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -86,11 +86,11 @@ class Segments:
         return self._made[name]
 
     def there(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Return which of some keys a row has that counts."""
+        """Return which of some keys, each given once, a row has that counts."""
         return self._places_of(keys)[0] >= 0
 
     def values_of(self, keys: Keys, name: str) -> Numbers:
-        """Return a column of numbers in the rows of some keys; 0 for a key that no row has."""
+        """Return a column of numbers in the rows of some keys, each given once; 0 for a key that no row has."""
         segment, row = self._places_of(keys)
         found = np.zeros(len(keys), self.schema.field(name).type.to_pandas_dtype())
         for at, table in enumerate(self.tables):
@@ -99,7 +99,7 @@ class Segments:
         return found
 
     def _places_of(self, keys: Keys) -> tuple[Places, Places]:
-        """Return the segment and the row there of some keys, -1 for a key that no row has.
+        """Return the segment and the row there of some keys, each given once; -1 for a key that no row has.
 
         What counts is looked up for these keys alone: the newest segment that has a key says what becomes of it.
         """

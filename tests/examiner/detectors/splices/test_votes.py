@@ -1,7 +1,7 @@
 """Votes of blocks: another grid in a part of a picture, or none at all."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import cv2
 import numpy as np
@@ -76,7 +76,7 @@ def outside(values: np.ndarray) -> np.ndarray:
     return values[far]
 
 
-def expected_votes(pixels: np.ndarray, only_row: int | None = None) -> np.ndarray:
+def expected_votes(pixels: np.ndarray, only_rows: Collection[int] | None = None) -> np.ndarray:
     """Return the votes by origin and cell, one pixel at a time."""
     zeros = np.empty((pixels.shape[0] - 7, pixels.shape[1] - 7), np.int8)
     grid_kernel.count_zeros(pixels.astype(np.float32), DCT.astype(np.float32), zeros)
@@ -89,7 +89,7 @@ def expected_votes(pixels: np.ndarray, only_row: int | None = None) -> np.ndarra
         for x in range(7, width):
             around = zeros[y - 7 : y + 1, x - 7 : x + 1]
             above, left = divmod(int(around.argmax()), 8)
-            if (around == around.max()).sum() == 1 and only_row in (None, y % CELL_PX):
+            if (around == around.max()).sum() == 1 and (only_rows is None or y in only_rows):
                 votes[(y - 7 + above) % 8 * 8 + (x - 7 + left) % 8, y // CELL_PX, x // CELL_PX] += 1
     return votes
 
@@ -101,13 +101,15 @@ def test_each_pixel_votes_for_the_block_around_it_with_most_zeros(moved: np.ndar
     np.testing.assert_array_equal(found * blocks.VOTES_OF_ALL, expected_votes(part))
 
 
+@pytest.mark.parametrize(("blocks_max", "step"), [(100, 2), (60, 3), (1, 4)])
 def test_where_rows_of_blocks_are_left_out_one_row_of_pixels_votes(
-    moved: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    moved: np.ndarray, monkeypatch: pytest.MonkeyPatch, blocks_max: int, step: int
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCKS_MAX", 1)
-    part = luma(moved)[160:260, 160:300]
+    monkeypatch.setattr(blocks, "BLOCKS_MAX", blocks_max)
+    part = luma(moved)[160:260, 160:300]  # 11 rows of 16 blocks
     found = blocks.blocks_of(part, (0, 0), CELL_PX).votes
-    np.testing.assert_allclose(found * blocks.VOTES_OF_ROWS, expected_votes(part, 7), rtol=1e-6)
+    rows = {8 * row + 7 for row in range(0, 11, step)}
+    np.testing.assert_allclose(found * blocks.VOTES_OF_ROWS, expected_votes(part, rows), rtol=1e-6)
 
 
 def test_a_square_off_the_grid_has_votes_for_its_own_origin(moved: np.ndarray) -> None:

@@ -35,6 +35,7 @@ def written(store, was, rows, gone=(), rows_max=None):
 @pytest.mark.parametrize("rows_max", [None, 30])
 def test_rows_that_come_change_and_go_are_those_of_a_dictionary(store, rows_max):
     chance, expected, found = random.Random(5), {}, Segments(SCHEMA)
+    once_there = set[int]()
     for turn in range(40):
         again = chance.sample(sorted(expected), min(len(expected), chance.randrange(4)))
         gone = [key for key in again if chance.random() < 0.5]
@@ -42,6 +43,9 @@ def test_rows_that_come_change_and_go_are_those_of_a_dictionary(store, rows_max)
         rows |= {key: row(1000 + chance.randrange(9)) for key in again if key not in gone}
         if chance.random() < 0.05:  # nearly all go at once
             gone = sorted(expected.keys() - rows.keys())[1:]
+        back = sorted(once_there - expected.keys())
+        rows |= {key: row(2000 + turn) for key in chance.sample(back, min(len(back), chance.randrange(3)))}
+        once_there |= set(gone)
         expected = {key: one for key, one in expected.items() if key not in gone} | rows
         found = written(store, found, rows, gone, rows_max)
         again = read_segments(store, FOLDER, found.names, SCHEMA)

@@ -72,7 +72,10 @@ def test_each_fault_is_one_sentence_and_leaves_what_was_there(service: ObjectSto
 
 
 @pytest.mark.parametrize("kind", ["503", "gone", "cut"])
-def test_a_fault_that_passes_is_sat_out(service: ObjectStore, place: Store, kind: str) -> None:
+def test_a_fault_that_passes_is_sat_out(
+    service: ObjectStore, place: Store, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corpus.storage.errors.RETRY_PAUSES_S", (0.2,) * 20)  # together longer than the fault
     service.fault = Fault(kind, seconds=0.5)
     place.publish("w/a", b"1")
     service.fault = Fault(kind, seconds=0.5)

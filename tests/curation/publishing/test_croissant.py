@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +13,6 @@ from curation.publishing.croissant import PARQUET, croissant, licence_address
 
 GENERATION = "0003-0123456789"
 FOLDER = f"curated/{GENERATION}"
-EXAMPLE = Path(__file__).parent / "example"
-
-
-@pytest.fixture
-def counts():
-    return json.loads((EXAMPLE / "funnel.json").read_text())
 
 
 def row(number, **columns):

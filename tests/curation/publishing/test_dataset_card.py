@@ -1,25 +1,9 @@
 """The dataset card: what is in a generation, how it was made, whom to name and how to have a photograph removed."""
 
-import json
-from pathlib import Path
-
-import pytest
-
 from curation.publishing.dataset_card import dataset_card
 
 GENERATION = "0003-0123456789"
-EXAMPLE = Path(__file__).parent / "example"
 SETTINGS = {"rules": {"quality_factor_min": 95, "native_size": True}, "cameras": ["nexus-5x", "iphone-6"], "x": None}
-
-
-@pytest.fixture
-def counts():
-    return json.loads((EXAMPLE / "funnel.json").read_text())
-
-
-@pytest.fixture
-def natives():
-    return json.loads((EXAMPLE / "natives.json").read_text())
 
 
 def cut(card, heading):

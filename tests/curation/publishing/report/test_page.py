@@ -1,11 +1,9 @@
 """The report: every count of a generation on one page that needs nothing else, and no markup of strangers'."""
 
 import copy
-import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -19,18 +17,7 @@ from curation.reasons import REASONS
 pytestmark = pytest.mark.slow
 
 GENERATION = "0003-0123456789"
-EXAMPLE = Path(__file__).parents[1] / "example"
 EVIL = '"><img src=x onerror="alert(1)"><script>alert(1)</script>$x$'
-
-
-@pytest.fixture
-def counts():
-    return json.loads((EXAMPLE / "funnel.json").read_text())
-
-
-@pytest.fixture
-def natives():
-    return json.loads((EXAMPLE / "natives.json").read_text())
 
 
 @pytest.fixture

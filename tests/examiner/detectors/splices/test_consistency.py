@@ -1,6 +1,5 @@
 """Maps of a picture's traces: camera, noise, grid of blocks; where there is no answer; the score."""
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from examiner.detectors.splices.blocks import blocks_of
 from examiner.detectors.splices.consistency import (
@@ -24,32 +22,23 @@ from examiner.detectors.splices.noise import noise_levels, unusual_noise
 from examiner.detectors.splices.reliable import reliable_share
 from examiner.detectors.splices.windows import WINDOW_CELLS, windows_of
 from examiner.knowledge import TrainedRun
+from tests.examiner.detectors.splices.pictures import SQUARE, luma, saved
 from train.estimation.ranking import auroc
 from train.model.loaded import crop_answers
 
-SQUARE = slice(192, 416)
-
-
-def saved(picture: np.ndarray, quality: int = 96) -> np.ndarray:
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream))
-
-
-def luma(picture: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+QUALITY = 96
 
 
 @pytest.fixture(scope="module")
 def host(camera_picture: Callable[..., np.ndarray]) -> np.ndarray:
-    return saved(camera_picture("grainy", 50, 640, 640))
+    return saved(camera_picture("grainy", 50, 640, 640), QUALITY)
 
 
 @pytest.fixture(scope="module")
 def pasted(host: np.ndarray, camera_picture: Callable[..., np.ndarray]) -> np.ndarray:
     """Return the host with a square of a picture by another camera, on another grid."""
     result = host.copy()
-    result[SQUARE, SQUARE] = saved(camera_picture("smooth", 51, 640, 640))[3:227, 5:229]
+    result[SQUARE, SQUARE] = saved(camera_picture("smooth", 51, 640, 640), QUALITY)[3:227, 5:229]
     return result
 
 

@@ -1,12 +1,10 @@
 """Votes of blocks: another grid in a part of a picture, or none at all."""
 
-import io
 from collections.abc import Callable, Collection
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from examiner.detectors.splices import blocks
 from examiner.detectors.splices.consistency import CELL_PX, consistency_of
@@ -16,32 +14,23 @@ from examiner.detectors.splices.windows import windows_of
 from examiner.knowledge import TrainedRun
 from forensics.pixels import grid_kernel
 from forensics.pixels.grid import DCT
+from tests.examiner.detectors.splices.pictures import SQUARE, luma, saved
 
-SQUARE = slice(192, 416)
+QUALITY = 90
 THERE = (slice(7, 12), slice(7, 12))
 """Cells of the square whose windows lie in it."""
 
 
-def saved(picture: np.ndarray, quality: int = 90) -> np.ndarray:
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream))
-
-
-def luma(picture: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-
-
 @pytest.fixture(scope="module")
 def host(camera_picture: Callable[..., np.ndarray]) -> np.ndarray:
-    return saved(camera_picture("grainy", 50, 640, 640))
+    return saved(camera_picture("grainy", 50, 640, 640), QUALITY)
 
 
 @pytest.fixture(scope="module")
 def moved(host: np.ndarray, camera_picture: Callable[..., np.ndarray]) -> np.ndarray:
     """Return the host with a square of a photograph by the same camera, saved alike, 3 and 5 px off its grid."""
     result = host.copy()
-    result[SQUARE, SQUARE] = saved(camera_picture("grainy", 51, 640, 640))[3:227, 5:229]
+    result[SQUARE, SQUARE] = saved(camera_picture("grainy", 51, 640, 640), QUALITY)[3:227, 5:229]
     return result
 
 
@@ -49,7 +38,7 @@ def moved(host: np.ndarray, camera_picture: Callable[..., np.ndarray]) -> np.nda
 def resized(host: np.ndarray, camera_picture: Callable[..., np.ndarray]) -> np.ndarray:
     """Return the host with a square that was enlarged after it was saved, so that it has no grid."""
     result = host.copy()
-    donor = saved(camera_picture("grainy", 51, 640, 640))
+    donor = saved(camera_picture("grainy", 51, 640, 640), QUALITY)
     result[SQUARE, SQUARE] = cv2.resize(donor, None, fx=1.3, fy=1.3, interpolation=cv2.INTER_CUBIC)[:224, :224]
     return result
 

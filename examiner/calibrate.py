@@ -20,7 +20,7 @@ from corpus.storage import Store, open_store
 from corpus.text import count, escaped
 from curation.generations import generation_named
 from examiner.calibration.gathered import Part, gathered, part_bytes, part_of
-from examiner.calibration.measured import UNUSUAL, Calibration, as_dict, is_weak
+from examiner.calibration.measured import UNUSUAL, Calibration, Measured, as_dict, is_weak
 from examiner.knowledge import CALIBRATION, Knowledge, read_corpus, read_run
 from examiner.trials.genuine import ALL, genuine_photographs
 from examiner.trials.measuring import Work, measured_part, works_for
@@ -212,11 +212,19 @@ def table(calibration: Calibration) -> list[str]:
         # the scores that at most 1 % have, the photograph at hand counted among them
         allowed = int(UNUSUAL * (1 + number)) - 1
         above = f"{each.scores[number - 1 - allowed]:.4g}" if 0 <= allowed < number else "never"
-        shares = [one.share for one in each.detection]
-        found = f"{sum(shares) / len(shares):.2f} of {count(len(shares), 'kind')}" if shares else "nothing planted"
-        weak = " (weak)" if is_weak(each.detection) else ""
-        lines.append(f"{name:28} {number:11,} {each.devices:7,} {above:>13}  {found}{weak}")
+        lines.append(f"{name:28} {number:11,} {each.devices:7,} {above:>13}  {_found_text(each)}")
     return lines
+
+
+def _found_text(measured: Measured) -> str:
+    """Return what share of the planted is found, of files saved with loss and without it."""
+    said = []
+    for lossless, how in ((False, ""), (True, " without loss")):
+        planted = tuple(one for one in measured.detection if one.lossless == lossless)
+        if planted:
+            share = sum(one.share for one in planted) / len(planted)
+            said.append(f"{share:.2f} of {count(len(planted), 'kind')}{how}{' (weak)' if is_weak(planted) else ''}")
+    return ", ".join(said) or "nothing planted"
 
 
 if __name__ == "__main__":

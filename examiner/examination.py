@@ -97,7 +97,7 @@ def examine(
     except MemoryError:
         return Report(name, len(data), error="needs more memory than there is")
     found = [
-        with_strength(finding, measured)
+        with_strength(finding, measured, lossless=photograph.lossless)
         for group, asked in FINDINGS
         for finding in _said(asked, group, photograph, knowledge)
     ]

@@ -26,7 +26,8 @@ GROUPS: dict[Group, str] = {
 Level = Literal["fact", "expected", "unusual", "estimated", "none", "weak"]
 """`fact`: read, not estimated. `expected`: genuine photographs show the same. `unusual`: at most 1 % of the genuine
 ones show as much. `none`: nothing can be said of this file, and why. `weak`: unusual, but by a method that finds less
-than half of what it looks for. `estimated`: how often genuine photographs show the same was not measured."""
+than half of what it looks for, in files saved like this one. `estimated`: how often genuine photographs show the same
+was not measured."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Detection:
     """What was planted: `saved at 70, cropped, saved again at 90`."""
     share: float
     photographs: int
+    lossless: bool = False
+    """Whether it was saved without loss, as PNG; else as a JPEG, or by a camera."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Strength:
     origin: str
     """Which photographs they were: a generation's test split, or those of the simulated cameras."""
     detection: tuple[Detection, ...] = ()
+    """In files saved like the one at hand, without loss or with it; in all where it was not measured on such ones."""
 
 
 @dataclass(frozen=True, eq=False)

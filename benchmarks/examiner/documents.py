@@ -69,7 +69,7 @@ def _planted(number: int, scan: Scanned) -> Iterator[Planted]:
             continue
         name = "document_copies" if kind == "copied" else "document_regions"
         score = _scores(saved(forged.picture, quality)).get(name)
-        yield Planted(name, f"words {kind}, saved as {label(quality)}", score)
+        yield Planted(name, f"words {kind}, saved as {label(quality)}", score, quality is None)
 
 
 def photographed(number: int) -> Part:

@@ -15,7 +15,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from examiner.calibration.measured import Measured, is_weak
+from examiner.calibration.measured import Measured, is_weak, saved_alike
 
 INTEGRITY = "integrity"
 """Name, in a calibration, of the combined score. That of findings with an origin of their own is `integrity_…`."""
@@ -68,16 +68,13 @@ def combined(
 ) -> float | None:
     """Return the greatest rarity of a photograph's scores, by finding; None where nothing was measured of any.
 
-    Findings that are called weak do not count, nor do those that were measured on other genuine pictures than those of
-    `origin` (empty: the calibration's). `own`: the photograph is one of those that were measured.
+    Findings that were measured on other genuine pictures than those of `origin` (empty: the calibration's) do not
+    count; weak ones would, so leave them out. `own`: the photograph is one of those that were measured.
     """
     rarities = [
         rarity(score, measured.scores, own=own)
         for name, score in scores.items()
-        if (measured := findings.get(name))
-        and measured.scores
-        and measured.origin == origin
-        and not is_weak(measured.detection)
+        if (measured := findings.get(name)) and measured.scores and measured.origin == origin
     ]
     return max(rarities, default=None)
 
@@ -88,6 +85,13 @@ def combined_of_genuine(
     """Return what the combined scores of the genuine photographs are whose scores made `findings`.
 
     `photographs`: of each, its scores by finding. A calibration stores the result as `INTEGRITY` beside its findings.
+    Every finding counts that is not weak in some kind of file. Of a file of another kind fewer count, so its combined
+    score never looks rarer than it is.
     """
-    scores = [combined(each, findings, own=True) for each in photographs]
+    reliable = {
+        name: each
+        for name, each in findings.items()
+        if not all(is_weak(saved_alike(each.detection, lossless=lossless)) for lossless in (False, True))
+    }
+    scores = [combined(each, reliable, own=True) for each in photographs]
     return Measured(tuple(sorted(each for each in scores if each is not None)), devices)

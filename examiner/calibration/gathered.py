@@ -29,6 +29,8 @@ class Planted:
     finding: str
     what: str
     score: float | None
+    lossless: bool = False
+    """Whether the altered photograph was saved without loss."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ def part_of(data: bytes, name: str) -> Part:
     try:
         stored: dict[str, Any] = json.loads(data)
         genuine = {str(finding): float(score) for finding, score in stored["genuine"].items()}
-        planted = tuple(Planted(str(one["finding"]), str(one["what"]), one["score"]) for one in stored["planted"])
+        planted = tuple(
+            Planted(str(one["finding"]), str(one["what"]), one["score"], bool(one["lossless"]))
+            for one in stored["planted"]
+        )
         return Part(str(stored["photo"]), str(stored["device"]), genuine, planted)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{name}: is damaged ({error}); remove it and give the same command again") from error
@@ -70,10 +75,10 @@ def gathered(parts: Sequence[Part], origin: str) -> Calibration:
             scores[name].append(score)
             devices[name].add(part.device)
     genuine = {name: Measured(tuple(sorted(each)), len(devices[name])) for name, each in sorted(scores.items())}
-    tried: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    tried: dict[tuple[str, str, bool], list[bool]] = defaultdict(list)
     for part in sorted(parts, key=lambda each: each.photo):
         for one in part.planted:
-            tried[one.finding, one.what].append(is_found(one, Calibration(origin, genuine)))
+            tried[one.finding, one.what, one.lossless].append(is_found(one, Calibration(origin, genuine)))
     found = {name: replace(each, detection=_detections(name, tried)) for name, each in genuine.items()}
     together = combined_of_genuine(photographs, found, len({part.device for part in parts}))
     together = replace(together, scores=tuple(sorted(map(rounded_up, together.scores))))
@@ -100,10 +105,10 @@ def with_kind(calibration: Calibration, kind: Calibration, name: str) -> Calibra
     return replace(calibration, findings={**others, **own})
 
 
-def _detections(finding: str, tried: Mapping[tuple[str, str], Sequence[bool]]) -> tuple[Detection, ...]:
+def _detections(finding: str, tried: Mapping[tuple[str, str, bool], Sequence[bool]]) -> tuple[Detection, ...]:
     return tuple(
-        Detection(what, round(sum(found) / len(found), 4), len(found))
-        for (name, what), found in sorted(tried.items())
+        Detection(what, round(sum(found) / len(found), 4), len(found), lossless)
+        for (name, what, lossless), found in sorted(tried.items())
         if name == finding
     )
 

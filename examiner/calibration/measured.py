@@ -10,7 +10,7 @@ kind of picture, such as pages of text, have genuine pictures of that kind, and 
 import json
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def calibration_of(data: bytes, name: str) -> Calibration:
 
 def _measured(stored: Mapping[str, Any]) -> Measured:
     detection = tuple(
-        Detection(str(each["what"]), float(each["share"]), int(each["photographs"])) for each in stored["detection"]
+        Detection(str(each["what"]), float(each["share"]), int(each["photographs"]), bool(each.get("lossless", False)))
+        for each in stored["detection"]
     )
     origin = str(stored.get("origin", ""))
     return Measured(tuple(sorted(map(float, stored["scores"]))), int(stored["devices"]), detection, origin)
@@ -86,19 +87,18 @@ def as_dict(calibration: Calibration) -> dict[str, Any]:
             | {
                 "devices": each.devices,
                 "scores": list(each.scores),
-                "detection": [
-                    {"what": one.what, "share": one.share, "photographs": one.photographs} for one in each.detection
-                ],
+                "detection": [asdict(one) for one in each.detection],
             }
             for name, each in sorted(calibration.findings.items())
         },
     }
 
 
-def with_strength(finding: Finding, calibration: Calibration) -> Finding:
+def with_strength(finding: Finding, calibration: Calibration, *, lossless: bool = False) -> Finding:
     """Return a finding with what its score is worth, and the level that follows from this.
 
-    Facts and findings that say nothing stay as they are; what was not measured is an estimate.
+    `lossless`: the file was saved without loss; how much the method finds is told of files saved alike. Facts and
+    findings that say nothing stay as they are; what was not measured is an estimate.
     """
     measured = calibration.findings.get(finding.name)
     if finding.level in ("fact", "none"):
@@ -109,12 +109,18 @@ def with_strength(finding: Finding, calibration: Calibration) -> Finding:
     as_large = photographs - bisect_left(measured.scores, finding.score)
     rate = (1 + as_large) / (1 + photographs)
     origin = measured.origin or calibration.origin
-    strength = Strength(rate, photographs, measured.devices, origin, measured.detection)
+    detection = saved_alike(measured.detection, lossless=lossless)
+    strength = Strength(rate, photographs, measured.devices, origin, detection)
     if rate > UNUSUAL:
         return replace(finding, strength=strength, level="expected")
-    return replace(finding, strength=strength, level="weak" if is_weak(measured.detection) else "unusual")
+    return replace(finding, strength=strength, level="weak" if is_weak(detection) else "unusual")
 
 
 def is_weak(detection: tuple[Detection, ...]) -> bool:
     """Return whether a method finds less than half of what was planted, in the mean of all that was planted."""
     return bool(detection) and sum(each.share for each in detection) / len(detection) < WEAK
+
+
+def saved_alike(detection: tuple[Detection, ...], *, lossless: bool) -> tuple[Detection, ...]:
+    """Return what was planted in files that were saved without loss, or with it; all of it where none was saved so."""
+    return tuple(each for each in detection if each.lossless == lossless) or detection

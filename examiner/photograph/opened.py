@@ -83,6 +83,11 @@ class Photograph:
         """A picture that is no JPEG, decoded; None for a JPEG."""
         return None if self.kind == "JPEG" else decode_stored(self.data, self.kind)
 
+    @property
+    def lossless(self) -> bool:
+        """Whether the file's own coding has changed no pixel. Raises ValueError."""
+        return self.stored is not None and self.stored.lossless
+
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
         """The pixels as they are stored, height × width × 3; EXIF turns nothing. Raises ValueError."""

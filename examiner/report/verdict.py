@@ -89,7 +89,7 @@ def _integrity(compared: Sequence[Finding], calibration: Calibration) -> tuple[S
 
     A family are the findings that were measured on the same genuine pictures.
     """
-    scores = {each.name: each.score for each in compared if each.score is not None}
+    scores = {each.name: each.score for each in compared if each.score is not None and each.level != "weak"}
     found = []
     for name, measured in calibration.findings.items():
         if name.startswith(INTEGRITY):

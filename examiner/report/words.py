@@ -86,8 +86,9 @@ def detection_text(strength: Strength) -> str:
     if not strength.detection:
         return ""
     share = sum(each.share for each in strength.detection) / len(strength.detection)
-    kinds = len(strength.detection)
-    return f"{100 * share:.0f} %" + (f" in the mean of {kinds:,} kinds" if kinds > 1 else "")
+    kinds, lossless = len(strength.detection), all(each.lossless for each in strength.detection)
+    saved = ", saved without loss" if lossless else ""
+    return f"{100 * share:.0f} %" + (f" in the mean of {kinds:,} kinds{saved}" if kinds > 1 else saved)
 
 
 def rate_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:

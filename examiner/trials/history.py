@@ -1,11 +1,9 @@
 """History: compressions, crops, resizing and pastes that the findings of `examiner.findings.history` should see."""
 
-import io
-
 import numpy as np
 from PIL import Image
 
-from examiner.trials.trial import Plant, Trial, as_jpeg, opened
+from examiner.trials.trial import Plant, Trial, as_jpeg, as_png, opened
 
 _ASIDE = (1, 2, 3, 5, 6, 7)
 _INTERPOLATIONS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
@@ -65,13 +63,6 @@ def resized(factor: float, second: int | None) -> Plant:
     return plant
 
 
-def as_png(picture: Image.Image) -> bytes:
-    """Return a picture as a PNG without metadata."""
-    saved = io.BytesIO()
-    picture.save(saved, "PNG", compress_level=1)
-    return saved.getvalue()
-
-
 def _paste(picture: Image.Image, part: Image.Image, side_px: int, random: np.random.Generator) -> None:
     """Paste a square of `part` into `picture`, so that their grids of blocks lie apart on both axes."""
     side = min(side_px, *part.size, *picture.size) - 8
@@ -117,7 +108,7 @@ TRIALS: tuple[Trial, ...] = (
     *(
         Trial(
             "resampling", f"resized by {factor}, saved " + ("as PNG" if second is None else f"at {second}"),
-            resized(factor, second),
+            resized(factor, second), lossless=second is None,
         )
         for factor in (0.6, 0.8, 0.9, 1.05, 1.1, 1.3, 1.7, 2.0)
         for second in (None, 95, 85)

@@ -79,7 +79,7 @@ def measured_part(work: Work, store: Store, knowledge: Knowledge) -> Part:
         known = _yielded_by.get(trial.finding)
         functions = [asked for _, asked in FINDINGS] if known is None else [known]
         score = scores_of(altered, functions, knowledge).get(trial.finding)
-        planted.append(Planted(trial.finding, trial.what, score))
+        planted.append(Planted(trial.finding, trial.what, score, trial.lossless))
     return Part(work.genuine.photo, work.genuine.device, genuine, tuple(planted))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from examiner.trials.trial import Plant, Trial, as_jpeg, opened
+from examiner.trials.trial import Plant, Trial, as_jpeg, as_png, opened
 
 How = Literal["as it is", "resized", "recompressed"]
 FACTORS = (0.7, 0.8, 1.25, 1.5)
@@ -45,16 +45,23 @@ def spliced(host: Image.Image, donor: Image.Image, side_px: int, how: How, rando
     return Splice(picture, mask)
 
 
-def _pasted(side_px: int, quality: int) -> Plant:
+def _pasted(side_px: int, quality: int | None) -> Plant:
+    """Return a plant that pastes a square and saves at `quality`; None saves as PNG."""
+
     def plant(genuine: bytes, other: bytes, random: np.random.Generator) -> bytes:
-        return as_jpeg(spliced(opened(genuine), opened(other), side_px, "as it is", random).picture, quality)
+        picture = spliced(opened(genuine), opened(other), side_px, "as it is", random).picture
+        return as_png(picture) if quality is None else as_jpeg(picture, quality)
 
     return plant
 
 
 TRIALS: tuple[Trial, ...] = tuple(
-    Trial(finding, f"a square of {side_px} px of another photograph, saved at {quality}", _pasted(side_px, quality))
+    Trial(
+        finding,
+        f"a square of {side_px} px of another photograph, saved " + ("as PNG" if quality is None else f"at {quality}"),
+        _pasted(side_px, quality), lossless=quality is None,
+    )
     for finding in ("splices", "splices_without_network")
     for side_px in (128, 320)
-    for quality in (80, 95)
-)
+    for quality in (80, 95, None)
+)  # fmt: skip

@@ -20,12 +20,21 @@ class Trial:
     """What was done, as people read it: `saved at 70, cropped, saved at 90`."""
     plant: Plant
     """(genuine, another genuine photograph, random numbers) → the bytes to examine."""
+    lossless: bool = False
+    """Whether it is saved without loss, as PNG; else as a JPEG."""
 
 
 def as_jpeg(picture: Image.Image, quality: int) -> bytes:
     """Return a picture as a JPEG with the IJG's tables, 4:2:0, without metadata."""
     saved = io.BytesIO()
     picture.save(saved, "JPEG", quality=quality)
+    return saved.getvalue()
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """Return a picture as a PNG without metadata."""
+    saved = io.BytesIO()
+    picture.save(saved, "PNG", compress_level=1)
     return saved.getvalue()
 
 

@@ -100,6 +100,19 @@ def test_a_method_that_finds_less_than_half_is_called_weak() -> None:
     assert with_strength(scored(500), calibration(0.9, 0.05)).level == "weak"
 
 
+def test_weak_is_said_of_files_saved_like_the_one_at_hand() -> None:
+    planted = (Detection("planted", 0.1, 100), Detection("planted", 0.9, 100, lossless=True))
+    known = Calibration("x", {"shifted_grid": Measured(tuple(map(float, range(199))), 20, planted)})
+    for lossless, level in ((False, "weak"), (True, "unusual")):
+        worth = with_strength(scored(500), known, lossless=lossless)
+        assert (worth.level, worth.strength and worth.strength.detection) == (level, (planted[lossless],))
+
+
+def test_where_none_was_saved_like_the_file_at_hand_all_that_was_planted_counts() -> None:
+    assert with_strength(scored(500), calibration(0.9, 0.8), lossless=True).level == "unusual"
+    assert with_strength(scored(500), calibration(0.3), lossless=True).level == "weak"
+
+
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     import json
 

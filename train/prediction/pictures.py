@@ -23,6 +23,8 @@ from train.prediction.reading import Kind
 _EXIF_START = b"Exif\0\0"
 _NEW_SUBFILE_TYPE, _COMPRESSION, _BITS, _SUB_IFDS, _DNG_VERSION = 254, 259, 258, 330, 50706
 _TIFF_JPEG = (6, 7, 34892)
+_TIFF_PLAIN = 1
+_TIFF_LOSSLESS = (_TIFF_PLAIN, 5, 8, 32773, 32946, 34925, 50000)  # LZW, deflate, PackBits, LZMA, Zstandard
 _WEBP_PX = 4  # VP8 transforms 4×4 px (RFC 6386, 14.3)
 _PNG_DEPTH_AT = 24  # of the header chunk, which comes first
 _HEIF_HEADER_BYTES = 1 << 20
@@ -49,6 +51,8 @@ class Stored:
     exif: ExifFacts
     grid_px: int
     """Pitch of the blocks in which its own coding has changed the pixels; 0 where that left no grid of its own."""
+    lossless: bool
+    """Whether its own coding has changed no pixel."""
     notes: tuple[str, ...]
 
 
@@ -77,20 +81,21 @@ def _by_pillow(data: bytes, kind: Kind) -> Stored:
         warnings.simplefilter("ignore")  # of odd metadata; pixels that are missing are errors
         with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
             _check_size(*image.size)
-            notes, grid_px = [f"a {kind} has the pixels, but no tables of a camera"], 0
+            notes, grid_px, lossless = [f"a {kind} has the pixels, but no tables of a camera"], 0, True
             if kind == "TIFF":
-                _read_tiff(image, notes)
+                lossless = _read_tiff(image, notes)
             elif kind == "WebP" and not _is_lossless_webp(data):
                 notes, grid_px = ["WebP compressed it again, which weakens the traces of its camera"], _WEBP_PX
+                lossless = False
             elif kind == "AVIF":
-                notes = ["AVIF is compressed by other means than the JPEGs that the network knows"]
+                notes, lossless = ["AVIF is compressed by other means than the JPEGs that the network knows"], False
             elif kind == "PNG" and data[_PNG_DEPTH_AT] == 16:
                 notes.append("16 bits a channel were reduced to 8")
             exif = read_exif((data if kind == "TIFF" else image.info.get("exif") or b"").removeprefix(_EXIF_START))
             picture = _as_rgb(image, notes)
     if kind == "TIFF":  # Pillow has turned it by its tag
         picture = _turned_back(picture, exif.orientation)
-    return Stored(picture, exif, grid_px, tuple(notes))
+    return Stored(picture, exif, grid_px, lossless, tuple(notes))
 
 
 def _as_rgb(image: Image.Image, notes: list[str]) -> Pixels:
@@ -112,8 +117,8 @@ def _as_rgb(image: Image.Image, notes: list[str]) -> Pixels:
     return np.asarray(image.convert("RGB"))
 
 
-def _read_tiff(image: Image.Image, notes: list[str]) -> None:
-    """Add the notes of a TIFF; refuses raw files, which are TIFFs as well."""
+def _read_tiff(image: Image.Image, notes: list[str]) -> bool:
+    """Add the notes of a TIFF and return whether it is lossless; refuses raw files, which are TIFFs as well."""
     tags: Any = getattr(image, "tag_v2", {})
     if tags.get(_DNG_VERSION) is not None or tags.get(_SUB_IFDS) is not None or tags.get(_NEW_SUBFILE_TYPE) == 1:
         raise _Refused("is a raw file, or has a preview first; give the JPEG that the camera wrote")
@@ -122,6 +127,7 @@ def _read_tiff(image: Image.Image, notes: list[str]) -> None:
     bits = tags.get(_BITS)
     if isinstance(bits, tuple) and bits and bits[0] == 16 and image.mode == "RGB":
         notes.append("16 bits a channel were reduced to 8")
+    return tags.get(_COMPRESSION, _TIFF_PLAIN) in _TIFF_LOSSLESS
 
 
 def _heic(data: bytes) -> Stored:
@@ -140,7 +146,7 @@ def _heic(data: bytes) -> Stored:
     header = data[:_HEIF_HEADER_BYTES]
     if b"irot" in header or b"imir" in header:
         picture = _turned_back(picture, exif.orientation)
-    return Stored(picture, exif, 0, tuple(notes))
+    return Stored(picture, exif, 0, False, tuple(notes))
 
 
 def _turned_back(picture: Pixels, orientation: int | None) -> Pixels:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from examiner.calibration.combined import INTEGRITY, combined, combined_of_genuine, rarity
-from examiner.calibration.measured import Calibration, Measured
+from examiner.calibration.combined import combined, combined_of_genuine, rarity
+from examiner.calibration.measured import Measured
 from examiner.finding import Detection
 
 TESTS, GENUINE = 12, 300
@@ -74,6 +74,14 @@ def test_an_own_score_is_compared_with_the_other_ones() -> None:
 
 def test_weak_findings_and_what_was_not_measured_count_for_nothing() -> None:
     weak = Measured((0.0, 1.0), 2, (Detection("planted", 0.3, 10),))
-    assert combined({"weak": 9.0, "other": 9.0}, {"weak": weak}) is None
-    calibration = Calibration("x", {INTEGRITY: combined_of_genuine([{"weak": 1.0}], {"weak": weak}, 2)})
-    assert calibration.findings[INTEGRITY].scores == ()
+    assert combined({"other": 9.0}, {"weak": weak}) is None
+    assert combined_of_genuine([{"weak": 1.0}], {"weak": weak}, 2).scores == ()
+
+
+def test_a_finding_that_is_weak_in_one_kind_of_file_alone_counts_among_genuine_photographs() -> None:
+    either = (Detection("planted", 0.3, 10), Detection("planted", 0.9, 10, lossless=True))
+    known = {"either": Measured((0.0, 1.0), 2, either), "sure": Measured((0.0, 1.0), 2)}
+    genuine = [{"either": 1.0, "sure": 0.0}, {"either": 0.0, "sure": 0.0}]
+    assert max(combined_of_genuine(genuine, known, 2).scores) > max(
+        combined_of_genuine(genuine, {"sure": known["sure"]}, 2).scores
+    )

@@ -76,7 +76,7 @@ def test_the_keys_of_the_json_form_are_those_that_programs_know(report: Report) 
     (splice,) = (each for each in read["findings"] if each["name"] == "splice")
     assert {each["kind"]: list(each) for each in splice["evidence"]} == EVIDENCE_KEYS
     assert list(splice["strength"]) == list(read["integrity"]) == STRENGTH_KEYS
-    assert list(splice["strength"]["detection"][0]) == ["what", "share", "photographs"]
+    assert list(splice["strength"]["detection"][0]) == ["what", "share", "photographs", "lossless"]
 
 
 def test_values_of_the_json_form_are_those_of_the_report(report: Report) -> None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from examiner.photograph.opened import Photograph
+from examiner.trials import history
 from examiner.trials.splices import TRIALS, How, spliced
+from examiner.trials.trial import as_jpeg
 
 
 def picture(seed: int) -> Image.Image:
@@ -32,3 +35,11 @@ def test_a_square_is_no_larger_than_the_pictures_hold() -> None:
 
 def test_both_findings_are_measured_on_the_same_splices() -> None:
     assert {each.finding for each in TRIALS} == {"splices", "splices_without_network"}
+
+
+def test_each_planted_file_is_saved_as_its_trial_says() -> None:
+    genuine, other = (as_jpeg(picture(seed), 95) for seed in (1, 2))
+    for trial in (*TRIALS, *history.TRIALS):
+        planted = Photograph(trial.plant(genuine, other, np.random.default_rng(3)))
+        assert planted.lossless == trial.lossless
+        assert trial.lossless == trial.what.endswith("saved as PNG")

@@ -31,6 +31,7 @@ def test_pixels_are_those_stored_whatever_exif_says_of_the_view(
     assert np.array_equal(stored.picture, picture)
     assert (stored.exif.make, stored.exif.model, stored.exif.orientation) == ("Maker", "GRAINY", orientation)
     assert f"a {kind} has the pixels" in stored.notes[0]
+    assert stored.lossless
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -48,6 +49,7 @@ def test_a_heic_is_turned_back_to_what_the_sensor_wrote(textured: Callable[..., 
     assert np.abs(stored.picture.astype(int) - picture).mean() < 4
     assert (stored.exif.make, stored.exif.orientation) == ("Maker", orientation)
     assert "HEIC is compressed by other means" in stored.notes[0]
+    assert not stored.lossless
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -60,6 +62,7 @@ def test_an_avif_is_as_the_sensor_wrote_it(
     assert np.abs(stored.picture.astype(int) - picture).mean() < 4
     assert (stored.exif.make, stored.exif.orientation or 1) == ("Maker", orientation)
     assert "AVIF is compressed by other means" in stored.notes[0]
+    assert not stored.lossless
 
 
 def test_webp_that_compressed_again_is_told_from_a_lossless_one(
@@ -67,8 +70,18 @@ def test_webp_that_compressed_again_is_told_from_a_lossless_one(
 ) -> None:
     stored = decode_stored(saved(textured(), "WebP", 1, quality=90), "WebP")
     assert "compressed it again" in stored.notes[0]
-    assert stored.grid_px == 4
-    assert decode_stored(saved(textured(), "WebP", 1, lossless=True), "WebP").grid_px == 0
+    assert (stored.grid_px, stored.lossless) == (4, False)
+    stored = decode_stored(saved(textured(), "WebP", 1, lossless=True), "WebP")
+    assert (stored.grid_px, stored.lossless) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("compression", "lossless"), [("jpeg", False), ("tiff_adobe_deflate", True), ("packbits", True)]
+)
+def test_a_tiff_is_lossless_where_its_compression_is(
+    textured: Callable[..., np.ndarray], saved: Callable[..., bytes], compression: str, lossless: bool
+) -> None:
+    assert decode_stored(saved(textured(), "TIFF", 1, compression=compression), "TIFF").lossless == lossless
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,11 @@ def default_calibration() -> Calibration:
 def completed(calibration: Calibration, shipped: Calibration) -> Calibration:
     """Return a calibration with what another one, such as the shipped one, has measured on other kinds of pictures.
 
-    A generation has photographs alone: what pages of text give is not measured with it.
+    A generation has photographs alone: what pages of text give is not measured with it. The few photographs that look
+    like a page do not count beside real pages, among which what is found on a page is ranked.
     """
     others = {name: each for name, each in shipped.findings.items() if each.origin}
-    return replace(calibration, findings={**others, **calibration.findings})
+    return replace(calibration, findings={**calibration.findings, **others})
 
 
 def calibration_of(data: bytes, name: str) -> Calibration:

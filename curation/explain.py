@@ -33,7 +33,7 @@ from curation.reasons import REASONS, in_funnel_order
 from forensics.errors import JpegError
 from forensics.hints import hints
 from forensics.jpeg.segments import EXIF_IDENTIFIER, header_segments
-from forensics.metadata.exif_listing import all_tags
+from forensics.metadata.exif.listing import all_tags
 from forensics.photo_facts import PhotoFacts
 
 Row = dict[str, Any]

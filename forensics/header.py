@@ -15,10 +15,10 @@ from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import huffman_digest, huffman_kind, tables_digest
 from forensics.metadata.colour_profile import profile_name
 from forensics.metadata.editors import editor_marks
-from forensics.metadata.exif import ExifFacts, read_exif
+from forensics.metadata.exif.tags import ExifFacts, read_exif
+from forensics.metadata.exif.thumbnail import read_thumbnail, thumbnail_picture
 from forensics.metadata.multi_picture import count_images
 from forensics.metadata.text import clean_bytes, distinct
-from forensics.metadata.thumbnail import read_thumbnail, thumbnail_picture
 from forensics.metadata.xmp import read_xmp
 from forensics.photo_facts import PhotoFacts
 

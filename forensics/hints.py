@@ -5,7 +5,7 @@ a picture leave its dates alone. The rules of curation never use them.
 """
 
 from forensics.jpeg.segments import stands_before
-from forensics.metadata.thumbnail import DCF_THUMBNAIL_PX
+from forensics.metadata.exif.thumbnail import DCF_THUMBNAIL_PX
 from forensics.photo_facts import PhotoFacts
 
 _SHAPE_TOLERANCE = 0.04  # of the aspect ratio: the sides of the smallest thumbnails are rounded by 1 in 50

@@ -13,7 +13,7 @@ from corpus.sections import Rules
 from curation.reasons import in_funnel_order
 from curation.rules import camera_unknown, edited_by_software, not_native_size, software_not_firmware
 from forensics.metadata.editors import editor_marks
-from forensics.metadata.exif import ExifFacts
+from forensics.metadata.exif.tags import ExifFacts
 from forensics.metadata.text import clean
 from forensics.metadata.xmp import XmpFacts
 from forensics.photo_facts import PhotoFacts, facts_of_row

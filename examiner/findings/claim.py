@@ -15,7 +15,7 @@ from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_IDENTIFIER
 from forensics.metadata.colour_profile import joined_profile, profile_fields
-from forensics.metadata.moments import Moments, read_moments
+from forensics.metadata.exif.moments import Moments, read_moments
 from forensics.metadata.xmp_listing import xmp_properties
 from forensics.photo_facts import PhotoFacts
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from examiner.trials.trial import Plant, Trial, as_jpeg, opened
 from forensics.header import embedded_thumbnail
 from forensics.jpeg.segments import EXIF_IDENTIFIER, header_segments
-from forensics.metadata.exif import read_exif
+from forensics.metadata.exif.tags import read_exif
 
 _THUMBNAIL_PX = (160, 120)
 _APP1 = 0xE1

@@ -8,7 +8,7 @@ whether a Software string is a camera's firmware is known to the camera catalogu
 import re
 from collections.abc import Sequence
 
-from forensics.metadata.exif import ExifFacts
+from forensics.metadata.exif.tags import ExifFacts
 from forensics.metadata.text import LENGTH_MAX, distinct
 from forensics.metadata.xmp import XmpFacts
 

@@ -6,7 +6,7 @@ Cameras and phones append further images after the first: previews, depth maps, 
 import struct
 from typing import NamedTuple
 
-from forensics.metadata.tiff import ENDIANS, Directory, number_of, read_directory
+from forensics.metadata.exif.tiff import ENDIANS, Directory, number_of, read_directory
 
 MPF_IDENTIFIER = b"MPF\0"
 

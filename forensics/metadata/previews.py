@@ -13,7 +13,7 @@ from forensics.errors import JpegError
 from forensics.jpeg.frame import is_frame, read_frame
 from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import SOS, header_segments
-from forensics.metadata.tiff import ENDIANS, find_entry, number_of
+from forensics.metadata.exif.tiff import ENDIANS, find_entry, number_of
 
 STARTS_MAX = 1000
 """Most starts of image that are looked at: chance gives one in 16 MB."""

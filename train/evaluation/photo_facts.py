@@ -13,7 +13,7 @@ from corpus.errors import StorageError
 from corpus.storage import Store
 from forensics.errors import JpegError
 from forensics.jpeg.segments import EXIF_IDENTIFIER, header_segments
-from forensics.metadata.tiff import ENDIANS, find_entry, number_of, pointer_of
+from forensics.metadata.exif.tiff import ENDIANS, find_entry, number_of, pointer_of
 from shards.index import Index
 from train.data.curated import curated_rows
 

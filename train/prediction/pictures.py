@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from forensics.jpeg.frame import DECODED_MAX_PX
-from forensics.metadata.exif import ExifFacts, read_exif
+from forensics.metadata.exif.tags import ExifFacts, read_exif
 from train.prediction.jpegs import Pixels
 from train.prediction.reading import Kind
 

@@ -14,7 +14,7 @@ from curation.judging.columns.spelling import row_digests
 from curation.judging.copies.decision import CopyVerdict
 from curation.judging.counts import Tally
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
-from curation.judging.refresh import figures
+from curation.judging.refresh.counts import figures
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.ledger import Sides

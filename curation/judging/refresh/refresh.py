@@ -19,9 +19,9 @@ from curation.facts.examine import Trouble
 from curation.generations import Past
 from curation.judging.copies.decision import CopyVerdict
 from curation.judging.refresh.copies import copies_after
+from curation.judging.refresh.counts.learning import updated
 from curation.judging.refresh.finished import finished, last_copies
 from curation.judging.refresh.last import Last
-from curation.judging.refresh.learning import updated
 from curation.judging.refresh.memory import Remembered, remembered
 from curation.judging.refresh.news import News, read_uploads
 from curation.judging.refresh.rows import Places, Rows

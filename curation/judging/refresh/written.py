@@ -15,12 +15,12 @@ from curation.consensus import LearnedRow
 from curation.facts.examine import Trouble
 from curation.judging.copies.pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
-from curation.judging.refresh import figures
 from curation.judging.refresh.copies import Copies, keys_of_pairs
+from curation.judging.refresh.counts import figures
+from curation.judging.refresh.counts.once import COLUMNS, Once, names_of, once_after, taken
 from curation.judging.refresh.last import Last
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.news import News
-from curation.judging.refresh.once import COLUMNS, Once, names_of, once_after, taken
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.files import write_arrow

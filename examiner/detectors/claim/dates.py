@@ -11,7 +11,7 @@ from datetime import datetime
 from re import fullmatch
 
 from curation.rules import moment
-from forensics.metadata.moments import Moments
+from forensics.metadata.exif.moments import Moments
 
 _QUARTER_S = 15 * 60
 _DAY_S = 86_400

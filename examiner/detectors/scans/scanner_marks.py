@@ -10,7 +10,7 @@ import struct
 from typing import NamedTuple
 
 from forensics.jpeg.segments import APP0, EXIF_IDENTIFIER, Segment
-from forensics.metadata.tiff import ENDIANS, find_entry, number_of, pointer_of
+from forensics.metadata.exif.tiff import ENDIANS, find_entry, number_of, pointer_of
 
 _EXIF_IFD, _FILE_SOURCE, _X_RESOLUTION, _RESOLUTION_UNIT = 0x8769, 0xA300, 0x011A, 0x0128
 _RATIONAL, _CENTIMETRES = 5, 3

@@ -17,7 +17,7 @@ from forensics.jpeg.quality import estimate_quality_factor, quality_text
 from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import EXIF_IDENTIFIER, Segment, header_segments
 from forensics.jpeg.structure import read_structure
-from forensics.metadata.exif import read_exif
+from forensics.metadata.exif.tags import read_exif
 from forensics.metadata.multi_picture import MPF_IDENTIFIER, listed_images
 
 PICTURES_MAX = 8

@@ -16,11 +16,11 @@ from PIL import Image
 
 from forensics.jpeg.segments import EXIF_IDENTIFIER, XMP_EXTENSION_IDENTIFIER, XMP_IDENTIFIER, Segment
 from forensics.metadata.colour_profile import joined_profile, profile_fields
-from forensics.metadata.exif_listing import all_tags
+from forensics.metadata.exif.listing import all_tags
+from forensics.metadata.exif.tiff import ENDIANS, read_directory
 from forensics.metadata.iptc import IPTC_RESOURCE, PHOTOSHOP_IDENTIFIER, image_resources, iptc_records
 from forensics.metadata.multi_picture import MPF_IDENTIFIER, listed_images
 from forensics.metadata.text import clean, clean_bytes
-from forensics.metadata.tiff import ENDIANS, read_directory
 from forensics.metadata.xmp_listing import xmp_properties
 from train.prediction.reading import Kind
 

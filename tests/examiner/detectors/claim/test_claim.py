@@ -18,7 +18,7 @@ from examiner.knowledge import Corpus, Knowledge
 from examiner.photograph.opened import Photograph
 from examiner.trials.claims import changed_later, exif_segments, saved_by_a_program, with_exif
 from forensics.header import read_facts
-from forensics.metadata.moments import Moments
+from forensics.metadata.exif.moments import Moments
 
 LIMITS = Consensus(photos_min=5, owners_min=3, owner_share_min=0.02)
 NOBODY = np.random.default_rng(0)

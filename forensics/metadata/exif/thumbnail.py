@@ -12,7 +12,7 @@ from forensics.jpeg.scans import find_end_of_image
 from forensics.jpeg.segments import header_segments
 from forensics.jpeg.structure import read_structure
 from forensics.jpeg.tables import tables_digest
-from forensics.metadata.exif import ExifFacts
+from forensics.metadata.exif.tags import ExifFacts
 from forensics.metadata.text import clean
 
 DCF_THUMBNAIL_PX = (160, 120)

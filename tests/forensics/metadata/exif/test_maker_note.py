@@ -6,8 +6,8 @@ import struct
 import pytest
 
 from forensics.header import read_facts
-from forensics.metadata.exif import read_exif
-from forensics.metadata.maker_note import maker_serial
+from forensics.metadata.exif.maker_note import maker_serial
+from forensics.metadata.exif.tags import read_exif
 
 NOTE_AT = 100
 ASCII, LONG, UNDEFINED = 2, 4, 7

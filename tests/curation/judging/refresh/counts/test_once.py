@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from corpus.records import SPLITS
-from curation.judging.refresh.once import COLUMNS, Once, once_after, present
+from curation.judging.refresh.counts.once import COLUMNS, Once, once_after, present
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.uploads import NOBODY
 
@@ -71,7 +71,7 @@ def counted(rows):
 
 @pytest.mark.parametrize("chunk", [4, 1 << 16])
 def test_counts_after_changes_are_those_of_all_rows(monkeypatch, chunk):
-    monkeypatch.setattr("curation.judging.refresh.once._CHUNK", chunk)
+    monkeypatch.setattr("curation.judging.refresh.counts.once._CHUNK", chunk)
     chance, there, found = random.Random(1), [], Once({}, {})
     names = {number_of(key): key for key in CAMERAS}
     for turn in range(25):
@@ -88,7 +88,7 @@ def test_counts_after_changes_are_those_of_all_rows(monkeypatch, chunk):
 
 
 def test_numbers_are_present_or_not_in_whatever_stretch_they_stand(monkeypatch):
-    monkeypatch.setattr("curation.judging.refresh.once._CHUNK", 10)
+    monkeypatch.setattr("curation.judging.refresh.counts.once._CHUNK", 10)
     values = np.array([digest("value", number) for number in range(95)], np.uint64)
     wanted = np.array([digest("value", number) for number in (94, 3, 200, 3)], np.uint64)
     assert present(values, wanted).tolist() == [True, True, False, True]

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from forensics.metadata.tiff import ENDIANS, Entry, find_entry, pointer_of, text_of
+from forensics.metadata.exif.tiff import ENDIANS, Entry, find_entry, pointer_of, text_of
 
 Serial = tuple[str, str]
 """The maker's name and the serial number."""

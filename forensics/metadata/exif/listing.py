@@ -1,7 +1,7 @@
 """EXIF listing: lists every tag that ExifRead can name in the TIFF bytes of an APP1 segment, as text.
 
-It is for a person who looks at one photo; `forensics.metadata.exif` reads the facts, many times faster. MakerNotes of
-the makers that ExifRead knows are included. Private values (GPS, serial numbers, owners) are among them: the caller
+It is for a person who looks at one photo; `forensics.metadata.exif.tags` reads the facts, many times faster. MakerNotes
+of the makers that ExifRead knows are included. Private values (GPS, serial numbers, owners) are among them: the caller
 decides what may be shown. ExifRead follows whatever counts and offsets it finds, so what it may read is limited.
 """
 

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forensics.jpeg.segments import header_segments
-from forensics.metadata import exif_listing
-from forensics.metadata.exif import read_exif
-from forensics.metadata.exif_listing import all_tags
+from forensics.metadata.exif import listing
+from forensics.metadata.exif.listing import all_tags
+from forensics.metadata.exif.tags import read_exif
 
 AGREED = {
     "Image Make": "make",
@@ -48,7 +48,7 @@ def test_a_makers_own_tags_are_listed(tiff):
 
 
 def test_a_broken_maker_note_costs_none_but_its_own_tags(tiff, monkeypatch):
-    real = exif_listing.exifread.process_file
+    real = listing.exifread.process_file
     asked = []
 
     def broken(file, *, details, **options):
@@ -57,7 +57,7 @@ def test_a_broken_maker_note_costs_none_but_its_own_tags(tiff, monkeypatch):
             raise ZeroDivisionError
         return real(file, details=details, **options)
 
-    monkeypatch.setattr(exif_listing.exifread, "process_file", broken)
+    monkeypatch.setattr(listing.exifread, "process_file", broken)
     assert all_tags(tiff({0x010F: "Apple"}, {0x927C: (7, 9, b"Apple iOS")}))["Image Make"] == "Apple"
     assert asked == [True, False]
 
@@ -69,12 +69,12 @@ def test_bytes_that_are_no_exif_have_no_tags():
 
 def test_reading_is_rationed_where_counts_are_absurd(monkeypatch):
     count, reads = 60000, []
-    real = exif_listing._Rationed.read
-    monkeypatch.setattr(exif_listing._Rationed, "read", lambda self, size=-1: reads.append(1) or real(self, size))
+    real = listing._Rationed.read
+    monkeypatch.setattr(listing._Rationed, "read", lambda self, size=-1: reads.append(1) or real(self, size))
     # every entry names 999 values: 60 million reads, were they let
     entries = struct.pack("<HHII", 0x9999, 4, 999, 8) * (count // 12)
     assert all_tags(b"II*\0" + struct.pack("<IH", 8, count) + entries) == {}
-    assert len(reads) <= 2 * (exif_listing.READS_MAX + 1)
+    assert len(reads) <= 2 * (listing.READS_MAX + 1)
 
 
 def test_what_exifread_logs_of_broken_data_is_dropped_and_its_log_is_itself_again(tiff, caplog):
@@ -118,5 +118,5 @@ def test_our_reader_and_exifread_agree_on_the_shared_photos(shared_photos):
 
 def exif_tags(payload: bytes) -> dict[str, str]:
     """Return the texts ExifRead finds where neither MakerNote nor thumbnail is read, by the name of the tag."""
-    tags = exif_listing.exifread.process_file(BytesIO(payload), details=False, extract_thumbnail=False)
+    tags = listing.exifread.process_file(BytesIO(payload), details=False, extract_thumbnail=False)
     return {name: tags[name].values.strip() for name in AGREED if name in tags and tags[name].values.strip()}

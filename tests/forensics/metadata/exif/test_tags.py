@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from forensics.header import read_facts
-from forensics.metadata.exif import ExifFacts, read_exif
+from forensics.metadata.exif.tags import ExifFacts, read_exif
 
 MAKE, MODEL, SOFTWARE, MODIFIED, ORIENTATION = 0x010F, 0x0110, 0x0131, 0x0132, 0x0112
 EXIF_IFD, GPS_IFD, TAKEN, WIDTH, HEIGHT, BODY_SERIAL, CAMERA_SERIAL = (

@@ -6,7 +6,7 @@ bytes → texts as written. Where a photograph was taken is not read. What is br
 import struct
 from dataclasses import dataclass
 
-from forensics.metadata.tiff import ENDIANS, Entry, pointer_of, read_directory, text_of
+from forensics.metadata.exif.tiff import ENDIANS, Entry, pointer_of, read_directory, text_of
 
 _MODIFIED, _EXIF_IFD, _GPS_IFD = 0x0132, 0x8769, 0x8825
 _TAKEN, _DIGITISED = 0x9003, 0x9004

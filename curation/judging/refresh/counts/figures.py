@@ -1,7 +1,7 @@
 """Figures: bring the counts of a generation up to date by the rows that changed.
 
 Numbers are added and taken away (`curation.judging.counts.Tally`). What is counted once however often it stands there:
-`curation.judging.refresh.once`.
+`curation.judging.refresh.counts.once`.
 """
 
 from collections import Counter

@@ -9,9 +9,8 @@ import re
 import struct
 from dataclasses import dataclass
 
-from forensics.metadata.maker_note import maker_serial
-from forensics.metadata.text import clean, clean_bytes
-from forensics.metadata.tiff import (
+from forensics.metadata.exif.maker_note import maker_serial
+from forensics.metadata.exif.tiff import (
     ENDIANS,
     INT32_MAX,
     Directory,
@@ -22,6 +21,7 @@ from forensics.metadata.tiff import (
     read_directory,
     text_of,
 )
+from forensics.metadata.text import clean, clean_bytes
 
 _MAKE, _MODEL, _SOFTWARE, _MODIFIED, _ORIENTATION = 0x010F, 0x0110, 0x0131, 0x0132, 0x0112
 _PROCESSING_SOFTWARE, _CAMERA_SERIAL, _EXIF_IFD, _GPS_IFD = 0x000B, 0xC62F, 0x8769, 0x8825

@@ -92,6 +92,9 @@ class Strength:
 
     false_alarm_rate: float
     """Share of the genuine photographs with a score as large: (1 + those) / (1 + all)."""
+    upper_bound: float
+    """Largest share of the photographs by other devices that agrees with it, at 95 % confidence; devices are counted,
+    since photographs by one device are alike."""
     photographs: int
     devices: int
     origin: str

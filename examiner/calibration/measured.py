@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scipy.special import betaincinv
+
 from corpus.errors import StorageError
 from examiner.finding import Detection, Finding, Strength
 
@@ -21,6 +23,8 @@ UNUSUAL = 0.01
 """A score is unusual where at most this share of the genuine photographs have as much."""
 WEAK = 0.5
 """A method is weak where it finds less than this share of what was planted, at UNUSUAL false alarms."""
+
+CONFIDENCE = 0.95
 
 _DEFAULT = Path(__file__).with_name("default.json")
 
@@ -111,10 +115,20 @@ def with_strength(finding: Finding, calibration: Calibration, *, lossless: bool 
     rate = (1 + as_large) / (1 + photographs)
     origin = measured.origin or calibration.origin
     detection = saved_alike(measured.detection, lossless=lossless)
-    strength = Strength(rate, photographs, measured.devices, origin, detection)
+    bound = upper_bound(as_large, measured.devices)
+    strength = Strength(rate, bound, photographs, measured.devices, origin, detection)
     if rate > UNUSUAL:
         return replace(finding, strength=strength, level="expected")
     return replace(finding, strength=strength, level="weak" if is_weak(detection) else "unusual")
+
+
+def upper_bound(as_large: int, devices: int) -> float:
+    """Return the largest share of photographs by other devices with a score as large, at CONFIDENCE.
+
+    One photograph drawn from each device is a binomial sample, of which at most `as_large` have such a score (Clopper
+    and Pearson, Biometrika 26, 1934). More photographs by the same devices do not lower the bound.
+    """
+    return 1.0 if as_large >= devices else float(betaincinv(as_large + 1, devices - as_large, CONFIDENCE))
 
 
 def is_weak(detection: tuple[Detection, ...]) -> bool:

@@ -52,11 +52,14 @@ def verdict_of(findings: Sequence[Finding], calibration: Calibration) -> Verdict
     if integrity is None:
         bound = min(1.0, _rate(rarest) * len(compared))
         outcome: Outcome = "unusual" if bound <= UNUSUAL else "doubtful"
-        worth = f"with that many tests, up to {_percent(bound)} of genuine photographs have a result as rare"
+        worth = f"with that many tests, up to {percent(bound)} of genuine photographs have a result as rare"
     else:
         # each family alone calls up to 1 % of genuine pictures unusual
         outcome = "unusual" if integrity.false_alarm_rate * families <= UNUSUAL else "doubtful"
-        worth = f"{_of_genuine(integrity, calibration)} a result as rare in any of these tests"
+        worth = (
+            f"{_of_genuine(integrity, calibration)} a result as rare in any of these tests, and at most "
+            f"{bound_text(integrity)}"
+        )
     opening = "Unusual" if outcome == "unusual" else "In doubt"
     text = f"{opening}: {rarest.statement} {found}; {worth}.{_contradiction(unusual, rarest)}{_weak(weak)}"
     return Verdict(outcome, text, integrity)
@@ -82,6 +85,11 @@ def _of_genuine(strength: Strength, calibration: Calibration) -> str:
     shown = f"{number:,}" if number else "none"
     kind = "photographs" if strength.origin == calibration.origin else f"pictures ({strength.origin})"
     return f"{shown} of {strength.photographs:,} genuine {kind} {'has' if number == 1 else 'have'}"
+
+
+def bound_text(strength: Strength) -> str:
+    """Return the upper bound of a false-alarm rate, in words."""
+    return f"{percent(strength.upper_bound)} of those by other devices, at 95 % confidence"
 
 
 def _integrity(compared: Sequence[Finding], calibration: Calibration) -> tuple[Strength | None, int]:
@@ -134,5 +142,6 @@ def _rate(finding: Finding) -> float:
     return finding.strength.false_alarm_rate if finding.strength else 1.0
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share as people read it."""
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"

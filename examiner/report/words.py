@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from corpus.text import count, size
+from examiner.calibration.measured import UNUSUAL
 from examiner.finding import GROUPS, Finding, Level, Map, Regions, Strength
 from examiner.report.content import Report
 from examiner.report.pictures import SETS_SHOWN
-from examiner.report.verdict import Outcome, as_many
+from examiner.report.verdict import Outcome, as_many, bound_text, percent
 
 LEVELS: dict[Level, str] = {
     "fact": "fact",
@@ -45,7 +46,8 @@ METHOD_HEADER = ("Finding", "Question", "Method", "Source")
 PLANTED_TITLE = "Alterations made to genuine photographs as a test"
 PLANTED_HEADER = ("Finding", "Alteration", "Found, at 1 % false alarms", "Photographs altered")
 RATES_HEADER = (
-    "Finding", "Level", "Score", "Genuine photographs that score as high", "Their devices", "Test alterations found",
+    "Finding", "Level", "Score", "Genuine photographs that score as high", "Their devices",
+    "Of other devices at most", "Test alterations found",
 )  # fmt: skip
 
 
@@ -72,7 +74,9 @@ def strength_text(strength: Strength, calibration: str) -> str:
     number = as_many(strength)
     return (
         f"{number:,} of {count(strength.photographs, 'genuine photograph')} by {count(strength.devices, 'device')} "
-        f"{'scores' if number == 1 else 'score'} as high" + (f" ({strength.origin})" * (strength.origin != calibration))
+        f"{'scores' if number == 1 else 'score'} as high"
+        + (f" ({strength.origin})" * (strength.origin != calibration))
+        + (f", and at most {bound_text(strength)}" * (strength.false_alarm_rate <= UNUSUAL))
     )
 
 
@@ -171,12 +175,12 @@ def coverage(shown: Map) -> str:
     return f"Answers for {answered:,} of {shown.values.size:,} cells of {shown.cell_px} × {shown.cell_px} px."
 
 
-def _measured(strength: Strength | None) -> tuple[str, str, str]:
+def _measured(strength: Strength | None) -> tuple[str, str, str, str]:
     if strength is None:
-        return "not measured", "", ""
+        return "not measured", "", "", ""
     return (
         f"{as_many(strength):,} of {strength.photographs:,}", f"{strength.devices:,}",
-        detection_text(strength) or "not measured",
+        percent(strength.upper_bound), detection_text(strength) or "not measured",
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What an examination says of files, with nothing but the file."""
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 import examiner
-from examiner.calibration.measured import Calibration, Measured, as_dict, calibration_of, with_strength
+from examiner.calibration.measured import Calibration, Measured, as_dict, calibration_of, upper_bound, with_strength
 from examiner.examination import _said
 from examiner.finding import Detection, Finding
 from examiner.knowledge import Knowledge
@@ -87,6 +88,20 @@ def test_a_score_is_worth_what_genuine_photographs_say() -> None:
     assert strength is not None
     assert strength.false_alarm_rate == pytest.approx((1 + 9) / 200)
     assert (strength.photographs, strength.devices) == (199, 20)
+
+
+@pytest.mark.parametrize(("as_large", "devices"), [(0, 65), (0, 20), (1, 20), (19, 20)])
+def test_at_the_upper_bound_so_few_devices_would_be_met_once_in_twenty(as_large: int, devices: int) -> None:
+    bound = upper_bound(as_large, devices)
+    so_few = sum(
+        math.comb(devices, number) * bound**number * (1 - bound) ** (devices - number) for number in range(as_large + 1)
+    )
+    assert so_few == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("as_large", "devices"), [(20, 20), (30, 20), (0, 0)])
+def test_where_every_device_may_have_such_a_score_there_is_no_bound(as_large: int, devices: int) -> None:
+    assert upper_bound(as_large, devices) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ const LEVELS = {
   fact: ["i", "Fact"],
   none: ["–", "No answer"],
 };
+const UNUSUAL = 0.01;
 const DISPLAYED_MAX_PX = 100_000_000;
 const FOLDED_FROM_ROWS = 6;
 const FORMS = { html: "Report (HTML)", pdf: "Report (PDF)", json: "Data (JSON)" };
@@ -70,7 +71,8 @@ function findingOf(finding, calibration, view) {
 function strengthOf(strength, calibration) {
   const alike = Math.round(strength.false_alarm_rate * (1 + strength.photographs)) - 1;
   const many = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
-  return `${count(alike)} of ${many(strength.photographs, "genuine photograph")} by ${many(strength.devices, "device")} ${alike === 1 ? "scores" : "score"} as high${strength.origin === calibration ? "" : ` (${strength.origin})`}.`;
+  const bound = strength.false_alarm_rate <= UNUSUAL ? `, and at most ${percent(strength.upper_bound)} of those by other devices, at 95 % confidence` : "";
+  return `${count(alike)} of ${many(strength.photographs, "genuine photograph")} by ${many(strength.devices, "device")} ${alike === 1 ? "scores" : "score"} as high${strength.origin === calibration ? "" : ` (${strength.origin})`}${bound}.`;
 }
 
 function moreOf(finding) {

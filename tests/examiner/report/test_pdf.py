@@ -12,6 +12,7 @@ from examiner.report.content import Report
 from examiner.report.fonts import drawable
 from examiner.report.page_a4 import PageA4
 from examiner.report.pdf import ROWS_SHOWN, pdf_of
+from examiner.report.words import RATES_HEADER
 from tests.examiner.report.conftest import HOSTILE, ReportOf, findings, saved
 
 
@@ -66,12 +67,12 @@ TABLES = (
 
 def test_no_word_of_an_ordinary_table_is_broken() -> None:
     page = PageA4("Widths", "")
-    header = ("Finding", "Level", "Score", "Genuine photographs that score as high", "Their devices", "Found")
-    rows = [("Thumbnail content", "expected", "-0.1961", "154 of 154", "47", "83 % in the mean of 24 kinds")] * 3
-    rows.append(("Splices", "no answer", "1", "not measured " * 20, "", ""))
-    widths = page._widths([header, *rows])
+    found = "92 % in the mean of 24 kinds, saved without loss"
+    rows = [("Thumbnail content", "expected", "-0.1961", "154 of 154", "47", "100 %", found)] * 3
+    rows.append(("Splices", "no answer", "1", "not measured " * 20, "", "", ""))
+    widths = page._widths([RATES_HEADER, *rows])
     page._pdf.set_font("DejaVu", "B", 8)
-    for column, width in zip(zip(header, *rows, strict=True), widths, strict=True):
+    for column, width in zip(zip(RATES_HEADER, *rows, strict=True), widths, strict=True):
         longest = max(page._pdf.get_string_width(word) for cell in column for word in cell.split())
         assert longest + 2.4 < width
     assert sum(widths) <= page._pdf.epw + 1e-6

@@ -65,7 +65,7 @@ EVIDENCE_KEYS = {
     "picture": ["kind", "title", "data", "caption"],
     "regions": ["kind", "title", "sets", "caption"],
 }
-STRENGTH_KEYS = ["false_alarm_rate", "photographs", "devices", "origin", "detection"]
+STRENGTH_KEYS = ["false_alarm_rate", "upper_bound", "photographs", "devices", "origin", "detection"]
 
 
 def test_the_keys_of_the_json_form_are_those_that_programs_know(report: Report) -> None:

@@ -30,7 +30,7 @@ def plain() -> dict[str, Any]:
         Table("t", ("a", "b"), (("1", "2"),)), Picture("p", png(3, 2), "c"), Map("m", values, 8, (4, 0)),
         Regions("r", (((0, 1, 2, 3), (4, 5, 6, 7)),)),
     )  # fmt: skip
-    strength = Strength(0.005, 199, 20, "simulated", (Detection("saved", 0.75, 60),))
+    strength = Strength(0.005, 0.139, 199, 20, "simulated", (Detection("saved", 0.75, 60),))
     findings = (
         Finding("shifted_grid", "history", "seen", "unusual", 7.5, evidence, "how", "where", "what else", strength),
         Finding("identity", "file", "read", "fact"),
@@ -45,7 +45,7 @@ def test_it_is_the_report_that_was_written(plain: dict[str, Any]) -> None:
     assert json.loads(json.dumps(as_dict(report))) == plain
     first = report.findings[0]
     assert report.size_px == (640, 480)
-    assert first.strength == Strength(0.005, 199, 20, "simulated", (Detection("saved", 0.75, 60),))
+    assert first.strength == Strength(0.005, 0.139, 199, 20, "simulated", (Detection("saved", 0.75, 60),))
     table, picture, values, regions = first.evidence
     assert table == Table("t", ("a", "b"), (("1", "2"),))
     assert picture == Picture("p", png(3, 2), "c")

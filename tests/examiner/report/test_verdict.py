@@ -50,7 +50,11 @@ def test_one_unusual_test_of_many_is_a_doubt_where_genuine_photographs_often_hav
 def test_a_finding_rarer_than_any_genuine_photograph_has_is_unusual() -> None:
     said = verdict(5000.0, *[10.0] * 13, known=calibration(integrity=[each / 80 for each in range(199)]))
     assert said.outcome == "unusual"
-    assert "none of 199 genuine photographs have a result as rare in any of these tests" in said.text
+    # none of 20 devices: 1 - 0.05 ** (1 / 20)
+    assert (
+        "none of 199 genuine photographs have a result as rare in any of these tests, and at most 14 % of those by "
+        "other devices, at 95 % confidence" in said.text
+    )
 
 
 def test_where_tests_were_not_measured_together_the_verdict_rests_on_a_bound() -> None:

@@ -20,7 +20,7 @@ from corpus.storage import Store, open_store
 from corpus.text import count, escaped
 from curation.generations import generation_named
 from examiner.calibration.gathered import Part, gathered, part_bytes, part_of
-from examiner.calibration.measured import UNUSUAL, Calibration, Measured, as_dict, is_weak
+from examiner.calibration.measured import UNUSUAL, Calibration, Measured, as_dict, is_weak, unusual_above
 from examiner.knowledge import CALIBRATION, Knowledge, read_corpus, read_run
 from examiner.trials.genuine import ALL, genuine_photographs
 from examiner.trials.measuring import Work, measured_part, works_for
@@ -209,9 +209,8 @@ def table(calibration: Calibration) -> list[str]:
     lines = [f"{'finding':28} {'photographs':>11} {'devices':>7} {'unusual above':>13}  found of what was planted"]
     for name, each in sorted(calibration.findings.items()):
         number = len(each.scores)
-        # the scores that at most 1 % have, the photograph at hand counted among them
-        allowed = int(UNUSUAL * (1 + number)) - 1
-        above = f"{each.scores[number - 1 - allowed]:.4g}" if 0 <= allowed < number else "never"
+        limit = unusual_above(each.scores)
+        above = "never" if limit is None else f"{limit:.4g}"
         lines.append(f"{name:28} {number:11,} {each.devices:7,} {above:>13}  {_found_text(each)}")
     return lines
 

@@ -41,6 +41,7 @@ from benchmarks.places import ORIGINALS
 from corpus.errors import ShutterprintError
 from corpus.storage import Store
 from curation.generations import batches_of, generation_named
+from examiner.calibration.measured import unusual_above
 from examiner.detectors.splices.consistency import REGION_CELLS, as_pixels, consistency_of
 from examiner.detectors.splices.windows import windows_of
 from examiner.knowledge import TrainedRun, built_in, read_run
@@ -52,7 +53,6 @@ Floats = NDArray[np.float32]
 HOWS: dict[str, How] = {"foreign": "as it is", "same": "as it is", "resized": "resized", "recompressed": "recompressed"}
 REAL_PX = 1024
 STEP_PX = 4  # of the pixels that are compared
-ALARMS = 0.01
 SPLITS = ("test", "validation")
 FURTHER = "genuine, no host"
 _COLUMNS = ["photo", "camera", "group", "split", "kept", "original"]
@@ -281,13 +281,13 @@ def _print(results: Sequence[Result], qualities: Sequence[str]) -> None:
 def alarms_of(genuine: Sequence[Result]) -> tuple[dict[str, float], float]:
     """Return each device's threshold, which all other devices give, and the share of alarms.
 
-    Above a threshold lie at most 1 % of n scores and the one at hand, as with a calibration.
+    A threshold is what a calibration would call unusual.
     """
     thresholds: dict[str, float] = {}
     for device in {each.device for each in genuine}:
         scores = sorted(each.score for each in genuine if each.device != device)
-        allowed = int(ALARMS * (1 + len(scores))) - 1
-        thresholds[device] = scores[-1 - allowed] if 0 <= allowed < len(scores) else float("inf")
+        limit = unusual_above(scores)
+        thresholds[device] = float("inf") if limit is None else limit
     return thresholds, float(np.mean([each.score > thresholds[each.device] for each in genuine]))
 
 

@@ -9,7 +9,7 @@ kind of picture, such as pages of text, have genuine pictures of that kind, and 
 
 import json
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,15 @@ def upper_bound(as_large: int, devices: int) -> float:
     and Pearson, Biometrika 26, 1934). More photographs by the same devices do not lower the bound.
     """
     return 1.0 if as_large >= devices else float(betaincinv(as_large + 1, devices - as_large, CONFIDENCE))
+
+
+def unusual_above(scores: Sequence[float]) -> float | None:
+    """Return the score above which at most UNUSUAL of `scores`, from small to large, and the one at hand lie.
+
+    None where there are too few for any score to be unusual.
+    """
+    allowed = int(UNUSUAL * (1 + len(scores))) - 1
+    return scores[-1 - allowed] if allowed >= 0 else None
 
 
 def is_weak(detection: tuple[Detection, ...]) -> bool:

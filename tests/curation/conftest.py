@@ -471,3 +471,12 @@ def catalogue() -> Catalogue:
             ),
         )
     )  # fmt: skip
+
+
+def copy_crawl(here: Store, there: Store) -> None:
+    """Copy a window's records, marker and originals from one store to another."""
+    for record in here.read_table("crawl/flickr/w1/records.parquet").to_pylist():
+        if record["original"]:
+            there.publish(record["original"], here.read(record["original"]))
+    for name in ("records.parquet", "_done.json"):
+        there.publish(f"crawl/flickr/w1/{name}", here.read(f"crawl/flickr/w1/{name}"))

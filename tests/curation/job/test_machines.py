@@ -15,6 +15,7 @@ from benchmarks.preloaded import FORKED_WORKERS
 from corpus.errors import StageError
 from corpus.storage import open_store
 from curation.cluster.workers import Workers
+from tests.curation.conftest import copy_crawl
 
 pytestmark = pytest.mark.slow
 
@@ -106,11 +107,7 @@ def test_workers_in_namespaces_of_their_own_judge_an_object_store_as_one_machine
     pytest.importorskip("s3fs", reason="needs the extra s3")
     world = empty_world(tmp_path)
     here, there = finished.world.store, open_store(bucket)
-    for record in here.read_table("crawl/flickr/w1/records.parquet").to_pylist():
-        if record["original"]:
-            there.publish(record["original"], here.read(record["original"]))
-    for name in ("records.parquet", "_done.json"):
-        there.publish(f"crawl/flickr/w1/{name}", here.read(f"crawl/flickr/w1/{name}"))
+    copy_crawl(here, there)
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     with cluster(tmp_path / "cluster", [hidden, hidden]) as address:

@@ -18,6 +18,7 @@ from curation.judging.refresh.state.index import states_of
 from curation.publishing.report.thumbnails import thumbnails
 from shards.plan import PhotoPlan, ShardPlan, cutting_of
 from shards.write import cut_photo
+from tests.curation.conftest import copy_crawl
 
 pytest.importorskip("s3fs", reason="needs the extra s3")
 
@@ -27,11 +28,7 @@ def test_job_on_s3_judges_as_in_a_folder_and_again_makes_nothing_new(bucket, fin
     world = empty_world(tmp_path)
     world.configure(storage=bucket)
     here, there = finished.world.store, open_store(bucket)
-    for record in here.read_table("crawl/flickr/w1/records.parquet").to_pylist():
-        if record["original"]:
-            there.publish(record["original"], here.read(record["original"]))
-    for name in ("records.parquet", "_done.json"):
-        there.publish(f"crawl/flickr/w1/{name}", here.read(f"crawl/flickr/w1/{name}"))
+    copy_crawl(here, there)
     there.publish("curated/0001-unfinished/photos.parquet", b"half")
     (generation,) = finished.world.generations()
     for _ in range(2):

@@ -5,6 +5,7 @@ yields findings; it raises ValueError where the file does not let it say anythin
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 
@@ -64,6 +65,8 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("scan", document_regions),
 )
 """What is asked about a file, and the question that each helps to answer."""
+_AT_ONCE_MAX_PX = 30_000_000
+"""Pixels of a picture up to which two findings are asked at once; of larger ones each takes much memory."""
 
 
 def examine(
@@ -96,23 +99,31 @@ def examine(
         return Report(name, len(data), error=str(error))
     except MemoryError:
         return Report(name, len(data), error="needs more memory than there is")
-    found = [
-        with_strength(finding, measured, lossless=photograph.lossless)
-        for group, asked in FINDINGS
-        for finding in _said(asked, group, photograph, knowledge)
-    ]
+    found = [with_strength(each, measured, lossless=photograph.lossless) for each in _all_said(photograph, knowledge)]
     return report_of(photograph, found, knowledge, measured)
 
 
-def _said(asked: Asked, group: Group, photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+def _all_said(photograph: Photograph, knowledge: Knowledge) -> Iterator[Finding]:
+    """Yield what all findings say, in the order of the report."""
+    width_px, height_px = photograph.size_px
+    # the compiled kernels, OpenCV and torch release the interpreter's lock; the longest begins first
+    with ThreadPoolExecutor(2 if width_px * height_px <= _AT_ONCE_MAX_PX else 1) as threads:
+        longest_first = sorted(FINDINGS, key=lambda each: each[1] is not copied_region)
+        said = {each: threads.submit(_said, each, photograph, knowledge) for each in longest_first}
+        for each in FINDINGS:
+            yield from said[each].result()
+
+
+def _said(finding: tuple[Group, Asked], photograph: Photograph, knowledge: Knowledge) -> list[Finding]:
+    group, asked = finding
     try:
-        yield from asked(photograph, knowledge)
+        return list(asked(photograph, knowledge))
     except ValueError as error:
-        yield _unanswered(asked, group, f"the file {error}")
+        return [_unanswered(asked, group, f"the file {error}")]
     except (MemoryError, cv2.error) as error:
         if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
             raise
-        yield _unanswered(asked, group, "it needs more memory than there is")
+        return [_unanswered(asked, group, "it needs more memory than there is")]
 
 
 def _unanswered(asked: Asked, group: Group, why: str) -> Finding:

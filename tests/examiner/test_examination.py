@@ -69,7 +69,7 @@ def test_opencv_without_memory_is_a_finding_that_says_so(picture: Image.Image) -
         cv2.copyMakeBorder(np.zeros((1, 1), np.uint8), *(4 * [1 << 29]), cv2.BORDER_CONSTANT)
         yield Finding("never", "history", "", "fact")
 
-    [found] = _said(asks_too_much, "history", Photograph(jpeg(picture, 90)), Knowledge())
+    [found] = _said(("history", asks_too_much), Photograph(jpeg(picture, 90)), Knowledge())
     assert found.level == "none"
     assert found.statement.endswith("it needs more memory than there is.")
 

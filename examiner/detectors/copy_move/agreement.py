@@ -78,6 +78,8 @@ def _shifts(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
 
 def _turns(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
     """Yield movements with a turn, an enlargement and a shift of a cell's precision."""
+    from examiner.detectors.copy_move.agreement_kernel import most_frequent, shift_cells
+
     best: list[tuple[int, float, int, int]] = []
     order = np.argsort(pairs.turns, kind="stable")
     turns = pairs.turns[order]
@@ -86,12 +88,9 @@ def _turns(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
         if end - start < VOTES_MIN or (pairs.enlargement == 1.0 and abs(turn) < _UNTURNED / 2):
             continue
         near = order[start:end]
-        moved = pairs.first[near] @ _matrix(turn, pairs.enlargement).T.astype(np.float32)
-        cells = np.floor((pairs.second[near] - moved) / _CELL_PX).astype(np.int64)
-        values, counts = np.unique((cells[:, 1] << 20) + cells[:, 0] + (1 << 19), return_counts=True)
-        at = int(counts.argmax())
-        y, x = int(values[at]) >> 20, (int(values[at]) & ((1 << 20) - 1)) - (1 << 19)
-        best.append((int(counts[at]), float(turn), x, y))
+        cells = shift_cells(pairs.first[near], pairs.second[near], _matrix(turn, pairs.enlargement), _CELL_PX)
+        cell, count = most_frequent(np.sort(cells))
+        best.append((count, float(turn), (cell & ((1 << 20) - 1)) - (1 << 19), cell >> 20))
     for count, turn, x, y in sorted(best, key=lambda each: -each[0])[: 3 * MOVEMENTS_MAX]:
         shift = (np.array([x, y]) + 0.5) * _CELL_PX
         yield np.c_[_matrix(turn, pairs.enlargement), shift], count
@@ -104,11 +103,12 @@ def _matrix(turn: float, enlargement: float) -> NDArray[np.float64]:
 
 def _fitted(pairs: Pairs, matrix: NDArray[np.float64], left: NDArray[np.bool_]) -> Movement | None:
     """Return a movement fitted to the pairs that agree with it; marks them as taken. None where too few are left."""
+    from examiner.detectors.copy_move.agreement_kernel import near_where_moved
+
     agree = left
     for round_ in range(_ROUNDS):
-        off = pairs.first @ matrix[:, :2].T + matrix[:, 2] - pairs.second
         reach_px = max(_AGREES_PX, _CELL_PX / (1 + round_))
-        agree = left & (np.hypot(off[:, 0], off[:, 1]) < reach_px)
+        agree = left & near_where_moved(pairs.first, pairs.second, matrix, reach_px)
         if np.count_nonzero(agree) < VOTES_MIN:
             return None
         fitted = _similarity(pairs.first[agree].astype(np.float64), pairs.second[agree].astype(np.float64))

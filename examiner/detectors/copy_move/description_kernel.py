@@ -52,74 +52,74 @@ def _ones(bits: np.uint64) -> int:
     return int(np.int64((bits * np.uint64(0x0101010101010101)) >> np.uint64(56)))
 
 
+@compiled("UniTuple(int64, 2)(uint64)")
+def _row_and_column(place: np.uint64) -> tuple[int, int]:
+    return int(np.int64(place >> np.uint64(32))), int(np.int64(place & np.uint64(0xFFFFFFFF)))
+
+
+@compiled("int64(uint64, uint64)")
+def _squared_distance(place: np.uint64, other: np.uint64) -> int:
+    (row, column), (other_row, other_column) = _row_and_column(place), _row_and_column(other)
+    return (row - other_row) ** 2 + (column - other_column) ** 2
+
+
 @compiled(
-    "Tuple((int32[:], int32[:]))(uint64[::1], uint64[::1], uint64, uint64, int32[::1], int32[::1], boolean, int64, "
-    "int64, int64, int64)"
+    "Tuple((uint64[:], uint64[:]))(uint64[::1], uint64[:, ::1], uint64, uint64, boolean, int64, int64, int64, int64)"
 )
 def nearest_in_order(
     ordered: NDArray[np.uint64],
-    codes: NDArray[np.uint64],
+    known: NDArray[np.uint64],
     gather: np.uint64,
     index_mask: np.uint64,
-    rows: NDArray[np.int32],
-    columns: NDArray[np.int32],
     across: bool,
     equal_bits: int,
     neighbours: int,
     bits_max: int,
     distance_min_px: int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return pairs of codes: each with the most alike of the next ones in the order, where one is alike enough.
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return pairs of places: each with the most alike of the next ones in the order, where one is alike enough.
 
-    `ordered` are sorted numbers, the first bits of a code before an index, which is (number * `gather`) & `index_mask`.
-    Codes with an index from the number of pixels on are of the same pixels, enlarged. Only the next `neighbours` count,
-    those whose first `equal_bits` are the same and of which `bits_max` bits at most differ, no nearer than
-    `distance_min_px`; where `across`, only pairs of a code and an enlarged one, which comes second.
+    `known` (n, 2) are codes and their places (row in the upper half, column in the lower); side by side, because
+    they are fetched in no order. `ordered` are sorted numbers, the first bits of a code before its index in `known`,
+    which is (number * `gather`) & `index_mask`. Only the next `neighbours` count, those whose first `equal_bits` are
+    the same and of which `bits_max` bits at most differ, no nearer than `distance_min_px`. Where `across`, the second
+    half of `known` are the same pixels, enlarged, and only pairs of a code and an enlarged one count, which comes
+    second.
     """
-    pixels = rows.size
-    first, second = np.empty(ordered.size, np.int32), np.empty(ordered.size, np.int32)
+    half = known.shape[0] // 2 if across else known.shape[0]
+    first, second = np.empty(ordered.size, np.uint64), np.empty(ordered.size, np.uint64)
     shift = np.uint64(64 - equal_bits)
     count = 0
     for at in range(ordered.size):
+        fewest, best, best_place, one_place = bits_max + 1, np.int64(-1), np.uint64(0), np.uint64(0)
         one = np.int64((ordered[at] * gather) & index_mask)
-        one_pixel = one if one < pixels else one - pixels
-        fewest, best = bits_max + 1, np.int64(-1)
         for step in range(1, neighbours + 1):
             if at + step >= ordered.size or (ordered[at] ^ ordered[at + step]) >> shift:
                 break
-            # most differ in the bits that are at hand: their codes need not be fetched
+            # most differ in the bits that are at hand: the others need not be fetched
             if _ones((ordered[at] ^ ordered[at + step]) & ~index_mask) >= fewest:
                 continue
             other = np.int64((ordered[at + step] * gather) & index_mask)
-            if across and (one < pixels) == (other < pixels):
+            if across and (one < half) == (other < half):
                 continue
-            bits = _ones(codes[one] ^ codes[other])
+            bits = _ones(known[one, 0] ^ known[other, 0])
             if bits >= fewest:
                 continue
-            other_pixel = other if other < pixels else other - pixels
-            x, y = columns[one_pixel] - columns[other_pixel], rows[one_pixel] - rows[other_pixel]
-            if x * x + y * y < distance_min_px * distance_min_px:
+            one_place, place = known[one, 1], known[other, 1]
+            if _squared_distance(one_place, place) < distance_min_px * distance_min_px:
                 continue
-            fewest, best = bits, other
+            fewest, best, best_place = bits, other, place
         if best >= 0:
-            best_pixel = best if best < pixels else best - pixels
             # of equal size, the one farther down comes second
-            swapped = one >= pixels if across else one_pixel > best_pixel
-            first[count], second[count] = (best_pixel, one_pixel) if swapped else (one_pixel, best_pixel)
+            swapped = one >= half if across else one_place > best_place
+            first[count], second[count] = (best_place, one_place) if swapped else (one_place, best_place)
             count += 1
     return first[:count].copy(), second[:count].copy()
 
 
-@compiled("boolean[:](int32[::1], int32[::1], int32[::1], int32[::1], int64, int64)")
-def in_company(
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    rows: NDArray[np.int32],
-    columns: NDArray[np.int32],
-    cell_px: int,
-    least: int,
-) -> NDArray[np.bool_]:
-    """Return which pairs lead, with others, from one cell of the picture to one other: `least` of them in all.
+@compiled("boolean[:](uint64[::1], uint64[::1], int64, int64)")
+def in_company(first: NDArray[np.uint64], second: NDArray[np.uint64], cell_px: int, least: int) -> NDArray[np.bool_]:
+    """Return which pairs of places lead, with others, from one cell of the picture to one other: `least` in all.
 
     Pairs of cells are counted in slots; where two share one by chance, a few pairs more are kept.
     """
@@ -127,11 +127,11 @@ def in_company(
     slots = np.empty(first.size, np.int64)
     counts = np.zeros(1 << 22, np.uint8)
     for at in range(first.size):
-        one, two = first[at], second[at]
-        mixed = np.uint64(rows[one] // cell_px) * np.uint64(0x9E3779B97F4A7C15)
-        mixed += np.uint64(columns[one] // cell_px) * np.uint64(0xC2B2AE3D27D4EB4F)
-        mixed += np.uint64(rows[two] // cell_px) * np.uint64(0x165667B19E3779F9)
-        mixed += np.uint64(columns[two] // cell_px) * np.uint64(0xD6E8FEB86659FD93)
+        (row, column), (to_row, to_column) = _row_and_column(first[at]), _row_and_column(second[at])
+        mixed = np.uint64(row // cell_px) * np.uint64(0x9E3779B97F4A7C15)
+        mixed += np.uint64(column // cell_px) * np.uint64(0xC2B2AE3D27D4EB4F)
+        mixed += np.uint64(to_row // cell_px) * np.uint64(0x165667B19E3779F9)
+        mixed += np.uint64(to_column // cell_px) * np.uint64(0xD6E8FEB86659FD93)
         slots[at] = np.int64(mixed >> (np.uint64(64) - bits))
         counts[slots[at]] += counts[slots[at]] < least
     kept = np.empty(first.size, np.bool_)

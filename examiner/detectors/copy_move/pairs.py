@@ -120,6 +120,8 @@ def _pairs(
     """Return pairs of pixels with like codes; where there are twice as many codes, the second half is enlarged."""
     from examiner.detectors.copy_move.description_kernel import in_company, nearest_in_order
 
+    places = (rows.astype(np.uint64) << np.uint64(32)) | columns.astype(np.uint64)
+    known = np.stack([codes, np.tile(places, 1 if enlargement == 1.0 else 2)], axis=1)
     scattered = (np.arange(codes.size, dtype=np.uint64) * _SCATTER) & _INDEX
     found = []
     for order in range(_ORDERS):
@@ -129,16 +131,19 @@ def _pairs(
         ordered = np.sort((turned & ~_INDEX) | scattered)
         found.append(
             nearest_in_order(
-                ordered, codes, _GATHER, _INDEX, rows, columns, enlargement != 1.0, _EQUAL_BITS, _NEIGHBOURS, _BITS_MAX,
+                ordered, known, _GATHER, _INDEX, enlargement != 1.0, _EQUAL_BITS, _NEIGHBOURS, _BITS_MAX,
                 DISTANCE_MIN_PX,
             )
         )  # fmt: skip
     first, second = (np.concatenate(each) for each in zip(*found, strict=True))
-    kept = np.nonzero(in_company(first, second, rows, columns, _CELL_PX, _COMPANY))[0]
+    kept = np.nonzero(in_company(first, second, _CELL_PX, _COMPANY))[0]
     if kept.size > PAIRS_MAX:
         kept = kept[np.linspace(0, kept.size - 1, PAIRS_MAX).astype(np.intp)]
-    first, second = first[kept], second[kept]
-    turns = angles[rows[second], columns[second]] - angles[rows[first], columns[first]]
+    first, second = _columns_and_rows(first[kept]), _columns_and_rows(second[kept])
+    turns = angles[second[:, 1], second[:, 0]] - angles[first[:, 1], first[:, 0]]
     turns = (turns + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi)
-    places = np.stack([columns, rows], axis=1).astype(np.float32)
-    return Pairs(enlargement, places[first], places[second], turns)
+    return Pairs(enlargement, first.astype(np.float32), second.astype(np.float32), turns)
+
+
+def _columns_and_rows(places: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.stack([places & np.uint64(0xFFFFFFFF), places >> np.uint64(32)], axis=1).astype(np.int64)

@@ -180,7 +180,7 @@ def _both(
     there = matrix @ place
     flags = (cv2.INTER_AREA if shrink > 1 else cv2.INTER_CUBIC) | cv2.WARP_INVERSE_MAP
     copy = cv2.warpAffine(luma, there, size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-    columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    columns, rows = np.arange(size[0]), np.arange(size[1])[:, None]
     x = there[0, 0] * columns + there[0, 1] * rows + there[0, 2]
     y = there[1, 0] * columns + there[1, 1] * rows + there[1, 2]
     inside = (x >= 0) & (y >= 0) & (x <= luma.shape[1] - 1) & (y <= luma.shape[0] - 1)

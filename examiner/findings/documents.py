@@ -14,12 +14,15 @@ from examiner.finding import Finding, Map, Regions, Table
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
 
-COPIED = 3.2
-"""Eight genuine simulated pages, each saved in four ways, have at most 2.9; short copied words may have less."""
+COPIED = 3.6
+"""36 genuine simulated pages, each saved in three ways, have at most 3.5; copied words of two or three letters may have
+less."""
 DIFFERENT = 6.0
 """Mean squared deviations of a place from the rest of its page; six genuine simulated pages, each saved in three ways,
 have at most 5.4 (docs/decisions/0032)."""
 _USUAL = 2.0
+_FAINT = 0.02
+"""Evidence of what is just below what counts, and of the usual distance: too little to be seen on the map."""
 LEAST_QUALITY = 75
 """IJG's factor of a JPEG below which letters do not count: of one genuine page at 40 they differ by 20 mean squared
 deviations, since nearly all coefficients of colour are zero. Nothing was measured between 80 and this."""
@@ -47,8 +50,9 @@ _REGIONS_CAUTION = (
     "scanned as a whole does not differ. It was measured on simulated scanners only."
 )
 _COPIES_METHOD = (
-    "Letters of equal size are compared pixel by pixel; how much more alike they are than the page's most alike "
-    "letters usually are is added up over letters that lie beside each other and have the same displacement."
+    "Letters of about equal size are compared pixel by pixel, without the finest detail, which compression changes; "
+    "how much more alike they are than the page's most alike letters usually are is added up over letters that lie "
+    "beside each other, and their copies beside each other."
 )
 _COPIES_SOURCE = (
     "After Fridrich, Soukal and Lukáš, Detection of copy-move forgery in digital images, DFRWS (2003), with letters "
@@ -83,8 +87,8 @@ def document_regions(photograph: Photograph, knowledge: Knowledge) -> Iterator[F
     if copy is None:
         yield _nothing(
             "document_copies",
-            "The letters of the page cannot be compared: too few have equal size, or most are equal pixel for pixel to "
-            "another, as software draws them.",
+            "The letters of the page cannot be compared: too few have about equal size, or most are equal pixel for "
+            "pixel to another, as software draws them.",
         )
     else:
         yield _copies(copy)
@@ -95,11 +99,12 @@ def evidence_by_cell(paper: Cells, letters: Cells, copy: Copy | None) -> Cells:
     distances = np.fmax(paper, letters)
     values = np.clip((distances - _USUAL) / (2 * DIFFERENT), 0.0, 0.9).astype(np.float32)
     # below what counts, the order of cells still tells where to look
-    values += np.where(np.isnan(distances), np.float32(np.nan), 0.01 * np.clip(distances, 0.0, _USUAL))
-    if copy is not None and copy.weight >= COPIED:
+    values += np.where(np.isnan(distances), np.float32(np.nan), _FAINT / _USUAL * np.clip(distances, 0.0, _USUAL))
+    if copy is not None:
+        evidence = 1.0 if copy.weight >= COPIED else _FAINT * (1 + copy.weight / COPIED)
         for x, y, width, height in (copy.first, copy.second):
             cells = values[y // CELL_PX : -(-(y + height) // CELL_PX), x // CELL_PX : -(-(x + width) // CELL_PX)]
-            cells[...] = np.fmax(cells, np.float32(1.0))
+            cells[...] = np.fmax(cells, np.float32(evidence))
     return np.asarray(values, np.float32)
 
 

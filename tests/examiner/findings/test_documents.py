@@ -65,7 +65,7 @@ def test_the_map_is_bright_where_a_page_was_forged(forgeries: dict[str, Forgery]
     assert score > (COPIED if kind == "copied" else DIFFERENT)
 
 
-@pytest.mark.parametrize("kind", ["pasted", "resized", "retyped", "whitened"])
+@pytest.mark.parametrize("kind", ["pasted", "resized", "retyped", "whitened", "copied"])
 def test_the_map_is_bright_there_after_strong_compression_too(forgeries: dict[str, Forgery], kind: str) -> None:
     forged = forgeries[kind]
     (shown,) = [each for each in said(forged.picture, 80)["document_regions"].evidence if isinstance(each, Map)]
@@ -92,6 +92,32 @@ def test_both_places_of_a_copied_word_are_shown(forgeries: dict[str, Forgery]) -
         for left, top, wide, high in shown.sets[0]
     ]
     assert sum(overlaps) == 1
+
+
+def test_letters_of_a_copy_are_equal_after_strong_compression_and_others_are_not(
+    page: Scanned, forgeries: dict[str, Forgery]
+) -> None:
+    scores = [said(each, 80)["document_copies"].score or 0 for each in (page.picture, forgeries["copied"].picture)]
+    assert scores[0] < COPIED < 1.5 * COPIED < scores[1]
+
+
+def test_paper_that_was_copied_with_a_word_is_shown_though_it_was_made_brighter(page: Scanned) -> None:
+    of = page_of(np.asarray(Image.fromarray(page.picture).convert("L")))
+    assert of is not None
+    blank_px = 100
+    x, y, width, height = next(
+        (x, y, width, height)
+        for x, y, width, height in page.words
+        if width > 40
+        and y < 600
+        and x + width + blank_px < 874
+        and of.is_paper[y : y + height, x + width + 4 : x + width + blank_px].mean() > 0.95
+    )
+    forged = page.picture.copy()
+    taken = np.minimum(page.picture[y : y + height, x : x + width + blank_px], 253) + 2
+    forged[y + 500 : y + 500 + height, x : x + width + blank_px] = taken
+    (shown,) = [each for each in said(forged)["document_copies"].evidence if isinstance(each, Regions)]
+    assert all(abs(wide - (width + blank_px)) < 16 for _, _, wide, _ in shown.sets[0])
 
 
 def test_a_photograph_is_no_page() -> None:

@@ -14,7 +14,7 @@ from corpus.errors import ShutterprintError
 from corpus.events import FLAG, as_asked, complain, is_asked, tell
 from corpus.metrics.task_metrics import STEPS
 from corpus.storage.errors import unavailable
-from corpus.text import escaped
+from corpus.text import escaped, pace, span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,11 +116,11 @@ def progress(console: "Console", verb: str, total: int, things: str) -> Iterator
             done, now_s = done + number, time.monotonic()
             rate = done / max(now_s - began_at_s, 1e-3)
             STEPS[verb] = (done, total)
-            bar.update(task, completed=done, rate=f"{rate:.0f} {things}/s")
+            bar.update(task, completed=done, rate=f"{things}: {pace(rate)}")
             if bar.disable and (done >= total or now_s - said_at_s >= PLAIN_LINE_EVERY_S):
                 said_at_s, left_s = now_s, (total - done) / rate if rate else 0.0
                 per_s, rest_s = round(rate, 2), round(left_s, 1)
                 if not tell("progress", step=verb, things=things, done=done, total=total, per_s=per_s, left_s=rest_s):
-                    console.print(f"{verb}: {done:,} of {total:,} {things}, {rate:.0f}/s, {left_s:.0f} s left")
+                    console.print(f"{verb}: {done:,} of {total:,} {things}, {pace(rate)}, {span(left_s)} left")
 
         yield advance

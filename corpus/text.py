@@ -138,6 +138,12 @@ def span(seconds: float) -> str:
     return " ".join(parts)
 
 
+def pace(per_s: float) -> str:
+    """Return a rate in whole numbers where it has several digits, by the minute where it is slow: `3.4/s`, `2.1/min`."""
+    number, unit = (per_s, "s") if per_s >= 1 or per_s == 0 else (60 * per_s, "min")
+    return f"{number:,.0f}/{unit}" if number >= 10 or number == 0 else f"{number:.1f}/{unit}"
+
+
 def ago(moment_s: float | None, now_s: float) -> str:
     """Return how long ago a moment was, with its time: `3 h 5 min ago (2026-11-29T12:00:00Z)`; `never` for None."""
     if moment_s is None:

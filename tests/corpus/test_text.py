@@ -15,6 +15,7 @@ from corpus.text import (
     iso_time,
     leading_number,
     one_line,
+    pace,
     parsed_time,
     size,
     slug,
@@ -117,3 +118,11 @@ def test_how_long_ago_a_moment_was() -> None:
 
 def test_runs_are_sorted_by_their_number_then_their_name() -> None:
     assert sorted(["0010-a", "9-b", "0009-a", "mine"], key=age) == ["mine", "0009-a", "9-b", "0010-a"]
+
+
+@pytest.mark.parametrize(
+    ("per_s", "text"),
+    [(1234.5, "1,234/s"), (12.4, "12/s"), (3.44, "3.4/s"), (0.5, "30/min"), (0.035, "2.1/min"), (0.0, "0/s")],
+)
+def test_a_rate_is_never_rounded_to_nothing(per_s: float, text: str) -> None:
+    assert pace(per_s) == text

@@ -46,5 +46,8 @@ def _equal_around(luma: NDArray[np.uint8], box: Box, displacement: tuple[int, in
     if not covered.any():
         return None
     x, y, width, height = (int(each) for each in boxes[int(covered.argmax()) + 1][:4])
-    # half a window lies outside what is equal
-    return max(0, left + x - 2), max(0, top + y - 2), width + 4, height + 4
+    x, y = left + x, top + y
+    # half a window lies outside what is equal, but for the borders of the picture
+    x, right = max(left, x - 2), min(right, x + width + 2)
+    y, bottom = max(top, y - 2), min(bottom, y + height + 2)
+    return x, y, right - x, bottom - y

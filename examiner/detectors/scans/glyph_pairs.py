@@ -16,6 +16,8 @@ Box = tuple[int, int, int, int]
 _MOST_ALIKE = 400
 """Letters of one size that are compared."""
 _NEAREST = 3
+_LEAST_POWER = 1.0
+"""Added to sums of squared levels, so that nothing is divided by zero."""
 _COARSE_PX = 1.0
 """Deviation of the blur in which letters are compared: a JPEG at 80 rounds the finest detail of equal letters apart by
 half of what letters of one typeface differ by, and what is left after the blur by a seventh."""
@@ -26,7 +28,7 @@ class Near(NamedTuple):
 
     box: Box
     distances: NDArray[np.float32]
-    """Of the nearest others, the nearest first: standard deviations of the difference, in levels."""
+    """Of the nearest others, the nearest first: the difference as a share of what is there (`difference`)."""
     displacements: NDArray[np.int32]
     """(n, 2): x and y from the letter to each of them."""
 
@@ -44,8 +46,8 @@ def nearest_letters(luma: NDArray[np.uint8], letters: NDArray[np.int32]) -> list
         asked = letters[numbers[:_MOST_ALIKE], :2]
         others = _of_about(letters, by_size, width, height, luma.shape)
         patches, compared = (_patches(luma, places, width, height) for places in (asked, others))
-        apart = np.square(patches).sum(axis=1)[:, None] + np.square(compared).sum(axis=1) - 2 * (patches @ compared.T)
-        distances = np.sqrt(np.maximum(apart, 0.0) / (width * height))
+        both = np.square(patches).sum(axis=1)[:, None] + np.square(compared).sum(axis=1)
+        distances = np.sqrt(np.maximum(both - 2 * (patches @ compared.T), 0.0) / (both / 2 + _LEAST_POWER))
         displacements = others[None] - asked[:, None]
         is_itself = (np.abs(displacements) < (width, height)).all(axis=2)
         distances[is_itself] = np.inf
@@ -95,10 +97,14 @@ def _blur(side: int) -> NDArray[np.float32]:
 
 
 def difference(luma: NDArray[np.uint8], box: Box, displacement: tuple[int, int]) -> float:
-    """Return the standard deviation of the difference of a box and what lies displaced, in levels; inf: not inside."""
+    """Return how much a box and what lies displaced differ, as a share of their contrast; inf: not inside.
+
+    0: not at all; 1.4: as unrelated things of one contrast do. Pencil or a fold differs by few levels from anything.
+    """
     x, y, width, height = box
     to_x, to_y = x + displacement[0], y + displacement[1]
     if min(to_x, to_y) < 0 or to_y + height > luma.shape[0] or to_x + width > luma.shape[1]:
         return np.inf
-    here, there = luma[y : y + height, x : x + width], luma[to_y : to_y + height, to_x : to_x + width]
-    return float(np.std(_coarse(here.astype(np.float32) - there)))
+    here, there = _patches(luma, np.array([(x, y), (to_x, to_y)], np.int32), width, height)
+    both = float(here @ here + there @ there)
+    return float(np.sqrt(max(both - 2 * float(here @ there), 0.0) / (both / 2 + _LEAST_POWER)))

@@ -24,6 +24,9 @@ from pipelines.processes import executable, interrupts_held, stop_group
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 45.0  # Ray drains its node for up to 30 s
 _OBJECT_STORE_BYTES = 256 << 20  # training passes nothing large through it
+_PATIENCE = {"RAY_health_check_failure_threshold": "20", "RAY_agent_register_timeout_ms": "120000"}
+"""Ray gives up a node that misses 5 of its own checks, and one whose agent needs 30 s to start: on a machine that is
+busy with other things a healthy one may."""
 
 
 @contextlib.contextmanager
@@ -49,6 +52,7 @@ def ray_head(log: Path) -> Iterator[str]:
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=secrets.token_hex(32),
         RAY_USAGE_STATS_ENABLED="0",
+        **_PATIENCE,
         # jobs find their `python` by the head's PATH
         PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     )

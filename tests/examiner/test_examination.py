@@ -12,7 +12,7 @@ from PIL import Image
 
 import examiner
 from examiner.calibration.measured import Calibration, Measured, as_dict, calibration_of, upper_bound, with_strength
-from examiner.examination import _said
+from examiner.examination import FINDINGS, _said
 from examiner.finding import Detection, Finding
 from examiner.knowledge import Knowledge
 from examiner.photograph.opened import Photograph
@@ -62,6 +62,13 @@ def test_a_question_without_an_answer_names_itself_and_the_reason(picture: Image
     report = examiner.examine(jpeg(picture, 92)[:-20_000])
     assert report.error is None
     assert finding(report, "resampling").statement.startswith("Nothing can be said of resampling: the file ")
+
+
+def test_findings_stand_in_the_order_of_the_report_whichever_is_asked_first(picture: Image.Image) -> None:
+    names = [each.name for each in examiner.examine(jpeg(picture, 92)).findings]
+    asked = [ask.__name__ for _, ask in FINDINGS if ask.__name__ in names]
+    assert [name for name in names if name in asked] == asked
+    assert asked.index("shifted_grid") < asked.index("copied_region") < asked.index("scanner_or_camera")
 
 
 def test_opencv_without_memory_is_a_finding_that_says_so(picture: Image.Image) -> None:

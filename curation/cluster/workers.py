@@ -241,7 +241,7 @@ def wait_for_one(client: Client, done: Any) -> None:
         now_s = time.monotonic()
         if now_s - looked_at_s > NO_WORKERS_S / 10:
             looked_at_s = now_s
-            if client.scheduler_info()["workers"]:
+            if client.scheduler_info().get("workers"):  # a client that has lost its scheduler knows nothing of workers
                 worked_at_s = revived_at_s = now_s
             elif now_s - worked_at_s > NO_WORKERS_S:
                 raise StageError(f"no Dask worker is left for {NO_WORKERS_S} s; give the same command to go on")

@@ -25,7 +25,7 @@ from corpus.events import say
 from corpus.leases import Lease
 from corpus.sections import Training
 from corpus.storage import Store
-from train.fit.head_watch import RAY_WAITS, RAY_WAITS_S, HeadGoneError, watched_head
+from train.fit.head_watch import RAY_WAITS, RAY_WAITS_S, HeadGoneError, lost, watched_head
 from train.fit.loop import Told
 from train.fit.training_run import carry_out, cores_here
 from train.model.checkpoints import Metrics
@@ -102,11 +102,14 @@ def carry_out_on_ray(run: Run, settings: Training, ledger: str | None = None, le
                 failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )
+        head = ray.get_runtime_context().gcs_address
         try:
-            with _progress(run, settings), watched_head(ray.get_runtime_context().gcs_address):
+            with _progress(run, settings), watched_head(head):
                 trainer.fit()
         except ray.train.TrainingFailedError as error:
             raise StageError(_reason(run, error)) from error
+        except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError, ray.exceptions.RpcError) as error:
+            raise lost(head, error) from error
     except HeadGoneError:
         is_gone = True
         raise

@@ -24,6 +24,8 @@ RAY_WAITS_S = 240
 """What Ray is told to wait instead of a minute; the difference is for machines that are busy."""
 RAY_WAITS = "RAY_gcs_rpc_server_reconnect_timeout_s"
 LOOK_EVERY_S = 2.0
+LOOKS = 5
+"""How often a head is looked at whose cluster has failed: its processes may end one after the other."""
 _SIGNAL = signal.SIGUSR2
 
 
@@ -43,11 +45,7 @@ def watched_head(address: str) -> Iterator[None]:
         return
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        atexit.register(_end_at_once)
-        raise HeadGoneError(
-            f"train: the Ray head at {address} is gone in the middle of the training; start it, then give the same "
-            "command again: it continues from the last checkpoint"
-        )
+        raise _gone(address)
 
     ended, main = threading.Event(), threading.main_thread().ident
     assert main is not None  # noqa: S101 - it runs
@@ -72,6 +70,30 @@ def watched_head(address: str) -> Iterator[None]:
         ended.set()
         thread.join()
         signal.signal(_SIGNAL, before)
+
+
+def lost(address: str, error: Exception) -> StageError:
+    """Return how a training ended by Ray's own `error` is told: HeadGoneError where the head at `host:port` is gone.
+
+    Where a head dies, Ray may notice that one of its processes is gone before the watch does.
+    """
+    for _ in range(LOOKS if _is_plain(address) else 0):
+        if not is_listening(address):
+            return _gone(address)
+        time.sleep(LOOK_EVERY_S)
+    what = str(error).strip().partition("\n")[0].rstrip(".")
+    return StageError(
+        f"train: the Ray cluster has lost the training ({what}); give the same command again: it continues from the "
+        "last checkpoint"
+    )
+
+
+def _gone(address: str) -> HeadGoneError:
+    atexit.register(_end_at_once)
+    return HeadGoneError(
+        f"train: the Ray head at {address} is gone in the middle of the training; start it, then give the same command "
+        "again: it continues from the last checkpoint"
+    )
 
 
 def is_listening(address: str, within_s: float = 10.0) -> bool:

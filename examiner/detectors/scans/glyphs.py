@@ -22,6 +22,8 @@ _MOST_WEIGHT = 2.5
 _FLOOR = 0.02
 """Share of the usual difference below which nothing is told apart; log(1 / 0.02) is beyond the most weight."""
 _LEAST_LETTERS = 2
+_PRINTED = 1.2
+"""Weight of the letters of a word that was printed twice and happens to lie alike on the sensor's pixels both times."""
 _APART = 3.0
 """Heights of a letter from one letter of a copied word to the next, at most."""
 _MARGIN_PX = 3
@@ -31,7 +33,8 @@ class Copy(NamedTuple):
     """The likeliest copied word."""
 
     weight: float
-    """Sum of the logarithms of how much more alike its letters are than the page's most alike letters usually are."""
+    """Sum of the logarithms of how much more alike its letters are than the page's most alike letters usually are, but
+    for what a word that was printed twice may have (`_evidence`)."""
     letters: int
     first: Box
     second: Box
@@ -69,7 +72,7 @@ def copied_word(luma: NDArray[np.uint8], page: Page) -> Copy | None:
     for (dx, dy), pairs in by_displacement.items():
         for seen in _words(pairs):
             word = _with_neighbours(luma, pieces, seen, (dx, dy), usual)
-            weight = sum(each.weight for each in word)
+            weight = _evidence([each.weight for each in word])
             if len(word) >= _LEAST_LETTERS and weight > best.weight:
                 box = grown(luma, _around(word), dx, dy)
                 best = Copy(weight, len(word), box, (box[0] + dx, box[1] + dy, box[2], box[3]))
@@ -108,6 +111,12 @@ def _with_neighbours(
 def _weight(apart: float, usual: float) -> float:
     """Return the logarithm of how much less than usual two letters differ."""
     return min(float(np.log(usual / max(apart, _FLOOR * usual))), _MOST_WEIGHT)
+
+
+def _evidence(weights: list[float]) -> float:
+    """Return what the letters of a word say together; those after the two strongest only by what exceeds _PRINTED."""
+    ordered = sorted(weights, reverse=True)
+    return sum(ordered[:_LEAST_LETTERS]) + sum(max(0.0, each - _PRINTED) for each in ordered[_LEAST_LETTERS:])
 
 
 def _words(pairs: list[_Pair]) -> list[list[_Pair]]:

@@ -10,13 +10,14 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask.config
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 
 from corpus.errors import StageError
 from corpus.storage import open_store
-from curation.cluster.workers import Workers, run_tasks
+from curation.cluster.workers import Workers, run_tasks, wait_for_one
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,18 @@ def test_workers_that_are_gone_for_good_are_said_in_a_sentence(monkeypatch):
         client.cluster.scale(0)
         with pytest.raises(StageError, match="no Dask worker is left"):
             list(running)
+
+
+def test_a_client_that_has_lost_its_scheduler_knows_of_no_workers(monkeypatch):
+    monkeypatch.setattr("curation.cluster.workers.NO_WORKERS_S", 0.2)
+    with dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}):
+        with scheduler_elsewhere(1) as address:
+            client = Client(address, set_as_default=False)
+        done = as_completed([], loop=client.loop)
+        while client.scheduler_info():
+            time.sleep(0.05)
+        with pytest.raises(StageError, match="no Dask worker is left"):
+            wait_for_one(client, done)
 
 
 def test_a_running_scheduler_is_used_where_one_is_named():

@@ -9,24 +9,31 @@ from pathlib import Path
 import pytest
 
 from train.fit import head_watch
-from train.fit.head_watch import watched_head
+from train.fit.head_watch import HeadGoneError, lost, watched_head
 
 TRAINING = textwrap.dedent(
     """
-    import atexit, socket, sys, time
+    import atexit, socket, sys, threading, time
     from corpus.command_line import exit_with
     from train.fit import head_watch
 
     head_watch.LOOK_EVERY_S, head_watch.GONE_AFTER_S = 0.05, 0.2
     atexit.register(lambda: time.sleep(3600))  # as Ray's own handler, which waits for the head
 
+    def noticed_by_watch(head):
+        time.sleep(0.3)
+        head.close()
+        time.sleep(3600)
+
+    def noticed_by_ray(head):
+        threading.Timer(0.2, head.close).start()
+        raise head_watch.lost(f"127.0.0.1:{head.getsockname()[1]}", RuntimeError("the actor is unavailable"))
+
     def main():
         head = socket.create_server(("127.0.0.1", 0))
         try:
             with head_watch.watched_head(f"127.0.0.1:{head.getsockname()[1]}"):
-                time.sleep(0.3)
-                head.close()
-                time.sleep(3600)
+                globals()[sys.argv[1]](head)
         finally:
             print("the lease is given back")
         return 0
@@ -36,9 +43,15 @@ TRAINING = textwrap.dedent(
 )
 
 
-def test_a_head_that_is_gone_ends_the_process_with_a_sentence(repository: Path) -> None:
+@pytest.mark.parametrize("noticed", ["noticed_by_watch", "noticed_by_ray"])
+def test_a_head_that_is_gone_ends_the_process_with_a_sentence(noticed: str, repository: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", TRAINING], cwd=repository, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", TRAINING, noticed],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert result.returncode == 2, result.stderr
     assert result.stdout == "the lease is given back\n"
@@ -70,3 +83,14 @@ def test_only_addresses_of_a_host_and_a_port_are_watched() -> None:
     for address in ("local", "auto", "ray://127.0.0.1:9"):
         with watched_head(address):
             pass
+
+
+def test_a_training_that_a_living_cluster_has_lost_ends_with_another_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_watch, "LOOK_EVERY_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        told = lost(f"127.0.0.1:{head.getsockname()[1]}", RuntimeError("The actor died.\nMore of it"))
+    assert not isinstance(told, HeadGoneError)
+    assert str(told) == (
+        "train: the Ray cluster has lost the training (The actor died); give the same command again: it continues from "
+        "the last checkpoint"
+    )

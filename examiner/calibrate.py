@@ -210,8 +210,12 @@ def table(calibration: Calibration) -> list[str]:
     for name, each in sorted(calibration.findings.items()):
         number = len(each.scores)
         limit = unusual_above(each.scores)
-        above = "never" if limit is None else f"{limit:.4g}"
-        lines.append(f"{name:28} {number:11,} {each.devices:7,} {above:>13}  {_found_text(each)}")
+        above, found = (
+            ("never", f"fewer than {_LEAST} photographs: cannot be told")
+            if limit is None
+            else (f"{limit:.4g}", _found_text(each))
+        )
+        lines.append(f"{name:28} {number:11,} {each.devices:7,} {above:>13}  {found}")
     return lines
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from corpus.errors import StorageError
-from examiner.calibrate import compact
+from examiner.calibrate import compact, table
 from examiner.calibration.combined import INTEGRITY
 from examiner.calibration.gathered import (
     SCORES_MAX,
@@ -49,9 +49,11 @@ def test_a_finding_that_says_nothing_of_the_planted_has_not_found_it() -> None:
     assert gathered(silent, "a test").findings["seen"].detection[0].share == 0
 
 
-def test_with_too_few_photographs_nothing_is_unusual() -> None:
+def test_with_too_few_photographs_nothing_is_unusual_and_nothing_is_said_of_the_method() -> None:
     calibration = gathered(parts(98), "a test")
-    assert calibration.findings["seen"].detection[0].share == 0
+    assert calibration.findings["seen"].detection == ()
+    assert table(calibration)[1].endswith("never  fewer than 99 photographs: cannot be told")
+    assert gathered(parts(99), "a test").findings["seen"].detection[0].share > 0
     finding = Finding("seen", "history", "", "expected", 1e9)
     assert with_strength(finding, calibration).level == "expected"
 

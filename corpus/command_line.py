@@ -3,6 +3,8 @@
 import argparse
 import errno
 import io
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -67,15 +69,21 @@ def exit_with(main: Callable[[], int]) -> None:
     """Run a command and exit with its code; with 130 if interrupted.
 
     With 2 and a sentence for a user's mistake, and for a disk of this machine that is full or cannot be written, such
-    as that of its temporary files. What the terminal's or the file's encoding lacks is written as an escape: one odd
-    name must not lose an output.
+    as that of its temporary files. Without a word where the reader of a pipe, such as `head`, has gone. What the
+    terminal's or the file's encoding lacks is written as an escape: one odd name must not lose an output.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     with as_asked():
         try:
-            sys.exit(main())
+            code = main()
+            sys.stdout.flush()
+            sys.exit(code)
+        except BrokenPipeError:
+            # the interpreter flushes at its end, which would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         except ShutterprintError as error:
             complain(escaped(str(error), keep="\n"))
             sys.exit(2)

@@ -139,7 +139,7 @@ def span(seconds: float) -> str:
 
 
 def pace(per_s: float) -> str:
-    """Return a rate in whole numbers where it has several digits, by the minute where it is slow: `3.4/s`, `2.1/min`."""
+    """Return a rate with two digits or more, by the minute where it is slow: `3.4/s`, `2.1/min`."""
     number, unit = (per_s, "s") if per_s >= 1 or per_s == 0 else (60 * per_s, "min")
     return f"{number:,.0f}/{unit}" if number >= 10 or number == 0 else f"{number:.1f}/{unit}"
 

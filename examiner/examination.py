@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 
+from examiner.calibration.gathered import of_kind
 from examiner.calibration.measured import completed, default_calibration, with_strength
 from examiner.detectors.prnu.fingerprint import Fingerprint
 from examiner.finding import Finding, Group
@@ -65,6 +66,11 @@ FINDINGS: tuple[tuple[Group, Asked], ...] = (
     ("scan", document_regions),
 )
 """What is asked about a file, and the question that each helps to answer."""
+PAGES, OF_PAGES = "documents", ("document_copies", "document_regions")
+"""The kind of genuine pictures that pages of text are compared with, and the findings that only pages have scores of.
+
+A page that was scanned is nothing unusual among pages, nor are parts that look alike: letters do.
+"""
 _AT_ONCE_MAX_PX = 30_000_000
 """Pixels of a picture up to which two findings are asked at once; of larger ones each takes much memory."""
 
@@ -99,7 +105,10 @@ def examine(
         return Report(name, len(data), error=str(error))
     except MemoryError:
         return Report(name, len(data), error="needs more memory than there is")
-    found = [with_strength(each, measured, lossless=photograph.lossless) for each in _all_said(photograph, knowledge)]
+    said = list(_all_said(photograph, knowledge))
+    if any(each.name in OF_PAGES and each.score is not None for each in said):
+        measured = of_kind(measured, PAGES)
+    found = [with_strength(each, measured, lossless=photograph.lossless) for each in said]
     return report_of(photograph, found, knowledge, measured)
 
 

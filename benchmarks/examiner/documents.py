@@ -5,8 +5,10 @@
 
 Pages, scanners and cameras are simulated; seeds are others than those of `benchmarks.examiner.scans`, and than those on
 which limits were chosen. Scans are saved as their scanner saves them, as PNG, and again at 95, 90 and 80; photographs
-are taken a little askew, under uneven light. Only `document_regions` and `document_copies` are measured: scores of
-photographs stay as they are, and pages are ranked among pages alone (docs/decisions/0024-the-shipped-calibration.md).
+are taken a little askew, under uneven light. Measured are `document_regions` and `document_copies`, and what pages have
+and photographs have not, the trace of a scanner and letters that look alike (`scanner_or_camera`, `copied_region`):
+scores of photographs stay as they are, and pages are ranked among pages alone
+(docs/decisions/0024-the-shipped-calibration.md).
 What is planted is one forgery of each kind in each of the first scans. What was measured is kept in --parts, so that a
 run that was interrupted goes on.
 """
@@ -28,7 +30,9 @@ from demo.simulation.scenes import Scene
 from examiner.calibrate import compact, table
 from examiner.calibration.gathered import Part, Planted, gathered, part_bytes, part_of, with_kind
 from examiner.calibration.measured import calibration_of
+from examiner.findings.copy_move import copied_region
 from examiner.findings.documents import document_regions
+from examiner.findings.scans import scanner_or_camera
 from examiner.knowledge import Knowledge
 from examiner.trials.measuring import code_digest, scores_of
 
@@ -93,7 +97,7 @@ def photographed(number: int) -> Part:
 
 
 def _scores(data: bytes) -> dict[str, float]:
-    return scores_of(data, (document_regions,), Knowledge())
+    return scores_of(data, (document_regions, copied_region, scanner_or_camera), Knowledge())
 
 
 def main() -> None:

@@ -94,19 +94,30 @@ def gathered(parts: Sequence[Part], origin: str) -> Calibration:
 def with_kind(calibration: Calibration, kind: Calibration, name: str) -> Calibration:
     """Return a calibration with the findings of another one, which was measured on another kind of genuine picture.
 
-    They keep its origin, and their combined score stands beside them, `integrity_<name>`: scores of photographs and of
-    other pictures are never ranked among each other. What the calibration had of that kind before is replaced.
+    They keep its origin. What is measured on both kinds stands there twice, that of the other kind as `…_<name>`, and
+    so does the combined score: scores of photographs and of other pictures are never ranked among each other. What the
+    calibration had of that kind before is replaced.
     """
-    others = {
-        each: one
-        for each, one in calibration.findings.items()
-        if each not in kind.findings or each == INTEGRITY
-    }  # fmt: skip
+    before = {each: one for each, one in calibration.findings.items() if not one.origin}
     own = {
-        f"{INTEGRITY}_{name}" if each == INTEGRITY else each: replace(one, origin=kind.origin)
+        f"{each}_{name}" if each in before or each == INTEGRITY else each: replace(one, origin=kind.origin)
         for each, one in kind.findings.items()
     }
-    return replace(calibration, findings={**others, **own})
+    return replace(calibration, findings={**before, **own})
+
+
+def of_kind(calibration: Calibration, name: str) -> Calibration:
+    """Return the calibration for a picture of another kind, which `with_kind` has named.
+
+    What was measured on that kind as well is ranked among it; other findings keep their combined score beside it.
+    """
+    own = {
+        each.removesuffix(f"_{name}"): one for each, one in calibration.findings.items() if each.endswith(f"_{name}")
+    }
+    rest = {each: one for each, one in calibration.findings.items() if not each.endswith(f"_{name}")}
+    if INTEGRITY in own and INTEGRITY in rest:
+        rest[f"{INTEGRITY}_others"] = rest.pop(INTEGRITY)
+    return replace(calibration, findings={**rest, **own})
 
 
 def _detections(finding: str, tried: Mapping[tuple[str, str, bool], Sequence[bool]]) -> tuple[Detection, ...]:

@@ -83,3 +83,14 @@ def test_commands_take_and_show_any_name(tmp_path: Path, arguments: list[str]) -
     assert process.returncode == 2, process.stderr
     assert SHOWN in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_a_reader_that_has_gone_ends_a_command_without_a_word() -> None:
+    command = "from corpus.command_line import exit_with; exit_with(lambda: print('a line\\n' * 100_000) or 0)"
+    with subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

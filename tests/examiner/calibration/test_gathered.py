@@ -10,6 +10,7 @@ from examiner.calibration.gathered import (
     Part,
     Planted,
     gathered,
+    of_kind,
     part_bytes,
     part_of,
     rounded_up,
@@ -106,6 +107,24 @@ def test_a_score_is_worth_what_its_own_kind_of_genuine_picture_gives() -> None:
         strength = with_strength(Finding(name, "scan", "", "expected", score), both).strength
         assert strength is not None
         assert (strength.photographs, strength.origin) == (photographs, origin)
+
+
+def test_a_picture_of_another_kind_is_ranked_among_its_own_and_the_rest_among_photographs() -> None:
+    seen_too = [Part(f"p{each}", "scanner", {"paper": 100.0 + each, "seen": 500.0}) for each in range(120)]
+    photographs = [
+        Part(one.photo, one.device, one.genuine | {"dates": one.genuine["seen"]}, one.planted) for one in parts(199)
+    ]
+    both = with_kind(gathered(photographs, "photographs"), gathered(seen_too, "pages"), "documents")
+    (scored, of_date), worth = (Finding(each, "scan", "", "expected", 400.0) for each in ("seen", "dates")), {}
+    for name, calibration in (("photograph", both), ("page", of_kind(both, "documents"))):
+        worth[name] = [with_strength(each, calibration) for each in (scored, of_date)]
+    assert [each.level for each in worth["photograph"]] == ["unusual", "unusual"]
+    assert [each.level for each in worth["page"]] == ["expected", "unusual"]
+    assert worth["page"][0].strength is not None
+    assert worth["page"][0].strength.origin == "pages"
+    page = of_kind(both, "documents")
+    assert page.findings[INTEGRITY].origin == "pages"
+    assert page.findings[f"{INTEGRITY}_others"] == both.findings[INTEGRITY]
 
 
 def test_a_run_s_calibration_is_completed_by_other_kinds_of_pictures_alone() -> None:

@@ -4,12 +4,13 @@ import argparse
 import errno
 import io
 import os
+import select
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from corpus.configuration import CONFIGURATION_VARIABLE, Configuration, read_configuration
 from corpus.errors import ShutterprintError
@@ -81,6 +82,8 @@ def exit_with(main: Callable[[], int]) -> None:
             sys.stdout.flush()
             sys.exit(code)
         except BrokenPipeError:
+            if not _has_lost_its_reader(sys.stdout):
+                raise
             # the interpreter flushes at its end, which would fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
@@ -96,6 +99,13 @@ def exit_with(main: Callable[[], int]) -> None:
         except KeyboardInterrupt:
             complain("interrupted; the same command goes on from here")
             sys.exit(130)
+
+
+def _has_lost_its_reader(stream: TextIO) -> bool:
+    """Whether a stream is a pipe that nobody reads any more; other pipes, such as those of a sandbox, break as well."""
+    asked = select.poll()
+    asked.register(stream, select.POLLOUT)
+    return any(events & select.POLLERR for _, events in asked.poll(0))
 
 
 def plain_console(*, stderr: bool = False) -> "Console":

@@ -30,6 +30,7 @@ from demo.simulation.scenes import Scene
 from examiner.calibrate import compact, table
 from examiner.calibration.gathered import Part, Planted, gathered, part_bytes, part_of, with_kind
 from examiner.calibration.measured import calibration_of
+from examiner.examination import PAGES
 from examiner.findings.copy_move import copied_region
 from examiner.findings.documents import document_regions
 from examiner.findings.scans import scanner_or_camera
@@ -43,7 +44,6 @@ DEVICES = 4
 SAVED = ("own", None, 95, 90, 80)
 """How a scan is saved, in turns: by its scanner, as PNG, as JPEG."""
 FORGED_SAVED = (None, 95, 90, 80)
-NAME = "documents"
 
 
 def scan_of(number: int) -> tuple[scanner.ScannerModel, int, Scanned]:
@@ -127,7 +127,7 @@ def main() -> None:
         for one in each.detection:
             print(f"{name:18} {one.what:32} {one.share:.2f} of {one.photographs}")
     shipped = calibration_of(arguments.out.read_bytes(), arguments.out.name)
-    arguments.out.write_bytes(compact(with_kind(shipped, pages, NAME)))
+    arguments.out.write_bytes(compact(with_kind(shipped, pages, PAGES)))
     print(f"written: {arguments.out}")
 
 

@@ -98,7 +98,7 @@ def with_kind(calibration: Calibration, kind: Calibration, name: str) -> Calibra
     so does the combined score: scores of photographs and of other pictures are never ranked among each other. What the
     calibration had of that kind before is replaced.
     """
-    before = {each: one for each, one in calibration.findings.items() if not one.origin}
+    before = {each: one for each, one in calibration.findings.items() if not one.origin or each not in kind.findings}
     own = {
         f"{each}_{name}" if each in before or each == INTEGRITY else each: replace(one, origin=kind.origin)
         for each, one in kind.findings.items()

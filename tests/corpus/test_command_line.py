@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,25 @@ def test_a_reader_that_has_gone_ends_a_command_without_a_word() -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+def test_another_pipe_that_breaks_is_not_taken_for_the_reader(repository: Path) -> None:
+    command = textwrap.dedent(
+        """
+        import os
+        from corpus.command_line import exit_with
+
+        def main():
+            reader, writer = os.pipe()
+            os.close(reader)
+            os.write(writer, b"to a process that has ended")
+            return 0
+
+        exit_with(main)
+        """
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", command], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.rstrip().endswith("BrokenPipeError: [Errno 32] Broken pipe")

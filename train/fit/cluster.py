@@ -25,7 +25,7 @@ from corpus.events import say
 from corpus.leases import Lease
 from corpus.sections import Training
 from corpus.storage import Store
-from train.fit.head_watch import RAY_WAITS, RAY_WAITS_S, HeadGoneError, lost, watched_head
+from train.fit.head_watch import RAY_WAITS, RAY_WAITS_S, HeadGoneError, first_line, lost, watched_head
 from train.fit.loop import Told
 from train.fit.training_run import carry_out, cores_here
 from train.model.checkpoints import Metrics
@@ -152,10 +152,10 @@ def not_started(address: str, error: Exception, otherwise: str) -> str | None:
         return None
     if address == "local":
         return (
-            f"Ray did not start on this machine: {_first_line(error)}; run the same command again when the machine is "
+            f"Ray did not start on this machine: {first_line(error)}; run the same command again when the machine is "
             f"less busy, or {otherwise}"
         )
-    return f"{_ADDRESS}: no Ray cluster answers at {address}: {_first_line(error)}; start it, or correct the address"
+    return f"{_ADDRESS}: no Ray cluster answers at {address}: {first_line(error)}; start it, or correct the address"
 
 
 def _worker(config: dict[str, Any]) -> None:
@@ -243,7 +243,3 @@ def _reason(run: Run, error: Any) -> str:
             f"then run the same command again: it continues from the last checkpoint. Last: {error}"
         )
     return f"{again}; run the same command again. Last: {error}"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

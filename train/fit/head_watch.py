@@ -81,11 +81,16 @@ def lost(address: str, error: Exception) -> StageError:
         if not is_listening(address):
             return _gone(address)
         time.sleep(LOOK_EVERY_S)
-    what = str(error).strip().partition("\n")[0].rstrip(".")
+    what = first_line(error).rstrip(".")
     return StageError(
         f"train: the Ray cluster has lost the training ({what}); give the same command again: it continues from the "
         "last checkpoint"
     )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says; Ray's own go on for pages."""
+    return str(error).strip().partition("\n")[0]
 
 
 def _gone(address: str) -> HeadGoneError:

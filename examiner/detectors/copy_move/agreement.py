@@ -70,7 +70,7 @@ def _shifts(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
         x, y = (shifts[:, 0] + right) >> 1, (shifts[:, 1] + down) >> 1
         values, counts = np.unique((y << 20) + x + (1 << 19), return_counts=True)
         for at in np.argsort(-counts, kind="stable")[:MOVEMENTS_MAX]:
-            y, x = int(values[at]) >> 20, (int(values[at]) & ((1 << 20) - 1)) - (1 << 19)
+            x, y = _column_and_row(int(values[at]))
             best.append((int(counts[at]), 2 * x - right, 2 * y - down))
     for count, left, top in sorted(best, reverse=True):
         yield np.array([[1.0, 0.0, left + 0.5], [0.0, 1.0, top + 0.5]]), count
@@ -90,10 +90,15 @@ def _turns(pairs: Pairs) -> Iterator[tuple[NDArray[np.float64], int]]:
         near = order[start:end]
         cells = shift_cells(pairs.first[near], pairs.second[near], _matrix(turn, pairs.enlargement), _CELL_PX)
         cell, count = most_frequent(np.sort(cells))
-        best.append((count, float(turn), (cell & ((1 << 20) - 1)) - (1 << 19), cell >> 20))
+        best.append((count, float(turn), *_column_and_row(cell)))
     for count, turn, x, y in sorted(best, key=lambda each: -each[0])[: 3 * MOVEMENTS_MAX]:
         shift = (np.array([x, y]) + 0.5) * _CELL_PX
         yield np.c_[_matrix(turn, pairs.enlargement), shift], count
+
+
+def _column_and_row(cell: int) -> tuple[int, int]:
+    """Return what `shift_cells` has made one number."""
+    return (cell & ((1 << 20) - 1)) - (1 << 19), cell >> 20
 
 
 def _matrix(turn: float, enlargement: float) -> NDArray[np.float64]:

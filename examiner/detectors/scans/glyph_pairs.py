@@ -47,7 +47,7 @@ def nearest_letters(luma: NDArray[np.uint8], letters: NDArray[np.int32]) -> list
         others = _of_about(letters, by_size, width, height, luma.shape)
         patches, compared = (_patches(luma, places, width, height) for places in (asked, others))
         both = np.square(patches).sum(axis=1)[:, None] + np.square(compared).sum(axis=1)
-        distances = np.sqrt(np.maximum(both - 2 * (patches @ compared.T), 0.0) / (both / 2 + _LEAST_POWER))
+        distances = _share(both, patches @ compared.T)
         displacements = others[None] - asked[:, None]
         is_itself = (np.abs(displacements) < (width, height)).all(axis=2)
         distances[is_itself] = np.inf
@@ -106,5 +106,9 @@ def difference(luma: NDArray[np.uint8], box: Box, displacement: tuple[int, int])
     if min(to_x, to_y) < 0 or to_y + height > luma.shape[0] or to_x + width > luma.shape[1]:
         return np.inf
     here, there = _patches(luma, np.array([(x, y), (to_x, to_y)], np.int32), width, height)
-    both = float(here @ here + there @ there)
-    return float(np.sqrt(max(both - 2 * float(here @ there), 0.0) / (both / 2 + _LEAST_POWER)))
+    return float(_share(here @ here + there @ there, here @ there))
+
+
+def _share(both: NDArray[np.float32], together: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the differences of patches as shares of their contrast, by the sums of their powers and their products."""
+    return np.asarray(np.sqrt(np.maximum(both - 2 * together, 0.0) / (both / 2 + _LEAST_POWER)), np.float32)

@@ -67,29 +67,44 @@ def families(sets: Iterable[Tables]) -> list[tuple[Tables, tuple[Tables, ...]]]:
 
     own = [tables for tables in set(sets) if not is_ijg(tables)]
     ordered = sorted(own, key=lambda tables: (-sum(map(sum, tables)), tables))
-    numbers = np.array([len(tables) for tables in ordered])
-    entries = [np.array(tables, np.float64).ravel() for tables in ordered]
-    left, found = np.arange(len(ordered)), []
-    while len(left):
-        base, finer = int(left[0]), left[1:]
-        members = left[:1]
-        if max(map(max, ordered[base]), default=0) >= COARSE_MIN:
-            alike = finer[numbers[finer] == numbers[base]]
-            members = np.append(members, alike[_fit(entries[base], np.array([entries[at] for at in alike]))])
-        is_family = len(members) >= SETS_MIN
-        if is_family:
-            found.append((ordered[base], tuple(ordered[at] for at in members)))
-        left = np.setdiff1d(finer, members if is_family else left[:1], assume_unique=True)
+    found: list[tuple[Tables, tuple[Tables, ...]]] = []
+    is_left = np.ones(len(ordered), np.bool_)
+    alike: dict[int, list[int]] = {}
+    for at, tables in enumerate(ordered):
+        alike.setdefault(len(tables), []).append(at)
+    scales = {number: _Scales([ordered[at] for at in places]) for number, places in alike.items()}
+    for at, base in enumerate(ordered):
+        if not is_left[at] or max(map(max, base), default=0) < COARSE_MIN:
+            continue
+        places = np.array(alike[len(base)])
+        some = np.flatnonzero(is_left[places] & (places > at))
+        members = np.append(at, places[some[scales[len(base)].fit(base, some)]])
+        if len(members) >= SETS_MIN:
+            found.append((base, tuple(ordered[member] for member in members)))
+            is_left[members] = False
     return found
 
 
-def _fit(base: "NDArray[np.float64]", sets: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-    """Return of each row of `sets` what `_fits` says of it, by the same arithmetic in columns."""
-    import numpy as np
+class _Scales:
+    """Says of many sets of tables at once what `_fits` says of each, by the same arithmetic in columns."""
 
-    if not len(sets):
-        return np.zeros(0, np.bool_)
-    least = np.where((sets > 1) & (base < _LARGEST), (sets - 0.5) / (base + 0.5), 0.0).max(axis=1)
-    most = np.where((sets < _LARGEST) & (base > 1), (sets + 0.5) / (base - 0.5), np.inf).min(axis=1)
-    found: NDArray[np.bool_] = least < most
-    return found
+    def __init__(self, sets: list[Tables]) -> None:
+        import numpy as np
+
+        entries = np.array(sets, np.float64).reshape(len(sets), -1)
+        self._least = np.where(entries > 1, entries - 0.5, 0.0)
+        self._most = np.where(entries < _LARGEST, entries + 0.5, np.inf)
+
+    def fit(self, base: Tables, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+        """Return of some of the sets whether they are those of `base` times one factor, rounded."""
+        import numpy as np
+
+        entries = np.array(base, np.float64).ravel()
+        # an entry that says nothing allows scales from 0 to infinity
+        above = np.where(entries < _LARGEST, entries + 0.5, np.inf)
+        below = np.where(entries > 1, entries - 0.5, 0.0)
+        with np.errstate(divide="ignore"):
+            least = (self._least[rows] / above).max(axis=1, initial=0.0)
+            most = (self._most[rows] / below).min(axis=1, initial=np.inf)
+        found: NDArray[np.bool_] = least < most
+        return found

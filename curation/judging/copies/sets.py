@@ -26,19 +26,23 @@ def copy_sets(pairs: pa.Table, number: int) -> CopySets:
     """Return the sets of photos that pairs (columns as in PAIRS) join, dealt to `number` tasks."""
     first, second = (pairs[name].to_numpy() for name in PAIRS.names[:2])
     ids = np.unique(np.concatenate([first, second]))
-    one, other = np.searchsorted(ids, first), np.searchsorted(ids, second)
-    smallest = np.arange(len(ids))
+    smallest = smallest_joined(len(ids), np.searchsorted(ids, first), np.searchsorted(ids, second))
+    return CopySets(ids, (ids[smallest] % np.uint64(max(number, 1))).astype(np.int64))
+
+
+def smallest_joined(number: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return of each of 0 … number - 1 the smallest that pairs of them, one by one, join with it."""
+    smallest = np.arange(number)
     while True:
         before = smallest
-        low = np.minimum(smallest[one], smallest[other])
+        low = np.minimum(smallest[first], smallest[second])
         smallest = smallest.copy()
-        np.minimum.at(smallest, before[one], low)
-        np.minimum.at(smallest, before[other], low)
+        np.minimum.at(smallest, before[first], low)
+        np.minimum.at(smallest, before[second], low)
         while not np.array_equal(smallest, smallest[smallest]):
             smallest = smallest[smallest]
         if np.array_equal(before, smallest):
-            break
-    return CopySets(ids, (ids[smallest] % np.uint64(max(number, 1))).astype(np.int64))
+            return smallest
 
 
 def found_in(ordered: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

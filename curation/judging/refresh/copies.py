@@ -19,6 +19,8 @@ from curation.judging.copies.pairs import PAIRS, pairs_of
 from curation.judging.devices import DEVICE_ON_TWO_SIDES
 from curation.judging.part_tasks import copy_keys
 from curation.judging.refresh.memory import Remembered
+from curation.judging.refresh.placeholders import HUB, are_placeholders
+from curation.judging.refresh.placeholders import VERDICT as VERDICT_ON_PLACEHOLDERS
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.files import flattened
@@ -64,11 +66,14 @@ def copies_after(
     start = np.union1d(touched, everyone[among(everyone, ids[changed])])
     first, second = (np.concatenate([column[ended], one]) for column, one in zip(was[:2], after[:2], strict=True))
     reached = _reached(start, first, second)
-    places = among(ids, reached)
     within = pd.DataFrame(
         {name: column[among(after[0], reached)] for name, column in zip(PAIRS.names, after, strict=True)}
     )
     within = within.sort_values(PAIRS.names, ignore_index=True)
+    places, of_placeholders = _apart(rows, among(ids, reached), within, placeholder_copies)
+    is_asked = np.isin(ids[of_placeholders], ids[changed]) | (rows.last_of(of_placeholders, "_hub") != HUB)
+    newly = of_placeholders[is_asked]
+    within = within[np.isin(within["first"].to_numpy(), ids[places])]
     told = rows.texts(places, [name for name in COLUMNS if name not in ("group", "kept_before")]).to_pylist()
     for row, place in zip(told, places.tolist(), strict=True):
         row["group"], row["kept_before"] = hex_text(int(memory.group[place])), bool(memory.kept_before[place])
@@ -78,8 +83,17 @@ def copies_after(
     members = members_from(members_of(pa.Table.from_pylist(told, schema)))
     found = list(zip(*(within[name].tolist() for name in PAIRS.names), strict=True))
     verdicts = copy_verdicts(members, found, placeholder_copies)
+    verdicts |= dict.fromkeys(ids[newly].tolist(), VERDICT_ON_PLACEHOLDERS)
     # those that were in a pair and are in none any more stay
-    return Copies(new, ended, frozenset(ids[places].tolist()), verdicts)
+    return Copies(new, ended, frozenset(ids[places].tolist()) | frozenset(ids[newly].tolist()), verdicts)
+
+
+def _apart(rows: Rows, places: Places, pairs: pd.DataFrame, placeholder_copies: int) -> tuple[Places, Places]:
+    """Return the rows whose sets are to be decided by their members, and those that are known to be placeholders."""
+    ordered = places[np.argsort(rows.column("id")[places])]
+    photos = rows.column("_photo")[ordered]
+    is_known = are_placeholders(rows.column("id")[ordered], photos, pairs, placeholder_copies)
+    return np.sort(ordered[~is_known]), np.sort(ordered[is_known])
 
 
 def keys_of_pairs(first: _Ids, second: _Ids, kind: npt.NDArray[np.int8]) -> _Ids:

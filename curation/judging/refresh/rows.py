@@ -127,6 +127,14 @@ class Rows:
             return np.full(len(self), missing, values.dtype)
         return _taken(values, self.old, np.flatnonzero(self.old < 0), missing)
 
+    def last_of(self, rows: Places, name: str) -> npt.NDArray[Any]:
+        """Return a column of numbers that the last state has of some rows, 0 where it has none."""
+        old = self.old[rows]
+        there = np.flatnonzero(old >= 0)
+        found = np.zeros(len(rows), self.last.rows.schema.field(name).type.to_pandas_dtype())
+        found[there] = self.last.take(old[there], [name])[name].to_numpy()
+        return found
+
     def having(self, name: str, values: npt.NDArray[np.uint64]) -> Places:
         """Return the rows whose list has one of these values."""
         place_of = np.full(len(self.last) + 1, -1)

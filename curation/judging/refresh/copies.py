@@ -23,7 +23,8 @@ from curation.judging.refresh.placeholders import HUB, are_placeholders
 from curation.judging.refresh.placeholders import VERDICT as VERDICT_ON_PLACEHOLDERS
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.few import among
-from curation.judging.refresh.state.files import flattened
+from curation.judging.refresh.state.counted import numbers_of_pairs
+from curation.judging.refresh.state.inverted import Inverted
 from curation.judging.refresh.state.parts import hex_text
 from curation.judging.refresh.state.segments import Segments
 from curation.judging.verdict import VERDICT
@@ -40,6 +41,8 @@ class Copies(NamedTuple):
     """The pairs that there were not before, columns as in PAIRS."""
     ended: Places
     """The rows of the pairs of before that are none any more."""
+    keys: pa.Table
+    """The keys of uploads that these did not have before, columns `key` and `id`."""
     decided: frozenset[int]
     """Ids of the uploads that were decided anew."""
     verdicts: Mapping[int, CopyVerdict]
@@ -47,16 +50,16 @@ class Copies(NamedTuple):
 
 
 def copies_after(
-    rows: Rows, pairs: Segments, gone: Places, changed: Places, memory: Remembered, *, near_bits: int,
+    rows: Rows, pairs: Segments, keys: Inverted, gone: Places, changed: Places, memory: Remembered, *, near_bits: int,
     placeholder_copies: int,
 ) -> Copies:  # fmt: skip
     """Return the pairs and the decisions after uploads have changed.
 
-    `pairs`: those of the last state; `gone`: its rows that are no more or were judged anew; `changed`: rows of which
+    `pairs`, `keys`: those of the last state; `gone`: its rows that are no more or were judged anew; `changed`: rows of which
     the decision may ask something that is not as it was.
     """
     ids = rows.column("id")
-    new, ended = _pairs_after(rows, pairs, gone, near_bits)
+    new, ended, new_keys = _pairs_after(rows, pairs, keys, gone, near_bits)
     is_still = np.ones(len(pairs), bool)
     is_still[ended] = False
     was = [pairs.column(name) for name in PAIRS.names]
@@ -85,7 +88,7 @@ def copies_after(
     verdicts = copy_verdicts(members, found, placeholder_copies)
     verdicts |= dict.fromkeys(ids[newly].tolist(), VERDICT_ON_PLACEHOLDERS)
     # those that were in a pair and are in none any more stay
-    return Copies(new, ended, frozenset(ids[places].tolist()) | frozenset(ids[newly].tolist()), verdicts)
+    return Copies(new, ended, new_keys, frozenset(ids[places].tolist()) | frozenset(ids[newly].tolist()), verdicts)
 
 
 def _apart(rows: Rows, places: Places, pairs: pd.DataFrame, placeholder_copies: int) -> tuple[Places, Places]:
@@ -102,22 +105,31 @@ def keys_of_pairs(first: _Ids, second: _Ids, kind: npt.NDArray[np.int8]) -> _Ids
     return found
 
 
-def _pairs_after(rows: Rows, pairs: Segments, gone: Places, near_bits: int) -> tuple[pd.DataFrame, Places]:
-    """Return the new pairs, columns as in PAIRS, and the rows of those that are none any more."""
-    of_gone = rows.last.take(gone, ["_keys"])["_keys"]
-    of_new, _ = rows.new_lists("_keys")
-    around = rows.having("_keys", np.unique(np.concatenate([flattened(of_gone)[0], of_new])))
-    ids = rows.column("id")
+def _pairs_after(
+    rows: Rows, pairs: Segments, keys: Inverted, gone: Places, near_bits: int
+) -> tuple[pd.DataFrame, Places, pa.Table]:
+    """Return the new pairs, columns as in PAIRS, the rows of those that are none any more, and the new keys."""
+    of_gone = copy_keys(rows.last.take(gone, _OF_KEYS)).select(["key", "id"])
+    of_new = copy_keys(rows.new.select(_OF_KEYS))
+    keys_of_changed = np.unique(np.concatenate([of_gone["key"].to_numpy(), of_new["key"].to_numpy()]))
+    ids, new_ids = rows.column("id"), rows.new["id"].to_numpy()
+    around = among(ids, np.union1d(keys.ids_of(keys_of_changed), new_ids))
     affected = np.union1d(ids[around], rows.last.column("id")[gone])
-    keys_around = np.unique(rows.items("_keys", around))
-    further = rows.having("_keys", keys_around)
-    keys = copy_keys(rows.texts(further, _OF_KEYS))
-    keys = keys.filter(pa.array(np.isin(keys["key"].to_numpy(), keys_around)))
-    found = pairs_of(keys.combine_chunks(), near_bits).to_pandas()
+    keys_around = np.unique(copy_keys(rows.texts(around, _OF_KEYS))["key"].to_numpy())
+    further = among(ids, np.union1d(keys.ids_of(keys_around), new_ids))
+    of_further = copy_keys(rows.texts(further, _OF_KEYS))
+    of_further = of_further.filter(pa.array(np.isin(of_further["key"].to_numpy(), keys_around)))
+    found = pairs_of(of_further.combine_chunks(), near_bits).to_pandas()
     found = found.iloc[_within(found["first"].to_numpy(), found["second"].to_numpy(), affected)].drop_duplicates()
     was = _within(pairs.column("first"), pairs.column("second"), affected)
     now, before = keys_of_pairs(*(found[name].to_numpy() for name in PAIRS.names)), pairs.column("key")[was]
-    return found[~np.isin(now, before)], was[~np.isin(before, now)]
+    return found[~np.isin(now, before)], was[~np.isin(before, now)], _without(of_new.select(["key", "id"]), of_gone)
+
+
+def _without(keys: pa.Table, others: pa.Table) -> pa.Table:
+    """Return the rows of a table of keys and ids that others do not have."""
+    numbers, of_others = (numbers_of_pairs(table["key"].to_numpy(), table["id"].to_numpy()) for table in (keys, others))
+    return keys.filter(pa.array(~np.isin(numbers, of_others)))
 
 
 def _within(first: _Ids, second: _Ids, ids: _Ids) -> Places:

@@ -17,6 +17,7 @@ from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.files import read_arrow
 from curation.judging.refresh.state.index import id_of, number_of
+from curation.judging.refresh.state.inverted import Inverted
 from curation.judging.refresh.state.known import PAIRS_FOLDER, TABLES, Known
 from curation.judging.refresh.state.ledger import Sides
 from curation.judging.refresh.state.parts import State, read_state
@@ -32,6 +33,8 @@ class Last:
     published: Published
     counts: Counted
     pairs: Segments
+    keys: Inverted
+    """The uploads by the keys that copies are found by."""
     ledger: Sides
     flipped: npt.NDArray[np.uint64]
     several: npt.NDArray[np.uint64]
@@ -48,7 +51,8 @@ class Last:
         pairs = read_segments(store, PAIRS_FOLDER, known.pairs, PAIRS)
         sides = Sides.of_table(pa.concat_tables(table for _, table in ledger_files(store, known.generation)))
         published = Published.of_state(state)
-        return cls(known, state, published, counted, pairs, sides, flipped, several, past.learned())
+        keys = Inverted.read(store, known.keys)
+        return cls(known, state, published, counted, pairs, keys, sides, flipped, several, past.learned())
 
     @classmethod
     def nothing(cls, known: Known, past: Past, folds: int) -> "Last":
@@ -56,8 +60,9 @@ class Last:
         published = Published.of_generation(past)
         ledger = Sides.of_ledger(past.ledger(folds))
         none = np.zeros(0, np.uint64)
+        counted = Counted.read(past.store, {})
         return cls(
-            known, State.empty(), published, Counted.read(past.store, {}), Segments(PAIRS), ledger, none, none, []
+            known, State.empty(), published, counted, Segments(PAIRS), Inverted(), ledger, none, none, []
         )
 
 

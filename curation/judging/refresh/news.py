@@ -12,7 +12,7 @@ from corpus.storage import Store
 from curation.facts.examine import Original
 from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
 from curation.judging.inputs import Inputs, facts_table, record_table
-from curation.judging.refresh.state.few import among
+from curation.judging.refresh.state.few import Few, among
 from curation.judging.refresh.state.index import Index, Rows, ids_in, number_of, states_of, whole_tables
 
 
@@ -81,7 +81,7 @@ class Read:
 def read_uploads(news: News, ids: Collection[int]) -> Read:
     """Return the records and facts of the uploads with these ids, of those that still have a record."""
     wanted = np.fromiter(ids, np.uint64, len(ids))
-    index = news.index
+    few, index = Few(wanted), news.index
     places = np.setdiff1d(among(index.rows.column("id"), wanted), index.rows_of([*news.states, *news.gone]))
     tables = {index.paths[number] for number in np.unique(index.rows.column("path")[places]).tolist()}
     told = frozenset(news.rows.path[np.isin(news.rows.id, wanted)].tolist())
@@ -92,15 +92,15 @@ def read_uploads(news: News, ids: Collection[int]) -> Read:
     facts: list[pa.Table] = []
     for path in sorted(tables):
         if path in place_of:
-            table = _of(record_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), wanted)
+            table = _of(record_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few)
             records.append(ranked_records(table, place_of[path]))
         else:
-            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), wanted))
+            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few))
     if not sum(map(len, records)):
         return Read(UPLOADS.empty_table())
     known = that_count(pa.concat_tables(records))
     return Read(with_facts(known, pa.concat_tables(facts) if sum(map(len, facts)) else None))
 
 
-def _of(table: pa.Table, ids: np.ndarray) -> pa.Table:
-    return table.filter(pa.array(np.isin(ids_in(table), ids)))
+def _of(table: pa.Table, few: Few) -> pa.Table:
+    return table.take(pa.array(few.found_in(ids_in(table))[0]))

@@ -112,7 +112,7 @@ def _decided(
     photos = np.unique(np.concatenate([state.column("_photo")[gone], rows.new["_photo"].to_numpy()]))
     versions = among(rows.column("_photo"), photos)
     asked = np.unique(np.concatenate([changed, flipped, versions, memory.moved]))
-    copies = copies_after(rows, last.pairs, gone, asked, memory, near_bits=curation.near_bits,
+    copies = copies_after(rows, last.pairs, last.keys, gone, asked, memory, near_bits=curation.near_bits,
                           placeholder_copies=curation.placeholder_copies)  # fmt: skip
     decided = among(ids, np.fromiter(copies.decided, np.uint64, len(copies.decided)))
     lost = asked[~np.isin(asked, decided)]  # those in no pair

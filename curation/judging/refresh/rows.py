@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from curation.generations import Past
 from curation.judging.refresh.state.few import among
-from curation.judging.refresh.state.files import flattened
 from curation.judging.refresh.state.index import id_of, number_of, sha_number
 from curation.judging.refresh.state.parts import State
 
@@ -91,7 +90,11 @@ class Rows:
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a column of numbers or truth values of ALONE."""
         if name not in self._made:
-            self._made[name] = np.concatenate([self.last.column(name).take(self.kept), self.new[name].to_numpy()])
+            values, new = self.last.column(name), self.new[name].to_numpy()
+            found = np.empty(len(self), np.result_type(values, new))
+            values.take(self.kept, out=found[: len(self.kept)], mode="clip")  # other modes copy twice
+            found[len(self.kept) :] = new
+            self._made[name] = found
         return self._made[name]
 
     @cached_property
@@ -135,28 +138,11 @@ class Rows:
         found[there] = self.last.take(old[there], [name])[name].to_numpy()
         return found
 
-    def having(self, name: str, values: npt.NDArray[np.uint64]) -> Places:
-        """Return the rows whose list has one of these values."""
-        place_of = np.full(len(self.last) + 1, -1)
-        place_of[self.kept] = np.arange(len(self.kept))
-        old = place_of[self.last.having(name, values)]
-        items, of = self.new_lists(name)
-        return np.concatenate([old[old >= 0], len(self.kept) + np.unique(of[among(items, values)])])
-
     def in_order(self, places: Places) -> Places:
         """Return rows in the order of keys."""
         names = self.texts(places, ["photo", "version"])
         order: Places = pc.sort_indices(names, [("photo", "ascending"), ("version", "ascending")]).to_numpy()
         return places[order]
-
-    def new_lists(self, name: str) -> tuple[npt.NDArray[np.uint64], Places]:
-        """Return all items of a column of lists of the rows judged anew, and their places among these."""
-        return flattened(self.new[name])
-
-    def items(self, name: str, places: Places) -> npt.NDArray[np.uint64]:
-        """Return all items of a column of lists of some rows."""
-        lists = self.texts(places, [name])[name]
-        return flattened(lists)[0]
 
     def texts(self, places: Places, names: list[str]) -> pa.Table:
         """Return columns of ALONE of some rows, in their order."""

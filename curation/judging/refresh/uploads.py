@@ -15,7 +15,6 @@ from curation.judging.arrays.distinct import codes_of
 from curation.judging.arrays.numbers import numbers_of
 from curation.judging.columns.evidence import EvidenceColumns, evidence_columns
 from curation.judging.columns.verdicts import CLAIMS, Troubles, claims_by_row, owner_numbers, picture_numbers, verdicts
-from curation.judging.part_tasks import copy_keys
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.parts import ALONE, hex_numbers
 from curation.judging.verdict import VERDICT, Criteria
@@ -78,7 +77,6 @@ def alone(
         "_named": _named(evidence, base, len(uploads)),
         "_labelled": _numbers(uploads["labelled_camera"]),
         "_claims": _listed(claimed.row, claimed.value, len(uploads)),
-        "_keys": _keys(table),
     }
     columns = [table[name] if name in VERDICT.names else made[name] for name in ALONE.names]
     return pa.table([pa.array(one) if isinstance(one, np.ndarray) else one for one in columns], ALONE)
@@ -107,14 +105,6 @@ def _numbers(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     found = np.zeros(len(texts), np.uint64)
     found[np.asarray(texts.is_valid())] = numbers_of(texts.drop_null())
     return found
-
-
-def _keys(verdicts: pa.Table) -> pa.Array:
-    """Return the keys by which copies of each upload are found, a list of numbers."""
-    ids, keys = verdicts["id"].to_numpy(), copy_keys(verdicts)
-    order = np.argsort(ids)
-    rows = order[np.searchsorted(ids, keys["id"].to_numpy(), sorter=order)]
-    return _listed(rows, keys["key"].to_numpy(), len(ids))
 
 
 def _listed(rows: Numbers, values: Numbers, number: int) -> pa.Array:

@@ -17,7 +17,7 @@ from curation.judging.copies.pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.refresh.copies import Copies, keys_of_pairs
 from curation.judging.refresh.counts import figures
-from curation.judging.refresh.counts.once import COLUMNS, Once, names_of, once_after, taken
+from curation.judging.refresh.counts.once import COLUMNS, Once, Rest, names_of, once_after, taken
 from curation.judging.refresh.last import Last
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.news import News
@@ -89,6 +89,7 @@ def written(
     index = news.indexed(store)
     once = _once(known, state, replaced, before, changed)
     pairs, near = _pairs(store, last, copies, differ, after)
+    keys = last.keys.written(store, copies.keys["key"].to_numpy(), copies.keys["id"].to_numpy())
     hubs = figures.hubs_after(known.figures.get("hubs", []), before, changed, after)
     once = once._replace(leaks={**once.leaks, "near": near})
     told = _counts(total, catalogue, hubs, once)
@@ -97,7 +98,7 @@ def written(
     )
     next_known = Known(
         known.settings, known.generation, "", index.rows.names, index.tables.names, after.rows.names, known.public,
-        counted.written(store).names, pairs, flipped_name, several, sorted(news.inputs.forgotten),
+        counted.written(store).names, pairs, keys.names, flipped_name, several, sorted(news.inputs.forgotten),
         sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
         f"{rows_sum:x}", figures.as_json(total) | {"once": once._asdict(), "hubs": hubs},
     )  # fmt: skip
@@ -122,13 +123,12 @@ def _once(known: Known, state: State, replaced: Places, before: pa.Table, change
     was = Once(told["cameras"], told["leaks"]) if told else Once({}, {})
     stays = state.column("=kept").copy()
     stays[replaced] = False
-    rest = taken({name: state.column(name) for name in COLUMNS}, np.flatnonzero(stays))
     gone, new = (
         taken({name: table[name].to_numpy() for name in COLUMNS}, np.flatnonzero(table["=kept"].to_numpy()))
         for table in (before, changed)
     )
     names = names_of((table["_camera"].to_numpy(), table["camera"].to_pylist()) for table in (before, changed))
-    return once_after(was, gone, new, rest, names, NOBODY)
+    return once_after(was, gone, new, Rest(state.column, stays), names, NOBODY)
 
 
 def _pairs(store: Store, last: Last, copies: Copies, differ: set[int], after: State) -> tuple[tuple[str, ...], int]:

@@ -131,11 +131,10 @@ def near_on_two_sides(pairs: Segments, touched: Ids, state: State) -> int:
     rows = np.union1d(among(first, touched), among(second, touched))
     rows = rows[kind[rows] != SHOT]
     both = np.unique(np.stack([first[rows], second[rows]], axis=1), axis=0)
-    ids = state.column("id")
-    places = among(ids, np.unique(both))
-    split_of = dict(zip(ids[places].tolist(), state.column("_split")[places].tolist(), strict=True))
-    sides = [(split_of.get(one, -1), split_of.get(other, -1)) for one, other in both.tolist()]
-    return sum(-1 not in of and of[0] != of[1] for of in sides)
+    ids = np.unique(both)
+    split = state.rows.values_of(ids, "_split", missing=-1)
+    one, other = split[np.searchsorted(ids, both)].reshape(-1, 2).T
+    return int(((one >= 0) & (other >= 0) & (one != other)).sum())
 
 
 def hubs_after(was: list[Row], gone: pa.Table, new: pa.Table, state: State) -> list[Row]:

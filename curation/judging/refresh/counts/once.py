@@ -5,7 +5,7 @@ a changed row adds one follows from whether any other row has it, which is looke
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,26 @@ COLUMNS = ("_camera", "_published", "_whom", "_owner", "_device", "_sha", "_scan
 _CHUNK = 1 << 16
 
 
+class Rest(NamedTuple):
+    """The rows that stay as they are."""
+
+    column: Callable[[str], Numbers]
+    """One of COLUMNS, of these rows and of others."""
+    stays: Numbers
+    """Which rows of a column these are."""
+
+    def having(self, name: str, values: Numbers, names: Iterable[str]) -> dict[str, Numbers]:
+        """Return columns of the rows with one of these values in the column `name`."""
+        rows = among(self.column(name), values)
+        rows = rows[self.stays[rows]]
+        return {one: self.column(one).take(rows) for one in names}
+
+
 class _Kind(NamedTuple):
-    """Things that are counted by camera or by where they stand: columns, and what a row must have to count."""
+    """Things that are counted by camera or by where they stand: columns, and what a row must have to count.
+
+    By its last column a thing is looked up.
+    """
 
     thing: tuple[str, ...]
     side: str = "_split"
@@ -42,7 +60,7 @@ _LEAKS = {
     "groups": _Kind(("_published",)),
     "bytes": _Kind(("_sha",)),
     "scans": _Kind(("_scan",)),
-    "owners": _Kind(("_owner", "_camera"), has="_owner"),
+    "owners": _Kind(("_camera", "_owner"), has="_owner"),
 }
 
 
@@ -54,13 +72,13 @@ class Once(NamedTuple):
 
 
 def once_after(
-    was: Once, gone: Mapping[str, Numbers], new: Mapping[str, Numbers], rest: Mapping[str, Numbers],
+    was: Once, gone: Mapping[str, Numbers], new: Mapping[str, Numbers], rest: Rest,
     names: Mapping[int, str], nobody: np.uint64,
 ) -> Once:  # fmt: skip
     """Return the counts after rows have changed.
 
-    `gone`, `new`: COLUMNS of the kept rows that are no more and that have come; `rest`: of those that stay as they
-    are. `names`: the keys of the cameras of `gone` and `new` by their numbers; `nobody`: the owner that is none.
+    `gone`, `new`: COLUMNS of the kept rows that are no more and that have come; `rest`: those that stay as they are.
+    `names`: the keys of the cameras of `gone` and `new` by their numbers; `nobody`: the owner that is none.
     """
     changes: dict[str, Counter[Any]] = {}
     for name, kind in _OF_CAMERAS.items():
@@ -89,7 +107,7 @@ def once_after(
 
 
 def _sides_of(
-    kind: _Kind, gone: Mapping[str, Numbers], new: Mapping[str, Numbers], rest: Mapping[str, Numbers], nobody: np.uint64
+    kind: _Kind, gone: Mapping[str, Numbers], new: Mapping[str, Numbers], rest: Rest, nobody: np.uint64
 ) -> list[tuple[int, set[int], set[int]]]:
     """Return of each thing whose rows changed the camera (or 0), and the sides where it stood and where it stands."""
     before, after = _told(kind, gone, nobody), _told(kind, new, nobody)
@@ -98,17 +116,19 @@ def _sides_of(
     moved = [one for one in things if before.get(one, none)[1] != after.get(one, none)[1]]
     if not moved:
         return []
-    sides = sorted({side for of in (before, after) for _, some in of.values() for side in some} | set(range(3)))
-    if kind.side == "_fold":
-        sides = sorted({*sides, *np.unique(rest["_fold"]).tolist()})
-    number = np.repeat(np.array(moved, np.uint64), len(sides))
+    numbers = np.array(moved, np.uint64)
+    values = [_keys(kind, rows, nobody)[np.isin(_thing(kind, rows, nobody), numbers)] for rows in (gone, new)]
+    others = rest.having(kind.thing[-1], np.unique(np.concatenate(values)), {*kind.thing, kind.side})
+    sides = {side for of in (before, after) for _, some in of.values() for side in some} | set(range(3))
+    sides = sorted({*sides, *np.unique(others[kind.side]).tolist()})
     place = np.tile(np.array(sides, np.int64), len(moved))
-    is_there = present(_mixed(_thing(kind, rest, nobody), _where(kind, rest, nobody)), _mixed(number, place))
+    wanted = _mixed(np.repeat(numbers, len(sides)), place)
+    is_there = present(_mixed(_thing(kind, others, nobody), _where(kind, others, nobody)), wanted)
     found = is_there.reshape(len(moved), len(sides))
     elsewhere = [{side for side, there in zip(sides, of, strict=True) if there} for of in found.tolist()]
     return [
-        (things[one], before.get(one, none)[1] | others, after.get(one, none)[1] | others)
-        for one, others in zip(moved, elsewhere, strict=True)
+        (things[one], before.get(one, none)[1] | of_others, after.get(one, none)[1] | of_others)
+        for one, of_others in zip(moved, elsewhere, strict=True)
     ]
 
 
@@ -125,7 +145,7 @@ def _told(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> dict[i
 
 def _has(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> npt.NDArray[np.bool_]:
     if kind.has is None:
-        return np.ones(len(rows["_camera"]), bool)
+        return np.ones(len(rows[kind.thing[-1]]), bool)
     found: npt.NDArray[np.bool_] = rows[kind.has] != (nobody if kind.has == "_owner" else 0)
     return found
 
@@ -136,6 +156,12 @@ def _thing(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbe
         has = _has(kind, rows, nobody)
         columns = [column[has] for column in columns]
     return columns[0] if len(columns) == 1 else _mixed(*columns)
+
+
+def _keys(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
+    """Return of the thing of each row what it is looked up by."""
+    column = rows[kind.thing[-1]]
+    return column if kind.has is None else column[_has(kind, rows, nobody)]
 
 
 def _where(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:

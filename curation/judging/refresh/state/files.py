@@ -2,10 +2,7 @@
 
 import hashlib
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus.storage import Store
 
@@ -32,11 +29,3 @@ def read_arrow(store: Store, path: str) -> pa.Table:
     """Return a table; of a local store its bytes are mapped, and only the columns that are used are read."""
     source = pa.memory_map(store.path(path)) if store.is_local else pa.BufferReader(store.read(path))
     return pa.ipc.open_file(source).read_all()
-
-
-def flattened(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """Return all items of a column of lists, and the row of each."""
-    lengths = pc.list_value_length(column).to_numpy()
-    items = [chunk.flatten().to_numpy() for chunk in column.chunks]
-    flat = np.concatenate(items) if items else np.zeros(0, np.uint64)
-    return flat.astype(np.uint64, copy=False), np.repeat(np.arange(len(lengths)), lengths)

@@ -17,7 +17,7 @@ from curation.judging.refresh.state.counted import FOLDERS, SHOWING
 from curation.judging.whole_corpus import JudgeSettings
 
 FOLDER, TABLES, PAIRS_FOLDER = "judged", "judged/tables", "judged/pairs"
-FORMAT = 3
+FORMAT = 4
 """Raise it when the same uploads would be judged otherwise, or the files below `judged/` change their form."""
 _OF_THE_MACHINE = {"workers", "batch_photos", "judge_photos", "worker_memory_mb"}
 
@@ -39,6 +39,8 @@ class Known:
     counts: dict[str, Sequence[str]] = field(default_factory=dict)
     """The segments of what cameras show, by folder."""
     pairs: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    """The segments of the keys that copies are found by."""
     flipped: str = ""
     """Uploads that are kept now and were not kept before, or the other way round."""
     several: str = ""
@@ -72,7 +74,7 @@ class Known:
         for name in store.names(FOLDER):
             if name.endswith(".json") and name != f"{self.generation}.json":
                 store.remove(f"{FOLDER}/{name}")
-        named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs")}
+        named = {name: set(getattr(self, name)) for name in ("parts", "index", "states", "pairs", "keys")}
         named |= {folder: set(self.counts.get(folder, ())) for folder in (*FOLDERS, SHOWING)}
         named |= {"tables": {self.flipped, self.several}}
         for folder, names in named.items():

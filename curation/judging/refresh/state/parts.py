@@ -4,7 +4,7 @@ It lies in segments (`judged/parts/<digest>.arrow`, `curation.judging.refresh.st
 rows of the uploads that are new or changed. Everything in it can be made again from records and facts.
 
 Each row has the verdict on the upload alone, columns as in VERDICT without any memory; what the upload shows of its
-camera; the keys by which copies are found; what all uploads together decided; and what was published of it, also as
+camera; what all uploads together decided; and what was published of it, also as
 numbers. Groups, devices and owners are told by 64 bits.
 """
 
@@ -41,7 +41,7 @@ ALONE = pa.schema(
             )
         ),
         *((f"_{name}", _BOOL) for name in ("is_clean", "is_there", "is_stored", "is_deleted")),
-        *((f"_{name}", pa.list_(_U64)) for name in ("claims", "keys")),
+        ("_claims", pa.list_(_U64)),
     ]
 )  # fmt: skip
 """What an upload alone says; `_named`, `_labelled`: the cameras that EXIF and the collection name; `_scan`: its file

@@ -68,31 +68,26 @@ class Segments:
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    @cached_property
-    def _whole(self) -> tuple[pa.Table, Places]:
-        """All segments as one table, and its rows that count."""
-        first = np.cumsum([0, *map(len, self.tables)])
-        rows = [some + start for some, start in zip(self.counting, first.tolist(), strict=False)]
-        empty = segment_schema(self.schema).empty_table()
-        return pa.concat_tables([empty, *self.tables]), np.concatenate([np.zeros(0, np.int64), *rows])
-
     def column(self, name: str) -> Numbers:
         """Return a column of numbers or of truth values."""
         if name not in self._made:
-            table, rows = self._whole
-            column = table[name]  # null where a row only ends another one
-            values = (pc.fill_null(column, pa.scalar(0).cast(column.type)) if column.null_count else column).to_numpy()
-            self._made[name] = values if len(rows) == len(values) else values.take(rows)
+            kind = segment_schema(self.schema).field(name).type
+            found = np.empty(len(self), kind.to_pandas_dtype())
+            for table, rows, start in zip(self.tables, self.counting, self.starts.tolist(), strict=False):
+                column = table[name]  # null where a row only ends another one
+                values = (column.fill_null(pa.scalar(0).cast(kind)) if column.null_count else column).to_numpy()
+                values.take(rows, out=found[start : start + len(rows)], mode="clip")  # other modes copy twice
+            self._made[name] = found
         return self._made[name]
 
     def there(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """Return which of some keys, each given once, a row has that counts."""
         return self._places_of(keys)[0] >= 0
 
-    def values_of(self, keys: Keys, name: str) -> Numbers:
-        """Return a column of numbers in the rows of some keys, each given once; 0 for a key that no row has."""
+    def values_of(self, keys: Keys, name: str, missing: int = 0) -> Numbers:
+        """Return a column of numbers in the rows of some keys, each given once; `missing` for a key that no row has."""
         segment, row = self._places_of(keys)
-        found = np.zeros(len(keys), self.schema.field(name).type.to_pandas_dtype())
+        found = np.full(len(keys), missing, self.schema.field(name).type.to_pandas_dtype())
         for at, table in enumerate(self.tables):
             wanted = np.flatnonzero(segment == at)
             found[wanted] = table[name].take(pa.array(row[wanted])).to_numpy()
@@ -184,7 +179,7 @@ def write_segments(
     names: list[str | None] = [*was.names, *(None for _ in many)]
     tables = [*was.tables, *many]
     is_merged = False
-    while (number := _alike(tables, rows_max)) > 1:
+    while (number := alike(tables, rows_max)) > 1:
         first, is_merged = len(tables) - number, True
         names[first:], tables[first:] = [None], [_merged(was.schema, tables[first:], is_first=not first)]
     for at, counting in enumerate(Segments(was.schema, (), tuple(tables)).counting if is_merged else ()):
@@ -195,7 +190,7 @@ def write_segments(
     return Segments(found.schema, tuple(written), found.tables)
 
 
-def _alike(tables: Sequence[pa.Table], rows_max: int | None) -> int:
+def alike(tables: Sequence[pa.Table], rows_max: int | None = None) -> int:
     """Return how many of the last segments are to become one."""
     size = _size(tables[-1])
     number = next((at for at, table in enumerate(reversed(tables)) if _size(table) > size), len(tables))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from corpus.records import SPLITS
-from curation.judging.refresh.counts.once import COLUMNS, Once, once_after, present
+from curation.judging.refresh.counts.once import COLUMNS, Once, Rest, once_after, present
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.uploads import NOBODY
 
@@ -79,7 +79,8 @@ def test_counts_after_changes_are_those_of_all_rows(monkeypatch, chunk):
         number = len(there) if turn == 20 else chance.randrange(min(6, len(there) + 1))
         gone, rest = there[:number], there[number:]
         new = [some_row(chance) for _ in range(chance.randrange(8))]
-        found = once_after(found, columns(gone), columns(new), columns(rest), names, NOBODY)
+        stays = np.arange(len(there)) >= number
+        found = once_after(found, columns(gone), columns(new), Rest(columns(there).get, stays), names, NOBODY)
         there = rest + new
         expected = counted(there)
         assert found.cameras == expected.cameras

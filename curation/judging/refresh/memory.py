@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from curation.generations import Ledger
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
-from curation.judging.refresh.rows import Rows
+from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.ledger import Sides
 from curation.judging.refresh.state.parts import hex_text
@@ -107,7 +108,7 @@ def _device_sides(
     if not len(elsewhere):
         return DeviceSides({}, {}, {})
     found: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
-    for row in among(device, elsewhere).tolist():
+    for row in _to_decide(device, group, side, among(device, elsewhere)).tolist():
         if side[row]:
             of = found[int(device[row]), int(group[row])]
             of[0] += 1
@@ -118,3 +119,18 @@ def _device_sides(
     ]
     known: Ledger = ledger.of([int(each.group, 16) for each in groups])
     return device_sides(groups, known)
+
+
+def _to_decide(
+    device: npt.NDArray[np.uint64], group: npt.NDArray[np.uint64], side: npt.NDArray[np.bool_], rows: Places
+) -> Places:
+    """Return those of some rows, all rows of their devices, of whose device anything is to be decided.
+
+    Where all rows of a device are in one group and have its side, as those of copies are, they stay there.
+    """
+    told = pd.DataFrame({"device": device[rows], "group": np.where(side[rows], group[rows], 0)})
+    of_devices = told.drop_duplicates()["device"]
+    several = of_devices[of_devices.duplicated()].to_numpy()
+    is_asked = np.isin(told["device"].to_numpy(), several) | ~side[rows]
+    found: Places = rows[np.isin(told["device"].to_numpy(), told["device"].to_numpy()[is_asked])]
+    return found

@@ -12,7 +12,7 @@ from corpus.storage import Store
 from curation.facts.examine import Original
 from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
 from curation.judging.inputs import Inputs, facts_table, record_table
-from curation.judging.refresh.state.few import Few, among
+from curation.judging.refresh.state.few import Few
 from curation.judging.refresh.state.index import Index, Rows, ids_in, number_of, states_of, whole_tables
 
 
@@ -30,6 +30,8 @@ class News:
     """The rows of the tables that are new or have changed."""
     is_new: npt.NDArray[np.bool_]
     """Of each of these: whether the index does not have it."""
+    before: npt.NDArray[np.int64]
+    """The rows of the index of tables that have changed or are gone."""
     ended: npt.NDArray[np.uint64]
     """The keys of rows of the index that are no more."""
     ids: frozenset[int]
@@ -52,11 +54,11 @@ def news_of(inputs: Inputs, index: Index) -> News:
     gone = frozenset(index.states.keys() - now.keys())
     rows = Rows.of(whole_tables(inputs, changed))
     old = index.rows_of([*changed, *gone])
-    before = index.rows.column("key")[old]
+    before = index.rows.keys_of(old)
     is_new, is_ended = ~np.isin(rows.key, before), ~np.isin(before, rows.key)
-    ids = [*rows.id[is_new].tolist(), *index.rows.column("id")[old[is_ended]].tolist()]
+    ids = [*rows.id[is_new].tolist(), *index.rows.take(old[is_ended], ["id"])["id"].to_pylist()]
     states = {path: now[path] for path in changed}
-    return News(inputs, index, states, gone, rows, is_new, before[is_ended], frozenset(ids))
+    return News(inputs, index, states, gone, rows, is_new, old, before[is_ended], frozenset(ids))
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ class Read:
 
 def read_uploads(news: News, ids: Collection[int]) -> Read:
     """Return the records and facts of the uploads with these ids, of those that still have a record."""
+    if not ids:
+        return Read(UPLOADS.empty_table())
     wanted = np.fromiter(ids, np.uint64, len(ids))
     few, index = Few(wanted), news.index
-    places = np.setdiff1d(among(index.rows.column("id"), wanted), index.rows_of([*news.states, *news.gone]))
+    places = np.setdiff1d(few.found_in(index.rows.column("id"))[0], news.before)
     tables = {index.paths[number] for number in np.unique(index.rows.column("path")[places]).tolist()}
     told = frozenset(news.rows.path[np.isin(news.rows.id, wanted)].tolist())
     tables |= {path for path in news.states if number_of(path) in told}

@@ -10,6 +10,7 @@ import pandas as pd
 from corpus.records import SPLITS
 from corpus.sections import Curation
 from curation.judging.arrays.numbers import SPREADING
+from curation.judging.learning import differs
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.few import among
@@ -36,10 +37,10 @@ def beyond_cap(
     if cap and len(places):
         _, owner, number = np.unique(of[places], return_inverse=True, return_counts=True)
         places = places[number[owner] > cap]
-        told = {"of": of[places], "new": ~memory.kept_before[places], "id": rows.column("id")[places], "place": places}
-        ordered = pd.DataFrame(told).sort_values(["of", "new", "id"])
-        above = ordered[ordered.groupby("of").cumcount().to_numpy() >= cap]
-        found[above["place"].to_numpy()] = True
+        order = np.lexsort((rows.column("id")[places], ~memory.kept_before[places], of[places]))
+        first = np.flatnonzero(differs(of[places[order]]))
+        rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
+        found[places[order[rank >= cap]]] = True
     return found
 
 

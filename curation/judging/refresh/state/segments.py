@@ -139,6 +139,15 @@ class Segments:
         back[order] = np.arange(len(rows))
         return pa.concat_tables(found).combine_chunks().take(pa.array(back))
 
+    def keys_of(self, rows: Places) -> Keys:
+        """Return the keys of some rows, in their order."""
+        part = np.searchsorted(self.starts, rows, "right") - 1
+        found = np.empty(len(rows), np.uint64)
+        for at in np.unique(part).tolist():
+            places = self.counting[at][rows[part == at] - self.starts[at]]
+            found[part == at] = self.tables[at]["key"].to_numpy()[places]
+        return found
+
     def table(self) -> pa.Table:
         """Return all rows, without their keys."""
         return self.take(np.arange(len(self)))

@@ -29,6 +29,8 @@ SETS_MIN = 3
 COARSE_MIN = 12
 """Smallest value of the base's largest entry: finer tables are alike whatever their origin."""
 _LARGEST = 255
+_ASKED_FIRST = 8
+"""Of so many entries it is asked first whether a set fits a base."""
 
 
 @lru_cache(maxsize=4096)
@@ -76,9 +78,12 @@ def families(sets: Iterable[Tables]) -> list[tuple[Tables, tuple[Tables, ...]]]:
     for at, base in enumerate(ordered):
         if not is_left[at] or max(map(max, base), default=0) < COARSE_MIN:
             continue
-        places = np.array(alike[len(base)])
-        some = np.flatnonzero(is_left[places] & (places > at))
-        members = np.append(at, places[some[scales[len(base)].fit(base, some)]])
+        places, of = np.array(alike[len(base)]), scales[len(base)]
+        row = int(np.searchsorted(places, at))
+        finer = row + 1 + np.flatnonzero(of.may_fit[row, row + 1 :] & is_left[places[row + 1 :]])
+        if len(finer) < SETS_MIN - 1:
+            continue
+        members = np.append(at, places[finer[of.fit(row, finer)]])
         if len(members) >= SETS_MIN:
             found.append((base, tuple(ordered[member] for member in members)))
             is_left[members] = False
@@ -94,17 +99,28 @@ class _Scales:
         entries = np.array(sets, np.float64).reshape(len(sets), -1)
         self._least = np.where(entries > 1, entries - 0.5, 0.0)
         self._most = np.where(entries < _LARGEST, entries + 0.5, np.inf)
+        # an entry of a base that says nothing allows scales from 0 to infinity
+        self._above = np.where(entries < _LARGEST, entries + 0.5, np.inf)
+        self._below = np.where(entries > 1, entries - 0.5, 0.0)
+        step = max(entries.shape[1] // _ASKED_FIRST, 1)
+        few = [column[:, ::step] for column in (self._least, self._most, self._above, self._below)]
+        self.may_fit = _is_scaled(few[0], few[1], few[2][:, None], few[3][:, None])
+        """(sets, sets): whether a set is a base, the first, times a factor, by a few entries; most fall out here."""
 
-    def fit(self, base: Tables, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
-        """Return of some of the sets whether they are those of `base` times one factor, rounded."""
-        import numpy as np
+    def fit(self, base: int, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+        """Return which of some rows are the set `base` times one factor, rounded."""
+        return _is_scaled(self._least[rows], self._most[rows], self._above[base], self._below[base])
 
-        entries = np.array(base, np.float64).ravel()
-        # an entry that says nothing allows scales from 0 to infinity
-        above = np.where(entries < _LARGEST, entries + 0.5, np.inf)
-        below = np.where(entries > 1, entries - 0.5, 0.0)
-        with np.errstate(divide="ignore"):
-            least = (self._least[rows] / above).max(axis=1, initial=0.0)
-            most = (self._most[rows] / below).min(axis=1, initial=np.inf)
-        found: NDArray[np.bool_] = least < most
-        return found
+
+def _is_scaled(
+    least: "NDArray[np.float64]",
+    most: "NDArray[np.float64]",
+    above: "NDArray[np.float64]",
+    below: "NDArray[np.float64]",
+) -> "NDArray[np.bool_]":
+    import numpy as np
+
+    with np.errstate(divide="ignore"):
+        lowest, highest = (least / above).max(axis=-1, initial=0.0), (most / below).min(axis=-1, initial=np.inf)
+    found: NDArray[np.bool_] = lowest < highest
+    return found

@@ -22,8 +22,8 @@ from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.placeholders import HUB, are_placeholders
 from curation.judging.refresh.placeholders import VERDICT as VERDICT_ON_PLACEHOLDERS
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.counted import numbers_of_pairs
+from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.inverted import Inverted
 from curation.judging.refresh.state.parts import hex_text
 from curation.judging.refresh.state.segments import Segments
@@ -55,8 +55,8 @@ def copies_after(
 ) -> Copies:  # fmt: skip
     """Return the pairs and the decisions after uploads have changed.
 
-    `pairs`, `keys`: those of the last state; `gone`: its rows that are no more or were judged anew; `changed`: rows of which
-    the decision may ask something that is not as it was.
+    `pairs`, `keys`: those of the last state; `gone`: its rows that are no more or were judged anew; `changed`: rows of
+    which the decision may ask something that is not as it was.
     """
     ids = rows.column("id")
     new, ended, new_keys = _pairs_after(rows, pairs, keys, gone, near_bits)

@@ -61,9 +61,7 @@ class Last:
         ledger = Sides.of_ledger(past.ledger(folds))
         none = np.zeros(0, np.uint64)
         counted = Counted.read(past.store, {})
-        return cls(
-            known, State.empty(), published, counted, Segments(PAIRS), Inverted(), ledger, none, none, []
-        )
+        return cls(known, State.empty(), published, counted, Segments(PAIRS), Inverted(), ledger, none, none, [])
 
 
 def troubled_ids(last: Known, troubles: Iterable[Trouble]) -> frozenset[int]:

@@ -80,8 +80,11 @@ class Read:
         ]
 
 
-def read_uploads(news: News, ids: Collection[int]) -> Read:
-    """Return the records and facts of the uploads with these ids, of those that still have a record."""
+def read_uploads(news: News, ids: Collection[int], photos: pa.Array | None = None) -> Read:
+    """Return the records and facts of the uploads with these ids, of those that still have a record.
+
+    `photos`: their photographs, where these are known: of the others in their tables no id is then made.
+    """
     if not ids:
         return Read(UPLOADS.empty_table())
     wanted = np.fromiter(ids, np.uint64, len(ids))
@@ -96,15 +99,17 @@ def read_uploads(news: News, ids: Collection[int]) -> Read:
     facts: list[pa.Table] = []
     for path in sorted(tables):
         if path in place_of:
-            table = _of(record_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few)
+            table = _of(record_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few, photos)
             records.append(ranked_records(table, place_of[path]))
         else:
-            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few))
+            facts.append(_of(facts_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few, photos))
     if not sum(map(len, records)):
         return Read(UPLOADS.empty_table())
     known = that_count(pa.concat_tables(records))
     return Read(with_facts(known, pa.concat_tables(facts) if sum(map(len, facts)) else None))
 
 
-def _of(table: pa.Table, few: Few) -> pa.Table:
+def _of(table: pa.Table, few: Few, photos: pa.Array | None) -> pa.Table:
+    if photos is not None:
+        table = table.filter(pc.is_in(table["photo"], value_set=photos))
     return table.take(pa.array(few.found_in(ids_in(table))[0]))

@@ -63,7 +63,8 @@ def refreshed(
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = Criteria(catalogue, chosen, settings.rules, curation)
     concerned = _of_other_cameras(settings, last, criteria, changed)
-    further = read_uploads(news, frozenset(state.column("id")[concerned].tolist()))
+    photos = state.take(concerned, ["photo"])["photo"].combine_chunks()
+    further = read_uploads(news, frozenset(state.column("id")[concerned].tolist()), photos)
     new = pa.concat_tables(
         [
             ALONE.empty_table(),

@@ -13,7 +13,7 @@ from curation.judging.arrays.numbers import SPREADING
 from curation.judging.learning import differs
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
-from curation.judging.refresh.state.few import among
+from curation.judging.refresh.state.few import Few, among
 from curation.judging.refresh.state.ledger import Sides
 from curation.judging.splits import PREFERENCE, CameraGroups, assign_numbered_folds, assign_numbered_splits
 
@@ -29,18 +29,22 @@ def beyond_cap(
     `changed`: owners and cameras (`_cap`) of whose uploads something changed; only theirs are counted again.
     """
     found = was_beyond.copy()
-    of = rows.column("_cap")
-    places = among(of, changed[changed != 0])
+    places, of = Few(np.unique(changed[changed != 0])).found_in(rows.column("_cap"))
     found[places] = False
     found[~staying] = False
-    places = places[staying[places]]
-    if cap and len(places):
-        _, owner, number = np.unique(of[places], return_inverse=True, return_counts=True)
-        places = places[number[owner] > cap]
-        order = np.lexsort((rows.column("id")[places], ~memory.kept_before[places], of[places]))
-        first = np.flatnonzero(differs(of[places[order]]))
-        rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
-        found[places[order[rank >= cap]]] = True
+    is_staying = staying[places]
+    places, of = places[is_staying], of[is_staying]
+    if not cap or not len(places):
+        return found
+    is_new, number = ~memory.kept_before[places], np.bincount(of)
+    # where the cap is full of what was kept before, nothing new has to be put in order
+    is_full = np.bincount(of[~is_new], minlength=len(number)) >= cap
+    found[places[is_new & is_full[of]]] = True
+    some = np.flatnonzero((number[of] > cap) & ~(is_new & is_full[of]))
+    order = some[np.lexsort((rows.column("id")[places[some]], is_new[some], of[some]))]
+    first = np.flatnonzero(differs(of[order]))
+    rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
+    found[places[order[rank >= cap]]] = True
     return found
 
 

@@ -89,7 +89,7 @@ def written(
     index = news.indexed(store)
     once = _once(known, state, replaced, before, changed)
     pairs, near = _pairs(store, last, copies, differ, after)
-    keys = last.keys.written(store, copies.keys["key"].to_numpy(), copies.keys["id"].to_numpy())
+    of_copies = last.keys.written(store, copies.keys["key"].to_numpy(), copies.keys["id"].to_numpy())
     hubs = figures.hubs_after(known.figures.get("hubs", []), before, changed, after)
     once = once._replace(leaks={**once.leaks, "near": near})
     told = _counts(total, catalogue, hubs, once)
@@ -98,7 +98,7 @@ def written(
     )
     next_known = Known(
         known.settings, known.generation, "", index.rows.names, index.tables.names, after.rows.names, known.public,
-        counted.written(store).names, pairs, keys.names, flipped_name, several, sorted(news.inputs.forgotten),
+        counted.written(store).names, pairs, of_copies.names, flipped_name, several, sorted(news.inputs.forgotten),
         sorted((one.key.photo, one.key.version, one.reason, one.error) for one in troubles),
         f"{rows_sum:x}", figures.as_json(total) | {"once": once._asdict(), "hubs": hubs},
     )  # fmt: skip

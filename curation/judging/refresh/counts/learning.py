@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX
-from curation.judging.refresh.state.counted import Counted, numbers_of_pairs
+from curation.judging.refresh.state.counted import ChangedPairs, Counted, numbers_of_pairs
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.parts import State
 from curation.judging.refresh.uploads import Claims
@@ -60,7 +60,8 @@ def updated(
                 row["seen"] = _seen(number, row["seen"], *owners, state, changed, fresh)
             if aspect == CAMERA and number in left:
                 row["text"] = max(_camera_text(state, changed, number, was), now)
-    return counts.with_rows(rows, dict(zip(pairs["number"].tolist(), pairs["pictures"].tolist(), strict=True)))
+    ordered = pairs.sort_values("number")
+    return counts.with_rows(rows, ChangedPairs(*(ordered[name].to_numpy() for name in ("number", "was", "pictures"))))
 
 
 def _claims_of(state: State, rows: _Rows) -> pd.DataFrame:
@@ -96,14 +97,14 @@ class _Numbers(dict[int, int]):
 
 
 def _pairs_after(counts: Counted, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Return the values and owners of which the pictures change: number, pictures, is_lost and is_gained."""
+    """Return the values and owners of which the pictures change: number, was, pictures, is_lost and is_gained."""
     names = ["value", "owner"]
     both = pd.concat([before[names].assign(more=-1), after[names].assign(more=1)])
     found: pd.DataFrame = both.groupby(names, sort=False)["more"].sum().reset_index()
     found = found[found["more"].to_numpy() != 0].reset_index(drop=True)
     found["number"] = numbers_of_pairs(found["value"].to_numpy(), found["owner"].to_numpy())
     was = counts.pictures_of(found["number"].to_numpy())
-    found["pictures"] = was + found["more"].to_numpy()
+    found["was"], found["pictures"] = was, was + found["more"].to_numpy()
     found["is_gained"], found["is_lost"] = was == 0, found["pictures"].to_numpy() == 0
     return found
 

@@ -23,19 +23,21 @@ COLUMNS = ("_camera", "_published", "_whom", "_owner", "_device", "_sha", "_scan
 _CHUNK = 1 << 16
 
 
-class Rest(NamedTuple):
+class Rest:
     """The rows that stay as they are."""
 
-    column: Callable[[str], Numbers]
-    """One of COLUMNS, of these rows and of others."""
-    stays: Numbers
-    """Which rows of a column these are."""
+    def __init__(self, column: Callable[[str], Numbers], stays: Numbers) -> None:
+        """Look among the rows that stay; `column`: one of COLUMNS, of these rows and of others, by its name."""
+        self._column, self._stays = column, stays
+        self._found: dict[str, dict[str, Numbers]] = {}
 
-    def having(self, name: str, values: Numbers, names: Iterable[str]) -> dict[str, Numbers]:
-        """Return columns of the rows with one of these values in the column `name`."""
-        rows = among(self.column(name), values)
-        rows = rows[self.stays[rows]]
-        return {one: self.column(one).take(rows) for one in names}
+    def having(self, name: str, values: Numbers) -> dict[str, Numbers]:
+        """Return COLUMNS of the rows with one of these values in the column `name`, which are the same at each call."""
+        if name not in self._found:
+            rows = among(self._column(name), np.unique(values))
+            rows = rows[self._stays[rows]]
+            self._found[name] = {one: self._column(one).take(rows) for one in COLUMNS}
+        return self._found[name]
 
 
 class _Kind(NamedTuple):
@@ -117,10 +119,9 @@ def _sides_of(
     if not moved:
         return []
     numbers = np.array(moved, np.uint64)
-    values = [_keys(kind, rows, nobody)[np.isin(_thing(kind, rows, nobody), numbers)] for rows in (gone, new)]
-    others = rest.having(kind.thing[-1], np.unique(np.concatenate(values)), {*kind.thing, kind.side})
-    sides = {side for of in (before, after) for _, some in of.values() for side in some} | set(range(3))
-    sides = sorted({*sides, *np.unique(others[kind.side]).tolist()})
+    others = rest.having(kind.thing[-1], np.concatenate([_keys(kind, rows, nobody) for rows in (gone, new)]))
+    own = {side for of in (before, after) for _, some in of.values() for side in some}
+    sides = sorted({*range(3), *own, *np.unique(others[kind.side]).tolist()})
     place = np.tile(np.array(sides, np.int64), len(moved))
     wanted = _mixed(np.repeat(numbers, len(sides)), place)
     is_there = present(_mixed(_thing(kind, others, nobody), _where(kind, others, nobody)), wanted)
@@ -159,7 +160,7 @@ def _thing(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbe
 
 
 def _keys(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
-    """Return of the thing of each row what it is looked up by."""
+    """Return what the thing of each row is looked up by."""
     column = rows[kind.thing[-1]]
     return column if kind.has is None else column[_has(kind, rows, nobody)]
 

@@ -8,7 +8,7 @@ for each value (`judged/showing/`).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,15 @@ _SINGLE = {*ASPECTS, *SHOWN} - {"tables", "segments", "table family", "closed"}
 """Aspects of which each value is learned for itself."""
 
 
+class ChangedPairs(NamedTuple):
+    """By how many pictures owners counted for values and count now, where that has changed; 0 among them."""
+
+    number: npt.NDArray[np.uint64]
+    """`numbers_of_pairs` of both, each once."""
+    was: npt.NDArray[np.int64]
+    now: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Counted:
     """The counts; `changed` are not written yet."""
@@ -50,8 +59,7 @@ class Counted:
     showing: Segments
     """By `number_of_pair`."""
     changed: Mapping[int, Row] = field(default_factory=dict)
-    changed_pairs: Mapping[int, int] = field(default_factory=dict)
-    """By how many pictures owners count for values that changed, 0 among them."""
+    changed_pairs: ChangedPairs | None = None
 
     @classmethod
     def read(cls, store: Store, names: Mapping[str, Collection[str]]) -> "Counted":
@@ -84,7 +92,7 @@ class Counted:
                 found.setdefault(number, {"seen": []}).update(row)
         return found
 
-    def with_rows(self, rows: Mapping[int, Row], pairs: Mapping[int, int]) -> "Counted":
+    def with_rows(self, rows: Mapping[int, Row], pairs: ChangedPairs | None = None) -> "Counted":
         """Return the counts with these rows and pictures by pair; a value without photos is none any more."""
         return replace(self, changed=rows, changed_pairs=pairs)
 
@@ -104,12 +112,16 @@ class Counted:
             new = np.array(list(different), np.uint64)
             found.append(write_segments(store, f"judged/{folder}", segments, new, table, there))
         values, numbers, owners = found
-        some = {pair: pictures for pair, pictures in self.changed_pairs.items() if pictures}
-        pairs, gone = (np.array(sorted(of), np.uint64) for of in (some, self.changed_pairs.keys() - some.keys()))
-        table = pa.table([pa.array([some[pair] for pair in pairs.tolist()], pa.int32())], _SHOWING)
-        there = gone[self.showing.there(gone)]
-        showing = write_segments(store, f"judged/{SHOWING}", self.showing, pairs, table, there, _ROWS_MAX)
+        showing = self.showing if self.changed_pairs is None else self._written_pairs(store, self.changed_pairs)
         return Counted(values, numbers, owners, showing)
+
+    def _written_pairs(self, store: Store, changed: ChangedPairs) -> Segments:
+        some, gone = (changed.now > 0), (changed.now == 0) & (changed.was > 0)
+        table = pa.table([pa.array(changed.now[some], pa.int32())], _SHOWING)
+        keys, is_there = changed.number[some], changed.was[some] > 0
+        return write_segments(
+            store, f"judged/{SHOWING}", self.showing, keys, table, changed.number[gone], _ROWS_MAX, is_there
+        )
 
     def to_learn(self, catalogue: Catalogue, limits: Consensus) -> list[Count]:
         """Return the counts as `curation.consensus.learn` takes them, without those that it would leave out."""

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 _BITS_MIN, _BITS_MAX = 12, 22
 _PLACES = 64
+_STRETCH = 1 << 15
+"""So many digests are looked at at once: what is made of them stays in a core's cache."""
 
 Digests = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -31,8 +33,10 @@ class Few:
         """
         if not len(self.ordered) or not len(digests):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        places = np.flatnonzero(self._low.take(self._low_bits(digests)))
-        some = digests[places]
+        stretches = [digests[start : start + _STRETCH] for start in range(0, len(digests), _STRETCH)]
+        found = [np.flatnonzero(self._low.take(self._low_bits(some))) for some in stretches]
+        places = np.concatenate([some + number * _STRETCH for number, some in enumerate(found)])
+        some = digests.take(places)
         nearest = np.minimum(np.searchsorted(self.ordered, some), len(self.ordered) - 1)
         is_found = self.ordered[nearest] == some
         return places[is_found], nearest[is_found]

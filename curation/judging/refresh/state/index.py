@@ -124,7 +124,7 @@ class Index:
         of_rows = pa.table([new.path, new.id], _INDEX_SCHEMA)
         keys, of_gone = (np.array([number_of(path) for path in some], np.uint64) for some in (states, gone))
         return Index(
-            write_segments(store, INDEX, self.rows, new.key, of_rows, ended, _ROWS_MAX),
+            write_segments(store, INDEX, self.rows, new.key, of_rows, ended, _ROWS_MAX, np.zeros(len(new.key), bool)),
             write_segments(store, STATES, self.tables, keys, told, of_gone),
         )
 

@@ -1,8 +1,8 @@
 """Inverted: which uploads have had a key, found without reading the keys of all.
 
-Kept in segments (`judged/keys/<digest>.arrow`) whose rows are in order of their keys, so a key is looked for by bisection.
-A refresh writes one segment with the keys that are new. Where FAN of the newest are about equally large, they become
-one. A row stays when its upload is gone or has lost the key: whoever asks looks at what the uploads have now.
+Kept in segments (`judged/keys/<digest>.arrow`) whose rows are in order of their keys, so that a key is looked for by
+bisection. A refresh writes one segment with the keys that are new. Where FAN of the newest are about equally large,
+they become one. A row stays when its upload is gone or has lost the key: whoever asks looks at what uploads have now.
 """
 
 from collections.abc import Sequence
@@ -54,9 +54,7 @@ class Inverted:
         tables = [*self.tables, _ordered([pa.table([pa.array(keys), pa.array(ids)], _SCHEMA)])]
         while (number := alike(tables)) > 1:
             names[-number:], tables[-number:] = [None], [_ordered(tables[-number:])]
-        written = [
-            name or write_arrow(store, KEYS_FOLDER, table) for name, table in zip(names, tables, strict=True)
-        ]
+        written = [name or write_arrow(store, KEYS_FOLDER, table) for name, table in zip(names, tables, strict=True)]
         return Inverted(tuple(written), tuple(tables))
 
 

@@ -10,13 +10,13 @@ merged beyond it. Whenever segments are merged, each other one in which most row
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus.storage import Store
 from curation.judging.refresh.state.few import Few
@@ -47,18 +47,27 @@ class Segments:
     _made: dict[str, Numbers] = field(default_factory=dict, compare=False)
 
     @cached_property
+    def _keys(self) -> tuple[Keys, npt.NDArray[np.int8], Places]:
+        """Key and `ends` of all rows of all segments; the place of the first row of each segment, and of the end."""
+        key, ends = (
+            np.concatenate([np.zeros(0, kind.to_pandas_dtype()), *[table[name].to_numpy() for table in self.tables]])
+            for name, kind in _KEYS
+        )
+        return key, ends, np.cumsum([0, *map(len, self.tables)])
+
+    @cached_property
     def counting(self) -> list[Places]:
         """Of each segment: the rows that count."""
-        keys = [table["key"].to_numpy() for table in self.tables]
-        ends = [table["ends"].to_numpy() for table in self.tables]
-        ended, last_end = _last_ends(keys, ends)
-        found: list[Places] = []
-        for at, (key, end) in enumerate(zip(keys, ends, strict=True)):
-            counts = end != GONE
-            places, which = ended.found_in(key)
-            counts[places[last_end[which] > at]] = False
-            found.append(np.flatnonzero(counts))
-        return found
+        key, ends, first = self._keys
+        ending = np.flatnonzero(ends != FIRST)
+        ended = Few(np.unique(key[ending]))
+        last_end = np.zeros(len(ended.ordered), np.int64)
+        np.maximum.at(last_end, np.searchsorted(ended.ordered, key[ending]), _segment_of(first, ending))
+        counts = ends != GONE
+        places, which = ended.found_in(key)
+        counts[places[last_end[which] > _segment_of(first, places)]] = False
+        edges = first.tolist()
+        return [np.flatnonzero(counts[start:end]) for start, end in pairwise(edges)]
 
     @cached_property
     def starts(self) -> Places:
@@ -98,15 +107,16 @@ class Segments:
 
         What counts is looked up for these keys alone: the newest segment that has a key says what becomes of it.
         """
-        few, order = Few(keys), np.argsort(keys)
+        order = np.argsort(keys)
+        all_keys, ends, first = self._keys
+        places, which = Few(keys).found_in(all_keys)
+        newest = np.full(len(keys), -1)
+        np.maximum.at(newest, order[which], places)
+        there = np.flatnonzero(newest >= 0)
+        there = there[ends[newest[there]] != GONE]
         segment, row = np.full(len(keys), -1), np.full(len(keys), -1)
-        is_settled = np.zeros(len(keys), bool)
-        for at in reversed(range(len(self.tables))):
-            places, which = few.found_in(self.tables[at]["key"].to_numpy())
-            asked = order[which]
-            is_live = ~is_settled[asked] & (self.tables[at]["ends"].to_numpy()[places] != GONE)
-            segment[asked[is_live]], row[asked[is_live]] = at, places[is_live]
-            is_settled[asked] = True
+        segment[there] = _segment_of(first, newest[there])
+        row[there] = newest[there] - first[segment[there]]
         return segment, row
 
     def having(self, name: str, values: Keys) -> Places:
@@ -128,20 +138,21 @@ class Segments:
     def take(self, rows: Places, names: Sequence[str] | None = None) -> pa.Table:
         """Return some rows, in their order; only the segments that have some of them are read."""
         schema = self.schema if names is None else pa.schema([self.schema.field(name) for name in names])
-        part = np.searchsorted(self.starts, rows, "right") - 1
+        part = _segment_of(self.starts, rows)
         order = np.argsort(part, kind="stable")
         parts, first = np.unique(part[order], return_index=True)
         found = [schema.empty_table()]
         for at, some in zip(parts.tolist(), np.split(order, first[1:]), strict=False):
             places = self.counting[at][rows[some] - self.starts[at]]
-            found.append(self.tables[at].select(schema.names).take(pa.array(places)).cast(schema))
+            some_rows = self.tables[at].select(schema.names).take(pa.array(places))
+            found.append(some_rows if some_rows.schema.equals(schema) else some_rows.cast(schema))
         back = np.empty(len(rows), np.int64)
         back[order] = np.arange(len(rows))
         return pa.concat_tables(found).combine_chunks().take(pa.array(back))
 
     def keys_of(self, rows: Places) -> Keys:
         """Return the keys of some rows, in their order."""
-        part = np.searchsorted(self.starts, rows, "right") - 1
+        part = _segment_of(self.starts, rows)
         found = np.empty(len(rows), np.uint64)
         for at in np.unique(part).tolist():
             places = self.counting[at][rows[part == at] - self.starts[at]]
@@ -153,14 +164,8 @@ class Segments:
         return self.take(np.arange(len(self)))
 
 
-def _last_ends(keys: Sequence[Keys], ends: Sequence[npt.NDArray[np.int8]]) -> tuple[Few, Places]:
-    """Return the keys of which a segment ends an earlier row, and of each the last segment that does."""
-    ending = [key[end != FIRST] for key, end in zip(keys, ends, strict=True)]
-    number = np.repeat(np.arange(len(ending)), [len(key) for key in ending])
-    ended = Few(np.concatenate([np.zeros(0, np.uint64), *ending]))
-    last_end = np.zeros(len(ended.ordered), np.int64)
-    np.maximum.at(last_end, np.searchsorted(ended.ordered, np.concatenate([ended.ordered[:0], *ending])), number)
-    return ended, last_end
+def _segment_of(first: Places, places: Places) -> Places:
+    return np.searchsorted(first, places, "right") - 1
 
 
 def read_segments(store: Store, folder: str, names: Sequence[str], schema: pa.Schema) -> Segments:
@@ -169,17 +174,21 @@ def read_segments(store: Store, folder: str, names: Sequence[str], schema: pa.Sc
 
 
 def write_segments(
-    store: Store, folder: str, was: Segments, keys: Keys, rows: pa.Table, gone: Keys, rows_max: int | None = None
-) -> Segments:
+    store: Store, folder: str, was: Segments, keys: Keys, rows: pa.Table, gone: Keys, rows_max: int | None = None,
+    is_there: npt.NDArray[np.bool_] | None = None,
+) -> Segments:  # fmt: skip
     """Return the table with these rows, by their keys, and without the rows of the keys that are gone; write it.
 
     `keys`: of `rows`, each once; a row of before with one of them is replaced. `gone`: keys that rows of before have.
+    `is_there`: which of `keys` rows of before have, where that is known; else it is looked up.
     """
     if not len(keys) and not len(gone):
         return was
+    if is_there is None:
+        is_there = was.there(keys)
     columns = [
         pa.array(np.concatenate([keys, gone]), pa.uint64()),
-        pa.array(np.concatenate([np.where(was.there(keys), AGAIN, FIRST), np.full(len(gone), GONE)]), pa.int8()),
+        pa.array(np.concatenate([np.where(is_there, AGAIN, FIRST), np.full(len(gone), GONE)]), pa.int8()),
         *(pa.chunked_array([*column.chunks, pa.nulls(len(gone), column.type)], column.type) for column in rows.columns),
     ]
     new = pa.table(columns, segment_schema(was.schema)).combine_chunks()

@@ -8,7 +8,7 @@ from benchmarks.curation.planted import catalogue
 from corpus.sections import Consensus
 from corpus.storage import open_store
 from curation.consensus import CAMERA, Count, learn
-from curation.judging.refresh.state.counted import Counted, numbers_of_pairs
+from curation.judging.refresh.state.counted import ChangedPairs, Counted, numbers_of_pairs
 from curation.judging.refresh.state.index import number_of
 
 LIMITS = Consensus(photos_min=3, owners_min=2)
@@ -47,7 +47,7 @@ def test_what_would_not_be_shown_is_left_out_and_nothing_else(tmp_path):
         gone = chance.sample(sorted(expected), len(expected) // 9)
         new |= {number: {**expected[number], "photos": 0} for number in gone if number not in new}
         expected = {number: row for number, row in (expected | new).items() if row["photos"]}
-        counts = counts.with_rows(new, {})
+        counts = counts.with_rows(new)
         told = counts.to_learn(catalogue(), LIMITS)
         assert learn(told, catalogue(), LIMITS) == learned_from(expected)
         assert turn == 0 or len(told) < len(expected)
@@ -60,10 +60,10 @@ def test_what_would_not_be_shown_is_left_out_and_nothing_else(tmp_path):
 def test_a_count_that_is_as_it_was_is_not_written(tmp_path):
     store = open_store(str(tmp_path))
     told = rows(random.Random(1), 20)
-    counts = Counted.read(store, {}).with_rows(told, {}).written(store)
-    assert counts.with_rows(dict(list(told.items())[:5]), {}).written(store).names == counts.names
+    counts = Counted.read(store, {}).with_rows(told).written(store)
+    assert counts.with_rows(dict(list(told.items())[:5])).written(store).names == counts.names
     number = next(iter(told))
-    again = counts.with_rows({number: {**told[number], "photos": 77, "owners": 5}}, {}).written(store)
+    again = counts.with_rows({number: {**told[number], "photos": 77, "owners": 5}}).written(store)
     assert again.names["numbers"] != counts.names["numbers"]
     assert again.names["values"] == counts.names["values"]
 
@@ -78,8 +78,11 @@ def test_pictures_by_owner_and_value_are_those_of_a_dictionary(tmp_path):
     for _ in range(12):
         again = {pair: chance.randrange(3) for pair in chance.sample(sorted(expected), len(expected) // 4)}
         new = pairs(chance, 20) | again
+        number = np.array(sorted(new), np.uint64)
+        was, now = (np.array([of.get(one, 0) for one in number.tolist()]) for of in (expected, new))
         expected |= new
-        counts = Counted.read(store, counts.with_rows({}, new).written(store).names)
+        changed = ChangedPairs(number, was, now)
+        counts = Counted.read(store, counts.with_rows({}, changed).written(store).names)
         asked = np.array([*expected, 7], np.uint64)
         assert counts.pictures_of(asked).tolist() == [*expected.values(), 0]
 

@@ -22,7 +22,6 @@ from corpus.errors import ShutterprintError, StageError, StorageError
 from corpus.storage import TEMPORARY_PREFIX, Store
 
 FOLDER = f"{TEMPORARY_PREFIX}probes"
-"""Only one run curates a store at a time, so what is in it when a run begins was left by a killed one."""
 APPEARS_WITHIN_S = 5.0
 """Within so long a network file system shows a new file to every machine."""
 _proved: set[str] = set()
@@ -70,16 +69,20 @@ class OnProved:
         return self.function(*arguments, **named)
 
 
+def remove_probes(store: Store) -> None:
+    """Remove the probe and the answers that a killed run has left; call it where no other run curates the store."""
+    store.remove(FOLDER)
+
+
 @contextmanager
 def probe_in(store: Store) -> Iterator[Probe]:
     """Yield a probe that is written into the storage, and remove it with all answers afterwards."""
-    store.remove(FOLDER)
     path, data = f"{FOLDER}/{secrets.token_hex(8)}/probe", secrets.token_bytes(64)
     store.publish(path, data)
     try:
         yield Probe(store, path, hashlib.sha256(data).hexdigest(), program())
     finally:
-        store.remove(FOLDER)
+        remove_probes(store)
 
 
 def program() -> str:

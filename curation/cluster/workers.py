@@ -26,7 +26,7 @@ from distributed.scheduler import KilledWorker
 from corpus.errors import StageError
 from corpus.storage import Store
 from corpus.storage.requests import of_process, so_far
-from curation.cluster.proof import OnProved, Probe, answer, check_answers, probe_in
+from curation.cluster.proof import OnProved, Probe, answer, check_answers, probe_in, remove_probes
 
 Task = TypeVar("Task")
 
@@ -62,6 +62,8 @@ class Workers:
         self._asked_before: dict[str, Counter[str]] = {}
 
     def __enter__(self) -> Self:
+        if self._store is not None:  # one run curates a store at a time; one that has no work to do asks no worker
+            remove_probes(self._store)
         return self
 
     def __exit__(

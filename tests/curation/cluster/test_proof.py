@@ -63,9 +63,3 @@ def test_a_task_on_a_worker_that_was_not_asked_is_proved_first(store, tmp_path):
         with pytest.raises(StageError, match="does not see the storage"):
             OnProved(replace(probe, store=open_store("elsewhere", tmp_path), path=f"{FOLDER}/x"), calls.append)(2)
     assert calls == [1]
-
-
-def test_what_a_killed_run_left_is_removed(store):
-    store.publish(f"{FOLDER}/old/probe", b"")
-    with probe_in(store):
-        assert len(store.filesystem.ls(store.path(FOLDER))) == 1

@@ -17,6 +17,7 @@ from distributed.scheduler import KilledWorker
 
 from corpus.errors import StageError
 from corpus.storage import open_store
+from curation.cluster.proof import FOLDER
 from curation.cluster.workers import Workers, run_tasks, wait_for_one
 
 pytestmark = pytest.mark.slow
@@ -222,3 +223,10 @@ def test_workers_get_the_memory_they_are_told_to_have_and_a_folder_to_spill_to_t
 def test_a_cluster_nobody_asks_for_is_not_started():
     with Workers("tcp://127.0.0.1:9", 1):
         pass
+
+
+def test_what_a_killed_run_asked_its_workers_is_removed_by_one_that_asks_none(tmp_path):
+    store = open_store("data", tmp_path)
+    store.publish(f"{FOLDER}/old/probe", b"")
+    with Workers(None, 2, store=store):
+        assert not store.filesystem.exists(store.path(FOLDER))

@@ -1,6 +1,7 @@
 """Benchmark: a simulated year of refreshes of a growing corpus; print time and bytes a refresh by month, and orphans.
 
     python -m benchmarks.curation.refresh_year [--photos 1000000] [--days 365] [--stride 1] [--folder FOLDER]
+                                              [--plot FILE.svg]
 
 Planted records and facts come in equal shares, one a day; each day some uploads of any age are deleted and some are
 replaced. The first share is judged whole, each later one by a refresh. Time is CPU time of this process, bytes are
@@ -27,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.curation.planted import KIND, WINDOW, catalogue, plant
+from benchmarks.curation.refresh_plot import draw
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
@@ -139,6 +141,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--plot", type=Path, default=None, help="an SVG of time and bytes over what was there")
     given = parser.parse_args()
     if given.days < 3 * MONTHS:
         parser.error(f"--days: {3 * MONTHS} at least, so that a month has several refreshes")
@@ -177,6 +180,8 @@ def main() -> None:
             for number, (first, last) in enumerate(pairwise(edges), 1)
             if (month := [days[day] for day in range(first, last) if day in days])
         }
+        if given.plot:
+            draw(days, -(-given.photos // given.days), given.plot)
         print(f"{given.photos:,} photographs in {given.days} days, {-(-given.photos // given.days):,} a day")
         for number, month in counted.items():
             seconds, size, judged, _ = (mean(values) for values in zip(*month, strict=True))

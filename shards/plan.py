@@ -7,11 +7,11 @@ they were, because a label is in the tar and in its name: new classes come after
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from corpus.errors import StageError
 from corpus.records import SPLITS, photo_digest
@@ -71,6 +71,14 @@ class ShardPlan:
         return f"{self.split}-{self.digest[:12]}.tar"
 
 
+class Packed(NamedTuple):
+    """A shard that is packed already."""
+
+    name: str
+    split: str
+    photos: int
+
+
 def plan_from_json(value: Mapping[str, Any]) -> ShardPlan:
     """Return the plan of which `value` is the `dataclasses.asdict`."""
     photos = tuple(PhotoPlan(**photo) for photo in value["photos"])
@@ -103,28 +111,50 @@ def plan_shards(
     packed again with the loose photos, so that nightly refreshes do not accumulate small shards. Raises StageError for
     a kept photo without a split, an original or a camera of `classes`, and for two rows of one version of a photo.
     """
-    labels = {camera: label for label, camera in enumerate(classes)}
-    wanted = _wanted(photos, labels)
-    before = sorted(previous, key=lambda shard: shard.name)
+    wanted = planned_photos(photos, classes)
+    before = {shard.name: shard for shard in sorted(previous, key=lambda shard: shard.name)}
+    kept: list[Packed] = []
+    loose = {split: dict(of) for split, of in wanted.items()}
+    for shard in before.values():
+        if not _still_fits(shard, settings, wanted.get(shard.split, {})):
+            continue
+        left = loose[shard.split]
+        if all(photo.photo in left for photo in shard.photos):  # never a photo in two shards
+            kept.append(Packed(shard.name, shard.split, len(shard.photos)))
+            for photo in shard.photos:
+                del left[photo.photo]
+    stay, new = plan_loose({split: of.values() for split, of in loose.items()}, kept, settings, before.__getitem__)
+    return sorted([*(before[name] for name in stay), *new], key=lambda shard: (SPLITS.index(shard.split), shard.name))
+
+
+def plan_loose(
+    loose: Mapping[str, Iterable[PhotoPlan]],
+    kept: Collection[Packed],
+    settings: Shards,
+    plan_of: Callable[[str], ShardPlan],
+) -> tuple[list[str], list[ShardPlan]]:
+    """Return the names of the shards that stay, and new shards that hold the loose photos of each split.
+
+    `kept`: the shards that still fit; `plan_of`: returns the plan of one of them by its name. Small ones are packed
+    again as `plan_shards` says.
+    """
+    stay: list[str] = []
     plans: list[ShardPlan] = []
     for split in SPLITS:
-        loose = dict(wanted[split])
-        kept: list[ShardPlan] = []
-        for shard in before:
-            fits = shard.split == split and _still_fits(shard, settings, wanted[split])
-            if fits and all(photo.photo in loose for photo in shard.photos):  # never a photo in two shards
-                kept.append(shard)
-                for photo in shard.photos:
-                    del loose[photo.photo]
-        small = [shard for shard in kept if _is_small(shard, settings)]
-        if loose and len(small) >= SMALL_SHARDS_MAX:
-            kept = [shard for shard in kept if not _is_small(shard, settings)]
-            loose |= {photo.photo: photo for shard in small for photo in shard.photos}
-        plans += kept + _divide(split, sorted(loose.values(), key=lambda photo: photo.photo), settings)
-    return sorted(plans, key=lambda shard: (SPLITS.index(shard.split), shard.name))
+        own = [shard for shard in kept if shard.split == split]
+        photos = {photo.photo: photo for photo in loose[split]}
+        small = {shard.name for shard in own if 2 * shard.photos < settings.shard_photos}
+        if not photos or len(small) < SMALL_SHARDS_MAX:
+            small = set()
+        photos |= {photo.photo: photo for name in small for photo in plan_of(name).photos}
+        stay += [shard.name for shard in own if shard.name not in small]
+        plans += _divide(split, sorted(photos.values(), key=lambda photo: photo.photo), settings)
+    return stay, plans
 
 
-def _wanted(photos: Iterable[Mapping[str, Any]], labels: Mapping[str, int]) -> dict[str, dict[str, PhotoPlan]]:
+def planned_photos(photos: Iterable[Mapping[str, Any]], classes: tuple[str, ...]) -> dict[str, dict[str, PhotoPlan]]:
+    """Return the kept ones among photos (rows of `corpus.records.CURATED`) by split and name; errors: `plan_shards`."""
+    labels = {camera: label for label, camera in enumerate(classes)}
     wanted: dict[str, dict[str, PhotoPlan]] = {split: {} for split in SPLITS}
     for row in photos:
         if not row["kept"]:
@@ -151,10 +181,6 @@ def _still_fits(shard: ShardPlan, settings: Shards, wanted: Mapping[str, PhotoPl
         and 0 < len(shard.photos) <= settings.shard_photos
         and all(wanted.get(photo.photo) == photo for photo in shard.photos)
     )
-
-
-def _is_small(shard: ShardPlan, settings: Shards) -> bool:
-    return 2 * len(shard.photos) < settings.shard_photos
 
 
 def _divide(split: str, photos: list[PhotoPlan], settings: Shards) -> list[ShardPlan]:

@@ -91,6 +91,15 @@ def batches(store: Store, generation: str, columns: Sequence[str], rows: int) ->
         raise unavailable(f"{store.url}: {named}", error) or damaged from error
 
 
+def part_table(store: Store, path: str, columns: Sequence[str]) -> pa.Table:
+    """Return columns of one file of a table; raises StorageError where it is missing, damaged or lacks a column."""
+    try:
+        return _read(store, path, columns, ())
+    except (pa.ArrowException, OSError, ValueError) as error:
+        damaged = StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}")
+        raise unavailable(f"{store.url}: {path}", error) or damaged from error
+
+
 def _read(store: Store, path: str, columns: Sequence[str] | None, where: Sequence[Sequence[Condition]]) -> Any:
     with store.open(path) as file:
         return read_parquet(file, columns, where)

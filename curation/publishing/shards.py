@@ -7,8 +7,9 @@ machine can, the run ends with a sentence. A photo that ends its worker is tried
 again.
 """
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from rich.console import Console
 
@@ -16,21 +17,21 @@ from corpus.command_line import progress
 from corpus.configuration import Configuration
 from corpus.errors import StageError
 from corpus.records import photo_digest
-from corpus.storage import MARKER, Store
+from corpus.storage import MARKER, Entry, Store
 from corpus.text import count, escaped
 from curation.cluster.alone import Alone, Ended
 from curation.cluster.workers import GAVE_UP, Workers, run_tasks
 from curation.facts.second_look import check_lost
-from curation.generations import batches_of
+from curation.generations import FOLDER as CURATED
+from curation.generations import FUNNEL, batches_of
+from curation.publishing.carried_shards import PLANNED, shard_changes
 from curation.publishing.handed_on import known_classes, known_plans
 from shards.entries import POOL, ShardEntry, files_of_tar, read_entry
-from shards.index import Folds, Index, missing_files, publish_index, read_index
+from shards.index import Carried, Folds, Index, missing_files, publish_index, read_index
 from shards.plan import ShardPlan, classes_after, plan_shards
 from shards.write import cut_photo, write_shard
 
 FOLDER = "shards"
-_PLANNED = ["photo", "version", "kept", "camera", "group", "split", "original", "sha256", "quality_factor", "fold"]
-"""Columns of a generation that a plan and the index need."""
 
 
 def publish_shards(
@@ -54,18 +55,17 @@ def publish_shards(
         more = f" and {count(len(missing) - 1, 'more file')} are" if len(missing) > 1 else " is"
         console.print(f"{missing[0]}{more} missing: packing them again", soft_wrap=True)
         store.remove(f"{FOLDER}/{generation}/{MARKER}")
-    batches = batches_of(store, generation, _PLANNED)
-    kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
-    classes = classes_after(known_classes(store), {row["camera"] for row in kept})
-    plans = plan_shards(kept, configuration.shards, classes, known_plans(kept_store, configuration.shards, classes))
-    there = store.entries(POOL)
-    whole = [plan for plan in plans if all(path in there for path in files_of_tar(plan.name))]
+    number, there = int((store.done(f"{CURATED}/{generation}") or {})["kept"]), store.entries(POOL)
+    cameras = store.read_json(f"{CURATED}/{generation}/{FUNNEL}")["cameras"]
+    classes = classes_after(known_classes(store), {key for key, camera in cameras.items() if camera["kept"]})
+    wanted = _wanted(configuration, generation, kept_store, classes, there)
+    whole = [plan for plan in wanted.new if all(path in there for path in files_of_tar(plan.name))]
     entries = {plan.name: read_entry(kept_store, plan.name) for plan in whole}
-    tasks = [plan for plan in plans if plan.name not in entries]
+    tasks = [plan for plan in wanted.new if plan.name not in entries]
     lost = 0
     client, write = workers.client, workers.proved(partial(write_shard, kept_store, settings=configuration.shards))
-    with progress(console, "cutting shards", len(kept), "photos") as advance, Alone() as alone:
-        advance(sum(len(plan.photos) for plan in whole))
+    with progress(console, "cutting shards", number, "photos") as advance, Alone() as alone:
+        advance(number - sum(len(plan.photos) for plan in tasks))
         for plan, result in run_tasks(client, write, tasks):
             if isinstance(result, GAVE_UP):
                 result = _written_alone(configuration, plan, alone)
@@ -74,13 +74,37 @@ def publish_shards(
             for failure in result.failures:
                 if not store.exists(failure.original):
                     lost += 1
-                    check_lost(store, lost, len(kept), failure.original)
+                    check_lost(store, lost, number, failure.original)
             entries[plan.name] = result
             advance(len(plan.photos))
-    of_photo = {photo_digest(row["photo"], row["version"]): row["fold"] for row in kept}
-    folds = Folds(configuration.curation.folds, of_photo)
-    index = publish_index(store, generation, classes, [entries[plan.name] for plan in plans], folds)
+    folds = Folds(configuration.curation.folds, wanted.folds)
+    new = [entries[plan.name] for plan in wanted.new]
+    index = publish_index(store, generation, classes, new, folds, wanted.carried)
     return _printed_summary(index, console)
+
+
+class _Wanted(NamedTuple):
+    """The shards that a generation is to have."""
+
+    carried: Carried | None
+    """Those of the generation before that stay and are not among the following."""
+    new: list[ShardPlan]
+    folds: Mapping[str, int]
+    """By photograph (digest); of carried ones only those that may have changed."""
+
+
+def _wanted(
+    configuration: Configuration, generation: str, store: Store, classes: tuple[str, ...], there: Mapping[str, Entry]
+) -> _Wanted:
+    """Return which shards a generation is to have, by what has changed where that tells."""
+    settings = configuration.shards
+    changes = shard_changes(store, generation, classes, settings, configuration.curation.folds, there)
+    if changes is not None:
+        return _Wanted(*changes)
+    batches = batches_of(store, generation, PLANNED)
+    kept = [row for batch in batches for row in batch.filter(batch["kept"]).to_pylist()]
+    plans = plan_shards(kept, settings, classes, known_plans(store, settings, classes))
+    return _Wanted(None, plans, {photo_digest(row["photo"], row["version"]): row["fold"] for row in kept})
 
 
 def _written_alone(configuration: Configuration, plan: ShardPlan, alone: Alone) -> ShardEntry:

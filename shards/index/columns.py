@@ -127,5 +127,9 @@ class Columns:
 
     def texts(self, name: str, rows: Numbers) -> list[str]:
         """Return a column's texts in these rows."""
-        texts: list[str] = self._batch[name].take(pa.array(rows)).to_pylist()
+        texts: list[str] = self.strings(name, rows).to_pylist()
         return texts
+
+    def strings(self, name: str, rows: npt.NDArray[np.integer[Any]]) -> pa.Array:
+        """Return a column's texts in these rows as an array of Arrow."""
+        return self._batch[name].take(pa.array(rows))

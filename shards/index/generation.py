@@ -192,6 +192,14 @@ def previous_plans(store: Store) -> list[ShardPlan]:
     return plans
 
 
+def last_whole(store: Store) -> Index | None:
+    """Return the index of the newest generation of shards; None where there is none, where it is not whole, or where
+    another version wrote it.
+    """
+    index = _last_begun(store)
+    return None if index is None or store.done(index.directory) is None else index
+
+
 def _last_begun(store: Store) -> Index | None:
     name = _newest_with(store, _JSON)
     if name is None:

@@ -6,19 +6,21 @@ checksums, `_info.json` the tars in the form that timm's WebDataset reader needs
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.errors import StageError
 from corpus.records import SPLITS
 from corpus.storage import Store, json_bytes
-from shards.entries import ShardEntry, read_tiles_table
+from shards.entries import POOL, ShardEntry, files_of_tar, read_tiles_table
 from shards.index.build import FOUND, PLANNED, build_index, digests_of
+from shards.index.carried import Carried
 from shards.index.columns import write_columns
 from shards.index.generation import Index, read_index
 from shards.index.tables import FORMAT, ROOT
@@ -34,30 +36,65 @@ class Folds:
 
 
 def publish_index(
-    store: Store, generation: str, classes: tuple[str, ...], entries: list[ShardEntry], folds: Folds | None = None
+    store: Store,
+    generation: str,
+    classes: tuple[str, ...],
+    entries: list[ShardEntry],
+    folds: Folds | None = None,
+    carried: Carried | None = None,
 ) -> Index:
     """Publish the index of a generation, its marker last; a generation that is already whole is left alone.
 
-    Folds stand in the index alone, so that another fold packs no photograph again. An entry without tiles contributes
-    its failures only. Raises StageError where a photograph is in two shards or a label is not its camera's place in
-    `classes`.
+    `carried`: the tars that it has from the generation before; `entries` are those of all others, and `folds` has then
+    only to say what may have changed. Folds stand in the index alone, so that another fold packs no photograph again.
+    An entry without tiles contributes its failures only. Raises StageError where a photograph is in two shards or a
+    label is not its camera's place in `classes`.
     """
     if store.done(f"{ROOT}/{generation}") is not None:
         return read_index(store, generation)
     full = {entry.plan.name: entry for entry in entries if entry.tiles}
-    ordered = sorted(full.values(), key=lambda entry: (SPLITS.index(entry.plan.split), entry.plan.name))
-    _check(ordered, classes)
-    planned = _planned(ordered, folds.of if folds else {})
-    found = pa.concat_tables([FOUND.empty_table(), *_found(store, ordered)])
-    tables = build_index(planned, found)
+    tars = [_Tar(name, entry.plan.split, len(entry.plan.photos), entry.tiles, entry.size_bytes)
+            for name, entry in full.items()]  # fmt: skip
+    tars += [] if carried is None else _carried_tars(store, carried)
+    tars.sort(key=lambda tar: (SPLITS.index(tar.split), tar.name))
+    places = {tar.name: place for place, tar in enumerate(tars)}
+    _check(full.values(), classes)
+    known_folds = folds.of if folds else {}
+    if carried is not None and classes[: len(carried.index.content["classes"])] != tuple(
+        carried.index.content["classes"]
+    ):
+        raise StageError(f"{generation}: its classes do not go on from those of {carried.index.generation}; plan again")
+    planned, found = [_planned(full.values(), places, known_folds)], [*_found(store, full.values(), places)]
+    if carried is not None:
+        planned.append(carried.planned(places, known_folds))
+        found.append(carried.found(places))
+    whole = pa.concat_tables(planned)
+    if carried is not None and len(pc.unique(whole["photo"])) < len(whole):
+        raise StageError(f"{generation}: a photo is in two of its shards; plan again")
+    tables = build_index(whole, pa.concat_tables([FOUND.empty_table(), *found]))
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
-    by_split = {split: [entry for entry in ordered if entry.plan.split == split] for split in SPLITS}
+    by_split = {split: [tar for tar in tars if tar.split == split] for split in SPLITS}
     content = {
         "format": FORMAT, "generation": generation, "classes": list(classes), "splits": _counts(by_split),
         "failures": [asdict(failure) for failure in failures], "folds": folds.number if folds else None,
     }  # fmt: skip
     publish_tables(store, generation, tables, content, _timm_info(by_split))
     return read_index(store, generation)
+
+
+class _Tar(NamedTuple):
+    """What an index says of a tar as a whole."""
+
+    name: str
+    split: str
+    photos: int
+    tiles: int
+    size_bytes: int
+
+
+def _carried_tars(store: Store, carried: Carried) -> list[_Tar]:
+    tiles, there = carried.tiles, store.entries(POOL)
+    return [_Tar(*one, tiles[one.name], there[files_of_tar(one.name)[0]].size_bytes) for one in carried.packed]
 
 
 def publish_tables(
@@ -86,7 +123,7 @@ def publish_tables(
     store.mark_done(directory, marker)
 
 
-def _check(entries: Sequence[ShardEntry], classes: tuple[str, ...]) -> None:
+def _check(entries: Iterable[ShardEntry], classes: tuple[str, ...]) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
         for photo in entry.plan.photos:
@@ -100,8 +137,8 @@ def _check(entries: Sequence[ShardEntry], classes: tuple[str, ...]) -> None:
                 )
 
 
-def _planned(entries: Sequence[ShardEntry], folds: Mapping[str, int]) -> pa.Table:
-    photos = [(number, entry.plan.split, photo) for number, entry in enumerate(entries) for photo in entry.plan.photos]
+def _planned(entries: Iterable[ShardEntry], places: Mapping[str, int], folds: Mapping[str, int]) -> pa.Table:
+    photos = [(places[entry.plan.name], entry.plan.split, photo) for entry in entries for photo in entry.plan.photos]
     columns = {
         "photo": digests_of(pa.array([photo.photo for _, _, photo in photos], pa.string())),
         "tar": [tar for tar, _, _ in photos],
@@ -114,13 +151,13 @@ def _planned(entries: Sequence[ShardEntry], folds: Mapping[str, int]) -> pa.Tabl
     return pa.table(columns, schema=PLANNED)
 
 
-def _found(store: Store, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
-    for number, entry in enumerate(entries):
+def _found(store: Store, entries: Iterable[ShardEntry], places: Mapping[str, int]) -> Iterator[pa.Table]:
+    for entry in entries:
         own = read_tiles_table(store, entry.plan.name, _TOLD)
         rows = own.num_rows
         columns = {
             "photo": digests_of(own["photo"].combine_chunks()),
-            "tar": np.full(rows, number, np.int32),
+            "tar": np.full(rows, places[entry.plan.name], np.int32),
             "row": np.arange(rows, dtype=np.int32),
         }
         columns |= {name: own[name].cast(FOUND.field(name).type) for name in FOUND.names if name not in columns}
@@ -130,27 +167,27 @@ def _found(store: Store, entries: Sequence[ShardEntry]) -> Iterator[pa.Table]:
 _TOLD = ["photo", "tile", "label", "offset_bytes", "length_bytes", "x_px", "y_px", "width_px", "height_px"]
 
 
-def _counts(by_split: Mapping[str, Sequence[ShardEntry]]) -> dict[str, Any]:
+def _counts(by_split: Mapping[str, Sequence[_Tar]]) -> dict[str, Any]:
     return {
         split: {
-            "shards": [entry.plan.name for entry in own],
-            "photos": sum(len(entry.plan.photos) for entry in own),
-            "tiles": sum(entry.tiles for entry in own),
-            "size_bytes": sum(entry.size_bytes for entry in own),
+            "shards": [tar.name for tar in own],
+            "photos": sum(tar.photos for tar in own),
+            "tiles": sum(tar.tiles for tar in own),
+            "size_bytes": sum(tar.size_bytes for tar in own),
         }
         for split, own in by_split.items()
     }
 
 
-def _timm_info(by_split: Mapping[str, Sequence[ShardEntry]]) -> dict[str, Any]:
+def _timm_info(by_split: Mapping[str, Sequence[_Tar]]) -> dict[str, Any]:
     """Return the content of `_info.json` for timm's `ReaderWds`; tars are named relative to the generation's folder."""
     return {
         "splits": {
             split: {
                 "name": split,
-                "filenames": [f"../tars/{entry.plan.name}" for entry in own],
-                "shard_lengths": [entry.tiles for entry in own],
-                "num_samples": sum(entry.tiles for entry in own),
+                "filenames": [f"../tars/{tar.name}" for tar in own],
+                "shard_lengths": [tar.tiles for tar in own],
+                "num_samples": sum(tar.tiles for tar in own),
             }
             for split, own in by_split.items()
         }

@@ -7,14 +7,20 @@ Planted records and facts come in equal shares, one a day; each day some uploads
 replaced. The first share is judged whole, each later one by a refresh. Time is CPU time of this process, bytes are
 those of files that the day wrote below `curated/`, `tables/` and `judged/`. Planting is not counted, nor is the garbage
 that it leaves. Months are twelfths of the days. With a stride, only so many days apart is there a refresh between the
-first month and the last, so that a large year ends sooner; those refreshes have other news and are not counted. Exit
-code 1 where files are left over that no generation needs.
+first month and the last, so that a large year ends sooner; those refreshes have other news and are not counted.
+
+The speed of a shared machine differs between the beginning of such a run and its end. So in the last month, each
+refresh is preceded by one of a copy of the store as it was in the middle of the first month, and these pairs are
+compared, too. Exit code 1 where files are left over that no generation needs.
 """
 
 import argparse
+import copy
 import gc
 import hashlib
+import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -28,7 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.curation.planted import KIND, WINDOW, catalogue, plant
-from benchmarks.curation.refresh_plot import draw
+from benchmarks.curation.refresh_plot import Days, draw
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
@@ -47,25 +53,39 @@ SETTINGS = JudgeSettings(catalogue().opened(), Support(photos_min=20, owners_min
 JUDGED_BY: dict[str, Any] = {"rules": {}, "consensus": {}, "curation": CURATION.model_dump(mode="json")}
 LOST_A_DAY, REPLACED_A_DAY = 5, 5
 MONTHS = 12
+EQUAL = 1.2
+"""Refreshes that judge fewer than so many times a day's photographs have equal news: no camera was judged again."""
 
 
 class Site:
     """Planted photographs that come day by day."""
 
     def __init__(self, folder: Path, photos: int, days: int) -> None:
-        self.store, self._source = open_store(str(folder / "store")), open_store(str(folder / "planted"))
+        self._folder, self._source = folder, open_store(str(folder / "planted"))
+        self.store = open_store(str(folder / "store"))
         plant(self._source, photos)
         self._random = random.Random(1)
         self._windows = self._source.names("crawl/flickr")
         self._waiting: list[dict[str, Any]] = []
         self._examined: dict[str, dict[str, Any]] = {}
-        self._share, self._days = -(-photos // days), list[str]()
+        self.share, self._days = -(-photos // days), list[str]()
+
+    def copied(self, name: str) -> "Site":
+        """Return the site as it is now, with a store of its own in another folder."""
+        there = self._folder / name
+        shutil.rmtree(there, ignore_errors=True)
+        shutil.copytree(self.store.path("."), there, copy_function=os.link)  # files are replaced, never changed
+        found = copy.copy(self)
+        found.store = open_store(str(there))
+        for kept in ("_random", "_windows", "_waiting", "_examined", "_days"):
+            setattr(found, kept, copy.deepcopy(getattr(self, kept)))
+        return found
 
     def day(self) -> None:
         """Let a day's photographs come, some be lost, and some be replaced."""
-        while len(self._waiting) < self._share and self._windows:
+        while len(self._waiting) < self.share and self._windows:
             self._read(self._windows.pop(0))
-        new, self._waiting = self._waiting[: self._share], self._waiting[self._share :]
+        new, self._waiting = self._waiting[: self.share], self._waiting[self.share :]
         facts = [self._examined.pop(row["photo"]) for row in new if row["photo"] in self._examined]
         for what, number in (("deleted", LOST_A_DAY), ("replaced", REPLACED_A_DAY)):
             for name in self._random.choices(self._days, k=number) if self._days else ():
@@ -134,6 +154,18 @@ def files(store: Store) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(root)): (path.stat().st_ino, path.stat().st_size) for path in found}
 
 
+def measured(site: Site) -> tuple[float, int, int, int]:
+    """Refresh a site's store; return seconds of CPU, bytes written, uploads judged, and how many there are."""
+    before = files(site.store)
+    gc.collect()
+    began_s = time.process_time()
+    judged, photos = refresh(site.store)
+    took_s = time.process_time() - began_s
+    found = files(site.store).items()
+    written = sum(size for path, (inode, size) in found if before.get(path, (0,))[0] != inode)
+    return took_s, written, judged, photos
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -151,25 +183,32 @@ def main() -> None:
         site = Site(Path(folder), given.photos, given.days)
         site.day()
         whole(site.store)
-        days: dict[int, tuple[float, int, int, int]] = {}
-        before = files(site.store)
+        days: Days = {}
+        pairs: list[tuple[float, float]] = []
         edges = [given.days * month // MONTHS for month in range(MONTHS + 1)]
+        middle = edges[1] // 2
+        early = beside = site
         for day in range(1, given.days):
+            is_last = day >= edges[-2]
             site.day()
-            is_skipped = edges[1] <= day < edges[-2] - 1 and (day - edges[1]) % given.stride != given.stride - 1
-            if is_skipped:
+            if edges[1] <= day < edges[-2] - 1 and (day - edges[1]) % given.stride != given.stride - 1:
                 continue
-            gc.collect()
-            began_s = time.process_time()
-            judged, photos = refresh(site.store)
-            took_s = time.process_time() - began_s
-            after = files(site.store)
-            written = sum(size for path, (inode, size) in after.items() if before.get(path, (0,))[0] != inode)
-            before = after
-            if day > 1 and (given.stride == 1 or day < edges[1] or day >= edges[-2]):
-                days[day] = (took_s, written, judged, photos)  # the first refresh makes the state of all
-            print(f"day {day}: {photos:,} uploads, {took_s:.2f} s, {written / 1e6:.2f} MB, {judged:,} judged",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            told = ""
+            if is_last:
+                if (day - edges[-2]) % (edges[1] - middle) == 0:
+                    beside = early.copied("beside")
+                beside.day()
+                of_early = measured(beside)
+                told = f"; {of_early[3]:,}: {of_early[0]:.2f} s"
+            found = measured(site)
+            if day > 1 and (given.stride == 1 or day < edges[1] or is_last):
+                days[day] = found  # the first refresh makes the state of all
+            if is_last and max(found[2], of_early[2]) < EQUAL * site.share:
+                pairs.append((of_early[0], found[0]))
+            if day == middle:
+                early = site.copied("early")
+            said = f"day {day}: {found[3]:,} uploads, {found[0]:.2f} s, {found[1] / 1e6:.2f} MB, {found[2]:,} judged"
+            print(said + told, file=sys.stderr, flush=True)
         began_s = time.process_time()
         base = refresh_base(site.store, find_inputs(site.store, KIND), SETTINGS)
         assert base is not None
@@ -181,8 +220,8 @@ def main() -> None:
             if (month := [days[day] for day in range(first, last) if day in days])
         }
         if given.plot:
-            draw(days, -(-given.photos // given.days), given.plot)
-        print(f"{given.photos:,} photographs in {given.days} days, {-(-given.photos // given.days):,} a day")
+            draw(days, site.share, given.plot)
+        print(f"{given.photos:,} photographs in {given.days} days, {site.share:,} a day")
         for number, month in counted.items():
             seconds, size, judged, _ = (mean(values) for values in zip(*month, strict=True))
             print(f"month {number:2}: {month[-1][3]:>9,} uploads, {seconds:6.2f} s CPU a refresh "
@@ -192,9 +231,14 @@ def main() -> None:
             for kind in (mean, median):
                 first, last = (kind(day[place] for day in counted[number]) for number in (1, MONTHS))
                 print(f"{name} a refresh, {kind.__name__} of the last month to that of the first: {last / first:.2f}")
+        if pairs:
+            ratio = sum(last for _, last in pairs) / sum(first for first, _ in pairs)
+            middle_ratio = median(last / first for first, last in pairs)
+            print(f"time of a refresh of the last month to one of the first month's store, in turn, {len(pairs)} pairs "
+                  f"of equal news: {ratio:.2f}, median {middle_ratio:.2f}")  # fmt: skip
         print(f"finding that nothing is new: {nothing_s:.2f} s CPU")
         named = {path for name in site.store.done_names("curated") for path in tables_of(site.store, name)}
-        orphans = sorted(path for path in after if path.startswith("tables/") and path not in named)
+        orphans = sorted(path for path in files(site.store) if path.startswith("tables/") and path not in named)
         print(f"files that no generation needs: {len(orphans)}", *orphans[:10])
     sys.exit(1 if orphans else 0)
 

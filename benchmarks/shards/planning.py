@@ -2,9 +2,9 @@
 
     python -m benchmarks.shards.planning [--photos 100000 400000]
 
-A generation of so many made-up photographs of four tiles is followed by one with 2,740 new ones and ten changes in other
-files of its table. Nothing is cut: tars are empty, their tables and entries are whole. Printed are the seconds of CPU
-of both ways, whose indexes must be equal, and the size of the index.
+A generation of so many made-up photographs of four tiles is followed by one with 2,740 new ones and ten changes in
+other files of its table. Nothing is cut: tars are empty, their tables and entries are whole. Printed are the seconds of
+CPU of both ways, whose indexes must be equal, and the size of the index.
 """
 
 import argparse

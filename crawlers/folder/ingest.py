@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +19,7 @@ from corpus.errors import ConfigurationError
 from corpus.records import original_path, version_of
 from corpus.storage import Store
 from corpus.text import as_utf8
+from crawlers.download.known_originals import KnownOriginals
 from crawlers.folder.files import File, FileRefused, read_file
 from crawlers.folder.layouts import LAYOUTS, read_path
 from crawlers.folder.originals import publish_original
@@ -58,6 +59,10 @@ class FileIngester:
     link: bool
     counts: Counter[str]
     pictures: RefusedPictures | None = None
+    originals: KnownOriginals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.originals = KnownOriginals(self.store, "folder")
 
     def ingest(self, listed: ListedPhoto) -> Row:
         """Return the row of a file, and publish its original where it is let in."""
@@ -105,6 +110,6 @@ class FileIngester:
                 self.pictures.keep(listed, verdict, file.data)
             return refused(listed, verdict, len(file.data))
         original = original_path(listed.photo, str(listed.version))
-        if publish_original(self.store, original, file, link=self.link):
+        if publish_original(self.store, original, file, link=self.link, known=self.originals):
             self.counts["bytes"] += len(file.data)
         return stored(listed, original, file.data)

@@ -13,22 +13,28 @@ from pathlib import Path
 
 from corpus.storage import Store, temporary_beside
 from corpus.storage.errors import attempted
+from crawlers.download.known_originals import KnownOriginals
 from crawlers.folder.files import File
 
 _FICLONE = 0x40049409
 """Linux's request "share all blocks of a file", `ioctl_ficlone(2)`; other systems refuse it."""
 
 
-def publish_original(store: Store, original: str, file: File, *, link: bool) -> bool:
+def publish_original(
+    store: Store, original: str, file: File, *, link: bool, known: KnownOriginals | None = None
+) -> bool:
     """Publish the bytes of a file as `original` unless they stand there already; return whether it was needed.
 
     An original that is linked to some file without `link`, or that has other bytes (its file was rewritten in place
-    while it was linked), is replaced. Raises StorageUnavailableError where the disk refuses.
+    while it was linked), is replaced. `known`: asked instead of an object store, where each look is a request. Raises
+    StorageUnavailableError where the disk refuses.
     """
     if not store.is_local:
-        if store.exists(original):
+        if (store.exists if known is None else known.has)(original):
             return False
         store.publish(original, file.data)
+        if known is not None:
+            known.add(original)
         return True
     target = Path(store.path(original))
     if attempted(f"{store.url}: {original}", lambda: _is_sound(target, file, link)):

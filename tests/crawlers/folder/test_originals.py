@@ -7,6 +7,8 @@ import shutil
 import pytest
 
 from corpus.storage import open_store
+from corpus.storage.requests import counted
+from crawlers.download.known_originals import KnownOriginals
 from crawlers.folder.files import read_file
 from crawlers.folder.originals import is_whole, publish_original
 
@@ -101,3 +103,16 @@ def test_where_the_file_system_can_the_original_shares_the_files_blocks(tmp_path
         assert free_bytes - shutil.disk_usage(base).free < 8 << 20
     finally:
         shutil.rmtree(base)
+
+
+def test_in_an_object_store_originals_are_listed_once_instead_of_looked_for(bucket, root):
+    store = open_store(bucket)
+    store.publish(ORIGINAL, b"photo")
+    file, known = read_file(root, "a.jpg", 1 << 20), KnownOriginals(store, "folder")
+    others = [ORIGINAL.replace("a-", f"{name}-") for name in "bcdef"]
+    assert not publish_original(store, ORIGINAL, file, link=False, known=known)
+    with counted() as requests:
+        told = [publish_original(store, other, file, link=False, known=known) for other in others * 2]
+        assert dict(requests()) == {"PUT": 5}
+    assert told == [True] * 5 + [False] * 5
+    assert {store.read(path) for path in (ORIGINAL, *others)} == {b"photo"}

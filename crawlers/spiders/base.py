@@ -159,7 +159,8 @@ class PhotoSpider(scrapy.Spider):
             store.sweep_temporary(f"originals/{self.source}", DAY_S)
         for folder in store.names(f"originals/{self.source}") if store.is_local else ():
             store.sweep_temporary(f"originals/{self.source}/{folder}", DAY_S)
-        self.windows.checkpoints = checkpoint.sweep(store, self.source, self.context.markers.all)
+        markers = self.context.markers
+        self.windows.checkpoints = checkpoint.sweep(store, self.source, markers.all, markers.unfinished)
 
     def view(self) -> View:
         """Return what the progress display shows."""

@@ -6,13 +6,13 @@ judged by other rules than today's are ignored, so their photos are judged again
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from corpus.errors import StorageError
-from corpus.storage import Store
+from corpus.storage import Entry, Store
 from crawlers.windows.records import Row, read_rows, table
 
 ROWS_A_PART = 50  # headers asked for again after a crash, at most, beside those in work
@@ -35,13 +35,13 @@ def unfinished_windows(store: Store, source: str, windows: Iterable[str]) -> lis
     return found
 
 
-def sweep(store: Store, source: str, whole: Collection[str]) -> set[str]:
+def sweep(store: Store, source: str, whole: Collection[str], listed: Mapping[str, Entry]) -> set[str]:
     """Remove checkpoints of `whole` windows that are older than a day, and others that are older than NEEDED_S.
 
-    Returns the windows of which there are checkpoints now.
+    `listed`: the files of checkpoints that there are. Returns the windows of which there are checkpoints now.
     """
     left = set()
-    for path, entry in store.entries(folder(source)).items():
+    for path, entry in listed.items():
         window, _, file = path.removeprefix(f"{folder(source)}/").partition("/")
         needed_s = CLEARED_S if window in whole else NEEDED_S
         if file == DETAILS and entry.modified_at_s < time.time() - needed_s:

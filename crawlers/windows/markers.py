@@ -16,6 +16,7 @@ from corpus.errors import StorageError
 from corpus.storage import MARKER, Entry, Store, json_bytes
 from corpus.storage.s3 import state_of
 from corpus.text import iso_time
+from crawlers.windows import checkpoint
 from crawlers.windows.records import Row
 from crawlers.windows.work_units import origin_of
 
@@ -85,21 +86,27 @@ class Markers:
     """
 
     def __init__(self, store: Store, source: str) -> None:
-        self.store, self.root = store, f"crawl/{source}"
+        self.store, self.source, self.root = store, source, f"crawl/{source}"
         self.all: dict[str, Marker] = {}
         self._by_origin: defaultdict[str, list[str]] = defaultdict(list)
         self._states: dict[str, str] = {}  # of the files that the markers were read from
         self._times: dict[str, Entry] = {}  # of the files that tell when windows were listed
         self._has_listed: set[str] = set()  # windows with a file `listed`
         self._kept: dict[str, Kept] | None = None  # what KEPT has
+        self.unfinished: dict[str, Entry] = {}
+        """The files of checkpoints that the last listing of all windows has shown."""
         self.refused: dict[str, list[str]] = {}
         """Versions that windows have refused, as far as they are known (`crawlers.windows.refused_uploads`)."""
 
     def refresh(self, ending: str = "", beginning: str = "") -> None:
         """Read the markers, unknown or changed so far, of windows whose names begin and end so."""
+        listed = self.store.entries(self.root, beginning)
         if self.store.is_s3 and self._kept is None:
-            self._kept = self._read_kept()
-        for path, entry in self.store.entries(self.root, beginning).items():
+            self._kept = self._read_kept() if beginning or f"{self.root}/{KEPT}" in listed else {}
+        if not beginning:
+            unfinished = f"{checkpoint.folder(self.source)}/"
+            self.unfinished = {path: entry for path, entry in listed.items() if path.startswith(unfinished)}
+        for path, entry in listed.items():
             window, _, file = path.removeprefix(f"{self.root}/").partition("/")
             if window.startswith("_") or not window.endswith(ending):
                 continue

@@ -8,6 +8,7 @@ import pytest
 from corpus.storage import open_store
 from crawlers.vetting.door import Refused
 from crawlers.windows.checkpoint import ROWS_A_PART, Checkpoint, sweep, unfinished_windows
+from crawlers.windows.markers import Markers
 from crawlers.windows.records import ListedPhoto, failed, refused
 
 DETAILS = {"query": "acme/one", "window": [0, 60], "span": [0, 120]}
@@ -65,10 +66,17 @@ def test_nothing_is_left_after_clearing(store):
     assert store.names("crawl/flickr/_unfinished") == []
 
 
+def swept(store, whole=()):
+    """Sweep as a crawl does, that has listed all its windows."""
+    markers = Markers(store, "flickr")
+    markers.refresh()
+    return sweep(store, "flickr", whole, markers.unfinished)
+
+
 def test_the_next_crawl_knows_the_span_of_an_unfinished_window(store):
-    assert sweep(store, "flickr", ()) == set()
+    assert swept(store) == set()
     add_part(unfinished(store), 0)
-    windows = sweep(store, "flickr", ())
+    windows = swept(store)
     assert windows == {"window"}
     assert unfinished_windows(store, "flickr", [*windows, "gone"]) == [DETAILS]
 
@@ -79,5 +87,5 @@ def test_checkpoints_of_whole_windows_are_swept_after_a_day_and_others_after_a_m
     for age_days, left in ((0, ["window"]), (days - 0.5, ["window"]), (days + 0.5, [])):
         details = store.path("crawl/flickr/_unfinished/window/details.json")
         os.utime(details, (time.time() - age_days * 86400,) * 2)
-        sweep(store, "flickr", whole)
+        swept(store, whole)
         assert store.names("crawl/flickr/_unfinished") == left

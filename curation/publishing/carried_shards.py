@@ -43,16 +43,17 @@ def shard_changes(
     """Return what becomes of the shards of the generation before; None where that has to be told from all photographs.
 
     `there`: the files in the pool of shards. So it is where one of the generations was judged whole, where a shard
-    lacks a file, and where photographs are cut otherwise or have another number of folds.
+    lacks a file or the index is damaged, and where photographs are cut otherwise or have another number of folds.
     """
     before = last_whole(store)
     named = [f"{FOLDER}/{name}/{NAMED}" for name in (generation, before.generation)] if before else []
     if before is None or not before.tars or before.folds != folds or not all(map(store.exists, named)):
         return None
     carried = Carried(before, frozenset(before.tars))
+    if not all(path in there for tar in before.tars for path in files_of_tar(tar)) or not carried.is_sound:
+        return None
     fits = all(tar.photos <= settings.shard_photos for tar in carried.packed)
-    is_whole = all(path in there for tar in before.tars for path in files_of_tar(tar))
-    if not is_whole or not fits or read_entry(store, before.tars[0]).plan.cutting != cutting_of(settings):
+    if not fits or read_entry(store, before.tars[0]).plan.cutting != cutting_of(settings):
         return None  # all tars of a generation are cut alike
     files = [dict.fromkeys(files_of(store, f"{FOLDER}/{name}")) for name in (before.generation, generation)]
     rows_then, rows_now = (

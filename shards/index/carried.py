@@ -4,9 +4,11 @@ Neither their entries nor their own tables are read: for a refresh they are near
 another table says otherwise is refused when the next one is built of it (`shards.index.build`).
 """
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,21 @@ class Carried:
 
     index: Index
     tars: frozenset[str]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the tables of the generation have the bytes that were published: what is taken goes on for ever."""
+        store, told = self.index.store, self.index.content["files"]
+        if not store.is_local:  # they were compared when they were fetched
+            return True
+        digests = {}
+        for name in told:
+            try:
+                with Path(store.path(f"{self.index.directory}/{name}")).open("rb") as file:
+                    digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            except FileNotFoundError:
+                return False
+        return digests == {name: of["sha256"] for name, of in told.items()}
 
     @property
     def packed(self) -> list[Packed]:

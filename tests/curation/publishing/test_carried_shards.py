@@ -149,8 +149,17 @@ def test_where_changes_do_not_tell_all_photographs_are_asked(tmp_path):
     assert history.changes(folds=FOLDS + 1) is None
     for others in ({"tile_px": 32}, {"shard_photos": 1}):
         assert history.changes(SETTINGS.model_copy(update=others)) is None
-    tar = history.changes().carried.index.tars[0]
-    history.store.remove(f"{POOL}/{tar}.arrow")
+    index = history.changes().carried.index
+    path, data = f"{index.directory}/tiles.arrow", bytearray(history.store.read(f"{index.directory}/tiles.arrow"))
+    data[len(data) // 2] ^= 1
+    history.store.publish(path, bytes(data))
+    assert history.changes() is None
+    history.store.remove_file(path)
+    assert history.changes() is None
+    data[len(data) // 2] ^= 1
+    history.store.publish(path, bytes(data))
+    assert history.changes() is not None
+    history.store.remove(f"{POOL}/{index.tars[0]}.arrow")
     assert history.changes() is None
 
 

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 Days = dict[int, tuple[float, int, int, int]]
 """By day: seconds of CPU, bytes written, uploads judged, uploads there were."""
 
+EQUAL = 1.2
+"""Refreshes that judge fewer than so many times a day's photographs have equal news: no camera was judged again."""
 WANTED = 1.3
 """The last month's refreshes should take at most so many times what the first month's take."""
 
@@ -18,7 +20,7 @@ def draw(days: Days, share: int, path: Path) -> None:
 
     The median is that of the first month, a twelfth of the uploads.
     """
-    equal = {day: of for day, of in days.items() if of[2] < 1.2 * share}
+    equal = {day: of for day, of in days.items() if of[2] < EQUAL * share}
     most = max((of[3] for of in equal.values()), default=0)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "refreshes"}):
         figure = Figure(figsize=(7, 5), layout="constrained")

@@ -34,7 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.curation.planted import KIND, WINDOW, catalogue, plant
-from benchmarks.curation.refresh_plot import Days, draw
+from benchmarks.curation.refresh_plot import EQUAL, Days, draw
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support
 from corpus.storage import Store, open_store
@@ -53,8 +53,6 @@ SETTINGS = JudgeSettings(catalogue().opened(), Support(photos_min=20, owners_min
 JUDGED_BY: dict[str, Any] = {"rules": {}, "consensus": {}, "curation": CURATION.model_dump(mode="json")}
 LOST_A_DAY, REPLACED_A_DAY = 5, 5
 MONTHS = 12
-EQUAL = 1.2
-"""Refreshes that judge fewer than so many times a day's photographs have equal news: no camera was judged again."""
 
 
 class Site:

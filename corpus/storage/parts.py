@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus.errors import StorageError
+from corpus.errors import StorageError, StorageUnavailableError
 from corpus.storage.errors import unavailable
 from corpus.storage.parquet import Condition, open_parquet, read_parquet
 from corpus.storage.store import Store
@@ -87,8 +87,7 @@ def batches(store: Store, generation: str, columns: Sequence[str], rows: int) ->
             yield from parquet.iter_batches(rows, columns=list(columns), use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         named = path if files == [path] else f"a file that {generation}/{NAMED} names"
-        damaged = StorageError(f"{store.url}: {named} cannot be read as Parquet: {error}")
-        raise unavailable(f"{store.url}: {named}", error) or damaged from error
+        raise _unreadable(store, named, error) from error
 
 
 def part_table(store: Store, path: str, columns: Sequence[str]) -> pa.Table:
@@ -96,8 +95,12 @@ def part_table(store: Store, path: str, columns: Sequence[str]) -> pa.Table:
     try:
         return _read(store, path, columns, ())
     except (pa.ArrowException, OSError, ValueError) as error:
-        damaged = StorageError(f"{store.url}: {path} cannot be read as Parquet: {error}")
-        raise unavailable(f"{store.url}: {path}", error) or damaged from error
+        raise _unreadable(store, path, error) from error
+
+
+def _unreadable(store: Store, what: str, error: Exception) -> StorageError | StorageUnavailableError:
+    damaged = StorageError(f"{store.url}: {what} cannot be read as Parquet: {error}")
+    return unavailable(f"{store.url}: {what}", error) or damaged
 
 
 def _read(store: Store, path: str, columns: Sequence[str] | None, where: Sequence[Sequence[Condition]]) -> Any:

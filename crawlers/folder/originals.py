@@ -20,9 +20,7 @@ _FICLONE = 0x40049409
 """Linux's request "share all blocks of a file", `ioctl_ficlone(2)`; other systems refuse it."""
 
 
-def publish_original(
-    store: Store, original: str, file: File, *, link: bool, known: KnownOriginals | None = None
-) -> bool:
+def publish_original(store: Store, original: str, file: File, *, link: bool, known: KnownOriginals) -> bool:
     """Publish the bytes of a file as `original` unless they stand there already; return whether it was needed.
 
     An original that is linked to some file without `link`, or that has other bytes (its file was rewritten in place
@@ -30,11 +28,10 @@ def publish_original(
     StorageUnavailableError where the disk refuses.
     """
     if not store.is_local:
-        if (store.exists if known is None else known.has)(original):
+        if known.has(original):
             return False
         store.publish(original, file.data)
-        if known is not None:
-            known.add(original)
+        known.add(original)
         return True
     target = Path(store.path(original))
     if attempted(f"{store.url}: {original}", lambda: _is_sound(target, file, link)):

@@ -49,7 +49,7 @@ def shard_changes(
     named = [f"{FOLDER}/{name}/{NAMED}" for name in (generation, before.generation)] if before else []
     if before is None or not before.tars or before.folds != folds or not all(map(store.exists, named)):
         return None
-    carried = Carried(before, frozenset(before.tars))
+    carried = Carried(before, frozenset(before.tars), there)
     if not all(path in there for tar in before.tars for path in files_of_tar(tar)) or not carried.is_sound:
         return None
     fits = all(tar.photos <= settings.shard_photos for tar in carried.packed)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.records import SPLITS
+from corpus.storage import Entry
 from shards.index.build import FOUND, PLANNED
 from shards.index.columns import Numbers
 from shards.index.generation import Index
@@ -30,6 +31,8 @@ class Carried:
 
     index: Index
     tars: frozenset[str]
+    there: Mapping[str, Entry]
+    """The files in the pool of shards, as a listing tells them."""
 
     @property
     def is_sound(self) -> bool:
@@ -65,7 +68,7 @@ class Carried:
 
     def without(self, tars: Collection[str]) -> "Carried":
         """Return the same without some tars."""
-        return Carried(self.index, self.tars - frozenset(tars))
+        return Carried(self.index, self.tars - frozenset(tars), self.there)
 
     def tars_of(self, photos: Words) -> frozenset[str]:
         """Return those of all tars of the generation that have one of these photographs (digests)."""

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from corpus.errors import StageError
 from corpus.records import SPLITS
 from corpus.storage import Store, json_bytes
-from shards.entries import POOL, ShardEntry, files_of_tar, read_tiles_table
+from shards.entries import ShardEntry, files_of_tar, read_tiles_table
 from shards.index.build import FOUND, PLANNED, build_index, digests_of
 from shards.index.carried import Carried
 from shards.index.columns import write_columns
@@ -55,21 +55,21 @@ def publish_index(
     full = {entry.plan.name: entry for entry in entries if entry.tiles}
     tars = [_Tar(name, entry.plan.split, len(entry.plan.photos), entry.tiles, entry.size_bytes)
             for name, entry in full.items()]  # fmt: skip
-    tars += [] if carried is None else _carried_tars(store, carried)
+    tars += [] if carried is None else _carried_tars(carried)
     tars.sort(key=lambda tar: (SPLITS.index(tar.split), tar.name))
     places = {tar.name: place for place, tar in enumerate(tars)}
     _check(full.values(), classes)
     known_folds = folds.of if folds else {}
-    if carried is not None and classes[: len(carried.index.content["classes"])] != tuple(
-        carried.index.content["classes"]
-    ):
-        raise StageError(f"{generation}: its classes do not go on from those of {carried.index.generation}; plan again")
     planned, found = [_planned(full.values(), places, known_folds)], [*_found(store, full.values(), places)]
     if carried is not None:
+        before = carried.index.classes
+        if classes[: len(before)] != before:
+            earlier = carried.index.generation
+            raise StageError(f"{generation}: its classes do not go on from those of {earlier}; plan again")
         planned.append(carried.planned(places, known_folds))
         found.append(carried.found(places))
     whole = pa.concat_tables(planned)
-    if carried is not None and len(pc.unique(whole["photo"])) < len(whole):
+    if len(pc.unique(whole["photo"])) < len(whole):
         raise StageError(f"{generation}: a photo is in two of its shards; plan again")
     tables = build_index(whole, pa.concat_tables([FOUND.empty_table(), *found]))
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda one: one.photo)
@@ -92,9 +92,9 @@ class _Tar(NamedTuple):
     size_bytes: int
 
 
-def _carried_tars(store: Store, carried: Carried) -> list[_Tar]:
-    tiles, there = carried.tiles, store.entries(POOL)
-    return [_Tar(*one, tiles[one.name], there[files_of_tar(one.name)[0]].size_bytes) for one in carried.packed]
+def _carried_tars(carried: Carried) -> list[_Tar]:
+    tiles = carried.tiles
+    return [_Tar(*one, tiles[one.name], carried.there[files_of_tar(one.name)[0]].size_bytes) for one in carried.packed]
 
 
 def publish_tables(

@@ -29,7 +29,10 @@ def store(tmp_path):
 
 @pytest.fixture
 def publish(root, store):
-    return lambda link=False: publish_original(store, ORIGINAL, read_file(root, "a.jpg", 1 << 20), link=link)
+    known = KnownOriginals(store, "folder")
+    return lambda link=False: publish_original(
+        store, ORIGINAL, read_file(root, "a.jpg", 1 << 20), link=link, known=known
+    )
 
 
 def test_rewriting_the_file_leaves_its_original(publish, root, store):
@@ -65,7 +68,7 @@ def test_a_file_that_changes_while_it_is_linked_or_cloned_is_published_as_it_was
     file = read_file(root, "a.jpg", 1 << 20)
     (root / "a.jpg").write_bytes(b"rewritten meanwhile")
     for link in (True, False):
-        publish_original(store, ORIGINAL, file, link=link)
+        publish_original(store, ORIGINAL, file, link=link, known=KnownOriginals(store, "folder"))
         assert store.read(ORIGINAL) == b"photo"
         store.remove(ORIGINAL)
 
@@ -97,7 +100,7 @@ def test_where_the_file_system_can_the_original_shares_the_files_blocks(tmp_path
         free_bytes = shutil.disk_usage(base).free
         store = open_store(str(base / "data"))
         file = read_file((base / "root").resolve(), "a.jpg", 1 << 30)
-        publish_original(store, ORIGINAL, file, link=False)
+        publish_original(store, ORIGINAL, file, link=False, known=KnownOriginals(store, "folder"))
         os.sync()
         assert store.read(ORIGINAL) == data
         assert free_bytes - shutil.disk_usage(base).free < 8 << 20

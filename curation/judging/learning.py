@@ -90,3 +90,9 @@ def differs(*columns: np.ndarray) -> np.ndarray:
     if len(found):
         found[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     return found
+
+
+def places_in_runs(ordered: np.ndarray) -> np.ndarray:
+    """Return the place of each row among the equal ones beside it, from 0."""
+    first = np.flatnonzero(differs(ordered))
+    return np.arange(len(ordered)) - np.repeat(first, np.diff([*first, len(ordered)]))

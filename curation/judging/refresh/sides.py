@@ -10,7 +10,7 @@ import pandas as pd
 from corpus.records import SPLITS
 from corpus.sections import Curation
 from curation.judging.arrays.numbers import SPREADING
-from curation.judging.learning import differs
+from curation.judging.learning import places_in_runs
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.few import Few, among
@@ -42,9 +42,7 @@ def beyond_cap(
     found[places[is_new & is_full[of]]] = True
     some = np.flatnonzero((number[of] > cap) & ~(is_new & is_full[of]))
     order = some[np.lexsort((rows.column("id")[places[some]], is_new[some], of[some]))]
-    first = np.flatnonzero(differs(of[order]))
-    rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
-    found[places[order[rank >= cap]]] = True
+    found[places[order[places_in_runs(of[order]) >= cap]]] = True
     return found
 
 

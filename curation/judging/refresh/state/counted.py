@@ -20,6 +20,7 @@ from corpus.sections import Consensus
 from corpus.storage import Store
 from curation.consensus import ASPECTS, CANDIDATES_SHOWN, FIELDS, SHOWN, Count, stated
 from curation.judging.arrays.numbers import SPREADING
+from curation.judging.learning import places_in_runs
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
@@ -153,8 +154,7 @@ class Counted:
     def _strongest(self, rows: Places, keys: Any, of: Any, photos: Any, owners: Any) -> Places:
         """Return of each camera and aspect the rows that may be shown as candidates: the strongest, ties included."""
         order = rows[np.lexsort((-photos[rows], -owners[rows], of[rows]))]
-        _, first = np.unique(of[order], return_index=True)
-        rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
+        rank = places_in_runs(of[order])
         last = order[rank == CANDIDATES_SHOWN - 1]
         least = zip(of[last].tolist(), owners[last].tolist(), photos[last].tolist(), strict=True)
         some = order[rank < CANDIDATES_SHOWN]

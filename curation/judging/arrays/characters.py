@@ -3,6 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
+from curation.judging.arrays.ordered import unique
+
 
 def data_of(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """Return the UTF-8 bytes of all texts of a column of strings, one after another, and where each begins and ends.
@@ -25,7 +27,7 @@ def rows_with(texts: pa.Array | pa.ChunkedArray, is_wanted: np.ndarray) -> np.nd
     """Return the rows of the texts that have a wanted byte, in order; `is_wanted`: of each of the 256 bytes whether."""
     data, offsets = data_of(texts)
     places = np.flatnonzero(is_wanted[data])
-    return np.unique(np.searchsorted(offsets, places, side="right") - 1)
+    return unique(np.searchsorted(offsets, places, side="right") - 1)
 
 
 def bytes_outside(*, first: int, last: int, but: bytes = b"") -> np.ndarray:

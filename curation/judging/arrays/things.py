@@ -4,6 +4,8 @@ from typing import Self
 
 import numpy as np
 
+from curation.judging.arrays.ordered import unique
+
 
 class Things:
     """Distinct (thing, where); things are 56 bits of a digest, `where` is 0 … 255."""
@@ -14,7 +16,7 @@ class Things:
         self._new: list[np.ndarray] = []
         if digests is not None:
             places = np.zeros(len(digests), np.uint64) if where is None else where.astype(np.uint64)
-            self._new.append(np.unique((digests.astype(np.uint64) & ~np.uint64(255)) | places))
+            self._new.append(unique((digests.astype(np.uint64) & ~np.uint64(255)) | places))
 
     def add(self, other: Self) -> None:
         """Add what another set holds."""
@@ -25,12 +27,12 @@ class Things:
     def numbers(self) -> np.ndarray:
         """Return the distinct things with their places, a number each, in order."""
         if self._new:
-            self._whole, self._new = np.unique(np.concatenate([self._whole, *self._new])), []
+            self._whole, self._new = unique(np.concatenate([self._whole, *self._new])), []
         return self._whole
 
     def number(self) -> int:
         """Return how many things there are."""
-        return len(np.unique(self.numbers() >> np.uint64(8)))
+        return len(unique(self.numbers() >> np.uint64(8)))
 
     def by_place(self) -> np.ndarray:
         """Return how many things were seen at each place, 0 … 255."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from curation.judging.arrays.ordered import unique
 from curation.judging.copies.pairs import PAIRS, SHOT
 
 
@@ -25,7 +26,7 @@ class CopySets(NamedTuple):
 def copy_sets(pairs: pa.Table, number: int) -> CopySets:
     """Return the sets of photos that pairs (columns as in PAIRS) join, dealt to `number` tasks."""
     first, second = (pairs[name].to_numpy() for name in PAIRS.names[:2])
-    ids = np.unique(np.concatenate([first, second]))
+    ids = unique(np.concatenate([first, second]))
     smallest = smallest_joined(len(ids), np.searchsorted(ids, first), np.searchsorted(ids, second))
     return CopySets(ids, (ids[smallest] % np.uint64(max(number, 1))).astype(np.int64))
 

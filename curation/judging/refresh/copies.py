@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from curation.judging.arrays.numbers import SPREADING
+from curation.judging.arrays.ordered import setdiff1d, union1d, unique
 from curation.judging.copies.decision import CopyVerdict, copy_verdicts
 from curation.judging.copies.members import COLUMNS, members_from, members_of
 from curation.judging.copies.pairs import PAIRS, pairs_of
@@ -23,7 +24,7 @@ from curation.judging.refresh.placeholders import HUB, are_placeholders
 from curation.judging.refresh.placeholders import VERDICT as VERDICT_ON_PLACEHOLDERS
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.counted import numbers_of_pairs
-from curation.judging.refresh.state.few import among
+from curation.judging.refresh.state.few import among, are_among
 from curation.judging.refresh.state.inverted import Inverted
 from curation.judging.refresh.state.parts import hex_text
 from curation.judging.refresh.state.segments import Segments
@@ -66,7 +67,7 @@ def copies_after(
     touched = np.concatenate([column[ended] for column in was[:2]] + [new["first"], new["second"]]).astype(np.uint64)
     after = [np.concatenate([column[is_still], new[name]]) for column, name in zip(was, PAIRS.names, strict=True)]
     everyone = np.concatenate(after[:2])
-    start = np.union1d(touched, everyone[among(everyone, ids[changed])])
+    start = union1d(touched, everyone[among(everyone, ids[changed])])
     first, second = (np.concatenate([column[ended], one]) for column, one in zip(was[:2], after[:2], strict=True))
     reached = _reached(start, first, second)
     within = pd.DataFrame(
@@ -74,9 +75,9 @@ def copies_after(
     )
     within = within.sort_values(PAIRS.names, ignore_index=True)
     places, of_placeholders = _apart(rows, among(ids, reached), within, placeholder_copies)
-    is_asked = np.isin(ids[of_placeholders], ids[changed]) | (rows.last_of(of_placeholders, "_hub") != HUB)
+    is_asked = are_among(ids[of_placeholders], ids[changed]) | (rows.last_of(of_placeholders, "_hub") != HUB)
     newly = of_placeholders[is_asked]
-    within = within[np.isin(within["first"].to_numpy(), ids[places])]
+    within = within[are_among(within["first"].to_numpy(), ids[places])]
     told = rows.texts(places, [name for name in COLUMNS if name not in ("group", "kept_before")]).to_pylist()
     for row, place in zip(told, places.tolist(), strict=True):
         row["group"], row["kept_before"] = hex_text(int(memory.group[place])), bool(memory.kept_before[place])
@@ -111,31 +112,31 @@ def _pairs_after(
     """Return the new pairs, columns as in PAIRS, the rows of those that are none any more, and the new keys."""
     of_gone = copy_keys(rows.last.take(gone, _OF_KEYS)).select(["key", "id"])
     of_new = copy_keys(rows.new.select(_OF_KEYS))
-    keys_of_changed = np.unique(np.concatenate([of_gone["key"].to_numpy(), of_new["key"].to_numpy()]))
+    keys_of_changed = unique(np.concatenate([of_gone["key"].to_numpy(), of_new["key"].to_numpy()]))
     ids, new_ids = rows.column("id"), rows.new["id"].to_numpy()
-    around = among(ids, np.union1d(keys.ids_of(keys_of_changed), new_ids))
-    affected = np.union1d(ids[around], rows.last.column("id")[gone])
-    keys_around = np.unique(copy_keys(rows.texts(around, _OF_KEYS))["key"].to_numpy())
-    further = among(ids, np.union1d(keys.ids_of(keys_around), new_ids))
+    around = among(ids, union1d(keys.ids_of(keys_of_changed), new_ids))
+    affected = union1d(ids[around], rows.last.column("id")[gone])
+    keys_around = unique(copy_keys(rows.texts(around, _OF_KEYS))["key"].to_numpy())
+    further = among(ids, union1d(keys.ids_of(keys_around), new_ids))
     of_further = copy_keys(rows.texts(further, _OF_KEYS))
-    of_further = of_further.filter(pa.array(np.isin(of_further["key"].to_numpy(), keys_around)))
+    of_further = of_further.filter(pa.array(are_among(of_further["key"].to_numpy(), keys_around)))
     found = pairs_of(of_further.combine_chunks(), near_bits).to_pandas()
     found = found.iloc[_within(found["first"].to_numpy(), found["second"].to_numpy(), affected)].drop_duplicates()
     was = _within(pairs.column("first"), pairs.column("second"), affected)
     now, before = keys_of_pairs(*(found[name].to_numpy() for name in PAIRS.names)), pairs.column("key")[was]
-    return found[~np.isin(now, before)], was[~np.isin(before, now)], _without(of_new.select(["key", "id"]), of_gone)
+    return found[~are_among(now, before)], was[~are_among(before, now)], _without(of_new.select(["key", "id"]), of_gone)
 
 
 def _without(keys: pa.Table, others: pa.Table) -> pa.Table:
     """Return the rows of a table of keys and ids that others do not have."""
     numbers, of_others = (numbers_of_pairs(table["key"].to_numpy(), table["id"].to_numpy()) for table in (keys, others))
-    return keys.filter(pa.array(~np.isin(numbers, of_others)))
+    return keys.filter(pa.array(~are_among(numbers, of_others)))
 
 
 def _within(first: _Ids, second: _Ids, ids: _Ids) -> Places:
     """Return the rows of which both ids are among some."""
     places = among(first, ids)
-    found: Places = places[np.isin(second[places], ids)]
+    found: Places = places[are_among(second[places], ids)]
     return found
 
 
@@ -144,6 +145,6 @@ def _reached(start: _Ids, first: _Ids, second: _Ids) -> _Ids:
     reached, edge = start, start
     while len(edge):
         there = np.concatenate([second[among(first, edge)], first[among(second, edge)]])
-        edge = np.setdiff1d(there, reached)
-        reached = np.union1d(reached, edge)
+        edge = setdiff1d(there, reached)
+        reached = union1d(reached, edge)
     return reached

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from curation.generations import Ledger
+from curation.judging.arrays.ordered import union1d, unique
 from curation.judging.devices import DeviceGroup, DeviceSides, device_sides
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.few import among
@@ -47,8 +48,8 @@ def remembered(rows: Rows, ledger: Sides, several_before: npt.NDArray[np.uint64]
     several = _several(rows, several_before)
     number = Counter(photos[several[there[several]]].tolist())
     known: dict[int, int] = {}
-    unsided = np.union1d(several[~side[several]], np.flatnonzero(rows.is_new & ~side))
-    for place in among(published.photo, np.unique(photos[unsided])).tolist():
+    unsided = union1d(several[~side[several]], np.flatnonzero(rows.is_new & ~side))
+    for place in among(published.photo, unique(photos[unsided])).tolist():
         if published.side[place]:
             photo, of = int(published.photo[place]), int(published.group[place])
             known[photo] = min(known.get(photo, of), of)
@@ -71,13 +72,13 @@ def remembered(rows: Rows, ledger: Sides, several_before: npt.NDArray[np.uint64]
             elif hex_text(int(group[row])) in devices.refused.get(name, ()):
                 two_sides[row] = True
     moved_rows = np.array(sorted(moved), np.int64)
-    return Remembered(group, side, kept_before, two_sides, moved_rows, devices, np.unique(photos[several]))
+    return Remembered(group, side, kept_before, two_sides, moved_rows, devices, unique(photos[several]))
 
 
 def _several(rows: Rows, before: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the rows of photographs of which there are several versions: there were, or a new one has come."""
     photos = rows.column("_photo")
-    asked = among(photos, np.union1d(before, rows.new["_photo"].to_numpy()))
+    asked = among(photos, union1d(before, rows.new["_photo"].to_numpy()))
     _, of, number = np.unique(photos[asked], return_inverse=True, return_counts=True)
     found: npt.NDArray[np.int64] = asked[number[of] > 1]
     return found
@@ -86,14 +87,14 @@ def _several(rows: Rows, before: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64
 def _moved(rows: Rows, has_own_side: npt.NDArray[np.bool_]) -> dict[int, tuple[int, bool]]:
     """Return the group of each row whose bytes a deleted upload had, and whether these were kept, by row."""
     sha, published = rows.column("_sha"), rows.published
-    gone = np.unique(sha[rows.column("_is_deleted") & (sha != 0)])
+    gone = unique(sha[rows.column("_is_deleted") & (sha != 0)])
     stored = among(sha, gone)
     stored = stored[rows.column("_is_stored")[stored]]
     stored = stored[~has_own_side[stored] & rows.column("_is_there")[stored]]
     if not len(stored):
         return {}
     said: dict[int, tuple[int, bool]] = {}
-    for place in published.in_order(among(published.sha, np.unique(sha[stored]))):
+    for place in published.in_order(among(published.sha, unique(sha[stored]))):
         of = int(published.sha[place])
         if published.kept[place] or (published.side[place] and of not in said):
             said[of] = int(published.group[place]), bool(published.kept[place])
@@ -104,7 +105,7 @@ def _device_sides(
     rows: Rows, group: npt.NDArray[np.uint64], side: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], ledger: Sides
 ) -> DeviceSides:
     device = rows.column("_device")
-    elsewhere = np.unique(device[(device != 0) & (device != group)])
+    elsewhere = unique(device[(device != 0) & (device != group)])
     if not len(elsewhere):
         return DeviceSides({}, {}, {})
     found: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from corpus.storage import Store
 from curation.facts.examine import Original
+from curation.judging.arrays.ordered import setdiff1d, unique
 from curation.judging.gather import UPLOADS, ranked_records, that_count, with_facts
 from curation.judging.inputs import Inputs, facts_table, record_table
-from curation.judging.refresh.state.few import Few
+from curation.judging.refresh.state.few import Few, are_among
 from curation.judging.refresh.state.index import Index, Rows, ids_in, number_of, states_of, whole_tables
 
 
@@ -55,7 +56,7 @@ def news_of(inputs: Inputs, index: Index) -> News:
     rows = Rows.of(whole_tables(inputs, changed))
     old = index.rows_of([*changed, *gone])
     before = index.rows.keys_of(old)
-    is_new, is_ended = ~np.isin(rows.key, before), ~np.isin(before, rows.key)
+    is_new, is_ended = ~are_among(rows.key, before), ~are_among(before, rows.key)
     ids = [*rows.id[is_new].tolist(), *index.rows.take(old[is_ended], ["id"])["id"].to_pylist()]
     states = {path: now[path] for path in changed}
     return News(inputs, index, states, gone, rows, is_new, old, before[is_ended], frozenset(ids))
@@ -89,9 +90,9 @@ def read_uploads(news: News, ids: Collection[int], photos: pa.Array | None = Non
         return Read(UPLOADS.empty_table())
     wanted = np.fromiter(ids, np.uint64, len(ids))
     few, index = Few(wanted), news.index
-    places = np.setdiff1d(few.found_in(index.rows.column("id"))[0], news.before)
-    tables = {index.paths[number] for number in np.unique(index.rows.column("path")[places]).tolist()}
-    told = frozenset(news.rows.path[np.isin(news.rows.id, wanted)].tolist())
+    places = setdiff1d(few.found_in(index.rows.column("id"))[0], news.before)
+    tables = {index.paths[number] for number in unique(index.rows.column("path")[places]).tolist()}
+    told = frozenset(news.rows.path[are_among(news.rows.id, wanted)].tolist())
     tables |= {path for path in news.states if number_of(path) in told}
     inputs = news.inputs
     place_of = {path: place for place, path in enumerate(sorted(inputs.windows))}

@@ -17,6 +17,7 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched, learn
 from curation.facts.examine import Trouble
 from curation.generations import Past
+from curation.judging.arrays.ordered import setdiff1d, union1d, unique
 from curation.judging.copies.decision import CopyVerdict
 from curation.judging.refresh.copies import copies_after
 from curation.judging.refresh.counts.learning import updated
@@ -75,7 +76,7 @@ def refreshed(
             ),
         ]
     )
-    gone = np.union1d(changed, concerned)
+    gone = union1d(changed, concerned)
     stays = np.ones(len(state), bool)
     stays[gone] = False
     kept = np.flatnonzero(stays)
@@ -98,7 +99,7 @@ def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, c
         return np.zeros(0, np.int64)
     wanted = np.array([number_of(key) for key in different], np.uint64)
     rows = [among(last.state.column(name), wanted) for name in ("_named", "_labelled")]
-    return np.setdiff1d(np.union1d(*rows), changed)
+    return setdiff1d(union1d(*rows), changed)
 
 
 def _decided(
@@ -110,9 +111,9 @@ def _decided(
     differs = _memory_differs(rows, memory)
     changed = np.flatnonzero(rows.is_new | differs)
     flipped = among(ids, last.flipped)
-    photos = np.unique(np.concatenate([state.column("_photo")[gone], rows.new["_photo"].to_numpy()]))
+    photos = unique(np.concatenate([state.column("_photo")[gone], rows.new["_photo"].to_numpy()]))
     versions = among(rows.column("_photo"), photos)
-    asked = np.unique(np.concatenate([changed, flipped, versions, memory.moved]))
+    asked = unique(np.concatenate([changed, flipped, versions, memory.moved]))
     copies = copies_after(rows, last.pairs, last.keys, gone, asked, memory, near_bits=curation.near_bits,
                           placeholder_copies=curation.placeholder_copies)  # fmt: skip
     decided = among(ids, np.fromiter(copies.decided, np.uint64, len(copies.decided)))
@@ -125,11 +126,11 @@ def _decided(
         is_copy[place] = verdict is not None
     clean = rows.column("_is_clean") & ~memory.two_sides
     staying = clean & ~is_copy
-    places = np.unique(np.concatenate([asked, decided]))
-    owners = np.unique(np.concatenate([rows.column("_cap")[places], state.column("_cap")[gone]]))
+    places = unique(np.concatenate([asked, decided]))
+    owners = unique(np.concatenate([rows.column("_cap")[places], state.column("_cap")[gone]]))
     was_beyond = rows.last_column("_beyond", False)
     beyond = beyond_cap(rows, was_beyond, staying, owners, memory, curation.owner_photos_max)
-    places = np.union1d(places, np.flatnonzero(beyond != was_beyond))
+    places = union1d(places, np.flatnonzero(beyond != was_beyond))
     is_kept = staying & ~beyond
     found = assigned(rows, is_kept, places, memory, last.ledger, curation, _camera_names(rows, places))
     ledger = last.ledger.with_new(found) if len(found.group) else last.ledger

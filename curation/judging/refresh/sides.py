@@ -10,6 +10,7 @@ import pandas as pd
 from corpus.records import SPLITS
 from corpus.sections import Curation
 from curation.judging.arrays.numbers import SPREADING
+from curation.judging.arrays.ordered import unique
 from curation.judging.learning import places_in_runs
 from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.rows import Places, Rows
@@ -29,7 +30,7 @@ def beyond_cap(
     `changed`: owners and cameras (`_cap`) of whose uploads something changed; only theirs are counted again.
     """
     found = was_beyond.copy()
-    places, of = Few(np.unique(changed[changed != 0])).found_in(rows.column("_cap"))
+    places, of = Few(unique(changed[changed != 0])).found_in(rows.column("_cap"))
     found[places] = False
     found[~staying] = False
     is_staying = staying[places]
@@ -59,7 +60,7 @@ def assigned(
     bound = {int(one, 16): int(other, 16) for one, other in memory.devices.bound.items()}
     if not len(new) and not bound:
         return Sides.nothing()
-    cameras = np.unique(rows.column("_camera")[new])
+    cameras = unique(rows.column("_camera")[new])
     places = among(rows.column("_camera"), cameras)
     places = places[staying[places]]
     of = np.searchsorted(cameras, rows.column("_camera")[places])

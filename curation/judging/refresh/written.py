@@ -13,6 +13,7 @@ from corpus.records import CURATED, SPLITS
 from corpus.storage import Store
 from curation.consensus import LearnedRow
 from curation.facts.examine import Trouble
+from curation.judging.arrays.ordered import union1d, unique
 from curation.judging.copies.pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.refresh.copies import Copies, keys_of_pairs
@@ -23,6 +24,7 @@ from curation.judging.refresh.memory import Remembered
 from curation.judging.refresh.news import News
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.state.counted import Counted
+from curation.judging.refresh.state.few import are_among
 from curation.judging.refresh.state.files import write_arrow
 from curation.judging.refresh.state.known import PAIRS_FOLDER, TABLES, Known
 from curation.judging.refresh.state.ledger import Sides
@@ -71,7 +73,7 @@ def written(
     state, known = last.state, last.known
     changed, digests, new_tally = finals
     old = rows.old[places]
-    replaced = np.union1d(gone, old[old >= 0])
+    replaced = union1d(gone, old[old >= 0])
     before = state.take(replaced)
     gone_rows = figures.published_rows(before)
     total = figures.difference(_total(known), tally(gone_rows), new_tally)
@@ -85,7 +87,7 @@ def written(
     less, more = (sum(int.from_bytes(digest) for digest in of.values()) for of in (was, digest_of))
     rows_sum = (int(known.rows_sum, 16) - less + more) % _MODULUS
     ids = rows.column("id")
-    flipped = np.unique(np.concatenate([ids[is_kept != memory.kept_before], ids[memory.moved]]))
+    flipped = unique(np.concatenate([ids[is_kept != memory.kept_before], ids[memory.moved]]))
     index = news.indexed(store)
     once = _once(known, state, replaced, before, changed)
     pairs, near = _pairs(store, last, copies, differ, after)
@@ -111,11 +113,9 @@ def written(
 
 def _files_of(before: pa.Table, changed: pa.Table, differ: set[int], after: State) -> Mapping[int, pa.Table]:
     """Return the rows of the files of the published table that have one of the uploads `differ`."""
-    parts = [
-        table["_part"].to_numpy()[np.isin(table["id"].to_numpy(), np.fromiter(differ, np.uint64, len(differ)))]
-        for table in (before, changed)
-    ]
-    return after.of_parts(np.unique(np.concatenate(parts)))
+    of_differ = np.fromiter(differ, np.uint64, len(differ))
+    parts = [table["_part"].to_numpy()[are_among(table["id"].to_numpy(), of_differ)] for table in (before, changed)]
+    return after.of_parts(unique(np.concatenate(parts)))
 
 
 def _once(known: Known, state: State, replaced: Places, before: pa.Table, changed: pa.Table) -> Once:
@@ -138,7 +138,7 @@ def _pairs(store: Store, last: Last, copies: Copies, differ: set[int], after: St
     ended = last.pairs.column("key")[copies.ended]
     pairs = write_segments(store, PAIRS_FOLDER, last.pairs, keys_of_pairs(first, second, kind), table, ended)
     of_ended = [last.pairs.column(name)[copies.ended] for name in ("first", "second")]
-    touched = np.unique(np.concatenate([np.fromiter(differ, np.uint64, len(differ)), first, second, *of_ended]))
+    touched = unique(np.concatenate([np.fromiter(differ, np.uint64, len(differ)), first, second, *of_ended]))
     less, more = (
         figures.near_on_two_sides(of, touched, state) for of, state in ((last.pairs, last.state), (pairs, after))
     )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.text import ranked
+from curation.judging.arrays.ordered import union1d, unique
 from curation.judging.copies.pairs import PAIRS, SHOT
 from curation.judging.counts import SAMPLES, CameraTally, Tally, sample_of
 from curation.judging.part_tasks import HUBS_SHOWN
@@ -128,10 +129,10 @@ def published_rows(table: pa.Table) -> list[Row]:
 def near_on_two_sides(pairs: Segments, touched: Ids, state: State) -> int:
     """Return how many pairs of near copies with one of the ids `touched` are kept in two splits."""
     first, second, kind = (pairs.column(name) for name in PAIRS.names)
-    rows = np.union1d(among(first, touched), among(second, touched))
+    rows = union1d(among(first, touched), among(second, touched))
     rows = rows[kind[rows] != SHOT]
     both = np.unique(np.stack([first[rows], second[rows]], axis=1), axis=0)
-    ids = np.unique(both)
+    ids = unique(both)
     split = state.rows.values_of(ids, "_split", missing=-1)
     one, other = split[np.searchsorted(ids, both)].reshape(-1, 2).T
     return int(((one >= 0) & (other >= 0) & (one != other)).sum())
@@ -142,7 +143,7 @@ def hubs_after(was: list[Row], gone: pa.Table, new: pa.Table, state: State) -> l
 
     `was`: those of before; `gone`, `new`: rows of the state that are no more and that have come; `state`: the next.
     """
-    numbers = np.unique(np.concatenate([table["_hub"].to_numpy() for table in (gone, new)]))
+    numbers = unique(np.concatenate([table["_hub"].to_numpy() for table in (gone, new)]))
     numbers = numbers[numbers != 0]
     if not len(numbers):
         return was

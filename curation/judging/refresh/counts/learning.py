@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from curation.consensus import CAMERA, OWNERS_SEEN_MAX
+from curation.judging.arrays.ordered import setdiff1d, union1d
 from curation.judging.refresh.state.counted import ChangedPairs, Counted, numbers_of_pairs
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.parts import State
@@ -32,8 +33,8 @@ def updated(
     `changed`: rows of the state whose uploads have changed or are gone; `contents`: the pictures of these and of new
     uploads as they are now (`_content` of ALONE), and `claimed` their claims.
     """
-    pictures = np.union1d(state.column("_content")[changed], contents)
-    told = _claims_of(state, np.union1d(among(state.column("_content"), pictures), changed))
+    pictures = union1d(state.column("_content")[changed], contents)
+    told = _claims_of(state, union1d(among(state.column("_content"), pictures), changed))
     fresh = pd.DataFrame({"value": claimed.value, "owner": claimed.owner, "content": claimed.content, "row": -1})
     is_lost = np.isin(told["row"].to_numpy(), changed)
     before, after = _counted_once(told), _counted_once(pd.concat([told[~is_lost], fresh]))
@@ -122,7 +123,7 @@ def _seen(
     """Return the smallest owners that count for a value."""
     seen: set[int] = set(was)
     if lost & seen and len(seen) >= OWNERS_SEEN_MAX:
-        rows = np.setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
+        rows = setdiff1d(state.having("_claims", np.array([number], np.uint64)), changed)
         told = pd.concat([_claims_of(state, rows), fresh])
         told = told[told["value"].to_numpy() == np.uint64(number)]
         seen, gained = set(_counted_once(told)["owner"].tolist()), set()
@@ -133,7 +134,7 @@ def _camera_text(state: State, changed: _Rows, number: int, was: str) -> str:
     """Return the largest spelling of a camera's name among uploads that have not changed; `was`: of all, before."""
     found = ""
     for rows in _newest_first(state, number):
-        table = state.take(np.setdiff1d(rows, changed), ["make", "model"]).group_by(["make", "model"]).aggregate([])
+        table = state.take(setdiff1d(rows, changed), ["make", "model"]).group_by(["make", "model"]).aggregate([])
         found = max([found, *(f"{row['make'] or ''}\n{row['model'] or ''}" for row in table.to_pylist())])
         if found == was:
             break

@@ -4,7 +4,6 @@ These are the groups, owners and devices of each camera, and the things that sta
 a changed row adds one follows from whether any other row has it, which is looked up in columns of numbers.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from corpus.records import SPLITS
 from curation.judging.arrays.numbers import SPREADING
+from curation.judging.arrays.ordered import setdiff1d, union1d, unique
 from curation.judging.refresh.state.few import among
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ class Rest:
     def having(self, name: str, values: Numbers) -> dict[str, Numbers]:
         """Return COLUMNS of the rows with one of these values in the column `name`, which are the same at each call."""
         if name not in self._found:
-            rows = among(self._column(name), np.unique(values))
+            rows = among(self._column(name), unique(values))
             rows = rows[self._stays[rows]]
             self._found[name] = {one: self._column(one).take(rows) for one in COLUMNS}
         return self._found[name]
@@ -82,66 +82,76 @@ def once_after(
     `gone`, `new`: COLUMNS of the kept rows that are no more and that have come; `rest`: those that stay as they are.
     `names`: the keys of the cameras of `gone` and `new` by their numbers; `nobody`: the owner that is none.
     """
-    changes: dict[str, Counter[Any]] = {}
-    for name, kind in _OF_CAMERAS.items():
-        of_side = _sides_of(kind, gone, new, rest, nobody)
-        changes[name] = Counter()
-        for camera, before, after in of_side:
-            changes[name][camera] += bool(after) - bool(before)
-            if name == "groups":
-                for side in after - before:
-                    changes[name][camera, side] += 1
-                for side in before - after:
-                    changes[name][camera, side] -= 1
     cameras = {key: {**of, "splits": dict(of["splits"])} for key, of in was.cameras.items()}
-    for number, key in names.items():
-        of = cameras.setdefault(key, {"splits": dict.fromkeys(SPLITS, 0)} | dict.fromkeys(_OF_CAMERAS, 0))
-        for name in _OF_CAMERAS:
-            of[name] += changes[name][number]
-        for place, split in enumerate(SPLITS):
-            of["splits"][split] += changes["groups"][number, place]
-    leaks = {
-        name: was.leaks.get(name, 0)
-        + sum((len(after) > 1) - (len(before) > 1) for _, before, after in _sides_of(kind, gone, new, rest, nobody))
-        for name, kind in _LEAKS.items()
-    }
+    for key in names.values():
+        cameras.setdefault(key, {"splits": dict.fromkeys(SPLITS, 0)} | dict.fromkeys(_OF_CAMERAS, 0))
+    for name, kind in _OF_CAMERAS.items():
+        moved = _moved(kind, gone, new, rest, nobody)
+        for number, more in _summed(moved.camera, moved.after.any(axis=1), moved.before.any(axis=1)):
+            cameras[names[number]][name] += more
+        for column, side in enumerate(moved.sides):
+            if name == "groups" and side in range(len(SPLITS)):
+                for number, more in _summed(moved.camera, moved.after[:, column], moved.before[:, column]):
+                    cameras[names[number]]["splits"][SPLITS[side]] += more
+    leaks = {}
+    for name, kind in _LEAKS.items():
+        moved = _moved(kind, gone, new, rest, nobody)
+        after, before = (of.sum(axis=1) > 1 for of in (moved.after, moved.before))
+        leaks[name] = was.leaks.get(name, 0) + int(after.sum()) - int(before.sum())
     return Once({key: of for key, of in cameras.items() if of["groups"]}, leaks)
 
 
-def _sides_of(
+class _Moved(NamedTuple):
+    """Things whose rows changed."""
+
+    camera: npt.NDArray[np.uint64]
+    """Of each thing, or 0."""
+    sides: list[int]
+    before: npt.NDArray[np.bool_]
+    """(things, sides): whether a thing stood there."""
+    after: npt.NDArray[np.bool_]
+
+
+def _moved(
     kind: _Kind, gone: Mapping[str, Numbers], new: Mapping[str, Numbers], rest: Rest, nobody: np.uint64
-) -> list[tuple[int, set[int], set[int]]]:
-    """Return of each thing whose rows changed the camera (or 0), and the sides where it stood and where it stands."""
-    before, after = _told(kind, gone, nobody), _told(kind, new, nobody)
-    things = {thing: camera for of in (before, after) for thing, (camera, _) in of.items()}
-    none: tuple[int, set[int]] = (0, set())
-    moved = [one for one in things if before.get(one, none)[1] != after.get(one, none)[1]]
-    if not moved:
-        return []
-    numbers = np.array(moved, np.uint64)
-    others = rest.having(kind.thing[-1], np.concatenate([_keys(kind, rows, nobody) for rows in (gone, new)]))
-    own = {side for of in (before, after) for _, some in of.values() for side in some}
-    sides = sorted({*range(3), *own, *np.unique(others[kind.side]).tolist()})
-    place = np.tile(np.array(sides, np.int64), len(moved))
-    wanted = _mixed(np.repeat(numbers, len(sides)), place)
+) -> _Moved:
+    """Return the things of which a side stands in one of `gone` and `new` alone."""
+    both = (gone, new)
+    thing, camera, side = (
+        np.concatenate([function(kind, rows, nobody) for rows in both]) for function in (_thing, _camera, _where)
+    )
+    is_after = np.repeat([False, True], [len(_thing(kind, rows, nobody)) for rows in both])
+    things, place = np.unique(thing, return_inverse=True)
+    own_sides, of_side = np.unique(side, return_inverse=True)
+    stood, stands = (np.zeros((len(things), len(own_sides)), bool) for _ in range(2))
+    stood[place[~is_after], of_side[~is_after]] = True
+    stands[place[is_after], of_side[is_after]] = True
+    of_thing = np.zeros(len(things), np.uint64)
+    of_thing[place] = camera
+    moved = np.flatnonzero((stood != stands).any(axis=1))
+    if not len(moved):
+        return _Moved(of_thing[moved], [], *(np.zeros((0, 0), bool) for _ in range(2)))
+    others = rest.having(kind.thing[-1], np.concatenate([_keys(kind, rows, nobody) for rows in both]))
+    sides = union1d(own_sides, others[kind.side]).astype(np.int64)
+    wanted = _mixed(np.repeat(things[moved], len(sides)), np.tile(sides, len(moved)))
     is_there = present(_mixed(_thing(kind, others, nobody), _where(kind, others, nobody)), wanted)
-    found = is_there.reshape(len(moved), len(sides))
-    elsewhere = [{side for side, there in zip(sides, of, strict=True) if there} for of in found.tolist()]
-    return [
-        (things[one], before.get(one, none)[1] | of_others, after.get(one, none)[1] | of_others)
-        for one, of_others in zip(moved, elsewhere, strict=True)
-    ]
+    before, after = (is_there.reshape(len(moved), len(sides)).copy() for _ in range(2))
+    columns = np.searchsorted(sides, own_sides)
+    before[:, columns] |= stood[moved]
+    after[:, columns] |= stands[moved]
+    return _Moved(of_thing[moved], sides.tolist(), before, after)
 
 
-def _told(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> dict[int, tuple[int, set[int]]]:
-    """Return of each thing of some rows its camera, where it is of one, and its sides."""
-    found: dict[int, tuple[int, set[int]]] = {}
-    cameras = rows["_camera"] if kind.thing[0] == "_camera" else np.zeros(len(rows["_camera"]), np.uint64)
-    has = _has(kind, rows, nobody)
-    columns = (_thing(kind, rows, nobody).tolist(), cameras[has].tolist(), _where(kind, rows, nobody).tolist())
-    for thing, camera, side in zip(*columns, strict=True):
-        found.setdefault(thing, (camera, set()))[1].add(side)
-    return found
+def _summed(camera: Numbers, more: Any, less: Any) -> list[tuple[int, int]]:
+    """Return by how many things each camera has more, where that is not 0."""
+    cameras, of = np.unique(camera, return_inverse=True)
+    number = np.bincount(of[more], minlength=len(cameras)) - np.bincount(of[less], minlength=len(cameras))
+    return [(one, by) for one, by in zip(cameras.tolist(), number.tolist(), strict=True) if by]
+
+
+def _camera(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
+    column = rows["_camera"] if kind.thing[0] == "_camera" else np.zeros(len(rows["_camera"]), np.uint64)
+    return column[_has(kind, rows, nobody)]
 
 
 def _has(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> npt.NDArray[np.bool_]:
@@ -178,12 +188,12 @@ def _mixed(first: Numbers, second: Numbers) -> Numbers:
 
 def present(values: Numbers, wanted: Numbers) -> npt.NDArray[np.bool_]:
     """Whether each of a few numbers is among the values; what is found is not looked for any more."""
-    left = np.unique(wanted)
+    left = unique(wanted)
     for start in range(0, len(values), _CHUNK):
         some = values[start : start + _CHUNK]
         found = some[among(some, left)]
         if len(found):
-            left = np.setdiff1d(left, found)
+            left = setdiff1d(left, found)
     is_there: npt.NDArray[np.bool_] = np.isin(wanted, left, invert=True)
     return is_there
 

@@ -20,6 +20,7 @@ from corpus.sections import Consensus
 from corpus.storage import Store
 from curation.consensus import ASPECTS, CANDIDATES_SHOWN, FIELDS, SHOWN, Count, stated
 from curation.judging.arrays.numbers import SPREADING
+from curation.judging.arrays.ordered import unique
 from curation.judging.learning import places_in_runs
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
@@ -162,7 +163,7 @@ class Counted:
             order[(of[order] == group) & (owners[order] == least_owners) & (photos[order] == least_photos)]
             for group, least_owners, least_photos in least
         ]
-        return np.unique(np.concatenate([some, *(self._first_by_value(rows, keys) for rows in ties)]))
+        return unique(np.concatenate([some, *(self._first_by_value(rows, keys) for rows in ties)]))
 
     def _first_by_value(self, rows: Places, keys: Any) -> Places:
         """Return those of some rows whose values come first."""

@@ -45,6 +45,13 @@ class Few:
         return (digests & self._mask).view(np.int64)
 
 
+def are_among(digests: Digests, few: Digests) -> npt.NDArray[np.bool_]:
+    """Return which of the digests are among a few."""
+    found = np.zeros(len(digests), bool)
+    found[among(digests, few)] = True
+    return found
+
+
 def among(digests: Digests, few: Digests) -> Places:
     """Return the places of the digests that are among a few."""
     return Few(few).found_in(digests)[0]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.storage import Store
+from curation.judging.arrays.ordered import unique
 from curation.judging.refresh.state.files import read_arrow, write_arrow
 from curation.judging.refresh.state.segments import alike
 
@@ -36,7 +37,7 @@ class Inverted:
 
     def ids_of(self, keys: Digests) -> Digests:
         """Return the uploads, in order, that have had one of some keys."""
-        wanted = np.unique(keys)
+        wanted = unique(keys)
         found = [np.zeros(0, np.uint64)]
         for table in self.tables:
             column = table["key"].to_numpy()
@@ -44,7 +45,7 @@ class Inverted:
             number = last - first
             rows = np.repeat(first - np.cumsum(number) + number, number) + np.arange(number.sum())
             found.append(table["id"].to_numpy()[rows])
-        return np.unique(np.concatenate(found))
+        return unique(np.concatenate(found))
 
     def written(self, store: Store, keys: Digests, ids: Digests) -> "Inverted":
         """Return the index with these keys of these uploads as well, and write it."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from corpus.records import SPLITS
 from curation.generations import SIDES, Groups, Ledger
+from curation.judging.arrays.ordered import unique
 from curation.judging.refresh.state.parts import hex_numbers, hex_text
 
 
@@ -81,7 +82,7 @@ class Sides:
 
     def of(self, groups: Iterable[int]) -> Ledger:
         """Return what is known of some groups."""
-        wanted = np.unique(np.fromiter(groups, np.uint64))
+        wanted = unique(np.fromiter(groups, np.uint64))
         places, is_known = self._places(wanted)
         splits, folds = {}, {}
         for group, place in zip(wanted[is_known].tolist(), places[is_known].tolist(), strict=True):

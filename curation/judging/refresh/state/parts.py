@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from corpus.records import CURATED
 from corpus.storage import Store
+from curation.judging.arrays.ordered import setdiff1d
 from curation.judging.refresh.state.segments import Segments, read_segments, write_segments
 from curation.judging.verdict import VERDICT
 
@@ -165,5 +166,5 @@ def read_state(store: Store, parts: Sequence[str]) -> State:
 def write_state(store: Store, state: State, gone: npt.NDArray[np.int64], changed: pa.Table) -> State:
     """Return the next state and write it; `gone`: rows that are no more or stand in `changed`."""
     ids = changed["id"].to_numpy()
-    ended = np.setdiff1d(state.column("id")[gone], ids)
+    ended = setdiff1d(state.column("id")[gone], ids)
     return State(write_segments(store, FOLDER, state.rows, ids, changed, ended, SEGMENT_UPLOADS))

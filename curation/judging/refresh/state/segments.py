@@ -19,7 +19,8 @@ import pandas as pd
 import pyarrow as pa
 
 from corpus.storage import Store
-from curation.judging.refresh.state.few import Few
+from curation.judging.arrays.ordered import setdiff1d, unique
+from curation.judging.refresh.state.few import Few, are_among
 from curation.judging.refresh.state.files import read_arrow, write_arrow
 
 Numbers = npt.NDArray[Any]
@@ -60,7 +61,7 @@ class Segments:
         """Of each segment: the rows that count."""
         key, ends, first = self._keys
         ending = np.flatnonzero(ends != FIRST)
-        ended = Few(np.unique(key[ending]))
+        ended = Few(unique(key[ending]))
         last_end = np.zeros(len(ended.ordered), np.int64)
         np.maximum.at(last_end, np.searchsorted(ended.ordered, key[ending]), _segment_of(first, ending))
         counts = ends != GONE
@@ -130,7 +131,7 @@ class Segments:
             counting, column = self.counting[at], self.tables[at][name].combine_chunks()
             offsets = column.offsets.to_numpy()
             items = column.values.to_numpy()[offsets[0] : offsets[-1]]
-            rows = np.unique(np.searchsorted(offsets - offsets[0], few.found_in(items)[0], "right") - 1)
+            rows = unique(np.searchsorted(offsets - offsets[0], few.found_in(items)[0], "right") - 1)
             there = np.searchsorted(counting, rows)
             if len(counting):
                 yield self.starts[at] + there[counting[np.minimum(there, len(counting) - 1)] == rows]
@@ -154,7 +155,7 @@ class Segments:
         """Return the keys of some rows, in their order."""
         part = _segment_of(self.starts, rows)
         found = np.empty(len(rows), np.uint64)
-        for at in np.unique(part).tolist():
+        for at in unique(part).tolist():
             places = self.counting[at][rows[part == at] - self.starts[at]]
             found[part == at] = self.tables[at]["key"].to_numpy()[places]
         return found
@@ -245,9 +246,9 @@ def _without(table: pa.Table, counting: Places, *, is_first: bool) -> pa.Table:
     live = table.take(pa.array(counting))
     if is_first:
         return live.set_column(1, "ends", pa.array(np.full(len(live), FIRST), pa.int8())).combine_chunks()
-    is_again = np.isin(live["key"].to_numpy(), ending)
+    is_again = are_among(live["key"].to_numpy(), ending)
     live = live.set_column(1, "ends", pa.array(np.where(is_again, AGAIN, FIRST), pa.int8()))
-    gone = np.setdiff1d(ending, live["key"].to_numpy())
+    gone = setdiff1d(ending, live["key"].to_numpy())
     columns = [pa.array(gone, pa.uint64()), pa.array(np.full(len(gone), GONE), pa.int8())]
     columns += [pa.nulls(len(gone), one.type) for one in live.schema][2:]
     return pa.concat_tables([live, pa.table(columns, live.schema)]).combine_chunks()

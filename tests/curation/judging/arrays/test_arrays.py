@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from curation.judging.arrays.characters import bytes_outside, data_of, rows_with
 from curation.judging.arrays.numbers import SPREADING, digest_numbers, numbers_of
+from curation.judging.arrays.ordered import setdiff1d, union1d, unique
 from curation.judging.arrays.packed_tables import packed, unpacked, with_packed
 from curation.judging.arrays.things import Things
 from curation.judging.columns.spelling import row_digests
@@ -37,6 +38,23 @@ def test_things_are_counted_once_wherever_and_in_however_many_parts_they_are_see
     assert total.by_place()[:5].tolist() == [sum(where == place for _, where in seen) for place in range(5)]
     by_thing = [sum(one == thing for one, _ in seen) for thing in range(10)]
     assert total.in_several() == sum(number > 1 for number in by_thing)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 12), max_size=20),
+    st.lists(st.integers(0, 12), max_size=20),
+    st.sampled_from([np.uint64, np.int64, np.int8]),
+)
+def test_distinct_numbers_are_those_that_numpy_finds(some, more, kind):
+    first, second = np.array(some, kind), np.array(more, kind)
+    for found, expected in (
+        (unique(first), np.unique(first)),
+        (union1d(first, second), np.union1d(first, second)),
+        (setdiff1d(first, second), np.setdiff1d(first, second)),
+    ):
+        assert found.dtype == expected.dtype
+        assert found.tolist() == expected.tolist()
 
 
 def test_a_number_is_the_start_of_a_digest():

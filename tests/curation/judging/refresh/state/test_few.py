@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curation.judging.refresh.state.few import Few, among
+from curation.judging.refresh.state.few import Few, among, are_among
 
 
 def digests(number, seed):
@@ -15,6 +15,7 @@ def test_those_that_are_there_are_found_and_no_others(number):
     many = digests(50_000, 1)
     few = np.concatenate([many[: number // 2], digests(number - number // 2, 2)])
     assert among(many, few).tolist() == np.flatnonzero(np.isin(many, few)).tolist()
+    assert are_among(many, few).tolist() == np.isin(many, few).tolist()
 
 
 def test_digests_with_equal_low_bits_are_told_apart():

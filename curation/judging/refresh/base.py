@@ -11,7 +11,7 @@ from curation.facts.examine import Original, Trouble, kind_of
 from curation.generations import FOLDER, Past, latest_generation
 from curation.judging.inputs import Inputs
 from curation.judging.refresh.last import Last, forgotten_ids, troubled_ids
-from curation.judging.refresh.news import News, news_of, read_uploads
+from curation.judging.refresh.news import News, Shares, news_of, waiting_of
 from curation.judging.refresh.state.index import Index, id_of, states_of
 from curation.judging.refresh.state.known import Known, digest_of_settings
 from curation.judging.whole_corpus import JudgeSettings
@@ -35,7 +35,7 @@ class Base:
     def waiting(self) -> list[Original]:
         """Return the stored originals that have no facts."""
         before = {id_of(photo, version) for photo, version, *_ in self.last.known.troubles}
-        return read_uploads(self.news, self.news.ids | before).waiting
+        return [one for uploads in Shares(self.news, self.news.ids | before) for one in waiting_of(uploads)]
 
     def again(self, inputs: Inputs) -> "Base":
         """Return the same with the facts that there are now."""

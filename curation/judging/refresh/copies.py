@@ -110,8 +110,11 @@ def _pairs_after(
     rows: Rows, pairs: Segments, keys: Inverted, gone: Places, near_bits: int
 ) -> tuple[pd.DataFrame, Places, pa.Table]:
     """Return the new pairs, columns as in PAIRS, the rows of those that are none any more, and the new keys."""
-    of_gone = copy_keys(rows.last.take(gone, _OF_KEYS)).select(["key", "id"])
     of_new = copy_keys(rows.new.select(_OF_KEYS))
+    if not len(rows.last):
+        first = pairs_of(of_new, near_bits).to_pandas()
+        return first, np.zeros(0, np.int64), of_new.select(["key", "id"])
+    of_gone = copy_keys(rows.last.take(gone, _OF_KEYS)).select(["key", "id"])
     keys_of_changed = unique(np.concatenate([of_gone["key"].to_numpy(), of_new["key"].to_numpy()]))
     ids, new_ids = rows.column("id"), rows.new["id"].to_numpy()
     around = among(ids, union1d(keys.ids_of(keys_of_changed), new_ids))

@@ -33,12 +33,32 @@ from curation.reasons import in_funnel_order
 
 Numbers = npt.NDArray[Any]
 
+AT_ONCE = 20_000
+
 
 def finished(
     rows: Rows, places: Places, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers,
     ledger: Sides,
 ) -> tuple[pa.Table, list[bytes], Tally]:  # fmt: skip
-    """Return rows of the state, the digests of what is published of them, and their counts."""
+    """Return rows of the state, the digests of what is published of them, and their counts; `places` in order of keys.
+
+    Some AT_ONCE are made at a time, since they are Python objects on the way.
+    """
+    parts = rows.last.parts_for(rows.old[places])
+    tables, digests, total = [STATE.empty_table()], list[bytes](), Tally()
+    for start in range(0, len(places), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        table, of_table, counted = _finished(rows, places[some], parts[some], memory, verdict_of, beyond, ledger)
+        tables.append(table)
+        digests += of_table
+        total.add(counted)
+    return pa.concat_tables(tables), digests, total
+
+
+def _finished(
+    rows: Rows, places: Places, parts: npt.NDArray[np.int32], memory: Remembered,
+    verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers, ledger: Sides,
+) -> tuple[pa.Table, list[bytes], Tally]:  # fmt: skip
     copies = last_copies(rows, places)
     copies = [verdict_of.get(place, was) for place, was in zip(places.tolist(), copies, strict=True)]
     table = rows.texts(places, ALONE.names)
@@ -68,14 +88,13 @@ def finished(
         ],
         DECIDED,
     )  # fmt: skip
-    old = rows.old[places]
     whole = pa.table(
         [
             *table.columns,
             *decided.columns,
             *(curated[name] for name in PUBLISHED.names),
             *_numbered(curated, copies),
-            pa.array(rows.last.parts_for(table, old)),
+            pa.array(parts),
             pa.array(digests, pa.binary(32)),
         ],
         STATE,

@@ -1,6 +1,6 @@
 """News: which uploads have other records, facts or troubles than when they were judged."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from curation.judging.gather import UPLOADS, ranked_records, that_count, with_fa
 from curation.judging.inputs import Inputs, facts_table, record_table
 from curation.judging.refresh.state.few import Few, are_among
 from curation.judging.refresh.state.index import Index, Rows, ids_in, number_of, states_of, whole_tables
+
+SHARE_UPLOADS = 50_000
+"""Uploads whose records and facts are in memory at once, 3 kB each."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +65,59 @@ def news_of(inputs: Inputs, index: Index) -> News:
     return News(inputs, index, states, gone, rows, is_new, old, before[is_ended], frozenset(ids))
 
 
-@dataclass(frozen=True)
-class Read:
-    """The records and facts of some uploads."""
-
-    uploads: pa.Table
-    """Columns as in UPLOADS, ordered by key."""
-
-    @property
-    def waiting(self) -> list[Original]:
-        """Stored originals among them that have no facts."""
-        examined = pc.struct_field(self.uploads["examined"], "sha256")
-        is_known = pc.fill_null(pc.equal(examined, self.uploads["sha256"]), False)
-        waits = self.uploads.filter(pc.and_(pc.equal(self.uploads["state"], "stored"), pc.invert(is_known)))
-        rows = waits.select(["photo", "version", "original", "sha256"]).to_pylist()
-        return [
-            Original(row["photo"], row["version"] or "", row["original"] or "", row["sha256"] or "") for row in rows
-        ]
+def waiting_of(uploads: pa.Table) -> list[Original]:
+    """Return the stored originals among uploads that have no facts."""
+    examined = pc.struct_field(uploads["examined"], "sha256")
+    is_known = pc.fill_null(pc.equal(examined, uploads["sha256"]), False)
+    waits = uploads.filter(pc.and_(pc.equal(uploads["state"], "stored"), pc.invert(is_known)))
+    rows = waits.select(["photo", "version", "original", "sha256"]).to_pylist()
+    return [Original(row["photo"], row["version"] or "", row["original"] or "", row["sha256"] or "") for row in rows]
 
 
-def read_uploads(news: News, ids: Collection[int], photos: pa.Array | None = None) -> Read:
-    """Return the records and facts of the uploads with these ids, of those that still have a record.
+class Shares:
+    """The records and facts of some uploads, in shares of about SHARE_UPLOADS whose records lie in the same windows.
+
+    They are read whenever they are asked for, but for a single share, which is read once.
+    """
+
+    def __init__(self, news: News, ids: Collection[int], photos: pa.Array | None = None) -> None:
+        """Share out the uploads with these ids; `photos`: see `read_uploads`."""
+        self._news, self._photos = news, photos
+        self._shares = _shared_out(news, ids)
+        self._single: pa.Table | None = None
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Yield columns as in UPLOADS, ordered by key within each share; at least one table."""
+        for ids in self._shares:
+            uploads = self._single if self._single is not None else read_uploads(self._news, ids, self._photos)
+            if len(self._shares) == 1:
+                self._single = uploads
+            yield uploads
+
+
+def _shared_out(news: News, ids: Collection[int]) -> list[Collection[int]]:
+    if len(ids) <= SHARE_UPLOADS:
+        return [ids]
+    windows = np.array([number_of(path) for path in news.inputs.windows], np.uint64)
+    of_index, rows = news.index.rows, news.rows
+    path, one = (
+        np.concatenate(both) for both in ((of_index.column("path"), rows.path), (of_index.column("id"), rows.id))
+    )
+    places = np.flatnonzero(are_among(path, windows))
+    places = places[are_among(one[places], np.fromiter(ids, np.uint64, len(ids)))]
+    found, first = np.unique(one[places], return_index=True)
+    ordered = found[np.argsort(path[places][first], kind="stable")]
+    shares = range(0, max(len(ordered), 1), SHARE_UPLOADS)
+    return [ordered[start : start + SHARE_UPLOADS].tolist() for start in shares]
+
+
+def read_uploads(news: News, ids: Collection[int], photos: pa.Array | None = None) -> pa.Table:
+    """Return the uploads with these ids that still have a record: columns as in UPLOADS, ordered by key.
 
     `photos`: their photographs, where these are known: of the others in their tables no id is then made.
     """
     if not ids:
-        return Read(UPLOADS.empty_table())
+        return UPLOADS.empty_table()
     wanted = np.fromiter(ids, np.uint64, len(ids))
     few, index = Few(wanted), news.index
     places = setdiff1d(few.found_in(index.rows.column("id"))[0], news.before)
@@ -105,9 +135,9 @@ def read_uploads(news: News, ids: Collection[int], photos: pa.Array | None = Non
         else:
             facts.append(_of(facts_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)), few, photos))
     if not sum(map(len, records)):
-        return Read(UPLOADS.empty_table())
+        return UPLOADS.empty_table()
     known = that_count(pa.concat_tables(records))
-    return Read(with_facts(known, pa.concat_tables(facts) if sum(map(len, facts)) else None))
+    return with_facts(known, pa.concat_tables(facts) if sum(map(len, facts)) else None)
 
 
 def _of(table: pa.Table, few: Few, photos: pa.Array | None) -> pa.Table:

@@ -6,6 +6,7 @@ run. The outcome is that of `curation.judging.whole_corpus` on the same store an
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,14 @@ from curation.judging.refresh.counts.learning import updated
 from curation.judging.refresh.finished import finished, last_copies
 from curation.judging.refresh.last import Last
 from curation.judging.refresh.memory import Remembered, remembered
-from curation.judging.refresh.news import News, read_uploads
+from curation.judging.refresh.news import News, Shares
 from curation.judging.refresh.rows import Places, Rows
 from curation.judging.refresh.sides import assigned, beyond_cap
 from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.parts import ALONE
-from curation.judging.refresh.uploads import alone, claims_in
+from curation.judging.refresh.uploads import alone, claims_in, contents_of, joined
 from curation.judging.refresh.written import Refreshed, written
 from curation.judging.verdict import Criteria
 from curation.judging.whole_corpus import JudgeSettings, chosen_cameras
@@ -52,27 +53,28 @@ def refreshed(
     trouble_of = {trouble.key: trouble for trouble in troubles}
     base_catalogue = settings.catalogue.opened()
     base = Criteria(base_catalogue, base_catalogue, settings.rules, curation)
-    read = read_uploads(news, ids)
-    nothing = Past(store, None)
-    claimed = claims_in(read.uploads, base, trouble_of)
-    shown = alone(read.uploads, claimed, base, base, trouble_of, nothing)  # what it shows; its verdict comes below
+    read = Shares(news, ids)
+    claimed = [claims_in(uploads, base, trouble_of) for uploads in read]
+    contents = np.concatenate([contents_of(uploads, trouble_of) for uploads in read])
     state = last.state
     changed = among(state.column("id"), np.array(sorted(ids), np.uint64))
-    counted = updated(last.counts, state, changed, shown["_content"].to_numpy(), claimed)
+    counted = updated(last.counts, state, changed, contents, joined(claimed))
     learned = learn(counted.to_learn(settings.catalogue, settings.consensus), settings.catalogue, settings.consensus)
     catalogue = enriched(settings.catalogue, learned)
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
     criteria = Criteria(catalogue, chosen, settings.rules, curation)
     concerned = _of_other_cameras(settings, last, criteria, changed)
     photos = state.take(concerned, ["photo"])["photo"].combine_chunks()
-    further = read_uploads(news, frozenset(state.column("id")[concerned].tolist()), photos)
+    further = Shares(news, frozenset(state.column("id")[concerned].tolist()), photos)
+    of_further = ((uploads, claims_in(uploads, base, trouble_of)) for uploads in further)
+    nothing = Past(store, None)
     new = pa.concat_tables(
         [
             ALONE.empty_table(),
             *(
-                alone(some.uploads, claims_in(some.uploads, base, trouble_of), base, criteria, trouble_of, nothing)
-                for some in (read, further)
-                if len(some.uploads)
+                alone(uploads, shown, base, criteria, trouble_of, nothing)
+                for uploads, shown in chain(zip(read, claimed, strict=True), of_further)
+                if len(uploads)
             ),
         ]
     )

@@ -3,6 +3,7 @@
 These are the verdicts of `curation.judging.columns`, without any past, and what a refresh finds uploads by.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,21 @@ def claims_in(uploads: pa.Table, base: Criteria, troubles: Troubles) -> Claims:
     claims, rows, values = claims_by_row(uploads, base, troubles)
     value, owner, content = (claims[name].to_numpy() for name in CLAIMS.names)
     return Claims(value, owner, content, rows, values)
+
+
+def joined(claims: Iterable[Claims]) -> Claims:
+    """Return the claims of several tables of uploads as one; `row` is the place in its own table."""
+    of = list(claims)
+    if len(of) == 1:
+        return of[0]
+    value, owner, content, row = (np.concatenate(column) for column in list(zip(*of, strict=True))[:-1])
+    values = pa.concat_tables([one.values for one in of]).group_by(["value", "spelled"]).aggregate([("text", "max")])
+    return Claims(value, owner, content, row, values.rename_columns(of[0].values.column_names))
+
+
+def contents_of(uploads: pa.Table, troubles: Troubles) -> Numbers:
+    """Return a number for the picture of each upload, `_content` of ALONE."""
+    return picture_numbers(uploads, evidence_columns(uploads, troubles))
 
 
 def alone(

@@ -10,7 +10,7 @@ states of tables lie beside (`judged/states/`). Both are kept in segments (`cura
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -138,12 +138,12 @@ class Rows:
     id: Numbers
 
     @classmethod
-    def of(cls, tables: Mapping[str, pa.Table]) -> "Rows":
-        """Return those of tables of records and facts by their paths, whole as `inputs.whole_table` reads them."""
-        none = np.zeros(0, np.uint64)
-        paths = [np.full(len(table), number_of(path), np.uint64) for path, table in tables.items()]
-        ids, digests = ([function(table) for table in tables.values()] for function in (ids_in, _digests))
-        path, one, digest = (np.concatenate([none, *some]) for some in (paths, ids, digests))
+    def of(cls, tables: Iterable[tuple[str, pa.Table]]) -> "Rows":
+        """Return those of tables of records and facts, each with its path, as `inputs.whole_table` reads them."""
+        found: list[tuple[Numbers, Numbers, Numbers]] = [(np.zeros(0, np.uint64),) * 3]
+        for name, table in tables:
+            found.append((np.full(len(table), number_of(name), np.uint64), ids_in(table), _digests(table)))
+        path, one, digest = (np.concatenate(columns) for columns in zip(*found, strict=True))
         key, first = np.unique(digest ^ (path * SPREADING), return_index=True)
         return cls(key, path[first], one[first])
 
@@ -175,6 +175,7 @@ def _numbered(struct: pa.StructType) -> list[str]:
     return [str(at) for at in range(struct.num_fields)]
 
 
-def whole_tables(inputs: Inputs, paths: Iterable[str]) -> dict[str, pa.Table]:
-    """Return tables of records and facts with all their columns."""
-    return {path: whole_table(inputs.store, path, inputs.forgotten, inputs.state_of(path)) for path in paths}
+def whole_tables(inputs: Inputs, paths: Iterable[str]) -> Iterator[tuple[str, pa.Table]]:
+    """Yield tables of records and facts with all their columns, each with its path; one at a time is in memory."""
+    for path in paths:
+        yield path, whole_table(inputs.store, path, inputs.forgotten, inputs.state_of(path))

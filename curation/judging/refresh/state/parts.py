@@ -105,16 +105,14 @@ class State:
         """How many uploads each file of the published table has."""
         return np.bincount(self.column("_part"))
 
-    def parts_for(self, changed: pa.Table, old: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    def parts_for(self, old: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Return the files of the published table that rows belong to; new uploads fill the last one, then new ones.
 
-        `old`: of each row its row here, -1 for a new upload.
+        `old`: of each row, in the order of keys, its row here, -1 for a new upload.
         """
-        found = np.full(len(changed), -1, np.int32)
+        found = np.full(len(old), -1, np.int32)
         found[old >= 0] = self.column("_part")[old[old >= 0]]
         new = np.flatnonzero(old < 0)
-        keys = changed.select(["photo", "version"]).take(pa.array(new))
-        new = new[pc.sort_indices(keys, [("photo", "ascending"), ("version", "ascending")]).to_numpy()]
         last = max(len(self.part_sizes) - 1, 0)
         there = int(self.part_sizes[last]) if len(self.part_sizes) else 0
         found[new] = last + np.maximum(np.arange(len(new)) + there, 0) // PART_UPLOADS

@@ -100,6 +100,21 @@ def test_a_history_of_changes_gives_the_rows_of_a_judgement_of_all(tmp_path):
     check(history.store, [trouble])
 
 
+def test_the_first_refresh_says_the_same_however_few_uploads_it_has_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("curation.judging.refresh.news.SHARE_UPLOADS", 15)
+    monkeypatch.setattr("curation.judging.refresh.finished.AT_ONCE", 7)
+    history = History.of(tmp_path, 200, 2)
+    history.come(60)
+    history.come(60)
+    published_whole(history.store)
+    history.come(30)
+    history.change(0.1)
+    assert check(history.store).judged >= 150
+    history.come(30)
+    history.change(0.1)
+    check(history.store)
+
+
 def test_what_has_not_changed_is_not_judged_nor_written_and_no_file_is_left_over(tmp_path, monkeypatch):
     monkeypatch.setattr("curation.judging.refresh.state.parts.PART_UPLOADS", 40)
     history = History.of(tmp_path, 420, 3)

@@ -73,6 +73,6 @@ def test_uploads_are_read_from_the_tables_that_hold_them_now(history):
     history._write("w00", rows)
     history._write("w01", [{**moved, "title": "moved"}])
     found = news(history, read_again(history, index))
-    table = read_uploads(found, {id_of(row["photo"], row["version"]) for row in (moved, rows[0])}).uploads
+    table = read_uploads(found, {id_of(row["photo"], row["version"]) for row in (moved, rows[0])})
     titles = dict(zip(table["photo"].to_pylist(), table["title"].to_pylist(), strict=True))
     assert titles == {moved["photo"]: "moved", rows[0]["photo"]: rows[0]["title"]}

@@ -93,7 +93,7 @@ def _classes(store: Store, counts: Row) -> tuple[str, ...]:
 def _files(found: Refreshed, public: Any) -> tuple[list[str], dict[str, bytes]]:
     """Return the paths of the table's files, and the bytes of those that changed, with their authors', by path."""
     files, written = list(public), dict[str, bytes]()
-    for place, table in sorted(found.written.items()):
+    for place, table in found.written:
         rows = curated_table(table)
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")

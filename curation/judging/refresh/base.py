@@ -16,8 +16,9 @@ from curation.judging.refresh.state.index import Index, id_of, states_of
 from curation.judging.refresh.state.known import Known, digest_of_settings
 from curation.judging.whole_corpus import JudgeSettings
 
-FIRST_MAX = 200_000
-"""Up to this many uploads, the first refresh after all were judged together makes the state of all in this process."""
+FIRST_MAX = 1_000_000
+"""Up to so many uploads, the first refresh after all were judged together makes the state of all in this process, with
+about 4 kB of memory for each."""
 
 
 @dataclass(frozen=True)

@@ -62,18 +62,25 @@ def _finished(
     copies = last_copies(rows, places)
     copies = [verdict_of.get(place, was) for place, was in zip(places.tolist(), copies, strict=True)]
     table = rows.texts(places, ALONE.names)
-    groups = [hex_text(one) for one in memory.group[places].tolist()]
-    told = table.select(VERDICT.names).to_pylist()
-    for row, group, place in zip(told, groups, places.tolist(), strict=True):
-        row["group"], row["has_side"] = group, bool(memory.side[place])
-        row["kept_before"] = bool(memory.kept_before[place])
-        if memory.two_sides[place]:
-            row["reasons"] = list(in_funnel_order([*row["reasons"], DEVICE_ON_TWO_SIDES]))
+    told = table.select(VERDICT.names)
+    remembered: dict[str, Any] = {
+        "group": [hex_text(one) for one in memory.group[places].tolist()],
+        "has_side": memory.side[places],
+        "kept_before": memory.kept_before[places],
+    }
+    if memory.two_sides[places].any():
+        reasons = table["reasons"].to_pylist()
+        for row in np.flatnonzero(memory.two_sides[places]).tolist():
+            reasons[row] = list(in_funnel_order([*reasons[row], DEVICE_ON_TWO_SIDES]))
+        remembered["reasons"] = reasons
+    for name, values in remembered.items():
+        field = VERDICT.field(name)
+        told = told.set_column(VERDICT.get_field_index(name), field, pa.array(values, field.type))
     ids = rows.column("id")[places]
     copy_of = [(one, *verdict) for one, verdict in zip(ids.tolist(), copies, strict=True) if verdict is not None]
     known = ledger.of([*memory.group[places].tolist(), *(int(group, 16) for *_, group in copy_of if group)])
     of_copies = [pa.array([one[at] for one in copy_of], field.type) for at, field in enumerate(COPIES)]
-    final = final_rows(pa.Table.from_pylist(told, VERDICT), pa.table(of_copies, COPIES), ids[beyond[places]],
+    final = final_rows(told, pa.table(of_copies, COPIES), ids[beyond[places]],
                        ledger_columns(known), {})  # fmt: skip
     curated = final.select(CURATED.names).combine_chunks()
     digests = row_digests(curated)

@@ -118,9 +118,12 @@ def _named(evidence: EvidenceColumns, base: Criteria, number: int) -> npt.NDArra
 
 def _numbers(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """Return a number for each text, 0 for null."""
-    found = np.zeros(len(texts), np.uint64)
-    found[np.asarray(texts.is_valid())] = numbers_of(texts.drop_null())
-    return found
+    codes = codes_of(texts)
+    distinct = texts.take(pa.array(codes.firsts))
+    found = np.zeros(codes.number, np.uint64)
+    found[np.asarray(distinct.is_valid())] = numbers_of(distinct.drop_null())
+    dealt: npt.NDArray[np.uint64] = found[codes.codes]
+    return dealt
 
 
 def _listed(rows: Numbers, values: Numbers, number: int) -> pa.Array:

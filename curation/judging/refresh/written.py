@@ -1,6 +1,6 @@
 """Written: the next state in the store, and what a generation tells of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +45,9 @@ class Refreshed:
     known: Known
     """Without the generation's name and what else decides it."""
     state: State
-    written: Mapping[int, pa.Table]
-    """The files of the published table in which a row is new or changed: their rows by their number."""
+    written: Iterator[tuple[int, pa.Table]]
+    """The files of the published table in which a row is new or changed: the number and the rows of each, in order;
+    made while they are iterated, which can be done once."""
     learned: list[LearnedRow]
     catalogue: Catalogue
     ledger: Sides
@@ -111,8 +112,8 @@ def written(
     )  # fmt: skip
 
 
-def _files_of(before: pa.Table, changed: pa.Table, differ: set[int], after: State) -> Mapping[int, pa.Table]:
-    """Return the rows of the files of the published table that have one of the uploads `differ`."""
+def _files_of(before: pa.Table, changed: pa.Table, differ: set[int], after: State) -> Iterator[tuple[int, pa.Table]]:
+    """Return the files of the published table that have one of the uploads `differ`."""
     of_differ = np.fromiter(differ, np.uint64, len(differ))
     parts = [table["_part"].to_numpy()[are_among(table["id"].to_numpy(), of_differ)] for table in (before, changed)]
     return after.of_parts(unique(np.concatenate(parts)))

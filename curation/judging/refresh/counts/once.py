@@ -188,6 +188,8 @@ def _mixed(first: Numbers, second: Numbers) -> Numbers:
 
 def present(values: Numbers, wanted: Numbers) -> npt.NDArray[np.bool_]:
     """Whether each of a few numbers is among the values; what is found is not looked for any more."""
+    if not len(values):
+        return np.zeros(len(wanted), bool)
     left = unique(wanted)
     for start in range(0, len(values), _CHUNK):
         some = values[start : start + _CHUNK]

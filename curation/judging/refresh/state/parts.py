@@ -8,7 +8,7 @@ camera; what all uploads together decided; and what was published of it, also as
 numbers. Groups, devices and owners are told by 64 bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ from curation.judging.verdict import VERDICT
 FOLDER = "judged/parts"
 PART_UPLOADS = 1_000
 """Uploads of a file of the published table: one that changes costs its file, and each generation names all files."""
+_PARTS_AT_ONCE = 50
 SEGMENT_UPLOADS = 2_000
 """A segment of more uploads, each about 1 kB, is not merged with others any more."""
 
@@ -118,18 +119,20 @@ class State:
         found[new] = last + np.maximum(np.arange(len(new)) + there, 0) // PART_UPLOADS
         return found
 
-    def of_parts(self, parts: npt.NDArray[np.int64]) -> dict[int, pa.Table]:
-        """Return the rows of some files of the published table, in the order of keys."""
+    def of_parts(self, parts: npt.NDArray[np.int64]) -> Iterator[tuple[int, pa.Table]]:
+        """Yield some files of the published table, each once and in order, with their rows in the order of keys."""
         of = self.column("_part")
-        wanted = np.zeros(int(max(of.max(initial=0), parts.max(initial=0))) + 1, bool)
-        wanted[parts] = True
-        rows = np.flatnonzero(wanted[of])
-        table = self.take(rows, [name for name in STATE.names if name in _SHOWN])
-        order = pc.sort_indices(table, [("_part", "ascending"), ("photo", "ascending"), ("version", "ascending")])
-        table, numbers = table.take(order), of[rows][order.to_numpy()]
-        edges = np.searchsorted(numbers, [parts, parts + 1])
-        columns = zip(parts.tolist(), edges[0].tolist(), edges[1].tolist(), strict=True)
-        return {part: table.slice(start, end - start) for part, start, end in columns}
+        for first in range(0, len(parts), _PARTS_AT_ONCE):
+            some = parts[first : first + _PARTS_AT_ONCE]
+            wanted = np.zeros(int(max(of.max(initial=0), some.max(initial=0))) + 1, bool)
+            wanted[some] = True
+            rows = np.flatnonzero(wanted[of])
+            table = self.take(rows, [name for name in STATE.names if name in _SHOWN])
+            order = pc.sort_indices(table, [("_part", "ascending"), ("photo", "ascending"), ("version", "ascending")])
+            table, numbers = table.take(order), of[rows][order.to_numpy()]
+            edges = np.searchsorted(numbers, [some, some + 1])
+            columns = zip(some.tolist(), edges[0].tolist(), edges[1].tolist(), strict=True)
+            yield from ((part, table.slice(start, end - start)) for part, start, end in columns)
 
 
 _SHOWN = {"_part", *CURATED.names, *(f"={name}" for name in PUBLISHED.names)} - set(PUBLISHED.names)

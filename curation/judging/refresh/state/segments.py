@@ -192,9 +192,9 @@ def write_segments(
         pa.array(np.concatenate([np.where(is_there, AGAIN, FIRST), np.full(len(gone), GONE)]), pa.int8()),
         *(pa.chunked_array([*column.chunks, pa.nulls(len(gone), column.type)], column.type) for column in rows.columns),
     ]
-    new = pa.table(columns, segment_schema(was.schema)).combine_chunks()
+    new = pa.table(columns, segment_schema(was.schema))
     most = max(len(new), 1) if rows_max is None else FAN * rows_max
-    many = [new.slice(at, most) for at in range(0, len(new), most)]
+    many = [new.slice(at, most).combine_chunks() for at in range(0, len(new), most)]
     names: list[str | None] = [*was.names, *(None for _ in many)]
     tables = [*was.tables, *many]
     is_merged = False
@@ -206,7 +206,9 @@ def write_segments(
             names[at], tables[at] = None, _without(tables[at], counting, is_first=not at)
     found = Segments(was.schema, tuple(name or "" for name in names), tuple(tables))
     written = [name or write_arrow(store, folder, table) for name, table in zip(names, tables, strict=True)]
-    return Segments(found.schema, tuple(written), found.tables)
+    if len(many) == 1 or not store.is_local:
+        return Segments(found.schema, tuple(written), found.tables)
+    return read_segments(store, folder, written, was.schema)  # the rows are mapped, and no longer in memory
 
 
 def alike(tables: Sequence[pa.Table], rows_max: int | None = None) -> int:

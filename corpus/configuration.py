@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.errors import ConfigurationError
-from corpus.recipes import resolved
 from corpus.sections import (
     Clusters,
     Consensus,
@@ -34,6 +33,7 @@ from corpus.sections import (
     Support,
     Training,
 )
+from corpus.sections.recipes import resolved
 from corpus.storage import Store, open_store, storage_fault
 from corpus.strict_yaml import YamlError, parse_yaml
 from corpus.text import escaped
@@ -50,8 +50,8 @@ class Configuration(Section):
     """Folder, as a path or as `file:///path`, or `s3://bucket/prefix`, below which every stage reads and writes. A
     relative folder starts at the configuration file's folder."""
     catalogue: str = "built-in"
-    """Camera catalogue: `built-in` (corpus/cameras.yaml), or the path of a YAML file. A relative path starts at the
-    configuration file's folder."""
+    """Camera catalogue: `built-in` (corpus/cameras/cameras.yaml), or the path of a YAML file. A relative path starts at
+    the configuration file's folder."""
     cameras: tuple[str, ...] | Literal["all"] | Support = "all"
     """Cameras of the data set: a list of the catalogue's keys, `all` of the catalogue, or `photos_min` and `owners_min`
     for every camera, listed or not, with enough support."""

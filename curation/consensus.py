@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypedDict, cast
 
-from corpus.catalogue import STARS_MAX, Camera, Catalogue, unlisted_camera
+from corpus.cameras.catalogue import STARS_MAX, Camera, Catalogue, unlisted_camera
 from corpus.sections import Consensus
 from forensics.jpeg.quality import estimate_quality_factor, quality_text
 from forensics.jpeg.table_family import families, is_scaled

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from corpus.catalogue import BUILT_IN, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, read_catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with, plain_console
 from corpus.configuration import Configuration
 from corpus.errors import ConfigurationError, StageError

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.sections import Rules
 from curation.consensus import closed_segments, firmware_of
 from curation.reasons import in_funnel_order

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.configuration import Configuration, read_configuration
 from corpus.errors import StageError

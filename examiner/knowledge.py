@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.errors import ConfigurationError
 from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.command_line import command_parser, configuration_of, exit_with
 from corpus.errors import ConfigurationError
 from corpus.text import count, escaped

@@ -11,7 +11,7 @@ from email.message import Message
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from demo.photo_site.behaviour import Behaviour, Countdown
 from demo.photo_site.content.answers import Answer
 from demo.photo_site.flickr.api import FlickrApi

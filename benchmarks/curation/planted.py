@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.storage import Store
 from curation.facts.examine import facts_folder

@@ -37,7 +37,7 @@ from benchmarks.curation.manipulations.subject import program
 from benchmarks.curation.manipulations.torture_corpus import ALONE, BESIDE, Made, Original, genuine_photographs, written
 from benchmarks.curation.manipulations.traces import NO_CAMERA, marks, traces, variations
 from benchmarks.places import COLLECTION, REPOSITORY
-from corpus.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
 from corpus.sections import Folder
 from corpus.storage import open_store
 from curation.generations import batches_of, latest_generation

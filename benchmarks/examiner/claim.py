@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.places import COLLECTION
-from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.sections import Consensus
 from curation.consensus import Count, claims, enriched, learn
 from examiner.findings.claim import camera_form, dates, listed_form, software_signs

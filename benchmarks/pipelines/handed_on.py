@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from corpus.configuration import read_configuration
 from corpus.storage import Store
 from corpus.storage.parts import photos_table

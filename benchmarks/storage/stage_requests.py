@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, unquote
 from benchmarks.pipelines.tiny import HEIGHT_PX, WIDTH_PX, photograph
 from benchmarks.places import REPOSITORY
 from benchmarks.storage.object_store import BUCKET, ObjectStore, Request
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from demo.photo_site.server.site import PhotoSite
 from demo.uploads.upload import Upload, write_listing
 

@@ -31,7 +31,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.places import ORIGINALS
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.sections import Training
 from forensics.header import read_facts
 from train.data.crops import fixed_crops, to_tensor

@@ -43,8 +43,8 @@ from benchmarks.train.recipe_tables import finished, line_of, tables
 from benchmarks.train.recipe_training import Bench, Variant, trained, write_whole
 from corpus.configuration import override_key
 from corpus.errors import ShutterprintError
-from corpus.recipes import resolved
 from corpus.sections import Shards, Training
+from corpus.sections.recipes import resolved
 from corpus.storage import open_store
 from shards.index import latest_generation
 

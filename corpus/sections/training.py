@@ -13,8 +13,8 @@ class Training(Section):
 
     recipe: str | None = None
     """Name of a recipe: a set of keys of this section, which hold unless the section gives them itself. `modern`,
-    `kaggle-2018`, `keras-2018` and `small` are in corpus/recipes.yaml; `recipes` adds your own. null: none, so that
-    keys which are not given have the defaults listed here."""
+    `kaggle-2018`, `keras-2018` and `small` are in corpus/sections/recipes.yaml; `recipes` adds your own. null: none, so
+    that keys which are not given have the defaults listed here."""
     network: str = "convnext_tiny"
     """Name of a timm model, or `shutter_small`, a small residual network for CPUs. Models of a fixed input size (ViT,
     Swin) are built for `crop_px`."""

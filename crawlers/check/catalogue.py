@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from crawlers.check.overlaps import check_catalogue
 from crawlers.check.result import Finding
 

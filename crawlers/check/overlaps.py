@@ -12,7 +12,7 @@ from functools import cache
 from itertools import combinations, product
 from typing import Literal
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 
 SHOWN = 5
 """Most cameras that a finding names; it counts the others."""

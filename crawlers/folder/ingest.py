@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.records import original_path, version_of
 from corpus.storage import Store

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from corpus.catalogue import Catalogue
-from corpus.challenge import CHALLENGE_CLASSES
+from corpus.cameras.catalogue import Catalogue
+from corpus.cameras.challenge import CHALLENGE_CLASSES
 
 _JPEGS = "**/*.[jJ][pP]*[gG]"
 

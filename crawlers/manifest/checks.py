@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.errors import ConfigurationError
 from corpus.manifests.about import Learned
 from corpus.manifests.reading import Manifest

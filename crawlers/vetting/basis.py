@@ -16,7 +16,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.configuration import Configuration
 from curation.consensus import enriched
 from curation.generations import Past, latest_generation

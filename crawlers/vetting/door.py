@@ -7,7 +7,7 @@ Pure: it reads and writes nothing.
 import dataclasses
 from dataclasses import dataclass
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.sections import Rules
 from curation.rules import judge_facts
 from forensics.errors import HeaderIncomplete, JpegError

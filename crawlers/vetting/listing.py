@@ -7,7 +7,7 @@ header later (`vetting.door`). The rules are those of `curation.rules`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.errors import ConfigurationError
 from corpus.sections import Rules
 from curation.reasons import in_funnel_order

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.errors import StageError
 from curation.consensus import CAMERA, FIELDS, LearnedRow, enriched, natives
 

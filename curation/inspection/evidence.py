@@ -7,7 +7,7 @@ there is one.
 from collections.abc import Mapping
 from typing import Any
 
-from corpus.catalogue import Camera, key_of
+from corpus.cameras.catalogue import Camera, key_of
 from corpus.text import count, size
 from curation.consensus import CAMERA, claims, tables_text
 from curation.facts.examine import HEADERS

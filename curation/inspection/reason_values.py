@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, cast
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.sections import Support
 from corpus.text import count
 from curation.consensus import CAMERA, FIELDS, tables_text

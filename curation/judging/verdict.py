@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 import pyarrow as pa
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.records import CURATED, FACTS, RECORD, ExaminedRow, JudgedRow, RecordRow, Text, full_row, schema_of
 from corpus.sections import Curation, Rules
 from curation.consensus import Claim, claims

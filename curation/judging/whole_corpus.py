@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.text import ranked
 from curation.cluster.frames import Advance, Frames

@@ -5,7 +5,7 @@ import signal
 import threading
 from pathlib import Path
 
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from corpus.command_line import exit_with
 from demo.local_configuration import CAMERAS
 from demo.photo_site.server.site import PhotoSite

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.errors import ConfigurationError
 from corpus.text import count
 from curation.consensus import tables_text

@@ -20,7 +20,7 @@ import yaml
 from PIL import Image
 
 from benchmarks.preloaded import Preloaded
-from corpus.catalogue import Catalogue, read_catalogue
+from corpus.cameras.catalogue import Catalogue, read_catalogue
 from corpus.storage import TEMPORARY_PREFIX, Store, open_store
 from demo.photo_site.server.site import API_KEY, PhotoSite
 from demo.uploads.upload import Upload, write_listing

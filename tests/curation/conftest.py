@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.preloaded import Preloaded, Run, preloaded_stage
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.manifests.handed_on import handed_on
 from corpus.records import EXAMINED, RECORD, original_path, version_of
 from corpus.sections import Consensus, Curation, Rules, Shards, Support

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from benchmarks.curation import planted
-from corpus.catalogue import BUILT_IN, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, read_catalogue
 from corpus.errors import StageError, StorageError
 from corpus.sections import Consensus, Curation, Rules, Support
 from corpus.storage import open_store

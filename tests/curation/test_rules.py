@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from corpus.catalogue import Catalogue, unlisted_camera
+from corpus.cameras.catalogue import Catalogue, unlisted_camera
 from corpus.sections import Rules
 from curation.reasons import REASONS, in_funnel_order
 from curation.rules import LEARNED, RULES, judge_facts, refusals

@@ -9,7 +9,7 @@ import pytest
 import requests
 from PIL import Image, TiffImagePlugin
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from demo.photo_site.server.site import API_KEY, PhotoSite
 from demo.uploads.upload import Upload, write_listing
 

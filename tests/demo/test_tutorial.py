@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from corpus.configuration import read_configuration
-from corpus.recipes import built_in
+from corpus.sections.recipes import built_in
 from demo.local_configuration import CAMERAS
 
 

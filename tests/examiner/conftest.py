@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.sections import Training
 from examiner.knowledge import TrainedRun
 from train.model.loaded import Model

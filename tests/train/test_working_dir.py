@@ -20,7 +20,7 @@ def packed(folder: Path, into: Path) -> set[str]:
 
 def test_photographs_stores_and_environments_stay_at_home(repository: Path, tmp_path: Path) -> None:
     folder = tmp_path / "checkout"
-    code = {"corpus/text.py", "corpus/cameras.yaml", "corpus/page.css", "train/fit/loop.py", "train/py.typed"}
+    code = {"corpus/text.py", "corpus/cameras/cameras.yaml", "corpus/page.css", "train/fit/loop.py", "train/py.typed"}
     beside = {"pipelines.yaml", "cameras.yaml"}
     home = (
         *(

@@ -6,7 +6,7 @@ address of one is followed by the file's SHA-256.
 
 from pathlib import Path
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.errors import StorageError
 from corpus.storage import Store
 from train.archive.download import downloaded, is_address

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.errors import ConfigurationError, StorageError
 from train.model.checkpoints import read_weights
 from train.model.loaded import Enrolled, Model

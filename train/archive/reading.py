@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.errors import StorageError
 from corpus.sections import Training
 from train.archive.parts import Parts

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.sections import Training
 from train.model.network import CameraNetwork, mixed_precision
 from train.model.refusal import OpenSet, named, own_threshold

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.errors import StageError
 from train.data.loading import PREFETCHED_BATCHES, load, prepare_loaders
 from train.model.loaded import Judgement, Model

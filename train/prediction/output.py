@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from corpus.challenge import CHALLENGE_CLASSES
+from corpus.cameras.challenge import CHALLENGE_CLASSES
 from corpus.text import as_utf8, escaped
 from train.model.loaded import Model
 from train.prediction.answers import Answer

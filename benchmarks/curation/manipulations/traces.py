@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from forensics.photo_facts import PhotoFacts
 
 CHANGED_LATER_S = 600

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.sections import Rules
 from curation.consensus import SHOWS
 from curation.facts.examine import PhotoKey, Trouble

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.storage import Store
 from curation.consensus import LearnedRow, enriched, learn
 from curation.facts.examine import Trouble

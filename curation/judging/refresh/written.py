@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.records import CURATED, SPLITS
 from corpus.storage import Store
 from curation.consensus import LearnedRow

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from demo.photo_site.behaviour import Behaviour, Countdown
 from demo.photo_site.content.answers import Answer, json_answer
 from demo.photo_site.content.licences import LICENCES

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.errors import StorageError
 from demo.photo_site.behaviour import Behaviour, Countdown
 from demo.photo_site.content.answers import Answer, photo_page, text_answer

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from demo.uploads.upload import Upload
 
 FILE, CATEGORY = 6, 14

@@ -7,7 +7,7 @@ that were calibrated when the network was trained.
 import math
 from typing import TYPE_CHECKING
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 
 if TYPE_CHECKING:  # they need torch, and an examination without a network does not
     from train.model.loaded import Model

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.text import count
 from curation.consensus import ASPECTS, CAMERA, SHOWN, LearnedRow, claims, tables_text
 from forensics.jpeg.table_family import is_scaled

@@ -6,7 +6,7 @@ photographs are kept for a data set; those that need a limit of the configuratio
 
 from dataclasses import dataclass
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.sections import Rules
 from curation.reasons import REASONS
 from curation.rules import (

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.curation.manipulations.every import MANIPULATIONS, Manipulation
 from benchmarks.curation.manipulations.subject import NotApplicableError, Subject, program
 from benchmarks.curation.manipulations.traces import NO_CAMERA, marks, normal_order, traces, variations
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from demo.simulation.cameras import MODELS
 from demo.uploads.make import capture
 from demo.uploads.planning import plan_uploads

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, Camera, Catalogue, read_catalogue
 from crawlers.check.overlaps import CatalogueFinding, check_catalogue, common_string
 
 

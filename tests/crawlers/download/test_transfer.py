@@ -3,7 +3,7 @@
 import pytest
 from scrapy.http import Headers
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.sections import Rules
 from crawlers.download.transfer import FOREIGN_MAX_BYTES, ContentRange, Span, Transfer, content_range
 from crawlers.vetting.door import Accepted, Door, Refused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from corpus.catalogue import BUILT_IN, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, read_catalogue
 from crawlers.folder.layouts import CHALLENGE_CLASSES, LAYOUTS, Labelled, read_path
 
 CAMERAS = read_catalogue(BUILT_IN)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scrapy.crawler import Crawler as ScrapyCrawler
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.errors import ConfigurationError
 from corpus.sections import Rules
 from corpus.storage import open_store

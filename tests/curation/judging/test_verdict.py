@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.records import CURATED, EXAMINED, RECORD
 from corpus.sections import Curation, Rules
 from curation.consensus import SHOWN

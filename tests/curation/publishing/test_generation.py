@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.records import CURATED
 from corpus.sections import Consensus, Curation, Rules, Shards
 from corpus.storage import open_store

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import demo
-from corpus.catalogue import read_catalogue
+from corpus.cameras.catalogue import read_catalogue
 from demo.simulation import demosaicing, processing
 from demo.simulation.cameras import MODELS, take_photograph
 from demo.simulation.scenes import Scene, draw_scene

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import demo
-from corpus.catalogue import Catalogue, read_catalogue
+from corpus.cameras.catalogue import Catalogue, read_catalogue
 from corpus.sections import Rules
 from curation.rules import refusals
 from demo.simulation.cameras import MODELS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from corpus.catalogue import Camera
+from corpus.cameras.catalogue import Camera
 from corpus.sections import Training
 from train.archive.parts import Parts
 from train.model.checkpoints import to_safetensors

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from corpus.catalogue import Camera, Catalogue
+from corpus.cameras.catalogue import Camera, Catalogue
 from corpus.sections import Training
 from train.model.loaded import Model
 from train.model.network import build_network

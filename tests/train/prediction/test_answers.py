@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.configuration import read_configuration
 from corpus.errors import StageError
 from train.archive.loading import load_model

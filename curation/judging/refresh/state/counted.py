@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.catalogue import Catalogue
+from corpus.cameras.catalogue import Catalogue
 from corpus.sections import Consensus
 from corpus.storage import Store
 from curation.consensus import ASPECTS, CANDIDATES_SHOWN, FIELDS, SHOWN, Count, stated

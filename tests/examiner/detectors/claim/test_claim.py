@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corpus.catalogue import BUILT_IN, Catalogue, read_catalogue
+from corpus.cameras.catalogue import BUILT_IN, Catalogue, read_catalogue
 from corpus.sections import Consensus
 from curation.consensus import Count, claims, enriched, learn
 from examiner.detectors.claim.dates import compared, duration

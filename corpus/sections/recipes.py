@@ -1,4 +1,4 @@
-"""Recipes: named settings of a training, from `corpus/recipes.yaml` and from `recipes` of the configuration.
+"""Recipes: named settings of a training, from `corpus/sections/recipes.yaml` and from `recipes` of the configuration.
 
 `resolved` puts the keys of `train.recipe` into the section `train`, where that does not say them itself: a training is
 defaults ← recipe ← what `train` says. Refuses an unknown recipe with the names that are near, and a recipe with a key

@@ -6,8 +6,8 @@ import pytest
 
 from corpus.configuration import read_configuration
 from corpus.errors import ConfigurationError
-from corpus.recipes import built_in
 from corpus.sections import Training
+from corpus.sections.recipes import built_in
 
 
 @pytest.fixture

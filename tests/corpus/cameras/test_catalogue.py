@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.catalogue import BUILT_IN, Camera, Catalogue, key_of, read_catalogue, unlisted_camera
+from corpus.cameras.catalogue import BUILT_IN, Camera, Catalogue, key_of, read_catalogue, unlisted_camera
 from corpus.errors import ConfigurationError
 
 

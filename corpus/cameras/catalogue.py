@@ -1,9 +1,9 @@
 """Camera catalogue: maps the many EXIF Make and Model strings of a camera to one camera, the label.
 
-It is read from a YAML file; the built-in one is `corpus/cameras.yaml`. Patterns are shell-style (`*`, `?`, `[0-9]`) and
-must match the whole string; case is ignored and a run of blanks counts as one: `iPhone 6` does not match `iPhone 6s`. A
-string that no pattern matches belongs to no camera; one that matches two cameras is an error when it is met. In an open
-catalogue, a camera that is not listed gets a key made of its name.
+It is read from a YAML file; the built-in one is `cameras.yaml` beside this module. Patterns are shell-style (`*`, `?`,
+`[0-9]`) and must match the whole string; case is ignored and a run of blanks counts as one: `iPhone 6` does not match
+`iPhone 6s`. A string that no pattern matches belongs to no camera; one that matches two cameras is an error when it is
+met. In an open catalogue, a camera that is not listed gets a key made of its name.
 """
 
 import fnmatch

@@ -12,7 +12,7 @@ and which crawl fetches them; a pipeline with `rounds: 2` does that by itself.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,9 @@ from curation.generations import FOLDER, FUNNEL, Past, latest_generation
 from curation.judging.given_splits import GivenSplits, read_given_splits
 from curation.judging.inputs import Inputs, find_inputs
 from curation.judging.refresh.base import Base, digest_of_inputs, is_unchanged, known_of_whole, refresh_base
+from curation.judging.refresh.news import SHARE_UPLOADS
 from curation.judging.refresh.refresh import refreshed
-from curation.judging.whole_corpus import JudgeSettings, judge_all
+from curation.judging.whole_corpus import JudgeSettings, judge_all, silent
 from curation.publishing.generation import Published, publish_generation
 from curation.publishing.metrics import generation_samples
 from curation.publishing.refreshed import publish_refreshed, unchanged
@@ -279,7 +280,16 @@ def _refresh(
         None if concerned or base.is_first else unchanged(store, base.last.known.generation, configuration.shards)
     )
     if published is None:
-        found = refreshed(store, base.news, base.last, troubles, settings, concerned)
+        if base.is_first:
+            console.print(
+                "the first refresh after all were judged together judges all once more, to know each by itself"
+            )
+
+        def show(verb: str, number: int) -> AbstractContextManager[Advance]:
+            unit = "rows" if verb == "deciding" else "parts"
+            return silent(verb, number) if len(concerned) <= SHARE_UPLOADS else progress(console, verb, number, unit)
+
+        found = refreshed(store, base.news, base.last, troubles, settings, concerned, show)
         console.print(f"judged {found.judged:,} uploads; {found.rows_changed:,} rows are new or changed")
         published = publish_refreshed(
             store, found, base.last.known, _judged_by(configuration), configuration.shards, check
@@ -313,7 +323,7 @@ def _judge_all(
     past = Past(store, latest_generation(store), handed_on(store))
 
     def show(verb: str, parts: int) -> AbstractContextManager[Advance]:
-        return nullcontext(lambda _: None) if is_small else progress(console, verb, parts, "parts")
+        return silent(verb, parts) if is_small else progress(console, verb, parts, "parts")
 
     judged = judge_all(inputs, past, troubles, settings, frames, show)
     with closing(judged), show("writing", judged.number_of_parts) as advance:

@@ -9,7 +9,7 @@ however they are divided into parts.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -40,6 +40,11 @@ from curation.judging.verdict import Criteria
 
 ShowProgress = Callable[[str, int], AbstractContextManager[Advance]]
 """Shows the progress of a step, given its name and number of parts; yields what is to be called for each part."""
+
+
+def silent(_verb: str, _parts: int) -> AbstractContextManager[Advance]:
+    """Show nothing."""
+    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.records import CURATED, SPLITS
+from curation.cluster.frames import Advance
 from curation.judging.columns.final import COPIES, final_rows
 from curation.judging.columns.spelling import row_digests
 from curation.judging.copies.decision import CopyVerdict
@@ -38,11 +39,11 @@ AT_ONCE = 20_000
 
 def finished(
     rows: Rows, places: Places, memory: Remembered, verdict_of: Mapping[int, CopyVerdict | None], beyond: Numbers,
-    ledger: Sides,
+    ledger: Sides, advance: Advance = lambda _: None,
 ) -> tuple[pa.Table, list[bytes], Tally]:  # fmt: skip
     """Return rows of the state, the digests of what is published of them, and their counts; `places` in order of keys.
 
-    Some AT_ONCE are made at a time, since they are Python objects on the way.
+    Some AT_ONCE are made at a time, since they are Python objects on the way; `advance` is called with their number.
     """
     parts = rows.last.parts_for(rows.old[places])
     tables, digests, total = [STATE.empty_table()], list[bytes](), Tally()
@@ -52,6 +53,7 @@ def finished(
         tables.append(table)
         digests += of_table
         total.add(counted)
+        advance(len(of_table))
     return pa.concat_tables(tables), digests, total
 
 

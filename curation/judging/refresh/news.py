@@ -86,11 +86,16 @@ class Shares:
         self._shares = _shared_out(news, ids)
         self._single: pa.Table | None = None
 
+    @property
+    def number(self) -> int:
+        """How many shares there are; at least one."""
+        return len(self._shares)
+
     def __iter__(self) -> Iterator[pa.Table]:
         """Yield columns as in UPLOADS, ordered by key within each share; at least one table."""
         for ids in self._shares:
             uploads = self._single if self._single is not None else read_uploads(self._news, ids, self._photos)
-            if len(self._shares) == 1:
+            if self.number == 1:
                 self._single = uploads
             yield uploads
 

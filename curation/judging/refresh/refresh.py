@@ -32,18 +32,19 @@ from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.parts import ALONE
-from curation.judging.refresh.uploads import alone, claims_in, contents_of, joined
+from curation.judging.refresh.uploads import Claims, alone, claims_in, contents_of, joined
 from curation.judging.refresh.written import Refreshed, written
 from curation.judging.verdict import Criteria
-from curation.judging.whole_corpus import JudgeSettings, chosen_cameras
+from curation.judging.whole_corpus import JudgeSettings, ShowProgress, chosen_cameras, silent
 
 Row = dict[str, Any]
 Numbers = npt.NDArray[Any]
 
 
 def refreshed(
-    store: Store, news: News, last: Last, troubles: Iterable[Trouble], settings: JudgeSettings, ids: frozenset[int]
-) -> Refreshed:
+    store: Store, news: News, last: Last, troubles: Iterable[Trouble], settings: JudgeSettings, ids: frozenset[int],
+    show: ShowProgress = silent,
+) -> Refreshed:  # fmt: skip
     """Judge the uploads with these ids, and all others that they concern, and write the next state.
 
     Nothing that the last state names is changed or removed.
@@ -54,11 +55,15 @@ def refreshed(
     base_catalogue = settings.catalogue.opened()
     base = Criteria(base_catalogue, base_catalogue, settings.rules, curation)
     read = Shares(news, ids)
-    claimed = [claims_in(uploads, base, trouble_of) for uploads in read]
-    contents = np.concatenate([contents_of(uploads, trouble_of) for uploads in read])
+    claimed, contents = list[Claims](), list[Numbers]()
+    with show("learning", read.number) as advance:
+        for uploads in read:
+            claimed.append(claims_in(uploads, base, trouble_of))
+            contents.append(contents_of(uploads, trouble_of))
+            advance(1)
     state = last.state
     changed = among(state.column("id"), np.array(sorted(ids), np.uint64))
-    counted = updated(last.counts, state, changed, contents, joined(claimed))
+    counted = updated(last.counts, state, changed, np.concatenate(contents), joined(claimed))
     learned = learn(counted.to_learn(settings.catalogue, settings.consensus), settings.catalogue, settings.consensus)
     catalogue = enriched(settings.catalogue, learned)
     chosen = chosen_cameras(catalogue, settings.cameras, learned)
@@ -68,22 +73,19 @@ def refreshed(
     further = Shares(news, frozenset(state.column("id")[concerned].tolist()), photos)
     of_further = ((uploads, claims_in(uploads, base, trouble_of)) for uploads in further)
     nothing = Past(store, None)
-    new = pa.concat_tables(
-        [
-            ALONE.empty_table(),
-            *(
-                alone(uploads, shown, base, criteria, trouble_of, nothing)
-                for uploads, shown in chain(zip(read, claimed, strict=True), of_further)
-                if len(uploads)
-            ),
-        ]
-    )
+    tables = [ALONE.empty_table()]
+    with show("judging", read.number + further.number) as advance:
+        for uploads, shown in chain(zip(read, claimed, strict=True), of_further):
+            if len(uploads):
+                tables.append(alone(uploads, shown, base, criteria, trouble_of, nothing))
+            advance(1)
+    new = pa.concat_tables(tables)
     gone = union1d(changed, concerned)
     stays = np.ones(len(state), bool)
     stays[gone] = False
     kept = np.flatnonzero(stays)
     rows = Rows(state, kept, new, last.published)
-    return _decided(store, news, last, troubles, settings, rows, gone, counted, learned, catalogue)
+    return _decided(store, news, last, troubles, settings, rows, gone, counted, learned, catalogue, show)
 
 
 def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, changed: Places) -> Places:
@@ -106,7 +108,7 @@ def _of_other_cameras(settings: JudgeSettings, last: Last, criteria: Criteria, c
 
 def _decided(
     store: Store, news: News, last: Last, troubles: tuple[Trouble, ...], settings: JudgeSettings, rows: Rows,
-    gone: Places, counted: Counted, learned: list[LearnedRow], catalogue: Catalogue,
+    gone: Places, counted: Counted, learned: list[LearnedRow], catalogue: Catalogue, show: ShowProgress,
 ) -> Refreshed:  # fmt: skip
     state, curation, ids = last.state, settings.curation, rows.column("id")
     memory = remembered(rows, last.ledger, last.several)
@@ -138,7 +140,8 @@ def _decided(
     ledger = last.ledger.with_new(found) if len(found.group) else last.ledger
     new_groups = found.without(last.ledger).group
     to_finish = _to_finish(rows, differs, verdict_of, beyond, was_beyond, new_groups)
-    finals = finished(rows, to_finish, memory, verdict_of, beyond, ledger)
+    with show("deciding", len(to_finish)) as advance:
+        finals = finished(rows, to_finish, memory, verdict_of, beyond, ledger, advance)
     return written(store, news, last, troubles, rows, gone, to_finish, finals, memory, is_kept, copies, ledger,
                    counted, learned, catalogue)  # fmt: skip
 

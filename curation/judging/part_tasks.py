@@ -19,7 +19,7 @@ from curation.cluster.spool import Spool
 from curation.generations import Moved, Past
 from curation.judging.arrays.distinct import codes_of, combined
 from curation.judging.columns.final import COPIES, final_rows
-from curation.judging.columns.spelling import row_digests
+from curation.judging.columns.spelling import digests_sum, row_digests
 from curation.judging.columns.verdicts import Troubles, claims_of, owner_numbers, verdicts
 from curation.judging.copies.decision import copy_verdicts
 from curation.judging.copies.members import COLUMNS, Standing, members_from, members_of, standing_of
@@ -252,8 +252,11 @@ class CorpusDecisions(NamedTuple):
     """Photos whose given split or fold cannot hold, by id."""
 
 
-def finished(part: int, place: Place, decisions: CorpusDecisions) -> tuple[list[bytes], Tally]:
-    """Leave the rows of CURATED of a part; return a digest of each, and their counts."""
+def finished(part: int, place: Place, decisions: CorpusDecisions) -> tuple[int, Tally]:
+    """Leave the rows of CURATED of a part; return the sum of their digests, and their counts.
+
+    Dask would hand on a list of digests one by one, in as much time as all else takes here.
+    """
     table = place.spool.read(f"verdicts-{part}")
     ids = table["id"].to_numpy()
     beyond = _beyond(part, place, decisions.has_cap)
@@ -261,7 +264,7 @@ def finished(part: int, place: Place, decisions: CorpusDecisions) -> tuple[list[
     curated = table.select(CURATED.names).combine_chunks()
     place.spool.write(f"curated-{part}", [curated])
     in_pairs, _ = found_in(decisions.sets.ids, ids)
-    return row_digests(curated), tally_of(table, np.sort(ids[in_pairs]))
+    return digests_sum(row_digests(curated)), tally_of(table, np.sort(ids[in_pairs]))
 
 
 def dealt(table: pa.Table, numbers: np.ndarray, shares: int) -> list[pa.Table]:

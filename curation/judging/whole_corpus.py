@@ -73,8 +73,8 @@ class Judged:
     hubs: list[dict[str, Any]]
     """The largest sets of copies: {photo, copies, reason}."""
     number_of_parts: int
-    parts: Iterator[tuple[pa.Table, list[bytes], Tally]]
-    """In the order of keys: rows of CURATED, a digest of each row, and their counts."""
+    parts: Iterator[tuple[pa.Table, int, Tally]]
+    """In the order of keys: rows of CURATED, the sum of their digests, and their counts."""
     close: Callable[[], None] = lambda: None
     """Removes what tasks have left for each other, where `parts` was not iterated to its end."""
 
@@ -231,11 +231,11 @@ class _Judgement:
         summed.add(pa.Table.from_pylist(less, PHOTOS))
         return bound, summed.table().filter(pc.greater(pc.field("photos"), 0)).combine_chunks()
 
-    def _finished(self, decisions: CorpusDecisions) -> Iterator[tuple[pa.Table, list[bytes], Tally]]:
+    def _finished(self, decisions: CorpusDecisions) -> Iterator[tuple[pa.Table, int, Tally]]:
         task = partial(self.frames.results, part_tasks.finished, self.all, self.place)
         with self.until:
-            for part, (digests, tally) in enumerate(task(self.frames.shared(decisions))):
-                yield self.place.spool.read(f"curated-{part}"), digests, tally
+            for part, (of_rows, tally) in enumerate(task(self.frames.shared(decisions))):
+                yield self.place.spool.read(f"curated-{part}"), of_rows, tally
                 self.place.spool.remove([f"curated-{part}", f"verdicts-{part}"])
 
 

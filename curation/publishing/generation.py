@@ -34,6 +34,7 @@ from curation.generations import (
     latest_generation,
     tables_of,
 )  # fmt: skip
+from curation.judging.columns.spelling import DIGESTS
 from curation.judging.counts import Tally, counts
 from curation.judging.refresh.state.ledger import Sides
 from curation.judging.whole_corpus import Judged
@@ -41,7 +42,7 @@ from curation.publishing.attribution import PAGE_PHOTOS_MAX, attribution_csv, at
 from curation.publishing.croissant import PARQUET, croissant
 from curation.publishing.dataset_card import dataset_card
 from curation.publishing.handed_on import known_classes
-from curation.publishing.identity import generation_digest, name_after, packed_digest, rows_sum
+from curation.publishing.identity import generation_digest, name_after, packed_digest
 from shards.plan import classes_after
 
 Row = dict[str, Any]
@@ -107,8 +108,8 @@ def _write_photos(
     total, rows = Tally(), [0]
 
     def tables() -> Iterator[pa.Table]:
-        for table, digests, found in judged.parts:
-            rows[0] = rows_sum(digests, rows[0])
+        for table, of_rows, found in judged.parts:
+            rows[0] = (rows[0] + of_rows) % DIGESTS
             total.add(found)
             advance(1)
             yield table

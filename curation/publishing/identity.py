@@ -5,7 +5,7 @@ Digests of rows are added up, so that a refresh takes away those that changed an
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from corpus.sections import Shards
@@ -15,12 +15,6 @@ from shards.plan import FORMAT as SHARDS_FORMAT
 
 FORMAT = 4
 """Raise it when the files of a generation change their form: the same rows are then published again."""
-_MODULUS = 1 << 256
-
-
-def rows_sum(digests: Iterable[bytes], start: int = 0) -> int:
-    """Return the sum of the digests of rows."""
-    return (start + sum(int.from_bytes(digest) for digest in digests)) % _MODULUS
 
 
 def generation_digest(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ from curation.judging.arrays.distinct import codes_of
 _ESCAPED = bytes_outside(first=ord(" "), last=ord("~"), but=b'"\\')
 """Bytes that JSON does not spell as they are; all but ASCII is escaped."""
 
+DIGESTS = 1 << 256
+"""How many digests there are."""
+
 
 def row_digests(table: pa.Table) -> list[bytes]:
     """Return the SHA-256 of each row as `json.dumps` spells the list of its values."""
@@ -21,6 +25,11 @@ def row_digests(table: pa.Table) -> list[bytes]:
     columns = [_spelled(column.combine_chunks()) for column in table.columns]
     joined = pc.binary_join_element_wise(*columns, ", ").cast(pa.binary()).to_pylist()
     return [hashlib.sha256(b"[%b]" % text).digest() for text in joined]
+
+
+def digests_sum(digests: Iterable[bytes]) -> int:
+    """Return the sum of digests of rows, modulo DIGESTS: from it, a refresh takes away those of rows that changed."""
+    return sum(int.from_bytes(digest) for digest in digests) % DIGESTS
 
 
 def _spelled(column: pa.Array) -> pa.Array:

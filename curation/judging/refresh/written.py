@@ -14,6 +14,7 @@ from corpus.storage import Store
 from curation.consensus import LearnedRow
 from curation.facts.examine import Trouble
 from curation.judging.arrays.ordered import union1d, unique
+from curation.judging.columns.spelling import DIGESTS, digests_sum
 from curation.judging.copies.pairs import PAIRS
 from curation.judging.counts import Tally, counts, tally
 from curation.judging.refresh.copies import Copies, keys_of_pairs
@@ -34,8 +35,6 @@ from curation.judging.refresh.uploads import NOBODY
 
 Row = dict[str, Any]
 Numbers = npt.NDArray[Any]
-
-_MODULUS = 1 << 256
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def written(
     digest_of = dict(zip(changed["id"].to_pylist(), digests, strict=True))
     was = dict(zip(before["id"].to_pylist(), before["_digest"].to_pylist(), strict=True))
     differ = {one for one in digest_of.keys() | was.keys() if digest_of.get(one) != was.get(one)}
-    less, more = (sum(int.from_bytes(digest) for digest in of.values()) for of in (was, digest_of))
-    rows_sum = (int(known.rows_sum, 16) - less + more) % _MODULUS
+    less, more = (digests_sum(of.values()) for of in (was, digest_of))
+    rows_sum = (int(known.rows_sum, 16) - less + more) % DIGESTS
     ids = rows.column("id")
     flipped = unique(np.concatenate([ids[is_kept != memory.kept_before], ids[memory.moved]]))
     index = news.indexed(store)

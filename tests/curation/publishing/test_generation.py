@@ -15,6 +15,7 @@ from corpus.records import CURATED
 from corpus.sections import Consensus, Curation, Rules, Shards
 from corpus.storage import open_store
 from curation.generations import Ledger, Past, latest_generation
+from curation.judging.columns.spelling import digests_sum
 from curation.judging.counts import tally
 from curation.judging.whole_corpus import Judged
 from curation.publishing.generation import publish_generation
@@ -68,7 +69,7 @@ def publish(catalogue):
         def parts():
             for start in range(0, len(rows), part):
                 some = rows[start : start + part]
-                digests = [hashlib.sha256(json.dumps(one).encode()).digest() for one in some]
+                digests = digests_sum(hashlib.sha256(json.dumps(one).encode()).digest() for one in some)
                 told = [one | {"id": start + place, "serial": None, "device": None} for place, one in enumerate(some)]
                 yield pa.Table.from_pylist(some, CURATED), digests, tally(told)
 

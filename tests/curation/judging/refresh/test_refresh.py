@@ -150,6 +150,19 @@ def test_a_corpus_that_was_judged_whole_is_known_to_be_unchanged_without_reading
     assert not is_unchanged(history.store, find_inputs(history.store, KIND), SETTINGS)
 
 
+def test_a_corpus_too_large_for_one_process_is_judged_whole_unless_it_has_grown_under_refreshes(tmp_path, monkeypatch):
+    history = History.of(tmp_path, 60, 6)
+    history.come(40)
+    published_whole(history.store)
+    history.come(5)
+    monkeypatch.setattr("curation.judging.refresh.base.FIRST_MAX", 39)
+    assert refresh_base(history.store, find_inputs(history.store, KIND), SETTINGS) is None
+    monkeypatch.setattr("curation.judging.refresh.base.FIRST_MAX", 40)
+    check(history.store)
+    history.come(5)
+    assert refresh_base(history.store, find_inputs(history.store, KIND), SETTINGS) is not None
+
+
 def test_other_rules_or_another_catalogue_judge_all_anew(tmp_path):
     history = History.of(tmp_path, 60, 5)
     history.come(40)

@@ -282,7 +282,7 @@ def _refresh(
     if published is None:
         if base.is_first:
             console.print(
-                "the first refresh after all were judged together judges all once more, to know each by itself"
+                "the first refresh after all were judged together: each is judged once more, later only what is new"
             )
 
         def show(verb: str, number: int) -> AbstractContextManager[Advance]:

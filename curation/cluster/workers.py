@@ -7,11 +7,12 @@ that is gone ends the run with a sentence.
 
 import importlib
 import logging
+import os
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from functools import cached_property
@@ -43,6 +44,7 @@ ALLOWED_FAILURES = 3
 """How often a task may lose its worker and be tried again: workers of a busy machine die of other things, too."""
 GAVE_UP = (KilledWorker, MemoryError)
 """What a task that ends its worker, or lacks memory there, results in."""
+_ENVIRON = "distributed.nanny.pre-spawn-environ"
 
 
 class Workers:
@@ -133,9 +135,11 @@ class Workers:
         # nobody looks at the stacks that each process takes a hundred times a second, nor at its fifty ticks
         quiet = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
         # those that glibc comes to by itself: with those of Dask, arrays are mapped anew, 3 page faults a photograph
-        environ = "distributed.nanny.pre-spawn-environ"
-        memory = {f"{environ}.MALLOC_TRIM_THRESHOLD_": 128 << 20, f"{environ}.MALLOC_MMAP_THRESHOLD_": 32 << 20}
+        memory = {f"{_ENVIRON}.MALLOC_TRIM_THRESHOLD_": 128 << 20, f"{_ENVIRON}.MALLOC_MMAP_THRESHOLD_": 32 << 20}
         self._open.enter_context(dask.config.set(patient | quiet | memory))
+        # Dask sets these in this process, too, where they would hold for whatever it starts later
+        before = {name: os.environ.get(name) for name in (*dask.config.get(_ENVIRON), "PYTHONHASHSEED")}
+        self._open.callback(_restore_environment, before)
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self._workers,
             threads_per_worker=1,
@@ -152,6 +156,14 @@ class Workers:
         self._open.enter_context(client)
         client.register_worker_callbacks(_quiet_worker)  # type: ignore[no-untyped-call]
         return client
+
+
+def _restore_environment(before: Mapping[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _quiet_worker() -> None:

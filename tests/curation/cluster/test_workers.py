@@ -57,6 +57,18 @@ def client():
         yield workers.client
 
 
+def test_what_dask_sets_for_its_workers_does_not_stay_in_the_environment(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with Workers(None, 1) as workers:
+        environments = workers.client.run(lambda: dict(os.environ))
+    (of_worker,) = environments.values()
+    assert int(of_worker["MALLOC_TRIM_THRESHOLD_"]) > 1 << 20
+    assert of_worker["OMP_NUM_THREADS"] == "1"
+    assert dict(os.environ) == before
+
+
 def test_every_task_comes_back_with_its_result(client):
     tasks = [(number, number + 1) for number in range(20)]
     assert dict(run_tasks(client, sum, tasks)) == {task: sum(task) for task in tasks}

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -280,8 +281,13 @@ def test_a_loader_uses_the_memory_of_freed_crops_again() -> None:
         "for _ in range(10): crops()\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
     )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     faults = [
-        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        int(
+            subprocess.run(
+                [sys.executable, "-c", code, how], capture_output=True, text=True, check=True, env=environ
+            ).stdout
+        )
         for how in ("keep", "give back")
     ]
     assert faults[0] < 100 < 10_000 < faults[1]

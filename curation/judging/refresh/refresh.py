@@ -32,7 +32,7 @@ from curation.judging.refresh.state.counted import Counted
 from curation.judging.refresh.state.few import among
 from curation.judging.refresh.state.index import number_of
 from curation.judging.refresh.state.parts import ALONE
-from curation.judging.refresh.uploads import Claims, alone, claims_in, contents_of, joined
+from curation.judging.refresh.uploads import Claims, alone, claims_in, joined
 from curation.judging.refresh.written import Refreshed, written
 from curation.judging.verdict import Criteria
 from curation.judging.whole_corpus import JudgeSettings, ShowProgress, chosen_cameras, silent
@@ -55,15 +55,14 @@ def refreshed(
     base_catalogue = settings.catalogue.opened()
     base = Criteria(base_catalogue, base_catalogue, settings.rules, curation)
     read = Shares(news, ids)
-    claimed, contents = list[Claims](), list[Numbers]()
+    claimed = list[Claims]()
     with show("learning", read.number) as advance:
         for uploads in read:
             claimed.append(claims_in(uploads, base, trouble_of))
-            contents.append(contents_of(uploads, trouble_of))
             advance(1)
     state = last.state
     changed = among(state.column("id"), np.array(sorted(ids), np.uint64))
-    counted = updated(last.counts, state, changed, np.concatenate(contents), joined(claimed))
+    counted = updated(last.counts, state, changed, joined(claimed))
     learned = learn(counted.to_learn(settings.catalogue, settings.consensus), settings.catalogue, settings.consensus)
     catalogue = enriched(settings.catalogue, learned)
     chosen = chosen_cameras(catalogue, settings.cameras, learned)

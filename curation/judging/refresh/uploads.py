@@ -34,6 +34,8 @@ class Claims(NamedTuple):
     content: npt.NDArray[np.uint64]
     row: npt.NDArray[np.int64]
     """The place of each among the uploads."""
+    pictures: npt.NDArray[np.uint64]
+    """Of each upload, clean or not: a number for its picture, `_content` of ALONE."""
     values: pa.Table
     """Columns as in `columns.verdicts.VALUES`."""
 
@@ -42,7 +44,8 @@ def claims_in(uploads: pa.Table, base: Criteria, troubles: Troubles) -> Claims:
     """Return what clean uploads show of their cameras; `uploads`: columns as in `gather.UPLOADS`."""
     claims, rows, values = claims_by_row(uploads, base, troubles)
     value, owner, content = (claims[name].to_numpy() for name in CLAIMS.names)
-    return Claims(value, owner, content, rows, values)
+    pictures = picture_numbers(uploads, evidence_columns(uploads, troubles))
+    return Claims(value, owner, content, rows, pictures, values)
 
 
 def joined(claims: Iterable[Claims]) -> Claims:
@@ -50,14 +53,9 @@ def joined(claims: Iterable[Claims]) -> Claims:
     of = list(claims)
     if len(of) == 1:
         return of[0]
-    value, owner, content, row = (np.concatenate(column) for column in list(zip(*of, strict=True))[:-1])
+    value, owner, content, row, pictures = (np.concatenate(column) for column in list(zip(*of, strict=True))[:-1])
     values = pa.concat_tables([one.values for one in of]).group_by(["value", "spelled"]).aggregate([("text", "max")])
-    return Claims(value, owner, content, row, values.rename_columns(of[0].values.column_names))
-
-
-def contents_of(uploads: pa.Table, troubles: Troubles) -> Numbers:
-    """Return a number for the picture of each upload, `_content` of ALONE."""
-    return picture_numbers(uploads, evidence_columns(uploads, troubles))
+    return Claims(value, owner, content, row, pictures, values.rename_columns(of[0].values.column_names))
 
 
 def alone(
@@ -78,7 +76,7 @@ def alone(
     made = {
         "_photo": numbers_of(table["photo"]),
         "_owner": owner,
-        "_content": picture_numbers(uploads, evidence),
+        "_content": claimed.pictures,
         "_device": hex_numbers(device),
         "_own_group": hex_numbers(table["group"]),
         "_cap": _numbers(of_site),

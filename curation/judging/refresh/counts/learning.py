@@ -25,15 +25,13 @@ _SEEN_OF = ("tables", "segments")
 """Aspects whose values are counted together, so that their owners are remembered."""
 
 
-def updated(
-    counts: Counted, state: State, changed: _Rows, contents: npt.NDArray[np.uint64], claimed: Claims
-) -> Counted:
+def updated(counts: Counted, state: State, changed: _Rows, claimed: Claims) -> Counted:
     """Return the counts after uploads have changed; nothing is written yet.
 
-    `changed`: rows of the state whose uploads have changed or are gone; `contents`: the pictures of these and of new
-    uploads as they are now (`_content` of ALONE), and `claimed` their claims.
+    `changed`: rows of the state whose uploads have changed or are gone; `claimed`: the claims of these and of new
+    uploads as they are now.
     """
-    pictures = union1d(state.column("_content")[changed], contents)
+    pictures = union1d(state.column("_content")[changed], claimed.pictures)
     told = _claims_of(state, union1d(among(state.column("_content"), pictures), changed))
     fresh = pd.DataFrame({"value": claimed.value, "owner": claimed.owner, "content": claimed.content, "row": -1})
     is_lost = np.isin(told["row"].to_numpy(), changed)

@@ -116,11 +116,11 @@ def _moved(
     kind: _Kind, gone: Mapping[str, Numbers], new: Mapping[str, Numbers], rest: Rest, nobody: np.uint64
 ) -> _Moved:
     """Return the things of which a side stands in one of `gone` and `new` alone."""
-    both = (gone, new)
+    own = [_counting(kind, rows, nobody) for rows in (gone, new)]
     thing, camera, side = (
-        np.concatenate([function(kind, rows, nobody) for rows in both]) for function in (_thing, _camera, _where)
+        np.concatenate([function(kind, rows) for rows in own]) for function in (_thing, _camera, _where)
     )
-    is_after = np.repeat([False, True], [len(_thing(kind, rows, nobody)) for rows in both])
+    is_after = np.repeat([False, True], [len(rows["_camera"]) for rows in own])
     things, place = np.unique(thing, return_inverse=True)
     own_sides, of_side = np.unique(side, return_inverse=True)
     stood, stands = (np.zeros((len(things), len(own_sides)), bool) for _ in range(2))
@@ -131,10 +131,11 @@ def _moved(
     moved = np.flatnonzero((stood != stands).any(axis=1))
     if not len(moved):
         return _Moved(of_thing[moved], [], *(np.zeros((0, 0), bool) for _ in range(2)))
-    others = rest.having(kind.thing[-1], np.concatenate([_keys(kind, rows, nobody) for rows in both]))
+    key = kind.thing[-1]
+    others = _counting(kind, rest.having(key, np.concatenate([rows[key] for rows in own])), nobody)
     sides = union1d(own_sides, others[kind.side]).astype(np.int64)
     wanted = _mixed(np.repeat(things[moved], len(sides)), np.tile(sides, len(moved)))
-    is_there = present(_mixed(_thing(kind, others, nobody), _where(kind, others, nobody)), wanted)
+    is_there = present(_mixed(_thing(kind, others), _where(kind, others)), wanted)
     before, after = (is_there.reshape(len(moved), len(sides)).copy() for _ in range(2))
     columns = np.searchsorted(sides, own_sides)
     before[:, columns] |= stood[moved]
@@ -149,35 +150,25 @@ def _summed(camera: Numbers, more: Any, less: Any) -> list[tuple[int, int]]:
     return [(one, by) for one, by in zip(cameras.tolist(), number.tolist(), strict=True) if by]
 
 
-def _camera(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
-    column = rows["_camera"] if kind.thing[0] == "_camera" else np.zeros(len(rows["_camera"]), np.uint64)
-    return column[_has(kind, rows, nobody)]
-
-
-def _has(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> npt.NDArray[np.bool_]:
+def _counting(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Mapping[str, Numbers]:
+    """Return the rows that count, those that have what a row must have, with the columns that are asked of them."""
     if kind.has is None:
-        return np.ones(len(rows[kind.thing[-1]]), bool)
-    found: npt.NDArray[np.bool_] = rows[kind.has] != (nobody if kind.has == "_owner" else 0)
-    return found
+        return rows
+    has = np.flatnonzero(rows[kind.has] != (nobody if kind.has == "_owner" else 0))
+    return taken({name: rows[name] for name in {*kind.thing, kind.side, "_camera"}}, has)
 
 
-def _thing(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
+def _thing(kind: _Kind, rows: Mapping[str, Numbers]) -> Numbers:
     columns = [rows[name] for name in kind.thing]
-    if kind.has is not None:
-        has = _has(kind, rows, nobody)
-        columns = [column[has] for column in columns]
     return columns[0] if len(columns) == 1 else _mixed(*columns)
 
 
-def _keys(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
-    """Return what the thing of each row is looked up by."""
-    column = rows[kind.thing[-1]]
-    return column if kind.has is None else column[_has(kind, rows, nobody)]
+def _camera(kind: _Kind, rows: Mapping[str, Numbers]) -> Numbers:
+    return rows["_camera"] if kind.thing[0] == "_camera" else np.zeros(len(rows["_camera"]), np.uint64)
 
 
-def _where(kind: _Kind, rows: Mapping[str, Numbers], nobody: np.uint64) -> Numbers:
-    side = rows[kind.side]
-    return side if kind.has is None else side[_has(kind, rows, nobody)]
+def _where(kind: _Kind, rows: Mapping[str, Numbers]) -> Numbers:
+    return rows[kind.side]
 
 
 def _mixed(first: Numbers, second: Numbers) -> Numbers:
